@@ -1,0 +1,1 @@
+"""The web door: commands in, read models and pages out."""

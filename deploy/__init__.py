@@ -1,0 +1,1 @@
+"""Settings, wiring, the command line, and everything that starts a part."""

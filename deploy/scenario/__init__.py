@@ -1,0 +1,1 @@
+"""Client histories that a social worker could read, run against a ledger."""

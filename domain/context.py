@@ -1,0 +1,112 @@
+"""What a decision is told besides the state and the command: who asks, when, and by which rules.
+
+A decision reads no clock and looks nothing up: everything stands here, and is kept with the decision so that it
+can be run again after ten years (design D3).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from domain.rules import RuleSet
+
+if TYPE_CHECKING:
+    from domain.directory import Directory
+    from domain.events import Event
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: never part of a body (design D19). `org` is a directory id, `person` a staff reference, the client's own
+    reference, or `system`."""
+
+    org: str
+    task: str
+    role: str
+    person: str
+    purpose: str = "service"
+
+    @property
+    def sender(self) -> tuple[str, str]:
+        """The line in which this caller's answers are numbered: (organisation, task)."""
+        return (self.org, self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that a decision wants recorded. The store adds place, hashes and keys."""
+
+    event: Event
+    event_id: str
+    occurred_on: date
+    matter: str
+    flags: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    causation: str | None = None
+    corrects: str | None = None
+    annuls: str | None = None
+    valid_from_on: date | None = None
+    valid_until_on: date | None = None
+
+
+@dataclass(slots=True)
+class Context:
+    """The circumstances of one decision.
+
+    `recorded_at` is UTC; `today` its date in Europe/Helsinki. `directory` notes which entries were read, `look_ups`
+    holds what the vault answered (results, never identities).
+    """
+
+    decision_id: str
+    recorded_at: datetime
+    caller: Caller
+    rules: RuleSet
+    directory: Directory
+    look_ups: Mapping[str, Any] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        """The ledger's local date."""
+        return self.recorded_at.astimezone(HELSINKI).date()
+
+    def new_id(self, label: str) -> str:
+        """A fresh reference for a part or an event; the same again when the decision is run again."""
+        count = self._counts[label] = self._counts.get(label, 0) + 1
+        return uuid.uuid5(uuid.UUID(self.decision_id), f"{label}#{count}").hex
+
+    def draft(
+        self,
+        event: Event,
+        occurred_on: date,
+        matter: str,
+        *,
+        flags: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+        causation: str | None = None,
+        corrects: str | None = None,
+        annuls: str | None = None,
+        valid_from_on: date | None = None,
+        valid_until_on: date | None = None,
+    ) -> Draft:
+        """An event with the id that this decision gives it."""
+        return Draft(
+            event,
+            self.new_id("event"),
+            occurred_on,
+            matter,
+            flags=flags,
+            warnings=warnings,
+            causation=causation,
+            corrects=corrects,
+            annuls=annuls,
+            valid_from_on=valid_from_on,
+            valid_until_on=valid_until_on,
+        )

@@ -1,0 +1,1 @@
+"""What each recipient may be told, and in which form."""

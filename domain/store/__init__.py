@@ -1,0 +1,1 @@
+"""Where facts are kept: the record, its keys, the vault, the store."""

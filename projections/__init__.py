@@ -1,0 +1,1 @@
+"""What each reader sees; one file per kind of recipient."""
