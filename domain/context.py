@@ -60,8 +60,8 @@ class Draft:
 class Context:
     """The circumstances of one decision.
 
-    `recorded_at` is UTC; `today` its date in Europe/Helsinki. `directory` notes which entries were read, `look_ups`
-    holds what the vault answered (results, never identities).
+    `recorded_at` is UTC; `today` its date in Europe/Helsinki. `directory` is the register as of its version, which the
+    header keeps; `look_ups` holds what the vault answered (results, never identities).
     """
 
     decision_id: str
