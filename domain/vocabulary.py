@@ -1,0 +1,212 @@
+"""The types that event fields are written with: codes, data classes, references and texts.
+
+A field reads like a line of domain/events.md: `starts_on: Service[date]`, `day_status: Schedule[DayStatus]`.
+The lists themselves stand in `codes/*.toml` and are read by `domain/code_lists.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from domain.code_lists import LANGUAGES as LANGUAGES
+from domain.code_lists import Code as Code
+from domain.code_lists import CodeList as CodeList
+from domain.code_lists import UnknownCode as UnknownCode
+from domain.code_lists import code_list as code_list
+from domain.code_lists import code_list_names as code_list_names
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Marks a text as one code of a list, its date not judged: `Annotated[str, Listed("day_status")]`.
+
+    `only` and `without` narrow the list by a mark of its codes; `also` adds words that this field alone uses.
+    """
+
+    name: str
+    only: str | None = None
+    without: str | None = None
+    also: tuple[str, ...] = ()
+
+    def codes(self) -> tuple[str, ...]:
+        """The words that the field takes."""
+        listed = code_list(self.name)
+        kept = [
+            entry.code
+            for entry in listed
+            if (self.only is None or entry.marks.get(self.only) is True)
+            and (self.without is None or entry.marks.get(self.without) is not True)
+        ]
+        return (*kept, *self.also)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(list(self.codes()), metadata={"code_list": self.name})
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "enum": list(self.codes()), "x-code-list": self.name}
+
+
+Account = Annotated[str, Listed("account")]
+ActorRole = Annotated[str, Listed("actor_role")]
+AgencyKind = Annotated[str, Listed("agency_kind")]
+BenefitStatus = Annotated[str, Listed("benefit_status")]
+ClosingCode = Annotated[str, Listed("closing_code")]
+ConsentScope = Annotated[str, Listed("consent_scope")]
+DayStatus = Annotated[str, Listed("day_status")]
+RecordedDayStatus = Annotated[str, Listed("day_status", only="recordable")]
+"""What an account may say of a day: never `not_scheduled` or `unknown` (domain/events.md 11.12)."""
+DocumentKind = Annotated[str, Listed("document_kind")]
+PlanKind = Annotated[str, Listed("document_kind", only="plan")]
+EligibilityKey = Annotated[str, Listed("eligibility_key")]
+ExitKind = Annotated[str, Listed("exit_kind")]
+OpenExitKind = Annotated[str, Listed("exit_kind", without="health_related", also=("health_related",))]
+"""The exit as class D keeps it: a kind that reveals health stands as `health_related`."""
+HealthExitKind = Annotated[str, Listed("exit_kind", only="health_related")]
+OpenOutcomeKind = Annotated[
+    str, Listed("exit_kind", without="health_related", also=("health_related", "not_reached"))
+]
+OutcomeKind = Annotated[str, Listed("exit_kind", also=("not_reached",))]
+FollowupKind = Annotated[str, Listed("followup_kind")]
+LegalBasis = Annotated[str, Listed("legal_basis")]
+NeedCriterion = Annotated[str, Listed("need_criterion", only="need")]
+"""N1 to N4; the two flags of the list are no needs of a client."""
+NotificationKind = Annotated[str, Listed("notification_kind")]
+OrganisationTask = Annotated[str, Listed("organisation_task")]
+ParallelServiceCode = Annotated[str, Listed("parallel_service")]
+PartyKind = Annotated[str, Listed("party_kind")]
+PlacementForm = Annotated[str, Listed("placement_form")]
+PlanOwner = Annotated[str, Listed("plan_owner")]
+Profession = Annotated[str, Listed("profession")]
+ProviderKind = Annotated[str, Listed("provider_kind")]
+ProviderWorkerRole = Annotated[str, Listed("provider_worker_role")]
+ProvisionRole = Annotated[str, Listed("provision_role")]
+Purpose = Annotated[str, Listed("purpose")]
+ReferralSource = Annotated[str, Listed("referral_source")]
+ServiceProgramme = Annotated[str, Listed("service_programme")]
+ValidReason = Annotated[str, Listed("valid_reason")]
+WorkerRole = Annotated[str, Listed("worker_role")]
+
+
+# --- data classes ---
+
+
+class DataClass(StrEnum):
+    """Who may see a field depends on its class alone. source: domain/disclosure.md 5.1, design D14"""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+    F = "F"
+    G = "G"
+    H = "H"
+    I = "I"  # noqa: E741 - the class letters are given
+    J = "J"
+    K = "K"
+    L = "L"
+
+    @property
+    def word(self) -> str:
+        """The class as a word, e.g. `schedule`."""
+        return _CLASS_WORDS[self.value]
+
+
+_CLASS_WORDS = {
+    "A": "routing",
+    "B": "identity",
+    "C": "contact",
+    "D": "service",
+    "E": "schedule",
+    "F": "social",
+    "G": "health",
+    "H": "professional",
+    "I": "benefit",
+    "J": "goals",
+    "K": "parallel-service",
+    "L": "actor",
+}
+
+T = TypeVar("T")
+Routing = Annotated[T, DataClass.A]
+Identity = Annotated[T, DataClass.B]
+Contact = Annotated[T, DataClass.C]
+Service = Annotated[T, DataClass.D]
+Schedule = Annotated[T, DataClass.E]
+Social = Annotated[T, DataClass.F]
+Health = Annotated[T, DataClass.G]
+Professional = Annotated[T, DataClass.H]
+Benefit = Annotated[T, DataClass.I]
+Goals = Annotated[T, DataClass.J]
+Parallel = Annotated[T, DataClass.K]
+Actor = Annotated[T, DataClass.L]
+
+
+class Unclassified(TypeError):
+    """A field without exactly one data class."""
+
+
+def data_class_of(found: FieldInfo) -> DataClass:
+    """The class of a model's field. An optional field is written `Service[date | None] = None`.
+
+    Raises Unclassified when the field carries none, or more than one.
+    """
+    classes = [mark for mark in found.metadata if isinstance(mark, DataClass)]
+    if len(classes) != 1:
+        raise Unclassified(f"field needs exactly one data class, has {len(classes)}")
+    return classes[0]
+
+
+# --- references and texts ---
+
+Ref = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""A part of the client's stream, an event, or a client: 32 hexadecimal digits."""
+EventRef = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+_DIRECTORY_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,39}$"
+OrgId = Annotated[str, StringConstraints(pattern=_DIRECTORY_ID)]
+"""Directory id of an organisation: its business id where it has one. Never a name."""
+PersonId = Annotated[str, StringConstraints(pattern=_DIRECTORY_ID)]
+"""Directory id of a staff member. Never a name."""
+SiteId = Annotated[str, StringConstraints(pattern=_DIRECTORY_ID)]
+ContractId = Annotated[str, StringConstraints(pattern=_DIRECTORY_ID)]
+DocumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$")]
+"""Id of a legal document in the county's client system; its text is never here."""
+RegisterNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,29}$")]
+ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+"""A recipient's name in topics and routes, e.g. `employment-authority-referrer`."""
+MunicipalityCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """Marks a field as free text of at most `most` characters; a decision looks there for health content."""
+
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.str_schema(min_length=1, max_length=self.most, pattern=r"\S")
+
+
+Text20 = Annotated[str, FreeText(20)]
+Text40 = Annotated[str, FreeText(40)]
+Text60 = Annotated[str, FreeText(60)]
+Text80 = Annotated[str, FreeText(80)]
+Text120 = Annotated[str, FreeText(120)]
+Text200 = Annotated[str, FreeText(200)]
+Text300 = Annotated[str, FreeText(300)]
+Text500 = Annotated[str, FreeText(500)]
+Text1000 = Annotated[str, FreeText(1000)]
+
+
+def is_free_text(found: FieldInfo) -> bool:
+    """Whether a required field is free text (domain/events.md 11.21); optional ones are looked at by name."""
+    return any(isinstance(mark, FreeText) for mark in found.metadata)
