@@ -1,8 +1,8 @@
 """The code lists of the vocabulary, read once from `codes/*.toml` (design D7).
 
 A list holds, for each code, its labels in Finnish, Swedish and English, its first and last valid day (both
-inclusive), its successor and its broader code. Whether a code was valid on a fact's own date is for the decision
-to judge, never for the reader of an old event: history must load for ever (design D3).
+inclusive), its successor and its broader code. Whether a code was valid on a fact's own date is for the
+decision to judge, never for the reader of an old event: history must load for ever (design D3).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
 
 CODES = Path(__file__).with_name("codes")
 LANGUAGES = ("fi", "sv", "en")
@@ -35,7 +34,7 @@ class DatedLabel:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code of a list. Dates are inclusive; None means without end. `marks` holds all else that the list says."""
+    """One code of a list. Dates are inclusive, None is without end. `marks` holds all else the list says."""
 
     code: str
     texts: Mapping[str, str]

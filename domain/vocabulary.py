@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -81,7 +81,7 @@ NeedCriterion = Annotated[str, Listed("need_criterion", only="need")]
 """N1 to N4; the two flags of the list are no needs of a client."""
 NotificationKind = Annotated[str, Listed("notification_kind")]
 OrganisationTask = Annotated[str, Listed("organisation_task")]
-ParallelServiceCode = Annotated[str, Listed("parallel_service")]
+ParallelService = Annotated[str, Listed("parallel_service")]
 PartyKind = Annotated[str, Listed("party_kind")]
 PlacementForm = Annotated[str, Listed("placement_form")]
 PlanOwner = Annotated[str, Listed("plan_owner")]
@@ -196,15 +196,32 @@ class FreeText:
         return core_schema.str_schema(min_length=1, max_length=self.most, pattern=r"\S")
 
 
+Text3 = Annotated[str, FreeText(3)]
+Text5 = Annotated[str, FreeText(5)]
+Text9 = Annotated[str, FreeText(9)]
 Text20 = Annotated[str, FreeText(20)]
+Text30 = Annotated[str, FreeText(30)]
 Text40 = Annotated[str, FreeText(40)]
 Text60 = Annotated[str, FreeText(60)]
+Text64 = Annotated[str, FreeText(64)]
 Text80 = Annotated[str, FreeText(80)]
 Text120 = Annotated[str, FreeText(120)]
 Text200 = Annotated[str, FreeText(200)]
 Text300 = Annotated[str, FreeText(300)]
 Text500 = Annotated[str, FreeText(500)]
 Text1000 = Annotated[str, FreeText(1000)]
+Text2000 = Annotated[str, FreeText(2000)]
+
+Hours = Annotated[float, Field(gt=0, le=24, multiple_of=0.5)]
+"""Decimal hours in steps of a half, travel excluded."""
+
+
+def _in_order(values: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(sorted(set(values), key=str)) if len(values) > 1 else values
+
+
+SetOf = Annotated[tuple[T, ...], AfterValidator(_in_order)]
+"""A set without order: kept sorted and without repeats, so that equal sets have equal bytes."""
 
 
 def is_free_text(found: FieldInfo) -> bool:
