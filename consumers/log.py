@@ -1,0 +1,166 @@
+"""The port to the broker: a set of append-only logs called topics, one partition each.
+
+Two implementations keep the same contract: `consumers.broker.KafkaBroker` and
+`consumers.embedded_broker.EmbeddedBroker`. Nothing above this page knows which one it talks to.
+
+Offsets start at 0 and are the broker's. Logical sequences are the caller's: they ride in a header,
+and whoever needs one from a `Read` passes a function `sequence_of`. Timestamps are the broker's own
+(milliseconds since 1970, UTC): the moment of append, never the sender's.
+
+source: design D11, D12, D17
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+Headers = tuple[tuple[str, bytes], ...]
+
+FOREVER = -1
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+class Entry(NamedTuple):
+    """One record to append. `sequence` is the caller's own number; the broker does not read it."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    sequence: int = 0
+
+
+class Read(NamedTuple):
+    """One record as it stands in a topic. `timestamp` is the broker's, ms since 1970 UTC."""
+
+    topic: str
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+Status = Literal["acknowledged", "refused", "unknown"]
+
+
+class Outcome(NamedTuple):
+    """What became of one entry of a window.
+
+    acknowledged: it is in the topic at `offset`, appended at `timestamp` (ms since 1970 UTC);
+    refused: the broker will never take it (`code` says why), and it is not in the topic;
+    unknown: it may or may not be in the topic, now or later. Ask `tail`.
+    """
+
+    status: Status
+    offset: int = -1
+    timestamp: int = -1
+    code: str = ""
+
+
+UNKNOWN = Outcome("unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSettings:
+    """How a topic keeps its records. `retention_ms` is FOREVER (-1) or milliseconds; `max_message_bytes` is
+    the largest record; `replication` and `min_insync` of None leave the cluster's own defaults."""
+
+    retention_ms: int
+    max_message_bytes: int = 1024 * 1024
+    replication: int | None = None
+    min_insync: int | None = None
+
+
+class BrokerError(Exception):
+    """The broker, or a log in it, is not as it should be."""
+
+
+class BrokerUnavailable(BrokerError):
+    """No answer within the deadline. Nothing is known; try again later."""
+
+
+class TopicGone(BrokerError):
+    """The topic is not there, or it was deleted and made again while it was being followed."""
+
+    def __init__(self, topic: str, why: str = "is not there") -> None:
+        super().__init__(f"topic {topic} {why}")
+        self.topic = topic
+
+
+class OffsetOutOfRange(BrokerError):
+    """The wanted offset is no longer (or not yet) in the topic: it was truncated. The follower halts; nobody
+    moves its position silently. `begin` and `end` are the offsets that the topic has, end excluded."""
+
+    def __init__(self, topic: str, offset: int, begin: int, end: int) -> None:
+        super().__init__(f"topic {topic} has offsets {begin} to {end}, not {offset}")
+        self.topic, self.offset, self.begin, self.end = topic, offset, begin, end
+
+
+class TopicSettingsDiffer(BrokerError):
+    """A topic is there with other settings than the ones asked for."""
+
+
+class Reader(Protocol):
+    """A long-lived follower of any number of topics. For one thread at a time."""
+
+    def follow(self, positions: Mapping[str, int]) -> None:
+        """Follow exactly these topics, each from the given offset on. Raises TopicGone, BrokerUnavailable."""
+
+    def poll(self, limit: int, timeout: float) -> dict[str, list[Read]]:
+        """The next records, in offset order within each topic, at most `limit` in all; waits up to `timeout`
+        seconds for the first one. Raises OffsetOutOfRange, TopicGone, BrokerUnavailable."""
+
+    def close(self) -> None: ...
+
+
+class Broker(Protocol):
+    """Every method raises BrokerUnavailable when the broker does not answer within its deadline."""
+
+    def create_topics(self, wanted: Mapping[str, TopicSettings]) -> None:
+        """Make the topics that are missing, one partition each. Raises TopicSettingsDiffer when one is there
+        with other settings."""
+
+    def topics(self) -> dict[str, str]:
+        """Every topic's name and the id of its present incarnation."""
+
+    def delete_topics(self, topics: Iterable[str]) -> None: ...
+
+    def delete_before(self, offsets: Mapping[str, int]) -> None:
+        """Drop the records below the given offset of each topic."""
+
+    def append(self, topic_entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
+        """Append one window; one outcome per entry, in the same order. Entries of one topic land in the given
+        order. When an entry is refused, the later ones of its topic may be reported unknown; other topics are
+        not touched by it. After any `unknown` the caller asks `tail` before it appends to that topic again."""
+
+    def read(self, topic: str, offset: int, limit: int, timeout: float = 0.0) -> list[Read]:
+        """Up to `limit` records from `offset` on; waits up to `timeout` seconds for the first one."""
+
+    def reader(self) -> Reader: ...
+
+    def begin_offsets(self, topics: Iterable[str]) -> dict[str, int]:
+        """The first offset that each topic still has. Raises TopicGone."""
+
+    def end_offsets(self, topics: Iterable[str]) -> dict[str, int]:
+        """The offset that the next record of each topic will get. Raises TopicGone."""
+
+    def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
+        """The last `back` records of each topic, in offset order. Raises TopicGone."""
+
+    def close(self) -> None: ...
+
+
+def contiguous_end(reads: Sequence[Read], sequence_of: Callable[[Read], int | None]) -> int:
+    """The highest sequence up to which nothing is missing in the tail of one topic, 0 for an empty tail.
+
+    A killed broker may keep 1-100 and 2211-2290 of a window: the last record then is not where to resume, 101
+    is. `sequence_of` answers None for a record that has no sequence (a heartbeat). The tail must reach back at
+    least two windows. source: design D11
+    """
+    present = {sequence for read in reads if (sequence := sequence_of(read)) is not None}
+    if not present:
+        return 0
+    end = min(present)
+    while end + 1 in present:
+        end += 1
+    return end
