@@ -1,0 +1,149 @@
+"""A publication: what one recipient was told, as it is stored in the disclosure event and stands on the wire.
+
+It stands alone (design D10): its own random id, the recipient's own chain and pseudonyms, and nothing that would let
+two recipients join their records or count others' activity. Bytes are a function of the stored event alone, so that a
+record sent twice is the same twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+import orjson
+
+Kind = Literal["fact", "revised", "withdrawn"]
+FIRST_HASH = ""
+"""What the first publication of an epoch names as its predecessor's hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One publication. `time` is the disclosure's own (UTC, whole seconds); `occurred_on` the fact's local date.
+
+    `client` holds identity and contact (domain/disclosure.md 5.4), `body` the fields of the cell; `classes` names the data
+    class of each of them as `client.phone` or `body.day_status` and stays inside the store.
+    """
+
+    id: str
+    type: str
+    kind: Kind
+    source: str
+    subject: str
+    time: datetime
+    sequence: int
+    epoch: int
+    ruleset: str
+    legal_basis: str
+    purpose: str
+    previous_hash: str
+    occurred_on: date | None = None
+    client: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+    replaces: str | None = None
+    message_id: str | None = None
+    history: dict[str, Any] | None = None
+    classes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> bytes:
+        """The record's key: the recipient's pseudonym of the client, or the own id of a fact without one."""
+        return (self.subject or self.id).encode()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """CloudEvents attributes, binary mode, without the `ce_` prefix (design 5)."""
+        named = {
+            "specversion": "1.0",
+            "id": self.id,
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "dataschema": f"urn:kuty:schema:publication:{self.type}",
+            "occurredon": self.occurred_on.isoformat() if self.occurred_on else "",
+            "logsequence": str(self.sequence),
+            "epoch": str(self.epoch),
+            "ruleset": self.ruleset,
+            "legalbasis": self.legal_basis,
+            "purpose": self.purpose,
+            "prevhash": self.previous_hash,
+        }
+        return {name: value for name, value in named.items() if value}
+
+    @property
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """The record's headers, sorted by name."""
+        named = [(f"ce_{name}", value.encode()) for name, value in self.attributes.items()]
+        return tuple(sorted([*named, ("content-type", b"application/json")]))
+
+    @property
+    def value(self) -> bytes:
+        """The record's value: canonical JSON, keys sorted."""
+        parts: dict[str, Any] = {"kind": self.kind}
+        for name in ("client", "body", "replaces", "message_id", "history"):
+            content = getattr(self, name)
+            if content:
+                parts[name] = content
+        return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 in hex over headers and value: what the next publication names as `prevhash`."""
+        return publication_hash(self.headers, self.value)
+
+    def stored(self) -> dict[str, Any]:
+        """What the disclosure event keeps of it; the rest stands in that event's header and fields."""
+        kept: dict[str, Any] = {
+            "type": self.type,
+            "kind": self.kind,
+            "source": self.source,
+            "subject": self.subject,
+            "time": self.time.isoformat(),
+            "client": self.client,
+            "body": self.body,
+            "classes": self.classes,
+        }
+        if self.occurred_on:
+            kept["occurred_on"] = self.occurred_on.isoformat()
+        for name in ("replaces", "message_id", "history"):
+            if getattr(self, name):
+                kept[name] = getattr(self, name)
+        return kept
+
+    @classmethod
+    def from_wire(cls, headers: dict[str, bytes], value: bytes) -> Publication:
+        """Read a record of an out topic. Raises `ValueError` when it is not a publication."""
+        try:
+            a = {name: raw.decode() for name, raw in headers.items()}
+            parts = orjson.loads(value)
+            return cls(
+                id=a["ce_id"],
+                type=a["ce_type"],
+                kind=parts["kind"],
+                source=a["ce_source"],
+                subject=a.get("ce_subject", ""),
+                time=datetime.fromisoformat(a["ce_time"]),
+                sequence=int(a["ce_logsequence"]),
+                epoch=int(a["ce_epoch"]),
+                ruleset=a["ce_ruleset"],
+                legal_basis=a["ce_legalbasis"],
+                purpose=a["ce_purpose"],
+                previous_hash=a.get("ce_prevhash", ""),
+                occurred_on=date.fromisoformat(a["ce_occurredon"]) if "ce_occurredon" in a else None,
+                client=parts.get("client", {}),
+                body=parts.get("body", {}),
+                replaces=parts.get("replaces"),
+                message_id=parts.get("message_id"),
+                history=parts.get("history"),
+            )
+        except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise ValueError(f"not a publication: {error}") from error
+
+
+def publication_hash(headers: tuple[tuple[str, bytes], ...], value: bytes) -> str:
+    """SHA-256 in hex over `name NUL value LF` of each header, sorted by name, an empty line, and the value."""
+    lines = b"".join(name.encode() + b"\0" + raw + b"\n" for name, raw in headers)
+    return hashlib.sha256(lines + b"\n" + value).hexdigest()
