@@ -20,20 +20,20 @@ from domain.vocabulary import (
     BenefitStatus,
     ClosingCode,
     ContractId,
-    DayStatus,
     DocumentId,
-    DocumentKind,
     EligibilityKey,
     EventRef,
-    ExitKind,
     FollowupKind,
     Goals,
     Health,
+    HealthExitKind,
     Hours,
     Identity,
     LegalBasis,
+    MunicipalityCode,
     NeedCriterion,
     NotificationKind,
+    OpenExitKind,
     OrganisationTask,
     OrgId,
     Parallel,
@@ -41,14 +41,17 @@ from domain.vocabulary import (
     PartyKind,
     PersonId,
     PlacementForm,
+    PlanKind,
     PlanOwner,
     Profession,
     Professional,
     ProviderKind,
     ProviderWorkerRole,
     ProvisionRole,
+    RecordedDayStatus,
     Ref,
     ReferralSource,
+    RegisterNumber,
     Routing,
     Schedule,
     Service,
@@ -57,7 +60,6 @@ from domain.vocabulary import (
     ShortName,
     SiteId,
     Social,
-    Text3,
     Text5,
     Text9,
     Text20,
@@ -196,7 +198,7 @@ class OwnWorkerAssigned(CaseEvent):
     worker_id: Actor[PersonId]
     effective_on: Service[date]
     profession: Actor[Profession]
-    registration_number: Actor[Text40]
+    registration_number: Actor[RegisterNumber]
     registration_from_on: Actor[date]
     registration_until_on: Actor[date | None] = None
     registration_checked_on: Actor[date]
@@ -239,7 +241,7 @@ class PlanDraftingStarted(CaseEvent):
 
     NAME = "plan.drafting_started"
     plan_id: Routing[Ref]
-    plan_kind: Service[DocumentKind]
+    plan_kind: Service[PlanKind]
     initiator: Service[PartyKind]
     parties: Service[SetOf[PartyKind]]
     owner: Service[PlanOwner | None] = None
@@ -404,7 +406,7 @@ class AttendanceRecorded(CaseEvent):
     period_id: Routing[Ref]
     placement_id: Routing[Ref | None] = None
     account: Schedule[Account]
-    day_status: Schedule[DayStatus]
+    day_status: Schedule[RecordedDayStatus]
     hours: Schedule[Hours | None] = None
     swap_of_on: Schedule[date | None] = None
 
@@ -426,7 +428,7 @@ class Absence(Part):
     """One absent day in a report to the payer."""
 
     day_on: date
-    day_status: DayStatus
+    day_status: RecordedDayStatus
 
 
 class AbsenceReportSent(CaseEvent):
@@ -512,8 +514,8 @@ class ExitRecorded(CaseEvent):
     NAME = "exit.recorded"
     exit_id: Routing[Ref]
     period_id: Routing[Ref | None] = None
-    exit_kind: Service[ExitKind | Literal["health_related"]]
-    health_exit_kind: Health[ExitKind | None] = None
+    exit_kind: Service[OpenExitKind]
+    health_exit_kind: Health[HealthExitKind | None] = None
     from_on: Service[date | None] = None
 
 
@@ -597,7 +599,7 @@ class OrganisationJoined(Event):
     business_id: Routing[Text9 | None] = None
     organisation_oid: Routing[Text60 | None] = None
     tasks: Routing[tuple[TaskFrom, ...]]
-    municipalities: Routing[SetOf[Text3] | None] = None
+    municipalities: Routing[SetOf[MunicipalityCode] | None] = None
     transport: Routing[Literal["kafka", "http", "both", "hosted"]]
     public_keys: Routing[tuple[PublicKey, ...] | None] = None
     contact_mailbox: Routing[Text120]
@@ -610,7 +612,7 @@ class Site(Part):
     site_id: SiteId
     site_name: Text80
     street: Text80
-    municipality: Text3
+    municipality: MunicipalityCode
     placement_forms: SetOf[PlacementForm]
 
 
