@@ -19,9 +19,7 @@ from domain.events import Event
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 EVENTS: Mapping[str, type[Event]] = {
-    cls.NAME: cls
-    for _, cls in inspect.getmembers(events, inspect.isclass)
-    if issubclass(cls, Event) and "NAME" in vars(cls)
+    cls.NAME: cls for _, cls in inspect.getmembers(events, inspect.isclass) if issubclass(cls, Event) and "NAME" in vars(cls)
 }
 """Every event by its name without version."""
 
@@ -84,7 +82,9 @@ class CommandKind:
 @cache
 def command_kinds() -> Mapping[str, CommandKind]:
     """Every command by name, as the chapters list them."""
-    from domain.chapters import CHAPTERS  # chapters import events; the catalogue is read by the chapters' tests too
+    from domain.chapters import (
+        CHAPTERS,  # chapters import events; the catalogue is read by the chapters' tests too
+    )
 
     kinds = [kind for chapter in CHAPTERS for kind in chapter.COMMANDS]
     by_name = {kind.name: kind for kind in kinds}

@@ -113,8 +113,7 @@ def enter(directory: Directory, event: Event | Erased, position: int) -> Directo
             known = directory.organisations.get(event.org_id)
             tasks = (*(known.tasks if known else ()), *event.tasks)
             recipients = {
-                task.short_name: Recipient(task.short_name, event.org_id, task.task, task.from_on)
-                for task in event.tasks
+                task.short_name: Recipient(task.short_name, event.org_id, task.task, task.from_on) for task in event.tasks
             }
             return replace(
                 directory,
@@ -123,13 +122,9 @@ def enter(directory: Directory, event: Event | Erased, position: int) -> Directo
                 recipients={**directory.recipients, **recipients},
             )
         case e.ProviderRegistered():
-            return replace(
-                directory, version=str(position), providers={**directory.providers, event.org_id: event}
-            )
+            return replace(directory, version=str(position), providers={**directory.providers, event.org_id: event})
         case e.ProviderContracted():
-            return replace(
-                directory, version=str(position), contracts={**directory.contracts, event.contract_id: event}
-            )
+            return replace(directory, version=str(position), contracts={**directory.contracts, event.contract_id: event})
         case e.RulesetPublished():
             version = event.ruleset_version if event.content_kind == "rules" else directory.ruleset_version
             return replace(

@@ -123,9 +123,9 @@ class ReferralSubmitted(Event):
     source_note: Social[Text80 | None] = None
     sender_org_id: Routing[OrgId | None] = None
     legal_basis: Routing[LegalBasis | None] = None
-    identity_named: Routing[
-        SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] | None
-    ] = None
+    identity_named: Routing[SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] | None] = (
+        None
+    )
     consent_id: Routing[Ref | None] = None
     needs: Social[SetOf[NeedCriterion] | None] = None
     long_term_unemployment: Social[bool | None] = None
@@ -317,9 +317,7 @@ class DecisionIssued(CaseEvent):
     refusal_reasons: Service[SetOf[RefusalReason] | None] = None
     reasons: Professional[Text1000 | None] = None
     hearing_id: Routing[Ref | None] = None
-    not_heard_ground: Professional[
-        Literal["manifestly_unnecessary", "purpose_endangered", "urgent"] | None
-    ] = None
+    not_heard_ground: Professional[Literal["manifestly_unnecessary", "purpose_endangered", "urgent"] | None] = None
     appeal_instructions: Service[bool]
     decision_document_id: Professional[DocumentId | None] = None
 
@@ -419,9 +417,7 @@ class ServiceDayNotArranged(CaseEvent):
     placement_id: Routing[Ref]
     from_on: Schedule[date]
     until_on: Schedule[date]
-    not_arranged_reason: Schedule[
-        Literal["public_holiday", "break", "site_closed", "instructor_absent", "other"]
-    ]
+    not_arranged_reason: Schedule[Literal["public_holiday", "break", "site_closed", "instructor_absent", "other"]]
 
 
 class Absence(Part):
@@ -561,9 +557,7 @@ class FactCorrected(Event):
     NAME = "fact.corrected"
     MATTER = "target"
     target_event_id: Routing[EventRef]
-    correction_reason: Routing[
-        Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]
-    ]
+    correction_reason: Routing[Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]]
     corrected_occurred_on: Routing[date | None] = None
     new_values: dict[str, Any] | None = None
     """The target's fields that change, whole new values, null where a field falls away; each sealed under its own class."""
@@ -727,9 +721,7 @@ class DisclosureWithdrawn(Event):
     legal_basis: Routing[LegalBasis]
     previous_publication_hash: Routing[Text64]
     withdraws_publication_id: Routing[Ref]
-    withdrawal_ground: Routing[
-        Literal["annulled", "entitlement_lost", "policy_changed", "restricted", "key_destroyed"]
-    ]
+    withdrawal_ground: Routing[Literal["annulled", "entitlement_lost", "policy_changed", "restricted", "key_destroyed"]]
     publication: dict[str, Any]
 
 

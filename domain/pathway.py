@@ -174,11 +174,7 @@ class Period:
 
     def covers(self, on: date) -> bool:
         """Whether the day lies in the started period, its last day included."""
-        return (
-            bool(self.started) and self.started.event.starts_on <= on <= self.last_on
-            if self.started
-            else False
-        )
+        return bool(self.started) and self.started.event.starts_on <= on <= self.last_on if self.started else False
 
     def scheduled_days(self, first: date | None = None, last: date | None = None) -> Iterator[date]:
         """The scheduled local dates between two days (both included), none meaning the period's own ends."""
@@ -306,11 +302,7 @@ class Pathway:
 
     def benefit(self, on: date) -> Fact[e.BenefitStatusChanged] | None:
         """The benefit status that holds on the day: the latest start wins, at equal starts the latest recorded."""
-        known = [
-            b
-            for b in self.benefits
-            if b.event.from_on <= on and (b.event.until_on is None or on <= b.event.until_on)
-        ]
+        known = [b for b in self.benefits if b.event.from_on <= on and (b.event.until_on is None or on <= b.event.until_on)]
         return max(known, key=lambda b: (b.event.from_on, b.version), default=None)
 
     def payer(self, on: date) -> str | None:
@@ -324,8 +316,7 @@ class Pathway:
         named = [
             (r.submitted.occurred_on, r.submitted.version, r.submitted.event.sender_org_id)
             for r in self.referrals.values()
-            if r.submitted.event.source in ("employment_authority", "te_services")
-            and r.submitted.event.sender_org_id
+            if r.submitted.event.source in ("employment_authority", "te_services") and r.submitted.event.sender_org_id
         ] + [
             (p.started.occurred_on, p.started.version, p.started.event.employment_authority_org_id)
             for p in self.plans.values()
@@ -427,9 +418,7 @@ def _add(p: Pathway, fact: Fact[ClientEvent]) -> Pathway:  # type: ignore[type-v
             return replace(p, placements=_with(p.placements, key, replace(p.placements[key], confirmed=f)))
         case e.InstructorNamed(placement_id=key) if key in p.placements:
             named = (*p.placements[key].instructors, f)
-            return replace(
-                p, placements=_with(p.placements, key, replace(p.placements[key], instructors=named))
-            )
+            return replace(p, placements=_with(p.placements, key, replace(p.placements[key], instructors=named)))
         case e.PeriodPlanned(period_id=key):
             return replace(p, periods=_with(p.periods, key, Period(f)))
         case e.PeriodStarted(period_id=key) if key in p.periods:
@@ -487,6 +476,4 @@ def _known_version(p: Pathway, plan_id: str, number: int) -> bool:
 
 def _with_version(p: Pathway, plan_id: str, number: int, version: PlanVersion) -> Pathway:
     plan = p.plans[plan_id]
-    return replace(
-        p, plans=_with(p.plans, plan_id, replace(plan, versions={**plan.versions, number: version}))
-    )
+    return replace(p, plans=_with(p.plans, plan_id, replace(plan, versions={**plan.versions, number: version})))

@@ -68,9 +68,7 @@ class Header:
     def to_bytes(self) -> bytes:
         """The header's JSON as hashed: keys sorted, absent fields left out."""
         fields: dict[str, Any] = {
-            name: value
-            for name in self.__slots__
-            if (value := getattr(self, name)) is not None and value != ()
+            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != ()
         }
         return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
 
