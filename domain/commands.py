@@ -23,4 +23,4 @@ class Command(BaseModel):
 
 
 class ClientCommand(Command):
-    """A wish about one client. `client` (the reference) comes from the route or the message envelope, not from these fields."""
+    """A wish about one client. Which client comes from the route or the message's envelope, not from these fields."""

@@ -376,7 +376,7 @@ def _with(known: Mapping[str, X], key: str, part: X) -> dict[str, X]:
     return {**known, key: part}
 
 
-def _add(p: Pathway, fact: Fact[ClientEvent]) -> Pathway:  # type: ignore[type-var]
+def _add(p: Pathway, fact: Fact[ClientEvent]) -> Pathway:
     f: Fact = fact  # type: ignore[type-arg]
     event: ClientEvent = fact.event
     match event:
