@@ -1,0 +1,152 @@
+"""Refusals: a non-empty list of codes, each with a sentence that the reader understands and knows what to do about.
+
+The texts are in `refusals.toml`, in Finnish, Swedish and English. A decision collects what is wrong in the order of
+its row and stops once:
+
+    no = Refusals()
+    no.when(case is None, "E_STATE")
+    no.when(command.on > today, "E_FUTURE", "/on")
+    no.stop()
+
+source: domain/pathway.md 4.4
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+TEXTS = Path(__file__).with_name("refusals.toml")
+WhoMends = Literal["retry", "mend", "human"]
+
+
+class UnknownRefusal(LookupError):
+    """A code that the catalogue does not hold: a mistake in the program, never in what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One code of the catalogue. `status` is the HTTP status of an answer that it leads."""
+
+    code: str
+    status: int
+    who_mends: WhoMends
+    texts: Mapping[str, str]
+    what_to_do: Mapping[str, str]
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether the code is stored beside the event instead of refusing it. E_CAPACITY does, whatever its name."""
+        return self.code.startswith("W_") or self.code == "E_CAPACITY"
+
+
+@cache
+def refusals() -> Mapping[str, Refusal]:
+    """The whole catalogue by code, in the order of its file."""
+    entries = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {
+            code: Refusal(
+                code=code,
+                status=entry.get("status", 409),
+                who_mends=entry["who_mends"],
+                texts=MappingProxyType({language: entry[language][0] for language in ("fi", "sv", "en")}),
+                what_to_do=MappingProxyType({language: entry[language][1] for language in ("fi", "sv", "en")}),
+            )
+            for code, entry in entries.items()
+        }
+    )
+
+
+def refusal(code: str) -> Refusal:
+    """The catalogue's entry. Raises UnknownRefusal."""
+    try:
+        return refusals()[code]
+    except KeyError:
+        raise UnknownRefusal(code) from None
+
+
+def refusal_text(code: str, language: str) -> str:
+    """What is wrong, in fi, sv or en (English for any other). Raises UnknownRefusal."""
+    texts = refusal(code).texts
+    return texts.get(language) or texts["en"]
+
+
+def what_to_do(code: str, language: str) -> str:
+    """What mends it, in fi, sv or en (English for any other). Raises UnknownRefusal."""
+    texts = refusal(code).what_to_do
+    return texts.get(language) or texts["en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One code and the place in the body that it speaks of, as a JSON pointer; empty for the whole."""
+
+    code: str
+    pointer: str = ""
+
+    def __post_init__(self) -> None:
+        refusal(self.code)
+
+
+class Refused(Exception):
+    """The command is refused, for these reasons and no others, in the order of its row."""
+
+    def __init__(self, *codes: Reason) -> None:
+        if not codes:
+            raise ValueError("a refusal has at least one code")
+        super().__init__(", ".join(reason.code for reason in codes))
+        self.codes: tuple[Reason, ...] = codes
+
+    @property
+    def status(self) -> int:
+        """HTTP status: that of the first code."""
+        return refusal(self.codes[0].code).status
+
+
+def refuse(code: str, pointer: str = "") -> Refused:
+    """A refusal for one reason, to be raised."""
+    return Refused(Reason(code, pointer))
+
+
+class Refusals:
+    """Collects what is wrong with a command, in the order of its row."""
+
+    __slots__ = ("_reasons", "_warnings")
+
+    def __init__(self) -> None:
+        self._reasons: list[Reason] = []
+        self._warnings: list[str] = []
+
+    def when(self, wrong: bool, code: str, pointer: str = "") -> bool:
+        """Note the code where `wrong`. Returns `wrong`, so that what cannot be judged after it can be left out.
+
+        A code that only warns is kept apart, for the event. The same reason is noted once.
+        """
+        entry = refusal(code)
+        if wrong and entry.only_warns:
+            if code not in self._warnings:
+                self._warnings.append(code)
+        elif wrong:
+            reason = Reason(code, pointer)
+            if reason not in self._reasons:
+                self._reasons.append(reason)
+        return wrong
+
+    def __bool__(self) -> bool:
+        return bool(self._reasons)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Codes that are stored with the event."""
+        return tuple(self._warnings)
+
+    def stop(self) -> None:
+        """Raises Refused with all that was noted; does nothing where nothing was."""
+        if self._reasons:
+            raise Refused(*self._reasons)
