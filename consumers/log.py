@@ -130,8 +130,8 @@ class Broker(Protocol):
 
     def append(self, topic_entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
         """Append one window; one outcome per entry, in the same order. Entries of one topic land in the given
-        order. When an entry is refused, the later ones of its topic may be reported unknown; other topics are
-        not touched by it. After any `unknown` the caller asks `tail` before it appends to that topic again."""
+        order. When an entry is refused, the later ones of its topic may be reported unknown; other topics
+        are not touched. After any `unknown` the caller asks `tail` before appending to that topic again."""
 
     def read(self, topic: str, offset: int, limit: int, timeout: float = 0.0) -> list[Read]:
         """Up to `limit` records from `offset` on; waits up to `timeout` seconds for the first one."""
@@ -154,8 +154,8 @@ def contiguous_end(reads: Sequence[Read], sequence_of: Callable[[Read], int | No
     """The highest sequence up to which nothing is missing in the tail of one topic, 0 for an empty tail.
 
     A killed broker may keep 1-100 and 2211-2290 of a window: the last record then is not where to resume, 101
-    is. `sequence_of` answers None for a record that has no sequence (a heartbeat). The tail must reach back at
-    least two windows. source: design D11
+    is. `sequence_of` answers None for a record that has no sequence (a heartbeat). The tail must reach back
+    at least two windows. source: design D11
     """
     present = {sequence for read in reads if (sequence := sequence_of(read)) is not None}
     if not present:

@@ -1,0 +1,1 @@
+"""Real PostgreSQL and Apache Kafka on this machine, with pip alone, for tests, demonstrations and development."""

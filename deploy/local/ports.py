@@ -1,0 +1,55 @@
+"""Free loopback ports and waiting for a server that is starting."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+
+class PartFailed(RuntimeError):
+    """A local server did not start or did not stop; the message ends with the tail of its log."""
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def tail_of(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
+
+
+def wait_until_ready(
+    name: str, server: subprocess.Popen[bytes], answers: Callable[[], bool], log: Path, deadline_s: float
+) -> None:
+    """Return when `answers()` is true. Raises PartFailed when the process ends first or the time runs out."""
+    give_up_at = time.monotonic() + deadline_s
+    while not answers():
+        if server.poll() is not None:
+            raise PartFailed(f"{name} ended with {server.returncode} while starting:\n{tail_of(log)}")
+        if time.monotonic() > give_up_at:
+            raise PartFailed(f"{name} did not answer within {deadline_s:.0f} s:\n{tail_of(log)}")
+        time.sleep(0.05)
+
+
+def wait_until_gone(processes: list[psutil.Process], deadline_s: float) -> None:
+    """Return when each process has ended; one that nobody has collected yet (a zombie) has ended too."""
+    give_up_at = time.monotonic() + deadline_s
+    for process in processes:
+        while _runs(process):
+            if time.monotonic() > give_up_at:
+                raise PartFailed(f"process {process.pid} is still there after {deadline_s:.0f} s")
+            time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
