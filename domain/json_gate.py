@@ -1,0 +1,192 @@
+"""The one gate that every JSON body passes, over HTTP and over Kafka: strict, and with the same verdict everywhere.
+
+Refused: more than 256 KiB, anything but UTF-8 without a byte order mark, a key twice in one object, NaN and
+Infinity, numbers beyond ±2^53, more than 32 levels, U+0000, lone surrogates and noncharacters, anything but an
+object at the top. Strings come out in normal form NFC. Bodies are read by a fast parser; a second, slower reading
+happens only where the first one leaves a doubt. source: design D18
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+LIMIT = 262_144
+"""Bytes of one body, at most."""
+MOST_LEVELS = 32
+LARGEST = 2**53
+BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_NONCHARACTERS = "".join(chr(plane * 0x10000 + end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
+_FORBIDDEN = re.compile(f"[\x00\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
+_SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class BadJson(ValueError):
+    """A body that does not pass. `code` is a refusal code; `pointer` a JSON pointer where a place can be named."""
+
+    def __init__(self, code: str, pointer: str | None = None) -> None:
+        super().__init__(code if pointer is None else f"{code} at {pointer or '/'}")
+        self.code = code
+        self.pointer = pointer
+
+
+def read_json(raw: bytes, limit: int = LIMIT) -> dict[str, Any]:
+    """The object that the bytes hold, its strings in NFC. Raises BadJson with the first thing that is wrong."""
+    if len(raw) > limit:
+        raise BadJson("E_TOO_LARGE")
+    if raw.startswith(BYTE_ORDER_MARKS):
+        raise BadJson("E_UTF8")
+    try:
+        value = orjson.loads(raw)
+    except ValueError:
+        raise _why(raw) from None
+    if type(value) is not dict:
+        raise BadJson("E_JSON_NOT_OBJECT")
+    keys = _count_keys(value, 1)
+    if raw.count(b'":') != keys or any(colon in raw for colon in _SPACED_COLONS):
+        _look_for_repeated_keys(raw)  # a key written without space has its `":`; elsewhere only strings can hold one
+    return value if _is_clean(raw) else _clean(value, "")
+
+
+def _count_keys(value: dict[str, Any] | list[Any], level: int) -> int:
+    """Number of keys at all levels; levels and numbers are checked on the way."""
+    if level > MOST_LEVELS:
+        raise BadJson("E_JSON_DEPTH")
+    keys = 0
+    parts: Iterable[Any] = value
+    if isinstance(value, dict):
+        keys, parts = len(value), value.values()
+    for part in parts:
+        kind = type(part)
+        if kind is dict or kind is list:
+            keys += _count_keys(part, level + 1)
+        elif (kind is int or kind is float) and not -LARGEST <= part <= LARGEST:
+            raise BadJson("E_JSON_NUMBER")
+    return keys
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it was written, repeated keys included."""
+
+
+def _look_for_repeated_keys(raw: bytes) -> None:
+    try:
+        written = json.loads(raw, object_pairs_hook=_Pairs, parse_int=float, parse_float=float)
+        pointer = next(_repeated(written, ""), None)
+    except RecursionError:  # the fast parser saw few levels: the deep ones stood under a key that was written twice
+        raise BadJson("E_JSON_DUPLICATE_KEY") from None
+    if pointer is not None:
+        raise BadJson("E_JSON_DUPLICATE_KEY", _printable(pointer))
+
+
+def _repeated(value: Any, pointer: str) -> Iterator[str]:
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, part in value:
+            here = f"{pointer}/{_escaped(key)}"
+            if key in seen:
+                yield here
+            seen.add(key)
+            yield from _repeated(part, here)
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from _repeated(part, f"{pointer}/{place}")
+
+
+def _is_clean(raw: bytes) -> bool:
+    """Whether every string is in NFC and without forbidden characters, judged from the text as a whole.
+
+    A part of a text in NFC is in NFC; no JSON punctuation composes with what follows it.
+    """
+    if b"\\u" in raw:
+        return False
+    if raw.isascii():
+        return True
+    text = raw.decode()
+    return _FORBIDDEN.search(text) is None and unicodedata.is_normalized("NFC", text)
+
+
+def _clean(value: Any, pointer: str) -> Any:
+    """The value with every string, keys included, checked and in NFC."""
+    kind = type(value)
+    if kind is str:
+        return _text(value, pointer)
+    if kind is list:
+        return [_clean(part, f"{pointer}/{place}") for place, part in enumerate(value)]
+    if kind is not dict:
+        return value
+    cleaned: dict[str, Any] = {}
+    for key, part in value.items():
+        here = f"{pointer}/{_escaped(key)}"
+        name = _text(key, here)
+        if name in cleaned:
+            raise BadJson("E_JSON_DUPLICATE_KEY", here)
+        cleaned[name] = _clean(part, here)
+    return cleaned
+
+
+def _text(text: str, pointer: str) -> str:
+    if text.isascii() and "\x00" not in text:
+        return text
+    found = _FORBIDDEN.search(text)
+    if found is not None:
+        raise BadJson("E_JSON_NUL" if found.group() == "\x00" else "E_JSON_CHARACTER", _printable(pointer))
+    return unicodedata.normalize("NFC", text)
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _printable(pointer: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", pointer)
+
+
+def _why(raw: bytes) -> BadJson:
+    """The code for bytes that the parser would not take."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return BadJson("E_UTF8")
+    if _levels(raw) > MOST_LEVELS:
+        return BadJson("E_JSON_DEPTH")
+    if b"\x00" in raw:
+        return BadJson("E_JSON_NUL")
+    try:
+        value = json.loads(raw, parse_constant=_no_number, parse_float=_number, parse_int=_number)
+        _clean(value, "")
+    except BadJson as bad:
+        return bad
+    except ValueError:
+        return BadJson("E_JSON_SYNTAX")
+    return BadJson("E_JSON_SYNTAX")
+
+
+def _no_number(word: str) -> Any:
+    raise BadJson("E_JSON_NUMBER")
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if not -LARGEST <= number <= LARGEST:
+        raise BadJson("E_JSON_NUMBER")
+    return number
+
+
+def _levels(raw: bytes) -> int:
+    """The deepest nesting of brackets outside strings."""
+    level = deepest = 0
+    for found in _BRACKETS.finditer(raw):
+        token = found.group()
+        if token in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif token in b"]}":
+            level -= 1
+    return deepest
