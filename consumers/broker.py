@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from consumers.broker_settings import Connection, client_settings
+from consumers.broker_settings import MAX_REQUEST_BYTES, Connection, client_settings
 from consumers.log import (
     UNKNOWN,
     BrokerUnavailable,
@@ -113,17 +113,18 @@ class KafkaBroker:
         gone = self._learn(producer, {topic for topic, _ in topic_entries}, give_up_at)
         refused: dict[str, str] = dict.fromkeys(gone, "topic_gone")
         futures: list[Any] = []
-        send, add = producer.send, futures.append
+        accumulate, add = producer._accumulator.append, futures.append
+        partitions = {topic: TopicPartition(topic, 0) for topic, _ in topic_entries}
         for topic, entry in topic_entries:
             if topic in refused:
                 add(refused[topic])
                 refused[topic] = ""
                 continue
-            try:
-                add(send(topic, entry.value, entry.key, list(entry.headers), 0))
-            except kafka_errors.MessageSizeTooLargeError:
+            if len(entry.value) > MAX_REQUEST_BYTES:
                 add("too_large")
                 refused[topic] = ""
+                continue
+            add(accumulate(partitions[topic], None, entry.key, entry.value, list(entry.headers))[0])
         with suppress(kafka_errors.KafkaError):  # each record says below what became of it
             producer.flush(max(0.0, give_up_at - time.monotonic()))
         return self._outcomes(topic_entries, futures, give_up_at)

@@ -179,7 +179,7 @@ class LocalKafka:
     def _command(self, memory: str) -> list[str | os.PathLike[str]]:
         assert self._jars is not None
         return [
-            self._java or _any_java(), memory, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+            self._java or _any_java(), memory, "-XX:+UseSerialGC",
             "-cp", f"{self._jars}/*",
         ]  # fmt: skip
 
