@@ -15,7 +15,7 @@ import psutil
 
 from consumers.broker import broker_answers
 from deploy.local.jars import kafka_jars
-from deploy.local.ports import PartFailed, free_port, tail_of, wait_until_gone, wait_until_ready
+from deploy.local.ports import PartFailed, free_port, listens, tail_of, wait_until_gone, wait_until_ready
 
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 15.0

@@ -1,0 +1,48 @@
+"""The real parts, each started at most once in a session and only when a test asks for it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.parts import Kafka, Parts, Postgres, choose_parts
+
+
+@pytest.fixture(scope="session")
+def parts(request: pytest.FixtureRequest) -> Parts:
+    chosen = choose_parts()
+    request.config.stash[USED] = chosen.described
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def parts_folder() -> Iterator[Path]:
+    """A folder that an unprivileged PostgreSQL may enter, which pytest's own temporary folders are not."""
+    folder = Path(tempfile.mkdtemp(prefix="kuty-parts-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(parts: Parts, parts_folder: Path) -> Iterator[Postgres]:
+    """`.dsn` of a superuser, and `.fresh_database()` for a new empty database."""
+    with parts.postgres(parts_folder / "postgres") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kafka(parts: Parts, parts_folder: Path) -> Iterator[Kafka]:
+    """`.bootstrap` of a broker that is shared by the whole session: give topics names of your own."""
+    with parts.kafka(parts_folder / "kafka") as running:
+        yield running
+
+
+USED = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if USED in config.stash:
+        terminalreporter.write_line(f"real parts: {config.stash[USED]}")
