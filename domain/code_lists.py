@@ -51,9 +51,7 @@ class Code:
 
     def valid_on(self, on: date) -> bool:
         """Whether the code may be used of a fact dated `on` (local date)."""
-        return (self.valid_from is None or self.valid_from <= on) and (
-            self.valid_to is None or on <= self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
 
     def label(self, language: str, on: date | None = None) -> str:
         """The label in fi, sv or en, else in English. `on` (local date) picks a dated label."""

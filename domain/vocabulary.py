@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
 from pydantic.fields import FieldInfo
@@ -49,9 +49,7 @@ class Listed:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.literal_schema(list(self.codes()), metadata={"code_list": self.name})
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "enum": list(self.codes()), "x-code-list": self.name}
 
 
@@ -71,9 +69,7 @@ ExitKind = Annotated[str, Listed("exit_kind")]
 OpenExitKind = Annotated[str, Listed("exit_kind", without="health_related", also=("health_related",))]
 """The exit as class D keeps it: a kind that reveals health stands as `health_related`."""
 HealthExitKind = Annotated[str, Listed("exit_kind", only="health_related")]
-OpenOutcomeKind = Annotated[
-    str, Listed("exit_kind", without="health_related", also=("health_related", "not_reached"))
-]
+OpenOutcomeKind = Annotated[str, Listed("exit_kind", without="health_related", also=("health_related", "not_reached"))]
 OutcomeKind = Annotated[str, Listed("exit_kind", also=("not_reached",))]
 FollowupKind = Annotated[str, Listed("followup_kind")]
 LegalBasis = Annotated[str, Listed("legal_basis")]
@@ -225,5 +221,6 @@ SetOf = Annotated[tuple[T, ...], AfterValidator(_in_order)]
 
 
 def is_free_text(found: FieldInfo) -> bool:
-    """Whether a required field is free text (domain/events.md 11.21); optional ones are looked at by name."""
-    return any(isinstance(mark, FreeText) for mark in found.metadata)
+    """Whether a model's field, optional or not, is free text (domain/events.md 11.21)."""
+    inner = [mark for part in get_args(found.annotation) for mark in getattr(part, "__metadata__", ())]
+    return any(isinstance(mark, FreeText) for mark in (*found.metadata, *inner))
