@@ -1,0 +1,283 @@
+"""The relay: every event of the feed to Kafka, in order, once in effect, without trusting the broker's client.
+
+One window of the feed is in flight. After any doubt nothing is believed but the topics themselves: the tails of the topics
+of the last two windows are read, and sending resumes at the first missing sequence with identical bytes. A record that the
+broker refuses for good parks that topic, not the relay.
+
+source: design D11, D12; reliability.md 5.2
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from consumers import wire
+from consumers.log import Broker, Entry, Read, TopicSettings
+from consumers.outgoing import Outgoing, Packing
+from consumers.relay_store import RelayStore
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.store.relayed import Acknowledged, Parked
+
+log = logging.getLogger("kuty.relay")
+
+TRACKING = "relay"
+"""Name of the relay's position in the store."""
+HEARTBEAT_S = 60.0
+MARGIN = 100
+"""Records beyond two windows that a tail reaches back, for heartbeats among them."""
+
+
+class StoreBehindTopic(Exception):
+    """The events topic holds what the store does not: an older backup was restored. Nothing is sent; an operator adopts
+    what the topic has (`kuty rebuild store --from-topic`)."""
+
+
+class FeedRefused(Exception):
+    """The broker will never take a record of the events topic: the feed has no holes, so the relay halts."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The window in flight: everything up to `end`; `left` has not been acknowledged yet."""
+
+    end: int
+    left: list[Outgoing]
+    new_topics: dict[str, TopicSettings]
+
+
+class Relay:
+    """Publishes one ledger. One of it runs at a time; a second one could only write identical duplicates.
+
+    `window` is in positions of the feed, 500 to 2,000. Raises `StoreBehindTopic`, `FeedRefused` and, when the broker does
+    not answer, `BrokerUnavailable`: then the next step asks the topics what they have.
+    """
+
+    name = "relay"
+
+    def __init__(
+        self,
+        store: RelayStore,
+        broker: Broker,
+        pseudonyms: Callable[[str], Pseudonyms],
+        *,
+        window: int = 1000,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._packing = Packing(store, pseudonyms)
+        self._window = window
+        self._heartbeat_s = heartbeat_s
+        self._events_topic = wire.events_topic(store.ledger)
+        self._position = -1
+        self._parked: dict[str, Parked] = {}
+        self._behind: dict[str, int] = {}
+        self._in_flight: Window | None = None
+        self._doubt = True
+        self._touched: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+        self._last: dict[str, Last] = {}
+
+    @property
+    def position(self) -> int:
+        """The position up to which everything is in the topics, parked ones aside; -1 before the first step."""
+        return self._position
+
+    @property
+    def parked(self) -> Mapping[str, Parked]:
+        """The topics that the broker refuses, with position and code."""
+        return self._parked
+
+    def step(self) -> int:
+        """Send one window; the number of events that are in the topics now and were not before."""
+        if self._position < 0:
+            self._start()
+        if self._behind:
+            return self._catch_up()
+        if self._in_flight is None:
+            records = self._store.records(self._position, self._window)
+            if not records:
+                self._beat()
+                return 0
+            outgoing, topics = self._packing.pack(records)
+            self._in_flight = Window(records[-1].position, self._without_parked(outgoing), topics)
+        window, before = self._in_flight, self._position
+        if window.new_topics:
+            self._broker.create_topics(window.new_topics)
+            window.new_topics = {}
+        rows = self._deliver(window)
+        self._note_last(rows)
+        if window.left:
+            self._store.acknowledge(TRACKING, before, rows)
+            return 0
+        self._store.acknowledge(TRACKING, window.end, rows)
+        self._position, self._in_flight = window.end, None
+        return window.end - before
+
+    def resume(self, topic: str) -> None:
+        """Take up a parked topic again: what it missed is sent from the store."""
+        parked = self._store.parked().get(topic)
+        if parked is not None:
+            self._store.unpark(topic)
+            self._parked.pop(topic, None)
+            self._behind[topic] = parked.position - 1
+
+    # --- Sending -----------------------------------------------------------------------------------------------------
+
+    def _deliver(self, window: Window) -> list[Acknowledged]:
+        """One attempt at what is left of the window; returns what the broker has acknowledged of it."""
+        topics = frozenset(out.topic for out in window.left)
+        rows = self._settle_doubt(window) if self._doubt else []
+        if not window.left:
+            return rows
+        self._doubt = True  # until every outcome is known
+        outcomes = self._broker.append([(out.topic, out.entry) for out in window.left])
+        left: list[Outgoing] = []
+        refused: dict[str, Parked] = {}
+        for out, outcome in zip(window.left, outcomes, strict=True):
+            if outcome.status == "acknowledged":
+                rows.append(_acknowledged(out, outcome.offset, outcome.timestamp))
+            elif outcome.status == "refused":
+                refused.setdefault(out.topic, Parked(out.topic, out.position, outcome.code))
+                left.append(out)
+            else:
+                left.append(out)
+        for parked in refused.values():
+            self._park(parked)
+        window.left = self._without_parked(left)
+        if not window.left:
+            self._doubt = False
+            self._touched = (self._touched[1], topics)
+        return rows
+
+    def _settle_doubt(self, window: Window) -> list[Acknowledged]:
+        """Believe the topics alone: drop from the window what stands in them without a hole before it."""
+        topics = self._touched[0] | self._touched[1] | {out.topic for out in window.left}
+        tails = self._broker.tail(sorted(topics & self._broker.topics().keys()), 2 * self._tail_records(window) + MARGIN)
+        standing = _standing(tails)
+        rows: list[Acknowledged] = []
+        left: list[Outgoing] = []
+        broken: set[tuple[str, int]] = set()
+        for out in window.left:
+            line = (out.topic, out.epoch)
+            read = standing.get((*line, out.entry.sequence)) if line not in broken else None
+            if read is None:
+                broken.add(line)
+                left.append(out)
+            elif out.topic == self._events_topic and read.value != out.entry.value:
+                raise StoreBehindTopic(f"position {out.position} of {out.topic} is another event than the store's")
+            else:
+                rows.append(_acknowledged(out, read.offset, read.timestamp))
+        if rows or standing:
+            log.info("after a doubt: %d records stand in their topics, %d are sent again", len(rows), len(left))
+        window.left = left
+        if not left:
+            self._doubt = False
+        return rows
+
+    def _tail_records(self, window: Window) -> int:
+        counts: dict[str, int] = {}
+        for out in window.left:
+            counts[out.topic] = counts.get(out.topic, 0) + 1
+        return max([self._window, *counts.values()])
+
+    def _park(self, parked: Parked) -> None:
+        if parked.topic == self._events_topic:
+            raise FeedRefused(f"position {parked.position} of {parked.topic}: {parked.code}")
+        log.error("topic %s is parked at position %d: %s", parked.topic, parked.position, parked.code)
+        self._store.park(parked)
+        self._parked[parked.topic] = parked
+
+    def _without_parked(self, outgoing: list[Outgoing]) -> list[Outgoing]:
+        return [out for out in outgoing if out.topic not in self._parked] if self._parked else outgoing
+
+    # --- Starting and repairing --------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Compare store and topics. A topic ahead of the store halts; a topic behind what it acknowledged is repaired."""
+        self._parked = dict(self._store.parked())
+        self._broker.create_topics(self._packing.topics_of(self._store.directory.recipients))
+        tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
+        ahead = max((sequence for read in tail if (sequence := wire.sequence_of(read)) is not None), default=0)
+        if ahead > self._store.head():
+            raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
+        ends = {topic: row for topic, row in self._store.acknowledged_ends().items() if topic not in self._parked}
+        present = self._broker.end_offsets(ends)
+        behind = [topic for topic, row in ends.items() if present[topic] <= row.offset]
+        for topic in behind:
+            self._behind[topic] = self._last_standing(topic, tail if topic == self._events_topic else None)
+            log.error("topic %s lost its end: it is sent again from behind position %d", topic, self._behind[topic])
+        self._position = self._store.tracking(TRACKING)
+
+    def _last_standing(self, topic: str, tail: Sequence[Read] | None) -> int:
+        """The position behind which a topic that lost its end has to be sent again, 0 for all of it."""
+        reads = tail if tail is not None else self._broker.tail([topic], 1)[topic]
+        row = self._store.acknowledgement_before(topic, reads[-1].offset + 1 if reads else 0)
+        return row.position if row else 0
+
+    def _catch_up(self) -> int:
+        """Send one window of what the topics that are behind have missed."""
+        start = min(self._behind.values())
+        records = [r for r in self._store.records(start, self._window) if r.position <= self._position]
+        if not records:
+            self._behind.clear()
+            return 0
+        outgoing, _ = self._packing.pack(records)
+        missing = [out for out in outgoing if out.position > self._behind.get(out.topic, self._position)]
+        window = Window(records[-1].position, self._without_parked(missing), {})
+        while window.left:
+            self._store.acknowledge(TRACKING, self._position, self._deliver(window))
+        self._behind = {topic: max(at, window.end) for topic, at in self._behind.items() if window.end < self._position}
+        self._doubt = True
+        return len(records)
+
+    # --- Heartbeats --------------------------------------------------------------------------------------------------
+
+    def _note_last(self, rows: Sequence[Acknowledged]) -> None:
+        moment = time.monotonic()
+        for row in rows:
+            if row.topic != self._events_topic and row.epoch:
+                self._last[row.topic] = Last(moment, row.epoch, row.sequence)
+
+    def _beat(self) -> None:
+        """A heartbeat on each out topic that has been quiet for a while; one that does not get through is not repeated."""
+        moment = time.monotonic()
+        directory = self._store.directory
+        quiet: list[tuple[str, Entry]] = []
+        for recipient in directory.recipients:
+            topic = wire.out_topic(self._store.ledger, recipient)
+            last = self._last.setdefault(topic, Last(moment, 1, 0))
+            if moment - last.at < self._heartbeat_s or topic in self._parked:
+                continue
+            quiet.append(
+                (topic, wire.heartbeat(recipient, last.epoch, last.sequence, directory.organiser, self._store.now()))
+            )
+            self._last[topic] = last._replace(at=moment)
+        if quiet and any(outcome.status == "unknown" for outcome in self._broker.append(quiet)):
+            self._doubt = True
+
+
+class Last(NamedTuple):
+    """When an out topic got its last record (monotonic seconds), and which publication was its last."""
+
+    at: float
+    epoch: int
+    sequence: int
+
+
+def _acknowledged(out: Outgoing, offset: int, timestamp: int) -> Acknowledged:
+    return Acknowledged(out.topic, out.position, out.epoch, out.entry.sequence, offset, timestamp)
+
+
+def _standing(tails: Mapping[str, Sequence[Read]]) -> dict[tuple[str, int, int], Read]:
+    """Every sequenced record in the tails by topic, epoch and sequence; of identical ones the first."""
+    standing: dict[tuple[str, int, int], Read] = {}
+    for reads in tails.values():
+        for read in reads:
+            sequence = wire.sequence_of(read)
+            if sequence is not None:
+                standing.setdefault((*wire.line_of(read), sequence), read)
+    return standing

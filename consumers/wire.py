@@ -1,0 +1,231 @@
+"""What stands on the wire: topics, the record of the full feed, a recipient's publication, receipts and heartbeats.
+
+CloudEvents 1.0, Kafka binding, binary mode (design 5). Every entry is a function of stored bytes alone, so that a record
+sent twice is the same twice (design D11). Headers are sorted by name.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cache
+
+import orjson
+
+from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
+from domain.disclosure.publications import Publication
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from domain.receipts import Receipt
+from domain.store.record import Damaged, Record, read_record
+
+EVENTS = TopicSettings(retention_ms=FOREVER)
+"""The full feed is kept for ever."""
+OUT = TopicSettings(retention_ms=90 * DAY_MS)
+"""A recipient's topic is a window, not an archive (design D16)."""
+IN = TopicSettings(retention_ms=7 * DAY_MS)
+"""What a sender wrote has been answered long before."""
+RECEIPTS = TopicSettings(retention_ms=90 * DAY_MS)
+
+HEARTBEAT = "heartbeat.v1"
+ERASED = "erased"
+"""Stands as `prevhash` in the publication whose content could no longer be read when it was sent; the one after it names
+the hash of what had been meant. A follower cannot check the chain across these two, and need not halt."""
+
+
+def events_topic(ledger: str) -> str:
+    """The ledger's full feed, sealed."""
+    return f"kuty.{ledger}.events.v1"
+
+
+def in_topic(ledger: str, recipient: str) -> str:
+    """Where a recipient's system writes to the ledger."""
+    return f"kuty.{ledger}.in.{recipient}.v1"
+
+
+def out_topic(ledger: str, recipient: str) -> str:
+    """What a recipient is told."""
+    return f"kuty.{ledger}.out.{recipient}.v1"
+
+
+def receipts_topic(ledger: str, recipient: str) -> str:
+    """How a recipient's messages were answered."""
+    return f"kuty.{ledger}.receipts.{recipient}.v1"
+
+
+def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
+    """The three topics of one recipient with their settings."""
+    return {in_topic(ledger, recipient): IN, out_topic(ledger, recipient): OUT, receipts_topic(ledger, recipient): RECEIPTS}
+
+
+# --- The full record -------------------------------------------------------------------------------------------------
+
+
+def full_record(record: Record) -> Entry:
+    """One event for the events topic: its stored bytes, and in the headers what a reader sorts and finds by."""
+    h = record.header
+    position = b"%d" % record.position
+    headers = [
+        ("ce_dataschema", _schema(h.type, "event")),
+        ("ce_epoch", b"%d" % record.epoch),
+        ("ce_id", h.event_id.encode()),
+        ("ce_logsequence", position),
+        ("ce_matter", h.matter.encode()),
+        ("ce_occurredon", h.occurred_on.isoformat().encode()),
+        ("ce_position", position),
+        ("ce_prevhash", h.previous_hash.encode()),
+        ("ce_purpose", h.purpose.encode()),
+        ("ce_ruleset", h.ruleset_version.encode()),
+        ("ce_source", _source(h.ledger)),
+        ("ce_specversion", b"1.0"),
+        ("ce_stream", h.stream.encode()),
+        ("ce_streamversion", b"%d" % h.stream_version),
+        ("ce_subject", h.stream.encode()),
+        ("ce_time", h.recorded_at.isoformat().replace("+00:00", "Z").encode()),
+        ("ce_type", h.type.encode()),
+        ("content-type", b"application/x-ndjson"),
+    ]
+    if h.corrects or h.annuls or h.causation:
+        named = (("ce_annuls", h.annuls), ("ce_causation", h.causation), ("ce_corrects", h.corrects))
+        headers += [(name, value.encode()) for name, value in named if value]
+        headers.sort()
+    return Entry(h.stream.encode(), record.state, tuple(headers), record.position)
+
+
+def read_full_record(read: Read) -> Record:
+    """The event in a record of the events topic. Raises `Damaged` when the headers or the bytes do not add up."""
+    headers = dict(read.headers)
+    try:
+        position, epoch = int(headers["ce_position"]), int(headers["ce_epoch"])
+    except (KeyError, ValueError) as error:
+        raise Damaged(f"offset {read.offset} of {read.topic} has no position") from error
+    record = read_record(read.value, position, epoch)
+    if headers.get("ce_stream", b"").decode() != record.header.stream:
+        raise Damaged(f"offset {read.offset} of {read.topic} names another stream than its content")
+    return record
+
+
+@cache
+def _schema(type_name: str, of: str) -> bytes:
+    return f"urn:kuty:schema:{of}:{type_name}".encode()
+
+
+@cache
+def _source(ledger: str) -> bytes:
+    return f"urn:kuty:ledger:{ledger}".encode()
+
+
+# --- Publications ----------------------------------------------------------------------------------------------------
+
+
+def recipient_of(stream: str) -> tuple[str, int] | None:
+    """(short name, epoch) of a recipient's stream, none for every other stream."""
+    if not stream.startswith("recipient/"):
+        return None
+    _, short_name, epoch = stream.split("/")
+    return short_name, int(epoch)
+
+
+def publication_of(record: Record, event: DisclosureMade | DisclosureWithdrawn | Erased) -> Publication:
+    """The publication that a disclosure event holds; its sequence is the stream version, its epoch in the stream's name.
+
+    A disclosure whose matter's key was destroyed before it was sent goes out as `withdrawn`, without content, under the
+    id of its event (design D15). Raises `Damaged` for a record outside a recipient's stream.
+    """
+    header = record.header
+    found = recipient_of(header.stream)
+    if found is None:
+        raise Damaged(f"{header.event_id} stands in no recipient's stream")
+    if isinstance(event, Erased):
+        return Publication(
+            id=header.event_id,
+            type="disclosure.withdrawn.v1",
+            kind="withdrawn",
+            source=header.actor_org,
+            subject="",
+            time=header.recorded_at.replace(microsecond=0),
+            sequence=header.stream_version,
+            epoch=found[1],
+            ruleset=header.ruleset_version,
+            legal_basis="LB-OWN-TASK",
+            purpose=header.purpose,
+            previous_hash=ERASED,
+        )
+    kept = event.publication
+    return Publication(
+        id=event.publication_id,
+        type=kept["type"],
+        kind=kept["kind"],
+        source=kept["source"],
+        subject=kept["subject"],
+        time=datetime.fromisoformat(kept["time"]),
+        sequence=header.stream_version,
+        epoch=found[1],
+        ruleset=header.ruleset_version,
+        legal_basis=event.legal_basis,
+        purpose=header.purpose,
+        previous_hash=event.previous_publication_hash,
+        occurred_on=date.fromisoformat(kept["occurred_on"]) if "occurred_on" in kept else None,
+        client=kept.get("client", {}),
+        body=kept.get("body", {}),
+        replaces=kept.get("replaces"),
+        message_id=kept.get("message_id"),
+        history=kept.get("history"),
+        classes=kept.get("classes", {}),
+    )
+
+
+def publication_entry(publication: Publication) -> Entry:
+    """One publication for its recipient's out topic."""
+    return Entry(publication.key, publication.value, publication.headers, publication.sequence)
+
+
+def read_publication(read: Read) -> Publication | None:
+    """The publication in a record of an out topic, none for a heartbeat. Raises `ValueError` for anything else."""
+    headers = dict(read.headers)
+    if headers.get("ce_type") == HEARTBEAT.encode():
+        return None
+    return Publication.from_wire(headers, read.value)
+
+
+# --- Receipts and heartbeats -----------------------------------------------------------------------------------------
+
+
+def receipt_entry(receipt: Receipt, source: str) -> Entry:
+    """An answer for its sender's receipts topic; `source` is the organiser."""
+    sequence = receipt.number if receipt.numbered and receipt.number is not None else 0
+    return Entry(receipt.key, receipt.value, receipt.headers(source), sequence)
+
+
+def heartbeat(recipient: str, epoch: int, last: int, organiser: str, at: datetime) -> Entry:
+    """A sign of life on a quiet out topic: names the last sequence, has none itself (integration.md 3). `at` is UTC."""
+    moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    headers: Headers = (
+        ("ce_epoch", b"%d" % epoch),
+        ("ce_id", f"heartbeat-{recipient}-{epoch}-{moment}".encode()),
+        ("ce_source", organiser.encode()),
+        ("ce_specversion", b"1.0"),
+        ("ce_time", moment.encode()),
+        ("ce_type", HEARTBEAT.encode()),
+        ("content-type", b"application/json"),
+    )
+    value = orjson.dumps({"kind": "heartbeat", "epoch": epoch, "last_sequence": last}, option=orjson.OPT_SORT_KEYS)
+    return Entry(b"heartbeat", value, headers)
+
+
+# --- Reading tails ---------------------------------------------------------------------------------------------------
+
+
+def sequence_of(read: Read) -> int | None:
+    """The record's own sequence; none where it has none (a heartbeat, a repeated receipt, foreign bytes)."""
+    for name, value in read.headers:
+        if name == "ce_logsequence":
+            return int(value) if value.isdigit() else None
+    return None
+
+
+def line_of(read: Read) -> tuple[str, int]:
+    """(topic, epoch): the line in which the record's sequence counts. Positions and answers count across epochs: 0."""
+    if ".out." in read.topic:
+        for name, value in read.headers:
+            if name == "ce_epoch":
+                return read.topic, int(value)
+    return read.topic, 0
