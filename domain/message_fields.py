@@ -1,0 +1,156 @@
+"""Where references stand in a body, and what a wrong body is told: pointers and stable codes.
+
+The places are read once from each command's own types, so that a new command needs nothing here.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
+
+from pydantic import BaseModel, StringConstraints
+from pydantic_core import ErrorDetails
+
+from domain.events import Event
+from domain.health_content import looks_like_diagnosis
+from domain.refusals import Reason
+from domain.vocabulary import Ref
+
+UNRESOLVED = "0" * 32
+"""Stands in for a reference that could not be resolved, so that the rest of the body can still be judged."""
+NEW_VALUES = "new_values"
+_REF_PATTERN = next(mark.pattern for mark in get_args(Ref) if isinstance(mark, StringConstraints))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at a place: a reference, a list of places, or named places."""
+
+    kind: str
+    inner: Place | None = None
+    named: Mapping[str, Place] | None = None
+
+
+Resolve: TypeAlias = Callable[[str, str, str], str]
+"""(text as written, "part" or "event", pointer) to a raw reference; notes what it cannot resolve."""
+
+
+@cache
+def places(model: type[BaseModel]) -> Mapping[str, Place]:
+    """The fields of a model that hold references, at any depth."""
+    found: dict[str, Place] = {}
+    for name, described in model.model_fields.items():
+        if name == NEW_VALUES:
+            found[name] = Place("named", named=_places_of_facts())
+            continue
+        annotation = described.annotation
+        here = _place(Annotated[annotation, *described.metadata] if described.metadata else annotation, name)
+        if here is not None:
+            found[name] = here
+    return found
+
+
+def _place(annotation: Any, name: str) -> Place | None:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *marks = get_args(annotation)
+        if any(isinstance(mark, StringConstraints) and mark.pattern == _REF_PATTERN for mark in marks):
+            return Place("event" if name.endswith("event_id") else "part")
+        return _place(inner, name)
+    if origin is Union or origin is types.UnionType:
+        return next((place for arm in get_args(annotation) if (place := _place(arm, name)) is not None), None)
+    if origin in (tuple, list, frozenset, set):
+        inner_place = _place(get_args(annotation)[0], name)
+        return Place("list", inner=inner_place) if inner_place else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        named = places(annotation)
+        return Place("named", named=named) if named else None
+    return None
+
+
+@cache
+def _places_of_facts() -> Mapping[str, Place]:
+    """References among the fields of facts, by name: what a correction may give a new value."""
+    from domain.catalogue import EVENTS
+
+    found: dict[str, Place] = {}
+    for cls in EVENTS.values():
+        found.update(_event_places(cls))
+    return found
+
+
+def _event_places(cls: type[Event]) -> dict[str, Place]:
+    if NEW_VALUES in cls.model_fields:
+        return {}
+    return dict(places(cls))
+
+
+def resolved(value: Any, named: Mapping[str, Place], resolve: Resolve, pointer: str = "") -> Any:
+    """A copy of the object with every reference resolved; what is not text there is left for the types to refuse."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _resolved(part, named[key], resolve, f"{pointer}/{escaped(key)}") if key in named else part
+        for key, part in value.items()
+    }
+
+
+def _resolved(value: Any, place: Place, resolve: Resolve, pointer: str) -> Any:
+    if place.kind == "list" and isinstance(value, list):
+        assert place.inner is not None
+        return [_resolved(part, place.inner, resolve, f"{pointer}/{n}") for n, part in enumerate(value)]
+    if place.kind == "named":
+        return resolved(value, place.named or {}, resolve, pointer)
+    if place.kind in ("part", "event") and isinstance(value, str):
+        return resolve(value, place.kind, pointer)
+    return value
+
+
+def escaped(key: str) -> str:
+    """A key as a step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+CODES = {
+    "extra_forbidden": "E_FIELD_NOT_ALLOWED",
+    "missing": "E_FIELD_MISSING",
+    "literal_error": "E_CODE",
+    "enum": "E_CODE",
+}
+"""Codes of what the types refuse; every other fault is one of form (`E_FIELD_TYPE`)."""
+
+
+def reasons_of(errors: list[ErrorDetails], body: Mapping[str, Any], pointer: str = "") -> list[Reason]:
+    """What the types refused, each place once, in the order of the body's fields."""
+    by_place: dict[str, str] = {}
+    for error in errors:
+        here, value = _where(error, body)
+        code = CODES.get(error["type"], "E_FIELD_TYPE")
+        if code == "E_CODE":
+            if not isinstance(value, str):
+                code = "E_FIELD_TYPE"
+            elif looks_like_diagnosis(value):
+                code = "E_HEALTH_CONTENT"
+        by_place.setdefault(pointer + here, code)
+    return [Reason(code, _short(place)) for place, code in by_place.items()]
+
+
+def _where(error: ErrorDetails, body: Mapping[str, Any]) -> tuple[str, Any]:
+    """The pointer of a fault and the value there. Steps that only name an arm of a union are left out."""
+    steps, value, pointer = error["loc"], body, ""
+    for number, step in enumerate(steps):
+        if isinstance(value, dict) and step in value:
+            value, pointer = value[step], f"{pointer}/{escaped(str(step))}"
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value, pointer = value[step], f"{pointer}/{step}"
+        elif isinstance(value, dict) and error["type"] == "missing" and number == len(steps) - 1:
+            pointer = f"{pointer}/{escaped(str(step))}"
+    return pointer, value
+
+
+def _short(pointer: str) -> str:
+    """A pointer that fits into the record of a refusal: a name that we do not know may be of any length."""
+    return pointer if len(pointer) <= 200 else pointer[:199] + "…"

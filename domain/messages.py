@@ -1,0 +1,190 @@
+"""One body, a worker's over HTTP or an agency's message, made into a command about a client.
+
+Everybody names clients and parts by the pseudonyms of the own recipient, or a part by `message:<message id>`, the
+sender's own message that began it; a client also by the personal identity code, in the one field for it. All that is
+wrong with a body is told at once, each with its place. source: integration.md 2, domain/pathway.md 4.8
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Protocol
+
+import orjson
+from pydantic import ValidationError
+
+from domain.catalogue import CommandKind, command_kinds
+from domain.commands import Command
+from domain.identifiers import is_identity_code
+from domain.message_fields import UNRESOLVED, places, reasons_of, resolved
+from domain.refusals import Reason, Refused, refuse
+
+CLIENT = "client"
+IDENTITY_CODE = "identity_code"
+BY_MESSAGE = "message:"
+GROUP = "record_group_attendance"
+"""One message that marks a whole group's day; it becomes one command for each client."""
+GROUP_OF = "record_attendance"
+
+HeldReason = Literal["waits_for_reference", "waits_for_earlier", "subject_unresolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What became of an earlier message: the parts that it began, by field name, and its first fact."""
+
+    references: Mapping[str, str]
+    first_event: str | None
+
+
+class Names(Protocol):
+    """What a sender's names stand for in the ledger. Look-ups of identity codes are logged as use by whoever answers."""
+
+    def part(self, pseudonym: str) -> str | None:
+        """The raw reference behind the sender's pseudonym; none for what it was never given."""
+
+    def event(self, publication_id: str) -> str | None:
+        """The fact that the sender's own publication told; none when it got no such publication."""
+
+    def begun_by(self, message_id: str) -> Begun | HeldReason | None:
+        """What the sender's message began; why to wait for it; none when it was refused for good."""
+
+    def client(self, identity_code: str) -> str | None:
+        """The client under a personal identity code; none when the ledger does not know it."""
+
+
+class Waits(Exception):
+    """The message refers to something that is not there yet."""
+
+    def __init__(self, reason: HeldReason) -> None:
+        super().__init__(reason)
+        self.reason: HeldReason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A command and the client that it is about; no client for a command about the register or the ledger."""
+
+    kind: CommandKind
+    command: Command
+    client: str | None = None
+
+
+@cache
+def message_types(task: str) -> Mapping[str, CommandKind]:
+    """What a sender in the task may send, by type: `record_attendance.v1`. The group's message stands for its command."""
+    kinds = [kind for kind in command_kinds().values() if task in kind.tasks]
+    types = {f"{kind.name}.v1": kind for kind in kinds}
+    if task == "provider" and f"{GROUP_OF}.v1" in types:
+        types[f"{GROUP}.v1"] = types[f"{GROUP_OF}.v1"]
+    return types
+
+
+def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names, pointer: str = "") -> Wish:
+    """The wish of an agency's message: the client stands in the body. Raises Refused with all codes, Waits."""
+    fields = {name: value for name, value in body.items() if name not in (CLIENT, IDENTITY_CODE)}
+    reading = _Reading(names, pointer)
+    client = reading.client(body)
+    return reading.wish(kind, fields, client)
+
+
+def wish_of_body(kind: CommandKind, body: Mapping[str, Any], client: str | None, names: Names) -> Wish:
+    """The wish of a worker's body: the client stands in the route, as a raw reference. Raises Refused, Waits."""
+    return _Reading(names, "").wish(kind, body, client)
+
+
+class _Reading:
+    """One body being read: collects what is wrong, and whether something has to be waited for."""
+
+    def __init__(self, names: Names, pointer: str) -> None:
+        self._names = names
+        self._pointer = pointer
+        self._reasons: list[Reason] = []
+        self._waits: HeldReason | None = None
+
+    def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
+        translated = resolved(dict(fields), places(kind.command), self._resolve, self._pointer)
+        command: Command | None = None
+        try:
+            command = kind.command.model_validate_json(orjson.dumps(translated), strict=True)
+        except ValidationError as wrong:
+            errors = wrong.errors(include_url=False, include_context=False)
+            self._reasons += reasons_of(errors, translated, self._pointer)
+        if self._reasons:
+            raise Refused(*self._reasons)
+        if self._waits is not None:
+            raise Waits(self._waits)
+        assert command is not None
+        return Wish(kind, command, client)
+
+    def client(self, body: Mapping[str, Any]) -> str | None:
+        """The client that the envelope names, in exactly one of its two ways."""
+        by_name, by_code = body.get(CLIENT), body.get(IDENTITY_CODE)
+        client: str | None = None
+        if CLIENT in body and IDENTITY_CODE in body:
+            self._wrong("E_FIELD_NOT_ALLOWED", f"/{IDENTITY_CODE}")
+        if CLIENT in body:
+            if not isinstance(by_name, str):
+                self._wrong("E_FIELD_TYPE", f"/{CLIENT}")
+                return None
+            client = self._names.part(by_name)
+            if client is None:
+                self._wrong("E_UNKNOWN_REFERENCE", f"/{CLIENT}")
+        elif IDENTITY_CODE not in body:
+            self._wrong("E_FIELD_MISSING", f"/{CLIENT}")
+        elif not isinstance(by_code, str):
+            self._wrong("E_FIELD_TYPE", f"/{IDENTITY_CODE}")
+        elif not is_identity_code(by_code):
+            self._wrong("E_IDENTITY_CODE", f"/{IDENTITY_CODE}")
+        else:
+            client = self._names.client(by_code)
+            if client is None:
+                self._waits = "subject_unresolved"
+        return client
+
+    def _wrong(self, code: str, pointer: str) -> None:
+        self._reasons.append(Reason(code, self._pointer + pointer))
+
+    def _resolve(self, text: str, kind: str, pointer: str) -> str:
+        found: str | None
+        if text.startswith(BY_MESSAGE):
+            begun = self._names.begun_by(text[len(BY_MESSAGE) :])
+            if isinstance(begun, str):
+                self._waits = self._waits or begun
+                return UNRESOLVED
+            found = None if begun is None else _meant(begun, kind, pointer)
+        else:
+            found = self._names.event(text) if kind == "event" else self._names.part(text)
+        if found is None:
+            self._reasons.append(Reason("E_UNKNOWN_REFERENCE", pointer))
+            return UNRESOLVED
+        return found
+
+
+def _meant(begun: Begun, kind: str, pointer: str) -> str | None:
+    """The part that a field means by naming a message: the one of the field's own name, else the only one."""
+    if kind == "event":
+        return begun.first_event
+    name = pointer.rsplit("/", 1)[-1]
+    if name in begun.references:
+        return begun.references[name]
+    return next(iter(begun.references.values())) if len(begun.references) == 1 else None
+
+
+def of_group(body: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The single days of a group's message, numbered from 1: what is said once holds for each client.
+
+    Raises Refused when the message as a whole has no list of clients.
+    """
+    clients = body.get("clients")
+    if "clients" not in body:
+        raise refuse("E_FIELD_MISSING", "/clients")
+    if not isinstance(clients, list) or not clients:
+        raise refuse("E_FIELD_TYPE", "/clients")
+    wrong = [n for n, one in enumerate(clients) if not isinstance(one, dict)]
+    if wrong:
+        raise Refused(*(Reason("E_FIELD_TYPE", f"/clients/{n}") for n in wrong))
+    shared = {name: value for name, value in body.items() if name != "clients"}
+    return [(number, {**shared, **one}) for number, one in enumerate(clients, start=1)]

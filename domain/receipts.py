@@ -1,0 +1,142 @@
+"""The answer to a message: always one, numbered in its sender's line, and the same over Kafka and over HTTP.
+
+Read back from the first event of the decision alone, so that the receipts topic, `GET /receipts` and the answer to
+`POST /in` cannot differ. source: integration.md 2, design D13
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from domain import events as e
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.events import Erased, Event
+from domain.refusals import Reason, refusal
+from domain.store.record import Header, Record
+
+Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
+
+PARTS_BEGUN: Mapping[str, str] = {
+    cls.NAME: name
+    for cls, name in (
+        (e.ReferralSubmitted, "referral_id"),
+        (e.CaseOpened, "case_id"),
+        (e.AssessmentStarted, "assessment_id"),
+        (e.OwnWorkerAssigned, "assignment_id"),
+        (e.PlanDraftingStarted, "plan_id"),
+        (e.DecisionIssued, "decision_id"),
+        (e.PlacementProposed, "placement_id"),
+        (e.PeriodPlanned, "period_id"),
+        (e.AbsenceReportSent, "report_id"),
+        (e.LabourPolicyStatementIssued, "labour_statement_id"),
+        (e.ParallelServiceStarted, "parallel_service_id"),
+        (e.FollowUpHeld, "followup_id"),
+        (e.ExitRecorded, "exit_id"),
+        (e.NotificationDue, "notification_id"),
+    )
+}
+"""The field of an event that names the part which begins with it (domain/pathway.md 4.1)."""
+
+
+def parts_begun(events: Iterable[Event]) -> dict[str, str]:
+    """The references of the parts that the events begin, by field name; the first of a name wins."""
+    begun: dict[str, str] = {}
+    for event in events:
+        name = PARTS_BEGUN.get(event.NAME)
+        if name is not None:
+            begun.setdefault(name, getattr(event, name))
+    return begun
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one message.
+
+    `type` is the recorded fact's type, or for everything else the message's own. `number` stands in the sender's line,
+    contiguous from 1; a repeat (`already_recorded`) names that of the first answer, whose status is `first`. `until` is UTC.
+    `references` name the parts begun: raw until `named` gives them the recipient's own pseudonyms.
+    """
+
+    message_id: str
+    type: str
+    status: Status
+    number: int | None = None
+    first: Status | None = None
+    codes: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    until: datetime | None = None
+    offset: int | None = None
+    parts: tuple[tuple[str, Status], ...] = ()
+
+    def named(self, pseudonyms: Pseudonyms) -> Receipt:
+        """The receipt with the recipient's own names for the parts."""
+        return replace(self, references={name: pseudonyms.of(raw) for name, raw in self.references.items()})
+
+    def content(self) -> dict[str, Any]:
+        """The receipt as JSON: absent fields left out, each code with its texts in three languages."""
+        stated: dict[str, Any] = {"message_id": self.message_id, "type": self.type, "status": self.status}
+        if self.number is not None:
+            stated["number"] = self.number
+        if self.first is not None:
+            stated["first"] = self.first
+        if self.codes:
+            stated["codes"] = [stated_code(reason.code, reason.pointer) for reason in self.codes]
+        if self.warnings:
+            stated["warnings"] = [stated_code(code) for code in self.warnings]
+        if self.references:
+            stated["references"] = dict(sorted(self.references.items()))
+        if self.reason is not None:
+            stated["reason"] = self.reason
+        if self.until is not None:
+            stated["until"] = self.until.isoformat()
+        if self.offset is not None:
+            stated["offset"] = self.offset
+        if self.parts:
+            stated["parts"] = [{"message_id": message_id, "status": status} for message_id, status in self.parts]
+        return stated
+
+
+def stated_code(code: str, pointer: str = "") -> dict[str, Any]:
+    """One code as a receipt states it: where it points, what is wrong and what to do, in fi, sv and en."""
+    entry = refusal(code)
+    return {"code": code, "pointer": pointer, "text": dict(entry.texts), "what_to_do": dict(entry.what_to_do)}
+
+
+def receipt_of(record: Record, event: Event | Erased) -> Receipt | None:
+    """The receipt that an event of the feed stands for; none unless it is the numbered first one of an answer.
+
+    Whether the sender is a recipient at all is the directory's to say: `record.header.actor_org` and `actor_task`.
+    """
+    header = record.header
+    if header.answer_number is None or isinstance(event, Erased):
+        return None
+    return receipt_of_event(header, event)
+
+
+def receipt_of_event(header: Header, event: Event) -> Receipt:
+    """The receipt of an answer whose first event this is."""
+    number, message_id = header.answer_number, header.command_id
+    match event:
+        case e.CommandRefused():
+            reasons = tuple(Reason(refused.code, refused.pointer) for refused in event.codes)
+            return Receipt(message_id, event.command, "refused", number, codes=reasons)
+        case e.MessageHeld():
+            return Receipt(
+                event.message_id,
+                event.message_type,
+                "waiting",
+                number,
+                reason=event.held_reason,
+                until=event.held_until_at,
+            )
+        case e.MessageQuarantined():
+            codes = (Reason(event.code),)
+            return Receipt(message_id, "unreadable", "quarantined", number, codes=codes, offset=event.offset)
+        case _:
+            begun = parts_begun([event])
+            return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)
