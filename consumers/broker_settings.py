@@ -101,6 +101,8 @@ _OF_ROLE: dict[Role, dict[str, Any]] = {
         "fetch_max_bytes": 50 * 1024 * 1024,
         "max_partition_fetch_bytes": 4 * 1024 * 1024,
         "fetch_max_wait_ms": 500,
+        # How soon a topic that was deleted and made again is noticed; records alone do not show it.
+        "metadata_max_age_ms": 5_000,
         "metrics_enabled": False,
     },
     "admin": {},

@@ -158,10 +158,14 @@ class LocalKafka:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         try:
-            wait_until_ready("Kafka", self._server, lambda: broker_answers(self.bootstrap), log, START_DEADLINE_S)
+            wait_until_ready("Kafka", self._server, self._answers, log, START_DEADLINE_S)
         except PartFailed:
             self.kill()
             raise
+
+    def _answers(self) -> bool:
+        assert self._ports is not None
+        return listens(self._ports[0]) and broker_answers(self.bootstrap)
 
     def _format(self, settings: Path) -> None:
         log = self.folder / "format.log"

@@ -1,0 +1,367 @@
+"""One contract, two brokers: what relay, intake and projectors may rely on."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.broker import KafkaBroker
+from consumers.broker_settings import Connection
+from consumers.embedded_broker import EmbeddedBroker
+from consumers.log import (
+    DAY_MS,
+    FOREVER,
+    Broker,
+    Entry,
+    OffsetOutOfRange,
+    Read,
+    Reader,
+    TopicGone,
+    TopicSettings,
+    TopicSettingsDiffer,
+    contiguous_end,
+)
+
+KEPT_90_DAYS = TopicSettings(retention_ms=90 * DAY_MS)
+SMALL_RECORDS = TopicSettings(retention_ms=FOREVER, max_message_bytes=2_000)
+DEADLINE_S = 20.0
+
+
+@pytest.fixture(params=["embedded in memory", "embedded in a file", "kafka"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    made: Broker
+    if request.param == "kafka":
+        made = KafkaBroker(Connection(request.getfixturevalue("kafka").bootstrap, deadline_s=DEADLINE_S))
+    else:
+        path = tmp_path / "broker.sqlite" if "file" in request.param else None
+        made = EmbeddedBroker(lambda: datetime.now(UTC), path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    return new_topic(broker)
+
+
+def new_topic(broker: Broker, settings: TopicSettings = KEPT_90_DAYS) -> str:
+    name = f"kuty.contract.out.{uuid.uuid4().hex[:12]}.v1"
+    broker.create_topics({name: settings})
+    return name
+
+
+def entries(*sequences: int) -> list[Entry]:
+    return [
+        Entry(b"client-1", b"value %d" % number, (("ce_logsequence", b"%d" % number), ("ce_id", b"\x00\xff")), number)
+        for number in sequences
+    ]
+
+
+def window(topic: str, *sequences: int) -> list[tuple[str, Entry]]:
+    return [(topic, entry) for entry in entries(*sequences)]
+
+
+def sequence_of(read: Read) -> int | None:
+    found = dict(read.headers).get("ce_logsequence")
+    return None if found is None else int(found)
+
+
+def sequences(reads: list[Read]) -> list[int | None]:
+    return [sequence_of(read) for read in reads]
+
+
+def read_until(reader: Reader, count: int) -> dict[str, list[Read]]:
+    """Poll until `count` records came or the deadline passes."""
+    found: dict[str, list[Read]] = {}
+    give_up_at = time.monotonic() + DEADLINE_S
+    while sum(map(len, found.values())) < count and time.monotonic() < give_up_at:
+        for topic, reads in reader.poll(limit=1_000, timeout=1.0).items():
+            found.setdefault(topic, []).extend(reads)
+    return found
+
+
+def raised_while(attempt: Callable[[], Any], kind: type[Exception]) -> Exception:
+    """Repeat the attempt until it raises the wanted error; anything else passes through."""
+    give_up_at = time.monotonic() + DEADLINE_S
+    while time.monotonic() < give_up_at:
+        try:
+            attempt()
+        except kind as error:
+            return error
+    raise AssertionError(f"{kind.__name__} was not raised within {DEADLINE_S} s")
+
+
+# -- topics ----------------------------------------------------------------------------------------------
+
+
+def test_making_a_topic_twice_changes_nothing(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, 1))
+    before = broker.topics()[topic]
+
+    broker.create_topics({topic: KEPT_90_DAYS})
+
+    assert broker.topics()[topic] == before
+    assert broker.end_offsets([topic]) == {topic: 1}
+
+
+def test_a_topic_with_other_settings_is_not_taken_as_ours(broker: Broker, topic: str) -> None:
+    with pytest.raises(TopicSettingsDiffer):
+        broker.create_topics({topic: TopicSettings(retention_ms=7 * DAY_MS)})
+
+
+def test_a_deleted_topic_is_gone(broker: Broker, topic: str) -> None:
+    broker.delete_topics([topic])
+
+    assert topic not in broker.topics()
+    with pytest.raises(TopicGone):
+        broker.tail([topic], back=1)
+
+
+# -- append and read -------------------------------------------------------------------------------------
+
+
+def test_what_was_appended_is_read_back_byte_for_byte(broker: Broker, topic: str) -> None:
+    outcomes = broker.append(window(topic, 1, 2))
+
+    reads = broker.read(topic, 0, limit=10, timeout=DEADLINE_S)
+
+    assert [(outcome.status, outcome.offset) for outcome in outcomes] == [("acknowledged", 0), ("acknowledged", 1)]
+    assert [(read.key, read.value, read.headers) for read in reads] == [entry[:3] for entry in entries(1, 2)]
+    assert [read.timestamp for read in reads] == [outcome.timestamp for outcome in outcomes]
+
+
+def test_the_time_of_a_record_is_the_brokers_own(broker: Broker, topic: str) -> None:
+    before = datetime.now(UTC).timestamp() * 1000
+
+    (outcome,) = broker.append(window(topic, 1))
+
+    assert before - 1_000 <= outcome.timestamp <= datetime.now(UTC).timestamp() * 1000 + 1_000
+
+
+def test_a_record_without_key_or_headers_is_a_record(broker: Broker, topic: str) -> None:
+    broker.append([(topic, Entry(None, b"heartbeat", ()))])
+
+    (read,) = broker.read(topic, 0, limit=1, timeout=DEADLINE_S)
+
+    assert (read.key, read.value, read.headers) == (None, b"heartbeat", ())
+
+
+def test_windows_follow_one_another_in_order(broker: Broker, topic: str) -> None:
+    for first in range(1, 1_001, 250):
+        broker.append(window(topic, *range(first, first + 250)))
+
+    reader = broker.reader()
+    reader.follow({topic: 0})
+    reads = read_until(reader, 1_000)[topic]
+    reader.close()
+
+    assert sequences(reads) == list(range(1, 1_001))
+    assert [read.offset for read in reads] == list(range(1_000))
+
+
+def test_an_empty_window_has_no_outcomes(broker: Broker) -> None:
+    assert broker.append([]) == []
+
+
+def test_reading_from_the_middle_gives_the_rest_and_no_more_than_the_limit(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, *range(1, 11)))
+
+    assert sequences(broker.read(topic, 4, limit=3, timeout=DEADLINE_S)) == [5, 6, 7]
+    assert sequences(broker.read(topic, 7, limit=3, timeout=DEADLINE_S)) == [8, 9, 10]
+    assert broker.read(topic, 10, limit=3) == []
+
+
+def test_a_reader_waits_and_is_woken_by_an_append(broker: Broker, topic: str) -> None:
+    reader = broker.reader()
+    reader.follow({topic: 0})
+    waiting, found = threading.Event(), []
+
+    def follow() -> None:
+        waiting.set()
+        found.extend(read_until(reader, 1).get(topic, []))
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    waiting.wait(DEADLINE_S)
+    broker.append(window(topic, 1))
+    follower.join(DEADLINE_S)
+    reader.close()
+
+    assert sequences(found) == [1]
+
+
+def test_a_poll_that_finds_nothing_ends_at_its_timeout(broker: Broker, topic: str) -> None:
+    reader = broker.reader()
+    reader.follow({topic: 0})
+
+    assert reader.poll(limit=10, timeout=0.1) == {}
+    reader.close()
+
+
+def test_one_reader_follows_many_topics_each_from_its_own_place(broker: Broker) -> None:
+    first, second, third = (new_topic(broker) for _ in range(3))
+    for name in (first, second, third):
+        broker.append(window(name, 1, 2, 3))
+
+    reader = broker.reader()
+    reader.follow({first: 0, second: 2, third: 3})
+    found = read_until(reader, 4)
+
+    assert {name: sequences(reads) for name, reads in found.items()} == {first: [1, 2, 3], second: [3]}
+    # A new set of topics replaces the old one.
+    reader.follow({third: 1})
+    assert {name: sequences(reads) for name, reads in read_until(reader, 2).items()} == {third: [2, 3]}
+    reader.close()
+
+
+# -- tail ------------------------------------------------------------------------------------------------
+
+
+def test_the_tail_is_the_last_records_of_each_topic(broker: Broker, topic: str) -> None:
+    empty, short = new_topic(broker), new_topic(broker)
+    broker.append(window(topic, *range(1, 101)) + window(short, 1))
+
+    tails = broker.tail([topic, empty, short], back=3)
+
+    assert {name: sequences(reads) for name, reads in tails.items()} == {topic: [98, 99, 100], empty: [], short: [1]}
+
+
+def test_the_tails_of_many_topics_come_together(broker: Broker) -> None:
+    names = [f"kuty.contract.many.{uuid.uuid4().hex[:12]}.v1" for _ in range(200)]
+    broker.create_topics(dict.fromkeys(names, KEPT_90_DAYS))
+    outcomes = broker.append([pair for name in names for pair in window(name, 1, 2, 3)])
+
+    tails = broker.tail(names, back=2)
+
+    assert {outcome.status for outcome in outcomes} == {"acknowledged"}
+    assert {tuple(sequences(reads)) for reads in tails.values()} == {(2, 3)}
+    assert len(tails) == 200
+
+
+def test_the_place_to_resume_is_the_first_missing_sequence_not_the_last_record(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, *range(1, 101), *range(211, 221)))
+
+    assert contiguous_end(broker.tail([topic], back=200)[topic], sequence_of) == 100
+
+
+def test_records_without_a_sequence_do_not_count_in_the_tail(broker: Broker, topic: str) -> None:
+    broker.append([*window(topic, 1, 2), (topic, Entry(None, b"heartbeat", ()))])
+
+    assert contiguous_end(broker.tail([topic], back=10)[topic], sequence_of) == 2
+
+
+def test_a_record_sent_twice_stands_twice_with_equal_bytes(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, 1, 2))
+    broker.append(window(topic, 2, 3))
+
+    reads = broker.read(topic, 0, limit=10, timeout=DEADLINE_S)
+
+    assert sequences(reads) == [1, 2, 2, 3]
+    assert reads[1][3:] == reads[2][3:]
+    assert contiguous_end(reads, sequence_of) == 3
+
+
+# -- refusals --------------------------------------------------------------------------------------------
+
+
+def test_a_record_too_large_is_refused_and_no_other_topic_suffers(broker: Broker) -> None:
+    narrow, other = new_topic(broker, SMALL_RECORDS), new_topic(broker)
+    large = Entry(b"client-1", b"x" * 3_000, (), 2)
+
+    outcomes = broker.append([*window(narrow, 1), (narrow, large), *window(other, 1, 2), *window(narrow, 3)])
+    again = broker.append(window(other, 3))
+
+    assert outcomes[1].status == "refused"
+    assert outcomes[1].code == "too_large"
+    assert large.value not in [read.value for read in broker.tail([narrow], back=10)[narrow]]
+    # What was left in doubt by the failure is settled by the tail, as the relay does it.
+    end = contiguous_end(broker.tail([other], back=10)[other], sequence_of)
+    assert again[0].status == "acknowledged"
+    assert end in (2, 3) or {outcome.status for outcome in outcomes[2:4]} == {"unknown"}
+
+
+def test_records_too_large_in_two_topics_are_both_refused_in_the_end(broker: Broker) -> None:
+    first, second = new_topic(broker, SMALL_RECORDS), new_topic(broker, SMALL_RECORDS)
+    large = Entry(b"client-1", b"x" * 3_000, ())
+    refused: set[str] = set()
+
+    for _ in range(3):
+        pending = [(name, large) for name in (first, second) if name not in refused]
+        outcomes = broker.append(pending)
+        refused |= {name for (name, _), outcome in zip(pending, outcomes, strict=True) if outcome.status == "refused"}
+        if len(refused) == 2:
+            break
+
+    assert refused == {first, second}
+    assert broker.end_offsets([first, second]) == {first: 0, second: 0}
+
+
+def test_a_record_larger_than_any_request_is_refused(broker: Broker, topic: str) -> None:
+    outcomes = broker.append([(topic, Entry(None, b"x" * (17 * 1024 * 1024), ())), *window(topic, 1)])
+
+    assert [outcome.status for outcome in outcomes] == ["refused", "unknown"]
+    assert broker.end_offsets([topic]) == {topic: 0}
+
+
+def test_a_topic_that_is_not_there_refuses_and_the_others_go_on(broker: Broker, topic: str) -> None:
+    outcomes = broker.append([*window("kuty.contract.nowhere.v1", 1), *window(topic, 1)])
+
+    assert [(outcome.status, outcome.code) for outcome in outcomes] == [("refused", "topic_gone"), ("acknowledged", "")]
+
+
+# -- faults of the log itself ----------------------------------------------------------------------------
+
+
+def test_a_position_below_the_kept_records_halts_the_reader(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, *range(1, 11)))
+    broker.delete_before({topic: 6})
+    reader = broker.reader()
+    reader.follow({topic: 2})
+
+    error = raised_while(lambda: reader.poll(limit=10, timeout=0.5), OffsetOutOfRange)
+
+    reader.close()
+    assert isinstance(error, OffsetOutOfRange)
+    assert (error.topic, error.offset, error.begin, error.end) == (topic, 2, 6, 10)
+    assert sequences(broker.tail([topic], back=100)[topic]) == [7, 8, 9, 10]
+
+
+def test_a_position_beyond_the_end_halts_the_reader(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, 1, 2))
+    reader = broker.reader()
+    reader.follow({topic: 7})
+
+    error = raised_while(lambda: reader.poll(limit=10, timeout=0.5), OffsetOutOfRange)
+
+    reader.close()
+    assert isinstance(error, OffsetOutOfRange)
+    assert (error.begin, error.end) == (0, 2)
+
+
+def test_a_topic_made_again_under_a_reader_halts_it(broker: Broker, topic: str) -> None:
+    broker.append(window(topic, *range(1, 6)))
+    reader = broker.reader()
+    reader.follow({topic: 0})
+    read_until(reader, 5)
+    first = broker.topics()[topic]
+
+    broker.delete_topics([topic])
+    make_again(broker, topic)
+    broker.append(window(topic, *range(1, 11)))
+    raised_while(lambda: reader.poll(limit=10, timeout=0.5), TopicGone)
+
+    reader.close()
+    assert broker.topics()[topic] != first
+
+
+def make_again(broker: Broker, topic: str) -> None:
+    """Kafka deletes a topic in the background: make it again as soon as the name is free."""
+    give_up_at = time.monotonic() + DEADLINE_S
+    while topic in broker.topics() and time.monotonic() < give_up_at:
+        continue
+    broker.create_topics({topic: KEPT_90_DAYS})
