@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from domain.vocabulary import (
     Account,
@@ -229,7 +229,15 @@ class ScheduleEntry(Part):
     start_time: Text5 | None = None
 
 
-WeekSchedule = tuple[ScheduleEntry, ...]
+def _once_a_weekday(schedule: tuple[ScheduleEntry, ...]) -> tuple[ScheduleEntry, ...]:
+    days = [entry.weekday for entry in schedule]
+    if not days or len(set(days)) < len(days):
+        raise ValueError("a week has at least one entry and one entry a weekday at most")
+    return tuple(sorted(schedule, key=lambda entry: entry.weekday))
+
+
+WeekSchedule = Annotated[tuple[ScheduleEntry, ...], AfterValidator(_once_a_weekday)]
+"""At most one entry a weekday, Monday first."""
 
 Measure = Literal["job_offers", "employment_services", "education_services", "social_services"]
 Circumstance = Literal["housing", "economy", "family", "transport", "language", "digital_skills"]
@@ -409,6 +417,9 @@ class AttendanceRecorded(CaseEvent):
     swap_of_on: Schedule[date | None] = None
 
 
+NotArrangedReason = Literal["public_holiday", "break", "site_closed", "instructor_absent", "other"]
+
+
 class ServiceDayNotArranged(CaseEvent):
     """The service was not arranged on a day or a range of days: no absence, and no allowance."""
 
@@ -417,7 +428,7 @@ class ServiceDayNotArranged(CaseEvent):
     placement_id: Routing[Ref]
     from_on: Schedule[date]
     until_on: Schedule[date]
-    not_arranged_reason: Schedule[Literal["public_holiday", "break", "site_closed", "instructor_absent", "other"]]
+    not_arranged_reason: Schedule[NotArrangedReason]
 
 
 class Absence(Part):

@@ -1,0 +1,198 @@
+"""Corrections: a recorded fact was wrong. The first account stays readable; the new one has to pass the same guards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from domain import events as e
+from domain.catalogue import CommandKind
+from domain.chapters import (
+    assessments,
+    attendance,
+    benefits,
+    decisions,
+    exits,
+    own_workers,
+    parallel_services,
+    periods,
+    placements,
+    plans,
+    referrals,
+)
+from domain.chapters.guards import Guard, day_of, entitled, is_client, not_ahead, recorded
+from domain.commands import ClientCommand
+from domain.context import Context, Draft
+from domain.pathway import Fact, Pathway, replay
+from domain.refusals import Refusals, Refused
+from domain.vocabulary import EventRef
+
+GUARDS: Mapping[type[e.Event], Guard] = {
+    kind: guard
+    for chapter in (
+        assessments,
+        attendance,
+        benefits,
+        decisions,
+        exits,
+        own_workers,
+        parallel_services,
+        periods,
+        placements,
+        plans,
+        referrals,
+    )
+    for kind, guard in chapter.GUARDS.items()
+}
+"""What a fact of each kind had to pass, and its corrected value has to pass again."""
+
+FIXED = frozenset(
+    {
+        "case_id",
+        "referral_id",
+        "previous_case_id",
+        "assessment_id",
+        "assignment_id",
+        "plan_id",
+        "plan_version",
+        "decision_id",
+        "placement_id",
+        "period_id",
+        "report_id",
+        "labour_statement_id",
+        "parallel_service_id",
+        "followup_id",
+        "exit_id",
+        "notification_id",
+        "about_event_id",
+        "sender_org_id",
+        "account",
+        "party_kind",
+    }
+)
+"""What ties a fact to its part or its author: a fact of another part is another fact."""
+
+ERRORS = {"extra_forbidden": "E_FIELD_NOT_ALLOWED", "literal_error": "E_CODE", "missing": "E_FIELD_MISSING"}
+
+
+class CorrectFact(ClientCommand):
+    """Say how a recorded fact really was: the fields that change, whole new values, null where a field falls away."""
+
+    NAME = "correct_fact"
+    target_event_id: EventRef
+    correction_reason: Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]
+    corrected_occurred_on: date | None = None
+    new_values: dict[str, Any] | None = None
+
+
+def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> list[Draft]:
+    """A correction by the fact's own organisation or the client's own worker. source: domain/pathway.md 4.4 row 45
+
+    `target_subject` is the client whose fact the store found under the reference, where it is not this one.
+    """
+    no, on = Refusals(), day_of(command, context)
+    target = pathway.facts.get(command.target_event_id)
+    elsewhere = context.look_ups.get("target_subject") not in (None, pathway.client)
+    no.when(target is None and not elsewhere, "E_TARGET", "/target_event_id")
+    no.when(target is None and elsewhere, "E_SUBJECT_MISMATCH", "/target_event_id")
+    no.stop()
+    assert target is not None
+    entitled(_may_correct(target, context))
+    no.when(isinstance(target.event, e.FactCorrected), "E_NOT_CORRECTABLE", "/target_event_id")
+    for name in sorted(FIXED & set(command.new_values or {})):
+        changed = command.new_values is not None and command.new_values[name] != getattr(target.event, name, None)
+        no.when(changed, "E_NOT_CORRECTABLE", f"/new_values/{name}")
+    not_ahead(no, on, context)
+    no.stop()
+    event, happened_on = _as_it_was(no, target, command)
+    if event == target.event and happened_on == target.occurred_on:
+        return []
+    not_ahead(no, happened_on, context, "/corrected_occurred_on")
+    warnings = _judge_again(no, pathway, target, event, happened_on, context)
+    no.stop()
+    values = event.model_dump(mode="json", include=set(command.new_values or {}))
+    correction = e.FactCorrected(
+        target_event_id=command.target_event_id,
+        correction_reason=command.correction_reason,
+        corrected_occurred_on=command.corrected_occurred_on,
+        new_values=values or None,
+    )
+    return [recorded(pathway, correction, on, context, corrects=target.event_id, warnings=warnings)]
+
+
+def _may_correct(target: Fact[e.Event], context: Context) -> bool:
+    caller = context.caller
+    if is_client(context):
+        return target.actor_person == caller.person
+    return target.actor_org == caller.org or (caller.org == context.directory.organiser and caller.role == "own_worker")
+
+
+def _as_it_was(no: Refusals, target: Fact[e.Event], command: CorrectFact) -> tuple[e.Event, date]:
+    """The fact with its new values. Raises Refused with a code for every value that does not fit."""
+    try:
+        event = type(target.event).model_validate({**dict(target.event), **(command.new_values or {})})
+    except ValidationError as errors:
+        for error in errors.errors():
+            place = "/".join(str(step) for step in error["loc"])
+            no.when(True, ERRORS.get(error["type"], "E_FIELD_TYPE"), f"/new_values/{place}")
+        no.stop()
+        raise
+    return event, command.corrected_occurred_on or target.occurred_on
+
+
+def _judge_again(
+    no: Refusals, pathway: Pathway, target: Fact[e.Event], event: e.Event, on: date, context: Context
+) -> tuple[str, ...]:
+    """Judge the corrected fact as if the first one had never been; returns its warnings."""
+    guard = GUARDS.get(type(event))
+    if guard is None:
+        return ()
+    without = replay(pathway.client, (fact for key, fact in pathway.facts.items() if key != target.event_id))
+    again = Refusals()
+    guard(again, without, event, on, context)
+    try:
+        again.stop()
+    except Refused as refused:
+        for reason in refused.codes:
+            no.when(True, reason.code, f"/new_values{reason.pointer}")
+    return again.warnings
+
+
+COMMANDS = (
+    CommandKind(
+        CorrectFact,
+        correct_fact,
+        "client",
+        path="corrections",
+        roles=frozenset(
+            {
+                "referrer",
+                "intake",
+                "own_worker",
+                "social_worker",
+                "team_lead",
+                "employment_expert",
+                "keha_expert",
+                "kela_clerk",
+                "fund_clerk",
+                "instructor",
+                "provider_manager",
+                "client",
+            }
+        ),
+        tasks=frozenset(
+            {
+                "referrer",
+                "employment_authority",
+                "statement_issuer",
+                "benefit_payment",
+                "social_assistance",
+                "multi_sectoral_team",
+                "provider",
+            }
+        ),
+    ),
+)

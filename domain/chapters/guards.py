@@ -1,0 +1,185 @@
+"""What several chapters ask in the same words: of the date, the case, the caller, a part, a text."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, TypeAlias, TypeVar
+
+from domain.code_lists import code_list
+from domain.commands import Command
+from domain.context import Context, Draft
+from domain.events import Event
+from domain.health_content import looks_like_diagnosis
+from domain.pathway import Case, CaseState, Pathway, Period, Placement
+from domain.refusals import Refusals
+from domain.rules import NoRule
+
+X = TypeVar("X")
+
+Guard: TypeAlias = Callable[[Refusals, Pathway, Any, date, Context], None]
+"""Judges an event that somebody wants recorded on a day; a corrected value has to pass the guard of the first one."""
+
+
+def day_of(command: Command, context: Context) -> date:
+    """The day that the command speaks of: its own, else the ledger's today (Europe/Helsinki)."""
+    return command.occurred_on or context.today
+
+
+def said(command: Command, *without: str) -> dict[str, Any]:
+    """The command's fields as the event of the same words takes them: all but its day and those named."""
+    return {name: value for name, value in command if name not in ("occurred_on", *without)}
+
+
+def not_ahead(no: Refusals, on: date | None, context: Context, pointer: str = "/occurred_on") -> None:
+    """What has happened cannot lie in the future (`E_FUTURE`); a plan may."""
+    no.when(on is not None and on > context.today, "E_FUTURE", pointer)
+
+
+def only_when(no: Refusals, wanted: bool, event: Event, *names: str) -> None:
+    """The fields are required exactly then, else forbidden. source: domain/events.md 11.1"""
+    for name in names:
+        given = getattr(event, name) is not None
+        no.when(wanted and not given, "E_FIELD_MISSING", f"/{name}")
+        no.when(given and not wanted, "E_FIELD_NOT_ALLOWED", f"/{name}")
+
+
+def noted(no: Refusals, event: Event, name: str, note: str) -> None:
+    """A code of an open list needs its short note, every other code has none. source: domain/vocabulary.md 1"""
+    lists = {"source": "referral_source", "service": "parallel_service", "provider_kind": "provider_kind"}
+    needed = code_list(lists[name])[getattr(event, name)].needs_note
+    no.when(needed and getattr(event, note) is None, "E_NOTE_REQUIRED", f"/{note}")
+    no.when(not needed and getattr(event, note) is not None, "E_FIELD_NOT_ALLOWED", f"/{note}")
+
+
+def no_diagnosis(no: Refusals, event: Event, *names: str) -> None:
+    """Nobody writes a diagnosis into a text. source: domain/vocabulary.md 1.7 N5"""
+    for name in names:
+        text = getattr(event, name)
+        no.when(text is not None and looks_like_diagnosis(text), "E_HEALTH_CONTENT", f"/{name}")
+
+
+def code_valid(no: Refusals, list_name: str, code: str, on: date, pointer: str) -> None:
+    """The code was in force on the fact's own day."""
+    no.when(not code_list(list_name).valid_on(code, on), "E_CODE_NOT_VALID_ON_DATE", pointer)
+
+
+def known(parts: Mapping[Any, X], key: object, pointer: str) -> X:
+    """The part under its reference. Raises Refused (`E_UNKNOWN_REFERENCE`): nothing else can be judged without it."""
+    no = Refusals()
+    no.when(key not in parts, "E_UNKNOWN_REFERENCE", pointer)
+    no.stop()
+    return parts[key]
+
+
+def case_on(pathway: Pathway, on: date) -> Case:
+    """The case that is open on the day. Raises Refused (`E_STATE`): nothing else can be judged without it."""
+    case = pathway.open_case(on)
+    no = Refusals()
+    no.when(case is None, "E_STATE")
+    no.stop()
+    assert case is not None
+    return case
+
+
+def case_of(pathway: Pathway, case_id: str, on: date) -> Case:
+    """The case of a part, open on the day. Raises Refused (`E_STATE`)."""
+    case = pathway.cases[case_id]
+    no = Refusals()
+    no.when(not case.is_open(on), "E_STATE")
+    no.stop()
+    return case
+
+
+def in_state(no: Refusals, pathway: Pathway, case: Case, on: date, *states: CaseState) -> None:
+    """The case is in one of the states on the day (`E_STATE`). source: domain/pathway.md 4.3"""
+    no.when(pathway.case_state(case.opened.event.case_id, on) not in states, "E_STATE")
+
+
+def is_client(context: Context) -> bool:
+    """Whether the client asks, under the own reference."""
+    return context.caller.role == "client"
+
+
+def of_county(context: Context) -> bool:
+    """Whether a worker of the organiser asks."""
+    return context.caller.org == context.directory.organiser and not is_client(context)
+
+
+def holds(context: Context, org_id: str | None, task: str, on: date) -> bool:
+    """Whether the organisation holds the task on the day."""
+    found = context.directory.organisation(org_id) if org_id else None
+    return found is not None and found.holds(task, on)
+
+
+def by_own_authority(pathway: Pathway, on: date, context: Context) -> bool:
+    """Whether an employment authority that asks is the client's own; the first one to act becomes it."""
+    caller = context.caller
+    return caller.task != "employment_authority" or pathway.employment_authority(on) in (None, caller.org)
+
+
+def entitled(may: bool, pointer: str = "") -> None:
+    """Raises Refused (`E_NOT_ENTITLED`) at once: who may not ask is told nothing more."""
+    no = Refusals()
+    no.when(not may, "E_NOT_ENTITLED", pointer)
+    no.stop()
+
+
+def own_placements(pathway: Pathway, case_id: str, context: Context) -> list[Placement]:
+    """The confirmed placements of the case with the provider that asks."""
+    return [
+        placement
+        for placement in pathway.placements.values()
+        if placement.confirmed
+        and placement.proposed.event.case_id == case_id
+        and placement.proposed.event.provider_org_id == context.caller.org
+    ]
+
+
+def placement_of_period(pathway: Pathway, period: Period, on: date) -> Placement | None:
+    """The confirmed placement of the period's case that covers the day."""
+    placement = pathway.placement_on(on)
+    same = placement and placement.proposed.event.case_id == period.planned.event.case_id
+    return placement if same else None
+
+
+def rule(context: Context, key: str, on: date) -> Any:
+    """The value of a rule on the day, none where no row holds on it. source: domain/law.md 2.6"""
+    try:
+        return context.rules.value(key, on)
+    except NoRule:
+        return None
+
+
+def months_on(start: date, months: int) -> date:
+    """The same day so many calendar months later, or the last day of a shorter month."""
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
+
+
+def recorded(
+    pathway: Pathway,
+    event: Event,
+    on: date,
+    context: Context,
+    *,
+    matter: str | None = None,
+    flags: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+    causation: str | None = None,
+    corrects: str | None = None,
+) -> Draft:
+    """The event under its matter; `late_recorded` when it comes later than the rule allows (domain/pathway.md 4.4, 47)."""
+    patience = rule(context, "late_recorded.limit_days", on)
+    if patience is not None and (context.today - on).days > patience:
+        flags = (*flags, "late_recorded")
+    return context.draft(
+        event,
+        on,
+        matter if matter is not None else pathway.matter_of(event),
+        flags=flags,
+        warnings=warnings,
+        causation=causation,
+        corrects=corrects,
+    )
