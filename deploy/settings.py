@@ -1,0 +1,154 @@
+"""Every setting, with its default and its meaning. The only reader of the environment beside `deploy/local`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from consumers.broker_settings import Connection
+
+Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
+
+
+VAR = Path("var")
+
+
+class WrongSetting(ValueError):
+    """A setting that cannot be read: the message names the variable and says why."""
+
+
+def _means(meaning: str) -> dict[str, str]:
+    return {"meaning": meaning}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. Each is `KUTY_` and the name in capitals in the environment."""
+
+    ledger: str = field(
+        default="demo",
+        metadata=_means("Name of the ledger: letters, digits and hyphens; part of topics, schemas and routes."),
+    )
+    home: Path = field(
+        default=VAR,
+        metadata=_means("Folder of the embedded store, broker, vault and keys, and of the development master key."),
+    )
+    store_dsn: str = field(
+        default="",
+        metadata=_means("PostgreSQL connection string of the event store, vault and keys. Empty: SQLite in `home`."),
+    )
+    models_dsn: str = field(
+        default="", metadata=_means("PostgreSQL connection string of the read models. Empty: that of the store.")
+    )
+    kafka: str = field(
+        default="",
+        metadata=_means("Bootstrap addresses of Apache Kafka, host:port with commas. Empty: the embedded broker."),
+    )
+    kafka_security: Security = field(
+        default="PLAINTEXT", metadata=_means("PLAINTEXT (loopback only), SSL or SASL_SSL: how Kafka is reached.")
+    )
+    kafka_certificates: str = field(
+        default="", metadata=_means("File of the certificate authorities that vouch for the brokers.")
+    )
+    kafka_certificate: str = field(default="", metadata=_means("File of our own client certificate."))
+    kafka_certificate_key: str = field(default="", metadata=_means("File of the key of our own client certificate."))
+    kafka_user: str = field(default="", metadata=_means("User for SASL_SSL."))
+    kafka_password: str = field(default="", metadata=_means("Password for SASL_SSL."))
+    kafka_deadline_s: float = field(
+        default=15.0, metadata=_means("Seconds within which every call to Kafka ends, whatever its client does.")
+    )
+    plaintext_beyond_loopback: bool = field(
+        default=False,
+        metadata=_means("Reach Kafka without TLS outside this machine: for closed networks of containers alone."),
+    )
+    replication: int = field(default=0, metadata=_means("Copies of each topic that is made. 0: the cluster's own default."))
+    host: str = field(
+        default="127.0.0.1",
+        metadata=_means("Address that the API listens on; loopback unless a proxy with TLS stands before it."),
+    )
+    port: int = field(default=8000, metadata=_means("Port of the API."))
+    master_key: str = field(
+        default="",
+        metadata=_means(
+            "Base64 of the 32 bytes that wrap all keys. Empty: a development key, made once in `home/master.key`."
+        ),
+    )
+    token_key: str = field(
+        default="", metadata=_means("Secret that signs development tokens. Empty: one is made once in `home/token.key`.")
+    )
+    allow_live: bool = field(
+        default=False, metadata=_means("Serve a live ledger. Without it only simulated ones are served.")
+    )
+    relay_window: int = field(default=1000, metadata=_means("Positions in one window of the relay, 500 to 2,000."))
+    heartbeat_s: float = field(
+        default=60.0, metadata=_means("Seconds of silence after which a recipient's topic gets a heartbeat.")
+    )
+    log_level: str = field(
+        default="WARNING", metadata=_means("DEBUG, INFO, WARNING or ERROR: how much the roles say on standard error.")
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the broker lives in this process."""
+        return not self.kafka
+
+    @property
+    def connection(self) -> Connection:
+        """How Kafka is reached. Raises ValueError where it would be reached without TLS beyond this machine."""
+        return Connection(
+            bootstrap=self.kafka,
+            client_id=f"kuty-{self.ledger}",
+            security=self.kafka_security,
+            certificates=self.kafka_certificates or None,
+            certificate=self.kafka_certificate or None,
+            certificate_key=self.kafka_certificate_key or None,
+            user=self.kafka_user or None,
+            password=self.kafka_password or None,
+            deadline_s=self.kafka_deadline_s,
+            plaintext_beyond_loopback=self.plaintext_beyond_loopback,
+        )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """The settings of the environment, `given` ones before them. Raises WrongSetting."""
+        values = os.environ if environment is None else environment
+        read: dict[str, Any] = {}
+        for one in fields(cls):
+            text = values.get(variable_of(one))
+            if text is not None and text != "":
+                read[one.name] = _read(one, text)
+        return cls(**{**read, **given})
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process the same settings."""
+        return {variable_of(one): str(getattr(self, one.name)) for one in fields(self)}
+
+
+def variable_of(one: Field[Any]) -> str:
+    """The environment variable of a setting."""
+    return f"KUTY_{one.name.upper()}"
+
+
+def described() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of every setting, for `kuty settings` and the reference."""
+    return [(variable_of(one), str(one.default), one.metadata["meaning"]) for one in fields(Settings)]
+
+
+def _read(one: Field[Any], text: str) -> Any:
+    try:
+        match one.default:
+            case bool():
+                return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+            case int():
+                return int(text)
+            case float():
+                return float(text)
+            case Path():
+                return Path(text)
+            case _:
+                return text
+    except (ValueError, KeyError):
+        raise WrongSetting(f"{variable_of(one)} is {text!r} and should be like {one.default!r}") from None
