@@ -1,0 +1,214 @@
+"""One epoch of a recipient's line on its way into its tables: order, chain, repetitions, what waits, what is parked.
+
+A publication is accepted only when it is the next one and names the hash of the one before. Identical repetitions are
+dropped; a bounded number of later records is held back while one is missing (design D11). What is accepted but cannot be
+digested parks its client, in the same transaction as everything else (design D18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from consumers.log import Read
+from domain.disclosure.publications import publication_hash
+from projections.digest import Digest, Digested, Undigestible
+from projections.read_models import Batch, Entry, Parked, Position, ReadModel, Row
+
+CORRECTED = b"fact.corrected"
+BLOCKS_KEPT = 100_000
+"""How many clients' latest blocks are remembered, so that an unchanged one is not written again."""
+
+
+class LineFault(Exception):
+    """The log itself is not as it must be: the line halts and calls."""
+
+
+class Generation:
+    """One epoch on its way into its tables: what is accepted and not yet written, what waits, what is remembered."""
+
+    def __init__(self, model: ReadModel, digest: Digest, position: Position, parked: set[bytes]) -> None:
+        self.position = position
+        self.waiting: dict[int, Read] = {}
+        self.repeated: dict[int, str] = {}
+        self.fault = ""
+        self._model, self._digest = model, digest
+        self._parked = parked
+        self._blocks: dict[bytes, bytes] = {}
+        self._knows_every_block = position.sequence == 0
+        self._written = position.sequence
+        self._sequence, self._hash = position.sequence, position.chain_hash
+        self._newest = b""
+        self._until = position.until_sequence
+        self._clear()
+
+    @property
+    def history_ended(self) -> bool:
+        """Whether the generation may answer: all that a redelivery repeats is in it."""
+        return self._sequence > 0 and self._sequence >= self._until
+
+    @property
+    def missing(self) -> int:
+        """The sequence that later records wait for, 0 when none waits."""
+        return self._sequence + 1 if self.waiting else 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to write."""
+        return self._sequence != self._written
+
+    def offer(self, sequence: int, read: Read, headers: Mapping[str, bytes], look_ahead: int) -> None:
+        """Take a record in, hold it back or drop it. Raises `LineFault`."""
+        if sequence == self._sequence + 1:
+            self._accept(sequence, read, headers)
+            while self.waiting and (held := self.waiting.pop(self._sequence + 1, None)):
+                self._accept(self._sequence + 1, held, dict(held.headers))
+        elif sequence <= self._sequence:
+            self._repeat(sequence, publication_hash(read.headers, read.value))
+        else:
+            held = self.waiting.setdefault(sequence, read)
+            if (held.headers, held.value) != (read.headers, read.value):
+                raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+            if len(self.waiting) > look_ahead:
+                raise LineFault(f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing")
+
+    def check_repeated(self) -> None:
+        """Compare repetitions of what was written earlier. Raises `LineFault`."""
+        if not self.repeated:
+            return
+        known = self._model.hashes(self.position.epoch, list(self.repeated))
+        if self._parked:
+            with self._model.look(self.position.epoch) as look:
+                known |= {parked.sequence: publication_hash(parked.headers, parked.value) for parked in look.parked()}
+        for sequence, came in self.repeated.items():
+            if known.get(sequence) != came:
+                raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+        self.repeated = {}
+
+    def batch(self) -> Batch:
+        """What to write, with the position after it."""
+        newest = datetime.fromisoformat(self._newest.decode()) if self._newest else self.position.newest_at
+        self._position_after = replace(
+            self.position, sequence=self._sequence, chain_hash=self._hash, newest_at=newest, until_sequence=self._until
+        )
+        return Batch(self._position_after, self._written, self._entries, self._closings, self._new_blocks(), self._set_aside)
+
+    def written(self) -> None:
+        """The batch is committed."""
+        self.position, self._written = self._position_after, self._position_after.sequence
+        self._clear()
+
+    def retry(self) -> Batch | None:
+        """Try again what is parked, in order: a newer version of the software may digest it. None when nothing is."""
+        if not self._parked:
+            return None
+        with self._model.look(self.position.epoch) as look:
+            parked = look.parked()
+        self._parked.clear()
+        released: list[int] = []
+        for record in parked:
+            headers = dict(record.headers)
+            if record.client.encode() not in self._parked:
+                try:
+                    chain_hash = publication_hash(record.headers, record.value)
+                    self._enter(self._digest.read(record.sequence, headers, record.value, chain_hash))
+                    released.append(record.sequence)
+                except Undigestible:
+                    self._parked.add(record.client.encode())
+        batch = self.batch()
+        batch.released = released
+        return batch if released else None
+
+    def _clear(self) -> None:
+        self._entries: list[Entry] = []
+        self._closings: list[tuple[bytes, bytes]] = []
+        self._candidates: list[tuple[bytes, int, bytes, bytes]] = []
+        self._strangers: set[bytes] = set()
+        self._set_aside: list[Parked] = []
+        self._latest: dict[bytes, int] = {}
+        self._recent: dict[int, str] = {}
+        if len(self._blocks) > BLOCKS_KEPT:
+            self._blocks, self._knows_every_block = {}, False
+
+    def _accept(self, sequence: int, read: Read, headers: Mapping[str, bytes]) -> None:
+        if headers.get("ce_prevhash", b"").decode() != self._hash:
+            raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
+        self._hash = publication_hash(read.headers, read.value)
+        self._sequence = sequence
+        self._recent[sequence] = self._hash
+        client = headers.get("ce_subject", b"")
+        try:
+            if client in self._parked:
+                raise Undigestible("behind an earlier one of the same client")
+            digested = self._digest.read(sequence, headers, read.value, self._hash)
+        except Undigestible as problem:
+            self._parked.add(client)
+            text = client.decode(errors="replace")
+            aside = Parked(self.position.epoch, sequence, text, str(problem), read.headers, read.value)
+            self._set_aside.append(aside)
+            return
+        if sequence == 1:
+            self._until = digested.until_sequence
+        self._newest = digested.entry.known_from
+        self._enter(digested)
+
+    def _enter(self, digested: Digested) -> None:
+        entry = digested.entry
+        if entry.replaces is not None:
+            self._close(entry.replaces, entry.known_from)
+        if entry.known_until is None:
+            self._latest[entry.publication] = len(self._entries)
+        self._entries.append(entry)
+        if entry.name == CORRECTED and entry.kind == b"fact":
+            self._correct(digested)
+        if digested.block is not None and self._blocks.get(entry.client) != digested.block:
+            if entry.client not in self._blocks and not self._knows_every_block:
+                self._strangers.add(entry.client)
+            self._blocks[entry.client] = digested.block
+            self._candidates.append((entry.client, entry.sequence, entry.known_from, digested.block))
+
+    def _close(self, publication: bytes, at: bytes) -> None:
+        place = self._latest.pop(publication, None)
+        if place is None:
+            self._closings.append((publication, at))
+        else:
+            self._entries[place] = self._entries[place]._replace(known_until=at)
+
+    def _correct(self, digested: Digested) -> None:
+        wanted = digested.body.get("target_event_id")
+        if not isinstance(wanted, str):
+            return
+        place = self._latest.get(wanted.encode())
+        target: Entry | Row | None = self._entries[place] if place is not None else self._stored(wanted)
+        corrected = self._digest.corrected(target, digested) if target is not None else None
+        if corrected is not None:
+            self._close(corrected.publication, corrected.known_from)
+            self._latest[corrected.publication] = len(self._entries)
+            self._entries.append(corrected)
+
+    def _stored(self, publication: str) -> Row | None:
+        if any(closed == publication.encode() for closed, _ in self._closings):
+            return None
+        with self._model.look(self.position.epoch) as look:
+            return next((row for row in look.replaced([publication]) if row.known_until is None), None)
+
+    def _repeat(self, sequence: int, came: str) -> None:
+        if sequence <= self._written:
+            if self.repeated.setdefault(sequence, came) != came:
+                raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+            return
+        if self._recent[sequence] != came:
+            raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+
+    def _new_blocks(self) -> list[tuple[bytes, int, bytes, bytes]]:
+        if not self._strangers:
+            return self._candidates
+        known = self._model.known_blocks(self.position.epoch, list(self._strangers))
+        kept = []
+        for candidate in self._candidates:
+            client, _, _, block = candidate
+            if known.get(client) != block:
+                kept.append(candidate)
+                known.pop(client, None)
+        return kept

@@ -1,0 +1,157 @@
+"""One recipient's line from its out topic into its read model, across epochs.
+
+A fault of the log makes the line stand still: nothing is guessed and nothing skipped (design D11). A newer epoch builds
+a new generation beside the live one; the switch comes where its first record says that history ends (design D16). A line
+that stands still reads on only to find that epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from consumers.generations import Generation, LineFault
+from consumers.log import Read
+from projections.digest import Digest
+from projections.questions import Lookup
+from projections.read_models import Feed, Position, ReadModel
+
+LOOK_AHEAD = 1_000
+"""How many later records are held back while one is missing."""
+HEARTBEAT = b"heartbeat.v1"
+
+
+class Line:
+    """One recipient's line. For one thread; after an exception of `take` it is loaded again."""
+
+    def __init__(
+        self, short_name: str, topic: str, model: ReadModel, facts: Mapping[str, Lookup], look_ahead: int = LOOK_AHEAD
+    ) -> None:
+        self.short_name, self.topic = short_name, topic
+        self.feed = Feed()
+        self.read_offset = 0
+        self._model, self._digest, self._look_ahead = model, Digest(facts), look_ahead
+        self._generations: dict[int, Generation] = {}
+        self._held_at: int | None = None
+
+    @property
+    def halted(self) -> str:
+        """Why the line stands still; empty while it runs."""
+        return self.feed.halted
+
+    def load(self, topic_id: str, first_offset: int) -> None:
+        """Begin where the model stands. `first_offset` is the first record that the topic still has."""
+        self.feed = self._model.feed()
+        self._generations, self._held_at = {}, None
+        for epoch, position in self._model.positions().items():
+            with self._model.look(epoch) as look:
+                parked = {record.client.encode() for record in look.parked()}
+            generation = self._generations[epoch] = Generation(self._model, self._digest, position, parked)
+            if batch := generation.retry():
+                self._model.write([batch], self.feed)
+                generation.written()
+        known = self.feed.topic_id
+        self.read_offset = self.feed.next_offset
+        if known and known != topic_id:
+            self.read_offset = first_offset
+            self.halt("the topic was made again", held_at=self.feed.next_offset, topic_id=topic_id)
+        elif self.feed.next_offset < first_offset:
+            self.read_offset = first_offset
+            lost = f"the topic begins at offset {first_offset}, {self.feed.next_offset} was next"
+            if self._generations:
+                self.halt(lost, held_at=self.feed.next_offset)
+        else:
+            self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
+
+    def halt(self, reason: str, held_at: int | None = None, topic_id: str | None = None) -> None:
+        """Stand still, and say so in the model; go on only with a newer epoch."""
+        for generation in self._generations.values():
+            generation.fault = generation.fault or reason
+            generation.waiting = {}
+        self._held_at = held_at if held_at is not None else self.feed.next_offset
+        self.feed = replace(self.feed, halted=reason, topic_id=topic_id or self.feed.topic_id, waiting_for=0)
+        self._model.write([], self.feed)
+
+    def take(self, reads: Sequence[Read]) -> int:
+        """Take records of the topic in, in one transaction; how many there were."""
+        faults: list[tuple[Generation | None, str, int]] = []
+        for read in reads:
+            self.read_offset = read.offset + 1
+            try:
+                self._take(read)
+            except LineFault as fault:
+                faults.append((self._offered, str(fault), read.offset))
+        if reads:
+            self._commit(reads[-1], faults)
+        return len(reads)
+
+    def _take(self, read: Read) -> None:
+        self._offered: Generation | None = None
+        headers = dict(read.headers)
+        number = headers.get("ce_logsequence")
+        if number is None:
+            if headers.get("ce_type") != HEARTBEAT:
+                raise LineFault(f"offset {read.offset} is neither a publication nor a heartbeat")
+            self.feed = replace(self.feed, heartbeat_at=_moment(read.timestamp))
+            return
+        try:
+            sequence, epoch = int(number), int(headers["ce_epoch"])
+        except (KeyError, ValueError):
+            raise LineFault(f"offset {read.offset} has no epoch or sequence") from None
+        generation = self._generations.get(epoch) or self._begin(epoch)
+        if generation is not None and not generation.fault:
+            self._offered = generation
+            generation.offer(sequence, read, headers, self._look_ahead)
+
+    def _begin(self, epoch: int) -> Generation | None:
+        if self._generations and epoch < max(self._generations):
+            return None  # what is left of an epoch whose model was dropped
+        for old in [e for e in self._generations if e != self.feed.live_epoch]:
+            del self._generations[old]
+            self._model.drop(old)
+        self._model.begin(Position(epoch))
+        self._generations[epoch] = generation = Generation(self._model, self._digest, Position(epoch), set())
+        self._held_at = None
+        return generation
+
+    def _commit(self, last: Read, faults: list[tuple[Generation | None, str, int]]) -> None:
+        for generation in self._generations.values():
+            try:
+                generation.check_repeated()
+            except LineFault as fault:
+                faults.append((generation, str(fault), last.offset))
+        for faulty, reason, offset in faults:
+            self._stand_still(faulty, reason, offset)
+        changed = [generation for generation in self._generations.values() if generation.changed]
+        batches = [generation.batch() for generation in changed]
+        newest = self._generations[max(self._generations)] if self._generations else None
+        live = self.feed.live_epoch
+        if newest is not None and newest.position.epoch != live and newest.history_ended:
+            live = newest.position.epoch
+        waiting = newest.waiting if newest is not None else {}
+        offsets = [held.offset for held in waiting.values()]
+        self.feed = replace(
+            self.feed,
+            live_epoch=live,
+            next_offset=self._held_at if self._held_at is not None else min([*offsets, self.read_offset]),
+            read_at=_moment(last.timestamp),
+            halted=newest.fault if newest is not None else self.feed.halted,
+            waiting_for=newest.missing if newest is not None else 0,
+        )
+        self._model.write(batches, self.feed)
+        for generation in changed:
+            generation.written()
+
+    def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
+        for faulty in [generation] if generation else list(self._generations.values()):
+            if not faulty.fault:
+                held = [read.offset for read in faulty.waiting.values()]
+                self._held_at = min([*held, offset])
+                faulty.fault, faulty.waiting = reason, {}
+        if not self._generations:
+            self.feed = replace(self.feed, halted=reason)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(microsecond=0)

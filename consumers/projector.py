@@ -1,0 +1,120 @@
+"""The projector: follows many recipients' out topics at once and keeps each one's read model.
+
+One process, one poll, one transaction per recipient and poll. A recipient that stands still does not stop the others
+(design D8, D11). It holds no state that the models do not hold: kill it anywhere and start it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from consumers.lines import LOOK_AHEAD, Line
+from consumers.log import Broker, OffsetOutOfRange, TopicGone
+from domain.directory import Recipient
+from projections.questions import kinds
+from projections.read_models import Feed, NotProvisioned, ReadModels
+
+logger = logging.getLogger(__name__)
+
+POLL_LIMIT = 5_000
+WAIT_S = 0.2
+
+
+class Projector:
+    """The role. `recipients` is asked at every step, so that one that joins is served without a restart.
+
+    Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds.
+    """
+
+    name = "projector"
+
+    def __init__(
+        self,
+        broker: Broker,
+        ledger: str,
+        models: ReadModels,
+        recipients: Callable[[], Iterable[Recipient]],
+        *,
+        limit: int = POLL_LIMIT,
+        wait: float = WAIT_S,
+        look_ahead: int = LOOK_AHEAD,
+    ) -> None:
+        self._broker, self._ledger, self._models, self._recipients = broker, ledger, models, recipients
+        self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
+        self._reader = broker.reader()
+        self._lines: dict[str, Line] = {}
+        self._gone: set[str] = set()
+        self._followed: frozenset[str] = frozenset()
+        self._served: frozenset[str] = frozenset()
+
+    def step(self) -> int:
+        """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or what the database raises:
+        nothing is lost by calling again."""
+        self._serve()
+        if not self._lines:
+            return 0
+        try:
+            polled = self._reader.poll(self._limit, self._wait)
+        except OffsetOutOfRange as lost:
+            line = self._lines[lost.topic]
+            line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
+            line.read_offset = max(lost.begin, min(lost.end, line.read_offset))
+            self._followed = frozenset()
+            return 0
+        except TopicGone as gone:
+            self._lines[gone.topic].halt(str(gone))
+            self._gone.add(gone.topic)
+            del self._lines[gone.topic]
+            self._followed = frozenset()
+            return 0
+        work = 0
+        for topic, reads in polled.items():
+            work += self._take(topic, reads)
+        return work
+
+    def states(self) -> dict[str, Feed]:
+        """Where each served recipient stands, by short name."""
+        return {line.short_name: line.feed for line in self._lines.values()}
+
+    def close(self) -> None:
+        """Give the reader back; the models are their owner's."""
+        self._reader.close()
+
+    def _take(self, topic: str, reads: list) -> int:  # type: ignore[type-arg]
+        line = self._lines[topic]
+        was = line.halted
+        try:
+            work = line.take(reads)
+        except BaseException:
+            # What the line holds in memory is ahead of its model now: begin again where the model stands.
+            del self._lines[topic]
+            self._followed = self._served = frozenset()
+            raise
+        if line.halted and line.halted != was:
+            logger.error("%s stands still: %s", line.short_name, line.halted)
+        return work
+
+    def _serve(self) -> None:
+        """Open a line for each recipient that has a topic and a model and none yet; follow exactly those."""
+        wanted = {f"kuty.{self._ledger}.out.{r.short_name}.v1": r for r in self._recipients() if r.task in kinds()}
+        if frozenset(wanted) != self._served:
+            missing = [topic for topic in wanted if topic not in self._lines and topic not in self._gone]
+            there = self._broker.topics()
+            begins = self._broker.begin_offsets([topic for topic in missing if topic in there])
+            opened = [topic for topic in missing if topic in begins and self._open(topic, wanted[topic], there, begins)]
+            if len(opened) == len(missing):
+                self._served = frozenset(wanted)
+        if frozenset(self._lines) != self._followed:
+            self._reader.follow({topic: line.read_offset for topic, line in self._lines.items()})
+            self._followed = frozenset(self._lines)
+
+    def _open(self, topic: str, recipient: Recipient, there: dict[str, str], begins: dict[str, int]) -> bool:
+        try:
+            model = self._models.of(recipient.short_name)
+        except NotProvisioned:
+            return False
+        line = Line(recipient.short_name, topic, model, kinds()[recipient.task].facts, self._look_ahead)
+        line.load(there[topic], begins[topic])
+        self._lines[topic] = line
+        return True

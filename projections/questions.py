@@ -1,0 +1,246 @@
+"""Questions: what a reader may ask of a recipient's own model, and what comes back.
+
+A question is a pure function over the rows of one consistent look: the same look, day and parameters give the same
+answer. Who asks and whether he may is the caller's matter (design D19). Adding a kind of recipient is one file in
+`projections/recipients/` with its `KIND`; nothing else names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from domain.code_lists import LANGUAGES, code_list
+from domain.context import HELSINKI
+from domain.rules import RuleSet
+from projections.read_models import Feed, Look, Parked, Position, ReadModel, Row, Selection
+
+PAGE = 100
+"""How many entries a page holds unless asked otherwise."""
+
+OPEN = "*"
+"""In a `Lookup`: the fact holds until further notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """By what a kind of recipient finds a fact: the fields of the body that name its part, its days, and one thing more.
+
+    Without `from_on` the fact is found by its own day. Without `until_on` it holds for its first day alone; `OPEN`, or a
+    named field that is not there, means until further notice.
+    """
+
+    part: str | None = None
+    from_on: str | None = None
+    until_on: str | None = None
+    lookup: str | None = None
+
+
+class Answer(BaseModel):
+    """What a question gives."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Coded(Answer):
+    """A code with its labels in Finnish, Swedish and English."""
+
+    code: str
+    fi: str
+    sv: str
+    en: str
+
+
+class Parameters(BaseModel):
+    """What every question takes. `on` is a local date (Europe/Helsinki), none means the ledger's today.
+
+    `known_at` asks for what this recipient had been told by then: a moment, or a date, which means the end of that day in
+    Europe/Helsinki.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on: date | None = None
+    known_at: datetime | date | None = None
+
+
+ClientPseudonym = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+
+
+class OfClient(Parameters):
+    """A question about one client, under the recipient's own pseudonym."""
+
+    client: ClientPseudonym
+
+
+class Paged(Parameters):
+    """A question with a long answer: `after` is the cursor of the page before, `limit` the most entries of a page."""
+
+    after: str = ""
+    limit: int = Field(PAGE, ge=1, le=1000)
+
+
+P = TypeVar("P", bound=Parameters)
+A = TypeVar("A", bound=Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look with the day and the time that are asked about, and the rules of that day."""
+
+    look: Look
+    on: date
+    rules: RuleSet
+    known_at: datetime | None = None
+
+    def rows(self, *names: str, **limits: Any) -> list[Row]:
+        """The rows of these facts, as known then. Limits are those of `Selection`."""
+        return self.look.rows(Selection(names, known_at=self.known_at, **limits))
+
+    def clients(self, *names: str, after: str = "", limit: int = PAGE, **limits: Any) -> list[str]:
+        """Clients that have such a row, a page of them."""
+        return self.look.clients(Selection(names, known_at=self.known_at, **limits), after, limit)
+
+    def blocks(self, clients: list[str]) -> dict[str, dict[str, Any]]:
+        """Who the clients are, as known then."""
+        return self.look.blocks(clients, self.known_at)
+
+    def rule(self, key: str, on: date | None = None) -> Any:
+        """The value of a rule on a day."""
+        return self.rules.value(key, on or self.on)
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[P, A]):
+    """One question of domain/questions.md. `path` is its address below the recipient's, `who` the roles that ask it."""
+
+    id: str
+    path: str
+    title: Mapping[str, str]
+    who: frozenset[str]
+    parameters: type[P]
+    answer: type[A]
+    function: Callable[[View, P], A]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of recipient: its task, by what its facts are found, and what may be asked."""
+
+    name: str
+    task: str
+    facts: Mapping[str, Lookup]
+    questions: tuple[Question[Any, Any], ...]
+
+    def question(self, question_id: str) -> Question[Any, Any]:
+        """The question of this id. Raises `KeyError`."""
+        for question in self.questions:
+            if question.id == question_id:
+                return question
+        raise KeyError(question_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How new an answer is. `read_at` is the broker's time of the last record seen, a heartbeat included;
+    `newest_at` the newest publication's own. `incomplete` names the clients with something that could not be digested."""
+
+    epoch: int
+    sequence: int
+    newest_at: datetime | None
+    read_at: datetime | None
+    halted: str = ""
+    waiting_for: int = 0
+    incomplete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[A]):
+    """An answer with how new it is, and the day and time that it speaks of."""
+
+    answer: A
+    on: date
+    known_at: datetime | None
+    freshness: Freshness
+    parked: tuple[Parked, ...] = field(default=())
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that the answer could need was set aside."""
+        return not self.parked
+
+
+def ask(
+    question: Question[P, A],
+    model: ReadModel,
+    parameters: P,
+    *,
+    today: date,
+    rules: RuleSet,
+    epoch: int | None = None,
+) -> Answered[A]:
+    """Ask a recipient's live model, or the generation named. Raises `NoSuchGeneration` before its first publication."""
+    known_at = moment(parameters.known_at)
+    with model.look(epoch) as look:
+        view = View(look, parameters.on or today, rules, known_at)
+        answer = question.function(view, parameters)
+        client = getattr(parameters, "client", None)
+        # Facts without a client concern every answer; another client's concern only lists.
+        parked = tuple(p for p in look.parked() if client is None or p.client in ("", client))
+        return Answered(answer, view.on, known_at, freshness(look.position, look.feed, parked), parked)
+
+
+def freshness(position: Position, feed: Feed, parked: tuple[Parked, ...] = ()) -> Freshness:
+    """How new a model is."""
+    return Freshness(
+        position.epoch,
+        position.sequence,
+        position.newest_at,
+        feed.read_at,
+        feed.halted,
+        feed.waiting_for,
+        tuple(sorted({p.client for p in parked})),
+    )
+
+
+def moment(given: datetime | date | None) -> datetime | None:
+    """A time to ask about, in UTC; a date means the end of that day in Europe/Helsinki."""
+    if given is None:
+        return None
+    if isinstance(given, datetime):
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=HELSINKI).astimezone(UTC)
+    next_day = datetime.combine(given + timedelta(days=1), datetime.min.time(), HELSINKI)
+    return next_day.astimezone(UTC) - timedelta(seconds=1)
+
+
+def coded(list_name: str, code: str | None, on: date | None = None) -> Coded | None:
+    """A code with its labels; none stays none. A code that the list does not hold is its own label."""
+    if code is None:
+        return None
+    entry = code_list(list_name).entries.get(code)
+    labels = {language: entry.label(language, on) if entry else code for language in LANGUAGES}
+    return Coded(code=code, **labels)
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Every kind of recipient by its task, one file each."""
+    from projections import recipients
+
+    found = [
+        importlib.import_module(f"{recipients.__name__}.{module.name}").KIND
+        for module in pkgutil.iter_modules(recipients.__path__)
+    ]
+    return {kind.task: kind for kind in found}
+
+
+def kind_of(task: str) -> Kind:
+    """The kind of a recipient's task (list `organisation_task`). Raises `KeyError` for a kind that is not there."""
+    return kinds()[task]

@@ -1,0 +1,161 @@
+"""Read models in PostgreSQL: one schema and one database role per recipient (design D19).
+
+A projector or reader logs in under a name that owns nothing and is member of the recipients' roles: each transaction
+takes on one of them and sees that recipient's schema alone, never the store's or another recipient's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg_pool import ConnectionPool
+
+from projections.read_models import Entry, NotProvisioned, schema_name
+from projections.read_models_sql import COLUMNS, STATE, Run, SqlModel
+
+TIME = "TIMESTAMPTZ"
+CHUNK_BYTES = 256 * 1024
+"""How much of a COPY is handed over at once."""
+NOT_THERE = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.InvalidParameterValue,
+    psycopg.errors.InvalidSchemaName,
+)
+
+
+class PostgresModel(SqlModel):
+    """The model of one recipient. `schema` is also the role that is taken on."""
+
+    TIME = TIME
+    DATE = "DATE"
+
+    def __init__(self, pool: ConnectionPool[psycopg.Connection], schema: str) -> None:
+        self._pool, self._schema = pool, schema
+        name = sql.Identifier(schema)
+        self._take_on = sql.SQL("SET LOCAL ROLE {}; SET LOCAL search_path TO {}").format(name, name)
+        self._take_on_to_look = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; ") + self._take_on
+
+    @contextmanager
+    def _writing(self) -> Iterator[Run]:
+        with self._pool.connection() as connection, connection.transaction():
+            connection.execute(self._take_on)
+            yield _PostgresRun(connection)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Run]:
+        with self._pool.connection() as connection, connection.transaction():
+            connection.execute(self._take_on_to_look)
+            yield _PostgresRun(connection)
+
+    def _load(self, run: Run, epoch: int, entries: Sequence[Entry]) -> None:
+        assert isinstance(run, _PostgresRun)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(f"facts_{epoch}"), sql.SQL(COLUMNS))
+        with run.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            lines: list[bytes] = []
+            size = 0
+            for entry in entries:
+                line = _line(entry)
+                lines.append(line)
+                size += len(line)
+                if size > CHUNK_BYTES:
+                    copy.write(b"".join(lines))
+                    lines, size = [], 0
+            copy.write(b"".join(lines))
+
+
+class PostgresModels:
+    """The read models of one ledger behind one login. `dsn` is that login's; roles and schemas are made by
+    `provision_recipient` when an organisation joins."""
+
+    def __init__(self, dsn: str, ledger: str, *, connections: int = 8) -> None:
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._models: dict[str, PostgresModel] = {}
+        self._pool: ConnectionPool[psycopg.Connection] = ConnectionPool(
+            dsn, min_size=1, max_size=connections, open=True, timeout=30.0,
+            kwargs={"prepare_threshold": None, "options": "-c timezone=UTC -c synchronous_commit=on"},
+            check=ConnectionPool.check_connection,
+        )  # fmt: skip
+
+    def of(self, short_name: str) -> PostgresModel:
+        """The model of one recipient. Raises `NotProvisioned` while its role and schema are not there."""
+        with self._lock:
+            if short_name not in self._models:
+                model = PostgresModel(self._pool, schema_name(self._ledger, short_name))
+                try:
+                    model.feed()
+                except NOT_THERE as missing:
+                    raise NotProvisioned(f"{short_name}: {missing}") from missing
+                self._models[short_name] = model
+            return self._models[short_name]
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+
+def make_login(owner_dsn: str, login: str, password: str) -> None:
+    """Make, or give a new password to, a login that owns nothing and sees nothing by itself. `owner_dsn` must be allowed
+    to make roles."""
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        present = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
+        connection.execute(
+            sql.SQL("{} ROLE {} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD {}").format(
+                sql.SQL("ALTER" if present else "CREATE"), sql.Identifier(login), sql.Literal(password)
+            )
+        )
+
+
+def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Sequence[str]) -> None:
+    """Make the role and the schema of a recipient, when it joins, and let the logins take the role on.
+
+    Safe to repeat. `owner_dsn` must be allowed to make roles and schemas.
+    """
+    name = schema_name(ledger, short_name)
+    role = sql.Identifier(name)
+    with psycopg.connect(owner_dsn) as connection:
+        # Roles are the whole server's: two ledgers joining at once must not both find it missing.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuty recipients'))")
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
+            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN NOINHERIT").format(role))
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(role, role))
+        connection.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(role))
+        for login in logins:
+            connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login)))
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+        connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(role))
+        for statement in STATE.format(time=TIME).split(";"):
+            connection.execute(statement)
+
+
+class _PostgresRun:
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(statement.replace("?", "%s"), values).fetchall()
+
+    def change(self, statement: str, values: Sequence[Any] = ()) -> int:
+        return self.connection.execute(statement.replace("?", "%s"), values).rowcount
+
+
+def _line(entry: Entry) -> bytes:
+    (sequence, publication, kind, client, name, part, lookup, occurred_on, from_on, until_on, known_from, known_until,
+     replaces, message_id, legal_basis, hash_, body) = entry  # fmt: skip
+    # Ids, names, dates and times were checked when they were digested; what senders chose may hold anything.
+    return b"\t".join((
+        b"%d" % sequence, publication, kind, client, name,
+        b"\\N" if part is None else _escaped(part), b"\\N" if lookup is None else _escaped(lookup),
+        occurred_on or b"\\N", from_on or b"\\N", until_on or b"\\N", known_from, known_until or b"\\N",
+        replaces or b"\\N", b"\\N" if message_id is None else _escaped(message_id), legal_basis, hash_,
+        body.replace(b"\\", b"\\\\") if b"\\" in body else body,
+    )) + b"\n"  # fmt: skip
+
+
+def _escaped(value: bytes) -> bytes:
+    return value.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")

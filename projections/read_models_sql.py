@@ -1,0 +1,333 @@
+"""The SQL that both databases share: tables of a generation, what a batch writes, what a look reads.
+
+Statements are written with `?`; a database with another placeholder replaces it. No value of a publication ever
+becomes part of a statement.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import date, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from projections.read_models import (
+    Batch,
+    Entry,
+    Feed,
+    Look,
+    NoSuchGeneration,
+    Parked,
+    Position,
+    PositionMoved,
+    Row,
+    Selection,
+)
+
+COLUMNS = ", ".join(Entry._fields)
+READ_COLUMNS = ", ".join(name for name in Entry._fields if name != "hash")
+CHUNK = 500
+"""Parameters of one `IN (…)`: SQLite takes 999 in older builds."""
+
+GENERATION = """
+CREATE TABLE IF NOT EXISTS facts_{epoch} (
+    sequence BIGINT NOT NULL, publication TEXT NOT NULL, kind TEXT NOT NULL, client TEXT NOT NULL, name TEXT NOT NULL,
+    part TEXT, lookup TEXT, occurred_on {date} NOT NULL, from_on {date} NOT NULL, until_on {date},
+    known_from {time} NOT NULL, known_until {time}, replaces TEXT, message_id TEXT, legal_basis TEXT NOT NULL,
+    hash TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (sequence, kind));
+CREATE INDEX IF NOT EXISTS facts_{epoch}_publication ON facts_{epoch} (publication);
+CREATE TABLE IF NOT EXISTS clients_{epoch} (
+    client TEXT NOT NULL, number BIGINT NOT NULL, known_from {time} NOT NULL, block TEXT NOT NULL,
+    PRIMARY KEY (client, number));
+CREATE TABLE IF NOT EXISTS parked_{epoch} (
+    sequence BIGINT NOT NULL PRIMARY KEY, client TEXT NOT NULL, reason TEXT NOT NULL,
+    headers TEXT NOT NULL, value TEXT NOT NULL)
+"""
+"""`number` is the sequence that a client block came with."""
+
+INDEXES = """
+CREATE INDEX IF NOT EXISTS facts_{epoch}_client ON facts_{epoch} (client, name);
+CREATE INDEX IF NOT EXISTS facts_{epoch}_name ON facts_{epoch} (name, lookup, from_on);
+CREATE INDEX IF NOT EXISTS facts_{epoch}_replaces ON facts_{epoch} (replaces) WHERE replaces IS NOT NULL
+"""
+"""What questions look rows up by; made when a generation begins to answer, so that a rebuild does not carry them."""
+
+STATE = """
+CREATE TABLE IF NOT EXISTS generations (
+    epoch BIGINT PRIMARY KEY, sequence BIGINT NOT NULL, chain_hash TEXT NOT NULL, newest_at {time},
+    until_sequence BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS feed (
+    one INTEGER PRIMARY KEY CHECK (one = 1), live_epoch BIGINT NOT NULL, next_offset BIGINT NOT NULL,
+    topic_id TEXT NOT NULL, read_at {time}, heartbeat_at {time}, halted TEXT NOT NULL, waiting_for BIGINT NOT NULL)
+"""
+
+
+class Run(Protocol):
+    """Statements of one open transaction."""
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Every row of a query."""
+
+    def change(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """How many rows a statement changed."""
+
+
+def conditions(selection: Selection) -> tuple[str, list[Any]]:
+    """The WHERE of a selection, with `?` for each of its parameters."""
+    parts = [f"name IN ({', '.join('?' * len(selection.names))})", "kind <> 'withdrawn'"]
+    values: list[Any] = list(selection.names)
+
+    def add(condition: str, *given: Any) -> None:
+        parts.append(condition)
+        values.extend(given)
+
+    if selection.client is not None:
+        add("client = ?", selection.client)
+    if selection.clients:
+        add(f"client IN ({', '.join('?' * len(selection.clients))})", *selection.clients)
+    if selection.part is not None:
+        add("part = ?", selection.part)
+    if selection.lookup is not None:
+        add("lookup = ?", selection.lookup)
+    if selection.from_on is not None:
+        add("(until_on IS NULL OR until_on >= ?)", selection.from_on)
+    if selection.until_on is not None:
+        add("from_on <= ?", selection.until_on)
+    if selection.known_at is not None:
+        add("known_from <= ? AND (known_until IS NULL OR known_until > ?)", selection.known_at, selection.known_at)
+    elif not selection.ever:
+        add("known_until IS NULL")
+    return " AND ".join(parts), values
+
+
+class SqlLook:
+    """One consistent look: every question of it is answered from the same transaction."""
+
+    def __init__(self, run: Run, position: Position, feed: Feed) -> None:
+        self.position, self.feed, self._run, self._epoch = position, feed, run, position.epoch
+
+    def rows(self, selection: Selection) -> list[Row]:
+        """The rows in order of sequence."""
+        where, values = conditions(selection)
+        query = f"SELECT {READ_COLUMNS} FROM facts_{self._epoch} WHERE {where} ORDER BY sequence, kind"
+        return [_row(columns) for columns in self._run.all(query, values)]
+
+    def clients(self, selection: Selection, after: str, limit: int) -> list[str]:
+        """Clients that have such a row, in the order of their pseudonyms."""
+        where, values = conditions(selection)
+        query = (
+            f"SELECT DISTINCT client FROM facts_{self._epoch} WHERE {where} AND client > ? AND client <> '' "
+            "ORDER BY client LIMIT ?"
+        )
+        return [client for (client,) in self._run.all(query, [*values, after, limit])]
+
+    def blocks(self, clients: Iterable[str], known_at: datetime | None = None) -> dict[str, dict[str, Any]]:
+        """The latest block of each client, or the one known then."""
+        found: dict[str, dict[str, Any]] = {}
+        for some in _chunks(clients):
+            known, when = ("AND later.known_from <= ?", [known_at]) if known_at else ("", [])
+            query = (
+                f"SELECT client, block FROM clients_{self._epoch} c WHERE client IN ({', '.join('?' * len(some))}) AND "
+                f"number = (SELECT max(number) FROM clients_{self._epoch} later WHERE later.client = c.client {known})"
+            )
+            found |= {client: orjson.loads(block) for client, block in self._run.all(query, [*some, *when])}
+        return found
+
+    def parked(self) -> list[Parked]:
+        """What could not be digested, in order of sequence."""
+        return _parked(self._run, self._epoch)
+
+    def replaced(self, publications: Sequence[str]) -> list[Row]:
+        """The rows that bear one of these ids, whatever became of them."""
+        found: list[Row] = []
+        for some in _chunks(publications):
+            query = (
+                f"SELECT {READ_COLUMNS} FROM facts_{self._epoch} WHERE publication IN ({', '.join('?' * len(some))}) "
+                "ORDER BY sequence, kind"
+            )
+            found += [_row(columns) for columns in self._run.all(query, some)]
+        return found
+
+
+class SqlModel:
+    """A read model in any SQL database. A subclass opens transactions and loads rows in bulk."""
+
+    TIME = "TEXT"
+    DATE = "TEXT"
+
+    def _writing(self) -> AbstractContextManager[Run]:
+        raise NotImplementedError
+
+    def _looking(self) -> AbstractContextManager[Run]:
+        raise NotImplementedError
+
+    def _load(self, run: Run, epoch: int, entries: Sequence[Entry]) -> None:
+        raise NotImplementedError
+
+    def _make(self, run: Run, statements: str, epoch: int = 0) -> None:
+        for statement in statements.format(time=self.TIME, date=self.DATE, epoch=int(epoch)).split(";"):
+            run.change(statement)
+
+    def feed(self) -> Feed:
+        """Where reading goes on; the tables of the state are made when they are not there."""
+        with self._writing() as run:
+            self._make(run, STATE)
+            return _feed(run)
+
+    def positions(self) -> dict[int, Position]:
+        """Every generation that is there, by epoch."""
+        with self._looking() as run:
+            return _positions(run)
+
+    def begin(self, position: Position) -> None:
+        """Make the empty tables of a generation; nothing when they are there."""
+        with self._writing() as run:
+            self._make(run, GENERATION, position.epoch)
+            run.change(
+                "INSERT INTO generations (epoch, sequence, chain_hash, newest_at, until_sequence) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (epoch) DO NOTHING",
+                (position.epoch, position.sequence, position.chain_hash, position.newest_at, position.until_sequence),
+            )
+
+    def hashes(self, epoch: int, sequences: Sequence[int]) -> dict[int, str]:
+        """Hashes of publications that are in the model, parked ones left out."""
+        found: dict[int, str] = {}
+        with self._looking() as run:
+            for some in _chunks(sequences):
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT sequence, hash FROM facts_{epoch} WHERE kind <> 'corrected' AND sequence IN ({marks})"
+                found |= {sequence: kept for sequence, kept in run.all(query, some)}
+        return found
+
+    def known_blocks(self, epoch: int, clients: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The latest block of each of these clients, as bytes."""
+        with self._looking() as run:
+            look = SqlLook(run, Position(epoch), Feed())
+            found = look.blocks([client.decode() for client in clients])
+        return {client.encode(): orjson.dumps(block) for client, block in found.items()}
+
+    def write(self, batches: Sequence[Batch], feed: Feed) -> None:
+        """Add everything and move on, in one transaction. Raises `PositionMoved`."""
+        with self._writing() as run:
+            before = _feed(run)
+            for batch in batches:
+                self._write_batch(run, batch)
+            if feed.live_epoch != before.live_epoch:
+                self._make(run, INDEXES, feed.live_epoch)
+            run.change(
+                "INSERT INTO feed (one, live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for) "
+                "VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET live_epoch = excluded.live_epoch, "
+                "next_offset = excluded.next_offset, topic_id = excluded.topic_id, read_at = excluded.read_at, "
+                "heartbeat_at = excluded.heartbeat_at, halted = excluded.halted, waiting_for = excluded.waiting_for",
+                (feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted,
+                 feed.waiting_for),
+            )  # fmt: skip
+
+    def _write_batch(self, run: Run, batch: Batch) -> None:
+        position, epoch = batch.position, batch.position.epoch
+        moved = run.change(
+            "UPDATE generations SET sequence = ?, chain_hash = ?, newest_at = ?, until_sequence = ? "
+            "WHERE epoch = ? AND sequence = ?",
+            (position.sequence, position.chain_hash, position.newest_at, position.until_sequence, epoch, batch.expected),
+        )
+        if not moved:
+            raise PositionMoved(f"epoch {epoch} does not stand at {batch.expected}")
+        # Before the new rows: one of them may bear the id of a row that it replaces.
+        for publication, at in batch.closings:
+            run.change(
+                f"UPDATE facts_{epoch} SET known_until = ? WHERE publication = ? AND known_until IS NULL",
+                (at.decode(), publication.decode()),
+            )
+        if batch.entries:
+            self._load(run, epoch, batch.entries)
+        for client, sequence, at, block in batch.blocks:
+            run.change(
+                f"INSERT INTO clients_{epoch} (client, number, known_from, block) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (client, number) DO NOTHING",
+                (client.decode(), sequence, at.decode(), block.decode()),
+            )
+        for sequence in batch.released:
+            run.change(f"DELETE FROM parked_{epoch} WHERE sequence = ?", (sequence,))
+        for parked in batch.parked:
+            headers = orjson.dumps([[name, base64.b64encode(value).decode()] for name, value in parked.headers]).decode()
+            run.change(
+                f"INSERT INTO parked_{epoch} (sequence, client, reason, headers, value) VALUES (?, ?, ?, ?, ?)",
+                (parked.sequence, parked.client, parked.reason, headers, base64.b64encode(parked.value).decode()),
+            )
+
+    def drop(self, epoch: int) -> None:
+        """Remove a generation that does not answer. Raises `ValueError` for the live one."""
+        with self._writing() as run:
+            if _feed(run).live_epoch == epoch:
+                raise ValueError(f"epoch {epoch} answers: it cannot be dropped")
+            run.change("DELETE FROM generations WHERE epoch = ?", (epoch,))
+            for table in ("facts", "clients", "parked"):
+                run.change(f"DROP TABLE IF EXISTS {table}_{int(epoch)}")
+
+    @contextmanager
+    def look(self, epoch: int | None = None) -> Iterator[Look]:
+        """Look at the live generation, or at the one named. Raises `NoSuchGeneration`."""
+        with self._looking() as run:
+            feed = _feed(run)
+            wanted = feed.live_epoch if epoch is None else epoch
+            position = _positions(run).get(wanted)
+            if position is None:
+                raise NoSuchGeneration(wanted)
+            yield SqlLook(run, position, feed)
+
+
+def _feed(run: Run) -> Feed:
+    rows = run.all("SELECT live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for FROM feed")
+    if not rows:
+        return Feed()
+    live, offset, topic_id, read_at, heartbeat_at, halted, waiting_for = rows[0]
+    return Feed(live, offset, topic_id, _time(read_at), _time(heartbeat_at), halted, waiting_for)
+
+
+def _positions(run: Run) -> dict[int, Position]:
+    rows = run.all("SELECT epoch, sequence, chain_hash, newest_at, until_sequence FROM generations ORDER BY epoch")
+    return {row[0]: Position(row[0], row[1], row[2], _time(row[3]), row[4]) for row in rows}
+
+
+def _parked(run: Run, epoch: int) -> list[Parked]:
+    rows = run.all(f"SELECT sequence, client, reason, headers, value FROM parked_{epoch} ORDER BY sequence")
+    return [
+        Parked(
+            epoch, sequence, client, reason,
+            tuple((name, base64.b64decode(text)) for name, text in orjson.loads(headers)),
+            base64.b64decode(value),
+        )
+        for sequence, client, reason, headers, value in rows
+    ]  # fmt: skip
+
+
+def _row(columns: tuple[Any, ...]) -> Row:
+    (sequence, publication, kind, client, name, part, lookup, occurred_on, from_on, until_on, known_from, known_until,
+     replaces, message_id, legal_basis, body) = columns  # fmt: skip
+    known = _time(known_from)
+    assert known is not None
+    first, start = _date(occurred_on), _date(from_on)
+    assert first is not None
+    assert start is not None
+    return Row(
+        sequence, publication, kind, client, name, part, lookup, first, start, _date(until_on), known,
+        _time(known_until), replaces, message_id, legal_basis, orjson.loads(body),
+    )  # fmt: skip
+
+
+def _date(value: date | str | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _time(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    remaining = iter(values)
+    while some := list(itertools.islice(remaining, CHUNK)):
+        yield some

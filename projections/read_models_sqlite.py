@@ -1,0 +1,101 @@
+"""Read models in SQLite: one file per recipient, `<folder>/<ledger>/<short name>.db`. For the embedded way to run."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from projections.read_models import Entry
+from projections.read_models_sql import COLUMNS, Run, SqlModel
+
+
+class SqliteModel(SqlModel):
+    """The model of one recipient in a file of its own. One thread writes at a time; looks are transactions of their own."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = _connect(path)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self.feed()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Run]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield _SqliteRun(self._connection)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _looking(self) -> Iterator[Run]:
+        with closing(_connect(self._path)) as connection:
+            connection.execute("PRAGMA query_only = 1")
+            connection.execute("BEGIN")
+            yield _SqliteRun(connection)
+
+    def _load(self, run: Run, epoch: int, entries: Sequence[Entry]) -> None:
+        marks = ", ".join("?" * len(Entry._fields))
+        self._connection.executemany(
+            f"INSERT INTO facts_{epoch} ({COLUMNS}) VALUES ({marks})",
+            ([value.decode() if isinstance(value, bytes) else value for value in entry] for entry in entries),
+        )
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            self._connection.close()
+
+
+class SqliteModels:
+    """The read models of one ledger, each in its file under `folder/ledger`."""
+
+    def __init__(self, folder: Path, ledger: str) -> None:
+        self._folder = folder / ledger
+        self._lock = threading.Lock()
+        self._models: dict[str, SqliteModel] = {}
+
+    def of(self, short_name: str) -> SqliteModel:
+        """The model of one recipient; its file is made when it is not there."""
+        with self._lock:
+            if short_name not in self._models:
+                self._models[short_name] = SqliteModel(self._folder / f"{short_name}.db")
+            return self._models[short_name]
+
+    def close(self) -> None:
+        """Give every file back."""
+        with self._lock:
+            for model in self._models.values():
+                model.close()
+            self._models.clear()
+
+
+class _SqliteRun:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, [_adapted(value) for value in values]).fetchall()
+
+    def change(self, statement: str, values: Sequence[Any] = ()) -> int:
+        return self._connection.execute(statement, [_adapted(value) for value in values]).rowcount
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+
+
+def _adapted(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat() if isinstance(value, date) else value
