@@ -143,13 +143,10 @@ def read_policy(files: Mapping[str, Mapping[str, Any]], digest: str) -> Policy:
     }
     blocks = {name: _block(row) for name, row in files["clients"].items() if isinstance(row, dict)}
     columns = tuple(files["matrix"]["columns"])
-    rows = {
-        name: MappingProxyType(dict(zip(columns, (_cell(text) for text in row), strict=False)))
-        for name, row in files["matrix"]["rows"].items()
-    }
+    rows = {name: _row(name, row, columns) for name, row in files["matrix"]["rows"].items()}
     faults = [
         *([f"versions differ: {sorted(versions)}"] if len(versions) > 1 else []),
-        *_faults_of_rows(rows, columns, forms),
+        *_faults_of_rows(rows, forms),
         *(f"column {column} has no profile" for column in columns if column not in profiles),
         *(f"profile {name} has no client block" for name in profiles if name not in blocks),
         *_faults_of_classes(forms, profiles),
@@ -174,6 +171,12 @@ def _cell(text: str) -> Cell:
         raise BrokenPolicy(f"{text!r} is no cell: one of –, D, R:form, C:form, S")
     shape: Any = match["plain"] or match["reduced"]
     return Cell(shape, match["form"] or "")
+
+
+def _row(name: str, row: list[str], columns: tuple[str, ...]) -> Mapping[str, Cell]:
+    if len(row) != len(columns):
+        raise BrokenPolicy(f"row {name} has {len(row)} cells for {len(columns)} columns")
+    return MappingProxyType(dict(zip(columns, map(_cell, row), strict=True)))
 
 
 def _form(name: str, row: Mapping[str, Any]) -> Form:
@@ -207,16 +210,12 @@ def _block(row: Mapping[str, Any]) -> Block:
     return Block(tuple(row["B"]), tuple(row["C"]), tuple(row.get("when_files_absence_reports", ())))
 
 
-def _faults_of_rows(
-    rows: Mapping[str, Mapping[str, Cell]], columns: tuple[str, ...], forms: Mapping[str, Form]
-) -> Iterable[str]:
+def _faults_of_rows(rows: Mapping[str, Mapping[str, Cell]], forms: Mapping[str, Form]) -> Iterable[str]:
     for name in EVENTS.keys() - SYSTEM_EVENTS - rows.keys():
         yield f"event {name} has no row"
     for name in SYSTEM_EVENTS & rows.keys():
         yield f"system event {name} has a row"
     for name, row in rows.items():
-        if row.keys() != set(columns):
-            yield f"row {name} has {len(row)} cells for {len(columns)} columns"
         for column, cell in row.items():
             if cell.form and cell.form not in forms:
                 yield f"row {name}, column {column}: no form {cell.form}"
