@@ -123,7 +123,7 @@ CODES = {
 """Codes of what the types refuse; every other fault is one of form (`E_FIELD_TYPE`)."""
 
 
-def reasons_of(errors: list[ErrorDetails], body: Mapping[str, Any], pointer: str = "") -> list[Reason]:
+def reasons_of(errors: list[ErrorDetails], body: Mapping[str, Any]) -> list[Reason]:
     """What the types refused, each place once, in the order of the body's fields."""
     by_place: dict[str, str] = {}
     for error in errors:
@@ -134,7 +134,7 @@ def reasons_of(errors: list[ErrorDetails], body: Mapping[str, Any], pointer: str
                 code = "E_FIELD_TYPE"
             elif looks_like_diagnosis(value):
                 code = "E_HEALTH_CONTENT"
-        by_place.setdefault(pointer + here, code)
+        by_place.setdefault(here, code)
     return [Reason(code, _short(place)) for place, code in by_place.items()]
 
 

@@ -82,36 +82,35 @@ def message_types(task: str) -> Mapping[str, CommandKind]:
     return types
 
 
-def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names, pointer: str = "") -> Wish:
+def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names) -> Wish:
     """The wish of an agency's message: the client stands in the body. Raises Refused with all codes, Waits."""
     fields = {name: value for name, value in body.items() if name not in (CLIENT, IDENTITY_CODE)}
-    reading = _Reading(names, pointer)
+    reading = _Reading(names)
     client = reading.client(body)
     return reading.wish(kind, fields, client)
 
 
 def wish_of_body(kind: CommandKind, body: Mapping[str, Any], client: str | None, names: Names) -> Wish:
     """The wish of a worker's body: the client stands in the route, as a raw reference. Raises Refused, Waits."""
-    return _Reading(names, "").wish(kind, body, client)
+    return _Reading(names).wish(kind, body, client)
 
 
 class _Reading:
     """One body being read: collects what is wrong, and whether something has to be waited for."""
 
-    def __init__(self, names: Names, pointer: str) -> None:
+    def __init__(self, names: Names) -> None:
         self._names = names
-        self._pointer = pointer
         self._reasons: list[Reason] = []
         self._waits: HeldReason | None = None
 
     def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
-        translated = resolved(dict(fields), places(kind.command), self._resolve, self._pointer)
+        translated = resolved(dict(fields), places(kind.command), self._resolve)
         command: Command | None = None
         try:
             command = kind.command.model_validate_json(orjson.dumps(translated), strict=True)
         except ValidationError as wrong:
             errors = wrong.errors(include_url=False, include_context=False)
-            self._reasons += reasons_of(errors, translated, self._pointer)
+            self._reasons += reasons_of(errors, translated)
         if self._reasons:
             raise Refused(*self._reasons)
         if self._waits is not None:
@@ -145,7 +144,7 @@ class _Reading:
         return client
 
     def _wrong(self, code: str, pointer: str) -> None:
-        self._reasons.append(Reason(code, self._pointer + pointer))
+        self._reasons.append(Reason(code, pointer))
 
     def _resolve(self, text: str, kind: str, pointer: str) -> str:
         found: str | None

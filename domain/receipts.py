@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+import orjson
+
 from domain import events as e
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event
@@ -99,6 +101,34 @@ class Receipt:
         if self.parts:
             stated["parts"] = [{"message_id": message_id, "status": status} for message_id, status in self.parts]
         return stated
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the number is this receipt's own, and not that of the first answer which it repeats."""
+        return self.number is not None and self.first is None
+
+    @property
+    def value(self) -> bytes:
+        """The record's value on the receipts topic: JSON with sorted keys."""
+        return orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)
+
+    @property
+    def key(self) -> bytes:
+        """The record's key: the message id, so that the receipts of one message lie together."""
+        return self.message_id.encode()
+
+    def headers(self, source: str) -> tuple[tuple[str, bytes], ...]:
+        """CloudEvents headers, sorted; `logsequence` only where the number is this receipt's own."""
+        named = {
+            "ce_specversion": "1.0",
+            "ce_id": f"{self.message_id}:{self.status}:{self.number or 0}",
+            "ce_type": "receipt.v1",
+            "ce_source": source,
+            "content-type": "application/json",
+        }
+        if self.numbered:
+            named["ce_logsequence"] = str(self.number)
+        return tuple(sorted((name, value.encode()) for name, value in named.items()))
 
 
 def stated_code(code: str, pointer: str = "") -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""The clerk: when a notice's due day has ended and nobody has sent it, it is sent.
+
+A reminder on the way there is a line of a question, never an event. Its list is no memory of its own: it is read from the
+feed at every start. source: domain/pathway.md 4.4 row 44
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
+
+from domain.chapters.notices import SendNotification
+from domain.commands import Command
+from domain.context import HELSINKI, Caller
+from domain.directory import Directory
+from domain.events import Erased, Event, NotificationDue, NotificationSent
+from domain.store.record import Record
+
+FOLLOWED = frozenset({NotificationDue.NAME, NotificationSent.NAME})
+SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")
+
+
+class ClerkStore(Protocol):
+    """What the clerk asks of the event store."""
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's name."""
+
+    @property
+    def directory(self) -> Directory:
+        """The register at the head of the feed."""
+
+    def now(self) -> datetime:
+        """The ledger's time, UTC."""
+
+    def head(self) -> int:
+        """The position of the last event."""
+
+    def records(self, after: int, limit: int) -> list[Record]:
+        """The events behind a position, in order, at most `limit`."""
+
+    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
+        """The events in the records; `Erased` where the matter's key is gone."""
+
+    def submit(self, command: Command, caller: Caller, command_id: str, *, client: str | None = None) -> Future[object]:
+        """Decide and record a command, once per sender and id."""
+
+
+class Due(NamedTuple):
+    """A notice that nobody has sent yet."""
+
+    client: str
+    due_on: date
+
+
+class Clerk:
+    """Sends what is overdue. Two of them running send each notice once: the command's id is made from the notice."""
+
+    name = "clerk"
+
+    def __init__(self, store: ClerkStore, *, window: int = 1000) -> None:
+        self._store = store
+        self._window = window
+        self._position = 0
+        self._open: dict[str, Due] = {}
+
+    @property
+    def position(self) -> int:
+        """The position up to which the feed has been read."""
+        return self._position
+
+    @property
+    def is_at_head(self) -> bool:
+        """Whether everything recorded has been read and nothing overdue is left to send."""
+        return self._position >= self._store.head() and not self._overdue()
+
+    def step(self) -> int:
+        """Read what is new, send what is overdue; the number of events read and notices sent."""
+        records = self._store.records(self._position, self._window)
+        if records:
+            self._read([record for record in records if record.header.name in FOLLOWED])
+            self._position = records[-1].position
+        if len(records) == self._window:
+            return len(records)  # nothing is sent before all is read: a notice further on may have been sent already
+        return len(records) + self._send(self._overdue())
+
+    def _read(self, records: Sequence[Record]) -> None:
+        for record, event in zip(records, self._store.opened_all(records), strict=True):
+            match event:
+                case NotificationDue():
+                    self._open[event.notification_id] = Due(record.header.stream, event.due_on)
+                case NotificationSent():
+                    self._open.pop(event.notification_id, None)
+                case _:
+                    pass  # erased: nobody can be told any more
+
+    def _overdue(self) -> list[str]:
+        today = self._store.now().astimezone(HELSINKI).date()
+        return [notification_id for notification_id, due in self._open.items() if due.due_on < today]
+
+    def _send(self, overdue: Sequence[str]) -> int:
+        caller = Caller(self._store.directory.organiser, "clerk", "system", "system", "notice")
+        sending = [
+            self._store.submit(
+                SendNotification(notification_id=notification_id),
+                caller,
+                uuid.uuid5(SENDING, f"{self._store.ledger}/{notification_id}").hex,
+                client=self._open[notification_id].client,
+            )
+            for notification_id in overdue
+        ]
+        for notification_id, answer in zip(overdue, sending, strict=True):
+            answer.result()
+            # Sent, or refused for good with its refusal in the feed: either way the next attempt would change nothing.
+            self._open.pop(notification_id, None)
+        return len(overdue)

@@ -1,0 +1,66 @@
+"""JSON Schemas of bodies and messages, as a caller writes them: with the own names for clients and parts.
+
+Made from the commands' own types, for OpenAPI and for the AsyncAPI document of each kind of recipient.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from domain.catalogue import CommandKind
+from domain.messages import CLIENT, GROUP, IDENTITY_CODE
+from domain.vocabulary import Ref
+
+_REF = next(getattr(mark, "pattern", None) for mark in Ref.__metadata__ if getattr(mark, "pattern", None))  # type: ignore[attr-defined]
+NAME = {
+    "type": "string",
+    "maxLength": 200,
+    "description": "Your own name for it, as you received it, or message:<id of your own message that began it>.",
+}
+IDENTITY = {"type": "string", "description": "Personal identity code: only here, and only where no own name is known."}
+
+
+@cache
+def body_schema(kind: CommandKind) -> dict[str, Any]:
+    """What a worker posts: the command's fields. References are the caller's own names."""
+    schema = kind.command.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    return dict(_inlined(schema, definitions))
+
+
+@cache
+def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
+    """What an agency's system sends: the command's fields and the client, by own name or by identity code."""
+    schema = body_schema(kind)
+    one = {
+        **schema,
+        "properties": {CLIENT: NAME, IDENTITY_CODE: IDENTITY, **schema["properties"]},
+        "oneOf": [{"required": [CLIENT]}, {"required": [IDENTITY_CODE]}],
+    }
+    if not type_name.startswith(f"{GROUP}.v"):
+        return one
+    return {
+        "type": "object",
+        "title": "RecordGroupAttendance",
+        "description": "Mark a whole group's day: what is said once holds for each of the clients.",
+        "required": ["clients"],
+        "properties": {
+            "clients": {"type": "array", "minItems": 1, "items": {"type": "object", "properties": one["properties"]}},
+            **schema["properties"],
+        },
+    }
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with its definitions in place and references as callers write them."""
+    if isinstance(schema, list):
+        return [_inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        named = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        return _inlined({**named, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
+    if schema.get("pattern") == _REF:
+        return {**NAME, **{key: schema[key] for key in ("title",) if key in schema}}
+    return {key: _inlined(value, definitions) for key, value in schema.items()}
