@@ -77,9 +77,7 @@ class Client(Strict):
     identity_code: str
     family_name: str
     given_names: str
-    birth_on: date | None = None
-    municipality: str | None = None
-    contact: dict[str, Any] = {}
+    contact: dict[str, Any] = Field({}, description="phone, email, home_municipality, language … of the vault's record.")
     registered_on: date
     registered_by: str = Field(description="The worker who registers the client.")
 
@@ -93,6 +91,7 @@ class Step(Strict):
     by: str = Field(description="A worker (over HTTP), or a recipient whose system sends a message.")
     does: str = Field(description="A command: submit_referral, start_period …")
     about: str | None = Field(None, description="The client, by the name that the file gives it.")
+    client_by: Literal["pseudonym", "identity_code"] = Field("pseudonym", description="How a message names the client.")
     with_: dict[str, Any] = Field({}, alias="with", description="The command's fields; parts by the file's names.")
     as_: str | dict[str, str] | None = Field(
         None,
