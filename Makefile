@@ -1,0 +1,45 @@
+# Everything one does with this project. `make help` lists it. Python 3.11 or later is all that has to be there.
+
+PYTHON ?= python3
+PORT ?= 8000
+CLIENTS ?= 100
+KUTY := .venv/bin/kuty
+
+.DEFAULT_GOAL := help
+.PHONY: help env run run-kafka test lint types bench docs clean
+
+help:            ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: .venv/.ready ## .venv with everything pinned by version and hash, and the kuty command in it
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch .venv/.ready
+
+run: env         ## embedded: demo data and the API on 127.0.0.1, in one process (PORT=8000 CLIENTS=100)
+	KUTY_PORT=$(PORT) $(KUTY) serve --demo $(CLIENTS)
+
+run-kafka: env   ## the same on real PostgreSQL and Kafka, every role as its own process
+	KUTY_PORT=$(PORT) $(KUTY) up --demo $(CLIENTS)
+
+test: env        ## everything, on real PostgreSQL and Kafka (it says which)
+	.venv/bin/python -m pytest -q
+
+lint: env        ## ruff
+	.venv/bin/ruff check .
+
+types: env       ## mypy, strict
+	.venv/bin/mypy
+
+bench: env       ## the figures, side by side with the libraries they are measured against; writes build/bench.json
+	$(KUTY) bench
+
+docs: env        ## the generated references in docs/reference
+	$(KUTY) describe all
+
+clean:           ## remove what the project made here: .venv, var, build
+	rm -rf .venv var build
