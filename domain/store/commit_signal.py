@@ -1,0 +1,32 @@
+"""Waking those who follow the feed: a hint that something was committed, never the only way to learn of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class CommitSignal:
+    """The highest position known to be committed, and those who wait for a later one."""
+
+    def __init__(self) -> None:
+        self._moved = threading.Condition()
+        self._head = 0
+        self._count = 0
+
+    def wake(self, head: int) -> None:
+        """A commit reached this position; 0 when it is not known which."""
+        with self._moved:
+            self._head = max(self._head, head)
+            self._count += 1
+            self._moved.notify_all()
+
+    def wait(self, timeout: float, after: int | None) -> None:
+        """Wait for a position later than `after`, or without one for the next commit; at most `timeout` seconds."""
+        give_up_at = time.monotonic() + timeout
+        with self._moved:
+            seen = self._count
+            while (self._head <= after) if after is not None else (self._count == seen):
+                remaining = give_up_at - time.monotonic()
+                if remaining <= 0 or not self._moved.wait(remaining):
+                    return
