@@ -707,7 +707,7 @@ class DisclosureMade(Event):
     field_set_version: Routing[Text40]
     legal_basis: Routing[LegalBasis]
     consent_id: Routing[Ref | None] = None
-    previous_publication_hash: Routing[Text64]
+    previous_publication_hash: Routing[str]
     publication: dict[str, Any]
     """`attributes`, `client`, `body`, …: each field sealed under its own class (domain/disclosure/publications.py)."""
 
@@ -730,7 +730,7 @@ class DisclosureWithdrawn(Event):
     commitment: Routing[Text64]
     commitment_salt: Routing[Text64]
     legal_basis: Routing[LegalBasis]
-    previous_publication_hash: Routing[Text64]
+    previous_publication_hash: Routing[str]
     withdraws_publication_id: Routing[Ref]
     withdrawal_ground: Routing[Literal["annulled", "entitlement_lost", "policy_changed", "restricted", "key_destroyed"]]
     publication: dict[str, Any]
