@@ -66,7 +66,9 @@ class World:
         by, version = step.by, self.pathway.version + 1
         at = datetime.combine(step.on, time(9), UTC)
         place = (at, len(self.recorded) + 1, version, draft.matter)
-        return Fact(draft.event_id, draft.event, draft.occurred_on, *place, by.org, by.task, by.role, by.person, f"m-{version}")
+        return Fact(
+            draft.event_id, draft.event, draft.occurred_on, *place, by.org, by.task, by.role, by.person, f"m-{version}"
+        )
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,12 @@ STRANGER = Caller(FOUNDATION, "provider", "instructor", "I-09")
 
 MEMBERS = (
     (COUNTY, "wellbeing_services_county", {"organiser": "county"}, date(2023, 1, 1)),
-    (AUTHORITY, "employment_authority", {"employment_authority": "authority", "referrer": "authority-referrer"}, date(2025, 1, 1)),
+    (
+        AUTHORITY,
+        "employment_authority",
+        {"employment_authority": "authority", "referrer": "authority-referrer"},
+        date(2025, 1, 1),
+    ),
     (
         KELA,
         "kela",
@@ -87,7 +92,11 @@ def joining(org: str, kind: str, tasks: Mapping[str, str], since: date, **but: A
 
 def provider(org: str, kind: str, site: str, **but: Any) -> RegisterProvider:
     place = e.Site(
-        site_id=site, site_name="Workshop", street="Example Street 1", municipality="837", placement_forms=("group_activity",)
+        site_id=site,
+        site_name="Workshop",
+        street="Example Street 1",
+        municipality="837",
+        placement_forms=("group_activity",),
     )
     return RegisterProvider(
         **{"org_id": org, "org_name": f"Example {org}", "provider_kind": kind, "company": False}
@@ -243,7 +252,10 @@ def day(status: str = "present", hours: float | None = 5, **but: Any) -> Callabl
 
 def closed(first: date, until: date | None = None, reason: str = "public_holiday") -> Callable[[Pathway], Command]:
     return lambda p: RecordNotArranged(
-        period_id=last(p.periods), from_on=first, until_on=until, not_arranged_reason=reason  # type: ignore[arg-type]
+        period_id=last(p.periods),
+        from_on=first,
+        until_on=until,
+        not_arranged_reason=reason,  # type: ignore[arg-type]
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from given import given
-from stories import EXPERT, SOCIAL_WORKER, as_1, last, result
+from stories import EXPERT, SOCIAL_WORKER, STEPS, as_1, result
 
 from domain.chapters.assessments import StartAssessment
 from domain.context import Caller
@@ -74,12 +74,5 @@ def test_an_unknown_assessment_has_no_result() -> None:
 def test_a_result_comes_neither_tomorrow_nor_after_the_case() -> None:
     given(as_1("4")).when(result(occurred_on=date(2025, 2, 7)), by=SOCIAL_WORKER, on=ON).then_refused("E_FUTURE")
     begun = given(as_1("23")).but(START, by=SOCIAL_WORKER, on=date(2025, 9, 2))
-    ended = begun.world.after(_closing())
+    ended = begun.world.after(dict(STEPS)["24"])
     given(ended).when(result(), by=SOCIAL_WORKER, on=date(2025, 9, 8)).then_refused("E_STATE")
-    assert last(ended.pathway.assessments) == last(begun.world.pathway.assessments)
-
-
-def _closing():  # type: ignore[no-untyped-def]
-    from stories import STEPS
-
-    return dict(STEPS)["24"]

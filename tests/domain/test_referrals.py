@@ -48,7 +48,6 @@ def test_an_employment_authority_refers_a_client() -> None:
 
 def test_each_referral_has_a_matter_of_its_own() -> None:
     once = given(registered()).but(referral(), by=REFERRER, on=ON)
-    once.but(referral(), by=REFERRER, on=ON)
     first, second = once.but(referral(), by=REFERRER, on=ON).world.pathway.referrals.values()
     assert first.submitted.matter != second.submitted.matter
 

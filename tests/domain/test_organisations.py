@@ -1,0 +1,138 @@
+"""Organisations, providers, contracts."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from given import given
+from stories import (
+    ASSOCIATION,
+    CONTRACTS,
+    COUNTY,
+    HOSPITAL,
+    MEMBERS,
+    PROVIDERS,
+    READY,
+    contract,
+    joining,
+    provider,
+    register,
+)
+
+from domain.chapters.organisations import ContractProvider
+from domain.events import Capacity, OrganisationJoined, ProviderContracted, ProviderRegistered
+
+PARISH = "0000009-4"
+NEW = joining(PARISH, "provider", {"provider": "provider-s03"}, date(2025, 7, 1))
+UNTIL = date(2027, 6, 30)
+
+
+def test_an_organisation_joins_with_its_tasks() -> None:
+    outcome = given(register()).when(NEW, by=CONTRACTS, on=READY).then(OrganisationJoined, org_id=PARISH)
+    assert outcome.drafts[0].valid_from_on == date(2025, 7, 1)
+    assert outcome.world.directory.recipients["provider-s03"].org == PARISH
+
+
+def test_joining_twice_for_the_same_task_changes_nothing() -> None:
+    for member in MEMBERS:
+        given(register()).when(joining(*member), by=CONTRACTS, on=READY).then_nothing_happens()
+
+
+def test_a_member_takes_on_one_more_task() -> None:
+    more = joining(HOSPITAL, "health_care", {"referrer": "hospital"}, date(2023, 1, 1))
+    given(register()).when(more, by=CONTRACTS, on=READY).then_nothing_happens()
+    kela = joining("0000005-1", "kela", {"social_assistance": "kela-assistance", "referrer": "kela-referrer"}, READY)
+    outcome = given(register()).when(kela, by=CONTRACTS, on=READY).then(OrganisationJoined)
+    assert [task.task for task in outcome.drafts[0].event.tasks] == ["referrer"]  # type: ignore[attr-defined]
+
+
+def test_a_task_that_this_kind_of_organisation_may_not_hold_is_refused() -> None:
+    for kind, task in (("provider", "benefit_payment"), ("kela", "employment_authority"), ("health_care", "organiser")):
+        wrong = joining(PARISH, kind, {task: "other-name"}, READY)
+        given(register()).when(wrong, by=CONTRACTS, on=READY).then_refused("E_TASK", at="/tasks/0/task")
+
+
+def test_a_task_is_judged_on_the_day_that_it_begins() -> None:
+    early = joining(PARISH, "employment_authority", {"employment_authority": "other-authority"}, date(2024, 12, 31))
+    given(register()).when(early, by=CONTRACTS, on=READY).then_refused("E_TASK")
+
+
+def test_a_business_id_that_fails_its_check_is_refused() -> None:
+    wrong = NEW.model_copy(update={"business_id": "0000009-5"})
+    given(register()).when(wrong, by=CONTRACTS, on=READY).then_refused("E_ORG_ID", at="/business_id")
+    bad = provider(PARISH, "religious_community", "S-03", business_id="0000009-5")
+    given(register()).when(bad, by=CONTRACTS, on=READY).then_refused("E_ORG_ID")
+
+
+def test_a_short_name_belongs_to_one_recipient() -> None:
+    taken = joining(PARISH, "provider", {"provider": "provider-s01"}, READY)
+    given(register()).when(taken, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/tasks/0/short_name")
+
+
+def test_a_provider_is_registered_once() -> None:
+    new = provider(PARISH, "religious_community", "S-03")
+    given(register()).when(new, by=CONTRACTS, on=READY).then(ProviderRegistered, org_id=PARISH)
+    org, kind, site, _, _ = PROVIDERS[0]
+    given(register()).when(provider(org, kind, site), by=CONTRACTS, on=READY).then_nothing_happens()
+    changed = provider(org, "association", site)
+    given(register()).when(changed, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/org_id")
+    squatting = provider(PARISH, "religious_community", "S-01")
+    given(register()).when(squatting, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/sites/0/site_id")
+
+
+def test_another_kind_of_provider_needs_its_note() -> None:
+    given(register()).when(provider(PARISH, "other", "S-03"), by=CONTRACTS, on=READY).then_refused("E_NOTE_REQUIRED")
+    noted = provider(PARISH, "other", "S-03", provider_kind_note="A village committee")
+    given(register()).when(noted, by=CONTRACTS, on=READY).then(ProviderRegistered)
+
+
+def test_a_provider_is_contracted_for_a_time() -> None:
+    registered = given(register()).but(provider(PARISH, "religious_community", "S-03"), by=CONTRACTS, on=READY)
+    wanted = contract(PARISH, "K-03", "S-03", UNTIL)
+    outcome = registered.when(wanted, by=CONTRACTS, on=READY).then(ProviderContracted, organiser_org_id=COUNTY)
+    assert (outcome.drafts[0].valid_from_on, outcome.drafts[0].valid_until_on) == (date(2024, 1, 1), UNTIL)
+    given(outcome.world).when(wanted, by=CONTRACTS, on=READY).then_nothing_happens()
+    longer = contract(PARISH, "K-03", "S-03", date(2028, 6, 30))
+    given(outcome.world).when(longer, by=CONTRACTS, on=READY).then_refused("E_CONFLICT")
+
+
+def test_nobody_is_contracted_before_being_registered() -> None:
+    given(register()).when(contract(PARISH, "K-03", "S-03", UNTIL), by=CONTRACTS, on=READY).then_refused("E_ORDER")
+    foreign = contract(ASSOCIATION, "K-03", "S-02", UNTIL)
+    given(register()).when(foreign, by=CONTRACTS, on=READY).then_refused("E_ORDER", at="/capacity/0/site_id")
+
+
+def test_only_the_organiser_of_the_day_makes_contracts() -> None:
+    before = contract(ASSOCIATION, "K-04", "S-01", UNTIL, from_on=date(2022, 12, 31))
+    given(register()).when(before, by=CONTRACTS, on=READY).then_refused("E_NOT_RESPONSIBLE")
+    other = contract(ASSOCIATION, "K-04", "S-01", UNTIL, organiser_org_id=HOSPITAL)
+    given(register()).when(other, by=CONTRACTS, on=READY).then_refused("E_NOT_RESPONSIBLE")
+
+
+def test_the_activity_is_never_bought_from_a_company() -> None:
+    company = provider(PARISH, "private_service_provider", "S-03", company=True, provision_roles=("support_and_guidance",))
+    listed = given(register()).but(company, by=CONTRACTS, on=READY)
+    activity = contract(PARISH, "K-03", "S-03", UNTIL)
+    listed.when(activity, by=CONTRACTS, on=READY).then_refused("E_COMPANY_ACTIVITY")
+    support: ContractProvider = activity.model_copy(update={"provision_roles": ("support_and_guidance",)})
+    listed.when(support, by=CONTRACTS, on=READY).then(ProviderContracted)
+
+
+def test_a_kind_off_the_list_provides_no_activity() -> None:
+    odd = provider(PARISH, "other", "S-03", provider_kind_note="A village committee")
+    listed = given(register()).but(odd, by=CONTRACTS, on=READY)
+    listed.when(contract(PARISH, "K-03", "S-03", UNTIL), by=CONTRACTS, on=READY).then_refused("E_PROVIDER_KIND")
+
+
+def test_a_contract_does_not_end_before_it_begins() -> None:
+    rooms = (Capacity(site_id="S-01", places=1),)
+    backwards = contract(ASSOCIATION, "K-04", "S-01", date(2023, 12, 31), capacity=rooms)
+    given(register()).when(backwards, by=CONTRACTS, on=READY).then_refused("E_PERIOD_LENGTH")
+
+
+def test_nobody_joins_or_is_registered_tomorrow() -> None:
+    ahead = {"occurred_on": date(2025, 1, 3)}
+    given(register()).when(NEW.model_copy(update=ahead), by=CONTRACTS, on=READY).then_refused("E_FUTURE")
+    given(register()).when(provider(PARISH, "religious_community", "S-03", **ahead), by=CONTRACTS, on=READY).then_refused(
+        "E_FUTURE"
+    )
