@@ -78,7 +78,10 @@ def _marked(node: yaml.Node, loader: yaml.SafeLoader, file: str) -> Marked:
     if isinstance(node, yaml.SequenceNode):
         inner = [_marked(one, loader, file) for one in node.value]
         return Marked([one.value for one in inner], line, dict(enumerate(inner)))
-    return Marked(loader.construct_object(node, deep=True), line, {})
+    try:
+        return Marked(loader.construct_object(node, deep=True), line, {})
+    except ValueError as error:
+        raise MistakesInFile(Mistake(file, line, f"{node.value}: this date does not exist ({error})")) from None
 
 
 def fitted(model: type[M], marked: Marked, file: str) -> M:

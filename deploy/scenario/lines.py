@@ -1,0 +1,130 @@
+"""YAML with the line of every value, so that a mistake in a scenario can be shown where it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Mistake(NamedTuple):
+    """One thing wrong in a file: `line` counts from 1."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}"
+
+
+class MistakesInFile(Exception):
+    """A scenario that cannot be run: every mistake that was found, each with its line and reason."""
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+class Marked(NamedTuple):
+    """A value read from YAML, the line where it begins, and its parts by key or number."""
+
+    value: Any
+    line: int
+    parts: dict[Any, Marked]
+
+    def line_of(self, *path: int | str) -> int:
+        """The line of the innermost part of a path that is there."""
+        here = self
+        for step in path:
+            inner = here.parts.get(step)
+            if inner is None:
+                break
+            here = inner
+        return here.line
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML in which a word is a word: `on`, `yes` and `9:00` are texts; numbers, dates, true, false and null are not."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|false)$", "tf"),
+    ("null", r"^(?:~|null|)$", ["~", "n", ""]),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("float", r"^[-+]?(?:0|[1-9][0-9]*)\.[0-9]+$", "-+0123456789"),
+    ("timestamp", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "0123456789"),
+):
+    _Plain.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+def read_yaml(path: Path) -> Marked:
+    """The file's content with its lines. Raises MistakesInFile for anything that is not plain YAML without repeated keys."""
+    try:
+        with path.open(encoding="utf-8") as text:
+            loader = _Plain(text)
+            node = loader.get_single_node()
+            if node is None:
+                raise MistakesInFile(Mistake(path.name, 1, "the file is empty"))
+            return _marked(node, loader, path.name)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise MistakesInFile(Mistake(path.name, line, error.problem or "this is not YAML")) from None
+    except (UnicodeDecodeError, yaml.reader.ReaderError):
+        raise MistakesInFile(Mistake(path.name, 1, "the file is not text in UTF-8")) from None
+    except OSError as error:
+        raise MistakesInFile(Mistake(str(path), 1, error.strerror or "the file cannot be read")) from None
+
+
+def _marked(node: yaml.Node, loader: _Plain, file: str) -> Marked:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        parts: dict[Any, Marked] = {}
+        for key_node, value_node in node.value:
+            name, key_line = str(key_node.value), key_node.start_mark.line + 1
+            if name in parts:
+                raise MistakesInFile(Mistake(file, key_line, f"{name} stands here twice"))
+            parts[name] = _marked(value_node, loader, file)._replace(line=key_line)
+        return Marked({name: part.value for name, part in parts.items()}, line, parts)
+    if isinstance(node, yaml.SequenceNode):
+        inner = [_marked(one, loader, file) for one in node.value]
+        return Marked([one.value for one in inner], line, dict(enumerate(inner)))
+    try:
+        value = loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise MistakesInFile(Mistake(file, line, f"{node.value}: {error}")) from None
+    return Marked(value, line, {})
+
+
+def fitted(model: type[M], marked: Marked, file: str) -> M:
+    """The content as a model of it. Raises MistakesInFile with the line and reason of everything that does not fit."""
+    try:
+        return model.model_validate(marked.value)
+    except ValidationError as error:
+        found = [
+            Mistake(file, marked.line_of(*one["loc"]), f"{named(one['loc'])}{sentence(one['type'], one['msg'])}")
+            for one in error.errors(include_url=False)
+        ]
+        raise MistakesInFile(*sorted(set(found), key=lambda mistake: mistake.line)) from None
+
+
+def named(path: tuple[int | str, ...]) -> str:
+    """The last word of a path, as the beginning of a reason."""
+    words = [str(step) for step in path if isinstance(step, str) and "[" not in step]
+    return f"{words[-1]}: " if words else ""
+
+
+def sentence(kind: str, message: str) -> str:
+    """What the types say, in plain words."""
+    plain = {
+        "extra_forbidden": "nothing of this name belongs here",
+        "missing": "this is needed here and is not there",
+    }
+    return plain.get(kind, message[:1].lower() + message[1:])

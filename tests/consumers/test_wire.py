@@ -1,0 +1,189 @@
+"""What stands on the wire is a function of what is stored, and comes back from it."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from consumers import wire
+from consumers.log import Entry, Read
+from domain.disclosure.publications import FIRST_HASH, Publication
+from domain.events import DisclosureMade, Erased
+from domain.store.record import Damaged, Header, Record, digest
+
+STREAM = "recipient/kela-benefit-payment/2"
+SECTIONS = {"A": b"sealed routing", "E": b"sealed schedule"}
+
+
+def record(stream: str = STREAM, **changes: object) -> Record:
+    header = Header(
+        event_id="0f" * 16,
+        type="disclosure.made.v1",
+        ledger="demo",
+        stream=stream,
+        stream_version=7,
+        matter="3a" * 16,
+        occurred_on=date(2025, 3, 3),
+        recorded_at=datetime(2025, 3, 3, 7, 0, 0, 250, UTC),
+        command_id="c-1",
+        actor_org="0000001-9",
+        actor_task="organiser",
+        actor_role="system",
+        actor_person="system",
+        purpose="service",
+        ruleset_version="2026-03",
+        directory_version="12",
+        key_id="k-1",
+        section_digests={name: digest(sealed) for name, sealed in SECTIONS.items()},
+        previous_hash="ab" * 32,
+    )
+    header = replace(header, **changes)
+    return Record(header, header.to_bytes(), SECTIONS, position=41, epoch=1)
+
+
+def read(entry: Entry, topic: str = "kuty.demo.events.v1") -> Read:
+    return Read(topic, 40, 1_741_000_000_000, entry.key, entry.value, entry.headers)
+
+
+def publication() -> Publication:
+    return Publication(
+        id="5c" * 16,
+        type="period.started.v1",
+        kind="fact",
+        source="0000001-9",
+        subject="pseudonym",
+        time=datetime(2025, 3, 3, 7, 0, tzinfo=UTC),
+        sequence=7,
+        epoch=2,
+        ruleset="2026-03",
+        legal_basis="LB-UI-ATT",
+        purpose="service",
+        previous_hash=FIRST_HASH,
+        occurred_on=date(2025, 3, 3),
+        client={"family_name": "Esimerkki"},
+        body={"starts_on": "2025-03-03"},
+        message_id="m-1",
+    )
+
+
+def disclosure(told: Publication) -> DisclosureMade:
+    return DisclosureMade(
+        publication_id=told.id,
+        source_event_id="1d" * 16,
+        commitment="00" * 32,
+        commitment_salt="11" * 32,
+        cell="R:dates",
+        field_set_version="1",
+        legal_basis=told.legal_basis,
+        previous_publication_hash="22" * 32,
+        publication=told.stored(),
+    )
+
+
+def test_a_record_of_the_full_feed_comes_back_as_it_was_stored() -> None:
+    stored = record("9e" * 16)
+    assert wire.read_full_record(read(wire.full_record(stored))) == stored
+
+
+def test_the_full_record_is_the_stored_bytes_under_the_key_of_its_stream() -> None:
+    entry = wire.full_record(record("9e" * 16))
+    assert (entry.key, entry.value, entry.sequence) == (b"9e" * 16, record("9e" * 16).state, 41)
+
+
+def test_the_same_record_has_the_same_bytes_every_time() -> None:
+    assert wire.full_record(record()) == wire.full_record(record())
+
+
+def test_headers_are_sorted_and_name_what_corrects_what() -> None:
+    headers = wire.full_record(record(corrects="aa" * 16, causation="bb" * 16)).headers
+    assert list(headers) == sorted(headers)
+    assert dict(headers)["ce_corrects"] == b"aa" * 16
+    assert dict(headers)["ce_causation"] == b"bb" * 16
+
+
+def test_a_full_record_names_its_place() -> None:
+    headers = dict(wire.full_record(record()).headers)
+    assert headers["ce_logsequence"] == headers["ce_position"] == b"41"
+    assert headers["ce_streamversion"] == b"7"
+    assert headers["ce_time"] == b"2025-03-03T07:00:00.000250Z"
+    assert headers["ce_dataschema"] == b"urn:kuty:schema:event:disclosure.made.v1"
+
+
+def test_a_section_that_was_changed_on_the_way_is_found() -> None:
+    entry = wire.full_record(record())
+    forged = entry.value.replace(base64.b64encode(SECTIONS["E"]), base64.b64encode(b"sealed schedulE"))
+    with pytest.raises(Damaged):
+        wire.read_full_record(read(entry._replace(value=forged)))
+
+
+def test_a_record_without_a_position_is_damaged() -> None:
+    entry = wire.full_record(record())
+    bare = tuple(header for header in entry.headers if header[0] != "ce_position")
+    with pytest.raises(Damaged, match="no position"):
+        wire.read_full_record(read(entry._replace(headers=bare)))
+
+
+def test_a_record_under_another_streams_name_is_damaged() -> None:
+    entry = wire.full_record(record())
+    headers = tuple((name, b"elsewhere" if name == "ce_stream" else value) for name, value in entry.headers)
+    with pytest.raises(Damaged, match="another stream"):
+        wire.read_full_record(read(entry._replace(headers=headers)))
+
+
+def test_a_publication_comes_back_from_its_disclosure_event() -> None:
+    told = publication()
+    assert wire.publication_of(record(), disclosure(told)) == replace(told, previous_hash="22" * 32)
+
+
+def test_a_publication_is_read_from_the_wire_as_it_was_sent() -> None:
+    told = wire.publication_of(record(), disclosure(publication()))
+    sent = read(wire.publication_entry(told), "kuty.demo.out.kela-benefit-payment.v1")
+    assert wire.read_publication(sent) == told
+
+
+def test_a_publication_carries_nothing_of_its_source() -> None:
+    entry = wire.publication_entry(wire.publication_of(record(), disclosure(publication())))
+    said = b"".join(name.encode() + value for name, value in entry.headers) + entry.value
+    for secret in (b"1d" * 16, b"3a" * 16, b"ab" * 32, STREAM.encode()):
+        assert secret not in said
+
+
+def test_a_disclosure_whose_key_was_destroyed_goes_out_as_withdrawn() -> None:
+    told = wire.publication_of(record(), Erased("disclosure.made"))
+    assert (told.kind, told.sequence, told.epoch, told.id) == ("withdrawn", 7, 2, "0f" * 16)
+    assert told.body == told.client == {}
+    assert told.previous_hash == wire.ERASED
+    sent = read(wire.publication_entry(told), "kuty.demo.out.kela-benefit-payment.v1")
+    assert wire.read_publication(sent) == told
+
+
+def test_only_a_recipients_stream_holds_publications() -> None:
+    with pytest.raises(Damaged):
+        wire.publication_of(record("9e" * 16), Erased("disclosure.made"))
+
+
+def test_a_heartbeat_names_the_last_sequence_and_has_none() -> None:
+    beat = wire.heartbeat("kela-benefit-payment", 2, 7, "0000001-9", datetime(2025, 3, 3, 7, 1, tzinfo=UTC))
+    sent = read(beat, "kuty.demo.out.kela-benefit-payment.v1")
+    assert wire.sequence_of(sent) is None
+    assert wire.read_publication(sent) is None
+    assert beat.value == b'{"epoch":2,"kind":"heartbeat","last_sequence":7}'
+
+
+def test_sequences_count_in_the_epoch_on_an_out_topic_alone() -> None:
+    told = wire.publication_entry(wire.publication_of(record(), disclosure(publication())))
+    out = "kuty.demo.out.kela-benefit-payment.v1"
+    assert (wire.line_of(read(told, out)), wire.sequence_of(read(told, out))) == ((out, 2), 7)
+    full = read(wire.full_record(record()))
+    assert (wire.line_of(full), wire.sequence_of(full)) == (("kuty.demo.events.v1", 0), 41)
+
+
+def test_a_recipients_topics_keep_what_they_have_to_keep() -> None:
+    days = {
+        name.split(".")[2]: topic.retention_ms // 86_400_000 for name, topic in wire.recipient_topics("demo", "kela").items()
+    }
+    assert days == {"in": 7, "out": 90, "receipts": 90}
+    assert wire.EVENTS.retention_ms == -1
