@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from domain.catalogue import CommandKind
+from domain.chapters.attendance import RecordGroupAttendance
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE
 from domain.vocabulary import Ref
 
@@ -40,16 +41,8 @@ def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     }
     if not type_name.startswith(f"{GROUP}.v"):
         return one
-    return {
-        "type": "object",
-        "title": "RecordGroupAttendance",
-        "description": "Mark a whole group's day: what is said once holds for each of the clients.",
-        "required": ["clients"],
-        "properties": {
-            "clients": {"type": "array", "minItems": 1, "items": {"type": "object", "properties": one["properties"]}},
-            **schema["properties"],
-        },
-    }
+    group = dict(_inlined(RecordGroupAttendance.model_json_schema(), {"GroupEntry": one}))
+    return {**group, "properties": {**schema["properties"], **group["properties"]}}
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:

@@ -45,8 +45,8 @@ class Names(Protocol):
     def part(self, pseudonym: str) -> str | None:
         """The raw reference behind the sender's pseudonym; none for what it was never given."""
 
-    def event(self, publication_id: str) -> str | None:
-        """The fact that the sender's own publication told; none when it got no such publication."""
+    def event(self, publication_id: str, client: str | None) -> str | None:
+        """The fact of this client that the sender's own publication told; none when it got no such publication."""
 
     def begun_by(self, message_id: str) -> Begun | HeldReason | None:
         """What the sender's message began; why to wait for it; none when it was refused for good."""
@@ -102,8 +102,10 @@ class _Reading:
         self._names = names
         self._reasons: list[Reason] = []
         self._waits: HeldReason | None = None
+        self._client: str | None = None
 
     def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
+        self._client = client
         translated = resolved(dict(fields), places(kind.command), self._resolve)
         command: Command | None = None
         try:
@@ -155,7 +157,7 @@ class _Reading:
                 return UNRESOLVED
             found = None if begun is None else _meant(begun, kind, pointer)
         else:
-            found = self._names.event(text) if kind == "event" else self._names.part(text)
+            found = self._names.event(text, self._client) if kind == "event" else self._names.part(text)
         if found is None:
             self._reasons.append(Reason("E_UNKNOWN_REFERENCE", pointer))
             return UNRESOLVED
@@ -173,17 +175,17 @@ def _meant(begun: Begun, kind: str, pointer: str) -> str | None:
 
 
 def of_group(body: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The single days of a group's message, numbered from 1: what is said once holds for each client.
+    """The single days of a group's message, numbered from 1: what is said once holds for each entry.
 
-    Raises Refused when the message as a whole has no list of clients.
+    Raises Refused when the message as a whole has no list of entries.
     """
-    clients = body.get("clients")
-    if "clients" not in body:
-        raise refuse("E_FIELD_MISSING", "/clients")
-    if not isinstance(clients, list) or not clients:
-        raise refuse("E_FIELD_TYPE", "/clients")
-    wrong = [n for n, one in enumerate(clients) if not isinstance(one, dict)]
+    entries = body.get("entries")
+    if "entries" not in body:
+        raise refuse("E_FIELD_MISSING", "/entries")
+    if not isinstance(entries, list) or not entries:
+        raise refuse("E_FIELD_TYPE", "/entries")
+    wrong = [n for n, one in enumerate(entries) if not isinstance(one, dict)]
     if wrong:
-        raise Refused(*(Reason("E_FIELD_TYPE", f"/clients/{n}") for n in wrong))
-    shared = {name: value for name, value in body.items() if name != "clients"}
-    return [(number, {**shared, **one}) for number, one in enumerate(clients, start=1)]
+        raise Refused(*(Reason("E_FIELD_TYPE", f"/entries/{n}") for n in wrong))
+    shared = {name: value for name, value in body.items() if name != "entries"}
+    return [(number, {**shared, **one}) for number, one in enumerate(entries, start=1)]

@@ -1,0 +1,246 @@
+"""Bodies and messages become commands; what is wrong with them is told at once, each with its place."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from domain.catalogue import command_kinds
+from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
+from domain.identifiers import synthetic_identity_code
+from domain.message_schemas import body_schema, message_schema
+from domain.messages import Begun, HeldReason, Waits, message_types, of_group, wish_of_body, wish_of_message
+from domain.refusals import Refused
+
+CLIENT = "a" * 32
+PERIOD = "b" * 32
+PLACEMENT = "c" * 32
+FACT = "d" * 32
+KNOWN_CODE = synthetic_identity_code(date(1998, 5, 14), 903)
+UNKNOWN_CODE = synthetic_identity_code(date(1990, 1, 1), 904)
+
+
+class Names:
+    """The names of one provider."""
+
+    def __init__(self) -> None:
+        self.pseudonyms = Pseudonyms(b"k" * 64)
+        self.begun: dict[str, Begun | HeldReason | None] = {}
+
+    def part(self, pseudonym: str) -> str | None:
+        try:
+            return self.pseudonyms.reference(pseudonym)
+        except UnknownPseudonym:
+            return None
+
+    def event(self, publication_id: str, client: str | None) -> str | None:
+        return FACT if (publication_id, client) == ("e" * 32, CLIENT) else None
+
+    def begun_by(self, message_id: str) -> Begun | HeldReason | None:
+        return self.begun.get(message_id)
+
+    def client(self, identity_code: str) -> str | None:
+        return CLIENT if identity_code == KNOWN_CODE else None
+
+
+@pytest.fixture
+def names() -> Names:
+    return Names()
+
+
+def attendance(names: Names, **changes: Any) -> dict[str, Any]:
+    body = {
+        "client": names.pseudonyms.of(CLIENT),
+        "occurred_on": "2025-03-18",
+        "period_id": names.pseudonyms.of(PERIOD),
+        "account": "provider",
+        "day_status": "present",
+        "hours": 5,
+    }
+    return {name: value for name, value in (body | changes).items() if value is not ...}
+
+
+def refusals(kind: str, body: dict[str, Any], names: Names) -> list[tuple[str, str]]:
+    with pytest.raises(Refused) as refused:
+        wish_of_message(command_kinds()[kind], body, names)
+    return [(reason.code, reason.pointer) for reason in refused.value.codes]
+
+
+def test_a_message_becomes_a_command_with_raw_references(names: Names) -> None:
+    wish = wish_of_message(command_kinds()["record_attendance"], attendance(names), names)
+    assert wish.client == CLIENT
+    assert wish.command.period_id == PERIOD  # type: ignore[attr-defined]
+    assert wish.command.occurred_on == date(2025, 3, 18)
+
+
+def test_a_client_may_be_named_by_identity_code(names: Names) -> None:
+    body = attendance(names, client=..., identity_code=KNOWN_CODE)
+    assert wish_of_message(command_kinds()["record_attendance"], body, names).client == CLIENT
+
+
+def test_a_message_about_somebody_unknown_waits(names: Names) -> None:
+    with pytest.raises(Waits) as waits:
+        wish_of_message(
+            command_kinds()["record_attendance"], attendance(names, client=..., identity_code=UNKNOWN_CODE), names
+        )
+    assert waits.value.reason == "subject_unresolved"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"client": ...}, [("E_FIELD_MISSING", "/client")]),
+        ({"identity_code": KNOWN_CODE}, [("E_FIELD_NOT_ALLOWED", "/identity_code")]),
+        ({"client": ..., "identity_code": "140598-903X"}, [("E_IDENTITY_CODE", "/identity_code")]),
+        ({"client": "someone"}, [("E_UNKNOWN_REFERENCE", "/client")]),
+        ({"client": 7}, [("E_FIELD_TYPE", "/client")]),
+        ({"period_id": PERIOD}, [("E_UNKNOWN_REFERENCE", "/period_id")]),
+        ({"period_id": 7}, [("E_FIELD_TYPE", "/period_id")]),
+        ({"diagnosis": "F32"}, [("E_FIELD_NOT_ALLOWED", "/diagnosis")]),
+        ({"day_status": "ill"}, [("E_CODE", "/day_status")]),
+        ({"day_status": "F32.1"}, [("E_HEALTH_CONTENT", "/day_status")]),
+        ({"day_status": ...}, [("E_FIELD_MISSING", "/day_status")]),
+        ({"hours": "five"}, [("E_FIELD_TYPE", "/hours")]),
+        ({"hours": 25}, [("E_FIELD_TYPE", "/hours")]),
+        ({"occurred_on": 20250318}, [("E_FIELD_TYPE", "/occurred_on")]),
+        ({"occurred_on": "2025-02-30"}, [("E_FIELD_TYPE", "/occurred_on")]),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(
+    changes: dict[str, Any], expected: list[tuple[str, str]], names: Names
+) -> None:
+    assert refusals("record_attendance", attendance(names, **changes), names) == expected
+
+
+def test_everything_wrong_with_a_body_is_told_at_once(names: Names) -> None:
+    body = attendance(names, day_status="ill", hours="five", period_id="nothing", more=1)
+    assert sorted(refusals("record_attendance", body, names)) == [
+        ("E_CODE", "/day_status"),
+        ("E_FIELD_NOT_ALLOWED", "/more"),
+        ("E_FIELD_TYPE", "/hours"),
+        ("E_UNKNOWN_REFERENCE", "/period_id"),
+    ]
+
+
+def test_places_inside_lists_are_right(names: Names) -> None:
+    body = {
+        "client": names.pseudonyms.of(CLIENT),
+        "plan_id": names.pseudonyms.of(PERIOD),
+        "includes_kuty": True,
+        "schedule": [{"weekday": 1, "hours": 5}, {"weekday": 9, "hours": 5, "room": "2"}],
+        "measures": ["social_services", "gardening"],
+    }
+    assert sorted(refusals("draft_plan", body, names)) == [
+        ("E_CODE", "/measures/1"),
+        ("E_FIELD_NOT_ALLOWED", "/schedule/1/room"),
+        ("E_FIELD_TYPE", "/schedule/1/weekday"),
+    ]
+
+
+def test_a_strange_name_is_a_short_pointer(names: Names) -> None:
+    found = refusals("record_attendance", attendance(names, **{"a/b~" + "x" * 500: 1}), names)
+    assert found[0][0] == "E_FIELD_NOT_ALLOWED"
+    assert found[0][1].startswith("/a~1b~0xx")
+    assert len(found[0][1]) == 200
+
+
+def test_an_event_is_named_by_the_senders_own_publication(names: Names) -> None:
+    body = {
+        "client": names.pseudonyms.of(CLIENT),
+        "target_event_id": "e" * 32,
+        "correction_reason": "wrong_entry",
+        "new_values": {"day_status": "absent_own_sickness", "hours": None},
+    }
+    wish = wish_of_message(command_kinds()["correct_fact"], body, names)
+    assert wish.command.target_event_id == FACT  # type: ignore[attr-defined]
+    assert refusals("correct_fact", body | {"target_event_id": "f" * 32}, names) == [
+        ("E_UNKNOWN_REFERENCE", "/target_event_id")
+    ]
+
+
+def test_references_in_new_values_are_names_too(names: Names) -> None:
+    body = {
+        "client": names.pseudonyms.of(CLIENT),
+        "target_event_id": "e" * 32,
+        "correction_reason": "wrong_entry",
+        "new_values": {"placement_id": names.pseudonyms.of(PLACEMENT)},
+    }
+    wish = wish_of_message(command_kinds()["correct_fact"], body, names)
+    assert wish.command.new_values == {"placement_id": PLACEMENT}  # type: ignore[attr-defined]
+    body["new_values"] = {"placement_id": PLACEMENT}
+    assert refusals("correct_fact", body, names) == [("E_UNKNOWN_REFERENCE", "/new_values/placement_id")]
+
+
+def test_a_part_may_be_named_by_the_message_that_began_it(names: Names) -> None:
+    names.begun["m-1"] = Begun({"period_id": PERIOD, "case_id": "f" * 32}, FACT)
+    body = attendance(names, period_id="message:m-1")
+    assert wish_of_message(command_kinds()["record_attendance"], body, names).command.period_id == PERIOD  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("reason", ["waits_for_reference", "waits_for_earlier"])
+def test_a_message_waits_for_the_one_it_names(reason: HeldReason, names: Names) -> None:
+    names.begun["m-1"] = reason
+    with pytest.raises(Waits) as waits:
+        wish_of_message(command_kinds()["record_attendance"], attendance(names, period_id="message:m-1"), names)
+    assert waits.value.reason == reason
+
+
+def test_a_wrong_message_does_not_wait(names: Names) -> None:
+    names.begun["m-1"] = "waits_for_reference"
+    body = attendance(names, period_id="message:m-1", day_status="ill")
+    assert refusals("record_attendance", body, names) == [("E_CODE", "/day_status")]
+
+
+def test_a_message_that_was_refused_began_nothing(names: Names) -> None:
+    assert refusals("record_attendance", attendance(names, period_id="message:m-2"), names) == [
+        ("E_UNKNOWN_REFERENCE", "/period_id")
+    ]
+
+
+def test_the_route_names_the_client_of_a_workers_body(names: Names) -> None:
+    body = attendance(names)
+    with pytest.raises(Refused, match="E_FIELD_NOT_ALLOWED"):
+        wish_of_body(command_kinds()["record_attendance"], body, CLIENT, names)
+    del body["client"]
+    assert wish_of_body(command_kinds()["record_attendance"], body, CLIENT, names).client == CLIENT
+
+
+def test_a_group_is_many_single_days() -> None:
+    body = {"occurred_on": "2025-03-18", "account": "provider", "entries": [{"client": "x"}, {"client": "y", "hours": 4}]}
+    assert of_group(body) == [
+        (1, {"occurred_on": "2025-03-18", "account": "provider", "client": "x"}),
+        (2, {"occurred_on": "2025-03-18", "account": "provider", "client": "y", "hours": 4}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({}, "E_FIELD_MISSING", "/entries"),
+        ({"entries": []}, "E_FIELD_TYPE", "/entries"),
+        ({"entries": [{}, 1]}, "E_FIELD_TYPE", "/entries/1"),
+    ],
+)
+def test_a_group_needs_its_entries(body: dict[str, Any], code: str, pointer: str) -> None:
+    with pytest.raises(Refused) as refused:
+        of_group(body)
+    assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [(code, pointer)]
+
+
+def test_each_task_sends_its_own_types() -> None:
+    provider, payer = message_types("provider"), message_types("benefit_payment")
+    assert {"record_attendance.v1", "record_group_attendance.v1", "accept_placement.v1"} <= provider.keys()
+    assert "record_group_attendance.v1" not in payer
+    assert "start_plan.v1" not in provider
+    assert "submit_referral.v1" in message_types("referrer")
+    assert "submit_referral.v1" not in message_types("employment_authority")
+
+
+def test_every_command_has_a_schema_in_the_callers_words() -> None:
+    for kind in command_kinds().values():
+        assert "[0-9a-f]{32}" not in str(body_schema(kind))
+        assert "$ref" not in str(body_schema(kind))
+    for type_name, kind in message_types("provider").items():
+        assert "client" in str(message_schema(type_name, kind))
