@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from consumers.log import Read
+from consumers.wire import ERASED
 from domain.disclosure.publications import publication_hash
 from projections.digest import Digest, Digested, Undigestible
 from projections.read_models import Batch, Entry, Parked, Position, ReadModel, Row
@@ -132,16 +133,18 @@ class Generation:
             self._blocks, self._knows_every_block = {}, False
 
     def _accept(self, sequence: int, read: Read, headers: Mapping[str, bytes]) -> None:
-        if headers.get("ce_prevhash", b"").decode() != self._hash:
+        follows = headers.get("ce_prevhash", b"").decode()
+        if follows != self._hash and ERASED not in (follows, self._hash):
             raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
-        self._hash = publication_hash(read.headers, read.value)
+        came = publication_hash(read.headers, read.value)
+        self._hash = ERASED if follows == ERASED else came
         self._sequence = sequence
-        self._recent[sequence] = self._hash
+        self._recent[sequence] = came
         client = headers.get("ce_subject", b"")
         try:
             if client in self._parked:
                 raise Undigestible("behind an earlier one of the same client")
-            digested = self._digest.read(sequence, headers, read.value, self._hash)
+            digested = self._digest.read(sequence, headers, read.value, came)
         except Undigestible as problem:
             self._parked.add(client)
             text = client.decode(errors="replace")

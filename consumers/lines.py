@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 
 from consumers.generations import Generation, LineFault
 from consumers.log import Read
+from consumers.wire import HEARTBEAT
 from projections.digest import Digest
 from projections.questions import Lookup
 from projections.read_models import Feed, Position, ReadModel
 
 LOOK_AHEAD = 1_000
 """How many later records are held back while one is missing."""
-HEARTBEAT = b"heartbeat.v1"
 
 
 class Line:
@@ -91,7 +91,7 @@ class Line:
         headers = dict(read.headers)
         number = headers.get("ce_logsequence")
         if number is None:
-            if headers.get("ce_type") != HEARTBEAT:
+            if headers.get("ce_type") != HEARTBEAT.encode():
                 raise LineFault(f"offset {read.offset} is neither a publication nor a heartbeat")
             self.feed = replace(self.feed, heartbeat_at=_moment(read.timestamp))
             return

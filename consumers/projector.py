@@ -7,10 +7,12 @@ One process, one poll, one transaction per recipient and poll. A recipient that 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from consumers.lines import LOOK_AHEAD, Line
 from consumers.log import Broker, OffsetOutOfRange, TopicGone
+from consumers.wire import out_topic
 from domain.directory import Recipient
 from projections.questions import kinds
 from projections.read_models import Feed, NotProvisioned, ReadModels
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 POLL_LIMIT = 5_000
 WAIT_S = 0.2
+LOOK_AGAIN_S = 1.0
+"""How long a recipient without topic or model waits for the next look, in seconds."""
 
 
 class Projector:
@@ -47,6 +51,7 @@ class Projector:
         self._gone: set[str] = set()
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
+        self._look_again_at = 0.0
 
     def step(self) -> int:
         """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or what the database raises:
@@ -90,6 +95,7 @@ class Projector:
             # What the line holds in memory is ahead of its model now: begin again where the model stands.
             del self._lines[topic]
             self._followed = self._served = frozenset()
+            self._look_again_at = 0.0
             raise
         if line.halted and line.halted != was:
             logger.error("%s stands still: %s", line.short_name, line.halted)
@@ -97,8 +103,9 @@ class Projector:
 
     def _serve(self) -> None:
         """Open a line for each recipient that has a topic and a model and none yet; follow exactly those."""
-        wanted = {f"kuty.{self._ledger}.out.{r.short_name}.v1": r for r in self._recipients() if r.task in kinds()}
-        if frozenset(wanted) != self._served:
+        wanted = {out_topic(self._ledger, r.short_name): r for r in self._recipients() if r.task in kinds()}
+        if frozenset(wanted) != self._served and time.monotonic() >= self._look_again_at:
+            self._look_again_at = time.monotonic() + LOOK_AGAIN_S
             missing = [topic for topic in wanted if topic not in self._lines and topic not in self._gone]
             there = self._broker.topics()
             begins = self._broker.begin_offsets([topic for topic in missing if topic in there])

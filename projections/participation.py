@@ -1,0 +1,71 @@
+"""Days, hours and months of one client's participation (domain/questions.md CW3)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from projections.days import DAY_FACTS, SeenDay, StatusCount, counted, days_from, missing_days, week_of
+from projections.obligations import Facts
+from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from, time_in_service
+from projections.questions import Answer, OfClient, View
+
+
+class DaysAndHours(Answer):
+    """Days of presence and their hours in a time; `scheduled` counts its scheduled days up to the day asked about."""
+
+    from_on: date
+    until_on: date
+    present_days: int
+    hours: float
+    scheduled: int
+    by_status: list[StatusCount]
+
+
+class Participation(Answer):
+    """CW3: days and hours in this week, this period and in all; months in the service, and when 24 months are full.
+
+    `full_on` counts on the present period going on; none when nothing runs and the months are not full.
+    """
+
+    client: str
+    week: DaysAndHours
+    period: DaysAndHours | None
+    total: DaysAndHours | None
+    months: int
+    days_over_months: int
+    review_months: int
+    review_months_full_on: date | None
+
+
+def participation(view: View, asked: OfClient) -> Participation:
+    """Days by the provider's account where there is one; scheduled days without any account are `unknown`."""
+    facts = Facts(view.rows(*PERIOD_FACTS, *DAY_FACTS, client=asked.client), view.on)
+    periods = periods_from(facts.all(*PERIOD_FACTS))
+    days = [day for day in days_from(facts.all(*DAY_FACTS), periods) if day.on <= view.on]
+    started = [period for period in periods if period.started]
+    running = next((p for p in started if p.runs_on(view.on)), None) or (started[-1] if started else None)
+    most = view.rules.number("cumulative.review_months", view.on)
+    seen = time_in_service(periods, view.on, most)
+    total = _sum(started, days, started[0].starts_on, view.on, view.on) if started else None
+    return Participation(
+        client=asked.client,
+        week=_sum(started, days, *week_of(view.on), view.on),
+        period=_sum([running], days, running.starts_on, running.last_on, view.on) if running else None,
+        total=total,
+        months=seen.months,
+        days_over_months=seen.days,
+        review_months=most,
+        review_months_full_on=seen.full_on,
+    )
+
+
+def _sum(periods: list[SeenPeriod], days: list[SeenDay], first: date, last: date, on: date) -> DaysAndHours:
+    within = [day for day in days if first <= day.on <= last and any(day.period_id == p.period_id for p in periods)]
+    by_now = min(last, on)
+    missing = sum(len(missing_days(period, days, first, by_now)) for period in periods)
+    scheduled = sum(len(list(period.scheduled_days(first, by_now))) for period in periods)
+    present = [day for day in within if day.status == "present"]
+    return DaysAndHours(
+        from_on=first, until_on=last, present_days=len(present), hours=sum(day.hours for day in present),
+        scheduled=scheduled, by_status=counted(within, missing),
+    )  # fmt: skip

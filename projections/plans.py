@@ -1,0 +1,95 @@
+"""The plan in force, who said yes to it, and how it differs from the version before (domain/questions.md CW2)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pydantic import Field
+
+from projections.obligations import Facts
+from projections.questions import Answer, Coded, OfClient, View, coded
+from projections.read_models import Row
+
+
+class Acceptance(Answer):
+    """One party's yes to the version."""
+
+    party_kind: Coded
+    accepted_on: date
+
+
+class PlanChange(Answer):
+    """One field that differs from the version before; `before` and `after` as in domain/events.md 11.8."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class PlanInForce(Answer):
+    """CW2: the plan version in force on the day, who accepted it, and what changed since the version before.
+
+    Everything but `client` is none while no version has been agreed.
+    """
+
+    client: str
+    plan_id: str | None = None
+    plan_kind: Coded | None = None
+    plan_version: int | None = None
+    agreed_on: date | None = None
+    content: dict[str, Any] | None = None
+    accepted: list[Acceptance] = Field(default_factory=list)
+    previous_version: int | None = None
+    changes: list[PlanChange] = Field(default_factory=list)
+
+
+def plan_in_force(view: View, asked: OfClient) -> PlanInForce:
+    """The version agreed last by the day. What it holds was drafted or revised under its number."""
+    rows = view.rows(
+        "plan.drafting_started", "plan.drafted", "plan.revised", "plan.accepted_by_party", "plan.agreed", client=asked.client
+    )
+    facts = Facts(rows, view.on)
+    agreed = facts.last("plan.agreed")
+    if agreed is None:
+        return PlanInForce(client=asked.client)
+    number = int(agreed.body["plan_version"])
+    contents = {
+        int(row.body["plan_version"]): _plan_content(row)
+        for row in facts.all("plan.drafted", "plan.revised")
+        if row.part == agreed.part
+    }
+    begun = next((row for row in facts.all("plan.drafting_started") if row.part == agreed.part), None)
+    accepted = [
+        Acceptance(party_kind=party, accepted_on=row.occurred_on)
+        for row in facts.all("plan.accepted_by_party")
+        if row.part == agreed.part and row.body["plan_version"] == number
+        if (party := coded("party_kind", row.body["party_kind"]))
+    ]
+    previous = max((version for version in contents if version < number), default=None)
+    before, after = contents.get(previous or 0, {}), contents.get(number, {})
+    changes = [
+        PlanChange(field=name, before=before.get(name), after=after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if previous is not None and before.get(name) != after.get(name)
+    ]
+    return PlanInForce(
+        client=asked.client,
+        plan_id=agreed.part,
+        plan_kind=coded("document_kind", begun.body.get("plan_kind")) if begun else None,
+        plan_version=number,
+        agreed_on=agreed.occurred_on,
+        content=after,
+        accepted=accepted,
+        previous_version=previous,
+        changes=changes,
+    )
+
+
+def _plan_content(row: Row) -> dict[str, Any]:
+    envelope = ("case_id", "plan_id", "plan_version", "revises_version", "revision_reason", "plan_document_id")
+    kept = {name: value for name, value in row.body.items() if name not in envelope and not name.startswith("actor_")}
+    # An instruction of the wire, not of the plan: an empty start time is left out.
+    if "schedule" in kept:
+        kept["schedule"] = [{k: v for k, v in entry.items() if v is not None} for entry in kept["schedule"]]
+    return kept

@@ -1,0 +1,181 @@
+"""What the employment authority is told, and what its expert asks (domain/questions.md 6.5): the joint plan, dates of
+periods, notices, exits; no day statuses, no assessment text."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from projections.periods import PERIOD_FACTS, periods_from
+from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
+from projections.read_models import Row
+from projections.recipients.referrer import client_name
+
+EXPERT = frozenset({"employment_expert"})
+
+FACTS = {
+    "case.opened": Lookup("case_id", None, OPEN),
+    "case.closed": Lookup("case_id"),
+    "assessment.started": Lookup("assessment_id"),
+    "assessment.completed": Lookup("assessment_id"),
+    "own_worker.assigned": Lookup("assignment_id", "effective_on", OPEN),
+    "benefit_status.changed": Lookup(None, "from_on", "until_on"),
+    "plan.drafting_started": Lookup("plan_id", None, OPEN, "plan_kind"),
+    "plan.drafted": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
+    "plan.accepted_by_party": Lookup("plan_id"),
+    "plan.agreed": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
+    "decision.issued": Lookup("decision_id", "granted_from_on", "granted_until_on"),
+    "placement.confirmed": Lookup("placement_id", "from_on", "until_on", "provider_org_id"),
+    "period.planned": Lookup("period_id", "starts_on", "planned_end_on"),
+    "period.started": Lookup("period_id", "starts_on", "planned_end_on"),
+    "period.completed": Lookup("period_id", "ended_on", "ended_on"),
+    "labour_policy_statement.issued": Lookup("period_id", "service_from_on", "service_until_on"),
+    "parallel_service.started": Lookup("parallel_service_id", "from_on", OPEN),
+    "parallel_service.stopped": Lookup("parallel_service_id", "until_on", "until_on"),
+    "followup.held": Lookup("followup_id"),
+    "exit.recorded": Lookup("exit_id"),
+    "notification.sent": Lookup("notification_id", None, OPEN, "notification_kind"),
+    "notification.acknowledged": Lookup("notification_id"),
+}
+
+
+class CustomerInService(Answer):
+    """One customer who is in the service on the day. `days_per_week` and `hours_per_week` are the weekly load."""
+
+    client: str
+    client_name: str | None
+    period_id: str
+    since_on: date
+    until_on: date
+    days_per_week: int | None
+    hours_per_week: float | None
+    own_worker_name: str | None
+
+
+class CustomersInService(Answer):
+    """EA1: who of our customers is in the service on the day. `next` is the cursor of the next page."""
+
+    customers: list[CustomerInService]
+    next: str | None
+
+
+class Notices(Paged):
+    """Which notices: all, or only those not yet acknowledged."""
+
+    open_only: bool = False
+
+
+class ReceivedNotice(Answer):
+    """One notice to us. `handled` says whether we acknowledged it."""
+
+    notification_id: str
+    client: str
+    client_name: str | None
+    notification_kind: Coded | None
+    sent_on: date
+    starts_on: date | None
+    planned_end_on: date | None
+    ended_on: date | None
+    ended_early: bool | None
+    handled: bool
+
+
+class ReceivedNotices(Answer):
+    """EA6: notices received by the day, and how many of them wait for an acknowledgement."""
+
+    waiting: int
+    notices: list[ReceivedNotice]
+    next: str | None
+
+
+def customers_in_service(view: View, asked: Paged) -> CustomersInService:
+    """Customers with a period that runs on the day; a page holds whole customers."""
+    clients = view.clients("period.started", after=asked.after, limit=asked.limit + 1, until_on=view.on)
+    page = clients[: asked.limit]
+    if not page:
+        return CustomersInService(customers=[], next=None)
+    # What happened by the day: an end that came later leaves the period running on it.
+    rows = [r for r in view.rows(*PERIOD_FACTS, "own_worker.assigned", clients=tuple(page)) if r.from_on <= view.on]
+    workers = {row.client: row for row in rows if row.name == "own_worker.assigned"}
+    blocks = view.blocks(page)
+    found = [
+        CustomerInService(
+            client=period.client,
+            client_name=client_name(blocks.get(period.client, {})),
+            period_id=period.period_id,
+            since_on=period.starts_on,
+            until_on=period.last_on,
+            days_per_week=period.week[0] if period.week else None,
+            hours_per_week=period.week[1] if period.week else None,
+            own_worker_name=_worker(workers.get(period.client)),
+        )
+        for period in periods_from(rows)
+        if period.runs_on(view.on)
+    ]
+    found.sort(key=lambda customer: (customer.client, customer.since_on))
+    return CustomersInService(customers=found, next=page[-1] if len(clients) > len(page) else None)
+
+
+def _worker(row: Row | None) -> str | None:
+    name = row.body.get("staff_name") if row else None
+    return name if isinstance(name, str) else None
+
+
+def notices_received(view: View, asked: Notices) -> ReceivedNotices:
+    """Notices in the order of the telling, the newest first."""
+    handled = {row.part for row in view.rows("notification.acknowledged", until_on=view.on)}
+    sent = [row for row in view.rows("notification.sent") if row.occurred_on <= view.on]
+    before = int(asked.after) if asked.after.isdigit() else None
+    wanted = [
+        row
+        for row in reversed(sent)
+        if (before is None or row.sequence < before) and not (asked.open_only and row.part in handled)
+    ]
+    page = wanted[: asked.limit]
+    blocks = view.blocks(list({row.client for row in page}))
+    return ReceivedNotices(
+        waiting=sum(row.part not in handled for row in sent),
+        notices=[
+            ReceivedNotice(
+                notification_id=row.part or "",
+                client=row.client,
+                client_name=client_name(blocks.get(row.client, {})),
+                notification_kind=coded("notification_kind", row.body.get("notification_kind")),
+                sent_on=row.occurred_on,
+                starts_on=row.day("starts_on"),
+                planned_end_on=row.day("planned_end_on"),
+                ended_on=row.day("ended_on"),
+                ended_early=row.body.get("ended_early"),
+                handled=row.part in handled,
+            )
+            for row in page
+        ],
+        next=str(page[-1].sequence) if len(wanted) > len(page) else None,
+    )
+
+
+def _question(question_id: Literal["EA1", "EA6"], path: str, fi: str, sv: str, en: str, *rest: object) -> Question:  # type: ignore[type-arg]
+    return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, EXPERT, *rest)  # type: ignore[arg-type]
+
+
+KIND = Kind(
+    "employment_authority",
+    "employment_authority",
+    FACTS,
+    (
+        _question(
+            "EA1", "customers",
+            "Ketkä asiakkaistamme ovat kuntouttavassa työtoiminnassa, mistä mihin?",
+            "Vilka av våra kunder är i arbetsverksamhet i rehabiliteringssyfte, från och till när?",
+            "Which of our customers are in the service now, since when, until when?",
+            Paged, CustomersInService, customers_in_service,
+        ),
+        _question(
+            "EA6", "notices",
+            "Mitä ilmoituksia on tullut, mitkä odottavat kuittausta?",
+            "Vilka anmälningar har kommit, vilka väntar på kvittering?",
+            "Which notices have come, and which are not yet handled?",
+            Notices, ReceivedNotices, notices_received,
+        ),
+    ),
+)  # fmt: skip

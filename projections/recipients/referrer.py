@@ -1,0 +1,114 @@
+"""What the sender of a referral is told: its own referral back, and what became of it (domain/questions.md 6.5, EA2)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
+
+FACTS = {
+    "referral.submitted": Lookup("referral_id", None, OPEN, "source"),
+    "referral.accepted": Lookup("referral_id"),
+    "referral.merged": Lookup("referral_id"),
+    "referral.declined": Lookup("referral_id"),
+    "referral.withdrawn": Lookup("referral_id"),
+    "case.closed": Lookup("case_id"),
+    "own_worker.assigned": Lookup("assignment_id", "effective_on", OPEN),
+}
+ANSWERS = ("referral.accepted", "referral.merged", "referral.declined", "referral.withdrawn")
+
+
+class Referrals(Paged):
+    """Which referrals: all, or those in one state."""
+
+    state: Literal["accepted", "merged", "declined", "withdrawn", "waiting"] | None = None
+
+
+class OwnReferral(Answer):
+    """One referral of ours. `days` counts from its sending to the answer, or to the day asked about while it waits."""
+
+    referral_id: str
+    client: str
+    client_name: str | None
+    message_id: str | None
+    sent_on: date
+    state: Literal["accepted", "merged", "declined", "withdrawn", "waiting"]
+    answered_on: date | None
+    decline_reason: str | None
+    source: Coded | None
+    days: int
+
+
+class OwnReferrals(Answer):
+    """EA2: our referrals and what became of them, counted and one by one. `next` is the cursor of the next page."""
+
+    accepted: int
+    declined: int
+    waiting: int
+    referrals: list[OwnReferral]
+    next: str | None
+
+
+def own_referrals(view: View, asked: Referrals) -> OwnReferrals:
+    """Referrals sent by the day, in the order of the clients' pseudonyms; counts are of the whole, not of the page."""
+    answers = {row.part: row for row in view.rows(*ANSWERS, until_on=view.on)}
+    sent = [row for row in view.rows("referral.submitted") if row.occurred_on <= view.on]
+    found = []
+    for row in sorted(sent, key=lambda row: (row.client, row.sequence)):
+        answer = answers.get(row.part)
+        state = answer.body.get("referral_status", answer.name.rsplit(".", 1)[1]) if answer else "waiting"
+        answered_on = answer.occurred_on if answer else None
+        found.append(
+            OwnReferral(
+                referral_id=row.part or "",
+                client=row.client,
+                client_name=None,
+                message_id=row.message_id,
+                sent_on=row.occurred_on,
+                state=state,
+                answered_on=answered_on,
+                decline_reason=answer.body.get("decline_reason") if answer else None,
+                source=coded("referral_source", row.body.get("source"), row.occurred_on),
+                days=((answered_on or view.on) - row.occurred_on).days,
+            )
+        )
+    wanted = [r for r in found if asked.state in (None, r.state) and f"{r.client}/{r.referral_id}" > asked.after]
+    page = wanted[: asked.limit]
+    blocks = view.blocks([r.client for r in page])
+    named = [r.model_copy(update={"client_name": client_name(blocks.get(r.client, {}))}) for r in page]
+    more = len(wanted) > len(page)
+    return OwnReferrals(
+        accepted=sum(r.state in ("accepted", "merged") for r in found),
+        declined=sum(r.state == "declined" for r in found),
+        waiting=sum(r.state == "waiting" for r in found),
+        referrals=named,
+        next=f"{page[-1].client}/{page[-1].referral_id}" if more else None,
+    )
+
+
+def client_name(block: dict[str, str]) -> str | None:
+    """Given names and family name, as far as they are told."""
+    return " ".join(filter(None, (block.get("given_names"), block.get("family_name")))) or None
+
+
+KIND = Kind(
+    "referrer",
+    "referrer",
+    FACTS,
+    (
+        Question(
+            "EA2",
+            "referrals",
+            {
+                "fi": "Mitkä lähetteistämme on hyväksytty, hylätty tai odottaa, ja kuinka kauan?",
+                "sv": "Vilka av våra remisser har godkänts, avslagits eller väntar, och hur länge?",
+                "en": "Which of our referrals were accepted, declined or wait, and for how long?",
+            },
+            frozenset({"referrer", "employment_expert"}),
+            Referrals,
+            OwnReferrals,
+            own_referrals,
+        ),
+    ),
+)

@@ -1,0 +1,229 @@
+"""What the county's own worker asks of the case (domain/questions.md 6.1): the state and what to do next, the plan, the time
+in service, the services beside it. The county is told every fact of its clients."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from projections.obligations import Facts, Obligation, obligations, retention_due_on
+from projections.participation import Participation, participation
+from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
+from projections.plans import PlanInForce, plan_in_force
+from projections.questions import OPEN, Answer, Coded, Kind, Lookup, OfClient, Question, View, coded
+from projections.read_models import Row
+from projections.recipients.referrer import client_name
+
+OWN_WORKER = frozenset({"own_worker", "social_worker", "team_lead"})
+
+FACTS = {
+    "referral.submitted": Lookup("referral_id", None, OPEN, "source"),
+    "referral.received": Lookup("referral_id"),
+    "referral.accepted": Lookup("referral_id"),
+    "case.opened": Lookup("case_id", None, OPEN),
+    "case.closed": Lookup("case_id"),
+    "assessment.started": Lookup("assessment_id"),
+    "assessment.completed": Lookup("assessment_id"),
+    "own_worker.assigned": Lookup("case_id", "effective_on", OPEN, "worker_id"),
+    "benefit_status.changed": Lookup(None, "from_on", "until_on", "payer_org_id"),
+    "plan.drafting_started": Lookup("plan_id", None, OPEN, "plan_kind"),
+    "plan.drafted": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
+    "plan.accepted_by_party": Lookup("plan_id", lookup="party_kind"),
+    "plan.agreed": Lookup("plan_id", None, OPEN),
+    "decision.issued": Lookup("decision_id", "granted_from_on", "granted_until_on"),
+    "placement.proposed": Lookup("placement_id", "from_on", "until_on", "provider_org_id"),
+    "placement.confirmed": Lookup("placement_id"),
+    "instructor.named": Lookup("placement_id", None, OPEN),
+    "period.planned": Lookup("period_id", "starts_on", "planned_end_on"),
+    "period.started": Lookup("period_id", "starts_on", "planned_end_on"),
+    "period.completed": Lookup("period_id", "ended_on", "ended_on"),
+    "attendance.recorded": Lookup("period_id", lookup="placement_id"),
+    "service_day.not_arranged": Lookup("period_id", "from_on", "until_on"),
+    "absence_report.sent": Lookup("period_id", "from_on", "until_on"),
+    "labour_policy_statement.issued": Lookup("period_id", "service_from_on", "service_until_on"),
+    "parallel_service.started": Lookup("parallel_service_id", "from_on", OPEN, "service"),
+    "parallel_service.stopped": Lookup("parallel_service_id", "until_on", "until_on"),
+    "followup.held": Lookup("followup_id", None, OPEN),
+    "exit.recorded": Lookup("exit_id"),
+    "notification.due": Lookup("notification_id", None, "due_on", "notification_kind"),
+    "notification.sent": Lookup("notification_id", None, OPEN, "notification_kind"),
+    "fact.corrected": Lookup("target_event_id"),
+}
+
+
+class RunningPeriod(Answer):
+    """The period that runs on the day, or the next planned one."""
+
+    period_id: str
+    starts_on: date
+    planned_end_on: date
+    started: bool
+    days_per_week: int
+    hours_per_week: float
+
+
+class CaseToday(Answer):
+    """CW1: the state of the client's case on the day, and what is to be done, by when.
+
+    `state` is one of domain/pathway.md 4.3. `retention_due_on` is known once the case is closed.
+    """
+
+    client: str
+    client_name: str | None
+    case_id: str | None
+    state: str
+    opened_on: date | None
+    closed_on: date | None
+    own_worker_id: str | None
+    own_worker_name: str | None
+    benefit: Coded | None
+    payer_org_id: str | None
+    period: RunningPeriod | None
+    obligations: list[Obligation]
+    retention_due_on: date | None
+
+
+class ParallelServiceRun(Answer):
+    """One other service. `until_on` is its last day, none while it runs; `told_by` says who told us."""
+
+    parallel_service_id: str
+    service: Coded
+    from_on: date
+    until_on: date | None
+    told_by: str | None
+    service_org_id: str | None
+    runs: bool
+
+
+class ParallelServices(Answer):
+    """CW6: which services run beside this one on the day, and which have ended."""
+
+    client: str
+    running: int
+    services: list[ParallelServiceRun]
+
+
+def case_today(view: View, asked: OfClient) -> CaseToday:
+    """The latest case of the client with everything that is open in it."""
+    facts = Facts(view.rows(*FACTS, client=asked.client), view.on)
+    periods = periods_from(facts.all(*PERIOD_FACTS))
+    opened = facts.last("case.opened")
+    closed = next((row for row in facts.all("case.closed") if opened and row.part == opened.part), None)
+    state = case_state(facts, periods, opened, closed)
+    worker = max(facts.all("own_worker.assigned"), key=lambda row: (row.from_on, row.sequence), default=None)
+    benefit = _benefit_on(facts, view.on)
+    case_id = opened.part or "" if opened else ""
+    open_things = obligations(view, facts, state, case_id, periods)
+    retention = retention_due_on(view, closed.occurred_on) if closed else None
+    shown = next((p for p in periods if p.runs_on(view.on)), None) or next((p for p in periods if not p.started), None)
+    return CaseToday(
+        client=asked.client,
+        client_name=client_name(view.blocks([asked.client]).get(asked.client, {})),
+        case_id=case_id or None,
+        state=state,
+        opened_on=opened.occurred_on if opened else None,
+        closed_on=closed.occurred_on if closed else None,
+        own_worker_id=worker.body.get("worker_id") if worker else None,
+        own_worker_name=worker.body.get("staff_name") if worker else None,
+        benefit=coded("benefit_status", benefit.body.get("benefit"), view.on) if benefit else None,
+        payer_org_id=benefit.body.get("payer_org_id") if benefit else None,
+        period=_shown(shown) if shown else None,
+        obligations=open_things,
+        retention_due_on=retention,
+    )
+
+
+def case_state(facts: Facts, periods: list[SeenPeriod], opened: Row | None, closed: Row | None) -> str:
+    """What the dated facts add up to on the day. source: domain/pathway.md 4.3"""
+    if opened is None:
+        answered = {row.part for row in facts.all("referral.accepted", "referral.declined", "referral.withdrawn")}
+        waiting = any(row.part not in answered for row in facts.all("referral.submitted"))
+        return "referred" if waiting else "not_open"
+    if closed is not None:
+        return "closed"
+    started = [period for period in periods if period.started and period.starts_on <= facts.on]
+    if any(period.ended_on is None or facts.on < period.ended_on for period in started):
+        return "active"
+    if started:
+        return "between_periods"
+    if facts.last("plan.agreed"):
+        return "placing"
+    completed = facts.last("assessment.completed")
+    return "planning" if completed and completed.body.get("result") == "need" else "assessing"
+
+
+def parallel_services(view: View, asked: OfClient) -> ParallelServices:
+    """Services by their first day; one that is stopped runs up to and including its last day."""
+    facts = Facts(view.rows("parallel_service.started", "parallel_service.stopped", client=asked.client), view.on)
+    stopped = {row.part: row.day("until_on") for row in facts.all("parallel_service.stopped")}
+    found = []
+    for row in sorted(facts.all("parallel_service.started"), key=lambda row: (row.from_on, row.sequence)):
+        service = coded("parallel_service", row.body.get("service"))
+        until_on = stopped.get(row.part)
+        if service:
+            found.append(
+                ParallelServiceRun(
+                    parallel_service_id=row.part or "",
+                    service=service,
+                    from_on=row.from_on,
+                    until_on=until_on,
+                    told_by=row.body.get("told_by"),
+                    service_org_id=row.body.get("service_org_id"),
+                    runs=row.from_on <= view.on and (until_on is None or view.on <= until_on),
+                )
+            )
+    return ParallelServices(client=asked.client, running=sum(each.runs for each in found), services=found)
+
+
+def _shown(period: SeenPeriod) -> RunningPeriod:
+    days, hours = period.week or (0, 0.0)
+    return RunningPeriod(
+        period_id=period.period_id, starts_on=period.starts_on, planned_end_on=period.planned_end_on,
+        started=period.started, days_per_week=days, hours_per_week=hours,
+    )  # fmt: skip
+
+
+def _benefit_on(facts: Facts, on: date) -> Row | None:
+    held = [r for r in facts.all("benefit_status.changed") if r.from_on <= on and (r.until_on is None or on <= r.until_on)]
+    return max(held, key=lambda row: (row.from_on, row.sequence), default=None)
+
+
+def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: object) -> Question:  # type: ignore[type-arg]
+    titles = {"fi": fi, "sv": sv, "en": en}
+    return Question(question_id, f"clients/{{client}}/{path}", titles, OWN_WORKER, OfClient, *rest)  # type: ignore[arg-type]
+
+
+KIND = Kind(
+    "social_work",
+    "organiser",
+    FACTS,
+    (
+        _question(
+            "CW1", "case",
+            "Missä tilassa asiakkaan asia on tänään, ja mitä minun on tehtävä seuraavaksi, mihin mennessä?",
+            "I vilket läge är klientens ärende i dag, och vad ska jag göra härnäst, senast när?",
+            "What is the state of this client's case today, and what must I do next, by when?",
+            CaseToday, case_today,
+        ),
+        _question(
+            "CW2", "plan",
+            "Mikä suunnitelmaversio on voimassa, kuka sen hyväksyi, mikä muuttui?",
+            "Vilken planversion gäller, vem har godkänt den, vad har ändrats?",
+            "Which plan version is in force, who accepted it, what changed since the last version?",
+            PlanInForce, plan_in_force,
+        ),
+        _question(
+            "CW3", "participation",
+            "Montako päivää ja tuntia on käytetty viikolla, jaksolla ja yhteensä, ja milloin 24 kuukautta täyttyy?",
+            "Hur många dagar och timmar har använts i veckan, i perioden och totalt, och när fylls 24 månader?",
+            "How many days and hours were used this week, this period and in total, and when do 24 months fall?",
+            Participation, participation,
+        ),
+        _question(
+            "CW6", "parallel-services",
+            "Mitkä rinnakkaiset palvelut ovat käynnissä, mistä alkaen, kuka kertoi?",
+            "Vilka parallella tjänster pågår, sedan när, vem berättade?",
+            "Which parallel services run now, since when, who told us?",
+            ParallelServices, parallel_services,
+        ),
+    ),
+)  # fmt: skip
