@@ -42,6 +42,7 @@ def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     if not type_name.startswith(f"{GROUP}.v"):
         return one
     group = dict(_inlined(RecordGroupAttendance.model_json_schema(), {"GroupEntry": one}))
+    del group["$defs"]
     return {**group, "properties": {**schema["properties"], **group["properties"]}}
 
 

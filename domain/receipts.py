@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from domain import events as e
+from domain.catalogue import EVENTS, type_of
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event
 from domain.refusals import Reason, refusal
+from domain.store.answers import Answer, Status
 from domain.store.record import Header, Record
-
-Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
 
 PARTS_BEGUN: Mapping[str, str] = {
     cls.NAME: name
@@ -41,6 +41,9 @@ PARTS_BEGUN: Mapping[str, str] = {
     )
 }
 """The field of an event that names the part which begins with it (domain/pathway.md 4.1)."""
+
+NO_FACTS = frozenset({e.CommandRefused.NAME, e.MessageHeld.NAME, e.MessageQuarantined.NAME})
+"""Events that answer a message without recording what it said."""
 
 
 def parts_begun(events: Iterable[Event]) -> dict[str, str]:
@@ -170,3 +173,25 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
         case _:
             begun = parts_begun([event])
             return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)
+
+
+def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Receipt:
+    """The receipt of an answer just given: the same that its first event stands for, or that of a repeat.
+
+    A command without effect is answered as already recorded, without a number (`IDEMPOTENT`).
+    """
+    if answer.status == "recorded" and not answer.events:
+        return Receipt(message_id, message_type, "already_recorded", codes=(Reason("IDEMPOTENT"),))
+    first_name = answer.events[0][1] if answer.events else ""
+    is_fact = first_name in EVENTS and first_name not in NO_FACTS
+    own = PARTS_BEGUN.get(first_name)
+    return Receipt(
+        message_id,
+        type_of(EVENTS[first_name]) if is_fact else message_type,
+        answer.status,
+        answer.number,
+        first=answer.first,
+        codes=answer.codes,
+        warnings=answer.warnings,
+        references={name: raw for name, raw in answer.references.items() if name == own},
+    )

@@ -1,0 +1,165 @@
+"""Intake: every recipient's own topic, message by message, each decided and answered once.
+
+The position in a topic is stored in the transaction of the decision itself. A receipt that no event stands for, that of a
+repeat, is published here before the position moves. Bytes that cannot be read and messages that must wait stop nobody.
+source: integration.md 2, design D11, D13, D18
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Protocol
+
+from consumers import wire
+from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
+from domain.directory import Directory, Recipient
+from domain.envelopes import UnreadableEnvelope, read_envelope
+from domain.receipts import Receipt
+from domain.receiving import Receiving
+
+logger = logging.getLogger(__name__)
+
+POLL_LIMIT = 500
+WAIT_S = 0.2
+AT_ONCE = 16
+"""Topics that are worked through beside each other; within a topic one message follows the other."""
+
+
+class IntakeStore(Protocol):
+    """What intake asks of the event store beside the decisions."""
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's name."""
+
+    @property
+    def directory(self) -> Directory:
+        """The register at the head of the feed."""
+
+    def now(self) -> datetime:
+        """The ledger's time, UTC."""
+
+    def head(self) -> int:
+        """The position of the last event."""
+
+    def tracking(self, name: str) -> int:
+        """A follower's position, 0 before its first."""
+
+    def track(self, name: str, position: int) -> None:
+        """Move a position forward that belongs to no event."""
+
+
+class Intake:
+    """The role. Its position in a topic is the first offset that has not been answered."""
+
+    name = "intake"
+
+    def __init__(self, store: IntakeStore, broker: Broker, receiving: Receiving, *, wait: float = WAIT_S) -> None:
+        self._store = store
+        self._broker = broker
+        self._receiving = receiving
+        self._wait = wait
+        self._reader: Reader | None = None
+        self._followed: dict[str, Recipient] = {}
+        self._retried_at: tuple[int, datetime] | None = None
+        self._pool = ThreadPoolExecutor(AT_ONCE, "intake")
+
+    def step(self) -> int:
+        """Answer what has come, and try again what waits; the number of messages answered.
+
+        Raises `BrokerUnavailable` and the store's `StoreUnavailable`: nothing is lost by calling again.
+        """
+        try:
+            reader = self._follow()
+            polled = reader.poll(POLL_LIMIT, self._wait) if self._followed else {}
+            answered = self._take(polled)
+        except (OffsetOutOfRange, TopicGone) as fault:
+            logger.error("intake stands still: %s", fault)
+            self._stop_following()
+            return 0
+        except Exception:
+            self._stop_following()  # where to go on is read from the store, which knows what was answered
+            raise
+        return answered + self._retry()
+
+    def behind(self) -> int:
+        """How many messages have come that are not answered yet. Raises `BrokerUnavailable`."""
+        topics = list(self._topics())
+        ends = self._broker.end_offsets(topics) if topics else {}
+        return sum(end - self._store.tracking(topic) for topic, end in ends.items())
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stop_following()
+        self._pool.shutdown()
+
+    def _topics(self) -> dict[str, Recipient]:
+        """The topics of the recipients that are there; one that has just joined has its topics a moment later."""
+        wanted = {wire.in_topic(self._store.ledger, r.short_name): r for r in self._store.directory.recipients.values()}
+        if wanted.keys() == self._followed.keys():
+            return wanted
+        there = self._broker.topics()
+        return {topic: recipient for topic, recipient in wanted.items() if topic in there}
+
+    def _follow(self) -> Reader:
+        topics = self._topics()
+        if self._reader is None:
+            self._reader = self._broker.reader()
+            self._followed = {}
+        if topics.keys() != self._followed.keys():
+            self._reader.follow({topic: self._store.tracking(topic) for topic in topics})
+        self._followed = topics
+        return self._reader
+
+    def _stop_following(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader, self._followed = None, {}
+
+    def _take(self, polled: Mapping[str, Sequence[Read]]) -> int:
+        if len(polled) <= 1:
+            return sum(self._take_topic(reads) for reads in polled.values())
+        return sum(self._pool.map(self._take_topic, polled.values()))
+
+    def _take_topic(self, reads: Sequence[Read]) -> int:
+        """One topic's messages in their order: the next one may refer to this one."""
+        for read in reads:
+            recipient = self._followed[read.topic]
+            place = (read.topic, read.offset + 1)
+            try:
+                message = read_envelope(recipient, dict(read.headers), read.value, place)
+            except UnreadableEnvelope:
+                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place)
+            else:
+                received = self._receiving.receive(message)
+            self._publish(recipient, received.repeats)
+            if not received.placed:
+                self._store.track(*place)
+        return len(reads)
+
+    def _publish(self, recipient: Recipient, receipts: Sequence[Receipt]) -> None:
+        """Publish receipts that no event stands for. Raises `BrokerUnavailable` unless all are acknowledged."""
+        topic = wire.receipts_topic(self._store.ledger, recipient.short_name)
+        source = self._store.directory.organiser
+        entries = [(topic, wire.receipt_entry(receipt, source)) for receipt in receipts]
+        outcomes = self._broker.append(entries) if entries else []
+        if any(outcome.status == "unknown" for outcome in outcomes):
+            raise BrokerUnavailable(f"a receipt on {topic} was not acknowledged")
+        for outcome in outcomes:
+            if outcome.status == "refused":
+                logger.error("a receipt on %s was refused: %s", topic, outcome.code)
+
+    def _retry(self) -> int:
+        """Try what waits, whenever something was recorded or the ledger's time went on."""
+        head, now = self._store.head(), self._store.now()
+        if (head, now.replace(second=0, microsecond=0)) == self._retried_at:
+            return 0
+        done = 0
+        for recipient, received in self._receiving.retry_all():
+            self._publish(recipient, received.repeats)
+            done += 1
+        self._retried_at = head, now.replace(second=0, microsecond=0)
+        return done

@@ -1,0 +1,264 @@
+"""Taking in a message: from an envelope and bytes to a decision and its receipts, the same over Kafka and over HTTP.
+
+Bytes that cannot be read are quarantined; what refers to something that is not there yet is held for a week and tried
+again; everything else is decided at once. source: integration.md 2, design D13, D18
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import orjson
+
+from domain.catalogue import CommandKind
+from domain.commands import Command
+from domain.context import Caller
+from domain.directory import Recipient
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.envelopes import Incoming, caller_of
+from domain.events import Event, MessageHeld, MessageQuarantined
+from domain.json_gate import BadJson, read_json
+from domain.look_ups import look_ups
+from domain.messages import GROUP, GROUP_OF, HeldReason, Waits, Wish, message_types, of_group, wish_of_message
+from domain.receipts import Receipt, receipt_of_answer
+from domain.refusals import Reason, Refused
+from domain.sender_names import NamesStore, SenderNames
+from domain.store.answers import Answer, Status
+from domain.store.vault import HeldMessage, Vault
+
+HELD_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a message. `repeats` are the receipts that no event of the feed stands for: who received the message
+    publishes them. `placed` says whether the place in the topic was stored together with the decision."""
+
+    receipts: tuple[Receipt, ...]
+    repeats: tuple[Receipt, ...] = ()
+    placed: bool = False
+
+
+class ReceivingStore(NamesStore, Protocol):
+    """What taking in messages asks of the event store."""
+
+    def submit(
+        self,
+        command: Command,
+        caller: Caller,
+        command_id: str,
+        *,
+        client: str | None = None,
+        look_ups: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        input_position: tuple[str, int] | None = None,
+    ) -> Future[Answer]:
+        """Decide and record a command, once per sender and id."""
+
+    def refuse(
+        self,
+        name: str,
+        reasons: Sequence[Reason],
+        caller: Caller,
+        command_id: str,
+        content: dict[str, Any],
+        *,
+        input_position: tuple[str, int] | None = None,
+    ) -> Future[Answer]:
+        """Record that something was refused which never became a command."""
+
+    def note(
+        self, event: Event, caller: Caller, command_id: str, *, input_position: tuple[str, int] | None = None
+    ) -> Future[Answer]:
+        """Record that a message waits or cannot be read."""
+
+
+class Receiving:
+    """Decides messages of one ledger. Safe for several threads, as its store and vault are."""
+
+    def __init__(self, store: ReceivingStore, vault: Vault, pseudonyms: Callable[[str], Pseudonyms]) -> None:
+        self._store = store
+        self._vault = vault
+        self._pseudonyms = pseudonyms
+
+    def receive(self, message: Incoming, *, dry_run: bool = False) -> Received:
+        """Decide one message and answer it. Raises `StoreUnavailable`: nothing is known then, and it is to be sent again."""
+        try:
+            body = read_json(message.raw)
+        except BadJson as bad:
+            return self.quarantine(message.recipient, bad.code, message.raw, message.place, dry_run=dry_run)
+        kind = message_types(message.recipient.task).get(message.type)
+        if kind is None:
+            return self._told(message, self._refused(message, body, [Reason("E_UNKNOWN_COMMAND")], dry_run))
+        if message.type.startswith(f"{GROUP}.v"):
+            return self._group(message, kind, body, dry_run)
+        return self._told(message, self._decided(message, kind, body, dry_run))
+
+    def quarantine(
+        self, recipient: Recipient, code: str, raw: bytes, place: tuple[str, int] | None, *, dry_run: bool = False
+    ) -> Received:
+        """Set unreadable bytes aside: their place, size and hash are recorded, never they themselves."""
+        digest = hashlib.sha256(raw).hexdigest()
+        topic, offset = (place[0], place[1] - 1) if place else (f"POST /in/{recipient.short_name}", 0)
+        message = Incoming(recipient, f"{offset}@{digest[:32]}", "unreadable", raw, place=place)
+        if dry_run:
+            answer = Answer("quarantined", codes=(Reason(code),))
+        else:
+            event = MessageQuarantined(
+                sender_org_id=recipient.org,
+                topic=topic,
+                offset=offset,
+                code=code,
+                size=len(raw),
+                content_hash=digest,
+            )
+            answer = self._store.note(event, caller_of(message), message.message_id, input_position=place).result()
+        return self._told(message, _Decided(answer, codes=(Reason(code),), offset=offset))
+
+    def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
+        """Try every message again that waits; those that got their final answer."""
+        for held in self._vault.held():
+            sender = self._store.directory.recipient(held.sender_org, held.sender_task)
+            received = self._retry(sender, held) if sender else None
+            if sender is not None and received is not None:
+                yield sender, received
+
+    def _retry(self, sender: Recipient, held: HeldMessage) -> Received | None:
+        """One more attempt; none while the message has to wait on. When its time is over it is refused."""
+        message = _unpacked(sender, held)
+        body = read_json(message.raw)
+        if self._store.now() >= held.held_until_at:
+            decided = self._refused(message, body, [Reason("E_WAITING_EXPIRED")], False)
+        else:
+            kind = message_types(sender.task)[message.type]
+            try:
+                wish = wish_of_message(kind, body, self._names(message))
+            except Waits:
+                return None
+            except Refused as refused:
+                decided = self._refused(message, body, refused.codes, False)
+            else:
+                decided = _Decided(self._submitted(message, wish, False).result())
+        received = self._told(message, decided)
+        self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+        return received
+
+    def _group(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> Received:
+        """A group's day: each entry decided alone under its own id, and a summary under the message's own."""
+        try:
+            entries = of_group(body)
+        except Refused as refused:
+            return self._told(message, self._refused(message, body, refused.codes, dry_run))
+        single = message.type.replace(GROUP, GROUP_OF)
+        parts = [
+            replace(message, message_id=f"{message.message_id}/{n}", type=single, raw=orjson.dumps(entry), place=None)
+            for n, entry in entries
+        ]
+        # All are handed over before the first answer is waited for: a whole group then shares a commit.
+        begun = [self._begun(part, kind, entry, dry_run) for part, (_, entry) in zip(parts, entries, strict=True)]
+        told = [
+            self._told(part, answer if isinstance(answer, _Decided) else _Decided(answer.result()))
+            for part, answer in zip(parts, begun, strict=True)
+        ]
+        receipts = [receipt for one in told for receipt in one.receipts]
+        statuses: set[Status] = {receipt.status for receipt in receipts}
+        status: Status = next(iter(statuses)) if len(statuses) == 1 else "recorded"
+        summary = Receipt(
+            message.message_id, message.type, status, parts=tuple((one.message_id, one.status) for one in receipts)
+        )
+        return Received((*receipts, summary), (*(one for part in told for one in part.repeats), summary))
+
+    def _decided(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> _Decided:
+        begun = self._begun(message, kind, body, dry_run)
+        return begun if isinstance(begun, _Decided) else _Decided(begun.result())
+
+    def _begun(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> Future[Answer] | _Decided:
+        """The decision on its way, or the answer where none is to be made."""
+        try:
+            wish = wish_of_message(kind, body, self._names(message))
+        except Refused as refused:
+            return self._refused(message, body, refused.codes, dry_run)
+        except Waits as waits:
+            return self._held(message, waits.reason, dry_run)
+        return self._submitted(message, wish, dry_run)
+
+    def _submitted(self, message: Incoming, wish: Wish, dry_run: bool) -> Future[Answer]:
+        return self._store.submit(
+            wish.command,
+            caller_of(message, wish.kind),
+            message.message_id,
+            client=wish.client,
+            look_ups=look_ups(wish.kind, wish.client, self._vault, self._store.directory),
+            dry_run=dry_run,
+            input_position=message.place,
+        )
+
+    def _refused(self, message: Incoming, body: dict[str, Any], reasons: Sequence[Reason], dry_run: bool) -> _Decided:
+        if dry_run:
+            return _Decided(Answer("refused", codes=tuple(reasons)))
+        return _Decided(
+            self._store.refuse(
+                message.type, reasons, caller_of(message), message.message_id, body, input_position=message.place
+            ).result()
+        )
+
+    def _held(self, message: Incoming, reason: HeldReason, dry_run: bool) -> _Decided:
+        until = self._store.now() + HELD_FOR
+        if dry_run:
+            return _Decided(Answer("waiting"), reason=reason, until=until)
+        sender = message.recipient
+        event = MessageHeld(
+            sender_org_id=sender.org,
+            sender_task=sender.task,
+            message_id=message.message_id,
+            message_type=message.type,
+            held_reason=reason,
+            held_until_at=until,
+        )
+        # Kept before it is recorded: a message that was promised an answer is never lost.
+        self._vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, _packed(message)))
+        answer = self._store.note(event, caller_of(message), message.message_id, input_position=message.place).result()
+        return _Decided(answer, reason=reason, until=until)
+
+    def _told(self, message: Incoming, decided: _Decided) -> Received:
+        """The answer as the sender's receipt, in the sender's own names."""
+        receipt = receipt_of_answer(message.message_id, message.type, decided.answer)
+        receipt = replace(
+            receipt,
+            codes=receipt.codes or decided.codes,
+            reason=decided.reason,
+            until=decided.until,
+            offset=decided.offset,
+        ).named(self._pseudonyms(message.recipient.short_name))
+        repeats = () if receipt.numbered else (receipt,)
+        return Received((receipt,), repeats, placed=bool(receipt.numbered and message.place))
+
+    def _names(self, message: Incoming) -> SenderNames:
+        pseudonyms = self._pseudonyms(message.recipient.short_name)
+        return SenderNames(self._store, self._vault, pseudonyms, caller_of(message), message.recipient.short_name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """An answer, and what the receipt says beside it."""
+
+    answer: Answer
+    codes: tuple[Reason, ...] = ()
+    reason: str | None = None
+    until: datetime | None = None
+    offset: int | None = None
+
+
+def _packed(message: Incoming) -> bytes:
+    return orjson.dumps({"type": message.type, "person": message.person}) + b"\n" + message.raw
+
+
+def _unpacked(sender: Recipient, held: HeldMessage) -> Incoming:
+    line, _, raw = held.payload.partition(b"\n")
+    envelope = orjson.loads(line)
+    return Incoming(sender, held.message_id, envelope["type"], raw, envelope["person"])

@@ -1,0 +1,104 @@
+"""What a sender's own names stand for: pseudonyms, publication ids, message ids, personal identity codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.context import Caller
+from domain.directory import Directory
+from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
+from domain.events import DisclosureMade, Erased, Event
+from domain.messages import Begun, HeldReason
+from domain.pathway import Pathway
+from domain.store.answers import Answer
+from domain.store.record import Record
+from domain.store.vault import Use, Vault
+
+TELLINGS = ("disclosure.made.v1", "disclosure.revised.v1")
+
+
+class NamesStore(Protocol):
+    """What finding out about names asks of the event store."""
+
+    def now(self) -> datetime:
+        """The ledger's time, UTC."""
+
+    @property
+    def directory(self) -> Directory:
+        """The register at the head of the feed."""
+
+    def pathway(self, client: str) -> Pathway:
+        """The client's pathway at the head of the feed."""
+
+    def matter_records(self, matters: Sequence[str], topics: Sequence[str]) -> list[Record]:
+        """The events of these types in these matters, in feed order."""
+
+    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
+        """The events in the records; `Erased` where the matter's key is gone."""
+
+    def answers_to(self, sender: tuple[str, str], command_id: str) -> list[Answer]:
+        """What the sender's command was answered: that it waits, and the final answer, as far as they are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderNames:
+    """The names of one sender, looked up in the store and the vault. A look-up by identity code is logged as use."""
+
+    store: NamesStore
+    vault: Vault
+    pseudonyms: Pseudonyms
+    caller: Caller
+    short_name: str
+
+    def part(self, pseudonym: str) -> str | None:
+        """The raw reference behind the sender's pseudonym."""
+        try:
+            return self.pseudonyms.reference(pseudonym)
+        except UnknownPseudonym:
+            return None
+
+    def event(self, publication_id: str, client: str | None) -> str | None:
+        """The fact of this client that the sender's own publication told."""
+        if client is None:
+            return None
+        matters = sorted({fact.matter for fact in self.store.pathway(client).facts.values()})
+        stream = f"recipient/{self.short_name}/"
+        told = [r for r in self.store.matter_records(matters, TELLINGS) if r.header.stream.startswith(stream)]
+        for event in self.store.opened_all(told):
+            if isinstance(event, DisclosureMade) and event.publication_id == publication_id:
+                return event.source_event_id
+        return None
+
+    def begun_by(self, message_id: str) -> Begun | HeldReason | None:
+        """What the sender's own message began, or why to wait for it."""
+        answers = self.store.answers_to(self.caller.sender, message_id)
+        final = next((answer for answer in answers if answer.status != "waiting"), None)
+        if final is None:
+            return "waits_for_earlier" if answers else "waits_for_reference"
+        if final.status != "recorded":
+            return None
+        return Begun(final.references, final.events[0][0] if final.events else None)
+
+    def client(self, identity_code: str) -> str | None:
+        """The client under a personal identity code."""
+        found = self.vault.find(identity_code)
+        if found is not None:
+            self.vault.log_use([use_of(self.caller, found, self.store.now(), "search")])
+        return found
+
+
+def use_of(caller: Caller, client: str, at: datetime, what: str) -> Use:
+    """A line of the use log. `at` is UTC. source: domain/privacy.md 3.3"""
+    return Use(
+        used_at=at,
+        subject_ref=client,
+        org=caller.org,
+        task=caller.task,
+        role=caller.role,
+        person=caller.person,
+        purpose=caller.purpose,
+        what=what,
+    )
