@@ -1,7 +1,10 @@
 """How we reach Kafka, and every client setting whose default would harm us, in one typed place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from consumers.log import TopicSettings, TopicSettingsDiffer
 
 Role = Literal["producer", "consumer", "admin"]
 
@@ -107,3 +110,36 @@ _OF_ROLE: dict[Role, dict[str, Any]] = {
     },
     "admin": {},
 }
+
+
+def topic_configs(settings: TopicSettings) -> dict[str, str]:
+    """What a topic is made with, and what it is held to afterwards."""
+    configs = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(settings.retention_ms),
+        "retention.bytes": "-1",
+        # The producer's clock must not decide how long a record is kept. source: design D11
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(settings.max_message_bytes),
+    }
+    if settings.min_insync is not None:
+        configs["min.insync.replicas"] = str(settings.min_insync)
+    return configs
+
+
+def new_topic(settings: TopicSettings) -> dict[str, Any]:
+    """A topic as the admin client wants it."""
+    # One partition: sequence order is offset order. source: design D12
+    replication = -1 if settings.replication is None else settings.replication
+    return {"num_partitions": 1, "replication_factor": replication, "configs": topic_configs(settings)}
+
+
+def check_settings(topic: str, wanted: TopicSettings, present: Mapping[str, str]) -> None:
+    """Raises TopicSettingsDiffer, naming what is wrong."""
+    wrong = [
+        f"{name} is {present.get(name)} and should be {value}"
+        for name, value in topic_configs(wanted).items()
+        if present.get(name) != value
+    ]
+    if wrong:
+        raise TopicSettingsDiffer(f"topic {topic}: {'; '.join(wrong)}")

@@ -3,16 +3,15 @@
 import time
 from collections.abc import Sequence
 
-from consumers.broker import open_producer, preload_metadata
 from consumers.broker_settings import Connection
+from consumers.kafka_client import preload_metadata
+from consumers.kafka_producer import open_producer
 from consumers.log import Entry
 
 METADATA_DEADLINE_S = 30.0
 
 
-def produce_bare(
-    bootstrap: str, topic_entries: Sequence[tuple[str, Entry]], window: int | None = None
-) -> float:
+def produce_bare(bootstrap: str, topic_entries: Sequence[tuple[str, Entry]], window: int | None = None) -> float:
     """Records per second of a bare idempotent producer (acks of all replicas) that sends the entries and waits
     once for all of them, or after every `window` records.
 

@@ -90,6 +90,8 @@ class Container(ABC):
 
 
 class ContainerPostgres(Container):
+    """PostgreSQL from an image with the interface of the official one."""
+
     def __init__(self, image: str) -> None:
         password = secrets.token_urlsafe(24)
         super().__init__(image, 5432, {"POSTGRES_USER": SUPERUSER, "POSTGRES_PASSWORD": password})
@@ -107,6 +109,8 @@ class ContainerPostgres(Container):
 
 
 class ContainerKafka(Container):
+    """Kafka, one KRaft node, from an image with the interface of the official one."""
+
     def __init__(self, image: str) -> None:
         super().__init__(image, 9092, {})
         self.bootstrap = f"127.0.0.1:{self.port}"

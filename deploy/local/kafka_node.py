@@ -21,6 +21,7 @@ START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 15.0
 FORMAT_DEADLINE_S = 60.0
 
+# A node that is started again waits for its own former session to end: a short one, but longer than a busy moment.
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -51,7 +52,8 @@ group.initial.rebalance.delay.ms=0
 num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
 controlled.shutdown.enable=false
 """
 
@@ -183,7 +185,7 @@ class LocalKafka:
     def _command(self, memory: str) -> list[str | os.PathLike[str]]:
         assert self._jars is not None
         return [
-            self._java or _any_java(), memory, "-XX:+UseSerialGC",
+            self._java or _any_java(), memory, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
             "-cp", f"{self._jars}/*",
         ]  # fmt: skip
 

@@ -29,12 +29,16 @@ class Part(Protocol):
 
 
 class Postgres(Part, Protocol):
+    """A PostgreSQL server: `dsn` is a superuser's, `fresh_database()` makes an empty database and names it."""
+
     @property
     def dsn(self) -> str: ...
     def fresh_database(self) -> str: ...
 
 
 class Kafka(Part, Protocol):
+    """A Kafka broker: `bootstrap` is `host:port` for any client."""
+
     @property
     def bootstrap(self) -> str: ...
 
@@ -166,6 +170,8 @@ class GivenPart:
 
 
 class GivenPostgres(GivenPart):
+    """The PostgreSQL at an address; its user must be allowed to make databases."""
+
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
 
@@ -174,5 +180,7 @@ class GivenPostgres(GivenPart):
 
 
 class GivenKafka(GivenPart):
+    """The Kafka at an address; reached from this machine without TLS."""
+
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap

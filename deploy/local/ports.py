@@ -29,6 +29,7 @@ def listens(port: int) -> bool:
 
 
 def tail_of(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error message."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
 
 

@@ -210,15 +210,15 @@ def test_every_setting_of_the_clients_that_matters_is_what_we_asked_for(
     reader = broker.reader()
     broker.topics()
     connection = Connection(own_kafka.bootstrap, deadline_s=SHORT_DEADLINE_S)
-    assert broker._producer is not None
+    assert broker._appender.producer is not None
     assert broker._admin is not None
 
-    for role, client in (("producer", broker._producer), ("consumer", reader._consumer), ("admin", broker._admin)):
+    for role, client in (("producer", broker._appender.producer), ("consumer", reader._consumer), ("admin", broker._admin)):
         wanted = client_settings(role, connection)  # type: ignore[arg-type]
         effective = {name: client.config[name] for name in wanted}
         assert effective == wanted | ({"acks": -1} if role == "producer" else {})
 
-    producer, consumer = broker._producer.config, reader._consumer.config
+    producer, consumer = broker._appender.producer.config, reader._consumer.config
     assert producer["enable_idempotence"] is True
     assert producer["allow_auto_create_topics"] is False
     assert producer["transactional_id"] is None

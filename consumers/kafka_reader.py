@@ -1,0 +1,125 @@
+"""Reading from Kafka: a reader without a group, and the tails and offsets of many topics."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka import errors as kafka_errors
+
+from consumers.broker_settings import Connection, client_settings
+from consumers.kafka_client import answering, preload_metadata
+from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
+
+
+class KafkaReader:
+    """A reader over one consumer without a group: positions are the caller's, nothing is committed or reset.
+
+    A topic that was deleted and made again is noticed by its id at the next refresh of metadata; the chain of
+    hashes in the records is the sure sign. source: reliability.md F12
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        with answering():
+            self._consumer = KafkaConsumer(**client_settings("consumer", connection))
+        self._metadata = self._consumer._cluster
+        self._incarnations: dict[str, Any] = {}
+        self._checked_at = 0.0
+
+    def follow(self, positions: Mapping[str, int]) -> None:
+        with answering():
+            self._consumer.assign([TopicPartition(topic, 0) for topic in positions])
+            absent = preload_metadata(self._metadata, set(positions), time.monotonic() + self._connection.deadline_s)
+            if absent:
+                raise TopicGone(min(absent))
+            self._incarnations = {topic: self._metadata.topic_id(topic) for topic in positions}
+            for topic, offset in positions.items():
+                self._consumer.seek(TopicPartition(topic, 0), offset)
+
+    def poll(self, limit: int, timeout: float) -> dict[str, list[Read]]:
+        with answering():
+            try:
+                found = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+            except kafka_errors.OffsetOutOfRangeError as error:
+                raise self._out_of_range(error.args[0]) from error
+            except kafka_errors.LogTruncationError as error:
+                raise self._out_of_range(dict.fromkeys(error.divergent_offsets, -1)) from error
+            self._check_incarnations()
+        return {partition.topic: [_read(record) for record in records] for partition, records in found.items()}
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=500)
+
+    def _out_of_range(self, wanted: Mapping[TopicPartition, int]) -> OffsetOutOfRange:
+        partition, offset = next(iter(wanted.items()))
+        limit_ms = self._connection.deadline_s * 1000
+        begin = self._consumer.beginning_offsets([partition], timeout_ms=limit_ms)[partition]
+        end = self._consumer.end_offsets([partition], timeout_ms=limit_ms)[partition]
+        return OffsetOutOfRange(partition.topic, offset, begin, end)
+
+    def _check_incarnations(self) -> None:
+        if self._metadata._last_successful_refresh_ms == self._checked_at:
+            return
+        self._checked_at = self._metadata._last_successful_refresh_ms
+        for topic, incarnation in self._incarnations.items():
+            present = self._metadata.topic_id(topic)
+            if present is None:
+                raise TopicGone(topic)
+            if present != incarnation:
+                raise TopicGone(topic, "was deleted and made again")
+
+
+def read_offsets(connection: Connection, topics: Iterable[str], *, ends: bool) -> dict[str, int]:
+    """The first offset of each topic, or the offset of its next record. Raises TopicGone."""
+    with _consumer(connection) as consumer:
+        return _offsets(consumer, consumer.end_offsets if ends else consumer.beginning_offsets, topics, connection)
+
+
+def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
+    """The last `back` records of each topic: two requests for the offsets of all, then one line of fetches."""
+    give_up_at = time.monotonic() + 2 * connection.deadline_s
+    tails: dict[str, list[Read]] = {topic: [] for topic in topics}
+    with _consumer(connection) as consumer:
+        begins = _offsets(consumer, consumer.beginning_offsets, tails, connection)
+        ends = _offsets(consumer, consumer.end_offsets, tails, connection)
+        waiting = {topic: ends[topic] for topic in tails if ends[topic] > begins[topic]}
+        consumer.assign([TopicPartition(topic, 0) for topic in waiting])
+        for topic, end in waiting.items():
+            consumer.seek(TopicPartition(topic, 0), max(begins[topic], end - back))
+        while waiting:
+            if time.monotonic() > give_up_at:
+                raise BrokerUnavailable(f"the tails of {len(waiting)} topics did not come in time")
+            for partition, records in consumer.poll(timeout_ms=500).items():
+                tails[partition.topic] += [_read(record) for record in records]
+                if records[-1].offset + 1 >= waiting.get(partition.topic, 0):
+                    waiting.pop(partition.topic, None)
+    return tails
+
+
+@contextmanager
+def _consumer(connection: Connection) -> Iterator[KafkaConsumer]:
+    with answering():
+        consumer = KafkaConsumer(**client_settings("consumer", connection))
+        try:
+            yield consumer
+        finally:
+            consumer.close(autocommit=False, timeout_ms=500)
+
+
+def _offsets(
+    consumer: KafkaConsumer, ask: Callable[..., Any], topics: Iterable[str], connection: Connection
+) -> dict[str, int]:
+    wanted = set(topics)
+    if not wanted:
+        return {}
+    absent = preload_metadata(consumer._cluster, wanted, time.monotonic() + connection.deadline_s)
+    if absent:
+        raise TopicGone(min(absent))
+    answer = ask([TopicPartition(topic, 0) for topic in wanted], timeout_ms=connection.deadline_s * 1000)
+    return {partition.topic: offset for partition, offset in answer.items()}
+
+
+def _read(record: Any) -> Read:
+    return Read(record.topic, record.offset, record.timestamp, record.key, record.value or b"", tuple(record.headers))
