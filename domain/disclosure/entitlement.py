@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -33,6 +34,7 @@ class Told:
     """
 
     cell: str
+    occurred_on: date
     legal_basis: str
     purpose: str
     fields: Fields
@@ -40,11 +42,6 @@ class Told:
     profile: str
     staff: str | None = None
     message_id: str | None = None
-
-    @property
-    def content(self) -> tuple[Fields, str | None]:
-        """What a revision is for when it changes."""
-        return self.fields, self.staff
 
 
 @cache
@@ -81,13 +78,14 @@ def told_of(
     basis, purpose = ground_of(fact, pathway, standing, cell)
     return Told(
         cell=str(cell),
+        occurred_on=fact.occurred_on,
         legal_basis=basis,
         purpose=purpose,
         fields=fields,
         classes=_classes(fact, pathway, cell, fields, policy),
         profile=profile.name,
         staff=_staff_of(fact, cell, profile, policy),
-        message_id=_message_id(fact, pathway, standing),
+        message_id=fact.command_id if own else _message_id(fact, pathway, standing),
     )
 
 
@@ -95,9 +93,9 @@ def profile_of(fact: Fact[Event], pathway: Pathway, standing: Standing) -> str:
     """The profile of 5.2: the column, for a provider by the role of the placement that the fact falls under."""
     if standing.column != "PR":
         return standing.column
+    own = [span.placement_id for span in standing.spans]
     named = getattr(fact.event, "placement_id", None)
-    keys = [named] if named else [span.placement_id for span in standing.spans if fact.occurred_on in span]
-    keys = keys or [span.placement_id for span in standing.spans]
+    keys = [named] if named in own else [span.placement_id for span in standing.spans if fact.occurred_on in span] or own
     roles = {pathway.placements[key].proposed.event.provision_role for key in keys if key in pathway.placements}
     return "PR-support" if roles == {"support_and_guidance"} else "PR"
 
@@ -239,6 +237,7 @@ def _own_fact(fact: Fact[Event], pathway: Pathway, standing: Standing, policy: P
             fields.pop(name, None)
     return Told(
         cell=OWN_FACT,
+        occurred_on=fact.occurred_on,
         legal_basis="LB-OWN-TASK",
         purpose=ground_of(fact, pathway, standing, policy.cell(fact.name, standing.column))[1],
         fields=fields,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from domain import events as e
@@ -71,7 +72,7 @@ def cut_range(event: Any, standing: Standing) -> tuple[date, date] | None:
 def last_day_paid(fact: Fact[e.BenefitStatusChanged], pathway: Pathway, org: str) -> date | None:
     """The last day of the payer whose time this fact ends, as known now; none when it ends no time of this payer."""
     spans = list(benefit_spans(pathway))
-    for (span, held), following in zip(spans, [*spans[1:], None], strict=True):
+    for (span, held), following in zip_longest(spans, spans[1:]):
         if held.event.payer_org_id != org or span.last == date.max:
             continue
         successor = following[1] if following and following[0].first == span.last + _DAY else None
@@ -124,11 +125,21 @@ def _planned_dates(period: Period) -> Fields:
 
 def _day(t: Telling) -> Fields | None:
     event: Any = t.fact.event
-    corrected = {"corrected": True} if t.fact.corrected_by else {}
+    corrected = {"corrected": True} if _day_corrected(t) else {}
     if isinstance(event, e.ServiceDayNotArranged):
         days = arranged_days(t.fact, t.pathway, t.standing)  # type: ignore[arg-type]
         return {"day_status": "not_arranged", "days_on": days, **corrected} if days else None
     return {**picked(event, "day_status", "account"), **corrected}
+
+
+def _day_corrected(t: Telling) -> bool:
+    """Whether a correction changed what the form shows of the day; one of the hours alone does not."""
+    corrections = [known.event for key in t.fact.corrected_by if (known := t.pathway.facts.get(key))]
+    shown = {"day_status", "account", "from_on", "until_on"}
+    return any(
+        isinstance(c, e.FactCorrected) and (c.corrected_occurred_on is not None or shown & (c.new_values or {}).keys())
+        for c in corrections
+    )
 
 
 def _done(t: Telling) -> Fields | None:

@@ -61,7 +61,7 @@ class Publication:
             "type": self.type,
             "source": self.source,
             "subject": self.subject,
-            "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": f"{self.time.isoformat()[:19]}Z",
             "dataschema": f"urn:kuty:schema:publication:{self.type}",
             "occurredon": self.occurred_on.isoformat() if self.occurred_on else "",
             "logsequence": str(self.sequence),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import zip_longest
 
 from domain import events as e
 from domain.directory import Directory, Recipient
@@ -108,7 +109,7 @@ def benefit_spans(pathway: Pathway) -> Iterator[tuple[Span, Fact[e.BenefitStatus
         {b.event.from_on for b in pathway.benefits}
         | {b.event.until_on + _DAY for b in pathway.benefits if b.event.until_on and b.event.until_on < EVER}
     )
-    for first, after in zip(edges, [*edges[1:], None], strict=True):
+    for first, after in zip_longest(edges, edges[1:]):
         held = pathway.benefit(first)
         if held:
             yield Span(first, after - _DAY if after else EVER), held

@@ -1,0 +1,239 @@
+"""A publication made of a change: the recipient's pseudonyms, the client block, the chain, the commitment (design D10)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from domain import events as e
+from domain.catalogue import type_of
+from domain.directory import Directory
+from domain.disclosure.desired import View
+from domain.disclosure.entitlement import Told, references_of
+from domain.disclosure.grounds import PURPOSES
+from domain.disclosure.policy import Policy
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.disclosure.publications import FIRST_HASH, Publication
+from domain.disclosure.reconcile import Change, Disclosed
+from domain.disclosure.windows import Standing
+from domain.events import Event
+
+EVENT_REFERENCE = "_event_id"
+"""What the name of a reference to an event ends with; every other reference names a part."""
+
+
+@dataclass(slots=True)
+class Line:
+    """Where a recipient's line of publications has come to: `sequence` 0 and an empty hash before the first."""
+
+    recipient: str
+    epoch: int
+    sequence: int = 0
+    previous_hash: str = FIRST_HASH
+
+    @property
+    def stream(self) -> str:
+        """The stream of the epoch."""
+        return f"recipient/{self.recipient}/{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What publications of one batch have in common. `now` is the ledger's time, UTC, in whole seconds."""
+
+    now: datetime
+    directory: Directory
+    policy: Policy
+    pseudonyms: Callable[[str], Pseudonyms]
+    random_id: Callable[[], str]
+    salt: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The client of a change: its vault record as far as there is one, staff cards by person, what it comes from."""
+
+    view: View
+    record: Mapping[str, Any]
+    cards: Mapping[str, Mapping[str, Any]]
+
+
+def source_of(directory: Directory) -> str:
+    """CloudEvents `source`: the organiser, by its OID where it has one."""
+    organiser = directory.organisation(directory.organiser)
+    oid = organiser.joined.organisation_oid if organiser else None
+    return f"urn:oid:{oid}" if oid else f"urn:kuty:organisation:{directory.organiser}"
+
+
+def publication_of(
+    change: Change, line: Line, about: About | None, known: Mapping[str, Disclosed], at: Circumstances
+) -> Publication:
+    """The next publication of the line. `about` is none for a fact without a client."""
+    fact, told, standing = change.fact, change.told, change.standing
+    pseudonyms = at.pseudonyms(line.recipient)
+    before = known.get(fact.event_id)
+    client: dict[str, Any] = {}
+    body: dict[str, Any] = {}
+    classes: dict[str, str] = {}
+    if told is not None:
+        shielded = _shielded(about, standing)
+        body = body_of(fact.event, told, pseudonyms, known, about, shielded)
+        classes = {f"body.{name}": told.classes.get(name, "L") for name in body}
+        if about is not None:
+            for letter, name, value in client_block(told, change, about, at, shielded):
+                client[name] = value
+                classes[f"client.{name}"] = letter
+    return Publication(
+        id=at.random_id(),
+        type=type_of(fact.event),
+        kind=change.kind,
+        source=source_of(at.directory),
+        subject=pseudonyms.of(about.view.pathway.client) if about is not None else "",
+        time=at.now,
+        sequence=line.sequence + 1,
+        epoch=line.epoch,
+        ruleset=at.directory.ruleset_version,
+        legal_basis=told.legal_basis if told is not None else before.legal_basis if before else "LB-OWN-TASK",
+        purpose=told.purpose if told is not None else PURPOSES[standing.column],
+        previous_hash=line.previous_hash,
+        occurred_on=fact.occurred_on if told is not None else None,
+        client=client,
+        body=body,
+        replaces=before.publication_id if before is not None and change.kind != "fact" else None,
+        message_id=told.message_id if told is not None else None,
+        classes=classes,
+    )
+
+
+def event_of(publication: Publication, change: Change, source_hash: str, at: Circumstances) -> Event:
+    """The disclosure event that keeps the publication."""
+    salt = at.salt()
+    fields: dict[str, Any] = {
+        "publication_id": publication.id,
+        "source_event_id": change.fact.event_id,
+        "commitment": commitment(salt, source_hash),
+        "commitment_salt": salt,
+        "legal_basis": publication.legal_basis,
+        "previous_publication_hash": publication.previous_hash,
+        "publication": publication.stored(),
+    }
+    if change.told is None:
+        return e.DisclosureWithdrawn.model_construct(
+            **fields, withdraws_publication_id=publication.replaces or "", withdrawal_ground="entitlement_lost"
+        )
+    fields |= {"cell": change.told.cell, "field_set_version": at.policy.field_set_version}
+    if change.kind == "revised":
+        return e.DisclosureRevised.model_construct(
+            **fields, replaces_publication_id=publication.replaces or "", revision_ground="corrected"
+        )
+    return e.DisclosureMade.model_construct(**fields)
+
+
+def commitment(salt: str, source_hash: str) -> str:
+    """SHA-256 in hex over the salt and the source event's hash, both as hex text: proves the source to who has both."""
+    return hashlib.sha256((salt + source_hash).encode()).hexdigest()
+
+
+def body_of(
+    event: Event,
+    told: Told,
+    pseudonyms: Pseudonyms,
+    known: Mapping[str, Disclosed],
+    about: About | None,
+    shielded: bool,
+) -> dict[str, Any]:
+    """The fields as they stand in a publication: references as the recipient's own, dates as text."""
+    references = references_of(type(event))
+    body: dict[str, Any] = {}
+    for name, value in told.fields.items():
+        if name in references:
+            if not name.endswith(EVENT_REFERENCE):
+                body[name] = pseudonyms.of(value)
+            elif value in known:
+                body[name] = known[value].publication_id
+        elif shielded and _names_place_or_time(name, told):
+            continue
+        elif about is not None and name == "actor_person" and value == about.view.pathway.client:
+            body[name] = pseudonyms.of(value)
+        elif name == "new_values":
+            body[name] = _new_values(event, value, pseudonyms, about)
+        else:
+            body[name] = plain(value)
+    if told.staff and about is not None:
+        body |= about.cards.get(told.staff, {})
+    return body
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return {name: plain(item) for name, item in value if item is not None}
+    return value
+
+
+def _new_values(event: Event, values: Mapping[str, Any], pseudonyms: Pseudonyms, about: About | None) -> dict[str, Any]:
+    target = about.view.pathway.facts.get(getattr(event, "target_event_id", "")) if about else None
+    references = references_of(type(target.event)) if target else frozenset()
+    return {name: pseudonyms.of(v) if name in references and v else plain(v) for name, v in values.items()}
+
+
+# --- The client block -------------------------------------------------------------------------------------------------
+
+
+def client_block(
+    told: Told, change: Change, about: About, at: Circumstances, shielded: bool
+) -> Iterator[tuple[str, str, Any]]:
+    """(class, field, value) of the vault record that this recipient gets. source: domain/disclosure.md 5.4"""
+    block = at.policy.blocks[told.profile]
+    identity: tuple[str, ...] = block.identity
+    if told.profile == "RF":
+        identity = tuple(name for name in identity if name in _named_by_referral(change, about))
+    elif block.with_absence_reports and _files_absence_reports(change, about, at.directory):
+        identity += block.with_absence_reports
+    contact = ("protected",) if shielded and "protected" in block.contact else () if shielded else block.contact
+    for letter, names in (("B", identity), ("C", contact)):
+        for name in names:
+            value = about.record.get(name)
+            if value is not None:
+                yield letter, name, value
+
+
+def _named_by_referral(change: Change, about: About) -> frozenset[str]:
+    referrals = about.view.pathway.referrals.values()
+    org = change.standing.recipient.org
+    own = [r.submitted.event for r in referrals if r.submitted.event.sender_org_id == org]
+    key = getattr(change.fact.event, "referral_id", None)
+    return frozenset(name for event in own if key in (None, event.referral_id) for name in event.identity_named or ())
+
+
+def _files_absence_reports(change: Change, about: About, directory: Directory) -> bool:
+    """Whether the contract of the placement says so: the placement of the fact's day, else any of this provider."""
+    standing, placements = change.standing, about.view.pathway.placements
+    spans = [span for span in standing.spans if change.fact.occurred_on in span] or list(standing.spans)
+    contracts = [placements[s.placement_id].proposed.event.contract_id for s in spans if s.placement_id in placements]
+    return any(c in directory.contracts and directory.contracts[c].files_absence_reports for c in contracts)
+
+
+# --- Protected clients (rule 5) ---------------------------------------------------------------------------------------
+
+_PLACES = frozenset({"site_id", "provider_org_id", "reporting_org_id"})
+_TRAVELS_ALL_THE_SAME = frozenset({"R:day", "R:report"})
+
+
+def _shielded(about: About | None, standing: Standing) -> bool:
+    """Whether the client is protected from what this recipient would be told of place and time."""
+    protected = about is not None and about.record.get("protected") is True
+    return protected and standing.column not in ("county", "PR")
+
+
+def _names_place_or_time(name: str, told: Told) -> bool:
+    return name in _PLACES or (told.classes.get(name) == "E" and told.cell not in _TRAVELS_ALL_THE_SAME)

@@ -1,0 +1,223 @@
+"""What each recipient has to be told now: `desired − disclosed` (design D9).
+
+Most events change nobody's entitlement: there the policy on that event alone is enough (the short way). Events that may
+move a window, and corrections, have every recipient whose window they moved told anew (the long way). Both give the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from domain import events as e
+from domain.directory import Directory
+from domain.disclosure.desired import IN_FORCE, View, desired, in_force, view_of, with_fact
+from domain.disclosure.entitlement import Told, told_of
+from domain.disclosure.policy import Policy
+from domain.disclosure.windows import Span, Standing
+from domain.events import Event
+from domain.pathway import Fact, evolve
+
+Kind = Literal["fact", "revised", "withdrawn"]
+
+MOVES_WINDOWS = frozenset(
+    cls.NAME
+    for cls in (
+        e.ReferralSubmitted,
+        e.CaseOpened,
+        e.CaseClosed,
+        e.BenefitStatusChanged,
+        e.PlanDraftingStarted,
+        e.PlacementProposed,
+        e.PlacementConfirmed,
+        e.PeriodStarted,
+        e.PeriodCompleted,
+        e.FactCorrected,
+    )
+)
+"""Names of the facts that may begin, end or move somebody's window."""
+
+PAYERS = frozenset({"KB", "FU"})
+CUT_TO_DAYS = (e.ServiceDayNotArranged, e.AbsenceReportSent, e.BenefitStatusChanged)
+"""Facts whose form follows the recipient's window: a range cut to its days, the last day paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """What a recipient has been told of one fact: its newest publication, on what ground, and what gave rise to it."""
+
+    publication_id: str
+    legal_basis: str
+    cause: str
+
+
+Disclosures = dict[str, dict[str, Disclosed]]
+"""By recipient's short name, then by fact: what was told and not withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing to tell one recipient. `told` is none for a withdrawal; `cause` is the event being processed."""
+
+    kind: Kind
+    standing: Standing
+    fact: Fact[Event]
+    told: Told | None
+    cause: str
+
+
+@dataclass(slots=True)
+class Client:
+    """One client as the follower keeps it: the view at its position, and what everybody has been told."""
+
+    view: View
+    disclosed: Disclosures = field(default_factory=dict)
+
+    def take(self, fact: Fact[Event], directory: Directory, policy: Policy, *, always_whole: bool = False) -> list[Change]:
+        """Move on by one fact; what is to be told because of it, in order. `always_whole` never takes the short way."""
+        before = self.view
+        pathway = evolve(before.pathway, fact)
+        moved = always_whole or fact.name in MOVES_WINDOWS
+        self.view = view_of(pathway, directory) if moved else with_fact(before, pathway, fact, directory)
+        if moved or _may_be_in_force(fact, self.view):
+            changes = list(self._whole(before, fact, policy, always_whole))
+        else:
+            changes = list(self._news(fact, self.view.standings.values(), policy))
+        return self._keep(changes)
+
+    def reconcile(self, directory: Directory, policy: Policy) -> list[Change]:
+        """What is to be told because the register changed: the whole client against what was told."""
+        before, self.view = self.view, view_of(self.view.pathway, directory)
+        changes = [
+            change
+            for name in _names(self.view, self.disclosed)
+            for change in self._against(name, before, self.view, None, policy)
+        ]
+        return self._keep(changes)
+
+    def _keep(self, changes: list[Change]) -> list[Change]:
+        # Facts told in the order in which they were recorded; the sort is stable.
+        return sorted(changes, key=lambda change: change.fact.position)
+
+    def _news(self, fact: Fact[Event], standings: Iterable[Standing], policy: Policy) -> Iterator[Change]:
+        pathway = self.view.pathway
+        for standing in standings:
+            told = told_of(fact, pathway, standing, policy, own=self.view.states_itself(fact.event_id, standing))
+            known = self.disclosed.get(standing.recipient.short_name)
+            if told is not None and (known is None or fact.event_id not in known):
+                yield Change("fact", standing, fact, told, fact.event_id)
+
+    def _whole(self, before: View, fact: Fact[Event], policy: Policy, always: bool) -> Iterator[Change]:
+        corrects = isinstance(fact.event, e.FactCorrected)
+        days = _known_days(before)
+        for name in _names(self.view, self.disclosed):
+            old, new = before.standings.get(name), self.view.standings.get(name)
+            if always or corrects or _differs(old, new, before, self.view, fact, days):
+                yield from self._against(name, before, self.view, fact, policy)
+            elif new is not None:
+                yield from self._news(fact, (new,), policy)
+
+    def _against(self, name: str, before: View, after: View, cause: Fact[Event] | None, policy: Policy) -> Iterator[Change]:
+        """What one recipient may be told now, against what it has been told; no cause: the register changed."""
+        standing = after.standings.get(name) or before.standings.get(name)
+        if standing is None:
+            return
+        by = cause.event_id if cause else ""
+        facts, known = after.pathway.facts, self.disclosed.get(name, {})
+        wanted = desired(after, standing, policy) if name in after.standings else {}
+        changed = _changed(name, before, wanted, known, cause, policy)
+        for key, told in wanted.items():
+            if key not in known:
+                yield Change("fact", standing, facts[key], told, by)
+            elif key in changed and known[key].cause != by:
+                yield Change("revised", standing, facts[key], told, by)
+        for key in known.keys() - wanted.keys():
+            if key in facts:
+                yield Change("withdrawn", standing, facts[key], None, by)
+
+    def apply(self, change: Change, publication_id: str) -> None:
+        """Remember that the change has been told."""
+        known = self.disclosed.setdefault(change.standing.recipient.short_name, {})
+        if change.told is None:
+            known.pop(change.fact.event_id, None)
+        else:
+            known[change.fact.event_id] = Disclosed(publication_id, change.told.legal_basis, change.cause)
+
+
+def _changed(
+    name: str,
+    before: View,
+    wanted: Mapping[str, Told],
+    known: Mapping[str, Disclosed],
+    cause: Fact[Event] | None,
+    policy: Policy,
+) -> set[str]:
+    """The told facts whose form shows something else than before (rule 6). Without a correction only what is cut to the
+    recipient's days can; who is told the correction itself is not told its target again."""
+    standing = before.standings.get(name)
+    if standing is None or cause is None:
+        return set()
+    pathway, holding, changed = before.pathway, in_force(before.pathway, standing), set()
+    correction = cause.event if isinstance(cause.event, e.FactCorrected) else None
+    skipped = correction.target_event_id if correction and cause.event_id in wanted else None
+    for key, told in wanted.items():
+        fact = pathway.facts.get(key)
+        if fact is None or key not in known or key == skipped or not (correction or isinstance(fact.event, CUT_TO_DAYS)):
+            continue
+        own = before.states_itself(key, standing)
+        earlier = told_of(fact, pathway, standing, policy, own=own, in_force=key in holding)
+        if earlier is None:
+            continue
+        fields = {field: value for field, value in earlier.fields.items() if not own or field in told.fields}
+        if fields != told.fields or earlier.staff != told.staff or fact.occurred_on != told.occurred_on:
+            changed.add(key)
+    return changed
+
+
+def _names(view: View, disclosed: Mapping[str, object]) -> list[str]:
+    return [*view.standings, *(name for name in disclosed if name not in view.standings)]
+
+
+def _differs(
+    old: Standing | None, new: Standing | None, before: View, after: View, fact: Fact[Event], days: Span | None
+) -> bool:
+    """Whether the fact moved this recipient's window, on days of which something is known, or what is in force in it."""
+    if old is None or new is None:
+        return True
+    if new.column in PAYERS and isinstance(fact.event, e.BenefitStatusChanged):
+        return True
+    if new.column == "PR" and isinstance(fact.event, e.PlacementConfirmed):
+        return any(period.completed for period in after.pathway.periods.values())
+    if bool(old.spans) != bool(new.spans) or _clipped(old, days) != _clipped(new, days):
+        return True
+    return in_force(before.pathway, old) != in_force(after.pathway, new)
+
+
+def _clipped(standing: Standing, days: Span | None) -> set[tuple[date, date]]:
+    if days is None:
+        return set()
+    return {
+        (max(span.first, days.first), min(span.last, days.last))
+        for span in standing.spans
+        if span.first <= days.last and days.first <= span.last
+    }
+
+
+def _known_days(view: View) -> Span | None:
+    """From the first to the last day of which a fact is known, ranges included."""
+    days = [fact.occurred_on for fact in view.pathway.facts.values()]
+    for fact in view.pathway.facts.values():
+        if isinstance(fact.event, e.ServiceDayNotArranged | e.AbsenceReportSent):
+            days += [fact.event.from_on, fact.event.until_on]
+        elif isinstance(fact.event, e.PeriodCompleted):
+            days.append(fact.event.ended_on)
+    return Span(min(days), max(days)) if days else None
+
+
+def _may_be_in_force(fact: Fact[Event], view: View) -> bool:
+    """Whether the fact may change what holds on some recipient's first day: it is dated before it."""
+    return fact.name in IN_FORCE and any(
+        fact.occurred_on < day for standing in view.standings.values() for day in standing.first_days()
+    )

@@ -1,0 +1,82 @@
+"""The policy files: complete, of one version, and of one mind with the catalogue and the code."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from typing import Any
+
+import pytest
+
+from domain.catalogue import EVENTS
+from domain.disclosure.forms import FORMS
+from domain.disclosure.policy import FILES, POLICY, SYSTEM_EVENTS, BrokenPolicy, policy, read_policy
+from domain.vocabulary import DataClass
+
+IN_SCOPE = ("county", "EA", "KEHA", "KB", "KS", "KM", "FU", "PR", "RF")
+
+
+def files() -> dict[str, Any]:
+    return {name: tomllib.loads((POLICY / f"{name}.toml").read_text(encoding="utf-8")) for name in FILES}
+
+
+def test_every_event_of_a_client_or_of_the_register_has_a_row() -> None:
+    assert EVENTS.keys() - SYSTEM_EVENTS <= policy().rows.keys()
+
+
+def test_the_matrix_has_the_ninety_five_rows_and_ten_columns_of_the_domain() -> None:
+    assert (len(policy().rows), len(policy().columns)) == (95, 10)
+
+
+def test_nobody_has_a_row_for_what_the_ledger_says_of_itself() -> None:
+    assert not SYSTEM_EVENTS & policy().rows.keys()
+
+
+def test_every_form_that_an_event_of_today_can_take_is_computed() -> None:
+    reached = {policy().cell(name, column).form for name in EVENTS for column in IN_SCOPE if policy().cell(name, column).shape == "R"}
+    assert reached <= FORMS.keys()
+
+
+def test_every_computed_form_is_a_form_of_the_policy() -> None:
+    assert FORMS.keys() <= policy().forms.keys()
+
+
+def test_every_profile_answers_for_every_data_class() -> None:
+    for name, rows in files()["fields"].items():
+        if isinstance(rows, dict):
+            assert set(DataClass.__members__) <= rows.keys(), name
+
+
+def test_no_class_wins_over_a_list() -> None:
+    kela = policy().profiles["KB"]
+    assert kela.shows("D", "starts_on")
+    assert not kela.shows("D", "exit_kind")
+    assert not kela.shows("K", "service")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (lambda f: f["matrix"]["rows"].pop("period.started"), "event period.started has no row"),
+        (lambda f: f["matrix"]["rows"].update({"clock.advanced": ["–"] * 10}), "system event clock.advanced has a row"),
+        (lambda f: f["matrix"]["rows"]["period.started"].append("D"), "has 11 cells"),
+        (lambda f: f["matrix"]["rows"]["period.started"].__setitem__(1, "X"), "'X' is no cell"),
+        (lambda f: f["matrix"]["rows"]["period.started"].__setitem__(1, "R:everything"), "no form everything"),
+        (lambda f: f["fields"]["EA"].pop("H"), r"classes missing \['H'\]"),
+        (lambda f: f["fields"]["EA"].update({"H": "maybe"}), r"neither Y, N nor a list \['H'\]"),
+        (lambda f: f["fields"].pop("KB"), "column KB has no profile"),
+        (lambda f: f["clients"].pop("KB"), "profile KB has no client block"),
+        (lambda f: f["forms"]["day"]["fields"].update({"hours": "Z"}), "hours has no data class"),
+        (lambda f: f["forms"].update({"version": "2027"}), "versions differ"),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused_at_start(fault: Any, said: str) -> None:
+    broken = copy.deepcopy(files())
+    fault(broken)
+    with pytest.raises(BrokenPolicy, match=said):
+        read_policy(broken, "0")
+
+
+def test_the_version_of_the_field_sets_changes_with_any_byte_of_the_files() -> None:
+    assert policy().field_set_version == f"{policy().version}/{policy().hash[:12]}"
+    assert read_policy(files(), "f" * 64).field_set_version != policy().field_set_version
