@@ -15,7 +15,7 @@ import psutil
 
 from consumers.broker import broker_answers
 from deploy.local.jars import kafka_jars
-from deploy.local.ports import PartFailed, free_port, listens, tail_of, wait_until_gone, wait_until_ready
+from deploy.local.ports import PartFailed, free_port, kept_ports, listens, tail_of, wait_until_gone, wait_until_ready
 
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 15.0
@@ -59,7 +59,7 @@ controlled.shutdown.enable=false
 
 
 class LocalKafka:
-    """One node on free loopback ports; `with LocalKafka(folder, cache=cache) as kafka: kafka.bootstrap`.
+    """One node on free loopback ports that it keeps; `with LocalKafka(folder, cache=cache) as kafka: kafka.bootstrap`.
 
     `cache` is where the jars are kept between runs; `jars` names a folder of jars instead, `java` a runtime of
     version 17 or later. Raises PartFailed.
@@ -89,11 +89,14 @@ class LocalKafka:
             raise PartFailed("this Kafka is running already")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._jars = self._jars or kafka_jars(self._cache)
+        record = self.folder / "ports"
         chosen = self._ports
         for attempt in range(3):
-            self._ports = chosen or (free_port(), free_port())
+            kept = kept_ports(record, 2) if attempt == 0 else None
+            self._ports = chosen or ((kept[0], kept[1]) if kept else (free_port(), free_port()))
             try:
                 self._run()
+                record.write_text(" ".join(map(str, self._ports)))
                 return
             except PartFailed:
                 self._server = None

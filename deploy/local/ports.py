@@ -21,6 +21,14 @@ def free_port() -> int:
         return port
 
 
+def kept_ports(record: Path, count: int) -> tuple[int, ...] | None:
+    """The ports that a server used the last time, when all of them are free now."""
+    if not record.exists():
+        return None
+    ports = tuple(int(port) for port in record.read_text().split())
+    return ports if len(ports) == count and not any(listens(port) for port in ports) else None
+
+
 def listens(port: int) -> bool:
     """Whether somebody accepts connections there; says nothing about being ready."""
     with socket.socket() as probe:

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from deploy.local.ports import PartFailed, free_port, wait_until_gone, wait_until_ready
+from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready
 
 SUPERUSER = "kuty"
 START_DEADLINE_S = 60.0
@@ -23,7 +23,7 @@ STOP_DEADLINE_S = 30.0
 
 
 class LocalPostgres:
-    """One server with `fsync` on, TCP on a free loopback port, password from its folder.
+    """One server with `fsync` on, TCP on a free loopback port that it keeps, password from its folder.
 
     `with LocalPostgres(folder) as postgres: postgres.dsn`. As root the server runs as an unprivileged user
     (`postgres` where there is one, else `nobody`), who must be able to reach the folder. `binaries` is a folder
@@ -48,11 +48,14 @@ class LocalPostgres:
         if self._server is not None:
             raise PartFailed("this PostgreSQL is running already")
         self._prepare()
+        record = self.folder / "port"
         chosen = self._port
         for attempt in range(3):
-            self._port = chosen or free_port()
+            kept = kept_ports(record, 1) if attempt == 0 else None
+            self._port = chosen or (kept[0] if kept else free_port())
             try:
                 self._run()
+                record.write_text(str(self._port))
                 return
             except PartFailed:
                 self._server = None
