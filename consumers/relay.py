@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from consumers import wire
@@ -42,11 +42,13 @@ class FeedRefused(Exception):
 
 @dataclass(slots=True)
 class Window:
-    """The window in flight: everything up to `end`; `left` has not been acknowledged yet."""
+    """The window in flight: everything up to `end`. `left` has not been acknowledged by the broker yet; `rows` has been,
+    and is kept in the store once nothing is left."""
 
     end: int
     left: list[Outgoing]
-    new_topics: dict[str, TopicSettings]
+    new_topics: dict[str, TopicSettings] = field(default_factory=dict)
+    rows: list[Acknowledged] = field(default_factory=list)
 
 
 class Relay:
@@ -108,12 +110,10 @@ class Relay:
         if window.new_topics:
             self._broker.create_topics(window.new_topics)
             window.new_topics = {}
-        rows = self._deliver(window)
-        self._note_last(rows)
-        if window.left:
-            self._store.acknowledge(TRACKING, before, rows)
+        if not self._delivered(window):
             return 0
-        self._store.acknowledge(TRACKING, window.end, rows)
+        self._store.acknowledge(TRACKING, window.end, window.rows)
+        self._note_last(window.rows)
         self._position, self._in_flight = window.end, None
         return window.end - before
 
@@ -123,42 +123,41 @@ class Relay:
         if parked is not None:
             self._store.unpark(topic)
             self._parked.pop(topic, None)
-            self._behind[topic] = parked.position - 1
+            self._behind[topic] = min(parked.position - 1, self._last_standing(topic))
 
     # --- Sending -----------------------------------------------------------------------------------------------------
 
-    def _deliver(self, window: Window) -> list[Acknowledged]:
-        """One attempt at what is left of the window; returns what the broker has acknowledged of it."""
+    def _delivered(self, window: Window) -> bool:
+        """One attempt at what is left of the window; whether nothing is left now."""
         topics = frozenset(out.topic for out in window.left)
-        rows = self._settle_doubt(window) if self._doubt else []
+        if self._doubt:
+            self._settle_doubt(window)
         if not window.left:
-            return rows
+            return True
         self._doubt = True  # until every outcome is known
         outcomes = self._broker.append([(out.topic, out.entry) for out in window.left])
         left: list[Outgoing] = []
         refused: dict[str, Parked] = {}
         for out, outcome in zip(window.left, outcomes, strict=True):
             if outcome.status == "acknowledged":
-                rows.append(_acknowledged(out, outcome.offset, outcome.timestamp))
-            elif outcome.status == "refused":
+                window.rows.append(_acknowledged(out, outcome.offset, outcome.timestamp))
+                continue
+            left.append(out)
+            if outcome.status == "refused":
                 refused.setdefault(out.topic, Parked(out.topic, out.position, outcome.code))
-                left.append(out)
-            else:
-                left.append(out)
         for parked in refused.values():
             self._park(parked)
         window.left = self._without_parked(left)
         if not window.left:
             self._doubt = False
             self._touched = (self._touched[1], topics)
-        return rows
+        return not window.left
 
-    def _settle_doubt(self, window: Window) -> list[Acknowledged]:
+    def _settle_doubt(self, window: Window) -> None:
         """Believe the topics alone: drop from the window what stands in them without a hole before it."""
         topics = self._touched[0] | self._touched[1] | {out.topic for out in window.left}
         tails = self._broker.tail(sorted(topics & self._broker.topics().keys()), 2 * self._tail_records(window) + MARGIN)
         standing = _standing(tails)
-        rows: list[Acknowledged] = []
         left: list[Outgoing] = []
         broken: set[tuple[str, int]] = set()
         for out in window.left:
@@ -170,13 +169,10 @@ class Relay:
             elif out.topic == self._events_topic and read.value != out.entry.value:
                 raise StoreBehindTopic(f"position {out.position} of {out.topic} is another event than the store's")
             else:
-                rows.append(_acknowledged(out, read.offset, read.timestamp))
-        if rows or standing:
-            log.info("after a doubt: %d records stand in their topics, %d are sent again", len(rows), len(left))
+                window.rows.append(_acknowledged(out, read.offset, read.timestamp))
+        log.info("after a doubt: %d records stand in their topics, %d do not", len(window.left) - len(left), len(left))
         window.left = left
-        if not left:
-            self._doubt = False
-        return rows
+        self._doubt = bool(left)
 
     def _tail_records(self, window: Window) -> int:
         counts: dict[str, int] = {}
@@ -204,7 +200,9 @@ class Relay:
         ahead = max((sequence for read in tail if (sequence := wire.sequence_of(read)) is not None), default=0)
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
-        ends = {topic: row for topic, row in self._store.acknowledged_ends().items() if topic not in self._parked}
+        acknowledged = self._store.acknowledged_ends()
+        self._note_last(acknowledged.values())
+        ends = {topic: row for topic, row in acknowledged.items() if topic not in self._parked}
         present = self._broker.end_offsets(ends)
         behind = [topic for topic, row in ends.items() if present[topic] <= row.offset]
         for topic in behind:
@@ -212,7 +210,7 @@ class Relay:
             log.error("topic %s lost its end: it is sent again from behind position %d", topic, self._behind[topic])
         self._position = self._store.tracking(TRACKING)
 
-    def _last_standing(self, topic: str, tail: Sequence[Read] | None) -> int:
+    def _last_standing(self, topic: str, tail: Sequence[Read] | None = None) -> int:
         """The position behind which a topic that lost its end has to be sent again, 0 for all of it."""
         reads = tail if tail is not None else self._broker.tail([topic], 1)[topic]
         row = self._store.acknowledgement_before(topic, reads[-1].offset + 1 if reads else 0)
@@ -227,16 +225,17 @@ class Relay:
             return 0
         outgoing, _ = self._packing.pack(records)
         missing = [out for out in outgoing if out.position > self._behind.get(out.topic, self._position)]
-        window = Window(records[-1].position, self._without_parked(missing), {})
-        while window.left:
-            self._store.acknowledge(TRACKING, self._position, self._deliver(window))
-        self._behind = {topic: max(at, window.end) for topic, at in self._behind.items() if window.end < self._position}
+        window = Window(records[-1].position, self._without_parked(missing))
         self._doubt = True
+        while not self._delivered(window):
+            pass  # every attempt learns from the topics what is still missing, or raises
+        self._store.acknowledge(TRACKING, self._position, window.rows)
+        self._behind = {topic: max(at, window.end) for topic, at in self._behind.items() if window.end < self._position}
         return len(records)
 
     # --- Heartbeats --------------------------------------------------------------------------------------------------
 
-    def _note_last(self, rows: Sequence[Acknowledged]) -> None:
+    def _note_last(self, rows: Iterable[Acknowledged]) -> None:
         moment = time.monotonic()
         for row in rows:
             if row.topic != self._events_topic and row.epoch:

@@ -1,0 +1,424 @@
+"""The relay: everything in order, once in effect, whatever the broker does. source: design D11, D12; reliability.md 5.2"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from consumers import wire
+from consumers.embedded_broker import EmbeddedBroker
+from consumers.log import BrokerUnavailable, Read
+from consumers.relay import FeedRefused, Relay, StoreBehindTopic
+from domain.directory import Directory, enter
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.disclosure.publications import Publication
+from domain.events import CommandRefused, DisclosureMade, Erased, Event, LedgerOpened, OrganisationJoined, TaskFrom
+from domain.store.migrations import migrate_sqlite
+from domain.store.record import Header, Record, digest, read_record
+from domain.store.recorders import Row
+from domain.store.relayed import Acknowledged, Parked
+from domain.store.sqlite_recorder import SqliteRecorder
+
+NOW = datetime(2025, 3, 3, 7, 0, tzinfo=UTC)
+EVENTS = "kuty.demo.events.v1"
+COUNTY = "0000001-9"
+TASKS = ("organiser", "employment_authority", "benefit_payment")
+
+
+@dataclass
+class Feed:
+    """A ledger whose events are written by hand: the tables are real, only sealing is left out."""
+
+    recorder: SqliteRecorder
+    ledger: str = "demo"
+    directory: Directory = field(default_factory=Directory)
+    contents: dict[int, Event | Erased] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def add(self, stream: str, event: Event | Erased, *, number: int | None = None, sender: str = "organiser") -> None:
+        position = len(self.contents) + 1
+        version = self.versions[stream] = self.versions.get(stream, 0) + 1
+        name = event.name if isinstance(event, Erased) else event.NAME
+        body = f"{name} {position}".encode()
+        header = Header(
+            event_id=f"{position:032x}", type=f"{name}.v1", ledger=self.ledger, stream=stream, stream_version=version,
+            matter="ledger", occurred_on=date(2025, 3, 3), recorded_at=NOW, command_id=f"c-{position}", actor_org=COUNTY,
+            actor_task=sender, actor_role="system", actor_person="system", purpose="service", ruleset_version="2026-03",
+            directory_version="1", key_id="k", section_digests={"A": digest(body)}, previous_hash="", answer_number=number,
+            content_hash="0" * 64 if number else None,
+        )  # fmt: skip
+        record = Record(header, header.to_bytes(), {"A": body}, position)
+        writing = self.recorder.begin()
+        writing.write([Row(position, stream, version, header.type, record.state, header.matter)], (), {})
+        writing.commit(position)
+        self.contents[position] = event
+        self.directory = enter(self.directory, event, position)
+
+    def records(self, after: int, limit: int) -> list[Record]:
+        return [read_record(row.state, row.position, 1) for row in self.recorder.rows(after, limit)]
+
+    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
+        return [self.contents[record.position] for record in records]
+
+    def head(self) -> int:
+        return self.recorder.head()
+
+    def now(self) -> datetime:
+        return NOW
+
+    def tracking(self, name: str) -> int:
+        return self.recorder.tracking(name)
+
+    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+        self.recorder.acknowledge(name, position, rows)
+
+    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
+        return self.recorder.acknowledgement_before(topic, offset)
+
+    def acknowledged_ends(self) -> Mapping[str, Acknowledged]:
+        return self.recorder.acknowledged_ends()
+
+    def parked(self) -> Mapping[str, Parked]:
+        return self.recorder.parked()
+
+    def park(self, parked: Parked) -> None:
+        self.recorder.park(parked)
+
+    def unpark(self, topic: str) -> None:
+        self.recorder.unpark(topic)
+
+    def join(self, *short_names: str) -> None:
+        self.add(
+            "organisation/x",
+            OrganisationJoined(
+                org_id=COUNTY, org_name="Synthetic", agency_kind="wellbeing_services_county", transport="both",
+                contact_mailbox="x@example.org",
+                tasks=tuple(
+                    TaskFrom(task=task, from_on=date(2023, 1, 1), short_name=name)
+                    for task, name in zip(TASKS, short_names, strict=False)
+                ),
+            ),
+        )  # fmt: skip
+
+    def tell(self, recipient: str, *, times: int = 1, size: int = 10) -> None:
+        for _ in range(times):
+            stream = f"recipient/{recipient}/1"
+            told = Publication(
+                id=f"{len(self.contents):032x}", type="period.started.v1", kind="fact", source=COUNTY, subject="pseudonym",
+                time=NOW, sequence=0, epoch=1, ruleset="", legal_basis="LB-UI-ATT", purpose="service", previous_hash="",
+                body={"goal": "x" * size},
+            )  # fmt: skip
+            self.add(
+                stream,
+                DisclosureMade(
+                    publication_id=told.id, source_event_id="1d" * 16, commitment="00" * 32, commitment_salt="11" * 32,
+                    cell="D", field_set_version="1", legal_basis="LB-UI-ATT", previous_publication_hash="22" * 32,
+                    publication=told.stored(),
+                ),
+            )  # fmt: skip
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Iterator[Feed]:
+    migrate_sqlite(tmp_path / "ledger.db")
+    recorder = SqliteRecorder(tmp_path / "ledger.db")
+    feed = Feed(recorder)
+    feed.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    feed.join("county", "kela")
+    yield feed
+    recorder.close()
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(lambda: NOW)
+    yield broker
+    broker.close()
+
+
+def relay_of(feed: Feed, broker: EmbeddedBroker, window: int = 500, heartbeat_s: float = 60.0) -> Relay:
+    def pseudonyms(name: str) -> Pseudonyms:
+        return Pseudonyms(name.encode().ljust(64, b"0"))
+
+    return Relay(feed, broker, pseudonyms, window=window, heartbeat_s=heartbeat_s)
+
+
+def run(relay: Relay) -> int:
+    done, steps = 0, 0
+    while relay.position < relay._store.head():
+        done += relay.step()
+        steps += 1
+        assert steps < 50
+    return done + relay.step()
+
+
+def topic(broker: EmbeddedBroker, name: str) -> list[Read]:
+    return broker.read(name, broker.begin_offsets([name])[name], 10_000)
+
+
+def sequences(broker: EmbeddedBroker, name: str) -> list[int | None]:
+    return [wire.sequence_of(read) for read in topic(broker, name)]
+
+
+OUT = wire.out_topic("demo", "kela")
+
+
+def test_every_event_reaches_the_events_topic_in_order(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=25)
+    assert run(relay_of(feed, broker, window=10)) == 27
+    assert [wire.read_full_record(read) for read in topic(broker, EVENTS)] == feed.records(0, 100)
+    assert sequences(broker, OUT) == list(range(1, 26))
+
+
+def test_a_recipient_that_joins_gets_its_topics_before_its_first_record(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.join("county", "kela", "fund")
+    feed.tell("fund")
+    run(relay)
+    assert sequences(broker, wire.out_topic("demo", "fund")) == [1]
+    assert {wire.in_topic("demo", "fund"), wire.receipts_topic("demo", "fund")} <= broker.topics().keys()
+
+
+def test_an_answer_goes_to_its_senders_receipts_under_its_number(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.add("refusals/x", CommandRefused(command="start_period", codes=(), content_mac="0" * 64), number=1)
+    feed.add("refusals/x", CommandRefused(command="start_period", codes=(), content_mac="0" * 64), number=1, sender="nobody")
+    run(relay_of(feed, broker))
+    [receipt] = topic(broker, wire.receipts_topic("demo", "county"))
+    assert wire.sequence_of(receipt) == 1
+    assert receipt.key == b"c-3"
+
+
+def test_an_erased_disclosure_goes_out_as_withdrawn(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.add("recipient/kela/1", Erased("disclosure.made"))
+    run(relay_of(feed, broker))
+    [read] = topic(broker, OUT)
+    told = wire.read_publication(read)
+    assert told is not None
+    assert (told.kind, told.body) == ("withdrawn", {})
+
+
+def test_the_brokers_acknowledgements_are_kept_and_the_position_moved(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=3)
+    run(relay_of(feed, broker))
+    milliseconds = int(NOW.timestamp() * 1000)
+    assert feed.tracking("relay") == 5
+    assert feed.acknowledged_ends() == {
+        EVENTS: Acknowledged(EVENTS, 5, 0, 5, 4, milliseconds),
+        OUT: Acknowledged(OUT, 5, 1, 3, 2, milliseconds),
+    }
+
+
+@pytest.mark.parametrize("appended", [0, 1, 7, 12])
+def test_after_a_doubt_only_what_is_missing_is_sent_again(feed: Feed, broker: EmbeddedBroker, appended: int) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", times=6)
+    broker.leave_in_doubt(appended=appended)
+    run(relay)
+    assert sequences(broker, EVENTS) == list(range(1, 9))
+    assert sequences(broker, OUT) == list(range(1, 7))
+    assert feed.acknowledged_ends()[OUT].sequence == 6
+
+
+def test_doubt_upon_doubt_leaves_no_hole(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", times=6)
+    for appended in (3, 2, 4):
+        broker.leave_in_doubt(appended=appended)
+    run(relay)
+    assert sequences(broker, OUT) == list(range(1, 7))
+
+
+def test_what_lies_beyond_a_hole_is_sent_again_with_identical_bytes(feed: Feed, broker: EmbeddedBroker) -> None:
+    # given a broker that was killed: 1 to 3 stand in the topic, then 6 and 7, and nothing between
+    run(relay_of(feed, broker))
+    feed.tell("kela", times=5)
+    entries = [wire.full_record(record) for record in feed.records(0, 10)]
+    broker.append([(EVENTS, entries[place]) for place in (2, 5, 6)])
+    # when the next relay takes over
+    run(relay_of(feed, broker))
+    # then the hole is closed, and what came twice is the same twice
+    reads = topic(broker, EVENTS)
+    assert [wire.sequence_of(read) for read in reads] == [1, 2, 3, 6, 7, 4, 5, 6, 7]
+    assert len({(wire.sequence_of(read), read.value, read.headers) for read in reads}) == 7
+
+
+def test_a_relay_killed_before_it_kept_its_position_sends_nothing_twice(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=4)
+    relay = relay_of(feed, broker)
+    feed.acknowledge = lambda *_: (_ for _ in ()).throw(ConnectionError())  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        relay.step()
+    del feed.acknowledge  # type: ignore[attr-defined]
+    run(relay_of(feed, broker))
+    assert sequences(broker, OUT) == [1, 2, 3, 4]
+    assert feed.tracking("relay") == 6
+
+
+def test_the_same_relay_goes_on_when_its_position_could_not_be_kept(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=4)
+    relay = relay_of(feed, broker)
+    feed.acknowledge = lambda *_: (_ for _ in ()).throw(ConnectionError())  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        relay.step()
+    del feed.acknowledge  # type: ignore[attr-defined]
+    run(relay)
+    assert sequences(broker, OUT) == [1, 2, 3, 4]
+    assert feed.acknowledged_ends()[OUT].sequence == 4
+
+
+def test_two_relays_at_once_write_identical_duplicates_only(feed: Feed, broker: EmbeddedBroker) -> None:
+    one, other = relay_of(feed, broker, window=3), relay_of(feed, broker, window=4)
+    one.step()
+    other.step()
+    feed.tell("kela", times=9)
+    while one.position < feed.head() or other.position < feed.head():
+        one.step()
+        other.step()
+    reads = topic(broker, OUT)
+    assert {wire.sequence_of(read) for read in reads} == set(range(1, 10))
+    assert len({(read.value, read.headers) for read in reads}) == 9
+
+
+def test_a_refused_record_parks_its_recipient_and_nobody_else(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    broker.create_topics({wire.out_topic("demo", "kela"): wire.OUT})
+    run(relay)
+    feed.tell("kela", size=1_100_000)
+    feed.tell("kela")
+    feed.tell("county", times=2)
+    run(relay)
+    assert relay.parked == {OUT: Parked(OUT, 3, "too_large")}
+    assert sequences(broker, OUT) == []
+    assert sequences(broker, wire.out_topic("demo", "county")) == [1, 2]
+    assert sequences(broker, EVENTS)[-1] == 6
+
+
+def test_a_parked_recipient_stays_parked_for_the_next_relay(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.park(Parked(OUT, 3, "too_large"))
+    feed.tell("kela", times=2)
+    run(relay_of(feed, broker))
+    assert sequences(broker, OUT) == []
+
+
+def test_a_resumed_recipient_gets_all_that_it_missed(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.park(Parked(OUT, 3, "too_large"))
+    feed.tell("kela", times=2)
+    feed.tell("county")
+    relay = relay_of(feed, broker)
+    run(relay)
+    relay.resume(OUT)
+    while relay.step():
+        pass
+    feed.tell("kela")
+    run(relay)
+    assert sequences(broker, OUT) == [1, 2, 3]
+    assert sequences(broker, wire.out_topic("demo", "county")) == [1]
+    assert sequences(broker, EVENTS) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_feed_itself_is_never_parked(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    broker.delete_topics([EVENTS])
+    feed.tell("kela")
+    with pytest.raises(FeedRefused):
+        run(relay)
+    assert feed.parked() == {}
+
+
+def test_a_store_behind_its_topic_halts_the_relay(feed: Feed, broker: EmbeddedBroker, tmp_path: Path) -> None:
+    feed.tell("kela", times=3)
+    run(relay_of(feed, broker))
+    migrate_sqlite(tmp_path / "older.db")
+    older = Feed(SqliteRecorder(tmp_path / "older.db"))
+    older.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    with pytest.raises(StoreBehindTopic, match="position 5, the store ends at 1"):
+        relay_of(older, broker).step()
+    older.recorder.close()
+
+
+def test_another_history_at_the_same_position_halts_the_relay(feed: Feed, broker: EmbeddedBroker, tmp_path: Path) -> None:
+    run(relay_of(feed, broker))
+    migrate_sqlite(tmp_path / "other.db")
+    other = Feed(SqliteRecorder(tmp_path / "other.db"))
+    other.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    other.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    with pytest.raises(StoreBehindTopic, match="position 2"):
+        run(relay_of(other, broker))
+    other.recorder.close()
+
+
+def test_a_topic_that_lost_its_end_is_filled_up_from_the_store(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=6)
+    run(relay_of(feed, broker, window=2))
+    broker.lose_end(OUT, 4)
+    broker.lose_end(EVENTS, 1)
+    relay = relay_of(feed, broker, window=2)
+    while relay.step():
+        pass
+    assert sequences(broker, OUT) == [1, 2, 3, 4, 5, 6]
+    assert sequences(broker, EVENTS) == list(range(1, 9))
+
+
+def test_a_topic_that_was_made_again_is_filled_from_the_store(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=3)
+    run(relay_of(feed, broker))
+    broker.make_again(OUT)
+    relay = relay_of(feed, broker)
+    while relay.step():
+        pass
+    assert sequences(broker, OUT) == [1, 2, 3]
+
+
+def test_what_retention_took_is_not_sent_again(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=5)
+    run(relay_of(feed, broker))
+    broker.delete_before({OUT: 5})
+    feed.tell("kela")
+    run(relay_of(feed, broker))
+    assert sequences(broker, OUT) == [6]
+
+
+def test_an_unreachable_broker_loses_nothing(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", times=3)
+    broker.be_unreachable()
+    for _ in range(3):
+        with pytest.raises(BrokerUnavailable):
+            relay.step()
+    broker.be_unreachable(False)
+    run(relay)
+    assert sequences(broker, OUT) == [1, 2, 3]
+
+
+def test_a_quiet_topic_gets_a_heartbeat_that_names_the_last_sequence(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=2)
+    relay = relay_of(feed, broker, heartbeat_s=0.0)
+    run(relay)
+    *told, beat = topic(broker, OUT)
+    assert [wire.sequence_of(read) for read in told] == [1, 2]
+    assert beat.value == b'{"epoch":1,"kind":"heartbeat","last_sequence":2}'
+
+
+def test_the_last_sequence_is_known_after_a_restart(feed: Feed, broker: EmbeddedBroker) -> None:
+    feed.tell("kela", times=2)
+    run(relay_of(feed, broker))
+    relay_of(feed, broker, heartbeat_s=0.0).step()
+    assert topic(broker, OUT)[-1].value == b'{"epoch":1,"kind":"heartbeat","last_sequence":2}'
+
+
+def test_heartbeats_between_records_do_not_disturb_a_doubt(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker, heartbeat_s=0.0)
+    run(relay)
+    feed.tell("kela", times=3)
+    broker.leave_in_doubt(appended=4)
+    run(relay)
+    assert [s for s in sequences(broker, OUT) if s] == [1, 2, 3]
