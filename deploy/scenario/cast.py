@@ -15,7 +15,7 @@ class Unknown(Exception):
 
 def similar(word: str, words: list[str]) -> str:
     """A hint at the nearest word, or at all of them where they are few."""
-    near = get_close_matches(word, words, 1)
+    near = get_close_matches(word, words, 1, 0.5)
     if near:
         return f"; did you mean {near[0]}?"
     return f"; there is {', '.join(words)}" if 0 < len(words) <= 12 else ""
@@ -34,9 +34,7 @@ class Cast:
             for task, short_name in one.tasks.items()
         }
         for provider in given.providers.values():
-            self.recipients[provider.recipient] = Recipient(
-                provider.recipient, provider.id, "provider", provider.joined_on
-            )
+            self.recipients[provider.recipient] = Recipient(provider.recipient, provider.id, "provider", provider.joined_on)
 
     @property
     def organiser(self) -> str:

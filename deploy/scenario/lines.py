@@ -52,7 +52,7 @@ class Marked(NamedTuple):
 class _Plain(yaml.SafeLoader):
     """YAML in which a word is a word: `on`, `yes` and `9:00` are texts; numbers, dates, true, false and null are not."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - so the base class has it; emptied, so that only the ones below hold
 
 
 for _tag, _pattern, _first in (
@@ -97,7 +97,7 @@ def _marked(node: yaml.Node, loader: _Plain, file: str) -> Marked:
         inner = [_marked(one, loader, file) for one in node.value]
         return Marked([one.value for one in inner], line, dict(enumerate(inner)))
     try:
-        value = loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        value = loader.construct_object(node, deep=True)
     except ValueError as error:
         raise MistakesInFile(Mistake(file, line, f"{node.value}: {error}")) from None
     return Marked(value, line, {})

@@ -113,7 +113,9 @@ class Given(Words):
     organisations: dict[str, Organisation] = {}
     providers: dict[str, Provider] = {}
     staff: dict[str, Person] = {}
-    clients: dict[str, ClientRecord] = Field({}, description="Who they are; identity codes with the numbers 900 to 999 only.")
+    clients: dict[str, ClientRecord] = Field(
+        {}, description="Who they are; identity codes with the numbers 900 to 999 only."
+    )
 
 
 class Doing(Words):
@@ -192,7 +194,7 @@ class Deliveries(Words):
     """How much each recipient was told about a client since the first row; facts on organisations are not counted."""
 
     deliveries: dict[str, int | dict[str, int]] = Field(
-        description="By recipient: a number, or numbers by fact with `total`, `revised` and `withdrawn`. `others`: all else.",
+        description="By recipient: a number, or numbers by fact with `total`, `revised`, `withdrawn`. `others`: all else.",
         min_length=1,
     )
     client: str | None = None
@@ -220,7 +222,9 @@ class File(Words):
 
     history: str = Field(description="Its title.")
     says: str | None = None
-    given: Annotated[list[str], BeforeValidator(_listed)] = Field([], description="Files beside this one with what is given.")
+    given: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        [], description="Files beside this one with what is given."
+    )
     organisations: dict[str, Any] = Field({}, description="Added to what is given.")
     providers: dict[str, Any] = Field({}, description="Added to what is given.")
     staff: dict[str, Any] = Field({}, description="Added to what is given.")

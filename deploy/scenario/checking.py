@@ -1,0 +1,90 @@
+"""Expectations against what there is to ask: questions, recipients, facts and fields by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from deploy.scenario.cast import Cast, Unknown, similar
+from deploy.scenario.lines import Marked, sentence
+from deploy.scenario.paths import WrongPath, read_path
+from deploy.scenario.story import Expectation
+from deploy.scenario.words import Ask, Deliveries, NeverTold
+from domain.catalogue import EVENTS
+from domain.store.vault import ClientRecord
+from projections.questions import OfClient, Question, kinds
+
+OTHERS = "others"
+COUNTED = ("total", "revised", "withdrawn")
+"""What is counted beside facts by name."""
+OF_VIEW = frozenset({"on", "known_at", "client"})
+"""Parameters of a question that have words of their own."""
+
+Wrong = Callable[[int, str], None]
+
+
+def checked(wanted: Ask | Deliveries | NeverTold, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation:
+    """An expectation whose words all mean something. Raises Unknown; other mistakes are told to `wrong`."""
+    match wanted:
+        case Ask():
+            return _asked(wanted, marked, cast, wrong)
+        case Deliveries():
+            for name, counts in wanted.deliveries.items():
+                if name != OTHERS:
+                    cast.recipient(name)
+                for fact in counts if isinstance(counts, dict) else ():
+                    if fact not in EVENTS and fact not in COUNTED:
+                        line = marked.line_of("deliveries", name, fact)
+                        wrong(line, f"there is no fact {fact}{similar(fact, list(EVENTS))}")
+        case NeverTold():
+            for name, words in wanted.never_told.items():
+                cast.recipient(name)
+                for word in words:
+                    if word not in EVENTS and word not in field_names():
+                        known = [*EVENTS, *field_names()]
+                        wrong(marked.line_of("never_told", name), f"no fact or field is called {word}{similar(word, known)}")
+    return Expectation(marked.line, wanted, cast.client(wanted.client))
+
+
+def question_of(task: str, question_id: str) -> Question[Any, Any]:
+    """The question that a recipient in the task answers. Raises Unknown."""
+    kind = kinds().get(task)
+    known = {question.id: question for question in kind.questions} if kind else {}
+    if question_id not in known:
+        raise Unknown(f"a recipient in the task {task} answers no question {question_id}{similar(question_id, list(known))}")
+    return known[question_id]
+
+
+def _asked(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation:
+    recipient = cast.recipient(wanted.to)
+    question = question_of(recipient.task, wanted.ask)
+    person = cast.person(wanted.by) if wanted.by else cast.asker(recipient, question.who)
+    about = issubclass(question.parameters, OfClient)
+    client = cast.client(wanted.client) if about or wanted.client else ""
+    for path in wanted.answer:
+        try:
+            read_path(path)
+        except WrongPath as bad:
+            wrong(marked.line_of("answer", path), str(bad))
+    stated = {"client": "c"} if about else {}
+    try:
+        question.parameters.model_validate({**wanted.with_, **stated})
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            name = str(one["loc"][0]) if one["loc"] else ""
+            known = sorted(set(question.parameters.model_fields) - OF_VIEW)
+            hint = similar(name, known) if one["type"] == "extra_forbidden" else ""
+            wrong(marked.line_of("with", name), f"{wanted.ask}: {name}: {sentence(one['type'], one['msg'])}{hint}")
+    return Expectation(marked.line, wanted, client, person)
+
+
+@cache
+def field_names() -> frozenset[str]:
+    """Every field that a publication could hold: of facts, of what is known of clients, and derived ones."""
+    from domain.disclosure.publications import Publication
+
+    own = {name for event in EVENTS.values() for name in event.model_fields}
+    return frozenset(own | set(ClientRecord.model_fields)) - frozenset(Publication.__dataclass_fields__)
