@@ -36,16 +36,17 @@ CREATE TABLE IF NOT EXISTS topics (
     end_offset INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS records (
+    id INTEGER PRIMARY KEY,  -- in order of append: a window over many topics fills few pages
     topic INTEGER NOT NULL,
     record_offset INTEGER NOT NULL,
     appended_ms INTEGER NOT NULL,
     key BLOB,
     value BLOB NOT NULL,
     headers BLOB NOT NULL,
-    PRIMARY KEY (topic, record_offset)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (topic, record_offset)
+) STRICT;
 """
-INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT INTO records (topic, record_offset, appended_ms, key, value, headers) VALUES (?, ?, ?, ?, ?, ?)"
 SELECT = (
     "SELECT record_offset, appended_ms, key, value, headers FROM records"
     " WHERE topic = ? AND record_offset >= ? ORDER BY record_offset LIMIT ?"
