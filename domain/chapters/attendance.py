@@ -113,7 +113,6 @@ def record_attendance(pathway: Pathway, command: RecordAttendance, context: Cont
     if earlier and earlier.event == event:
         return []
     judge_day(no, pathway, event, on, context)
-    no.when(earlier is not None, "E_CONFLICT", "/occurred_on")
     no.stop()
     return [recorded(pathway, event, on, context, warnings=no.warnings)]
 
@@ -127,6 +126,7 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
     present = event.day_status == "present"
     only_when(no, present, event, "hours")
     no.when(official and event.day_status == "not_arranged", "E_CODE", "/day_status")
+    no.when((event.period_id, event.account) in pathway.days.get(on, {}), "E_CONFLICT", "/occurred_on")
     if not present:
         return
     most = rule(context, "week.max_days", on)

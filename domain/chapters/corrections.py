@@ -157,7 +157,8 @@ def _judge_again(
         again.stop()
     except Refused as refused:
         for reason in refused.codes:
-            no.when(True, reason.code, f"/new_values{reason.pointer}")
+            of_the_day = reason.pointer == "/occurred_on"
+            no.when(True, reason.code, "/corrected_occurred_on" if of_the_day else f"/new_values{reason.pointer}")
     return again.warnings
 
 

@@ -20,9 +20,7 @@ RULES = PublishRules(
 
 
 def test_a_ledger_is_live_or_simulated_for_life() -> None:
-    opened = (
-        given(World()).when(SIMULATED, by=OPERATOR, on=READY).then(LedgerOpened, mode="simulated", organiser_org_id=COUNTY)
-    )
+    opened = given(World()).when(SIMULATED, by=OPERATOR, on=READY).then(LedgerOpened, mode="simulated")
     given(opened.world).when(SIMULATED, by=OPERATOR, on=READY).then_nothing_happens()
     live = OpenLedger(organiser_org_id=COUNTY, mode="live")
     given(opened.world).when(live, by=OPERATOR, on=READY).then_refused("E_CONFLICT")

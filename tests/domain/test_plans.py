@@ -127,9 +127,7 @@ def test_a_plan_without_the_service_needs_neither_and_names_no_week() -> None:
 
 
 def test_a_goal_is_no_diagnosis() -> None:
-    given(as_1("7")).when(draft(goal="Living with F32.1"), by=EXPERT, on=DRAFTED).then_refused(
-        "E_HEALTH_CONTENT", at="/goal"
-    )
+    given(as_1("7")).when(draft(goal="With F32.1"), by=EXPERT, on=DRAFTED).then_refused("E_HEALTH_CONTENT", at="/goal")
 
 
 def test_what_limits_employment_stands_in_a_joint_plan_alone() -> None:

@@ -77,6 +77,8 @@ NAMED_IN_THE_ROWS = [
     "E_NOT_PRESENT",
     "E_ORG_ID",
     "W_OPEN_PLACEMENTS",
+    "W_OPEN_PERIOD",
+    "W_OPEN_NOTICE",
     "E_IDENTITY_CODE",
     "E_TASK",
 ]

@@ -1,0 +1,88 @@
+"""What the payer is told of absences."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from given import given
+from stories import (
+    ASSISTANCE,
+    ASSOCIATION,
+    EXPERT,
+    FUND,
+    INSTRUCTOR,
+    INTERVIEW,
+    KELA,
+    OPERATOR,
+    SICK,
+    STRANGER,
+    as_1,
+    report,
+    subsidy,
+)
+
+from domain.chapters.benefits import ChangeBenefitStatus
+from domain.events import Absence, AbsenceReportSent
+
+FROM, ON = date(2025, 3, 10), date(2025, 3, 21)
+ABSENCES = tuple(Absence(day_on=on, day_status="absent_own_sickness") for on in SICK)
+
+
+def test_a_report_tells_the_payer_of_the_recorded_absences() -> None:
+    outcome = given(as_1("13")).when(report(FROM, ON), by=INSTRUCTOR, on=ON)
+    outcome.then(AbsenceReportSent, payer_org_id=KELA, reporting_org_id=ASSOCIATION, absences=ABSENCES).flagged()
+
+
+def test_the_same_report_twice_changes_nothing() -> None:
+    given(as_1("14")).when(report(FROM, ON), by=INSTRUCTOR, on=ON).then_nothing_happens()
+
+
+def test_an_absence_older_than_two_weeks_is_reported_late() -> None:
+    given(as_1("13")).when(report(FROM, SICK[1]), by=INSTRUCTOR, on=date(2025, 4, 1)).then(AbsenceReportSent).flagged()
+    late = given(as_1("13")).when(report(FROM, SICK[1]), by=INSTRUCTOR, on=date(2025, 4, 2))
+    late.then(AbsenceReportSent).flagged("late")
+
+
+def test_a_client_without_a_payer_is_reported_to_nobody() -> None:
+    without = ChangeBenefitStatus(benefit="social_assistance", from_on=date(2025, 3, 1))
+    poor = given(as_1("13")).but(without, by=ASSISTANCE, on=ON)
+    poor.when(report(FROM, ON), by=INSTRUCTOR, on=ON).then_refused("E_PAYER_UNKNOWN", at="/payer_org_id")
+
+
+def test_a_report_goes_to_the_payer_of_its_days() -> None:
+    given(as_1("13")).when(report(FROM, ON, payer_org_id=FUND), by=INSTRUCTOR, on=ON).then_refused("E_PAYER_UNKNOWN")
+    fund = subsidy(benefit="earnings_related_allowance", payer_org_id=FUND, from_on=SICK[1])
+    halfway = given(as_1("13")).but(fund, by=EXPERT, on=ON)
+    halfway.when(report(FROM, ON), by=INSTRUCTOR, on=ON).then_refused("E_PAYER_UNKNOWN")
+    halfway.when(report(SICK[1], ON), by=INSTRUCTOR, on=ON).then(AbsenceReportSent, payer_org_id=FUND)
+    before = date(2025, 3, 19)
+    halfway.when(report(FROM, before), by=INSTRUCTOR, on=ON).then(AbsenceReportSent, payer_org_id=KELA)
+
+
+def test_only_the_own_provider_reports_or_the_clock_in_its_name() -> None:
+    given(as_1("13")).when(report(FROM, ON), by=STRANGER, on=ON).then_refused("E_NOT_ENTITLED")
+    by_clock = given(as_1("13")).when(report(FROM, ON), by=OPERATOR, on=ON)
+    by_clock.then(AbsenceReportSent, reporting_org_id=ASSOCIATION)
+
+
+def test_a_report_holds_absences_of_its_own_range_alone() -> None:
+    outside = (Absence(day_on=INTERVIEW, day_status="absent_job_interview"),)
+    given(as_1("17")).when(report(FROM, ON, absences=outside), by=INSTRUCTOR, on=INTERVIEW).then_refused(
+        "E_OUTSIDE_PERIOD", at="/absences"
+    )
+    there = (Absence(day_on=SICK[0], day_status="present"),)
+    given(as_1("13")).when(report(FROM, ON, absences=there), by=INSTRUCTOR, on=ON).then_refused("E_CODE")
+    given(as_1("13")).when(report(FROM, ON, absences=ABSENCES), by=INSTRUCTOR, on=ON).then(AbsenceReportSent)
+
+
+def test_an_absence_is_not_reported_before_it_happens() -> None:
+    ahead = (Absence(day_on=date(2025, 3, 24), day_status="absent_job_interview"),)
+    given(as_1("13")).when(report(FROM, date(2025, 3, 24), absences=ahead), by=INSTRUCTOR, on=ON).then_refused("E_FUTURE")
+    backwards = report(ON, FROM)
+    given(as_1("13")).when(backwards, by=INSTRUCTOR, on=ON).then_refused("E_OUTSIDE_PERIOD")
+
+
+def test_that_there_were_no_absences_may_be_reported() -> None:
+    given(as_1("12a")).when(report(date(2025, 3, 3), date(2025, 3, 7)), by=INSTRUCTOR, on=date(2025, 3, 7)).then(
+        AbsenceReportSent, absences=()
+    )

@@ -1,0 +1,99 @@
+"""Where the client went, and the end of the case."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from given import given
+from stories import EXPERT, LAST, OWN_WORKER, as_1, last, plan
+
+from domain.chapters.exits import CloseCase, RecordExit
+from domain.events import CaseClosed, ExitRecorded, NotificationDue
+
+ON = LAST
+CLOSED = date(2025, 9, 5)
+TO_WORK = RecordExit(exit_kind="pay_subsidised_work")
+BY_EXIT = CloseCase(closing_code="exit")
+
+
+def test_an_exit_ends_the_service_and_the_authority_has_to_be_told() -> None:
+    outcome = given(as_1("22")).when(TO_WORK, by=OWN_WORKER, on=ON)
+    outcome.then(ExitRecorded, NotificationDue, exit_kind="pay_subsidised_work", health_exit_kind=None)
+    assert outcome.drafts[0].event.period_id == last(as_1("22").pathway.periods)  # type: ignore[attr-defined]
+    due = outcome.drafts[1].event
+    assert isinstance(due, NotificationDue)
+    assert (due.notification_kind, due.due_on) == ("end", ON)
+
+
+def test_an_exit_that_reveals_health_is_kept_apart() -> None:
+    retired = given(as_1("22")).when(RecordExit(exit_kind="retired"), by=OWN_WORKER, on=ON)
+    retired.then(ExitRecorded, NotificationDue, exit_kind="health_related", health_exit_kind="retired")
+
+
+def test_a_new_period_makes_no_end_notice_and_needs_no_ended_period() -> None:
+    again = RecordExit(exit_kind="new_kuty_period")
+    given(as_1("22")).when(again, by=OWN_WORKER, on=ON).then(ExitRecorded)
+    given(as_1("21")).when(again, by=OWN_WORKER, on=date(2025, 9, 1)).then(ExitRecorded)
+
+
+def test_sick_leave_leaves_the_period_to_be_ended_and_the_case_open() -> None:
+    ill = given(as_1("21")).when(RecordExit(exit_kind="sick_leave"), by=OWN_WORKER, on=date(2025, 9, 1))
+    ill.then(ExitRecorded, NotificationDue, health_exit_kind="sick_leave")
+    assert ill.world.pathway.open_case(date(2025, 9, 1)) is not None
+
+
+def test_while_a_period_runs_nobody_leaves_the_service() -> None:
+    given(as_1("21")).when(TO_WORK, by=OWN_WORKER, on=date(2025, 9, 1)).then_refused("E_OPEN_PERIOD", at="/exit_kind")
+
+
+def test_a_period_has_one_exit() -> None:
+    given(as_1("23")).when(TO_WORK, by=OWN_WORKER, on=ON).then_refused("E_DUPLICATE_EXIT", at="/period_id")
+    other = RecordExit(exit_kind="education")
+    given(as_1("23")).when(other, by=OWN_WORKER, on=ON).then_refused("E_DUPLICATE_EXIT")
+
+
+def test_a_client_who_never_began_may_leave_once_too() -> None:
+    outcome = given(as_1("9")).when(RecordExit(exit_kind="education"), by=OWN_WORKER, on=date(2025, 2, 18))
+    outcome.then(ExitRecorded, NotificationDue, period_id=None)
+    twice = given(outcome.world).when(RecordExit(exit_kind="education"), by=OWN_WORKER, on=date(2025, 2, 18))
+    twice.then_refused("E_DUPLICATE_EXIT")
+
+
+def test_an_exit_needs_an_open_case_a_known_period_and_a_day_that_has_come() -> None:
+    given(as_1()).when(TO_WORK, by=OWN_WORKER, on=date(2025, 9, 8)).then_refused("E_STATE")
+    unknown = RecordExit(exit_kind="education", period_id="d" * 32)
+    given(as_1("22")).when(unknown, by=OWN_WORKER, on=ON).then_refused("E_UNKNOWN_REFERENCE")
+    ahead = RecordExit(exit_kind="education", occurred_on=date(2025, 9, 3))
+    given(as_1("22")).when(ahead, by=OWN_WORKER, on=ON).then_refused("E_FUTURE")
+    later = RecordExit(exit_kind="education", from_on=date(2025, 9, 15))
+    given(as_1("22")).when(later, by=OWN_WORKER, on=ON).then(ExitRecorded, NotificationDue)
+
+
+def test_a_case_closes_by_its_exit() -> None:
+    outcome = given(as_1("23")).when(BY_EXIT, by=OWN_WORKER, on=CLOSED).then(CaseClosed, closing_code="exit").warned()
+    assert outcome.drafts[0].event.exit_id == last(as_1("23").pathway.exits)  # type: ignore[attr-defined]
+    given(as_1()).when(BY_EXIT, by=OWN_WORKER, on=CLOSED).then_nothing_happens()
+    given(as_1()).when(BY_EXIT, by=OWN_WORKER, on=date(2025, 9, 8)).then_refused("E_STATE")
+
+
+def test_a_case_that_no_exit_ended_closes_for_another_reason() -> None:
+    given(as_1("5")).when(BY_EXIT, by=OWN_WORKER, on=date(2025, 2, 7)).then_refused("E_ORDER", at="/closing_code")
+    moved = CloseCase(closing_code="moved_away")
+    given(as_1("5")).when(moved, by=OWN_WORKER, on=date(2025, 2, 7)).then(CaseClosed, exit_id=None)
+    mixed = lambda p: CloseCase(closing_code="moved_away", exit_id=last(p.exits))  # noqa: E731
+    given(as_1("23")).when(mixed, by=OWN_WORKER, on=CLOSED).then_refused("E_FIELD_NOT_ALLOWED")
+    strange = CloseCase(closing_code="exit", exit_id="d" * 32)
+    given(as_1("23")).when(strange, by=OWN_WORKER, on=CLOSED).then_refused("E_UNKNOWN_REFERENCE")
+
+
+def test_what_is_still_open_warns_and_keeps_no_case_open() -> None:
+    away = CloseCase(closing_code="moved_away")
+    running = given(as_1("12 started")).when(away, by=OWN_WORKER, on=date(2025, 3, 3))
+    running.then(CaseClosed).warned("W_OPEN_PERIOD", "W_OPEN_NOTICE")
+    given(as_1("23 exit")).when(BY_EXIT, by=OWN_WORKER, on=CLOSED).then(CaseClosed).warned("W_OPEN_NOTICE")
+
+
+def test_in_a_closed_case_nothing_new_begins_and_it_does_not_close_tomorrow() -> None:
+    given(as_1()).when(plan(), by=EXPERT, on=date(2025, 9, 8)).then_refused("E_STATE")
+    ahead = CloseCase(closing_code="exit", occurred_on=date(2025, 9, 6))
+    given(as_1("23")).when(ahead, by=OWN_WORKER, on=CLOSED).then_refused("E_FUTURE")

@@ -1,0 +1,66 @@
+"""What else runs beside the service."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from given import given
+from stories import DOCTOR, OWN_WORKER, as_1, debts, last
+
+from domain.chapters.parallel_services import StopParallelService
+from domain.events import ParallelServiceStarted, ParallelServiceStopped
+
+ON, END = date(2025, 4, 1), date(2025, 6, 30)
+BY_SERVICE = {"service": "psychiatric_services", "told_by": "service", "consent_id": "b" * 32}
+
+
+def stop(**but: object):  # type: ignore[no-untyped-def]
+    return lambda p: StopParallelService(**{"parallel_service_id": last(p.parallel_services)} | but)
+
+
+def test_another_service_begins_with_its_code_and_date_alone() -> None:
+    outcome = given(as_1("14")).when(debts(), by=OWN_WORKER, on=ON)
+    outcome.then(ParallelServiceStarted, service="financial_and_debt_counselling", told_by="client", from_on=ON)
+
+
+def test_a_service_off_the_list_needs_its_note_and_no_diagnosis_in_it() -> None:
+    given(as_1("14")).when(debts(service="other"), by=OWN_WORKER, on=ON).then_refused("E_NOTE_REQUIRED")
+    noted = debts(service="other", service_note="A village choir")
+    given(as_1("14")).when(noted, by=OWN_WORKER, on=ON).then(ParallelServiceStarted)
+    ill = debts(service="other", service_note="Therapy for F32.1")
+    given(as_1("14")).when(ill, by=OWN_WORKER, on=ON).then_refused("E_HEALTH_CONTENT", at="/service_note")
+    given(as_1("14")).when(debts(service_note="x"), by=OWN_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
+
+
+def test_the_service_itself_tells_only_with_consent() -> None:
+    given(as_1("14")).when(debts(**BY_SERVICE), by=DOCTOR, on=ON).then(ParallelServiceStarted, told_by="service")
+    unasked = debts(**BY_SERVICE | {"consent_id": None})
+    given(as_1("14")).when(unasked, by=DOCTOR, on=ON).then_refused("E_NO_LEGAL_BASIS", at="/consent_id")
+    given(as_1("14")).when(debts(), by=DOCTOR, on=ON).then_refused("E_NOT_ENTITLED")
+    given(as_1("14")).when(debts(consent_id="b" * 32), by=OWN_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
+
+
+def test_a_service_begins_in_an_open_case_and_not_tomorrow() -> None:
+    given(as_1("2")).when(debts(), by=OWN_WORKER, on=ON).then_refused("E_STATE")
+    given(as_1("14")).when(debts(from_on=date(2025, 4, 2)), by=OWN_WORKER, on=ON).then_refused("E_FUTURE", at="/from_on")
+    earlier = debts(from_on=date(2024, 11, 1))
+    given(as_1("14")).when(earlier, by=OWN_WORKER, on=ON).then(ParallelServiceStarted, from_on=date(2024, 11, 1))
+
+
+def test_a_service_stops_once() -> None:
+    given(as_1("18")).when(stop(), by=OWN_WORKER, on=END).then(ParallelServiceStopped, until_on=END)
+    given(as_1("19")).when(stop(), by=OWN_WORKER, on=END).then_nothing_happens()
+    given(as_1("19")).when(stop(), by=OWN_WORKER, on=date(2025, 7, 1)).then_refused("E_ORDER", at="/parallel_service_id")
+
+
+def test_a_service_stops_after_it_began_and_not_tomorrow() -> None:
+    given(as_1("18")).when(stop(until_on=date(2025, 3, 31)), by=OWN_WORKER, on=END).then_refused("E_ORDER", at="/until_on")
+    given(as_1("18")).when(stop(until_on=ON), by=OWN_WORKER, on=END).then(ParallelServiceStopped)
+    given(as_1("18")).when(stop(until_on=date(2025, 7, 1)), by=OWN_WORKER, on=END).then_refused("E_FUTURE")
+    given(as_1("18")).when(stop(parallel_service_id="d" * 32), by=OWN_WORKER, on=END).then_refused("E_UNKNOWN_REFERENCE")
+
+
+def test_only_the_county_or_the_service_that_told_it_stops_it() -> None:
+    given(as_1("18")).when(stop(), by=DOCTOR, on=END).then_refused("E_NOT_ENTITLED")
+    told = given(as_1("18")).but(debts(**BY_SERVICE), by=DOCTOR, on=END)
+    told.when(stop(), by=DOCTOR, on=END).then(ParallelServiceStopped)
