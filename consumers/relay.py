@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from consumers import wire
@@ -54,7 +54,8 @@ class Window:
 class Relay:
     """Publishes one ledger. One of it runs at a time; a second one could only write identical duplicates.
 
-    `window` is in positions of the feed, 500 to 2,000. Raises `StoreBehindTopic`, `FeedRefused` and, when the broker does
+    `window` is in positions of the feed, 500 to 2,000; `replication` is copies of each new topic, none: the cluster's own
+    default. Raises `StoreBehindTopic`, `FeedRefused` and, when the broker does
     not answer, `BrokerUnavailable`: then the next step asks the topics what they have.
     """
 
@@ -68,12 +69,14 @@ class Relay:
         *,
         window: int = 1000,
         heartbeat_s: float = HEARTBEAT_S,
+        replication: int | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
         self._packing = Packing(store, pseudonyms)
         self._window = window
         self._heartbeat_s = heartbeat_s
+        self._replication = replication
         self._events_topic = wire.events_topic(store.ledger)
         self._position = -1
         self._parked: dict[str, Parked] = {}
@@ -108,7 +111,7 @@ class Relay:
             self._in_flight = Window(records[-1].position, self._without_parked(outgoing), topics)
         window, before = self._in_flight, self._position
         if window.new_topics:
-            self._broker.create_topics(window.new_topics)
+            self._make_topics(window.new_topics)
             window.new_topics = {}
         if not self._delivered(window):
             return 0
@@ -195,7 +198,7 @@ class Relay:
     def _start(self) -> None:
         """Compare store and topics. A topic ahead of the store halts; a topic behind what it acknowledged is repaired."""
         self._parked = dict(self._store.parked())
-        self._broker.create_topics(self._packing.topics_of(self._store.directory.recipients))
+        self._make_topics(self._packing.topics_of(self._store.directory.recipients))
         tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
         ahead = max((sequence for read in tail if (sequence := wire.sequence_of(read)) is not None), default=0)
         if ahead > self._store.head():
@@ -209,6 +212,9 @@ class Relay:
             self._behind[topic] = self._last_standing(topic, tail if topic == self._events_topic else None)
             log.error("topic %s lost its end: it is sent again from behind position %d", topic, self._behind[topic])
         self._position = self._store.tracking(TRACKING)
+
+    def _make_topics(self, topics: Mapping[str, TopicSettings]) -> None:
+        self._broker.create_topics({name: replace(topic, replication=self._replication) for name, topic in topics.items()})
 
     def _last_standing(self, topic: str, tail: Sequence[Read] | None = None) -> int:
         """The position behind which a topic that lost its end has to be sent again, 0 for all of it."""

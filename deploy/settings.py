@@ -40,6 +40,13 @@ class Settings:
         default="",
         metadata=_means("PostgreSQL connection string of the event store, vault and keys. Empty: SQLite in `home`."),
     )
+    owner_dsn: str = field(
+        default="",
+        metadata=_means(
+            "PostgreSQL connection string of the owner, who makes schemas, roles and logins: for `kuty migrate`, and for "
+            "joining organisations while serving. Empty: that of the store, which must be allowed to."
+        ),
+    )
     models_dsn: str = field(
         default="", metadata=_means("PostgreSQL connection string of the read models. Empty: that of the store.")
     )

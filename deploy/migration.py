@@ -1,0 +1,140 @@
+"""Tables, roles and keys of a ledger, made before anything serves it. Safe to repeat, by any number of processes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from deploy.settings import Settings, WrongSetting
+from domain.store.database import Database, PostgresDatabase, SqliteDatabase
+from domain.store.keys import WrappedKeys
+from domain.store.migrations import migrate_postgres, migrate_sqlite, schema_of
+from domain.store.vault import Vault
+from projections.read_models_postgres import make_login, provision_recipient
+
+MASTER_KEY_BYTES = 32
+TOKEN_KEY_BYTES = 32
+
+
+def ledger_file(settings: Settings) -> Path:
+    """The embedded store's file."""
+    return settings.home / settings.ledger / "events.db"
+
+
+def keys_database(settings: Settings) -> Database:
+    """Where the keys are: apart from the store."""
+    if settings.store_dsn:
+        return PostgresDatabase(settings.store_dsn, f"{schema_of(settings.ledger)}_keys")
+    return SqliteDatabase(settings.home / settings.ledger / "keys.db")
+
+
+def vault_database(settings: Settings) -> Database:
+    """Where identity is: apart from store and keys."""
+    if settings.store_dsn:
+        return PostgresDatabase(settings.store_dsn, f"{schema_of(settings.ledger)}_vault")
+    return SqliteDatabase(settings.home / settings.ledger / "vault.db")
+
+
+def migrate(settings: Settings) -> None:
+    """Bring every table of the ledger to the newest version.
+
+    On PostgreSQL the owner (`KUTY_OWNER_DSN`) makes the schemas and, where they are missing, the logins that the settings
+    name for the store and the read models; these own nothing. Raises WrongSetting, psycopg's errors.
+    """
+    if not settings.store_dsn:
+        migrate_sqlite(ledger_file(settings))
+        WrappedKeys.migrate(keys_database(settings))
+        Vault.migrate(vault_database(settings))
+        return
+    owner = settings.owner_dsn or settings.store_dsn
+    role = _login(owner, settings.store_dsn)
+    _login(owner, settings.models_dsn or settings.store_dsn)
+    migrate_postgres(owner, settings.ledger, role=role)
+    for schema, tables in (("keys", WrappedKeys), ("vault", Vault)):
+        database = PostgresDatabase(owner, f"{schema_of(settings.ledger)}_{schema}")
+        tables.migrate(database)
+        database.close()
+        if role is not None:
+            _grant(owner, f"{schema_of(settings.ledger)}_{schema}", role)
+
+
+def provision(settings: Settings, short_name: str) -> None:
+    """The schema and the role of a recipient's read model, where the models are on PostgreSQL."""
+    models = settings.models_dsn or settings.store_dsn
+    if models:
+        login = str(conninfo_to_dict(models)["user"])
+        provision_recipient(settings.owner_dsn or models, settings.ledger, short_name, [login])
+
+
+def _login(owner: str, dsn: str) -> str | None:
+    """Make sure of the login in a connection string; its name, or none when it is the owner's own."""
+    named = conninfo_to_dict(dsn)
+    login = str(named["user"])
+    if login == conninfo_to_dict(owner)["user"]:
+        return None
+    with psycopg.connect(owner) as connection:
+        there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
+    if not there:
+        if "password" not in named:
+            raise WrongSetting(f"the login {login} is not there, and its connection string has no password to make it with")
+        make_login(owner, login, str(named["password"]))
+    return login
+
+
+def _grant(owner: str, schema: str, role: str) -> None:
+    names = {"s": sql.Identifier(schema), "r": sql.Identifier(role)}
+    with psycopg.connect(owner) as connection:
+        for grant in (
+            "GRANT USAGE ON SCHEMA {s} TO {r}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {s} TO {r}",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {s} TO {r}",
+        ):
+            connection.execute(sql.SQL(grant).format(**names))
+
+
+def master_key(settings: Settings) -> bytes:
+    """The key that wraps all others. Raises WrongSetting."""
+    if not settings.master_key:
+        return _development_key(settings.home / "master.key", MASTER_KEY_BYTES)
+    try:
+        key = base64.b64decode(settings.master_key, validate=True)
+    except ValueError:
+        raise WrongSetting("KUTY_MASTER_KEY is not base64") from None
+    if len(key) != MASTER_KEY_BYTES:
+        raise WrongSetting(f"KUTY_MASTER_KEY has {len(key)} bytes and should have {MASTER_KEY_BYTES}")
+    return key
+
+
+def token_key(settings: Settings) -> bytes:
+    """The seed of the key that signs development tokens. Raises WrongSetting."""
+    if not settings.token_key:
+        return _development_key(settings.home / "token.key", TOKEN_KEY_BYTES)
+    try:
+        key = base64.b64decode(settings.token_key, validate=True)
+    except ValueError:
+        raise WrongSetting("KUTY_TOKEN_KEY is not base64") from None
+    if len(key) != TOKEN_KEY_BYTES:
+        raise WrongSetting(f"KUTY_TOKEN_KEY has {len(key)} bytes and should have {TOKEN_KEY_BYTES}")
+    return key
+
+
+def _development_key(file: Path, size: int) -> bytes:
+    """A key of this machine alone, made once; two processes that start together get the same one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        unfinished = file.with_suffix(f".{secrets.token_hex(4)}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(base64.b64encode(secrets.token_bytes(size)))
+        try:
+            os.link(unfinished, file)
+        except FileExistsError:
+            pass  # the other process's key stands
+        finally:
+            unfinished.unlink()
+    return base64.b64decode(file.read_bytes())

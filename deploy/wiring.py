@@ -1,0 +1,228 @@
+"""The composition root: from settings to a ledger's parts, its roles, and how far each of them is behind.
+
+Embedded: everything in one process, SQLite files under `home`, the embedded broker. Distributed: PostgreSQL, Kafka, one
+process for each role. The code above the ports is the same (design D17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from consumers import relay as relaying
+from consumers import wire
+from consumers.broker import KafkaBroker
+from consumers.clerk import Clerk
+from consumers.embedded_broker import EmbeddedBroker
+from consumers.intake import Intake
+from consumers.log import Broker, TopicGone
+from consumers.projector import Projector
+from consumers.relay import Relay
+from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
+from deploy.roles import Role
+from deploy.settings import Settings
+from domain.directory import Recipient
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.receiving import Receiving
+from domain.store.event_store import EventStore
+from domain.store.keys import Keys, WrappedKeys
+from domain.store.postgres_recorder import PostgresRecorder
+from domain.store.sqlite_recorder import SqliteRecorder
+from domain.store.vault import Vault
+from projections.questions import kinds
+from projections.read_models import NotProvisioned, ReadModels
+from projections.read_models_postgres import PostgresModels
+from projections.read_models_sqlite import SqliteModels
+
+ROLES = ("intake", "clerk", "disclosure", "relay", "projector")
+"""In the order in which a command flows through them."""
+BEFORE_THE_CLOCK = ("intake", "clerk", "disclosure", "relay")
+"""These have to be at the head before a simulated ledger's time goes on (design D5)."""
+WAIT_S = 0.2
+"""How long a role that follows a topic waits for news when it runs on its own, seconds."""
+
+
+@dataclass
+class Wired:
+    """One ledger with its parts. A role is made when it is first asked for, and then stays the same."""
+
+    settings: Settings
+    keys: Keys
+    vault: Vault
+    store: EventStore
+    broker: Broker
+    models: ReadModels
+    wait_s: float
+    _closing: list[Callable[[], None]]
+    _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
+
+    def pseudonyms(self, short_name: str) -> Pseudonyms:
+        """A recipient's own names."""
+        known = self._pseudonyms.get(short_name)
+        if known is None:
+            known = self._pseudonyms[short_name] = Pseudonyms(self.keys.named(f"pseudonym/{short_name}"))
+        return known
+
+    @cached_property
+    def receiving(self) -> Receiving:
+        """What decides messages, over Kafka and over HTTP alike."""
+        return Receiving(self.store, self.vault, self.pseudonyms)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """The role that takes messages in."""
+        intake = Intake(self.store, self.broker, self.receiving, wait=self.wait_s)
+        self._closing.insert(0, intake.close)
+        return intake
+
+    @cached_property
+    def clerk(self) -> Clerk:
+        """The role that watches the calendar."""
+        return Clerk(self.store)
+
+    @cached_property
+    def relay(self) -> Relay:
+        """The role that publishes."""
+        return Relay(
+            self.store,
+            self.broker,
+            self.pseudonyms,
+            window=self.settings.relay_window,
+            heartbeat_s=self.settings.heartbeat_s,
+            replication=self.settings.replication or None,
+        )
+
+    @cached_property
+    def projector(self) -> Projector:
+        """The role that keeps the read models."""
+        projector = Projector(self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s)
+        self._closing.insert(0, projector.close)
+        return projector
+
+    @cached_property
+    def provisioner(self) -> Provisioner:
+        """The role that makes read models for recipients that join."""
+        return Provisioner(self.settings, self.recipients)
+
+    def recipients(self) -> list[Recipient]:
+        """Every recipient that has joined."""
+        return list(self.store.directory.recipients.values())
+
+    def role(self, name: str) -> Role:
+        """A role by its name. Raises KeyError."""
+        if name not in ROLES:
+            raise KeyError(name)
+        role: Role = getattr(self, name)
+        return role
+
+    def roles(self, names: Sequence[str] = ROLES) -> list[Role]:
+        """Roles by their names; the provisioner comes with the clerk where models are on PostgreSQL."""
+        roles = [self.role(name) for name in names]
+        needs_provision = self.settings.models_dsn or self.settings.store_dsn
+        return [self.provisioner, *roles] if "clerk" in names and needs_provision else roles
+
+    def wait(self) -> None:
+        """Return when something may have been committed, after a second at the latest."""
+        self.store.wait_for_commit(1.0)
+
+    def lag(self) -> dict[str, int]:
+        """For each role, how many records it is behind: from what is stored, so that any process can ask."""
+        head = self.store.head()
+        return {
+            "intake": self.intake.behind(),
+            "clerk": 0 if self.clerk.is_at_head else 1,
+            "disclosure": head - self.store.tracking("disclosure"),
+            "relay": head - self.store.tracking(relaying.TRACKING),
+            "projector": self.projector_lag(),
+        }
+
+    def projector_lag(self) -> int:
+        """How many records of out topics are not in their read models yet."""
+        topics = {
+            wire.out_topic(self.store.ledger, recipient.short_name): recipient.short_name
+            for recipient in self.recipients()
+            if recipient.task in kinds()
+        }
+        there = self.broker.topics()
+        behind = 0
+        with suppress(TopicGone):
+            for topic, end in self.broker.end_offsets([topic for topic in topics if topic in there]).items():
+                with suppress(NotProvisioned):
+                    behind += max(0, end - self.models.of(topics[topic]).feed().next_offset)
+        return behind
+
+    def lagging(self) -> list[str]:
+        """The roles that the clock of a simulated ledger has to wait for."""
+        lag = self.lag()
+        return [name for name in BEFORE_THE_CLOCK if lag[name]]
+
+    def close(self) -> None:
+        """Let go of everything, the roles first."""
+        for close in self._closing:
+            close()
+
+
+class Provisioner:
+    """Makes the schema and the role of each recipient that joins, with the rights of the owner (design D8, D19)."""
+
+    name = "provisioner"
+
+    def __init__(self, settings: Settings, recipients: Callable[[], Sequence[Recipient]]) -> None:
+        self._settings = settings
+        self._recipients = recipients
+        self._made: set[str] = set()
+
+    def step(self) -> int:
+        """Make what is missing; how many there were."""
+        missing = [r.short_name for r in self._recipients() if r.task in kinds() and r.short_name not in self._made]
+        for short_name in missing:
+            provision(self._settings, short_name)
+            self._made.add(short_name)
+        return len(missing)
+
+
+def open_ledger_parts(settings: Settings, *, wait_s: float = WAIT_S, broker: Broker | None = None) -> Wired:
+    """The parts of a ledger whose tables are there. `broker` stands instead of the one in the settings, and is not closed.
+
+    Raises NotMigrated, WrongSetting, StoreUnavailable.
+    """
+    keys_at, vault_at = keys_database(settings), vault_database(settings)
+    keys = WrappedKeys(keys_at, master_key(settings))
+    recorder = (
+        PostgresRecorder(settings.store_dsn, settings.ledger)
+        if settings.store_dsn
+        else SqliteRecorder(ledger_file(settings))
+    )
+    store = EventStore(recorder, keys, ledger=settings.ledger)
+    models_dsn = settings.models_dsn or settings.store_dsn
+    models: ReadModels = (
+        PostgresModels(models_dsn, settings.ledger)
+        if models_dsn
+        else SqliteModels(settings.home / settings.ledger / "models", settings.ledger)
+    )
+    given = broker
+    if broker is None:
+        folder = settings.home / settings.ledger / "broker.db"
+        broker = KafkaBroker(settings.connection) if settings.kafka else EmbeddedBroker(store.now, folder)
+    closing: list[Callable[[], None]] = [models.close, store.close, keys_at.close, vault_at.close]
+    if given is None:
+        closing.insert(1, broker.close)
+    return Wired(settings, keys, Vault(vault_at, keys), store, broker, models, wait_s, closing)
+
+
+@contextmanager
+def opened(settings: Settings, *, wait_s: float = WAIT_S, broker: Broker | None = None) -> Iterator[Wired]:
+    """The parts of a ledger, tables made or brought to the newest version first, closed at the end."""
+    migrate(settings)
+    parts = open_ledger_parts(settings, wait_s=wait_s, broker=broker)
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
+def total(lag: Callable[[], Mapping[str, int]]) -> Callable[[], int]:
+    """The sum over roles, for `settle`."""
+    return lambda: sum(lag().values())
