@@ -67,10 +67,9 @@ class Header:
 
     def to_bytes(self) -> bytes:
         """The header's JSON as hashed: keys sorted, absent fields left out."""
-        fields: dict[str, Any] = {
-            name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != ()
-        }
-        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+        return header_bytes(
+            {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != ()}
+        )
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Header:
@@ -107,8 +106,7 @@ class Record:
     @property
     def state(self) -> bytes:
         """The bytes that are stored and published."""
-        sections = {name: base64.b64encode(sealed).decode() for name, sealed in self.sections.items()}
-        return self.header_bytes + b"\n" + orjson.dumps(sections, option=orjson.OPT_SORT_KEYS)
+        return state_bytes(self.header_bytes, self.sections)
 
 
 def read_record(state: bytes, position: int, epoch: int) -> Record:
@@ -127,6 +125,17 @@ def read_record(state: bytes, position: int, epoch: int) -> Record:
         if digest(sealed) != header.section_digests[name]:
             raise Damaged(f"section {name} of {header.event_id} does not match its digest")
     return Record(header, header_bytes, sections, position, epoch)
+
+
+def header_bytes(fields: dict[str, Any]) -> bytes:
+    """The JSON of a header's fields as hashed; absent fields are left out by the caller."""
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+
+
+def state_bytes(header: bytes, sections: dict[str, bytes]) -> bytes:
+    """The two lines that are stored and published."""
+    texts = {name: base64.b64encode(sealed).decode("ascii") for name, sealed in sections.items()}
+    return header + b"\n" + orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
 
 
 def digest(sealed: bytes) -> str:

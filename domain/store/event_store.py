@@ -1,0 +1,258 @@
+"""The event store of one ledger: decides commands, keeps events, answers for what is recorded (design D1, D2, D13).
+
+Safe for several threads; several processes may have one ledger open. Times are UTC. A method that asks the database
+raises `StoreUnavailable` when it does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, date, datetime, time
+from typing import Any, Protocol
+
+from domain import catalogue as permanent_names
+from domain.catalogue import CommandKind
+from domain.commands import Command
+from domain.context import HELSINKI, Caller, Draft
+from domain.directory import Directory
+from domain.events import Event
+from domain.rules import RuleSet
+from domain.store.answers import Answer, content_hash
+from domain.store.chaining import Place, compose
+from domain.store.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
+from domain.store.keys import KeyDestroyed, Keys, key_id_of
+from domain.store.known import LEDGER_MATTER
+from domain.store.reading import LedgerReading
+from domain.store.rebuild import FollowerOf, append_raw
+from domain.store.record import Header, Record
+from domain.store.recorders import Recorder
+from domain.store.sealing import Names
+from domain.store.writer import PATIENCE_S, Writer
+
+
+class Catalogue(Names, Protocol):
+    """The permanent names; `domain.catalogue` is it."""
+
+    def kind_of(self, command: type[Command]) -> CommandKind: ...
+
+    def type_of(self, event: Event | type[Event]) -> str: ...
+
+
+class EventStore(LedgerReading):
+    """One ledger. `catalogue` is a parameter for tests of the store alone; `wall_clock` for tests of time."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        keys: Keys,
+        *,
+        ledger: str,
+        catalogue: Catalogue = permanent_names,
+        wall_clock: Any = None,
+        patience: float = PATIENCE_S,
+    ) -> None:
+        super().__init__(recorder, keys, catalogue)
+        self.ledger = ledger
+        self._catalogue = catalogue
+        self._wall_clock = wall_clock or _wall_clock
+        self._content_key = keys.named("content-mac")[:32]
+        self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self, patience=patience)
+
+    # --- commands ---
+
+    def submit(
+        self,
+        command: Command,
+        caller: Caller,
+        command_id: str,
+        *,
+        client: str | None = None,
+        expected_version: int | None = None,
+        look_ups: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        input_position: tuple[str, int] | None = None,
+    ) -> Future[Answer]:
+        """Decide a command and record what was decided, once per sender and command id.
+
+        `client` is the reference whose stream it speaks of; a command that makes a client may leave it out. A stale
+        `expected_version` is a refusal like any other (`E_STALE_IF_MATCH`): recorded, so that a further attempt needs an
+        id of its own. `input_position` is a follower's (name, position), moved in the same transaction. `dry_run` decides
+        and records nothing. The future raises `StoreUnavailable` when the outcome is not known: submit again under
+        the same id.
+        """
+        future = new_future()
+        self._put(future, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position)
+        return future
+
+    def execute(self, command: Command, caller: Caller, command_id: str, **options: Any) -> Answer:
+        """`submit` and wait for the answer."""
+        return self.submit(command, caller, command_id, **options).result()
+
+    async def execute_async(
+        self,
+        command: Command,
+        caller: Caller,
+        command_id: str,
+        *,
+        client: str | None = None,
+        expected_version: int | None = None,
+        look_ups: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        input_position: tuple[str, int] | None = None,
+    ) -> Answer:
+        """As `execute`, for tasks of an event loop: all that were answered together are woken at once."""
+        reply = LoopReply(asyncio.get_running_loop())
+        self._put(reply, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position)
+        answer: Answer = await reply.future
+        return answer
+
+    def note(
+        self,
+        event: Event,
+        caller: Caller,
+        command_id: str,
+        *,
+        content: bytes = b"",
+        input_position: tuple[str, int] | None = None,
+    ) -> Future[Answer]:
+        """Record a fact of intake about a message (held, quarantined) in the ledger's stream, numbered in its sender's line.
+
+        `caller` is the sender, `command_id` the message's id, `content` its bytes: they tell a repeat from another message.
+        """
+        future = new_future()
+        body = {"content": content.hex()}
+        hashed = content_hash(self._content_key, event.NAME, body, caller, None)
+        self._writer.put(NoteJob(event, caller, command_id, hashed, input_position, future))
+        return future
+
+    # --- followers ---
+
+    def build(
+        self,
+        stream: str,
+        version: int,
+        previous_hash: str,
+        draft: Draft,
+        caller: Caller,
+        command_id: str,
+        *,
+        recorded_at: datetime | None = None,
+        directory: Directory | None = None,
+        policy_version: str | None = None,
+    ) -> Record:
+        """Seal one event of a follower for its place, outside the lock; `append` checks the place.
+
+        Raises `KeyDestroyed` when the matter's key is gone.
+        """
+        register = directory or self.directory
+        key_id = key_id_of(draft.matter)
+        key = self.keys.get((key_id,)).get(key_id)
+        if key is None:
+            if draft.matter != LEDGER_MATTER:
+                raise KeyDestroyed(key_id)
+            key = self.keys.create((draft.matter,))[key_id]
+        type_name = self._catalogue.type_of(draft.event)
+        at = recorded_at or self.now()
+        composed = compose(
+            self._sealer,
+            key,
+            Place(self.ledger, stream, version, previous_hash, type_name, at),
+            draft,
+            caller,
+            command_id,
+            {
+                "ruleset_version": self.rules_of(register).version,
+                "directory_version": register.version,
+                "policy_version": policy_version,
+            },
+        )
+        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, self.epoch)
+
+    def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None:
+        """Append records of a follower and move its position: (name, from, to), compared and set in one transaction.
+
+        Raises `Conflict` when the position or the end of a stream is another one: nothing was written then.
+        """
+        self.submit_append(sealed, tracking=tracking).result()
+
+    def submit_append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> Future[None]:
+        """`append` without waiting."""
+        future = new_future()
+        self._writer.put(AppendJob(sealed, tracking, future))
+        return future
+
+    def append_raw(self, records: Iterable[Record], follower_of: FollowerOf) -> int:
+        """Take over a ledger's records from its topic: the same bytes at the same positions. Returns how many.
+
+        Answers are rebuilt from headers, positions of followers by `follower_of`. Raises `Damaged`, `Conflict`.
+        """
+        count = append_raw(self._recorder, self._sealer, records, follower_of)
+        self._known.forget()
+        return count
+
+    # --- time ---
+
+    def now(self) -> datetime:
+        """The ledger's time, UTC: the wall clock, or in a simulated ledger its own; never behind the last recording."""
+        head = self._recorder.rows(self._recorder.head() - 1, 1)
+        last_at = Header.from_bytes(head[0].state.partition(b"\n")[0]).recorded_at if head else None
+        return self._time(self.directory, last_at)
+
+    def today(self) -> date:
+        """The ledger's local date (Europe/Helsinki)."""
+        return self.now().astimezone(HELSINKI).date()
+
+    def close(self) -> None:
+        """Carry out what waits for the writer, then let go of the database."""
+        self._writer.close()
+        self._recorder.close()
+
+    # --- asked by the writer ---
+
+    def type_of(self, draft: Draft) -> str:
+        """The permanent name of a draft's event."""
+        return self._catalogue.type_of(draft.event)
+
+    def rules_of(self, directory: Directory) -> RuleSet:
+        """The rules that the ledger follows; a ledger that is not open yet begins with the newest."""
+        return RuleSet.load(directory.ruleset_version) if directory.ruleset_version else RuleSet.current()
+
+    def time_of(self, directory: Directory, last_at: datetime | None, job: CommandJob | NoteJob) -> datetime:
+        """When a job is recorded. A simulated ledger begins at the start of the day that its opening names."""
+        if not directory.mode and isinstance(job, CommandJob) and getattr(job.command, "mode", "") == "simulated":
+            opened_on = job.command.occurred_on
+            if opened_on is not None:
+                return datetime.combine(opened_on, time(), HELSINKI).astimezone(UTC)
+        return self._time(directory, last_at)
+
+    def _time(self, directory: Directory, last_at: datetime | None) -> datetime:
+        if directory.mode == "simulated":
+            known = [at for at in (directory.clock_at, last_at) if at is not None]
+            return max(known).astimezone(UTC)
+        now: datetime = self._wall_clock()
+        return max(now, last_at) if last_at is not None else now
+
+    def _put(
+        self, reply: Reply, command: Command, caller: Caller, command_id: str, client: str | None,
+        expected_version: int | None, look_ups: Mapping[str, Any] | None, dry_run: bool,
+        input_position: tuple[str, int] | None,
+    ) -> None:  # fmt: skip
+        kind = self._catalogue.kind_of(type(command))
+        if client is None and kind.target == "new_client":
+            client = uuid.uuid4().hex
+        if client is None and kind.target == "client":
+            raise ValueError(f"{kind.name} speaks of a client")
+        body = command.model_dump(mode="json", exclude_none=True)
+        hashed = content_hash(self._content_key, kind.name, body, caller, client if kind.target == "client" else None)
+        job = CommandJob(
+            command, kind, body, caller, command_id, client, hashed, expected_version, look_ups or {}, dry_run,
+            input_position, reply,
+        )  # fmt: skip
+        self._writer.put(job)
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,179 @@
+"""What can be read of one ledger: the feed, streams, pathways, the register, and what the relay has kept.
+
+Nothing here writes events. A method that asks the database raises `StoreUnavailable` when it does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from domain.directory import DIRECTORY_EVENTS, Directory
+from domain.events import Erased, Event
+from domain.pathway import Pathway
+from domain.store.answers import Answer, answer_of
+from domain.store.decisions import Decision, decision_of
+from domain.store.keys import Keys
+from domain.store.known import Known
+from domain.store.record import Record, read_record
+from domain.store.recorders import Recorder, Row, Sender
+from domain.store.relayed import Acknowledged, Parked
+from domain.store.sealing import Names, Sealer
+from domain.store.tokens import Token, Tokens
+
+Mode = Literal["live", "simulated", ""]
+
+
+class LedgerReading:
+    """The reading half of the event store. Safe for several threads."""
+
+    def __init__(self, recorder: Recorder, keys: Keys, names: Names) -> None:
+        self.epoch = recorder.epoch
+        self.keys = keys
+        self._recorder = recorder
+        self._names = names
+        self._sealer = Sealer(keys, names)
+        self._known = Known(recorder, self._sealer, self._topics(DIRECTORY_EVENTS))
+        self._tokens = Tokens(keys.named("token"))
+
+    # --- reading ---
+
+    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
+        """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""
+        return self._read(self._recorder.rows(after, limit, self._topics(names)))
+
+    def stream(self, stream: str, after: int = 0) -> list[Record]:
+        """One stream after a version. Raises `Damaged`."""
+        return self._read(self._recorder.stream_rows(stream, after))
+
+    def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]:
+        """The events of some matters in feed order; no names means all. Raises `Damaged`."""
+        return self._read(self._recorder.matter_rows(matters, self._topics(names)))
+
+    def opened(self, record: Record) -> Event | Erased:
+        """The event in a record; `Erased` where the matter's key is gone. Raises `Damaged`."""
+        return self._sealer.open(record)
+
+    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
+        """The events in many records, in their order. Raises `Damaged`."""
+        return self._sealer.open_all(records)
+
+    def decision(self, record: Record) -> Decision | None:
+        """What was asked and under which circumstances, from the first event of a decision; none once it is erased."""
+        return decision_of(record, self._sealer.decision(record))
+
+    def pathway(self, client: str, upto: int | None = None) -> Pathway:
+        """A client's pathway as it stands, or as it was known at a position of the feed."""
+        if upto is None:
+            return self._known.pathway(client)
+        rows = [row for row in self._recorder.stream_rows(client) if row.position <= upto]
+        return self._known.folded(client, rows)
+
+    @property
+    def directory(self) -> Directory:
+        """The register at the head of the feed."""
+        return self._known.directory()
+
+    def directory_at(self, position: int) -> Directory:
+        """The register as it was known at a position of the feed."""
+        return self._known.directory_at(position)
+
+    @property
+    def mode(self) -> Mode:
+        """`live` or `simulated`, for life; empty before the ledger is opened."""
+        return self.directory.mode  # type: ignore[return-value]
+
+    @property
+    def organiser_org(self) -> str:
+        """The organiser's directory id; empty before the ledger is opened."""
+        return self.directory.organiser
+
+    def head(self) -> int:
+        """The position of the last event."""
+        return self._recorder.head()
+
+    def stream_version(self, stream: str) -> int:
+        """The version of the last event of a stream, 0 for none."""
+        return self._recorder.stream_version(stream)
+
+    def stream_end(self, stream: str) -> tuple[int, str]:
+        """Version and hash of the last event of a stream; (0, "") for none."""
+        version = self._recorder.stream_version(stream)
+        last = self.stream(stream, version - 1) if version else []
+        return (last[-1].header.stream_version, last[-1].hash) if last else (0, "")
+
+    def answer(self, sender: Sender, command_id: str) -> Answer | None:
+        """The final answer to a command of a sender (organisation, task), else the one that it waits, else none."""
+        rows = sorted(self._recorder.answers_to(sender, command_id), key=lambda row: not row.final)
+        return answer_of(rows[0]) if rows else None
+
+    def answers(self, sender: Sender, after: int = 0, limit: int = 1000) -> list[tuple[str, Answer]]:
+        """The numbered answers to a sender after a number, each with its command id."""
+        return [(row.command_id, answer_of(row)) for row in self._recorder.answer_rows(sender, after, limit)]
+
+    def tracking(self, name: str) -> int:
+        """A follower's position, 0 before its first."""
+        return self._recorder.tracking(name)
+
+    def track(self, name: str, position: int) -> None:
+        """Move a position forward that belongs to no event."""
+        self._recorder.track(name, position)
+
+    def wait_for_commit(self, timeout: float, after: int | None = None) -> None:
+        """Return when an event later than position `after` (none: than now) may be there, after `timeout` seconds at the
+        latest, and after a second in any case."""
+        self._recorder.signalled(min(timeout, 1.0), after)
+
+    # --- what the relay keeps ---
+
+    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+        """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
+        self._recorder.acknowledge(name, position, rows)
+
+    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
+        """The last acknowledgement of a topic below an offset."""
+        return self._recorder.acknowledgement_before(topic, offset)
+
+    def acknowledged_ends(self) -> Mapping[str, Acknowledged]:
+        """By topic, the acknowledgement with the highest offset."""
+        return self._recorder.acknowledged_ends()
+
+    def acknowledged_at(self, topic: str, epoch: int) -> Mapping[int, int]:
+        """By sequence of a recipient's epoch, when the broker took the publication (ms since 1970 UTC)."""
+        return self._recorder.acknowledged_at(topic, epoch)
+
+    def parked(self) -> Mapping[str, Parked]:
+        """The topics whose next record the broker refused for good."""
+        return self._recorder.parked()
+
+    def park(self, parked: Parked) -> None:
+        """Keep a topic out of the relay's way from a position on."""
+        self._recorder.park(parked)
+
+    def unpark(self, topic: str) -> None:
+        """Take a topic up again."""
+        self._recorder.unpark(topic)
+
+    # --- tokens ---
+
+    def version_token(self, client: str, version: int) -> str:
+        """An opaque text for the version of a client's stream."""
+        return self._tokens.write(Token("version", client, version))
+
+    def position_token(self, position: int) -> str:
+        """An opaque text for a position of the feed."""
+        return self._tokens.write(Token("position", "", position))
+
+    def read_token(self, text: str) -> Token:
+        """What a token says. Raises `UnknownToken`."""
+        return self._tokens.read(text)
+
+    def _read(self, rows: Sequence[Row]) -> list[Record]:
+        return [read_record(row.state, row.position, self.epoch) for row in rows]
+
+    def _topics(self, names: Iterable[str]) -> list[str]:
+        return [
+            f"{name}.v{version}"
+            for name in sorted(names)
+            for version in range(1, self._names.event_class(f"{name}.v1").VERSION + 1)
+        ]

@@ -1,0 +1,145 @@
+"""A store from its topic alone: the same bytes at the same positions, answers and followers' positions rebuilt.
+
+What no topic holds comes from its own backup: keys, vault, use log, the broker's acknowledgements (design D1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from domain.events import CommandRefused, Erased, Event, MessageHeld, MessageQuarantined
+from domain.receipts import parts_begun
+from domain.refusals import Reason
+from domain.store.answers import Answer, Status
+from domain.store.known import NOTHING, End
+from domain.store.record import Damaged, Header, Record, read_record
+from domain.store.recorders import AnswerRow, Conflict, Recorder, Row, Writing
+from domain.store.sealing import Sealer
+from domain.store.streams import is_client_stream
+
+FollowerOf = Callable[[Header], str | None]
+"""The name under which the follower that wrote an event keeps its position; none for an event of a command. Its position
+is that of the event named as causation: everything up to there was settled in the same transaction."""
+
+WINDOW = 2_000
+
+
+def append_raw(recorder: Recorder, sealer: Sealer, records: Iterable[Record], follower_of: FollowerOf) -> int:
+    """Append a ledger's records in the order of their positions, from the one after the head on; returns how many.
+
+    Each window is one transaction. Raises `Damaged` when positions or chains do not follow, `Conflict` when the store is
+    not where the records begin.
+    """
+    rebuilding = _Rebuilding(sealer, follower_of)
+    count = 0
+    source = iter(records)
+    while window := list(islice(source, WINDOW)):
+        with _writing(recorder) as writing:
+            head = writing.head()
+            if window[0].position != head + 1:
+                raise Conflict(f"the store ends at {head}, the records begin at {window[0].position}")
+            rows, answers, tracking = rebuilding.take(window, writing)
+            writing.write(rows, answers, tracking)
+            writing.commit(rows[-1].position)
+        count += len(window)
+    with _writing(recorder) as writing:
+        writing.write((), list(rebuilding.last_answer()), {})
+        writing.commit(writing.head())
+    return count
+
+
+@contextmanager
+def _writing(recorder: Recorder) -> Iterator[Writing]:
+    writing = recorder.begin()
+    try:
+        yield writing
+    except BaseException:
+        writing.rollback()
+        raise
+
+
+class _Rebuilding:
+    def __init__(self, sealer: Sealer, follower_of: FollowerOf) -> None:
+        self._sealer = sealer
+        self._follower_of = follower_of
+        self._ends: dict[str, End] = {}
+        self._positions: dict[str, int] = {}
+        self._open: list[tuple[Record, Event | Erased]] = []
+
+    def take(self, window: list[Record], writing: Writing) -> tuple[list[Row], list[AnswerRow], dict[str, int]]:
+        rows: list[Row] = []
+        answers: list[AnswerRow] = []
+        tracking: dict[str, int] = {}
+        expected = window[0].position
+        for record, event in zip(window, self._sealer.open_all(window), strict=True):
+            h = record.header
+            if record.position != expected:
+                raise Damaged(f"position {record.position} stands where {expected} should")
+            expected += 1
+            self._follow(record, writing)
+            rows.append(Row(record.position, h.stream, h.stream_version, h.type, record.state, h.matter))
+            self._positions[h.event_id] = record.position
+            follower = self._follower_of(h)
+            if follower is not None:
+                if h.causation in self._positions:
+                    tracking[follower] = max(tracking.get(follower, 0), self._positions[h.causation])
+            elif h.answer_number is None and self._open and _of_one(self._open[0][0].header, h):
+                self._open.append((record, event))
+            else:
+                answers += self.last_answer()
+                self._open = [(record, event)] if h.answer_number is not None else []
+        return rows, answers, tracking
+
+    def last_answer(self) -> Iterator[AnswerRow]:
+        """The answer whose last event may not have come yet."""
+        if self._open:
+            yield _answer_row(self._open)
+
+    def _follow(self, record: Record, writing: Writing) -> None:
+        h = record.header
+        end = self._ends.get(h.stream)
+        if end is None:
+            last = writing.ends((h.stream,)) if h.stream_version > 1 else []
+            end = End(last[0].version, read_record(last[0].state, 0, 0).hash) if last else NOTHING
+        if (h.stream_version, h.previous_hash) != (end.version + 1, end.hash):
+            raise Damaged(f"{h.event_id} does not follow the end of its stream")
+        self._ends[h.stream] = End(h.stream_version, record.hash)
+
+
+def _of_one(first: Header, later: Header) -> bool:
+    return (first.command_id, first.actor_org, first.actor_task) == (later.command_id, later.actor_org, later.actor_task)
+
+
+def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
+    records = [record for record, _ in group]
+    first, last = records[0], records[-1]
+    h = first.header
+    status: Status = "recorded"
+    codes: tuple[Reason, ...] = ()
+    client = h.stream if is_client_stream(h.stream) else None
+    match group[0][1]:
+        case CommandRefused() as refused:
+            status = "refused"
+            codes = tuple(Reason(code.code, code.pointer) for code in refused.codes)
+            client = refused.subject_ref
+        case MessageHeld():
+            status = "waiting"
+        case MessageQuarantined():
+            status = "quarantined"
+    answer = Answer(
+        status,
+        h.answer_number,
+        tuple((record.header.event_id, record.header.name, record.position) for record in records),
+        codes,
+        parts_begun(event for _, event in group if not isinstance(event, Erased)) if status == "recorded" else {},
+        tuple(dict.fromkeys(warning for record in records for warning in record.header.warnings)),
+        last.position,
+        last.header.stream_version,
+        client,
+    )
+    return AnswerRow(
+        h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,
+        first.position, answer.kept(),
+    )  # fmt: skip
