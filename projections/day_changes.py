@@ -6,14 +6,14 @@ from datetime import date, datetime
 from typing import Literal
 
 from projections.days import DAY_FACTS, SeenDay, days_from
-from projections.questions import Answer, Coded, OfClient, View, coded, moment
+from projections.questions import Answer, Coded, Moment, OfClient, View, coded, moment
 from projections.read_models import Row, Selection
 
 
 class Since(OfClient):
     """A client and the time of the last payment: a moment, or a date for the end of that day in Europe/Helsinki."""
 
-    since: datetime | date
+    since: Moment
 
 
 class DayChange(Answer):

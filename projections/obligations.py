@@ -80,7 +80,7 @@ def _unanswered_referrals(view: View, facts: Facts) -> Iterator[Obligation]:
 
 
 def _next_step_of(view: View, facts: Facts, state: str, case_id: str, periods: list[SeenPeriod]) -> Iterator[Obligation]:
-    if state not in ("closed", "not_open") and facts.last("own_worker.assigned") is None:
+    if state not in ("closed", "not_open", "referred") and facts.last("own_worker.assigned") is None:
         yield _todo(view, "own_worker_to_assign", None, case_id)
     if state == "assessing":
         started = facts.last("assessment.started")

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from domain.code_lists import LANGUAGES, code_list
 from domain.context import HELSINKI
@@ -58,6 +58,14 @@ class Coded(Answer):
     en: str
 
 
+def _day_or_time(given: Any) -> Any:
+    return date.fromisoformat(given) if isinstance(given, str) and len(given) == 10 else given
+
+
+Moment = Annotated[datetime | date, BeforeValidator(_day_or_time)]
+"""A moment, or a date: the end of that day in Europe/Helsinki. A moment without zone is Helsinki's."""
+
+
 class Parameters(BaseModel):
     """What every question takes. `on` is a local date (Europe/Helsinki), none means the ledger's today.
 
@@ -68,7 +76,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     on: date | None = None
-    known_at: datetime | date | None = None
+    known_at: Moment | None = None
 
 
 ClientPseudonym = Annotated[str, StringConstraints(min_length=1, max_length=80)]

@@ -1,0 +1,90 @@
+"""What a provider's instructor asks: who comes, what is missing, what must be reported, what the goal is."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from history_as_1 import KELA, provider
+from publications_given import Told, in_model
+
+from domain.rules import RuleSet
+from projections.questions import ask
+from projections.read_models import ReadModel
+from projections.recipients.provider import KIND
+
+
+def answer(model: ReadModel, question_id: str, today: str, /, **asked: Any) -> Any:
+    question = KIND.question(question_id)
+    parameters = question.parameters.model_validate(asked)
+    return ask(question, model, parameters, today=date.fromisoformat(today), rules=RuleSet.current()).answer
+
+
+def test_who_comes_today_and_this_week(model: ReadModel) -> None:
+    in_model(model, KIND, provider("2025-03-03"))
+    found = answer(model, "PI1", "2025-03-04", site_id="S-01")
+    assert [(c.client_name, c.start_time, c.hours) for c in found.today] == [("Testi Henkilö", "09:00", 5.0)]
+    assert [len(day.expected) for day in found.week] == [1, 1, 0, 1, 0, 0, 0]
+    assert found.week[0].expected[0].day_status.code == "present"
+    assert answer(model, "PI1", "2025-03-04", site_id="S-09").today == []
+
+
+def test_nobody_comes_on_a_day_not_arranged(sqlite_model: ReadModel) -> None:
+    told = provider("2025-03-03")
+    named = {"period_id": "period-1", "placement_id": "placement-1"}
+    told.fact("service_day.not_arranged", "2025-03-04", {**named, "from_on": "2025-03-04", "until_on": "2025-03-05"})
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "PI1", "2025-03-04")
+    assert (found.today, found.week[1].not_arranged, found.week[2].not_arranged) == ([], 1, 0)
+
+
+def test_a_placement_that_ended_expects_nobody(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, provider("2025-03-03"))
+    assert answer(sqlite_model, "PI1", "2025-09-04").today == []
+
+
+def test_last_weeks_missing_days_are_named(model: ReadModel) -> None:
+    in_model(model, KIND, provider("2025-03-04"))
+    found = answer(model, "PI3", "2025-03-10")
+    assert found.days == 1
+    assert found.clients[0].missing_on == [date(2025, 3, 6)]
+    assert answer(model, "PI3", "2025-03-07").days == 0
+
+
+def test_an_absence_is_to_be_reported_to_the_payer_within_fourteen_days(sqlite_model: ReadModel) -> None:
+    told = provider("2025-03-20")
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "PI4", "2025-04-02")
+    assert [(a.absent_on.isoformat(), a.payer_org_id, a.due_on.isoformat(), a.overdue) for a in found.absences] == [
+        ("2025-03-18", KELA, "2025-04-01", True), ("2025-03-20", KELA, "2025-04-03", False),
+    ]  # fmt: skip
+    assert found.overdue == 1
+
+
+def test_a_reported_absence_is_done_with(sqlite_model: ReadModel) -> None:
+    told = provider("2025-03-20")
+    told.fact("absence_report.sent", "2025-03-21", {
+        "report_id": "r", "period_id": "period-1", "payer_org_id": KELA, "from_on": "2025-03-18", "until_on": "2025-03-20",
+        "absences": [{"day_on": "2025-03-18", "day_status": "absent_own_sickness"},
+                     {"day_on": "2025-03-20", "day_status": "absent_own_sickness"}]})  # fmt: skip
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "PI4", "2025-03-31").absences == []
+    assert len(answer(sqlite_model, "PI4", "2025-03-31", on="2025-03-20").absences) == 2
+
+
+def test_nothing_is_reported_where_nobody_pays(sqlite_model: ReadModel) -> None:
+    told = Told()
+    body = {"period_id": "p", "account": "provider", "day_status": "absent_other"}
+    told.fact("attendance.recorded", "2025-03-04", body)
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "PI4", "2025-03-31").absences == []
+
+
+def test_the_goal_at_the_site_and_the_next_follow_up(sqlite_model: ReadModel) -> None:
+    told = provider("2025-06-02")
+    told.fact("followup.held", "2025-06-02", {"followup_id": "f-1", "held": "held", "next_followup_on": "2025-08-25"})
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "PI6", "2025-06-10", client="client-1")
+    assert (found.goal, found.support, found.next_followup_on) == ("regular rhythm", "weekly talk", date(2025, 8, 25))
+    assert found.followup_due_by == date(2025, 8, 31)
+    assert answer(sqlite_model, "PI6", "2025-06-10", client="client-1", on="2025-03-04").last_followup_on is None

@@ -1,0 +1,184 @@
+"""What the county's own worker asks: state and obligations, plan, participation, services beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from history_as_1 import ABSENT, CASE, LAST, county, notice, plan
+from publications_given import Told, in_model
+
+from domain.rules import RuleSet
+from projections.questions import ask
+from projections.read_models import ReadModel
+from projections.recipients.social_work import KIND
+
+
+def answer(model: ReadModel, question_id: str, today: str, /, **asked: Any) -> Any:
+    question = KIND.question(question_id)
+    parameters = question.parameters.model_validate({"client": "client-1", **asked})
+    return ask(question, model, parameters, today=date.fromisoformat(today), rules=RuleSet.current()).answer
+
+
+def open_things(model: ReadModel, on: str) -> list[tuple[str, str | None]]:
+    found = answer(model, "CW1", on).obligations
+    return [(todo.what.code, todo.due_on.isoformat() if todo.due_on else None) for todo in found]
+
+
+def test_as_1_passes_through_its_states(model: ReadModel) -> None:
+    in_model(model, KIND, county())
+    expected = {
+        "2025-01-21": "referred", "2025-01-22": "assessing", "2025-02-06": "planning", "2025-02-14": "placing",
+        "2025-03-03": "active", "2025-09-01": "active", "2025-09-02": "between_periods", "2025-09-05": "closed",
+    }  # fmt: skip
+    assert {on: answer(model, "CW1", "2025-12-31", on=on).state for on in expected} == expected
+
+
+def test_a_closed_case_is_kept_for_ten_years(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    found = answer(sqlite_model, "CW1", "2025-09-05")
+    assert found.retention_due_on == date(2035, 9, 5)
+    assert found.obligations == []
+    assert found.client_name == "Testi Henkilö"
+
+
+def test_an_unanswered_referral_and_a_missing_own_worker_are_to_be_seen_to(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    assert open_things(sqlite_model, "2025-01-21") == [("referral_to_answer", "2025-01-29")]
+    assert [what for what, _ in open_things(sqlite_model, "2025-01-28")] == [
+        "assessment_to_complete", "own_worker_to_assign",
+    ]  # fmt: skip
+
+
+def test_a_follow_up_is_due_ninety_days_after_the_start(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county("2025-05-30"))
+    assert open_things(sqlite_model, "2025-05-30") == [("follow_up_due", "2025-06-01")]
+
+
+def test_the_end_of_the_period_is_announced_until_the_next_step_is_agreed(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    assert ("period_ends", LAST) not in open_things(sqlite_model, "2025-08-02")
+    assert ("period_ends", LAST) in open_things(sqlite_model, "2025-08-03")
+    assert ("period_ends", LAST) not in open_things(sqlite_model, "2025-08-25")
+
+
+def test_an_unsent_notice_stands_among_the_obligations(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-03")
+    notice(told, "notice-9", "start", "2025-03-04", sent=False)
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "CW1", "2025-03-05").obligations[0]
+    assert (found.what.code, found.due_on, found.overdue) == ("notice_to_send", date(2025, 3, 4), True)
+    assert found.notice.en == "start of the service"
+
+
+def test_an_unreported_absence_is_shown_with_its_fourteen_days(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county("2025-03-20"))
+    assert ("absence_to_report", "2025-04-01") in open_things(sqlite_model, "2025-03-20")
+    assert ("absence_to_report", "2025-04-03") in open_things(sqlite_model, "2025-03-20")
+
+
+def test_every_absence_of_as_1_was_reported(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    for day in (*ABSENT, "2025-09-01"):
+        due = [what for what, _ in open_things(sqlite_model, (date.fromisoformat(day) + timedelta(days=5)).isoformat())]
+        assert "absence_to_report" not in due
+
+
+def test_twenty_one_months_call_for_the_review_at_twenty_four(sqlite_model: ReadModel) -> None:
+    told = Told()
+    told.fact("case.opened", "2023-01-02", {"case_id": CASE})
+    for number, (first, last) in enumerate((("2023-02-01", "2024-01-31"), ("2024-02-01", "2025-01-31"))):
+        named = {"case_id": CASE, "period_id": f"p-{number}", "starts_on": first, "planned_end_on": last}
+        told.fact("period.planned", first, {**named, "schedule": [{"weekday": 1, "hours": 4.0}]})
+        told.fact("period.started", first, named)
+        if number == 0:
+            told.fact("period.completed", last, {"case_id": CASE, "period_id": "p-0", "ended_on": last})
+    in_model(sqlite_model, KIND, told)
+    assert ("review_24_months", "2025-02-01") not in open_things(sqlite_model, "2024-10-29")
+    assert ("review_24_months", "2025-02-01") in open_things(sqlite_model, "2024-11-01")
+
+
+def test_as_1_has_eighty_scheduled_days(model: ReadModel) -> None:
+    in_model(model, KIND, county())
+    found = answer(model, "CW3", "2025-09-05")
+    assert found.total.scheduled == 80
+    counts = {count.day_status.code: count.days for count in found.total.by_status}
+    assert counts == {"present": 65, "absent_own_sickness": 2, "absent_job_interview": 1, "not_arranged": 12}
+    assert found.total.hours == 325.0
+    assert (found.months, found.days_over_months) == (6, 0)
+
+
+def test_a_running_week_counts_its_days_and_hours(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    found = answer(sqlite_model, "CW3", "2025-03-11")
+    assert (found.week.present_days, found.week.hours, found.week.scheduled) == (2, 10.0, 2)
+    assert found.period.present_days == 5
+    assert found.review_months_full_on == date(2027, 3, 3)
+
+
+def test_a_day_without_any_record_is_unknown(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-03")
+    in_model(sqlite_model, KIND, told)
+    counts = {count.day_status.code: count.days for count in answer(sqlite_model, "CW3", "2025-03-06").week.by_status}
+    assert counts == {"present": 1, "unknown": 2}
+
+
+def test_the_plan_in_force_names_who_accepted_it(model: ReadModel) -> None:
+    in_model(model, KIND, county())
+    found = answer(model, "CW2", "2025-03-01")
+    assert (found.plan_version, found.plan_kind.code, found.agreed_on) == (1, "activation_plan", date(2025, 2, 14))
+    assert [each.party_kind.code for each in found.accepted] == ["client", "employment_side", "organiser"]
+    assert (found.previous_version, found.changes) == (None, [])
+    assert found.content["goal"] == "regular rhythm"
+
+
+def test_a_new_version_says_what_it_changed(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-03")
+    plan(told, 2, "2025-04-01", goal="three days a week", support="weekly talk")
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "CW2", "2025-04-01")
+    assert [(c.field, c.before, c.after) for c in found.changes] == [("goal", "regular rhythm", "three days a week")]
+    assert answer(sqlite_model, "CW2", "2025-04-01", on="2025-03-31").plan_version == 1
+
+
+def test_a_parallel_service_runs_until_its_last_day(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    assert answer(sqlite_model, "CW6", "2025-06-30").running == 1
+    found = answer(sqlite_model, "CW6", "2025-07-01")
+    assert (found.running, found.services[0].until_on, found.services[0].told_by) == (0, date(2025, 6, 30), "client")
+
+
+def test_the_countys_own_correction_changes_the_day_it_speaks_of(model: ReadModel) -> None:
+    told = county("2025-03-06")
+    target = next(
+        p.id for p in told.publications if p.type == "attendance.recorded.v1" and str(p.occurred_on) == "2025-03-04"
+    )
+    told.fact(
+        "fact.corrected",
+        "2025-03-07",
+        {"target_event_id": target, "correction_reason": "wrong_entry",
+         "new_values": {"day_status": "absent_own_sickness", "hours": None}},
+        at=datetime(2025, 3, 7, 9, 0, tzinfo=UTC),
+    )  # fmt: skip
+    in_model(model, KIND, told)
+    assert answer(model, "CW3", "2025-03-09").total.present_days == 2
+    assert answer(model, "CW3", "2025-03-09").total.hours == 10.0
+    assert answer(model, "CW3", "2025-03-09", known_at="2025-03-06").total.present_days == 3
+
+
+def test_a_correction_told_as_a_revision_too_is_counted_once(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-06")
+    target = next(p for p in told.publications if p.type == "attendance.recorded.v1" and str(p.occurred_on) == "2025-03-04")
+    at = datetime(2025, 3, 7, 9, 0, tzinfo=UTC)
+    values = {"day_status": "absent_own_sickness"}
+    told.fact("fact.corrected", "2025-03-07", {"target_event_id": target.id, "new_values": values}, at=at)
+    told.revised(target.id, {**target.body, **values}, at=at)
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "CW3", "2025-03-09").total.present_days == 2
+
+
+def test_an_unknown_client_has_no_case(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, county())
+    found = answer(sqlite_model, "CW1", "2025-09-05", client="somebody-else")
+    assert (found.state, found.case_id, found.obligations) == ("not_open", None, [])
+    assert answer(sqlite_model, "CW3", "2025-09-05", client="somebody-else").total is None
