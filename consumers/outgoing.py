@@ -13,6 +13,9 @@ from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, Or
 from domain.receipts import receipt_of
 from domain.store.record import Record
 
+Senders = dict[tuple[str, str], tuple[int, str]]
+"""By (organisation, task): the position of the joining, and the recipient's short name."""
+EVERY_ORGANISATION = 1_000_000
 DISCLOSURES = frozenset({"disclosure.made", "disclosure.revised", "disclosure.withdrawn"})
 
 
@@ -38,6 +41,10 @@ class Unsealing(Protocol):
         """The register at the head of the feed."""
         ...
 
+    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
+        """The events behind a position, in order, at most `limit`; `names` choose kinds of events."""
+        ...
+
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         """The events in the records, in their order; `Erased` where the matter's key is gone."""
         ...
@@ -52,7 +59,7 @@ class Packing:
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
         self._out_topics: dict[str, tuple[str, int]] = {}
-        self._senders: dict[tuple[str, str], str | None] = {}
+        self._senders: Senders | None = None
 
     def topics_of(self, recipients: Iterable[str]) -> dict[str, TopicSettings]:
         """The events topic, and the topics of the recipients by their short names."""
@@ -63,6 +70,7 @@ class Packing:
 
     def pack(self, records: Sequence[Record]) -> tuple[list[Outgoing], dict[str, TopicSettings]]:
         """The outgoing records in feed order, and the topics of the recipients that join among them."""
+        senders = self._known_senders()
         outgoing: list[Outgoing] = []
         topics: dict[str, TopicSettings] = {}
         sealed = [record for record in records if self._is_opened(record)]
@@ -79,30 +87,34 @@ class Packing:
                 outgoing.append(Outgoing(record.position, topic, epoch, entry))
                 continue
             if isinstance(event, OrganisationJoined):
-                self._senders.clear()
+                _enter(senders, event, record.position)
                 topics |= self.topics_of(task.short_name for task in event.tasks)
-            outgoing += self._receipt(record, event)
+            outgoing += self._receipt(record, event, senders)
         return outgoing, topics
 
     def _is_opened(self, record: Record) -> bool:
         header = record.header
         return header.answer_number is not None or header.name in DISCLOSURES or header.name == OrganisationJoined.NAME
 
-    def _receipt(self, record: Record, event: Event | Erased) -> list[Outgoing]:
-        """The answer in the line of the sender, where the sender is a recipient (the clerk, for one, is not)."""
+    def _receipt(self, record: Record, event: Event | Erased, senders: Senders) -> list[Outgoing]:
+        """The answer in the line of the sender, where the sender had joined by then (the clerk, for one, never does)."""
         receipt = receipt_of(record, event)
-        sender = self._sender(record.header.actor_org, record.header.actor_task) if receipt else None
-        if receipt is None or sender is None:
+        joined_at, sender = senders.get((record.header.actor_org, record.header.actor_task), (record.position + 1, ""))
+        if receipt is None or joined_at > record.position:
             return []
         named = receipt.named(self._pseudonyms(sender))
         entry = wire.receipt_entry(named, self._store.directory.organiser)
         return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), 0, entry)]
 
-    def _sender(self, org: str, task: str) -> str | None:
-        if (org, task) not in self._senders:
-            recipient = self._store.directory.recipient(org, task)
-            self._senders[org, task] = recipient.short_name if recipient else None
-        return self._senders[org, task]
+    def _known_senders(self) -> Senders:
+        """Who joined at which position: what is sent about an event depends on what stood before it, never on when."""
+        if self._senders is None:
+            self._senders = {}
+            records = self._store.records(0, EVERY_ORGANISATION, (OrganisationJoined.NAME,))
+            for record, event in zip(records, self._store.opened_all(records), strict=True):
+                if isinstance(event, OrganisationJoined):
+                    _enter(self._senders, event, record.position)
+        return self._senders
 
     def _out_topic(self, stream: str) -> tuple[str, int]:
         place = self._out_topics.get(stream)
@@ -111,3 +123,8 @@ class Packing:
             assert found is not None
             place = self._out_topics[stream] = (wire.out_topic(self._ledger, found[0]), found[1])
         return place
+
+
+def _enter(senders: Senders, event: OrganisationJoined, position: int) -> None:
+    for task in event.tasks:
+        senders.setdefault((event.org_id, task.task), (position, task.short_name))

@@ -20,6 +20,7 @@ from consumers.log import Broker, Entry, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
 from consumers.relay_store import RelayStore
 from domain.disclosure.pseudonyms import Pseudonyms
+from domain.disclosure.publish import source_of
 from domain.store.relayed import Acknowledged, Parked
 
 log = logging.getLogger("kuty.relay")
@@ -257,9 +258,8 @@ class Relay:
             last = self._last.setdefault(topic, Last(moment, 1, 0))
             if moment - last.at < self._heartbeat_s or topic in self._parked:
                 continue
-            quiet.append(
-                (topic, wire.heartbeat(recipient, last.epoch, last.sequence, directory.organiser, self._store.now()))
-            )
+            beat = wire.heartbeat(recipient, last.epoch, last.sequence, source_of(directory), self._store.now())
+            quiet.append((topic, beat))
             self._last[topic] = last._replace(at=moment)
         if quiet and any(outcome.status == "unknown" for outcome in self._broker.append(quiet)):
             self._doubt = True

@@ -7,16 +7,11 @@ from datetime import datetime
 from typing import Protocol
 
 from consumers.outgoing import Unsealing
-from domain.store.record import Record
 from domain.store.relayed import Acknowledged, Parked
 
 
 class RelayStore(Unsealing, Protocol):
     """What the relay asks of the event store."""
-
-    def records(self, after: int, limit: int) -> list[Record]:
-        """The events behind a position, in order, at most `limit`."""
-        ...
 
     def head(self) -> int:
         """The position of the last event."""

@@ -58,8 +58,9 @@ class Feed:
         self.contents[position] = event
         self.directory = enter(self.directory, event, position)
 
-    def records(self, after: int, limit: int) -> list[Record]:
-        return [read_record(row.state, row.position, 1) for row in self.recorder.rows(after, limit)]
+    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
+        rows = self.recorder.rows(after, limit, [f"{name}.v1" for name in names])
+        return [read_record(row.state, row.position, 1) for row in rows]
 
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         return [self.contents[record.position] for record in records]
@@ -191,6 +192,17 @@ def test_an_answer_goes_to_its_senders_receipts_under_its_number(feed: Feed, bro
     [receipt] = topic(broker, wire.receipts_topic("demo", "county"))
     assert wire.sequence_of(receipt) == 1
     assert receipt.key == b"c-3"
+
+
+def test_an_answer_given_before_the_sender_joined_is_never_sent(feed: Feed, broker: EmbeddedBroker) -> None:
+    refused = CommandRefused(command="start_period", codes=(), content_mac="0" * 64)
+    feed.add("refusals/x", refused, number=1, sender="benefit_payment")
+    feed.join("county", "kela", "fund")
+    feed.add("refusals/x", refused, number=2, sender="benefit_payment")
+    for _ in ("at once", "by the next relay too"):
+        run(relay_of(feed, broker))
+        assert sequences(broker, wire.receipts_topic("demo", "fund")) == [2]
+        feed.tell("kela")
 
 
 def test_an_erased_disclosure_goes_out_as_withdrawn(feed: Feed, broker: EmbeddedBroker) -> None:
