@@ -114,15 +114,18 @@ class Batch:
     def _answer(self, job: CommandJob | NoteJob) -> Answer:
         repeat = self._repeat(job)
         if repeat is not None:
-            self._track(job)
             return repeat
         self.last_at = at = self._around.time_of(self.directory, self.last_at, job)
-        if isinstance(job, NoteJob):
-            status = "quarantined" if job.final else "waiting"
-            today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)
-            draft = today.draft(job.event, today.today, LEDGER_MATTER)
-            return self._record(job, [draft], LEDGER_STREAM, at, Answer(status), final=job.final)  # type: ignore[arg-type]
-        return self._decide(job, at)
+        return self._note(job, at) if isinstance(job, NoteJob) else self._decide(job, at)
+
+    def _note(self, job: NoteJob, at: datetime) -> Answer:
+        answer, stream = Answer("quarantined" if job.final else "waiting"), LEDGER_STREAM
+        if isinstance(job.event, CommandRefused):
+            codes = tuple(Reason(refused.code, refused.pointer) for refused in job.event.codes)
+            answer, stream = Answer("refused", codes=codes, client=job.event.subject_ref), refusals_of(job.caller)
+        today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)
+        draft = today.draft(job.event, today.today, LEDGER_MATTER)
+        return self._record(job, [draft], stream, at, answer, final=job.final)
 
     def _repeat(self, job: CommandJob | NoteJob) -> Answer | None:
         final = not isinstance(job, NoteJob) or job.final
@@ -153,7 +156,6 @@ class Batch:
         except Exception as error:
             raise JobFailed(job, error) from error
         if not drafts:
-            self._track(job)
             version = pathway.version if pathway else 0
             return Answer("already_recorded", client=job.client, stream_version=version, position=self.head)
         answer = Answer(

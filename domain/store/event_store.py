@@ -18,7 +18,8 @@ from domain.catalogue import CommandKind
 from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import Directory
-from domain.events import Event
+from domain.events import CommandRefused, Event, RefusalCode
+from domain.refusals import Reason
 from domain.rules import RuleSet
 from domain.store.answers import Answer, content_hash
 from domain.store.chaining import Place, compose
@@ -79,9 +80,9 @@ class EventStore(LedgerReading):
 
         `client` is the reference whose stream it speaks of; a command that makes a client may leave it out. A stale
         `expected_version` is a refusal like any other (`E_STALE_IF_MATCH`): recorded, so that a further attempt needs an
-        id of its own. `input_position` is a follower's (name, position), moved in the same transaction. `dry_run` decides
-        and records nothing. The future raises `StoreUnavailable` when the outcome is not known: submit again under
-        the same id.
+        id of its own. `input_position` is a follower's (name, position), moved in the transaction of the events: who
+        gets an answer without any (a repeat, no effect) moves it with `track`. `dry_run` decides and records nothing.
+        The future raises `StoreUnavailable` when the outcome is not known: submit again under the same id.
         """
         future = new_future()
         self._put(future, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position)
@@ -123,10 +124,39 @@ class EventStore(LedgerReading):
         `caller` is the sender, `command_id` the message's id, `content` its bytes: they tell a repeat from another message.
         """
         future = new_future()
-        body = {"content": content.hex()}
-        hashed = content_hash(self._content_key, event.NAME, body, caller, None)
+        hashed = self._message_hash(content, caller)
         self._writer.put(NoteJob(event, caller, command_id, hashed, input_position, future))
         return future
+
+    def refuse(
+        self,
+        command: str,
+        reasons: Sequence[Reason],
+        caller: Caller,
+        command_id: str,
+        *,
+        content: bytes,
+        client: str | None = None,
+        input_position: tuple[str, int] | None = None,
+    ) -> Future[Answer]:
+        """Record that a body was refused before it became a command: its codes are kept, the body is not.
+
+        `command` is the name of the command or message type; `content` the body's bytes.
+        """
+        future = new_future()
+        hashed = self._message_hash(content, caller)
+        event = CommandRefused(
+            command=command,
+            codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in reasons),
+            content_mac=hashed,
+            subject_ref=client,
+        )
+        self._writer.put(NoteJob(event, caller, command_id, hashed, input_position, future))
+        return future
+
+    def _message_hash(self, content: bytes, caller: Caller) -> str:
+        # One name for all: a message that waited and was refused in the end is still the same message.
+        return content_hash(self._content_key, "message", {"content": content.hex()}, caller, None)
 
     # --- followers ---
 
