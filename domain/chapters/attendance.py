@@ -84,14 +84,6 @@ class SendAbsenceReport(ClientCommand):
     absences: tuple[e.Absence, ...] | None = None
 
 
-def each(command: RecordGroupAttendance) -> list[tuple[str, RecordAttendance]]:
-    """A group's day as (client, command) for every client in it."""
-    return [
-        (entry.client, RecordAttendance(occurred_on=command.occurred_on, **entry.model_dump(exclude={"client"})))
-        for entry in command.entries
-    ]
-
-
 def record_attendance(pathway: Pathway, command: RecordAttendance, context: Context) -> list[Draft]:
     """One account of one day. source: domain/pathway.md 4.4 row 27"""
     period = known(pathway.periods, command.period_id, "/period_id")
@@ -152,6 +144,7 @@ def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: C
     if any(told.event == event for told in pathway.not_arranged):
         return []
     judge_closed_days(no, pathway, event, on, context)
+    no.when(command.occurred_on not in (None, on), "E_FIELD_NOT_ALLOWED", "/occurred_on")
     no.stop()
     return [recorded(pathway, event, on, context)]
 

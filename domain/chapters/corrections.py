@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
+import orjson
 from pydantic import ValidationError
 
 from domain import events as e
@@ -26,6 +27,7 @@ from domain.chapters import (
 from domain.chapters.guards import Guard, day_of, entitled, is_client, not_ahead, recorded
 from domain.commands import ClientCommand
 from domain.context import Context, Draft
+from domain.message_fields import reasons_of
 from domain.pathway import Fact, Pathway, replay
 from domain.refusals import Refusals, Refused
 from domain.vocabulary import EventRef
@@ -74,8 +76,6 @@ FIXED = frozenset(
     }
 )
 """What ties a fact to its part or its author: a fact of another part is another fact."""
-
-ERRORS = {"extra_forbidden": "E_FIELD_NOT_ALLOWED", "literal_error": "E_CODE", "missing": "E_FIELD_MISSING"}
 
 
 class CorrectFact(ClientCommand):
@@ -132,12 +132,12 @@ def _may_correct(target: Fact[e.Event], context: Context) -> bool:
 
 def _as_it_was(no: Refusals, target: Fact[e.Event], command: CorrectFact) -> tuple[e.Event, date]:
     """The fact with its new values. Raises Refused with a code for every value that does not fit."""
+    values = {**target.event.model_dump(mode="json"), **(command.new_values or {})}
     try:
-        event = type(target.event).model_validate({**dict(target.event), **(command.new_values or {})})
-    except ValidationError as errors:
-        for error in errors.errors():
-            place = "/".join(str(step) for step in error["loc"])
-            no.when(True, ERRORS.get(error["type"], "E_FIELD_TYPE"), f"/new_values/{place}")
+        event = type(target.event).model_validate_json(orjson.dumps(values), strict=True)
+    except ValidationError as wrong:
+        for reason in reasons_of(wrong.errors(include_url=False, include_context=False), values):
+            no.when(True, reason.code, f"/new_values{reason.pointer}")
         no.stop()
         raise
     return event, command.corrected_occurred_on or target.occurred_on

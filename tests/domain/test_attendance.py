@@ -23,8 +23,10 @@ from stories import (
     last,
 )
 
-from domain.chapters.attendance import GroupEntry, RecordAttendance, RecordGroupAttendance, each
+from domain.chapters.attendance import RecordAttendance
+from domain.commands import Command
 from domain.events import AttendanceRecorded, ServiceDayNotArranged
+from domain.pathway import Pathway
 
 TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2025, 3, number) for number in (4, 5, 6, 7))
 
@@ -152,14 +154,6 @@ def test_an_unknown_period_has_no_days() -> None:
     given(as_1("12")).when(day(period_id="d" * 32), by=INSTRUCTOR, on=FIRST).then_refused("E_UNKNOWN_REFERENCE")
 
 
-def test_a_groups_day_becomes_one_command_for_each_client() -> None:
-    entries = tuple(GroupEntry(client=c * 32, period_id="1" * 32, day_status="present", hours=5) for c in "ab")
-    commands = each(RecordGroupAttendance(occurred_on=FIRST, entries=entries))
-    assert [client for client, _ in commands] == ["a" * 32, "b" * 32]
-    expected = RecordAttendance(occurred_on=FIRST, period_id="1" * 32, day_status="present", hours=5)
-    assert [command for _, command in commands] == [expected, expected]
-
-
 def test_a_holiday_and_a_break_are_days_without_service() -> None:
     holiday = given(as_1("12")).when(closed(HOLIDAYS[0]), by=INSTRUCTOR, on=HOLIDAYS[0])
     holiday.then(ServiceDayNotArranged, from_on=HOLIDAYS[0], until_on=HOLIDAYS[0])
@@ -183,6 +177,13 @@ def test_days_without_service_lie_in_the_period_and_have_begun() -> None:
     given(as_1("12")).when(closed(FIRST, date(2025, 9, 3)), by=INSTRUCTOR, on=FIRST).then_refused("E_OUTSIDE_PERIOD")
     given(as_1("12")).when(closed(TUESDAY, FIRST), by=INSTRUCTOR, on=TUESDAY).then_refused("E_OUTSIDE_PERIOD")
     given(as_1("12")).when(closed(TUESDAY), by=INSTRUCTOR, on=FIRST).then_refused("E_FUTURE", at="/from_on")
+
+
+def test_days_without_service_are_dated_by_the_first_of_them() -> None:
+    def otherwise(p: Pathway) -> Command:
+        return closed(FIRST)(p).model_copy(update={"occurred_on": TUESDAY})
+
+    given(as_1("12")).when(otherwise, by=INSTRUCTOR, on=TUESDAY).then_refused("E_FIELD_NOT_ALLOWED", at="/occurred_on")
 
 
 def test_only_the_own_provider_says_that_the_service_was_not_arranged() -> None:

@@ -122,7 +122,8 @@ def test_a_new_value_has_to_fit_its_field() -> None:
     running().when(mend(A_DAY, {"day_status": "ill"}), by=INSTRUCTOR, on=ON).then_refused(
         "E_CODE", at="/new_values/day_status"
     )
-    running().when(mend(A_DAY, {"hours": "many"}), by=INSTRUCTOR, on=ON).then_refused("E_FIELD_TYPE")
+    running().when(mend(A_DAY, {"hours": "5"}), by=INSTRUCTOR, on=ON).then_refused("E_FIELD_TYPE", at="/new_values/hours")
+    running().when(mend(A_DAY, {"day_status": "F32.1"}), by=INSTRUCTOR, on=ON).then_refused("E_HEALTH_CONTENT")
     running().when(mend(A_DAY, {"hours": None}), by=INSTRUCTOR, on=ON).then_refused(
         "E_FIELD_MISSING", at="/new_values/hours"
     )
