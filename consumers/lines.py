@@ -34,6 +34,8 @@ class Line:
         self._model, self._digest, self._look_ahead = model, Digest(facts), look_ahead
         self._generations: dict[int, Generation] = {}
         self._held_at: int | None = None
+        self._offered: Generation | None = None
+        self._faults: list[tuple[Generation | None, str, int]] = []
 
     @property
     def halted(self) -> str:
@@ -43,7 +45,7 @@ class Line:
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()
-        self._generations, self._held_at = {}, None
+        self._generations, self._held_at, self._faults = {}, None, []
         for epoch, position in self._model.positions().items():
             with self._model.look(epoch) as look:
                 parked = {record.client.encode() for record in look.parked()}
@@ -75,19 +77,18 @@ class Line:
 
     def take(self, reads: Sequence[Read]) -> int:
         """Take records of the topic in, in one transaction; how many there were."""
-        faults: list[tuple[Generation | None, str, int]] = []
         for read in reads:
-            self.read_offset = read.offset + 1
             try:
                 self._take(read)
             except LineFault as fault:
-                faults.append((self._offered, str(fault), read.offset))
+                self._faults.append((self._offered, str(fault), read.offset))
+            self.read_offset = read.offset + 1
         if reads:
-            self._commit(reads[-1], faults)
+            self._commit(reads[-1])
         return len(reads)
 
     def _take(self, read: Read) -> None:
-        self._offered: Generation | None = None
+        self._offered = None
         headers = dict(read.headers)
         number = headers.get("ce_logsequence")
         if number is None:
@@ -99,14 +100,17 @@ class Line:
             sequence, epoch = int(number), int(headers["ce_epoch"])
         except (KeyError, ValueError):
             raise LineFault(f"offset {read.offset} has no epoch or sequence") from None
-        generation = self._generations.get(epoch) or self._begin(epoch)
+        generation = self._generations.get(epoch) or self._begin(epoch, read)
         if generation is not None and not generation.fault:
             self._offered = generation
             generation.offer(sequence, read, headers, self._look_ahead)
 
-    def _begin(self, epoch: int) -> Generation | None:
+    def _begin(self, epoch: int, first: Read) -> Generation | None:
         if self._generations and epoch < max(self._generations):
             return None  # what is left of an epoch whose model was dropped
+        if self._generations:
+            # Which generation answers is decided before the next one begins.
+            self._commit(first)
         for old in [e for e in self._generations if e != self.feed.live_epoch]:
             del self._generations[old]
             self._model.drop(old)
@@ -115,7 +119,8 @@ class Line:
         self._held_at = None
         return generation
 
-    def _commit(self, last: Read, faults: list[tuple[Generation | None, str, int]]) -> None:
+    def _commit(self, last: Read) -> None:
+        faults, self._faults = self._faults, []
         for generation in self._generations.values():
             try:
                 generation.check_repeated()

@@ -100,7 +100,7 @@ class Digest:
     def _type(self, type_name: bytes) -> tuple[bytes, Lookup]:
         name, _, version = type_name.decode().rpartition(".v")
         known = EVENTS.get(name)
-        if not name or (known is not None and version != str(known.VERSION)):
+        if not name or (known is not None and not readable(known.VERSION, version)):
             raise Undigestible(f"type {type_name.decode()} is newer than this software")
         # A fact that this software does not know yet is kept, found by its own day, and asked about later.
         found = self._types[type_name] = (name.encode(), self._facts.get(name, _FOUND_BY_ITS_DAY))
@@ -137,6 +137,11 @@ class Digest:
         if len(self._times) > 100_000:
             self._times.clear()
         self._times.add(at)
+
+
+def readable(known: int, version: str) -> bool:
+    """Whether a fact told in this version can be taken in as it is."""
+    return version == str(known)
 
 
 def _raw(value: str | bytes) -> bytes:

@@ -181,7 +181,10 @@ class Look(Protocol):
         """What could not be digested, in order of sequence."""
 
     def replaced(self, publications: Sequence[str]) -> list[Row]:
-        """The rows that these publications made obsolete, by the ids that they name in `replaces`."""
+        """The rows that bear one of these ids, whatever became of them."""
+
+    def everything(self) -> list[Row]:
+        """Every row, withdrawals left out, in order of sequence: to compare two generations."""
 
 
 class ReadModel(Protocol):

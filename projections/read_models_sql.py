@@ -152,6 +152,11 @@ class SqlLook:
             found += [_row(columns) for columns in self._run.all(query, some)]
         return found
 
+    def everything(self) -> list[Row]:
+        """Every row, withdrawals left out, in order of sequence."""
+        query = f"SELECT {READ_COLUMNS} FROM facts_{self._epoch} WHERE kind <> 'withdrawn' ORDER BY sequence, kind"
+        return [_row(columns) for columns in self._run.all(query)]
+
 
 class SqlModel:
     """A read model in any SQL database. A subclass opens transactions and loads rows in bulk."""

@@ -143,7 +143,7 @@ def topic_with(broker: EmbeddedBroker, short_name: str, entries: Iterable[Entry]
 
 def embedded(folder: Path) -> EmbeddedBroker:
     """A broker of this test's own."""
-    return EmbeddedBroker(folder / "broker.db")
+    return EmbeddedBroker(lambda: datetime(2025, 9, 30, 12, tzinfo=UTC), folder / "broker.db")
 
 
 def weekdays(first: str, last: str, *days: int) -> list[date]:

@@ -1,0 +1,348 @@
+"""The projector against an embedded broker: order, repetitions, gaps, chains, epochs, parked clients, many recipients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from history_as_1 import PERIOD, county, kela
+from publications_given import LEDGER, Told, damaged, embedded, topic_with
+
+from consumers.embedded_broker import EmbeddedBroker
+from consumers.log import Entry
+from consumers.projector import Projector
+from consumers.wire import OUT, heartbeat, out_topic
+from domain.directory import Recipient
+from domain.rules import RuleSet
+from projections.comparison import differences
+from projections.questions import Answered, ask, kind_of
+from projections.read_models import NoSuchGeneration
+from projections.read_models_sqlite import SqliteModels
+
+KELA = Recipient("kela", "0000005-1", "benefit_payment", date(2023, 1, 1))
+COUNTY = Recipient("county", "0000001-9", "organiser", date(2023, 1, 1))
+
+
+class Stage:
+    """A broker, a folder of models, and a projector that can be killed and started again."""
+
+    def __init__(self, folder: Path, *recipients: Recipient, **settings: Any) -> None:
+        self.broker: EmbeddedBroker = embedded(folder)
+        self.models = SqliteModels(folder / "models", LEDGER)
+        self.recipients = list(recipients or (KELA,))
+        self._settings = settings
+        self.start()
+
+    def start(self) -> None:
+        self.projector = Projector(self.broker, LEDGER, self.models, lambda: self.recipients, wait=0.0, **self._settings)
+
+    def restart(self) -> None:
+        self.projector.close()
+        self.start()
+
+    def drain(self) -> None:
+        while self.projector.step():
+            pass
+
+    def put(self, entries: list[Entry], recipient: Recipient = KELA) -> None:
+        topic_with(self.broker, recipient.short_name, entries)
+
+    def feed(self, recipient: Recipient = KELA) -> Any:
+        return self.models.of(recipient.short_name).feed()
+
+    def asked(self, question_id: str = "KE2", recipient: Recipient = KELA, **asked: Any) -> Answered[Any]:
+        question = kind_of(recipient.task).question(question_id)
+        parameters = question.parameters.model_validate({"client": "client-1", **asked})
+        model = self.models.of(recipient.short_name)
+        return ask(question, model, parameters, today=date(2025, 9, 30), rules=RuleSet.current())
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path, look_ahead=20)
+    yield made
+    made.projector.close()
+    made.models.close()
+    made.broker.close()
+
+
+def test_what_is_published_can_be_asked(stage: Stage) -> None:
+    stage.put(kela().entries)
+    stage.drain()
+    answered = stage.asked()
+    assert answered.answer.days == 65
+    assert (answered.freshness.epoch, answered.freshness.sequence, answered.freshness.halted) == (1, 77, "")
+    assert stage.projector.states()["kela"].next_offset == 77
+
+
+def test_one_projector_serves_many_recipients(stage: Stage) -> None:
+    stage.recipients = [KELA, COUNTY]
+    stage.put(kela().entries)
+    stage.put(county().entries, COUNTY)
+    stage.drain()
+    assert stage.asked().answer.days == 65
+    assert stage.asked("CW3", COUNTY).answer.total.present_days == 65
+
+
+def test_a_recipient_that_joins_is_served_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.projector.LOOK_AGAIN_S", 0.0)
+    stage = Stage(tmp_path)
+    stage.put(kela().entries)
+    stage.drain()
+    stage.recipients.append(COUNTY)
+    assert stage.projector.step() == 0
+    stage.put(county().entries, COUNTY)
+    stage.drain()
+    assert stage.asked("CW1", COUNTY).answer.state == "closed"
+
+
+def test_twice_is_once(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:40], *entries[:40], *entries[30:]])
+    stage.drain()
+    assert stage.asked().answer.days == 65
+    assert stage.feed().halted == ""
+
+
+def test_a_repetition_after_a_restart_is_dropped_too(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put(entries[:40])
+    stage.drain()
+    stage.restart()
+    stage.put(entries[20:])
+    stage.drain()
+    assert (stage.asked().answer.days, stage.feed().halted) == (65, "")
+
+
+def test_a_repetition_with_other_bytes_halts(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put(entries[:40])
+    stage.drain()
+    stage.put([damaged(entries[10], ce_purpose=b"marketing"), *entries[40:]])
+    stage.drain()
+    assert stage.feed().halted == "sequence 11 of epoch 1 came twice with different bytes"
+    assert stage.asked().freshness.sequence <= 77
+
+
+def test_records_may_come_out_of_order_within_the_look_ahead(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:5], *entries[6:20]])
+    stage.drain()
+    assert (stage.feed().waiting_for, stage.feed().next_offset, stage.asked().freshness.sequence) == (6, 5, 5)
+    stage.put([entries[5], *entries[20:]])
+    stage.drain()
+    assert (stage.asked().answer.days, stage.feed().waiting_for) == (65, 0)
+
+
+def test_what_waits_for_a_missing_record_survives_a_restart(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:5], *entries[6:20]])
+    stage.drain()
+    stage.restart()
+    stage.put([entries[5], *entries[20:]])
+    stage.drain()
+    assert stage.asked().freshness.sequence == 77
+
+
+def test_a_gap_halts_at_the_gap_and_says_so(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:5], *entries[6:]])
+    stage.drain()
+    assert stage.feed().halted == "gap: sequence 6 of epoch 1 is missing"
+    answered = stage.asked()
+    assert (answered.freshness.sequence, answered.freshness.halted) == (5, "gap: sequence 6 of epoch 1 is missing")
+    assert stage.feed().next_offset == 5
+
+
+def test_a_broken_chain_halts(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:10], damaged(entries[10], ce_prevhash=b"0" * 64), *entries[11:]])
+    stage.drain()
+    assert stage.feed().halted == "sequence 11 of epoch 1 does not follow the one before"
+    assert stage.asked().freshness.sequence == 10
+
+
+def test_another_recipient_goes_on_while_one_stands_still(stage: Stage) -> None:
+    stage.recipients = [KELA, COUNTY]
+    stage.put(kela().entries[1:])
+    stage.put(county().entries, COUNTY)
+    stage.drain()
+    assert stage.feed().halted.startswith("gap: sequence 1")
+    assert stage.asked("CW1", COUNTY).answer.state == "closed"
+
+
+def test_bytes_that_are_no_publication_halt(stage: Stage) -> None:
+    stage.put([*kela().entries[:3], Entry(b"k", b"{}", (("ce_type", b"something.v1"),))])
+    stage.drain()
+    assert stage.feed().halted == "offset 3 is neither a publication nor a heartbeat"
+
+
+def test_a_heartbeat_shows_that_a_quiet_line_lives(stage: Stage) -> None:
+    stage.put(kela().entries)
+    stage.put([heartbeat("kela", 1, 77, "0000001-9", datetime(2025, 9, 30, 12, 0, tzinfo=UTC))])
+    stage.drain()
+    feed = stage.feed()
+    assert (feed.halted, feed.next_offset, feed.heartbeat_at) == ("", 78, feed.read_at)
+
+
+def test_a_truncated_topic_halts_with_its_reason(stage: Stage) -> None:
+    stage.put(kela().entries[:10])
+    stage.drain()
+    stage.projector.close()
+    stage.put(kela().entries[10:])
+    stage.broker.delete_before({out_topic(LEDGER, "kela"): 20})
+    stage.start()
+    stage.drain()
+    assert stage.feed().halted == "the topic begins at offset 20, 10 was next"
+    assert stage.asked().freshness.sequence == 10
+
+
+def test_a_topic_truncated_while_it_is_followed_halts(stage: Stage) -> None:
+    stage.put(kela().entries[:10])
+    stage.drain()
+    stage.put(kela().entries[10:])
+    stage.broker.delete_before({out_topic(LEDGER, "kela"): 20})
+    stage.drain()
+    stage.drain()
+    assert stage.feed().halted.startswith("offset 10 is gone")
+
+
+def test_a_topic_made_again_halts(stage: Stage) -> None:
+    stage.put(kela().entries[:10])
+    stage.drain()
+    topic = out_topic(LEDGER, "kela")
+    stage.broker.delete_topics([topic])
+    stage.broker.create_topics({topic: OUT})
+    stage.restart()
+    stage.put(kela().entries)
+    stage.drain()
+    assert stage.feed().halted == "the topic was made again"
+    assert stage.asked().freshness.sequence == 10
+
+
+def test_a_redelivery_builds_beside_and_switches_where_history_ends(stage: Stage) -> None:
+    told = kela()
+    again = told.again(2, until_sequence=77)
+    stage.put([*told.entries, *again.entries[:60]])
+    stage.drain()
+    assert stage.asked().freshness.epoch == 1
+    assert stage.models.of("kela").positions()[2].sequence == 60
+    stage.put(again.entries[60:])
+    stage.drain()
+    answered = stage.asked()
+    assert (answered.freshness.epoch, answered.answer.days) == (2, 65)
+
+
+def test_a_rebuilt_model_equals_the_live_one(stage: Stage) -> None:
+    told = kela()
+    first = next(p for p in told.publications if p.type == "attendance.recorded.v1")
+    body = {"period_id": PERIOD, "account": "provider", "day_status": "absent_other", "corrected": True}
+    told.revised(first.id, body, at=datetime(2025, 9, 10, tzinfo=UTC))
+    told.withdrawn(told.publications[5].id, at=datetime(2025, 9, 11, tzinfo=UTC))
+    stage.put([*told.entries, *told.again(2, until_sequence=len(told.publications)).entries])
+    stage.drain()
+    assert stage.models.of("kela").feed().live_epoch == 2
+    assert differences(stage.models.of("kela"), 1, 2) == []
+    for known_at in (None, "2025-09-09", "2025-09-10"):
+        live = stage.asked(known_at=known_at).answer
+        with stage.models.of("kela").look(1):
+            question = kind_of(KELA.task).question("KE2")
+            asked = question.parameters.model_validate({"client": "client-1", "known_at": known_at})
+            old = ask(question, stage.models.of("kela"), asked, today=date(2025, 9, 30), rules=RuleSet.current(), epoch=1)
+        assert old.answer == live
+
+
+def test_a_rebuild_that_lost_something_shows_it(stage: Stage) -> None:
+    told = kela()
+    shorter = Told(2, until_sequence=76)
+    shorter.publications = told.again(2, until_sequence=76).publications[:76]
+    stage.put([*told.entries, *shorter.entries])
+    stage.drain()
+    assert [(d.name, d.only_in) for d in differences(stage.models.of("kela"), 1, 2)] == [("period.completed", 1)]
+
+
+def test_a_line_that_stands_still_goes_on_with_a_fresh_epoch(stage: Stage) -> None:
+    told = kela()
+    stage.put([*told.entries[:5], *told.entries[6:]])
+    stage.drain()
+    assert stage.feed().halted
+    stage.put(told.again(2, until_sequence=77).entries)
+    stage.drain()
+    answered = stage.asked()
+    assert (answered.freshness.halted, answered.freshness.epoch, answered.answer.days) == ("", 2, 65)
+
+
+def test_nothing_answers_before_the_history_of_a_late_joiner_has_ended(stage: Stage) -> None:
+    told = kela().again(1, until_sequence=77)
+    stage.put(told.entries[:50])
+    stage.drain()
+    with pytest.raises(NoSuchGeneration):
+        stage.asked()
+    stage.put(told.entries[50:])
+    stage.drain()
+    assert stage.asked().answer.days == 65
+
+
+def test_a_record_that_cannot_be_digested_parks_its_client_alone(stage: Stage) -> None:
+    told = Told()
+    body = {"period_id": PERIOD, "account": "provider", "day_status": "present"}
+    told.fact("attendance.recorded", "2025-03-03", body, client="client-1")
+    told.fact("attendance.recorded", "2025-03-03", body, client="client-2")
+    told.fact("attendance.recorded", "2025-03-04", body, client="client-1", version=2)
+    told.fact("attendance.recorded", "2025-03-06", body, client="client-1")
+    told.fact("attendance.recorded", "2025-03-04", body, client="client-2")
+    stage.put(told.entries)
+    stage.drain()
+    one, two = stage.asked(), stage.asked(client="client-2")
+    assert (one.complete, one.answer.days, one.freshness.incomplete) == (False, 1, ("client-1",))
+    assert (two.complete, two.answer.days, two.freshness.sequence) == (True, 2, 5)
+    assert [p.sequence for p in one.parked] == [3, 4]
+    assert one.parked[0].reason == "type attendance.recorded.v2 is newer than this software"
+
+
+def test_what_was_parked_is_digested_once_the_software_can(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
+    body = {"period_id": PERIOD, "account": "provider", "day_status": "present"}
+    told.fact("attendance.recorded", "2025-03-03", body, version=2)
+    told.fact("attendance.recorded", "2025-03-04", body)
+    stage.put(told.entries)
+    stage.drain()
+    assert len(stage.asked().parked) == 2
+    from domain.events import AttendanceRecorded
+
+    monkeypatch.setattr(AttendanceRecorded, "VERSION", 2)
+    monkeypatch.setattr("projections.digest.readable", lambda known, version: int(version) <= known)
+    stage.restart()
+    stage.projector.step()
+    answered = stage.asked()
+    assert (answered.complete, answered.answer.days, answered.freshness.sequence) == (True, 2, 2)
+
+
+def test_a_publication_without_content_that_was_sent_after_its_key_was_destroyed_is_no_fault(stage: Stage) -> None:
+    told = kela()
+    entries = told.entries
+    erased = damaged(entries[4], ce_prevhash=b"erased", ce_type=b"disclosure.withdrawn.v1")._replace(
+        value=b'{"kind":"withdrawn"}'
+    )
+    stage.put([*entries[:4], erased, *entries[5:]])
+    stage.drain()
+    assert (stage.feed().halted, stage.asked().answer.days) == ("", 64)
+
+
+def test_a_projector_killed_before_its_commit_takes_everything_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.put(kela().entries)
+    model = stage.models.of("kela")
+    write = model.write
+
+    def dies(*_: Any) -> None:
+        raise ConnectionError("killed")
+
+    monkeypatch.setattr(model, "write", dies)
+    with pytest.raises(ConnectionError):
+        stage.drain()
+    monkeypatch.setattr(model, "write", write)
+    stage.drain()
+    assert stage.asked().answer.days == 65
