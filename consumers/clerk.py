@@ -6,8 +6,9 @@ feed at every start. source: domain/pathway.md 4.4 row 44
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -37,9 +38,6 @@ class ClerkStore(Protocol):
     def now(self) -> datetime:
         """The ledger's time, UTC."""
 
-    def head(self) -> int:
-        """The position of the last event."""
-
     def records(self, after: int, limit: int) -> list[Record]:
         """The events behind a position, in order, at most `limit`."""
 
@@ -67,6 +65,7 @@ class Clerk:
         self._window = window
         self._position = 0
         self._open: dict[str, Due] = {}
+        self._lock = threading.Lock()
 
     @property
     def position(self) -> int:
@@ -75,18 +74,27 @@ class Clerk:
 
     @property
     def is_at_head(self) -> bool:
-        """Whether everything recorded has been read and nothing overdue is left to send."""
-        return self._position >= self._store.head() and not self._overdue()
+        """Whether nothing overdue is left to send. Any process can ask: the feed is read on the way, nothing is sent."""
+        with self._lock:
+            while self._read_on():
+                pass
+            return not self._overdue()
 
     def step(self) -> int:
         """Read what is new, send what is overdue; the number of events read and notices sent."""
+        with self._lock:
+            read = self._read_on()
+            if read == self._window:
+                return read  # nothing is sent before all is read: a notice further on may have been sent already
+            overdue = self._overdue()
+        return read + self._send(overdue)
+
+    def _read_on(self) -> int:
         records = self._store.records(self._position, self._window)
         if records:
             self._read([record for record in records if record.header.name in FOLLOWED])
             self._position = records[-1].position
-        if len(records) == self._window:
-            return len(records)  # nothing is sent before all is read: a notice further on may have been sent already
-        return len(records) + self._send(self._overdue())
+        return len(records)
 
     def _read(self, records: Sequence[Record]) -> None:
         for record, event in zip(records, self._store.opened_all(records), strict=True):
@@ -98,23 +106,24 @@ class Clerk:
                 case _:
                     pass  # erased: nobody can be told any more
 
-    def _overdue(self) -> list[str]:
+    def _overdue(self) -> dict[str, Due]:
         today = self._store.now().astimezone(HELSINKI).date()
-        return [notification_id for notification_id, due in self._open.items() if due.due_on < today]
+        return {notification_id: due for notification_id, due in self._open.items() if due.due_on < today}
 
-    def _send(self, overdue: Sequence[str]) -> int:
+    def _send(self, overdue: Mapping[str, Due]) -> int:
         caller = Caller(self._store.directory.organiser, "clerk", "system", "system", "notice")
         sending = [
             self._store.submit(
                 SendNotification(notification_id=notification_id),
                 caller,
                 uuid.uuid5(SENDING, f"{self._store.ledger}/{notification_id}").hex,
-                client=self._open[notification_id].client,
+                client=due.client,
             )
-            for notification_id in overdue
+            for notification_id, due in overdue.items()
         ]
         for notification_id, answer in zip(overdue, sending, strict=True):
             answer.result()
-            # Sent, or refused for good with its refusal in the feed: either way the next attempt would change nothing.
-            self._open.pop(notification_id, None)
+            with self._lock:
+                # Sent, or refused for good with its refusal in the feed: the next attempt would change nothing.
+                self._open.pop(notification_id, None)
         return len(overdue)

@@ -55,6 +55,26 @@ class Names(Protocol):
         """The client under a personal identity code; none when the ledger does not know it."""
 
 
+class NoNames:
+    """The names of somebody who was never told anything."""
+
+    def part(self, pseudonym: str) -> str | None:
+        """Nothing."""
+        return None
+
+    def event(self, publication_id: str, client: str | None) -> str | None:
+        """Nothing."""
+        return None
+
+    def begun_by(self, message_id: str) -> Begun | HeldReason | None:
+        """Nothing."""
+        return None
+
+    def client(self, identity_code: str) -> str | None:
+        """Nobody."""
+        return None
+
+
 class Waits(Exception):
     """The message refers to something that is not there yet."""
 
@@ -91,8 +111,14 @@ def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names) ->
 
 
 def wish_of_body(kind: CommandKind, body: Mapping[str, Any], client: str | None, names: Names) -> Wish:
-    """The wish of a worker's body: the client stands in the route, as a raw reference. Raises Refused, Waits."""
-    return _Reading(names).wish(kind, body, client)
+    """The wish of a worker's body: the client stands in the route, as a raw reference. Raises Refused.
+
+    Over HTTP nobody waits: who names a message of its own that is not recorded yet is refused.
+    """
+    try:
+        return _Reading(names).wish(kind, body, client)
+    except Waits as waits:
+        raise refuse("E_UNKNOWN_REFERENCE") from waits
 
 
 class _Reading:

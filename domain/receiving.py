@@ -62,18 +62,24 @@ class ReceivingStore(NamesStore, Protocol):
 
     def refuse(
         self,
-        name: str,
+        command: str,
         reasons: Sequence[Reason],
         caller: Caller,
         command_id: str,
-        content: dict[str, Any],
         *,
+        content: bytes,
         input_position: tuple[str, int] | None = None,
     ) -> Future[Answer]:
         """Record that something was refused which never became a command."""
 
     def note(
-        self, event: Event, caller: Caller, command_id: str, *, input_position: tuple[str, int] | None = None
+        self,
+        event: Event,
+        caller: Caller,
+        command_id: str,
+        *,
+        content: bytes = b"",
+        input_position: tuple[str, int] | None = None,
     ) -> Future[Answer]:
         """Record that a message waits or cannot be read."""
 
@@ -94,7 +100,7 @@ class Receiving:
             return self.quarantine(message.recipient, bad.code, message.raw, message.place, dry_run=dry_run)
         kind = message_types(message.recipient.task).get(message.type)
         if kind is None:
-            return self._told(message, self._refused(message, body, [Reason("E_UNKNOWN_COMMAND")], dry_run))
+            return self._told(message, self._refused(message, [Reason("E_UNKNOWN_COMMAND")], dry_run))
         if message.type.startswith(f"{GROUP}.v"):
             return self._group(message, kind, body, dry_run)
         return self._told(message, self._decided(message, kind, body, dry_run))
@@ -117,7 +123,7 @@ class Receiving:
                 size=len(raw),
                 content_hash=digest,
             )
-            answer = self._store.note(event, caller_of(message), message.message_id, input_position=place).result()
+            answer = self._note(event, message)
         return self._told(message, _Decided(answer, codes=(Reason(code),), offset=offset))
 
     def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
@@ -133,7 +139,7 @@ class Receiving:
         message = _unpacked(sender, held)
         body = read_json(message.raw)
         if self._store.now() >= held.held_until_at:
-            decided = self._refused(message, body, [Reason("E_WAITING_EXPIRED")], False)
+            decided = self._refused(message, [Reason("E_WAITING_EXPIRED")], False)
         else:
             kind = message_types(sender.task)[message.type]
             try:
@@ -141,7 +147,7 @@ class Receiving:
             except Waits:
                 return None
             except Refused as refused:
-                decided = self._refused(message, body, refused.codes, False)
+                decided = self._refused(message, refused.codes, False)
             else:
                 decided = _Decided(self._submitted(message, wish, False).result())
         received = self._told(message, decided)
@@ -153,7 +159,7 @@ class Receiving:
         try:
             entries = of_group(body)
         except Refused as refused:
-            return self._told(message, self._refused(message, body, refused.codes, dry_run))
+            return self._told(message, self._refused(message, refused.codes, dry_run))
         single = message.type.replace(GROUP, GROUP_OF)
         parts = [
             replace(message, message_id=f"{message.message_id}/{n}", type=single, raw=orjson.dumps(entry), place=None)
@@ -182,7 +188,7 @@ class Receiving:
         try:
             wish = wish_of_message(kind, body, self._names(message))
         except Refused as refused:
-            return self._refused(message, body, refused.codes, dry_run)
+            return self._refused(message, refused.codes, dry_run)
         except Waits as waits:
             return self._held(message, waits.reason, dry_run)
         return self._submitted(message, wish, dry_run)
@@ -198,12 +204,17 @@ class Receiving:
             input_position=message.place,
         )
 
-    def _refused(self, message: Incoming, body: dict[str, Any], reasons: Sequence[Reason], dry_run: bool) -> _Decided:
+    def _refused(self, message: Incoming, reasons: Sequence[Reason], dry_run: bool) -> _Decided:
         if dry_run:
             return _Decided(Answer("refused", codes=tuple(reasons)))
         return _Decided(
             self._store.refuse(
-                message.type, reasons, caller_of(message), message.message_id, body, input_position=message.place
+                message.type,
+                reasons,
+                caller_of(message),
+                message.message_id,
+                content=message.raw,
+                input_position=message.place,
             ).result()
         )
 
@@ -222,8 +233,13 @@ class Receiving:
         )
         # Kept before it is recorded: a message that was promised an answer is never lost.
         self._vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, _packed(message)))
-        answer = self._store.note(event, caller_of(message), message.message_id, input_position=message.place).result()
+        answer = self._note(event, message)
         return _Decided(answer, reason=reason, until=until)
+
+    def _note(self, event: Event, message: Incoming) -> Answer:
+        return self._store.note(
+            event, caller_of(message), message.message_id, content=message.raw, input_position=message.place
+        ).result()
 
     def _told(self, message: Incoming, decided: _Decided) -> Received:
         """The answer as the sender's receipt, in the sender's own names."""

@@ -17,7 +17,7 @@ from domain.store.answers import Answer
 from domain.store.record import Record
 from domain.store.vault import Use, Vault
 
-TELLINGS = ("disclosure.made.v1", "disclosure.revised.v1")
+TELLINGS = ("disclosure.made", "disclosure.revised")
 
 
 class NamesStore(Protocol):
@@ -33,14 +33,14 @@ class NamesStore(Protocol):
     def pathway(self, client: str) -> Pathway:
         """The client's pathway at the head of the feed."""
 
-    def matter_records(self, matters: Sequence[str], topics: Sequence[str]) -> list[Record]:
-        """The events of these types in these matters, in feed order."""
+    def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]:
+        """The events of these names in these matters, in feed order."""
 
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         """The events in the records; `Erased` where the matter's key is gone."""
 
-    def answers_to(self, sender: tuple[str, str], command_id: str) -> list[Answer]:
-        """What the sender's command was answered: that it waits, and the final answer, as far as they are there."""
+    def answer(self, sender: tuple[str, str], command_id: str) -> Answer | None:
+        """The final answer to the sender's command, else that it waits, else none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class SenderNames:
             return None
         matters = sorted({fact.matter for fact in self.store.pathway(client).facts.values()})
         stream = f"recipient/{self.short_name}/"
-        told = [r for r in self.store.matter_records(matters, TELLINGS) if r.header.stream.startswith(stream)]
+        told = [r for r in self.store.of_matter(matters, TELLINGS) if r.header.stream.startswith(stream)]
         for event in self.store.opened_all(told):
             if isinstance(event, DisclosureMade) and event.publication_id == publication_id:
                 return event.source_event_id
@@ -74,10 +74,11 @@ class SenderNames:
 
     def begun_by(self, message_id: str) -> Begun | HeldReason | None:
         """What the sender's own message began, or why to wait for it."""
-        answers = self.store.answers_to(self.caller.sender, message_id)
-        final = next((answer for answer in answers if answer.status != "waiting"), None)
+        final = self.store.answer(self.caller.sender, message_id)
         if final is None:
-            return "waits_for_earlier" if answers else "waits_for_reference"
+            return "waits_for_reference"
+        if final.status == "waiting":
+            return "waits_for_earlier"
         if final.status != "recorded":
             return None
         return Begun(final.references, final.events[0][0] if final.events else None)
