@@ -48,6 +48,10 @@ class View:
         """Whether the recipient stated this fact (rule 9)."""
         return self.authors.get(fact_id) == (standing.recipient.org, standing.recipient.task)
 
+    def erased(self, pathway: Pathway) -> View:
+        """The view after an event that can be read no more: the pathway has moved on, nothing else."""
+        return View(pathway, self.standings, self.authors)
+
 
 def view_of(pathway: Pathway, directory: Directory) -> View:
     """The client as known now, worked out whole."""

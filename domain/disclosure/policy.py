@@ -138,9 +138,7 @@ def read_policy(files: Mapping[str, Mapping[str, Any]], digest: str) -> Policy:
     versions = {files[name]["version"] for name in FILES}
     forms = {name: _form(name, row) for name, row in files["forms"].items() if isinstance(row, dict)}
     never = frozenset(files["fields"]["never"])
-    profiles = {
-        name: _profile(name, row, never) for name, row in files["fields"].items() if isinstance(row, dict)
-    }
+    profiles = {name: _profile(name, row, never) for name, row in files["fields"].items() if isinstance(row, dict)}
     blocks = {name: _block(row) for name, row in files["clients"].items() if isinstance(row, dict)}
     columns = tuple(files["matrix"]["columns"])
     rows = {name: _row(name, row, columns) for name, row in files["matrix"]["rows"].items()}

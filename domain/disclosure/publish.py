@@ -29,12 +29,14 @@ EVENT_REFERENCE = "_event_id"
 
 @dataclass(slots=True)
 class Line:
-    """Where a recipient's line of publications has come to: `sequence` 0 and an empty hash before the first."""
+    """Where a recipient's line has come to: `sequence` 0 and empty hashes before the first. `previous_hash` is that of the
+    last publication, `record_hash` that of the event which keeps it."""
 
     recipient: str
     epoch: int
     sequence: int = 0
     previous_hash: str = FIRST_HASH
+    record_hash: str = ""
 
     @property
     def stream(self) -> str:
@@ -48,6 +50,7 @@ class Circumstances:
 
     now: datetime
     directory: Directory
+    ruleset: str
     policy: Policy
     pseudonyms: Callable[[str], Pseudonyms]
     random_id: Callable[[], str]
@@ -56,11 +59,11 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The client of a change: its vault record as far as there is one, staff cards by person, what it comes from."""
+    """The client of a change: what is known of it, its vault record as far as there is one, staff cards by person."""
 
     view: View
     record: Mapping[str, Any]
-    cards: Mapping[str, Mapping[str, Any]]
+    cards: Callable[[str], Mapping[str, Any]]
 
 
 def source_of(directory: Directory) -> str:
@@ -97,7 +100,7 @@ def publication_of(
         time=at.now,
         sequence=line.sequence + 1,
         epoch=line.epoch,
-        ruleset=at.directory.ruleset_version,
+        ruleset=at.ruleset,
         legal_basis=told.legal_basis if told is not None else before.legal_basis if before else "LB-OWN-TASK",
         purpose=told.purpose if told is not None else PURPOSES[standing.column],
         previous_hash=line.previous_hash,
@@ -165,7 +168,7 @@ def body_of(
         else:
             body[name] = plain(value)
     if told.staff and about is not None:
-        body |= about.cards.get(told.staff, {})
+        body |= about.cards(told.staff)
     return body
 
 

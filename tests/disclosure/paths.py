@@ -9,11 +9,12 @@ from datetime import date
 from typing import Any
 
 from disclosure.told import Everybody, a_fact
+from stories import AUTHORITY, COUNTY, FUND, HOSPITAL, KEHA, KELA, register, week
+
 from domain import events as e
 from domain.directory import Directory, enter
 from domain.events import Event
 from domain.pathway import Fact
-from stories import AUTHORITY, COUNTY, FUND, HOSPITAL, KEHA, KELA, register, week
 
 By = Sequence[str]
 OWN_WORKER: By = (COUNTY, "organiser", "own_worker", "W-01")
@@ -85,7 +86,8 @@ FIRST, LAST = date(2025, 3, 3), date(2025, 8, 29)
 
 def referral(key: str = "referral", **but: Any) -> e.ReferralSubmitted:
     named = ("family_name", "identity_code")
-    said = {"source": "employment_authority", "sender_org_id": AUTHORITY, "legal_basis": "LB-189-PLAN", "identity_named": named}
+    said = {"source": "employment_authority", "sender_org_id": AUTHORITY, "legal_basis": "LB-189-PLAN"}
+    said |= {"identity_named": named}
     return e.ReferralSubmitted(**{"referral_id": ref(key)} | said | but)
 
 
@@ -136,7 +138,9 @@ def placement(key: str = "placement", provider: str = CENTRE, **but: Any) -> e.P
     return e.PlacementProposed(**{"case_id": CASE, "placement_id": ref(key), "site_needs": "No stairs"} | said | but)
 
 
-def attendance(status: str = "present", account: str = "provider", key: str = "placement", **but: Any) -> e.AttendanceRecorded:
+def attendance(
+    status: str = "present", account: str = "provider", key: str = "placement", **but: Any
+) -> e.AttendanceRecorded:
     hours = 5.0 if status == "present" else None
     named = ref(key) if account == "provider" else None
     said = {"account": account, "day_status": status, "hours": hours, "placement_id": named}
@@ -184,15 +188,13 @@ def in_service(payer: str | None = KELA, *, provider: str = CENTRE, role: str = 
     path.add(referral(), date(2025, 1, 7), REFERRER)
     path.add(e.ReferralReceived(referral_id=ref("referral"), received_via="electronic"), date(2025, 1, 7))
     path.add(e.ReferralAccepted(referral_id=ref("referral")), date(2025, 1, 10), command="accept")
-    path.add(
-        e.CaseOpened(case_id=CASE, referral_id=ref("referral"), service_programme="kuty"), date(2025, 1, 10), command="accept"
-    )
+    opened = e.CaseOpened(case_id=CASE, referral_id=ref("referral"), service_programme="kuty")
+    path.add(opened, date(2025, 1, 10), command="accept")
     path.add(benefit(payer, date(2023, 1, 9)), date(2025, 1, 13))
     seen = {"case_id": CASE, "assessment_id": ref("assessment"), "client_attended": True}
     path.add(e.AssessmentStarted(owner="adult_social_work", **seen), date(2025, 1, 20))
-    path.add(
-        e.AssessmentCompleted(result="need", needs=("working_life_rules",), special_support_need=False, **seen), date(2025, 1, 30)
-    )
+    completed = e.AssessmentCompleted(result="need", needs=("working_life_rules",), special_support_need=False, **seen)
+    path.add(completed, date(2025, 1, 30))
     path.add(worker(), date(2025, 2, 3))
     path.add(plan(**plan_but), date(2025, 2, 10))
     path.add(
@@ -205,9 +207,7 @@ def in_service(payer: str | None = KELA, *, provider: str = CENTRE, role: str = 
         date(2025, 2, 14),
     )
     for party in ("client", "organiser", "employment_side"):
-        path.add(
-            e.PlanAcceptedByParty(case_id=CASE, plan_id=PLAN, plan_version=1, party_kind=party), date(2025, 2, 14)
-        )
+        path.add(e.PlanAcceptedByParty(case_id=CASE, plan_id=PLAN, plan_version=1, party_kind=party), date(2025, 2, 14))
     path.add(agreed(), date(2025, 2, 14))
     path.add(decision(), date(2025, 2, 17))
     path.add(placement(provider=provider, provision_role=role), date(2025, 2, 20))
@@ -234,10 +234,8 @@ def whole(payer: str | None = KELA, **but: Any) -> Path:
     path.add(closed(date(2025, 3, 17), date(2025, 3, 21)), date(2025, 3, 17))
     path.add(report(payer or KELA, date(2025, 3, 10), date(2025, 3, 21), date(2025, 3, 10)), date(2025, 3, 21))
     service = {"case_id": CASE, "parallel_service_id": ref("service")}
-    path.add(
-        e.ParallelServiceStarted(service="te_services", told_by="client", from_on=date(2025, 4, 1), service_note="x", **service),
-        date(2025, 4, 1),
-    )
+    beside = {"service": "te_services", "service_note": "x", "told_by": "client", "from_on": date(2025, 4, 1)}
+    path.add(e.ParallelServiceStarted(**beside, **service), date(2025, 4, 1))
     path.add(e.ParallelServiceStopped(until_on=date(2025, 4, 30), **service), date(2025, 4, 30))
     present = ("client", "organiser")
     path.add(

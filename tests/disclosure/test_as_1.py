@@ -6,10 +6,10 @@ from collections import Counter
 from functools import cache
 
 import pytest
-
 from disclosure.told import SUBJECT, Everybody, everybody_told, names, pseudonyms_of
-from domain.disclosure.publications import Publication, publication_hash
 from stories import as_1
+
+from domain.disclosure.publications import Publication, publication_hash
 
 
 @cache
@@ -125,8 +125,8 @@ def test_a_pseudonym_leads_back_to_its_reference_with_the_recipients_key_alone()
 
 
 def test_no_raw_reference_of_the_stream_leaves() -> None:
-    pathway = as_1().pathway
-    raw = [SUBJECT, *pathway.facts, *pathway.cases, *pathway.periods, *pathway.placements, *pathway.plans, *pathway.referrals]
+    p = as_1().pathway
+    raw = [SUBJECT, *p.facts, *p.cases, *p.periods, *p.placements, *p.plans, *p.referrals, *p.decisions]
     for publications in told().told.values():
         for publication in publications:
             assert not [name for name in raw if name.encode() in publication.value]

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-
 from disclosure.paths import AUTHORITY, CENTRE, FUND, KELA, OWN_WORKER, Path, correction, moved, sent, whole
 from disclosure.told import Everybody
+
 from domain.catalogue import EVENTS
 from domain.disclosure.entitlement import HEADER_FIELDS, classes_of, references_of
 from domain.disclosure.policy import SYSTEM_EVENTS, policy

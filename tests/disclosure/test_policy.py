@@ -33,8 +33,8 @@ def test_nobody_has_a_row_for_what_the_ledger_says_of_itself() -> None:
 
 
 def test_every_form_that_an_event_of_today_can_take_is_computed() -> None:
-    reached = {policy().cell(name, column).form for name in EVENTS for column in IN_SCOPE if policy().cell(name, column).shape == "R"}
-    assert reached <= FORMS.keys()
+    cells = [policy().cell(name, column) for name in EVENTS for column in IN_SCOPE]
+    assert {cell.form for cell in cells if cell.shape == "R"} <= FORMS.keys()
 
 
 def test_every_computed_form_is_a_form_of_the_policy() -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any
 
+from given import World
+
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
 from domain.disclosure.desired import view_of
 from domain.disclosure.policy import policy
@@ -19,7 +21,6 @@ from domain.disclosure.publish import About, Circumstances, Line, publication_of
 from domain.disclosure.reconcile import Change, Client
 from domain.events import Event
 from domain.pathway import Fact, Pathway
-from given import World
 
 SUBJECT = "c" * 32
 RECORD: Mapping[str, Any] = {
@@ -81,9 +82,15 @@ class Everybody:
         name = change.standing.recipient.short_name
         line = self.lines.setdefault(name, Line(name, 1))
         at = Circumstances(
-            datetime(2025, 10, 1, tzinfo=UTC), self.directory, policy(), pseudonyms_of, lambda: f"{next(self._ids):032x}", str
+            datetime(2025, 10, 1, tzinfo=UTC),
+            self.directory,
+            "2026-03",
+            policy(),
+            pseudonyms_of,
+            lambda: f"{next(self._ids):032x}",
+            str,
         )
-        about = About(self.client.view, self.record, CARDS)
+        about = About(self.client.view, self.record, lambda person: CARDS.get(person, {}))
         publication = publication_of(change, line, about, self.client.disclosed.get(name, {}), at)
         line.sequence, line.previous_hash = publication.sequence, publication.hash
         self.client.apply(change, publication.id)
@@ -108,9 +115,7 @@ def names(publications: Iterable[Publication]) -> list[str]:
     return [p.type.removesuffix(".v1") for p in publications]
 
 
-def a_fact(
-    event: Event, on: date, number: int, by: Sequence[str] = ("0000001-9", "organiser", "own_worker", "W-01"), command: str = ""
-) -> Fact[Event]:
+def a_fact(event: Event, on: date, number: int, by: Sequence[str], command: str = "") -> Fact[Event]:
     """A fact by hand. `number` is its position, its version and its id."""
     at = datetime.combine(on, time(9), UTC)
     return Fact(f"{number:032x}", event, on, at, number, number, "m" * 32, *by[:4], command or f"c-{number}")

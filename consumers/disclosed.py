@@ -1,0 +1,158 @@
+"""What the disclosure follower remembers, and how it is read back from the store after a restart."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from consumers.wire import publication_of, recipient_of
+from domain.context import Caller, Draft
+from domain.directory import Directory
+from domain.disclosure.desired import view_of
+from domain.disclosure.publish import Line
+from domain.disclosure.reconcile import Client, Disclosed, Disclosures
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
+from domain.pathway import Pathway, evolve
+from domain.rules import RuleSet
+from domain.store.keys import Keys
+from domain.store.known import LEDGER_MATTER, fact_of
+from domain.store.record import Record
+
+CLIENTS_KEPT = 2_000
+"""Clients remembered between batches, about 200 kilobytes each."""
+
+DISCLOSURES = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
+
+
+class Store(Protocol):
+    """What the follower asks of `domain.store.event_store.EventStore`."""
+
+    keys: Keys
+
+    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]: ...
+
+    def stream(self, stream: str, after: int = 0) -> list[Record]: ...
+
+    def stream_version(self, stream: str) -> int: ...
+
+    def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]: ...
+
+    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]: ...
+
+    def directory_at(self, position: int) -> Directory: ...
+
+    def rules_of(self, directory: Directory) -> RuleSet: ...
+
+    def now(self) -> datetime: ...
+
+    def head(self) -> int: ...
+
+    def tracking(self, name: str) -> int: ...
+
+    def build(
+        self,
+        stream: str,
+        version: int,
+        previous_hash: str,
+        draft: Draft,
+        caller: Caller,
+        command_id: str,
+        *,
+        recorded_at: datetime | None = None,
+        directory: Directory | None = None,
+        policy_version: str | None = None,
+    ) -> Record: ...
+
+    def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None: ...
+
+
+@dataclass(slots=True)
+class Followed:
+    """One client with the hashes of its events, by event id: what commitments are made of."""
+
+    client: Client
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
+class Memory:
+    """The follower's state at its position. Forgotten whole after any doubt, and read back when asked for."""
+
+    def __init__(self, store: Store, position: int) -> None:
+        self.position = position
+        self.directory = store.directory_at(position)
+        self.told_of_register = _disclosed(store, (LEDGER_MATTER,))
+        self._store = store
+        self._told_before = store.head()
+        self._clients: OrderedDict[str, Followed] = OrderedDict()
+        self._lines: dict[str, Line] = {}
+
+    def client(self, reference: str, first: Record | None = None) -> Followed:
+        """A client as known at the position; `first` is the event being read, when it may be the client's first."""
+        known = self._clients.get(reference)
+        if known is None:
+            new = first is not None and first.header.stream_version == 1 and first.position > self._told_before
+            known = self._clients[reference] = self._fresh(reference) if new else self._read(reference, first)
+        self._clients.move_to_end(reference)
+        return known
+
+    def line(self, recipient: str) -> Line:
+        """Where the recipient's newest epoch has come to."""
+        known = self._lines.get(recipient)
+        if known is None:
+            known = self._lines[recipient] = line_of(self._store, recipient)
+        return known
+
+    def trim(self) -> None:
+        """Let go of the clients needed longest ago. Only between batches: the store must have what they were told."""
+        while len(self._clients) > CLIENTS_KEPT:
+            self._clients.popitem(last=False)
+
+    def _fresh(self, reference: str) -> Followed:
+        return Followed(Client(view_of(Pathway(reference), self.directory)))
+
+    def _read(self, reference: str, first: Record | None) -> Followed:
+        records = [record for record in self._store.stream(reference) if record.position <= self.position]
+        pathway = Pathway(reference)
+        for record, event in zip(records, self._store.opened_all(records), strict=True):
+            pathway = evolve(pathway, fact_of(record, event))
+        matters = sorted({record.header.matter for record in (*records, *((first,) if first else ()))})
+        disclosed = _disclosed(self._store, matters) if matters else {}
+        hashes = {record.header.event_id: record.hash for record in records}
+        return Followed(Client(view_of(pathway, self.directory), disclosed), hashes)
+
+
+def _disclosed(store: Store, matters: Sequence[str]) -> Disclosures:
+    """What every recipient was told of these matters and still holds."""
+    records = store.of_matter(matters, DISCLOSURES)
+    told: Disclosures = {}
+    for record, event in zip(records, store.opened_all(records), strict=True):
+        found = recipient_of(record.header.stream)
+        if found is None or isinstance(event, Erased):
+            continue
+        known = told.setdefault(found[0], {})
+        if isinstance(event, DisclosureWithdrawn):
+            known.pop(event.source_event_id, None)
+        elif isinstance(event, DisclosureMade):
+            cause = record.header.causation or ""
+            known[event.source_event_id] = Disclosed(event.publication_id, event.legal_basis, cause)
+    return told
+
+
+def line_of(store: Store, recipient: str) -> Line:
+    """The end of a recipient's newest epoch, read from its stream."""
+    epoch = 1
+    while store.stream_version(Line(recipient, epoch + 1).stream):
+        epoch += 1
+    line = Line(recipient, epoch)
+    version = store.stream_version(line.stream)
+    if version:
+        last = store.stream(line.stream, version - 1)[-1]
+        (event,) = store.opened_all([last])
+        publication = publication_of(last, event)  # type: ignore[arg-type]
+        line.sequence = version
+        line.record_hash = last.hash
+        line.previous_hash = publication.previous_hash if isinstance(event, Erased) else publication.hash
+    return line

@@ -1,0 +1,48 @@
+"""Who is told of organisations, contracts and rules: facts without client data (rule 12 of domain/disclosure.md 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain import events as e
+from domain.directory import Directory, Recipient
+from domain.disclosure.entitlement import Told, classes_of
+from domain.disclosure.grounds import ADMINISTRATION
+from domain.disclosure.policy import Policy
+from domain.disclosure.reconcile import Change
+from domain.disclosure.windows import NOT_TOLD, Standing, column_of
+from domain.events import Event
+from domain.pathway import Fact
+
+REGISTER_FACTS = frozenset(
+    cls.NAME for cls in (e.OrganisationJoined, e.ProviderRegistered, e.ProviderContracted, e.RulesetPublished)
+)
+"""Names of the facts on organisations, contracts and rules."""
+
+
+def register_changes(fact: Fact[Event], directory: Directory, policy: Policy) -> Iterator[Change]:
+    """What to tell of one such fact, `directory` as it is after it: to the county and to the recipients of the organisation
+    that it names, of rules to everybody who has joined; never any earlier fact."""
+    for recipient in _recipients(fact.event, directory):
+        column = column_of(recipient, directory)
+        if column is None or recipient.task in NOT_TOLD or policy.cell(fact.name, column).shape != "D":
+            continue
+        told = Told(
+            cell="D",
+            occurred_on=fact.occurred_on,
+            legal_basis="LB-OWN-TASK",
+            purpose=ADMINISTRATION,
+            fields={name: value for name, value in fact.event if value is not None},
+            classes=classes_of(type(fact.event)),
+            profile=column,
+        )
+        yield Change("fact", Standing(recipient, column), fact, told, fact.event_id)
+
+
+def _recipients(event: Event, directory: Directory) -> list[Recipient]:
+    known = sorted(directory.recipients.values(), key=lambda recipient: recipient.short_name)
+    if isinstance(event, e.RulesetPublished):
+        return known
+    named = getattr(event, "org_id", None)
+    county = (directory.organiser, "organiser")
+    return [recipient for recipient in known if recipient.org == named or (recipient.org, recipient.task) == county]
