@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from logins import login_dsn
 
 from deploy.local.parts import Postgres
 from projections.read_models import ReadModel
@@ -34,9 +35,3 @@ def sqlite_model(tmp_path: Path) -> Iterator[ReadModel]:
     files = SqliteModels(tmp_path, "test")
     yield files.of("recipient")
     files.close()
-
-
-def login_dsn(owner_dsn: str, login: str = "kuty_test_projector", password: str = "secret") -> str:
-    import psycopg
-
-    return psycopg.conninfo.make_conninfo(owner_dsn, user=login, password=password)

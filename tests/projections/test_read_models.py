@@ -1,0 +1,165 @@
+"""The read models themselves: who sees which schema, one transaction for rows and position, two generations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from history_as_1 import kela
+from logins import login_dsn
+from publications_given import Told, in_model
+
+from deploy.local.parts import Postgres
+from projections.read_models import (
+    Batch,
+    Entry,
+    Feed,
+    NoSuchGeneration,
+    NotProvisioned,
+    Position,
+    PositionMoved,
+    ReadModel,
+    Selection,
+    schema_name,
+)
+from projections.read_models_postgres import PostgresModels, make_login, provision_recipient
+from projections.read_models_sqlite import SqliteModels
+from projections.recipients.kela_benefits import KIND
+
+
+def entry(sequence: int, publication: bytes, body: bytes = b"{}", lookup: bytes | None = None) -> Entry:
+    at = b"2025-03-03T12:00:00Z"
+    return Entry(
+        sequence, publication, b"fact", b"client-1", b"period.started", None, lookup, b"2025-03-03", b"2025-03-03", None,
+        at, None, None, None, b"LB-OWN-TASK", b"f" * 64, body,
+    )  # fmt: skip
+
+
+def put(model: ReadModel, *entries: Entry, expected: int = 0) -> None:
+    model.begin(Position(1))
+    model.write([Batch(Position(1, expected + len(entries), "f" * 64), expected, list(entries))], Feed(1, len(entries)))
+
+
+def test_what_a_body_holds_comes_back_to_the_letter(model: ReadModel) -> None:
+    body = '{"goal":"rivi\\n toinen\\t\\"lainaus\\" \\\\ ääni 🎯 \\u0000"}'.encode()
+    put(model, entry(1, b"p1", body, b"a\tb\\c\nd"))
+    with model.look() as look:
+        row = look.rows(Selection(("period.started",)))[0]
+    assert row.body == {"goal": 'rivi\n toinen\t"lainaus" \\ ääni 🎯 \x00'}
+    assert row.lookup == "a\tb\\c\nd"
+    assert row.known_from == datetime(2025, 3, 3, 12, tzinfo=UTC)
+    assert row.until_on is None
+
+
+def test_rows_and_position_come_together_or_not_at_all(model: ReadModel) -> None:
+    put(model, entry(1, b"p1"))
+    twice = Batch(Position(1, 3, "f" * 64), 1, [entry(2, b"p2"), entry(2, b"p3")])
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        model.write([twice], Feed(1, 3))
+    assert model.positions()[1].sequence == 1
+    assert model.feed().next_offset == 1
+
+
+def test_a_second_projector_cannot_write_over_the_first(model: ReadModel) -> None:
+    put(model, entry(1, b"p1"))
+    with pytest.raises(PositionMoved):
+        model.write([Batch(Position(1, 1, "f" * 64), 0, [entry(1, b"p1")])], Feed(1, 1))
+
+
+def test_a_look_sees_one_moment(model: ReadModel) -> None:
+    put(model, entry(1, b"p1"))
+    with model.look() as look:
+        assert len(look.rows(Selection(("period.started",)))) == 1
+        model.write([Batch(Position(1, 2, "f" * 64), 1, [entry(2, b"p2")])], Feed(1, 2))
+        assert len(look.rows(Selection(("period.started",)))) == 1
+        assert look.position.sequence == 1
+    with model.look() as look:
+        assert len(look.rows(Selection(("period.started",)))) == 2
+
+
+def test_before_the_first_publication_nothing_answers(model: ReadModel) -> None:
+    with pytest.raises(NoSuchGeneration), model.look():
+        pass
+
+
+def test_a_client_is_shown_as_he_was_known_at_the_time(model: ReadModel) -> None:
+    told = Told(block={"family_name": "Entinen"})
+    told.fact("period.started", "2025-03-03", {"period_id": "p"})
+    told.block = {"family_name": "Uusi"}
+    told.fact("period.completed", "2025-05-30", {"period_id": "p"})
+    in_model(model, KIND, told)
+    with model.look() as look:
+        assert look.blocks(["client-1"]) == {"client-1": {"family_name": "Uusi"}}
+        then = datetime(2025, 4, 1, tzinfo=UTC)
+        assert look.blocks(["client-1"], then) == {"client-1": {"family_name": "Entinen"}}
+
+
+def test_the_live_generation_is_never_dropped(model: ReadModel) -> None:
+    in_model(model, KIND, kela())
+    with pytest.raises(ValueError, match="answers"):
+        model.drop(1)
+
+
+def test_each_recipient_in_sqlite_has_a_file_of_its_own(tmp_path: Path) -> None:
+    models = SqliteModels(tmp_path, "as-1")
+    models.of("kela-benefit-payment")
+    models.of("county")
+    assert {path.name for path in (tmp_path / "as-1").glob("*.db")} == {"kela-benefit-payment.db", "county.db"}
+    models.close()
+
+
+def test_names_of_schemas_never_fall_together() -> None:
+    assert schema_name("as-1", "kela-benefit-payment") == "kuty_as_1_kela_benefit_payment"
+    long = "l" * 40
+    assert len(schema_name(long, "p" * 40)) == 63
+    assert schema_name(long, "p" * 39 + "a") != schema_name(long, "p" * 39 + "b")
+
+
+@pytest.fixture
+def ledger_database(postgres: Postgres) -> str:
+    """A database with a store's table and two recipients; the projector's login serves both."""
+    dsn = postgres.fresh_database()
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute("CREATE SCHEMA kuty_store_test")
+        owner.execute("CREATE TABLE kuty_store_test.events (state bytea)")
+        owner.execute("CREATE TABLE public.events (state bytea)")
+    make_login(dsn, "kuty_test_projector", "secret")
+    for name in ("kela", "county"):
+        provision_recipient(dsn, "test", name, ["kuty_test_projector"])
+    return dsn
+
+
+def test_the_projectors_login_sees_nothing_by_itself(ledger_database: str) -> None:
+    with psycopg.connect(login_dsn(ledger_database), autocommit=True) as login:
+        for table in ("kuty_store_test.events", "public.events", "kuty_test_kela.feed", "kuty_test_county.feed"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                login.execute(f"SELECT * FROM {table}")
+
+
+def test_a_recipients_role_sees_its_own_schema_alone(ledger_database: str) -> None:
+    with psycopg.connect(login_dsn(ledger_database), autocommit=True) as login:
+        login.execute("SET ROLE kuty_test_kela")
+        assert login.execute("SELECT count(*) FROM kuty_test_kela.feed").fetchone() == (0,)
+        for table in ("kuty_store_test.events", "public.events", "kuty_test_county.feed"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                login.execute(f"SELECT * FROM {table}")
+
+
+def test_a_login_cannot_take_on_a_role_it_was_not_given(ledger_database: str) -> None:
+    make_login(ledger_database, "kuty_test_other", "secret")
+    models = PostgresModels(login_dsn(ledger_database, "kuty_test_other"), "test", connections=1)
+    with pytest.raises(NotProvisioned):
+        models.of("kela")
+    with pytest.raises(NotProvisioned):
+        models.of("nobody")
+    models.close()
+
+
+def test_provisioning_twice_changes_nothing(ledger_database: str) -> None:
+    models = PostgresModels(login_dsn(ledger_database), "test", connections=1)
+    in_model(models.of("kela"), KIND, kela())
+    provision_recipient(ledger_database, "test", "kela", ["kuty_test_projector"])
+    assert models.of("kela").feed().live_epoch == 1
+    models.close()
