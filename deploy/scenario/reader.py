@@ -57,6 +57,8 @@ class _Reading:
         moments += doings.scheduled_days()
         moments.sort(key=lambda moment: moment.moment)
         doings.check_names(moments)
+        if not moments and not self._mistakes:
+            self._wrong(self._whole.line_of("steps"), "nothing happens")
         self._stop()
         return Story(self._file, file.history, given, tuple(moments), tuple(ends))
 
