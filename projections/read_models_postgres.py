@@ -143,6 +143,10 @@ class _PostgresRun:
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self.connection.execute(statement.replace("?", "%s"), values).rowcount
 
+    def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.executemany(statement.replace("?", "%s"), rows)
+
 
 def _line(entry: Entry) -> bytes:
     (sequence, publication, kind, client, name, part, lookup, occurred_on, from_on, until_on, known_from, known_until,

@@ -75,6 +75,9 @@ class Run(Protocol):
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
         """How many rows a statement changed."""
 
+    def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The statement once for each row of values."""
+
 
 def conditions(selection: Selection) -> tuple[str, list[Any]]:
     """The WHERE of a selection, with `?` for each of its parameters."""
@@ -242,18 +245,18 @@ class SqlModel:
         if not moved:
             raise PositionMoved(f"epoch {epoch} does not stand at {batch.expected}")
         # Before the new rows: one of them may bear the id of a row that it replaces.
-        for publication, at in batch.closings:
-            run.change(
+        if batch.closings:
+            run.many(
                 f"UPDATE facts_{epoch} SET known_until = ? WHERE publication = ? AND known_until IS NULL",
-                (at.decode(), publication.decode()),
+                [(at.decode(), publication.decode()) for publication, at in batch.closings],
             )
         if batch.entries:
             self._load(run, epoch, batch.entries)
-        for client, sequence, at, block in batch.blocks:
-            run.change(
+        if batch.blocks:
+            run.many(
                 f"INSERT INTO clients_{epoch} (client, number, known_from, block) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (client, number) DO NOTHING",
-                (client.decode(), sequence, at.decode(), block.decode()),
+                [(client.decode(), sequence, at.decode(), block.decode()) for client, sequence, at, block in batch.blocks],
             )
         for sequence in batch.released:
             run.change(f"DELETE FROM parked_{epoch} WHERE sequence = ?", (sequence,))

@@ -90,6 +90,9 @@ class _SqliteRun:
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self._connection.execute(statement, [_adapted(value) for value in values]).rowcount
 
+    def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._connection.executemany(statement, rows)
+
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
