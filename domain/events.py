@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from domain.vocabulary import (
     Account,
@@ -740,7 +740,8 @@ class RefusalCode(Part):
     """One rule that said no, and where in the body it points."""
 
     code: Text60
-    pointer: Text200 = ""
+    pointer: Annotated[str, StringConstraints(max_length=200)] = ""
+    """Empty: the body as a whole."""
 
 
 class CommandRefused(Event):
