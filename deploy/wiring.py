@@ -15,6 +15,7 @@ from consumers import relay as relaying
 from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.clerk import Clerk
+from consumers.disclosure import Disclosure
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.intake import Intake
 from consumers.log import Broker, TopicGone
@@ -83,6 +84,11 @@ class Wired:
         return Clerk(self.store)
 
     @cached_property
+    def disclosure(self) -> Disclosure:
+        """The role that tells recipients what they may be told."""
+        return Disclosure(self.store, self.vault)
+
+    @cached_property
     def relay(self) -> Relay:
         """The role that publishes."""
         return Relay(
@@ -133,7 +139,7 @@ class Wired:
         return {
             "intake": self.intake.behind(),
             "clerk": 0 if self.clerk.is_at_head else 1,
-            "disclosure": head - self.store.tracking("disclosure"),
+            "disclosure": head - self.store.tracking(self.disclosure.name),
             "relay": head - self.store.tracking(relaying.TRACKING),
             "projector": self.projector_lag(),
         }

@@ -90,13 +90,15 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event as kept. `position` and `epoch` are 0 until the store gives them."""
+    """One event as kept. `position` and `epoch` are 0 until the store gives them; `read_from` are the bytes that it was read
+    from, so that who passes it on does not encode it again."""
 
     header: Header
     header_bytes: bytes
     sections: dict[str, bytes] = field(default_factory=dict)
     position: int = 0
     epoch: int = 1
+    read_from: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def hash(self) -> str:
@@ -106,7 +108,7 @@ class Record:
     @property
     def state(self) -> bytes:
         """The bytes that are stored and published."""
-        return state_bytes(self.header_bytes, self.sections)
+        return self.read_from or state_bytes(self.header_bytes, self.sections)
 
 
 def read_record(state: bytes, position: int, epoch: int) -> Record:
@@ -124,7 +126,7 @@ def read_record(state: bytes, position: int, epoch: int) -> Record:
     for name, sealed in sections.items():
         if digest(sealed) != header.section_digests[name]:
             raise Damaged(f"section {name} of {header.event_id} does not match its digest")
-    return Record(header, header_bytes, sections, position, epoch)
+    return Record(header, header_bytes, sections, position, epoch, state)
 
 
 def header_bytes(fields: dict[str, Any]) -> bytes:
