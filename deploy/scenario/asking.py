@@ -12,7 +12,7 @@ import orjson
 
 from consumers import wire
 from deploy.scenario.cast import Cast
-from deploy.scenario.checking import COUNTED, OTHERS, question_of
+from deploy.scenario.checking import OTHERS, question_of
 from deploy.scenario.naming import Naming
 from deploy.scenario.paths import at_path, equal
 from deploy.scenario.results import Canonical, Figure, Told
@@ -126,9 +126,6 @@ class Asking:
             by = counts if isinstance(counts, dict) else {"total": counts}
             for what, count in by.items():
                 yield Figure(expectation.line, f"told to {name}", what, count, came_by[what], came_by[what] == count)
-            if isinstance(counts, dict) and any(what not in COUNTED for what in by):
-                more = {what: count for what, count in came_by.items() if what not in by and what not in COUNTED}
-                yield Figure(expectation.line, f"told to {name}", "and nothing else", {}, more, not more)
 
     def _counts(self, short_name: str, client: str) -> Mapping[str, int]:
         """Facts by name; revisions and withdrawals apart; all of them together."""

@@ -104,13 +104,14 @@ class ParallelServices(Answer):
 
 def case_today(view: View, asked: OfClient) -> CaseToday:
     """The latest case of the client with everything that is open in it."""
-    facts = Facts(view.rows(*FACTS, client=asked.client), view.on)
+    rows = view.rows(*FACTS, client=asked.client)
+    facts = Facts(rows, view.on)
     periods = periods_from(facts.all(*PERIOD_FACTS))
     opened = facts.last("case.opened")
     closed = next((row for row in facts.all("case.closed") if opened and row.part == opened.part), None)
     state = case_state(facts, periods, opened, closed)
     worker = max(facts.all("own_worker.assigned"), key=lambda row: (row.from_on, row.sequence), default=None)
-    benefit = _benefit_on(facts, view.on)
+    benefit = _benefit_on(rows, view.on)
     case_id = opened.part or "" if opened else ""
     open_things = obligations(view, facts, state, case_id, periods)
     retention = retention_due_on(view, closed.occurred_on) if closed else None
@@ -182,8 +183,10 @@ def _shown(period: SeenPeriod) -> RunningPeriod:
     )  # fmt: skip
 
 
-def _benefit_on(facts: Facts, on: date) -> Row | None:
-    held = [r for r in facts.all("benefit_status.changed") if r.from_on <= on and (r.until_on is None or on <= r.until_on)]
+def _benefit_on(rows: list[Row], on: date) -> Row | None:
+    """The benefit that holds on the day, by whatever was said of it, also later: payers change for past days."""
+    said = [r for r in rows if r.name == "benefit_status.changed"]
+    held = [r for r in said if r.from_on <= on and (r.until_on is None or on <= r.until_on)]
     return max(held, key=lambda row: (row.from_on, row.sequence), default=None)
 
 
