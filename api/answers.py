@@ -1,0 +1,101 @@
+"""The answer to a command over HTTP: what was recorded, in the caller's own names, or the problem that stood against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from api.caller import SignedIn
+from api.problems import PROBLEM, Problem, problem
+from domain.receipts import stated_code
+from domain.store.answers import Answer
+from domain.store.tokens import UnknownToken
+
+TOKEN = "KUTY-Token"
+"""Header with an opaque token: given with a write, sent with a reading that is to see it."""
+
+
+def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) -> Response:
+    """201 for what was recorded, 200 for a repeat or a wish without effect. Raises Problem for a refusal, a repeated one
+    too: then nothing of it is in the ledger but the refusal."""
+    if answer.status == "refused" or answer.first == "refused":
+        raise Problem(*answer.codes, extra=_number(command_id, answer))
+    recorded = answer.status == "recorded"
+    content: dict[str, Any] = {
+        "message_id": command_id,
+        "type": command,
+        "status": answer.status,
+        "ledger": signed.door.ledger,
+    }
+    if answer.number is not None:
+        content["number"] = answer.number
+    if answer.events:
+        content["facts"] = [name for _, name, _ in answer.events]
+    else:
+        content["codes"] = [stated_code("IDEMPOTENT")]
+    references = own_names(signed, answer)
+    if references:
+        content["references"] = references
+    if answer.warnings:
+        content["warnings"] = [stated_code(code) for code in answer.warnings]
+    store = signed.door.store
+    headers = {TOKEN: store.position_token(answer.position), "Cache-Control": "no-store"}
+    if answer.client is not None:
+        headers["ETag"] = f'"{store.version_token(answer.client, answer.stream_version)}"'
+    return Response(orjson.dumps(content), 201 if recorded else 200, headers, "application/json")
+
+
+def own_names(signed: SignedIn, answer: Answer) -> dict[str, str]:
+    """The parts begun, in the caller's own names."""
+    if signed.recipient is None or not answer.references:
+        return {}
+    pseudonyms = signed.door.pseudonyms(signed.recipient.short_name)
+    return {name: pseudonyms.of(reference) for name, reference in sorted(answer.references.items())}
+
+
+def expected_version(signed: SignedIn, client: str | None, if_match: str) -> int | None:
+    """The version that `If-Match` names; none without one. Raises Problem (`E_STALE_IF_MATCH`) for any other text."""
+    token = if_match.removeprefix("W/").strip('"')
+    if not token:
+        return None
+    try:
+        read = signed.door.store.read_token(token)
+    except UnknownToken as error:
+        raise problem("E_STALE_IF_MATCH") from error
+    if (read.kind, read.stream) != ("version", client):
+        raise problem("E_STALE_IF_MATCH")
+    return read.number
+
+
+def _number(command_id: str, answer: Answer) -> dict[str, Any]:
+    stated: dict[str, Any] = {"message_id": command_id, "status_word": answer.status}
+    if answer.number is not None:
+        stated["number"] = answer.number
+    return stated
+
+
+COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: {"description": "Recorded; `ETag` is the client's new version, `KUTY-Token` lets a reading wait for it."},
+    200: {"description": "The same was recorded before, or nothing had to be."},
+    **{
+        status: {"description": text, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+        for status, text in (
+            (400, "The body is not readable, or the key is missing."),
+            (401, "Nobody is signed in."),
+            (404, "Not there, or not for the caller to know."),
+            (409, "A rule says no."),
+            (412, "The client's record has moved on since `If-Match`."),
+            (413, "More than 256 KiB."),
+            (415, "Not application/json."),
+            (422, "Readable, but not what the schema wants; or the key was used for other content."),
+            (503, "Not available just now; send the same again."),
+        )
+    },
+}
+
+
+def json_response(content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer that nobody keeps a copy of."""
+    return Response(orjson.dumps(content), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")

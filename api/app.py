@@ -1,0 +1,57 @@
+"""The web door: commands in, questions and pages out. Everything behind it is given; nothing is looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.caller import DevelopmentIssuer, Verifier
+from api.ledgers import LedgerDoor, Ledgers
+from api.problems import LastResort, add_problems, language_of, problem_response
+from api.routes import commands, ledger, messages, questions
+from domain.refusals import Reason
+from domain.store.database import StoreUnavailable
+
+HOSTS = ("localhost", "127.0.0.1", "testserver", "[::1]")
+"""Loopback only: a proxy with TLS stands before anything else."""
+ABOUT = """The shared, provable record of a client's path through rehabilitative work activity.
+
+Everybody names clients and parts by the own names that they were given. Every command has an `Idempotency-Key`; sent
+again, it changes nothing. Problems are `application/problem+json` with stable codes, in Finnish, Swedish or English by
+`Accept-Language`."""
+
+
+def create_app(
+    doors: Mapping[str, LedgerDoor],
+    verifier: Verifier,
+    *,
+    live_allowed: bool = False,
+    development: DevelopmentIssuer | None = None,
+    hosts: tuple[str, ...] = HOSTS,
+) -> FastAPI:
+    """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere."""
+    app = FastAPI(
+        title="KUTY",
+        version="1",
+        description=ABOUT,
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.ledgers = Ledgers(doors, live_allowed=live_allowed)
+    app.state.verifier = verifier
+    add_problems(app)
+
+    @app.exception_handler(StoreUnavailable)
+    async def _unavailable(request: Request, error: StoreUnavailable) -> Response:
+        return problem_response([Reason("E_UNAVAILABLE")], language_of(request))
+
+    for routes in (commands.routes, questions.routes, messages.routes, ledger.routes):
+        app.include_router(routes())
+    app.add_middleware(LastResort)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    return app

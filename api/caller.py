@@ -1,0 +1,175 @@
+"""Who calls: the one dependency of every route. Never in a body (design D19).
+
+A token is signed by an issuer and names organisation, task, role, person, purpose and ledger. Until real issuers are
+there a development issuer signs them; its routes exist only where the settings say development, on loopback.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from api.ledgers import LedgerDoor, Ledgers
+from api.problems import problem
+from domain.context import Caller
+from domain.directory import Recipient
+from domain.disclosure.pseudonyms import UnknownPseudonym
+from domain.vocabulary import ActorRole, OrganisationTask, OrgId, Purpose
+
+ALGORITHM = "EdDSA"
+AUDIENCE = "kuty"
+DEVELOPMENT_ISSUER = "kuty-development"
+LONGEST_TOKEN = 8192
+LIFETIME = timedelta(hours=12)
+"""Of a development token; a real issuer's lives minutes."""
+REMEMBERED_S = 5.0
+"""A verified token is not verified again for so many seconds."""
+
+LedgerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+PersonName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
+
+
+class Claims(BaseModel):
+    """What a token says. `person` is a staff reference; for a client the organiser's pseudonym of the client."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ledger: LedgerName
+    org: OrgId
+    task: OrganisationTask
+    role: ActorRole
+    person: PersonName
+    purpose: Purpose = "service"
+
+
+class DevelopmentIssuer:
+    """Signs tokens for anybody who asks: for development and demonstrations alone. `now` answers the time in UTC."""
+
+    def __init__(self, key: Ed25519PrivateKey, now: Callable[[], datetime]) -> None:
+        self._key = key
+        self._now = now
+
+    @property
+    def public_key(self) -> Ed25519PublicKey:
+        """What its tokens are checked with."""
+        return self._key.public_key()
+
+    def token(self, claims: Claims) -> str:
+        """A signed token that lives for `LIFETIME`."""
+        at = self._now()
+        named = {"iss": DEVELOPMENT_ISSUER, "aud": AUDIENCE, "iat": at, "exp": at + LIFETIME, **claims.model_dump()}
+        return jwt.encode(named, self._key, ALGORITHM, headers={"typ": "at+jwt"})
+
+
+class Verifier:
+    """Checks tokens of one issuer with one algorithm; what a token says about keys is ignored."""
+
+    def __init__(self, key: Ed25519PublicKey, issuer: str = DEVELOPMENT_ISSUER) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._known: dict[str, tuple[float, Claims]] = {}
+
+    def claims(self, token: str) -> Claims:
+        """What a valid token says. Raises Problem (`E_UNAUTHENTICATED`)."""
+        now = time.monotonic()
+        known = self._known.get(token)
+        if known is not None and known[0] > now:
+            return known[1]
+        claims = self._verified(token)
+        if len(self._known) > 10_000:
+            self._known.clear()
+        self._known[token] = (now + REMEMBERED_S, claims)
+        return claims
+
+    def _verified(self, token: str) -> Claims:
+        if len(token) > LONGEST_TOKEN:
+            raise problem("E_UNAUTHENTICATED")
+        try:
+            named: dict[str, Any] = jwt.decode(
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=self._issuer,
+                leeway=60,
+                options={"require": ["exp", "iat", "iss", "aud"]},
+            )
+            if jwt.get_unverified_header(token).get("typ") != "at+jwt":
+                raise problem("E_UNAUTHENTICATED")
+            return Claims.model_validate(named)
+        except (jwt.InvalidTokenError, ValidationError) as error:
+            raise problem("E_UNAUTHENTICATED") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who calls, at which ledger's door, and as which recipient; none where the organisation has not joined for the task."""
+
+    door: LedgerDoor
+    caller: Caller
+    recipient: Recipient | None
+
+    @property
+    def own(self) -> Recipient:
+        """The caller's recipient. Raises Problem (`E_NOT_FOUND`) where there is none."""
+        if self.recipient is None:
+            raise problem("E_NOT_FOUND")
+        return self.recipient
+
+    def as_recipient(self, short_name: str) -> Recipient:
+        """The caller's recipient, when it is the one named. Anyone else may not even know of it (`E_NOT_FOUND`).
+
+        A client is not the organiser, though it acts through the organiser's door.
+        """
+        if self.own.short_name != short_name or self.caller.role == "client":
+            raise problem("E_NOT_FOUND")
+        return self.own
+
+    def client(self, pseudonym: str) -> str:
+        """The raw reference of a client that the caller names. Raises Problem (`E_NOT_FOUND`)."""
+        try:
+            client = self.door.pseudonyms(self.own.short_name).reference(pseudonym)
+        except UnknownPseudonym as error:
+            raise problem("E_NOT_FOUND") from error
+        if self.caller.role == "client" and client != self.caller.person:
+            raise problem("E_NOT_FOUND")
+        return client
+
+
+async def signed_in(request: Request, ledger: str) -> SignedIn:
+    """The caller of this request at the ledger of its path.
+
+    Raises Problem: `E_UNAUTHENTICATED` without a valid token, `E_NOT_FOUND` for another ledger than the token's,
+    `E_LIVE_LEDGER` for a live one where the settings do not allow it.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise problem("E_UNAUTHENTICATED")
+    verifier: Verifier = request.app.state.verifier
+    claims = verifier.claims(token.strip())
+    ledgers: Ledgers = request.app.state.ledgers
+    if claims.ledger != ledger:
+        raise problem("E_NOT_FOUND")
+    door = ledgers.door(ledger)
+    directory = door.store.directory
+    recipient = directory.recipient(claims.org, claims.task)
+    person = claims.person
+    if claims.role == "client":
+        try:
+            if recipient is None:
+                raise problem("E_NOT_FOUND")
+            person = door.pseudonyms(recipient.short_name).reference(person)
+        except UnknownPseudonym as error:
+            raise problem("E_UNAUTHENTICATED") from error
+    return SignedIn(door, Caller(claims.org, claims.task, claims.role, person, claims.purpose), recipient)
+
+
+SignedInCaller = Annotated[SignedIn, Depends(signed_in)]

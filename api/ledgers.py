@@ -1,0 +1,61 @@
+"""What stands behind the door of each ledger. Everything comes from outside: nothing is read from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from api.problems import problem
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.disclosure.publications import Publication
+from domain.receiving import Receiving
+from domain.store.event_store import EventStore
+from domain.store.vault import Vault
+from projections.read_models import ReadModels
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDoor:
+    """One ledger as the API sees it.
+
+    `lag` answers for each role how many records it is behind; `lagging` names those that the clock has to wait for.
+    `publications` reads a recipient's present epoch: (short name, after sequence, at most). `redeliver` begins a fresh
+    epoch for a recipient and answers its number.
+    """
+
+    name: str
+    store: EventStore
+    vault: Vault
+    pseudonyms: Callable[[str], Pseudonyms]
+    receiving: Receiving
+    models: ReadModels
+    publications: Callable[[str, int, int], Sequence[Publication]]
+    lag: Callable[[], Mapping[str, int]]
+    lagging: Callable[[], Sequence[str]]
+    redeliver: Callable[[str], int]
+
+    @property
+    def ledger(self) -> dict[str, str]:
+        """Every answer says of which ledger it is, and whether that is a simulated one (design D5)."""
+        return {"name": self.name, "mode": self.store.mode or "new"}
+
+
+class Ledgers:
+    """The doors by ledger name. A live ledger's stays shut unless `live_allowed`."""
+
+    def __init__(self, doors: Mapping[str, LedgerDoor], *, live_allowed: bool = False) -> None:
+        self._doors = doors
+        self._live_allowed = live_allowed
+
+    def names(self) -> list[str]:
+        """Every ledger's name."""
+        return sorted(self._doors)
+
+    def door(self, name: str) -> LedgerDoor:
+        """The door of a ledger. Raises Problem: `E_NOT_FOUND`, or `E_LIVE_LEDGER`."""
+        door = self._doors.get(name)
+        if door is None:
+            raise problem("E_NOT_FOUND")
+        if door.store.mode == "live" and not self._live_allowed:
+            raise problem("E_LIVE_LEDGER")
+        return door

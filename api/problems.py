@@ -1,0 +1,155 @@
+"""What is said when something is wrong: `application/problem+json` with stable codes, in the reader's language.
+
+source: design 5, integration.md 6
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.code_lists import LANGUAGES
+from domain.json_gate import BadJson
+from domain.refusals import Reason, Refused, refusal, refusal_text, what_to_do
+
+PROBLEM = "application/problem+json"
+RETRY_AFTER_S = 1
+_logger = logging.getLogger("kuty.api")
+_CHOICE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
+
+CODE_OF_STATUS = {404: "E_NOT_FOUND", 405: "E_METHOD_NOT_ALLOWED", 413: "E_TOO_LARGE", 415: "E_CONTENT_TYPE"}
+
+
+class Problem(Exception):
+    """An answer that is no answer. `extra` is added to the problem, for example the number of a recorded refusal."""
+
+    def __init__(self, *reasons: Reason, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(", ".join(reason.code for reason in reasons))
+        self.reasons = reasons
+        self.extra = dict(extra or {})
+
+
+def problem(code: str, pointer: str = "") -> Problem:
+    """A problem of one code, to be raised."""
+    return Problem(Reason(code, pointer))
+
+
+def language_of(request: Request) -> str:
+    """The best of fi, sv and en that Accept-Language asks for; English when it asks for none of them."""
+    best, best_weight = "en", 0.0
+    for choice in request.headers.get("accept-language", "").split(","):
+        found = _CHOICE.fullmatch(choice)
+        if found is None or found.group(1).lower() not in LANGUAGES:
+            continue
+        try:
+            weight = float(found.group(2) or 1)
+        except ValueError:
+            continue
+        if weight > best_weight:
+            best, best_weight = found.group(1).lower(), weight
+    return best
+
+
+def problem_response(
+    reasons: Iterable[Reason],
+    language: str,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    """The problem of these codes; the first one gives the HTTP status."""
+    listed = tuple(reasons)
+    first = refusal(listed[0].code)
+    content = {
+        "type": f"urn:kuty:problem:{first.code}",
+        "title": refusal_text(first.code, language),
+        "status": first.status,
+        "codes": [
+            {
+                "code": reason.code,
+                "pointer": reason.pointer,
+                "text": refusal_text(reason.code, language),
+                "what_to_do": what_to_do(reason.code, language),
+            }
+            for reason in listed
+        ],
+        **(extra or {}),
+    }
+    headers = {"Content-Language": language, "Cache-Control": "no-store"}
+    if first.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if first.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(content), first.status, headers, PROBLEM)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer every expected exception with its problem; unexpected ones are `LastResort`'s."""
+
+    @app.exception_handler(Problem)
+    async def _problem(request: Request, error: Problem) -> Response:
+        return problem_response(error.reasons, language_of(request), error.extra)
+
+    @app.exception_handler(Refused)
+    async def _refused(request: Request, error: Refused) -> Response:
+        return problem_response(error.codes, language_of(request))
+
+    @app.exception_handler(BadJson)
+    async def _bad_json(request: Request, error: BadJson) -> Response:
+        return problem_response([Reason(error.code, error.pointer or "")], language_of(request))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        reasons = [Reason("E_QUERY", "/" + "/".join(str(step) for step in one["loc"][1:])) for one in error.errors()]
+        return problem_response(reasons, language_of(request))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        code = CODE_OF_STATUS.get(error.status_code, "E_INTERNAL" if error.status_code >= 500 else "E_NOT_FOUND")
+        return problem_response([Reason(code)], language_of(request))
+
+
+class LastResort:
+    """Answers what nobody expected with 500 and no details; what is logged names the place, never the content."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; on an unexpected exception answer instead, unless an answer has begun."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            _logger.error("unexpected %s at %s", type(error).__name__, _place(error))
+            if begun:
+                raise
+            response = problem_response([Reason("E_INTERNAL")], language_of(Request(scope)))
+            await response(scope, receive, send)
+
+
+def _place(error: BaseException) -> str:
+    """Where it happened, as file and line, innermost last; values never."""
+    steps: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        steps.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " > ".join(steps[-6:])

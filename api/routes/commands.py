@@ -1,0 +1,144 @@
+"""Commands in: one route for each kind, made from the catalogue, decided once under the caller's own key.
+
+A repeat with the same key gives the same answer; `If-Match` refuses where the client's record has moved on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.answers import COMMAND_RESPONSES, answered, expected_version
+from api.bodies import raw_body
+from api.caller import SignedIn, SignedInCaller
+from api.problems import problem
+from domain.catalogue import CommandKind, command_kinds
+from domain.envelopes import MESSAGE_ID
+from domain.json_gate import read_json
+from domain.look_ups import look_ups
+from domain.message_schemas import body_schema
+from domain.messages import Names, NoNames, wish_of_body
+from domain.refusals import Refused
+from domain.sender_names import SenderNames
+
+OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
+"""Commands that other routes take; the opening of a ledger has none: it comes with its door."""
+Endpoint = Callable[..., Awaitable[Response]]
+Client = Annotated[str, Path(max_length=80, description="Your own name for the client.")]
+HEADERS: list[dict[str, Any]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string", "maxLength": 80},
+        "description": "Your own id of this command: sent again, it changes nothing and is answered the same.",
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "The `ETag` of the client's record that you have read; refused (412) when it has moved on.",
+    },
+]
+
+
+def routes() -> APIRouter:
+    """A route for every command of the catalogue."""
+    router = APIRouter(prefix="/ledgers/{ledger}")
+    for kind in command_kinds().values():
+        if kind.name not in OWN_ROUTES:
+            of_client = kind.target == "client"
+            add(router, kind, f"/clients/{{client}}/{kind.path}" if of_client else f"/{kind.path}")
+    return router
+
+
+def add(router: APIRouter, kind: CommandKind, path: str, endpoint: Endpoint | None = None, **schema: Any) -> None:
+    """A route for one command, with its own words and schema in the description of the API."""
+    router.add_api_route(
+        path,
+        endpoint or (_of_client(kind) if kind.target == "client" else _of_ledger(kind)),
+        methods=["POST"],
+        name=kind.name,
+        operation_id=kind.name,
+        summary=kind.name.replace("_", " ").capitalize(),
+        description=re.sub(r"\s+", " ", kind.command.__doc__ or ""),
+        tags=["commands about a client" if kind.target == "client" else "commands about the ledger"],
+        responses=COMMAND_RESPONSES,
+        response_class=Response,
+        openapi_extra={
+            "parameters": HEADERS,
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": schema or body_schema(kind)}},
+            },
+        },
+    )
+
+
+def idempotency_key(request: Request) -> str:
+    """The caller's own id of the command. Raises Problem (`E_IDEMPOTENCY_KEY_MISSING`, `E_ENVELOPE`)."""
+    key = request.headers.get("idempotency-key", "").strip('"')
+    if not key:
+        raise problem("E_IDEMPOTENCY_KEY_MISSING")
+    if MESSAGE_ID.fullmatch(key) is None:
+        raise problem("E_ENVELOPE", "/Idempotency-Key")
+    return key
+
+
+def _of_client(kind: CommandKind) -> Endpoint:
+    async def endpoint(request: Request, client: Client, signed: SignedInCaller) -> Response:
+        return await command(request, kind, signed, signed.client(client))
+
+    return endpoint
+
+
+def _of_ledger(kind: CommandKind) -> Endpoint:
+    async def endpoint(request: Request, signed: SignedInCaller) -> Response:
+        return await command(request, kind, signed, None)
+
+    return endpoint
+
+
+async def command(request: Request, kind: CommandKind, signed: SignedIn, client: str | None) -> Response:
+    """Read, decide, answer. What is wrong with a readable body is a refusal too, recorded under its key."""
+    key = idempotency_key(request)
+    expected = expected_version(signed, client, request.headers.get("if-match", ""))
+    raw = await raw_body(request)
+    body = read_json(raw)
+    door, caller = signed.door, signed.caller
+    found: dict[str, Any] = {}
+    try:
+        wish = wish_of_body(kind, body, client, names_of(signed))
+    except Refused as refused:
+        return await refusal(signed, key, kind, refused, raw)
+    if kind.name in LOOKS:
+        found = await run_in_threadpool(look_ups, kind, client, door.vault, door.store.directory)
+    answer = await door.store.execute_async(
+        wish.command, caller, key, client=client, expected_version=expected, look_ups=found
+    )
+    return answered(signed, key, kind.name, answer)
+
+
+async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refused, raw: bytes) -> Response:
+    """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
+    recorded = signed.door.store.refuse(kind.name, refused.codes, signed.caller, key, content=raw)
+    return answered(signed, key, kind.name, await asyncio.wrap_future(recorded))
+
+
+LOOKS = frozenset({"accept_referral"})
+"""Commands whose decision is told something from the vault."""
+
+
+def names_of(signed: SignedIn) -> Names:
+    """What the caller's names stand for. An organisation that has not joined has none yet, but may state its own facts."""
+    if signed.recipient is None:
+        return NoNames()
+    door, short_name = signed.door, signed.recipient.short_name
+    return SenderNames(door.store, door.vault, door.pseudonyms(short_name), signed.caller, short_name)

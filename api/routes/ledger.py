@@ -1,0 +1,114 @@
+"""What concerns a ledger as a whole: new clients, its clock, how far its roles are."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.answers import answered, json_response
+from api.bodies import raw_body
+from api.caller import SignedIn, SignedInCaller
+from api.problems import Problem, problem
+from api.routes.commands import add, command, idempotency_key, names_of, refusal
+from domain.catalogue import command_kinds
+from domain.json_gate import read_json
+from domain.look_ups import registration
+from domain.message_fields import reasons_of
+from domain.message_schemas import body_schema
+from domain.messages import wish_of_body
+from domain.refusals import Reason, Refused
+from domain.store.vault import ClientRecord
+
+REGISTER = "register_client"
+ADVANCE = "advance_clock"
+IDENTITY_FIELDS = frozenset(ClientRecord.model_fields) - {"protected", "sex", "died_on"}
+"""What a registration may say of a person; it goes to the vault and nowhere else."""
+
+
+def routes() -> APIRouter:
+    """Registration, clock and health."""
+    router = APIRouter(prefix="/ledgers/{ledger}")
+    kinds = command_kinds()
+    wanted = body_schema(kinds[REGISTER])
+    identity = body_schema_of_identity()
+    schema = {**wanted, "properties": {**wanted["properties"], **identity}}
+    add(router, kinds[REGISTER], "/clients", register_client, **schema)
+    add(router, kinds[ADVANCE], "/clock", advance_clock)
+    router.add_api_route("/health", health, methods=["GET"], summary="How far each role is behind", tags=["ledger"])
+    return router
+
+
+def body_schema_of_identity() -> dict[str, Any]:
+    """The fields of a registration that go to the vault."""
+    schema = ClientRecord.model_json_schema()
+    address = schema["$defs"]["PostalAddress"]
+    fields = {name: schema["properties"][name] for name in sorted(IDENTITY_FIELDS)}
+    return {**fields, "postal_address": {"anyOf": [address, {"type": "null"}]}}
+
+
+async def register_client(request: Request, signed: SignedInCaller) -> Response:
+    """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
+    key = idempotency_key(request)
+    raw = await raw_body(request)
+    body = read_json(raw)
+    kind = command_kinds()[REGISTER]
+    stated = {name: value for name, value in body.items() if name in IDENTITY_FIELDS}
+    rest = {name: value for name, value in body.items() if name not in IDENTITY_FIELDS}
+    reasons: list[Reason] = []
+    try:
+        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True)
+    except ValidationError as wrong:
+        reasons = reasons_of(wrong.errors(include_url=False, include_context=False), stated)
+    try:
+        wish = wish_of_body(kind, rest, None, names_of(signed))
+    except Refused as refused:
+        reasons = [*refused.codes, *reasons]
+    if reasons:
+        return await refusal(signed, key, kind, Refused(*reasons), raw)
+    if signed.caller.role not in kind.roles:
+        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+    client, found = await run_in_threadpool(_entered, signed, key, record)
+    answer = await signed.door.store.execute_async(wish.command, signed.caller, key, client=client, look_ups=found)
+    return answered(signed, key, kind.name, answer)
+
+
+def _entered(signed: SignedIn, key: str, record: ClientRecord) -> tuple[str, dict[str, Any]]:
+    """Enter the person in the vault; the reference to register, and what the decision is told.
+
+    A repeat of the same key finds its first reference. Raises Problem (`E_KEY_REUSED`) where it names somebody else.
+    """
+    door = signed.door
+    first = door.store.answer(signed.caller.sender, key)
+    if first is not None and first.client is not None and first.status == "recorded":
+        if door.vault.get([first.client]).get(first.client) != record:
+            raise problem("E_KEY_REUSED")
+        return first.client, dict(registration(record, first.client, first.client))
+    reference = uuid.uuid4().hex
+    look = dict(registration(record, reference, reference))
+    if record.identity_code is not None and not look["identity_code_valid"]:
+        return reference, look  # the decision refuses it; a code that is none is not kept
+    kept = door.vault.register(reference, record)
+    # An entry whose registration was never recorded is taken over, not taken for a client.
+    return kept, dict(registration(record, reference, kept if door.store.stream_version(kept) else reference))
+
+
+async def advance_clock(request: Request, signed: SignedInCaller) -> Response:
+    """Move the clock of a simulated ledger. Refused while a role has not come to the head (`E_NOT_AT_HEAD`)."""
+    lagging = await run_in_threadpool(signed.door.lagging)
+    if lagging:
+        raise Problem(Reason("E_NOT_AT_HEAD"), extra={"lagging": list(lagging)})
+    return await command(request, command_kinds()[ADVANCE], signed, None)
+
+
+async def health(signed: SignedInCaller) -> Response:
+    """For each role how many records it is behind, and the ledger's time."""
+    door = signed.door
+    lag = await run_in_threadpool(door.lag)
+    now = await run_in_threadpool(door.store.now)
+    return json_response({"ledger": door.ledger, "now": now.isoformat(), "lag": dict(lag), "at_head": not any(lag.values())})

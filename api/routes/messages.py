@@ -1,0 +1,214 @@
+"""For agencies without Kafka: the same envelopes, receipts and sequences over HTTP (integration.md 4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.answers import COMMAND_RESPONSES, json_response
+from api.bodies import json_body, raw_body
+from api.caller import SignedIn, SignedInCaller
+from api.problems import problem
+from domain.disclosure.publications import Publication
+from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
+from domain.identifiers import is_identity_code
+from domain.message_schemas import message_schema
+from domain.messages import message_types
+from domain.receipts import Receipt, receipt_of
+from domain.refusals import refusal, refuse
+from domain.sender_names import SenderNames
+
+LONGEST_WAIT_S = 25.0
+PAGE = 500
+STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
+"""HTTP status of a receipt; that of its first code for any other."""
+ShortName = Annotated[str, Path(max_length=40, description="Your recipient's short name.")]
+
+
+class IdentityCode(BaseModel):
+    """The body in which a client is named by personal identity code, ahead of the first message."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identity_code: str = Field(max_length=20)
+
+
+def routes() -> APIRouter:
+    """Messages in, receipts and publications out."""
+    router = APIRouter(prefix="/ledgers/{ledger}", tags=["agency systems"])
+    kinds = {name: kind for task in SENDERS for name, kind in message_types(task).items()}
+    bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(kinds.items())]}
+    router.add_api_route(
+        "/in/{recipient}",
+        send_message,
+        methods=["POST"],
+        summary="Send a message",
+        responses={**COMMAND_RESPONSES, 202: {"description": "It waits for something that is not there yet."}},
+        response_class=Response,
+        openapi_extra={
+            "parameters": [
+                _header("ce-id", "Your own id of the message, unique for ever."),
+                _header("ce-type", "One of your message types: " + ", ".join(sorted(kinds))),
+                _header("ce-specversion", "1.0", required=False),
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": bodies}}},
+        },
+    )
+    router.add_api_route("/receipts", read_receipts, methods=["GET"], summary="Receipts since a number")
+    router.add_api_route("/out/{recipient}", read_publications, methods=["GET"], summary="Publications after a sequence")
+    router.add_api_route(
+        "/client-references",
+        client_reference,
+        methods=["POST"],
+        summary="Your own name for a client, by personal identity code",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": IdentityCode.model_json_schema()}},
+            }
+        },
+    )
+    router.add_api_route("/redeliveries", redeliver, methods=["POST"], summary="Everything again, in a fresh epoch")
+    return router
+
+
+SENDERS = (
+    "referrer",
+    "employment_authority",
+    "statement_issuer",
+    "benefit_payment",
+    "social_assistance",
+    "multi_sectoral_team",
+    "provider",
+)
+
+
+async def send_message(
+    request: Request, recipient: ShortName, signed: SignedInCaller, dry_run: Annotated[bool, Query()] = False
+) -> Response:
+    """Take in one message, as on the recipient's topic; answers with its receipt. `dry_run=true` stores nothing.
+
+    A group's message is answered with a summary that holds the receipt of each entry.
+    """
+    own = signed.as_recipient(recipient)
+    raw = await raw_body(request)
+    headers = {name.replace("-", "_"): value.encode() for name, value in request.headers.items() if name[:3] == "ce-"}
+    try:
+        message = read_envelope(own, headers, raw, None)
+    except UnreadableEnvelope as error:
+        raise problem("E_ENVELOPE") from error
+    spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
+    received = await run_in_threadpool(signed.door.receiving.receive, spoken, dry_run=dry_run)
+    last, *parts = reversed(received.receipts)
+    content = last.content()
+    if parts:
+        content["receipts"] = [receipt.content() for receipt in reversed(parts)]
+    return json_response(content, _status(last))
+
+
+def _status(receipt: Receipt) -> int:
+    if receipt.status in STATUS and receipt.first != "refused":
+        return STATUS[receipt.status]
+    return refusal(receipt.codes[0].code).status if receipt.codes else 409
+
+
+async def read_receipts(
+    signed: SignedInCaller,
+    since: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+) -> Response:
+    """The numbered answers in the caller's line, those after `since`, as they stand on the receipts topic."""
+    return json_response(await run_in_threadpool(_receipts, signed, since, limit))
+
+
+def _receipts(signed: SignedIn, since: int, limit: int) -> dict[str, Any]:
+    door, own = signed.door, signed.own
+    if signed.caller.role == "client":
+        raise problem("E_NOT_FOUND")
+    answers = door.store.answers((own.org, own.task), since, limit)
+    records = [record for _, answer in answers for record in door.store.records(answer.events[0][2] - 1, 1)]
+    pseudonyms = door.pseudonyms(own.short_name)
+    receipts = [receipt_of(record, event) for record, event in zip(records, door.store.opened_all(records), strict=True)]
+    return {
+        "ledger": door.ledger,
+        "receipts": [receipt.named(pseudonyms).content() for receipt in receipts if receipt is not None],
+        "next": answers[-1][1].number if answers else since,
+    }
+
+
+async def read_publications(
+    recipient: ShortName,
+    signed: SignedInCaller,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = LONGEST_WAIT_S,
+) -> Response:
+    """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one."""
+    own = signed.as_recipient(recipient)
+    give_up_at = time.monotonic() + wait
+    door = signed.door
+    while True:
+        head = await run_in_threadpool(door.store.head)
+        told = await run_in_threadpool(door.publications, own.short_name, after, limit)
+        left = give_up_at - time.monotonic()
+        if told or left <= 0:
+            break
+        await run_in_threadpool(door.store.wait_for_commit, left, head)
+    entries = [_stated(publication) for publication in told]
+    return json_response({"ledger": door.ledger, "publications": entries, "next": told[-1].sequence if told else after})
+
+
+def _stated(publication: Publication) -> dict[str, Any]:
+    """One publication: its attributes and its body, which a follower hashes as they stand."""
+    attributes = {name: value.decode() for name, value in publication.headers}
+    value: Mapping[str, Any] = orjson.loads(publication.value)
+    return {"headers": attributes, "value": value, "hash": publication.hash}
+
+
+async def client_reference(request: Request, signed: SignedInCaller) -> Response:
+    """The caller's own name for a client. The search is logged as use, and answers nothing about an unknown person."""
+    own = signed.own
+    if signed.caller.role == "client":
+        raise problem("E_NOT_FOUND")
+    body = await json_body(request)
+    code = body.get("identity_code")
+    if set(body) - {"identity_code"}:
+        raise refuse("E_FIELD_NOT_ALLOWED", "/" + sorted(set(body) - {"identity_code"})[0])
+    if not isinstance(code, str):
+        raise refuse("E_FIELD_TYPE" if "identity_code" in body else "E_FIELD_MISSING", "/identity_code")
+    if not is_identity_code(code):
+        raise refuse("E_IDENTITY_CODE", "/identity_code")
+    client = await run_in_threadpool(_found, signed, code)
+    if client is None:
+        raise problem("E_NOT_FOUND")
+    return json_response({"ledger": signed.door.ledger, "client": signed.door.pseudonyms(own.short_name).of(client)})
+
+
+def _found(signed: SignedIn, code: str) -> str | None:
+    door, own = signed.door, signed.own
+    names = SenderNames(door.store, door.vault, door.pseudonyms(own.short_name), signed.caller, own.short_name)
+    return names.client(code)
+
+
+async def redeliver(signed: SignedInCaller) -> Response:
+    """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done."""
+    own = signed.as_recipient(signed.own.short_name)
+    epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
+    return json_response({"ledger": signed.door.ledger, "recipient": own.short_name, "epoch": epoch}, 202)
+
+
+def _header(name: str, description: str, *, required: bool = True) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "schema": {"type": "string"},
+        "description": description,
+    }

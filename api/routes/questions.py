@@ -1,0 +1,231 @@
+"""Read routes: every question of every kind of recipient, answered from that recipient's own model alone.
+
+Each answer says how new it is. With the token of a write it waits until that write is visible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.answers import COMMAND_RESPONSES, TOKEN
+from api.caller import SignedIn, SignedInCaller
+from api.ledgers import LedgerDoor
+from api.problems import problem
+from api.routes.messages import ShortName
+from domain.disclosure.pseudonyms import UnknownPseudonym
+from domain.sender_names import use_of
+from domain.store.tokens import UnknownToken
+from projections.questions import Answered, Freshness, Parameters, Question, ask, kinds
+from projections.read_models import NoSuchGeneration, NotProvisioned
+
+VISIBLE_WITHIN_S = 5.0
+LOOK_AGAIN_S = 0.005
+PROBLEMS: dict[int | str, dict[str, Any]] = {status: COMMAND_RESPONSES[status] for status in (401, 404, 422, 503)}
+Endpoint = Callable[..., Awaitable[Response]]
+"""A route's function."""
+
+
+class LedgerNamed(BaseModel):
+    """Of which ledger an answer is; a simulated one says so."""
+
+    name: str
+    mode: str
+
+
+class Told(BaseModel):
+    """An answer and how new it is. `on` is the local date asked about; `known_at` (UTC) the time, none for now."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    ledger: LedgerNamed
+    question: str
+    on: str
+    known_at: str | None
+    complete: bool
+    freshness: Freshness
+
+
+def routes() -> APIRouter:
+    """One route for each question's address; kinds of recipients that share one are told apart by their task."""
+    router = APIRouter(prefix="/ledgers/{ledger}/recipients/{recipient}")
+    by_path: dict[str, dict[str, Question[Any, Any]]] = {}
+    for task, kind in kinds().items():
+        for question in kind.questions:
+            by_path.setdefault(question.path, {})[task] = question
+    for path, by_task in by_path.items():
+        _add(router, path, by_task)
+    return router
+
+
+def _add(router: APIRouter, path: str, by_task: dict[str, Question[Any, Any]]) -> None:
+    first = next(iter(by_task.values()))
+    answer = create_model(f"Answer{first.id}", __base__=Told, answer=(first.answer, ...))
+    router.add_api_route(
+        f"/{path}",
+        _endpoint(by_task),
+        methods=["GET"],
+        name=first.id,
+        operation_id="_".join([first.id, *sorted(by_task)]),
+        summary=f"{first.id}: {first.title['en']}",
+        description=" · ".join(dict.fromkeys(q.title[language] for q in by_task.values() for language in ("fi", "sv"))),
+        tags=[f"questions of {', '.join(sorted(by_task))}"],
+        responses={200: {"model": answer}, **PROBLEMS},
+        response_class=Response,
+        response_model=None,
+        openapi_extra={"parameters": list(_parameters(first.parameters, path))},
+    )
+
+
+def _parameters(model: type[Parameters], path: str) -> Iterator[dict[str, Any]]:
+    schema = model.model_json_schema()
+    for name, described in schema["properties"].items():
+        place = "path" if f"{{{name}}}" in path else "query"
+        required = place == "path" or name in schema.get("required", ())
+        yield {"name": name, "in": place, "required": required, "schema": described}
+    yield {
+        "name": TOKEN,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "The token of a write that the answer has to show.",
+    }
+
+
+def _endpoint(by_task: dict[str, Question[Any, Any]]) -> Endpoint:
+    async def endpoint(request: Request, recipient: ShortName, signed: SignedInCaller) -> Response:
+        own = signed.as_recipient(recipient)
+        question = by_task.get(own.task)
+        if question is None or signed.caller.role not in question.who:
+            raise problem("E_NOT_FOUND")
+        parameters = _asked(request, question)
+        token = request.headers.get(TOKEN, "")
+        if token:
+            await visible(signed.door, own.short_name, token)
+        return await run_in_threadpool(_answer, signed, question, parameters)
+
+    return endpoint
+
+
+def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
+    """The parameters of the route and the query. Raises Problem (`E_QUERY`) with each place."""
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        given[name] = [*given[name], value] if isinstance(given.get(name), list) else value
+    path = {name: value for name, value in request.path_params.items() if name not in ("ledger", "recipient")}
+    try:
+        asked: Parameters = question.parameters.model_validate_strings({**given, **path})
+    except ValidationError as wrong:
+        places = dict.fromkeys("/" + "/".join(str(step) for step in one["loc"][:1]) for one in wrong.errors())
+        raise problem("E_QUERY", next(iter(places))) from wrong
+    return asked
+
+
+def _answer(signed: SignedIn, question: Question[Any, Any], parameters: Parameters) -> Response:
+    door, own = signed.door, signed.own
+    try:
+        answered = ask(
+            question,
+            door.models.of(own.short_name),
+            parameters,
+            today=door.store.today(),
+            rules=door.store.rules_of(door.store.directory),
+        )
+    except (NoSuchGeneration, NotProvisioned) as error:
+        raise problem("E_UNAVAILABLE") from error  # nothing has been told yet, or the model is being made
+    content = answered.answer.model_dump(mode="json")
+    _log_use(signed, question.id, content, getattr(parameters, "client", None))
+    stated = {
+        "ledger": door.ledger,
+        "question": question.id,
+        "on": answered.on,
+        "known_at": answered.known_at,
+        "complete": answered.complete,
+        "freshness": _freshness(answered),
+        "answer": content,
+    }
+    body = orjson.dumps(stated, option=orjson.OPT_UTC_Z)
+    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _freshness(answered: Answered[Any]) -> dict[str, Any]:
+    fresh = answered.freshness
+    return {name: getattr(fresh, name) for name in Freshness.__dataclass_fields__}
+
+
+def _log_use(signed: SignedIn, what: str, content: Any, client: str | None) -> None:
+    """Every look at a client's record by a person is kept (domain/privacy.md 3.3)."""
+    seen = set(_clients(content)) | ({client} if client else set())
+    pseudonyms = signed.door.pseudonyms(signed.own.short_name)
+    references = set()
+    for one in seen:
+        try:
+            references.add(pseudonyms.reference(one))
+        except UnknownPseudonym:
+            continue
+    if references:
+        now = signed.door.store.now()
+        signed.door.vault.log_use([use_of(signed.caller, one, now, what) for one in sorted(references)])
+
+
+def _clients(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        for name, value in content.items():
+            if name == "client" and isinstance(value, str):
+                yield value
+            else:
+                yield from _clients(value)
+    elif isinstance(content, list):
+        for part in content:
+            yield from _clients(part)
+
+
+async def visible(door: LedgerDoor, short_name: str, token: str) -> None:
+    """Wait until a write is in the recipient's model. Raises Problem: `E_QUERY` for a text that is no token,
+    `E_UNAVAILABLE` after five seconds."""
+    try:
+        read = door.store.read_token(token)
+    except UnknownToken as error:
+        raise problem("E_QUERY", f"/{TOKEN}") from error
+    if read.kind != "position":
+        raise problem("E_QUERY", f"/{TOKEN}")
+    give_up_at = time.monotonic() + VISIBLE_WITHIN_S
+    wanted: tuple[int, int] | None = None
+    while time.monotonic() < give_up_at:
+        if wanted is None:
+            wanted = await run_in_threadpool(_told_by, door, short_name, read.number)
+        if wanted is not None and await run_in_threadpool(_has, door, short_name, *wanted):
+            return
+        await asyncio.sleep(LOOK_AGAIN_S)
+    raise problem("E_UNAVAILABLE")
+
+
+def _told_by(door: LedgerDoor, short_name: str, position: int) -> tuple[int, int] | None:
+    """(epoch, sequence) of the last thing that the recipient was told because of the feed up to a position; none while
+    the disclosure follower has not come so far."""
+    if door.store.tracking("disclosure") < position:
+        return None
+    epoch = 1
+    while door.store.stream_version(f"recipient/{short_name}/{epoch + 1}"):
+        epoch += 1
+    return epoch, door.store.stream_version(f"recipient/{short_name}/{epoch}")
+
+
+def _has(door: LedgerDoor, short_name: str, epoch: int, sequence: int) -> bool:
+    if sequence == 0:
+        return True
+    try:
+        model = door.models.of(short_name)
+        if model.feed().live_epoch < epoch:
+            return False
+        return model.positions()[epoch].sequence >= sequence
+    except (NotProvisioned, KeyError):
+        return False
