@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor, Ledgers
-from api.problems import LastResort, add_problems, language_of, problem_response
+from api.problems import LastResort, add_problems, describe_problems, language_of, problem_response
 from api.routes import commands, ledger, messages, questions
+from api.routes import development as developing
 from domain.refusals import Reason
 from domain.store.database import StoreUnavailable
 
@@ -52,6 +53,10 @@ def create_app(
 
     for routes in (commands.routes, questions.routes, messages.routes, ledger.routes):
         app.include_router(routes())
+    if development is not None:
+        app.state.development = development
+        app.include_router(developing.routes())
+    describe_problems(app)
     app.add_middleware(LastResort)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     return app

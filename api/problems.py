@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,6 +115,39 @@ def add_problems(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         code = CODE_OF_STATUS.get(error.status_code, "E_INTERNAL" if error.status_code >= 500 else "E_NOT_FOUND")
         return problem_response([Reason(code)], language_of(request))
+
+
+class StatedCode(BaseModel):
+    """One code, where it points, what is wrong and what to do, in the language of the answer."""
+
+    code: str
+    pointer: str
+    text: str
+    what_to_do: str
+
+
+class ProblemStated(BaseModel):
+    """An `application/problem+json`."""
+
+    type: str
+    title: str
+    status: int
+    codes: list[StatedCode]
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Put the problem's schema where the description of the API names it."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schema = ProblemStated.model_json_schema(ref_template="#/components/schemas/{model}")
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        known.update(schema.pop("$defs"))
+        known["Problem"] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class LastResort:

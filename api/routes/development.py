@@ -1,0 +1,127 @@
+"""For development alone: pick somebody to be, and see whom one may ask about. Never there unless the settings say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.answers import json_response
+from api.bodies import json_body
+from api.caller import Claims, DevelopmentIssuer, SignedIn, SignedInCaller
+from api.ledgers import Ledgers
+from api.problems import Problem
+from domain.code_lists import LANGUAGES, code_list
+from domain.directory import Recipient
+from domain.message_fields import reasons_of
+from projections.questions import kind_of
+from projections.read_models import NoSuchGeneration, NotProvisioned, Selection
+
+FEW = 20
+ROLES: dict[str, tuple[str, ...]] = {
+    "organiser": (
+        "own_worker",
+        "social_worker",
+        "team_lead",
+        "intake",
+        "contract_manager",
+        "rule_keeper",
+        "auditor",
+        "system",
+    ),
+    "employment_authority": ("employment_expert",),
+    "statement_issuer": ("keha_expert",),
+    "benefit_payment": ("kela_clerk", "fund_clerk"),
+    "social_assistance": ("kela_clerk",),
+    "multi_sectoral_team": ("kela_clerk",),
+    "provider": ("instructor", "provider_manager"),
+    "referrer": ("referrer",),
+}
+"""Who works in each task."""
+
+
+def routes() -> APIRouter:
+    """People, tokens, and the clients that a recipient knows."""
+    router = APIRouter(tags=["development"])
+    router.add_api_route("/dev/people", people, methods=["GET"], summary="Whom one can be, in every ledger")
+    router.add_api_route(
+        "/dev/tokens",
+        make_token,
+        methods=["POST"],
+        summary="A token for anybody",
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/json": {"schema": Claims.model_json_schema()}}}
+        },
+    )
+    router.add_api_route(
+        "/dev/ledgers/{ledger}/clients", clients, methods=["GET"], summary="Some clients that the caller has been told of"
+    )
+    return router
+
+
+async def people(request: Request) -> Response:
+    """Every role of every recipient; post one of the entries to `/dev/tokens`."""
+    ledgers: Ledgers = request.app.state.ledgers
+    listed = [person for name in ledgers.names() for person in await run_in_threadpool(_people, ledgers, name)]
+    return json_response({"people": listed})
+
+
+def _people(ledgers: Ledgers, name: str) -> list[dict[str, Any]]:
+    directory = ledgers.door(name).store.directory
+    return [
+        person
+        for recipient in sorted(directory.recipients.values(), key=lambda r: (r.task != "organiser", r.short_name))
+        for person in _of(name, recipient, _name_of(directory.organisation(recipient.org), recipient.org))
+    ]
+
+
+def _of(ledger: str, recipient: Recipient, org_name: str) -> Iterator[dict[str, Any]]:
+    for role in ROLES.get(recipient.task, ()):
+        words = code_list("actor_role")[role]
+        claims = Claims(ledger=ledger, org=recipient.org, task=recipient.task, role=role, person=f"dev-{role}")
+        yield {
+            "claims": claims.model_dump(),
+            "recipient": recipient.short_name,
+            "organisation": org_name,
+            "role": {language: words.label(language) for language in LANGUAGES},
+        }
+
+
+def _name_of(organisation: Any, org_id: str) -> str:
+    return str(organisation.joined.org_name) if organisation else org_id
+
+
+async def make_token(request: Request) -> Response:
+    """A signed token that says what the body says."""
+    body = await json_body(request)
+    try:
+        claims = Claims.model_validate(body)
+    except ValidationError as wrong:
+        raise Problem(*reasons_of(wrong.errors(include_url=False, include_context=False), body)) from wrong
+    issuer: DevelopmentIssuer = request.app.state.development
+    return json_response({"token": issuer.token(claims), "claims": claims.model_dump()}, 201)
+
+
+async def clients(signed: SignedInCaller) -> Response:
+    """The first few clients in the caller's own read model, under its own names."""
+    own = signed.as_recipient(signed.own.short_name)
+    return json_response({"ledger": signed.door.ledger, "clients": await run_in_threadpool(_clients, signed, own)})
+
+
+def _clients(signed: SignedIn, own: Recipient) -> list[dict[str, Any]]:
+    try:
+        names = tuple(kind_of(own.task).facts)
+        with signed.door.models.of(own.short_name).look() as look:
+            known = look.clients(Selection(names), "", FEW)
+            blocks = look.blocks(known)
+    except (KeyError, NoSuchGeneration, NotProvisioned):
+        return []
+    return [{"client": client, **_shown(blocks.get(client, {}))} for client in known]
+
+
+def _shown(block: dict[str, Any]) -> dict[str, Any]:
+    return {name: block[name] for name in ("family_name", "given_names") if name in block}
