@@ -1,0 +1,227 @@
+"""What an auditor recomputes from the feed: chains that must close, decisions that must come out the same.
+
+Pure functions over records, from the store or from the events topic alone. Nothing is repaired; every fault names its
+position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from pydantic import ValidationError
+
+from domain.catalogue import command_kinds
+from domain.context import Context, Draft
+from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.disclosure.publications import FIRST_HASH
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
+from domain.pathway import Pathway, evolve
+from domain.refusals import Refused
+from domain.rules import RuleSet
+from domain.store.decisions import Decision
+from domain.store.known import fact_of
+from domain.store.record import DECISION, Record, digest
+from domain.store.streams import is_client_stream
+from projections.tellings import published, recipient_of
+from projections.timeline import Open, plain_fields
+
+OpenDecision: TypeAlias = Callable[[Record], Decision | None]
+"""Gives the stored decision of its first event, none once it is erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """Where something does not add up, and what."""
+
+    position: int
+    stream: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """One stored decision run again. `same` is none where that cannot be done, with the reason in `not_run`.
+
+    `differences` name what was recorded and what the decision gives now; `event_ids` are the events that were recorded.
+    """
+
+    position: int
+    command: str
+    command_id: str
+    client: str | None
+    recorded_at: datetime
+    ruleset_version: str
+    event_ids: tuple[str, ...]
+    same: bool | None
+    not_run: Literal["refused", "erased"] | None = None
+    differences: tuple[str, ...] = ()
+
+
+def verify_chains(records: Iterable[Record], open_record: Open | None = None) -> list[ChainFault]:
+    """Every break in the feed: positions and versions without holes, hashes of streams, digests of sections, and with
+    `open_record` the recipients' own chains of publications. Records must begin at position 1 and be in order."""
+    faults: list[ChainFault] = []
+    ends: dict[str, tuple[int, str]] = {}
+    told: dict[str, str | None] = {}
+    epoch, expected = 0, 1
+    for record in records:
+        header = record.header
+
+        def fault(what: str, at: Record = record) -> None:
+            faults.append(ChainFault(at.position, at.header.stream, what))
+
+        if record.position != expected:
+            fault(f"position {record.position} follows {expected - 1}")
+        if record.epoch < epoch:
+            fault(f"epoch {record.epoch} follows {epoch}")
+        epoch, expected = max(epoch, record.epoch), record.position + 1
+        version, hash_ = ends.get(header.stream, (0, ""))
+        if header.stream_version != version + 1:
+            fault(f"version {header.stream_version} follows {version}")
+        if header.previous_hash != hash_:
+            fault("the previous hash is not that of the event before")
+        ends[header.stream] = (header.stream_version, record.hash)
+        for name in sorted(record.sections.keys() | header.section_digests.keys()):
+            if name not in record.sections or digest(record.sections[name]) != header.section_digests.get(name):
+                fault(f"section {name} is not the one that the header names")
+        if open_record is not None and recipient_of(header.stream):
+            event = open_record(record)
+            if isinstance(event, DisclosureMade | DisclosureWithdrawn):
+                before = told.get(header.stream, FIRST_HASH)
+                if before is not None and event.previous_publication_hash != before:
+                    fault("the publication does not name the hash of the one before")
+                told[header.stream] = published(record, event).hash
+            else:
+                # What was told cannot be read any more: the chain goes on at the next one that can.
+                told[header.stream] = None
+    return faults
+
+
+@dataclass(slots=True)
+class _State:
+    """The ledger as it was before the record at hand."""
+
+    directory: Directory = field(default_factory=Directory)
+    pathways: dict[str, Pathway] = field(default_factory=dict)
+
+    def move(self, record: Record, event: Event | Erased) -> None:
+        stream = record.header.stream
+        if is_client_stream(stream):
+            known = self.pathways.get(stream) or Pathway(stream)
+            self.pathways[stream] = evolve(known, fact_of(record, event))
+        elif record.header.name in DIRECTORY_EVENTS:
+            self.directory = enter(self.directory, event, record.position)
+
+
+def rerun_decisions(
+    records: Iterable[Record],
+    open_record: Open,
+    open_decision: OpenDecision,
+    *,
+    rules: Callable[[str], RuleSet] = RuleSet.load,
+) -> list[Rerun]:
+    """Run every stored decision again, on the state, the register and the rules of its time, and compare the events with
+    those that were recorded: content, not ciphertext. Records must be the whole feed from position 1, in order.
+
+    source: design D3, domain/pathway.md 4.5 I12
+    """
+    state, found = _State(), []
+    for decided in _groups(records, open_record):
+        first, _ = decided[0]
+        if first.header.name == "command.refused":
+            found.append(_not_run(decided, "refused", decided[0][1]))
+        elif DECISION in first.sections:
+            decision = open_decision(first)
+            found.append(_run(decision, decided, state, rules) if decision else _not_run(decided, "erased", None))
+        for record, event in decided:
+            state.move(record, event)
+    return found
+
+
+def _groups(records: Iterable[Record], open_record: Open) -> Iterator[list[tuple[Record, Event | Erased]]]:
+    """The events of one decision together; every other record alone."""
+    group: list[tuple[Record, Event | Erased]] = []
+    for record in records:
+        header = record.header
+        if group:
+            first = group[0][0]
+            same = (header.command_id, header.actor_org, header.actor_task) == (
+                first.header.command_id, first.header.actor_org, first.header.actor_task,
+            )  # fmt: skip
+            if not (
+                DECISION in first.sections and same and DECISION not in record.sections and header.answer_number is None
+            ):
+                yield group
+                group = []
+        group.append((record, open_record(record)))
+    if group:
+        yield group
+
+
+def _run(
+    decision: Decision, decided: list[tuple[Record, Event | Erased]], state: _State, rules: Callable[[str], RuleSet]
+) -> Rerun:
+    kind = command_kinds().get(decision.command)
+    if kind is None:
+        return _rerun(decision, decided, [f"there is no command {decision.command} any more"])
+    if state.directory.version != decision.directory_version:
+        return _rerun(decision, decided, [f"the register is at {state.directory.version}, not {decision.directory_version}"])
+    context = Context(
+        decision.decision_id, decision.recorded_at, decision.caller, rules(decision.ruleset_version), state.directory,
+        decision.look_ups,
+    )  # fmt: skip
+    of_client = kind.target in ("client", "new_client") and decision.client
+    subject: Any = state.directory
+    if of_client:
+        subject = state.pathways.get(decision.client or "") or Pathway(decision.client or "")
+    try:
+        if decision.caller.role not in kind.roles:
+            return _rerun(decision, decided, ["refused now: E_NOT_ENTITLED"])
+        drafts = kind.decide(subject, kind.command.model_validate(decision.body), context)
+    except Refused as refused:
+        codes = ", ".join(reason.code for reason in refused.codes)
+        return _rerun(decision, decided, [f"refused now: {codes}"])
+    except (ValidationError, LookupError, ValueError) as error:
+        return _rerun(decision, decided, [f"cannot be decided now: {type(error).__name__}: {error}"])
+    return _rerun(decision, decided, list(_differences(drafts, decided)))
+
+
+def _differences(drafts: list[Draft], decided: list[tuple[Record, Event | Erased]]) -> Iterator[str]:
+    if len(drafts) != len(decided):
+        yield f"{len(decided)} events were recorded, {len(drafts)} are decided now"
+    for draft, (record, event) in zip(drafts, decided, strict=False):
+        header, name = record.header, record.header.name
+        if name != draft.event.NAME:
+            yield f"{name} was recorded, {draft.event.NAME} is decided now"
+            continue
+        recorded, now = plain_fields(event), plain_fields(draft.event)
+        for key in sorted(recorded.keys() | now.keys()):
+            if recorded.get(key) != now.get(key):
+                yield f"{name}.{key}: recorded {recorded.get(key)!r}, now {now.get(key)!r}"
+        for key in ("event_id", "occurred_on", "matter", "flags", "warnings", "causation", "corrects", "annuls",
+                    "valid_from_on", "valid_until_on"):  # fmt: skip
+            if getattr(header, key) != getattr(draft, key):
+                yield f"{name} {key}: recorded {getattr(header, key)!r}, now {getattr(draft, key)!r}"
+
+
+def _rerun(decision: Decision, decided: list[tuple[Record, Event | Erased]], differences: list[str]) -> Rerun:
+    return Rerun(
+        decision.position, decision.command, decision.command_id, decision.client, decision.recorded_at,
+        decision.ruleset_version, tuple(record.header.event_id for record, _ in decided), not differences, None,
+        tuple(differences),
+    )  # fmt: skip
+
+
+def _not_run(
+    decided: list[tuple[Record, Event | Erased]], why: Literal["refused", "erased"], event: Event | Erased | None
+) -> Rerun:
+    record = decided[0][0]
+    header = record.header
+    client = header.stream if is_client_stream(header.stream) else getattr(event, "subject_ref", None)
+    return Rerun(
+        record.position, getattr(event, "command", ""), header.command_id, client, header.recorded_at,
+        header.ruleset_version, tuple(each.header.event_id for each, _ in decided), None, why,
+    )  # fmt: skip
