@@ -1,0 +1,124 @@
+"""The short way tells what the long way tells, whatever the order and the dates of the facts (design D9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from disclosure.paths import (
+    AT_CENTRE,
+    CENTRE,
+    CITY,
+    EXPERT,
+    FUND,
+    KELA,
+    PARISH,
+    Path,
+    attendance,
+    benefit,
+    closed,
+    correction,
+    in_service,
+    placement,
+    plan,
+    report,
+    statement,
+    whole,
+    worker,
+)
+from disclosure.told import Everybody
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.disclosure.desired import desired, view_of
+from domain.disclosure.policy import policy
+from domain.events import Event, FactCorrected
+from domain.pathway import Fact
+
+BEGIN = date(2025, 1, 2)
+DAYS = st.integers(0, 270).map(lambda n: BEGIN + timedelta(days=n))
+Told = dict[str, list[tuple[str, str, str | None, dict[str, Any], str, str]]]
+
+
+def told_by(everybody: Everybody) -> Told:
+    """What was told, publication by publication. Random ids are counted, so they are equal where the order is."""
+    return {
+        name: [(p.kind, p.type, p.replaces, p.body, p.legal_basis, str(p.occurred_on)) for p in publications]
+        for name, publications in everybody.told.items()
+    }
+
+
+@st.composite
+def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
+    """One more fact, on any day."""
+    on, first = draw(DAYS), draw(DAYS)
+    kind = draw(st.integers(0, 9))
+    county, centre, expert = ("0000001-9", "organiser", "own_worker", "W-01"), AT_CENTRE, EXPERT
+    last = first + timedelta(days=draw(st.integers(0, 20)))
+    payer = draw(st.sampled_from([KELA, FUND]))
+    account = draw(st.sampled_from(["provider", "client", "payer"]))
+    events: list[tuple[Event, Any]] = [
+        (attendance(draw(st.sampled_from(["present", "absent_other"])), account), draw(st.sampled_from([county, centre]))),
+        (closed(first, last), draw(st.sampled_from([county, centre]))),
+        (report(payer, first, last, first), draw(st.sampled_from([county, centre]))),
+        (benefit(draw(st.sampled_from([KELA, FUND, None])), first, draw(st.sampled_from([None, last]))), expert),
+        (plan(f"plan {first}", employment_authority_org_id=draw(st.sampled_from([CITY, "0000010-7"]))), expert),
+        (placement(f"place {first}", draw(st.sampled_from([PARISH, CENTRE])), from_on=first, until_on=last), county),
+        (worker(f"worker {first}", first), county),
+        (statement(payer), expert),
+        (attendance("present", "provider", f"place {first}"), county),
+        (benefit(KELA, first), county),
+    ]
+    return (events[kind][0], on, events[kind][1])
+
+
+def story(
+    base: Path, extra: list[tuple[Event, date, tuple[str, ...]]], corrections: list[tuple[int, date | None]]
+) -> list[Fact[Event]]:
+    for event, on, by in extra:
+        base.add(event, on, by)
+    days = [fact for fact in base.facts if fact.name == "attendance.recorded"]
+    for index, moved_to in corrections if days else []:
+        target = days[index % len(days)]
+        base.add(correction(target, moved_to, day_status="absent_own_sickness", hours=None), date(2025, 10, 1))
+    return base.facts
+
+
+EXTRA = st.lists(more(), max_size=8)
+CORRECTIONS = st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), DAYS)), max_size=2)
+
+
+@settings(max_examples=80, deadline=None)
+@given(closes=st.booleans(), extra=EXTRA, corrections=CORRECTIONS, payer=st.sampled_from([KELA, None]))
+def test_both_ways_tell_the_same(closes: bool, extra: Any, corrections: Any, payer: str | None) -> None:
+    facts = story(whole(payer) if closes else in_service(payer), extra, corrections)
+    short, long = Path(facts).told(), Path(facts).told(always_whole=True)
+    assert told_by(short) == told_by(long)
+
+
+@settings(max_examples=60, deadline=None)
+@given(extra=EXTRA, order=st.randoms(use_true_random=False))
+def test_both_ways_tell_the_same_of_facts_recorded_in_any_order(extra: Any, order: Any) -> None:
+    facts = [f for f in story(whole(), extra, []) if not isinstance(f.event, FactCorrected)]
+    late = [f for f in facts if f.name in ("attendance.recorded", "own_worker.assigned", "benefit_status.changed")]
+    kept = [f for f in facts if f not in late]
+    for fact in late:
+        kept.insert(order.randint(8, len(kept)), fact)
+    numbered = [replace(fact, position=n, version=n) for n, fact in enumerate(kept, 1)]
+    short, long = Path(numbered).told(), Path(numbered).told(always_whole=True)
+    assert told_by(short) == told_by(long)
+
+
+@settings(max_examples=60, deadline=None)
+@given(closes=st.booleans(), extra=EXTRA, corrections=CORRECTIONS)
+def test_everybody_holds_in_the_end_exactly_what_may_be_told_as_known_in_the_end(
+    closes: bool, extra: Any, corrections: Any
+) -> None:
+    facts = story(whole() if closes else in_service(), extra, corrections)
+    everybody = Path(facts).told()
+    client = everybody.client
+    view = view_of(client.view.pathway, everybody.directory)
+    for name, standing in view.standings.items():
+        assert desired(view, standing, policy()).keys() == client.disclosed.get(name, {}).keys(), name
+    assert {name for name, held in client.disclosed.items() if held} <= view.standings.keys()
