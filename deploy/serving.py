@@ -1,0 +1,103 @@
+"""The API in front of a ledger's parts: its door, its application, and the server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.caller import DevelopmentIssuer, Verifier
+from api.ledgers import LedgerDoor
+from consumers.disclosed import line_of
+from consumers.wire import publication_of
+from deploy.migration import token_key
+from deploy.settings import Settings
+from deploy.wiring import Wired
+from domain.disclosure.publications import Publication
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+
+START_DEADLINE_S = 15.0
+
+
+def door_of(wired: Wired) -> LedgerDoor:
+    """The ledger as the API sees it."""
+    return LedgerDoor(
+        name=wired.store.ledger,
+        store=wired.store,
+        vault=wired.vault,
+        pseudonyms=wired.pseudonyms,
+        receiving=wired.receiving,
+        models=wired.models,
+        publications=lambda short_name, after, limit: publications(wired, short_name, after, limit),
+        lag=wired.lag,
+        lagging=wired.lagging,
+        redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
+    )
+
+
+def publications(wired: Wired, short_name: str, after: int, limit: int) -> Sequence[Publication]:
+    """A recipient's publications of its present epoch behind a sequence, as they stand on its topic."""
+    store = wired.store
+    records = store.stream(line_of(store, short_name).stream, after)[:limit]
+    return [
+        publication_of(record, event)
+        for record, event in zip(records, store.opened_all(records), strict=True)
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn | Erased)
+    ]
+
+
+def issuer_of(settings: Settings) -> DevelopmentIssuer:
+    """Who signs development tokens; every process of these settings has the same one."""
+    return DevelopmentIssuer(Ed25519PrivateKey.from_private_bytes(token_key(settings)), lambda: datetime.now(UTC))
+
+
+def app_of(wired: Wired) -> FastAPI:
+    """The application for one ledger. Its development issuer answers on loopback alone, as everything here does."""
+    issuer = issuer_of(wired.settings)
+    return create_app(
+        {wired.store.ledger: door_of(wired)},
+        Verifier(issuer.public_key),
+        live_allowed=wired.settings.allow_live,
+        development=issuer,
+    )
+
+
+class Server:
+    """A uvicorn server that another thread can wait for and stop."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        settings = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(settings)
+        self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen; returns when connections are taken. Raises RuntimeError."""
+        self._thread.start()
+        give_up_at = time.monotonic() + START_DEADLINE_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > give_up_at:
+                raise RuntimeError(f"nothing listens on {self._server.config.host}:{self._server.config.port}: is it taken?")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Answer what is being asked, then stop listening."""
+        self._server.should_exit = True
+        self._thread.join(START_DEADLINE_S)
+
+
+@contextmanager
+def served(app: FastAPI, host: str, port: int) -> Iterator[None]:
+    """The application on an address for as long as the block lasts."""
+    server = Server(app, host, port)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
