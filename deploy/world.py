@@ -140,7 +140,7 @@ def embedded_worlds() -> OpenWorld:
 
 
 def worlds_on(kafka: str, fresh_database: Callable[[], str]) -> OpenWorld:
-    """Worlds on a Kafka and a PostgreSQL that are there, with a database and topics of their own; the topics go at the end."""
+    """Worlds on a Kafka and a PostgreSQL that are there, a database and topics of their own each."""
 
     @contextmanager
     def fresh(name: str) -> Iterator[World]:
