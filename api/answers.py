@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api.caller import SignedIn
 from api.problems import PROBLEM, Problem, problem
+from domain.catalogue import command_kinds
 from domain.receipts import stated_code
 from domain.store.answers import Answer
 from domain.store.tokens import UnknownToken
@@ -35,7 +36,7 @@ def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) ->
         content["facts"] = [name for _, name, _ in answer.events]
     else:
         content["codes"] = [stated_code("IDEMPOTENT")]
-    references = own_names(signed, answer)
+    references = own_names(signed, command, answer)
     if references:
         content["references"] = references
     if answer.warnings:
@@ -47,12 +48,15 @@ def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) ->
     return Response(orjson.dumps(content), 201 if recorded else 200, headers, "application/json")
 
 
-def own_names(signed: SignedIn, answer: Answer) -> dict[str, str]:
-    """The parts begun, in the caller's own names."""
-    if signed.recipient is None or not answer.references:
+def own_names(signed: SignedIn, command: str, answer: Answer) -> dict[str, str]:
+    """The parts begun, and a client just registered, in the caller's own names."""
+    references = dict(answer.references)
+    if answer.client is not None and command_kinds()[command].target == "new_client":
+        references["client"] = answer.client
+    if signed.recipient is None or not references:
         return {}
     pseudonyms = signed.door.pseudonyms(signed.recipient.short_name)
-    return {name: pseudonyms.of(reference) for name, reference in sorted(answer.references.items())}
+    return {name: pseudonyms.of(reference) for name, reference in sorted(references.items())}
 
 
 def expected_version(signed: SignedIn, client: str | None, if_match: str) -> int | None:

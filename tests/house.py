@@ -1,0 +1,183 @@
+"""One embedded ledger with its door, driven step by step: history AS-1 up to a row, then whatever a test wants to try."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi.testclient import TestClient
+from stories import (
+    CONTRACTS,
+    COUNTY,
+    MEMBERS,
+    OPERATOR,
+    PROVIDERS,
+    REGISTRATION,
+    STEPS,
+    contract,
+    joining,
+    provider,
+)
+
+from api.app import create_app
+from api.caller import Claims, DevelopmentIssuer, Verifier
+from api.ledgers import LedgerDoor
+from consumers import wire
+from consumers.log import Entry
+from deploy.roles import settle
+from deploy.settings import Settings
+from deploy.wiring import Wired, opened
+from domain.chapters.ledgers import AdvanceClock, OpenLedger
+from domain.commands import Command
+from domain.context import HELSINKI, Caller
+from domain.identifiers import synthetic_identity_code
+from domain.look_ups import registration
+from domain.store.answers import Answer
+from domain.store.vault import ClientRecord
+
+LEDGER = "house"
+CODE = synthetic_identity_code(date(1998, 5, 14), 903)
+UNKNOWN_CODE = synthetic_identity_code(date(1991, 2, 3), 904)
+PERSON = ClientRecord(family_name="Esimerkki", given_names="Aino", identity_code=CODE, home_municipality="837")
+OPENED = date(2025, 1, 2)
+ISSUER = DevelopmentIssuer(Ed25519PrivateKey.generate(), lambda: datetime.now(UTC))
+
+
+@dataclass
+class House:
+    """The ledger, a client called Aino, and a web client."""
+
+    wired: Wired
+    http: TestClient
+    aino: str = ""
+    _ids: Iterator[int] = field(default_factory=itertools.count)
+
+    # --- history ---
+
+    def lay_out(self) -> None:
+        at = {"occurred_on": OPENED}
+        self.execute(OpenLedger(organiser_org_id=COUNTY, mode="simulated", **at), OPERATOR)
+        for member in MEMBERS:
+            self.execute(joining(*member, **at), CONTRACTS)
+        for org, kind, site, number, until in PROVIDERS:
+            self.execute(provider(org, kind, site, **at), CONTRACTS)
+            self.execute(contract(org, number, site, until, **at), CONTRACTS)
+
+    def until(self, row: str) -> House:
+        """AS-1 up to and including a row."""
+        self.lay_out()
+        self.on(REGISTRATION.on)
+        kept = self.wired.vault.register("a" * 31 + "1", PERSON)
+        self.aino = kept
+        self.execute(
+            REGISTRATION.ask,
+            REGISTRATION.by,
+            client=kept,
+            look_ups=registration(PERSON, kept, kept),  # type: ignore[arg-type]
+        )
+        for label, step in STEPS:
+            self.on(step.on)
+            pathway = self.wired.store.pathway(kept)
+            command = step.ask(pathway) if callable(step.ask) else step.ask
+            by = step.by if step.by.role != "client" else Caller(step.by.org, step.by.task, "client", kept)
+            self.execute(command, by, client=kept)
+            if label == row:
+                return self
+        raise KeyError(row)
+
+    def on(self, day: date) -> None:
+        """Move the clock to nine in the morning of the day, unless it is there."""
+        moment = datetime.combine(day, time(9), HELSINKI)
+        if self.wired.store.now() < moment:
+            self.execute(AdvanceClock(to_at=moment), OPERATOR)
+
+    def execute(self, command: Command, by: Caller, **options: Any) -> Answer:
+        answer = self.wired.store.execute(command, by, self.id(), **options)
+        assert answer.status == "recorded", (command, answer)
+        return answer
+
+    def id(self) -> str:
+        return f"step-{next(self._ids)}"
+
+    def settle(self) -> None:
+        settle(self.wired.roles(), lambda: sum(self.wired.lag().values()))
+
+    # --- names ---
+
+    def name(self, short_name: str, reference: str | None = None) -> str:
+        """A recipient's own name for a reference, for Aino unless another is given."""
+        return self.wired.pseudonyms(short_name).of(reference or self.aino)
+
+    @property
+    def pathway(self) -> Any:
+        return self.wired.store.pathway(self.aino)
+
+    # --- over HTTP ---
+
+    def headers(self, by: Caller | None, **more: str) -> dict[str, str]:
+        if by is None:
+            return dict(more)
+        person = self.name("county", by.person) if by.role == "client" else by.person
+        claims = Claims(ledger=LEDGER, org=by.org, task=by.task, role=by.role, person=person, purpose=by.purpose)
+        return {"authorization": f"Bearer {ISSUER.token(claims)}", **more}
+
+    def post(self, path: str, by: Caller | None, body: Any, key: str | None = None, **headers: str) -> Any:
+        """Post to a path below the ledger; bytes go as they are."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        named = {"idempotency-key": key or self.id(), "content-type": "application/json", **headers}
+        named = {name: value for name, value in named.items() if value}
+        return self.http.post(f"/ledgers/{LEDGER}{path}", content=raw, headers=self.headers(by, **named))
+
+    def get(self, path: str, by: Caller | None, headers: Mapping[str, str] | None = None, **query: Any) -> Any:
+        return self.http.get(f"/ledgers/{LEDGER}{path}", params=query, headers=self.headers(by, **(headers or {})))
+
+    # --- over Kafka ---
+
+    def send(self, short_name: str, message_id: str, type_name: str, body: Any) -> None:
+        """Append a message to a recipient's topic, as its own system would."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        headers = [("ce_id", message_id.encode()), ("ce_specversion", b"1.0"), ("ce_type", type_name.encode())]
+        entry = Entry(message_id.encode(), raw, tuple(headers))
+        [outcome] = self.wired.broker.append([(wire.in_topic(LEDGER, short_name), entry)])
+        assert outcome.status == "acknowledged"
+
+    def receipts(self, short_name: str) -> list[dict[str, Any]]:
+        """Everything on a recipient's receipts topic."""
+        topic = wire.receipts_topic(LEDGER, short_name)
+        return [orjson.loads(read.value) for read in self.wired.broker.read(topic, 0, 1000)]
+
+
+@contextmanager
+def house(folder: Path) -> Iterator[House]:
+    """An empty ledger in a folder."""
+    with opened(Settings(home=folder, ledger=LEDGER), wait_s=0) as wired, TestClient(app_of(wired)) as http:
+        yield House(wired, http)
+
+
+def app_of(wired: Wired) -> Any:
+    door = LedgerDoor(
+        name=LEDGER,
+        store=wired.store,
+        vault=wired.vault,
+        pseudonyms=wired.pseudonyms,
+        receiving=wired.receiving,
+        models=wired.models,
+        publications=lambda short_name, after, limit: publications(wired, short_name, after, limit),
+        lag=wired.lag,
+        lagging=wired.lagging,
+        redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
+    )
+    return create_app({LEDGER: door}, Verifier(ISSUER.public_key), development=ISSUER)
+
+
+def publications(wired: Wired, short_name: str, after: int, limit: int) -> list[Any]:
+    records = wired.store.stream(f"recipient/{short_name}/1", after)[:limit]
+    events = wired.store.opened_all(records)
+    return [wire.publication_of(record, event) for record, event in zip(records, events, strict=True)]  # type: ignore[arg-type]
