@@ -1,0 +1,188 @@
+"""`kuty demo`: synthetic clients along a path like AS-1, day by day, through the commands that workers and agencies use.
+
+All that happens on one day is handed over in rounds, the next thing of every client in each, so that many commands share a
+commit. The clock goes on when everything has come to rest.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from deploy.scenario.bodies import with_references
+from deploy.scenario.cast import Cast
+from deploy.scenario.given import keep_cards, lay_out, register
+from deploy.scenario.lines import fitted, read_yaml
+from deploy.scenario.naming import Fact, Naming
+from deploy.scenario.story import Action
+from deploy.scenario.words import Given
+from deploy.scenario.world import World
+from deploy.synthetic import FIRST_REFERRAL, deeds_of, synthetic_clients
+from domain.chapters.ledgers import AdvanceClock
+from domain.context import HELSINKI, Caller
+from domain.envelopes import Incoming, caller_of
+from domain.look_ups import look_ups
+from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
+from domain.sender_names import SenderNames
+from domain.store.answers import Answer
+
+GIVEN_FILES = ("given.yaml", "given-demo.yaml")
+SCENARIOS = Path(__file__).with_name("scenarios")
+FACT = "fact"
+MORNING = time(8, 0)
+
+
+class DemoFailed(Exception):
+    """A synthetic deed was refused: the demonstration and the rules do not agree."""
+
+
+class Shown(NamedTuple):
+    """What a demonstration made."""
+
+    clients: int
+    commands: int
+    facts: int
+    last_day: date
+    someone: str
+    """The county's pseudonym of one client, to begin looking with."""
+
+
+def demo_given() -> Given:
+    """The organisations, providers and people of the demonstration."""
+    merged: dict[str, dict[str, object]] = {name: {} for name in Given.model_fields}
+    for name in GIVEN_FILES:
+        marked = read_yaml(SCENARIOS / name)
+        fitted(Given, marked, name)
+        for part, entries in marked.value.items():
+            merged[part].update(entries)
+    return Given.model_validate(merged)
+
+
+def run_demo(world: World, clients: int, seed: int, out: Callable[[str], None], *, progress: bool = True) -> Shown:
+    """Fill a fresh ledger with synthetic clients. Raises DemoFailed."""
+    return _Demo(world, clients, seed).run(out, progress)
+
+
+@dataclass
+class _Demo:
+    world: World
+    clients: int
+    seed: int
+    cast: Cast = field(default_factory=lambda: Cast(demo_given()))
+    commands: int = 0
+    facts: int = 0
+
+    def run(self, out: Callable[[str], None], progress: bool) -> Shown:
+        people = synthetic_clients(self.clients, self.seed)
+        self.naming = Naming(self.world.store, self.world.pseudonyms)
+        self.people = people
+        days: dict[date, dict[str, list[Action]]] = defaultdict(lambda: defaultdict(list))
+        for name in people:
+            for deed in deeds_of(name, self.cast, self.seed):
+                days[deed.on][name].append(deed)
+        self._give()
+        total = sum(len(deeds) for by_client in days.values() for deeds in by_client.values())
+        with tqdm(total=total, unit=" commands", disable=not progress, leave=False) as bar:
+            for day in sorted(days):
+                self._advance(day)
+                bar.set_description(f"{day}")
+                for some in _rounds(days[day]):
+                    self._together(some)
+                    bar.update(len(some))
+            self.world.settle()
+        someone = self.naming.client(next(iter(people)), "county") if people else ""
+        last = max(days, default=FIRST_REFERRAL)
+        out(
+            f"{self.clients} synthetic clients, {self.commands} commands, {self.facts} facts about them until {last} "
+            f"in the ledger {self.world.ledger}"
+        )
+        return Shown(self.clients, self.commands, self.facts, last, someone)
+
+    def _give(self) -> None:
+        given = self.cast.given
+        lay_out(self.world.store, given, FIRST_REFERRAL - timedelta(days=1))
+        self.world.provide()
+        keep_cards(self.world.vault, given)
+        self.naming.clients = register(self.world.store, self.world.vault, given, self.people)
+        self.world.settle()
+
+    def _advance(self, day: date) -> None:
+        self.world.settle()
+        moment = datetime.combine(day, MORNING, HELSINKI).astimezone(UTC)
+        system = Caller(self.cast.organiser, "organiser", "system", "system")
+        self.world.store.execute(AdvanceClock(to_at=moment), system, uuid.uuid4().hex)
+
+    def _together(self, deeds: Iterable[Action]) -> None:
+        """Hand over one command of each client, then wait for all answers."""
+        waiting = [(deed, *self._submitted(deed)) for deed in deeds]
+        for deed, sender, command_id, future in waiting:
+            answer = future.result()
+            if answer.status != "recorded":
+                codes = ", ".join(f"{reason.code} {reason.pointer}".strip() for reason in answer.codes)
+                raise DemoFailed(f"{deed.on} {deed.client} {deed.who} {deed.kind.name}: {answer.status} {codes}")
+            self._name(deed, answer, sender, command_id)
+            self.commands += 1
+            self.facts += len(answer.events)
+
+    def _submitted(self, deed: Action) -> tuple[tuple[str, str], str, Future[Answer]]:
+        command_id = uuid.uuid4().hex
+        wish, caller = self._by_person(deed) if deed.person else self._by_system(deed, command_id)
+        store = self.world.store
+        found = look_ups(wish.kind, wish.client, self.world.vault, store.directory)
+        return caller.sender, command_id, store.submit(wish.command, caller, command_id, client=wish.client, look_ups=found)
+
+    def _by_person(self, deed: Action) -> tuple[Wish, Caller]:
+        assert deed.person is not None
+        person = deed.person
+        caller = Caller(person.org, person.task, person.role, person.name)
+        short_name = self._short_names[person.org, person.task]
+        body = self._body(deed, short_name, caller.sender)
+        names = SenderNames(self.world.store, self.world.vault, self.world.pseudonyms(short_name), caller, short_name)
+        return wish_of_body(deed.kind, body, self.naming.clients[deed.client], names), caller
+
+    def _by_system(self, deed: Action, message_id: str) -> tuple[Wish, Caller]:
+        recipient = self.world.store.directory.recipients[deed.recipient]
+        caller = caller_of(Incoming(recipient, message_id, f"{deed.kind.name}.v1", b""), deed.kind)
+        body = self._body(deed, deed.recipient, caller.sender)
+        if deed.by_identity_code:
+            body[IDENTITY_CODE] = self.people[deed.client].identity_code
+        else:
+            body[CLIENT] = self.naming.client(deed.client, deed.recipient)
+        pseudonyms = self.world.pseudonyms(deed.recipient)
+        names = SenderNames(self.world.store, self.world.vault, pseudonyms, caller, deed.recipient)
+        return wish_of_message(deed.kind, body, names), caller
+
+    def _body(self, deed: Action, short_name: str, sender: tuple[str, str]) -> dict[str, object]:
+        return with_references(
+            deed.kind, deed.fields, lambda name, sort: self.naming.reference(name, sort, short_name, sender)
+        )
+
+    @property
+    def _short_names(self) -> dict[tuple[str, str], str]:
+        return {(one.org, one.task): name for name, one in self.cast.recipients.items()}
+
+    def _name(self, deed: Action, answer: Answer, sender: tuple[str, str], command_id: str) -> None:
+        for part, name in deed.names.items():
+            if part == FACT:
+                self.naming.facts[name] = Fact(answer.events[0][0], sender, command_id)
+            else:
+                self.naming.parts[name] = answer.references[part]
+
+
+def _rounds(by_client: dict[str, list[Action]]) -> Iterable[list[Action]]:
+    """The first deed of every client, then the second, and so on."""
+    longest = max(map(len, by_client.values()), default=0)
+    return ([deeds[n] for deeds in by_client.values() if n < len(deeds)] for n in range(longest))
+
+
+def counted(shown: Iterable[Action]) -> Counter[str]:
+    """Deeds by command."""
+    return Counter(deed.kind.name for deed in shown)
