@@ -1,7 +1,7 @@
 """Two generations of one read model side by side: what a rebuild must not change (design D16).
 
-Ids of publications differ between epochs, for each telling has its own; what they say, of whom, when it was told and
-until when it held must not.
+What was told, of whom, when, and until when it held must be the same in both, whatever ids the publications bear. What
+was withdrawn for good is left out: a redelivery does not repeat it.
 """
 
 from __future__ import annotations
@@ -41,13 +41,19 @@ def differences(model: ReadModel, one: int, other: int) -> list[Difference]:
 def _contents(model: ReadModel, epoch: int) -> Counter[tuple[str, str, str, str]]:
     with model.look(epoch) as look:
         rows = look.everything()
+    first: dict[str, str] = {}
+    for row in rows:
+        first[row.publication] = first.get(row.replaces or "", row.replaces or row.publication)
+    lawful = {first[row.publication] for row in rows if row.known_until is None}
     # A reference to another publication becomes that publication's content without references.
     plain = {row.publication: f"{row.name}/{row.client}/{row.occurred_on}" for row in rows}
     found: Counter[tuple[str, str, str, str]] = Counter()
     for row in rows:
-        body = {name: _resolved(value, plain) for name, value in row.body.items()}
-        content = f"{sorted(body.items(), key=str)} {row.known_from} {row.known_until} {row.message_id} {row.legal_basis}"
-        found[row.name, row.client, row.occurred_on.isoformat(), content] += 1
+        if first[row.publication] in lawful:
+            body = {name: _resolved(value, plain) for name, value in row.body.items()}
+            when = f"{row.known_from} {row.known_until}"
+            content = f"{sorted(body.items(), key=str)} {when} {row.message_id} {row.legal_basis}"
+            found[row.name, row.client, row.occurred_on.isoformat(), content] += 1
     return found
 
 
