@@ -136,6 +136,7 @@ class Sending:
         if outcome.status != "acknowledged":
             raise NoAnswer(f"the broker did not take the message: {outcome.status} {outcome.code}".rstrip())
         request = f"{topic} offset {outcome.offset} {type_name}"
+        self._world.settle()
         offset, content = self._receipt(receipts, after, message_id, outcome.offset)
         return came(request, f"{receipts} offset {offset}", content)
 
