@@ -59,6 +59,7 @@ class EventStore(LedgerReading):
         self.ledger = ledger
         self._catalogue = catalogue
         self._wall_clock = wall_clock or _wall_clock
+        self._rules: dict[str, RuleSet] = {}
         self._content_key = keys.named("content-mac")[:32]
         self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self, patience=patience)
 
@@ -248,7 +249,11 @@ class EventStore(LedgerReading):
 
     def rules_of(self, directory: Directory) -> RuleSet:
         """The rules that the ledger follows; a ledger that is not open yet begins with the newest."""
-        return RuleSet.load(directory.ruleset_version) if directory.ruleset_version else RuleSet.current()
+        version = directory.ruleset_version
+        rules = self._rules.get(version)
+        if rules is None:
+            rules = self._rules[version] = RuleSet.load(version) if version else RuleSet.current()
+        return rules
 
     def time_of(self, directory: Directory, last_at: datetime | None, job: CommandJob | NoteJob) -> datetime:
         """When a job is recorded. A simulated ledger begins at the start of the day that its opening names."""

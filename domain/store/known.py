@@ -19,7 +19,7 @@ from domain.store.record import Header, Record, read_record
 from domain.store.recorders import Recorder, Row, Sender, Writing
 from domain.store.sealing import Sealer
 
-FACTS_KEPT = 60_000
+FACTS_KEPT = 200_000
 """Facts of all remembered pathways together, about a kilobyte each."""
 ENDS_KEPT = 50_000
 MANY = 5_000

@@ -22,7 +22,7 @@ from psycopg.rows import dict_row, tuple_row
 from domain.store.commit_signal import CommitSignal
 from domain.store.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, lock_number
 from domain.store.migrations import POSTGRES, NotMigrated, schema_of
-from domain.store.postgres_writing import PostgresWriting
+from domain.store.postgres_writing import PostgresWriting, register_columns
 from domain.store.record import Header
 from domain.store.recorders import AnswerRow, Conflict, Lost, Row, Sender
 from domain.store.relayed import Acknowledged, Parked
@@ -86,16 +86,18 @@ class PostgresRecorder(PostgresProcessRecorder):
 
     # --- writing ---
 
-    def begin(self) -> PostgresWriting:
+    def begin(self, wanted: Sequence[tuple[str, str, str]] = ()) -> PostgresWriting:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
-            return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal)
+            return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal, wanted)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Lost(str(error)) from error
 
     def _connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(**self._store.settings, row_factory=tuple_row, autocommit=True)
+        connection = psycopg.connect(**self._store.settings, row_factory=tuple_row, autocommit=True)
+        register_columns(connection)
+        return connection
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: append under the same lock, with the next positions. Raises `Conflict`, `Lost`."""

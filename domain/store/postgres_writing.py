@@ -1,57 +1,136 @@
-"""One transaction of the writer in PostgreSQL: few round trips, rows appended by binary COPY."""
+"""One transaction of the writer in PostgreSQL: two round trips where everything needed is remembered."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 from domain.store.commit_signal import CommitSignal
 from domain.store.recorders import AnswerRow, Lost, Row, Sender
 
-_COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-_COPY_END = struct.pack(">h", -1)
+_ARRAY = struct.Struct(">iiiii")
 _INT8 = struct.Struct(">iq")
-_COUNT = struct.Struct(">h")
 _LENGTH = struct.Struct(">i")
+
+EVENTS = (
+    "INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
+    " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::text[])"
+)
+ANSWERS = (
+    "INSERT INTO answers SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::boolean[], %b::text[],"
+    " %b::bigint[], %b::text[], %b::bigint[], %b::bytea[])"
+)
+TRACKING = (
+    "INSERT INTO tracking SELECT * FROM unnest(%b::text[], %b::bigint[])"
+    " ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id"
+)
+FIND_ANSWERS = (
+    "SELECT a.* FROM unnest(%b::text[], %b::text[], %b::text[]) AS w(o, t, c) JOIN answers a"
+    " ON a.sender_org = w.o AND a.sender_task = w.t AND a.command_id = w.c"
+)
+HEAD = "SELECT coalesce(max(notification_id), 0) FROM events"
+
+
+class _Column(NamedTuple):
+    """An array parameter, already in PostgreSQL's binary form: a whole batch is one statement and one round trip."""
+
+    raw: bytes
+
+
+class _TextColumn(_Column): ...
+
+
+class _NumberColumn(_Column): ...
+
+
+class _BytesColumn(_Column): ...
+
+
+class _FlagColumn(_Column): ...
+
+
+class _ColumnDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Any) -> bytes:
+        raw: bytes = obj.raw
+        return raw
+
+
+_ARRAYS = {_TextColumn: 1009, _NumberColumn: 1016, _BytesColumn: 1001, _FlagColumn: 1000}
+
+
+def register_columns(connection: psycopg.Connection[Any]) -> None:
+    """Teach a connection to pass whole columns."""
+    for column, oid in _ARRAYS.items():
+        dumper = type(f"_{column.__name__}Dumper", (_ColumnDumper,), {"oid": oid})
+        connection.adapters.register_dumper(column, dumper)
+
+
+def _texts(values: Iterable[str]) -> _TextColumn:
+    return _TextColumn(_packed(25, [raw for value in values for raw in _sized(value.encode())], 2))
+
+
+def _blobs(values: Iterable[bytes]) -> _BytesColumn:
+    return _BytesColumn(_packed(17, [raw for value in values for raw in _sized(value)], 2))
+
+
+def _numbers(values: Iterable[int]) -> _NumberColumn:
+    return _NumberColumn(_packed(20, [_INT8.pack(8, value) for value in values], 1))
+
+
+def _flags(values: Iterable[bool]) -> _FlagColumn:
+    return _FlagColumn(_packed(16, [b"\0\0\0\1\1" if value else b"\0\0\0\1\0" for value in values], 1))
+
+
+def _sized(raw: bytes) -> tuple[bytes, bytes]:
+    return _LENGTH.pack(len(raw)), raw
+
+
+def _packed(element: int, parts: list[bytes], parts_each: int) -> bytes:
+    return _ARRAY.pack(1, 0, element, len(parts) // parts_each, 1) + b"".join(parts)
 
 
 class PostgresWriting:
     """Open from construction to `commit` or `rollback`."""
 
-    def __init__(self, connection: psycopg.Connection[Any], lock: int, channel: str, signal: CommitSignal) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        lock: int,
+        channel: str,
+        signal: CommitSignal,
+        wanted: Sequence[tuple[str, str, str]] = (),
+    ) -> None:
         self._connection = connection
         self._channel = channel
         self._signal = signal
-        with self._whole():
-            # One round trip. Each statement has a snapshot of its own: the last one sees all that was committed
-            # before the lock was ours.
-            cursor = connection.execute(
-                f"BEGIN; SELECT pg_advisory_xact_lock({lock:d});"
-                " SELECT coalesce(max(notification_id), 0) FROM events".encode()
-            )
-            while cursor.nextset():
-                pass
-            self._head = int(cursor.fetchone()[0])  # type: ignore[index]
+        self._statements: list[tuple[str, Sequence[Any]]] = []
+        with self._whole(), connection.pipeline():
+            # One round trip. Each statement has a snapshot of its own: what follows the lock sees all that was
+            # committed before it was ours.
+            connection.execute("BEGIN")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
+            head = connection.execute(HEAD.encode())
+            found = self._run(FIND_ANSWERS, [_texts(column) for column in zip(*wanted, strict=True)]) if wanted else None
+            self._head = int(head.fetchone()[0])  # type: ignore[index]
+            self._answers = [AnswerRow(*row) for row in found.fetchall()] if found else []
 
     def head(self) -> int:
         return self._head
 
+    def answers(self) -> list[AnswerRow]:
+        return self._answers
+
     def foreign(self, after: int) -> list[tuple[str, str]]:
         return self._ask("SELECT originator_id, topic FROM events WHERE notification_id > %s", (after,))
-
-    def answers(self, wanted: Sequence[tuple[str, str, str]]) -> list[AnswerRow]:
-        orgs, tasks, ids = ([entry[n] for entry in wanted] for n in range(3))
-        rows = self._ask(
-            "SELECT a.* FROM unnest(%s::text[], %s::text[], %s::text[]) AS w(o, t, c) JOIN answers a"
-            " ON a.sender_org = w.o AND a.sender_task = w.t AND a.command_id = w.c",
-            (orgs, tasks, ids),
-        )
-        return [AnswerRow(*row) for row in rows]
 
     def numbers(self, senders: Iterable[Sender]) -> dict[Sender, int]:
         asked = list(senders)
@@ -98,24 +177,35 @@ class PostgresWriting:
         )
 
     def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
-        with self._whole():
-            cursor = self._connection.cursor()
-            for table, copied in (("events", _copied_events(rows)), ("answers", _copied_answers(answers))):
-                if copied:
-                    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)".encode()) as copy:
-                        copy.write(copied)
-            if tracking:
-                cursor.execute(
-                    "INSERT INTO tracking SELECT * FROM unnest(%s::text[], %s::bigint[])"
-                    " ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id",
-                    (list(tracking), list(tracking.values())),
+        if rows:
+            position, stream, version, topic, state, matter = zip(*rows, strict=True)
+            columns = (_numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(state), _texts(matter))
+            self._statements.append((EVENTS, columns))
+        if answers:
+            org, task, command_id, final, content, number, status, first, answer = zip(*answers, strict=True)
+            self._statements.append(
+                (
+                    ANSWERS,
+                    (_texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content), _numbers(number),
+                     _texts(status), _numbers(first), _blobs(answer)),
                 )
+            )  # fmt: skip
+        if tracking:
+            self._statements.append((TRACKING, (_texts(tracking), _numbers(tracking.values()))))
 
     def commit(self, head: int) -> None:
-        with self._whole():
-            notify = sql.SQL("NOTIFY {}, {}; COMMIT").format(sql.Identifier(self._channel), sql.Literal(str(head)))
-            self._connection.execute(notify if head > self._head else "COMMIT")
+        with self._whole(), self._connection.pipeline():
+            for statement, columns in self._statements:
+                self._run(statement, columns)
+            if head > self._head:
+                notify = sql.SQL("NOTIFY {}, {}").format(sql.Identifier(self._channel), sql.Literal(str(head)))
+                self._connection.execute(notify)
+            self._connection.execute("COMMIT")
         self._signal.wake(head)
+
+    def _run(self, statement: str, columns: Sequence[_Column]) -> psycopg.Cursor[Any]:
+        cursor = self._connection.cursor(binary=True)
+        return cursor.execute(statement.encode(), columns, prepare=True)
 
     def rollback(self) -> None:
         with suppress(psycopg.Error):
@@ -133,33 +223,3 @@ class PostgresWriting:
             # After any doubt the connection is given up: what it was doing is found out by asking again.
             self._connection.close()
             raise Lost(str(error)) from error
-
-
-def _copied_events(rows: Sequence[Row]) -> bytes:
-    if not rows:
-        return b""
-    parts = [_COPY_BEGIN]
-    for position, stream, version, topic, state, matter in rows:
-        parts += (
-            _COUNT.pack(6), *_text(stream), _INT8.pack(8, version), *_text(topic), _LENGTH.pack(len(state)), state,
-            _INT8.pack(8, position), *_text(matter),
-        )  # fmt: skip
-    return b"".join([*parts, _COPY_END])
-
-
-def _copied_answers(answers: Sequence[AnswerRow]) -> bytes:
-    if not answers:
-        return b""
-    parts = [_COPY_BEGIN]
-    for row in answers:
-        parts += (
-            _COUNT.pack(9), *_text(row.sender_org), *_text(row.sender_task), *_text(row.command_id),
-            _LENGTH.pack(1), b"\x01" if row.final else b"\x00", *_text(row.content_hash), _INT8.pack(8, row.number),
-            *_text(row.status), _INT8.pack(8, row.position), _LENGTH.pack(len(row.answer)), row.answer,
-        )  # fmt: skip
-    return b"".join([*parts, _COPY_END])
-
-
-def _text(value: str) -> tuple[bytes, bytes]:
-    raw = value.encode()
-    return _LENGTH.pack(len(raw)), raw

@@ -59,8 +59,8 @@ class Writing(Protocol):
     def foreign(self, after: int) -> list[tuple[str, str]]:
         """(stream, topic) of every event after a position: what other processes have committed."""
 
-    def answers(self, wanted: Sequence[tuple[str, str, str]]) -> list[AnswerRow]:
-        """The stored answers to (sender organisation, sender task, command id)."""
+    def answers(self) -> list[AnswerRow]:
+        """The stored answers to the commands that `begin` was told of."""
 
     def numbers(self, senders: Iterable[Sender]) -> dict[Sender, int]:
         """The last number in each sender's line."""
@@ -92,8 +92,9 @@ class Recorder(Protocol):
 
     epoch: int
 
-    def begin(self) -> Writing:
-        """Open a transaction and take the ledger's lock. Raises `Lost`."""
+    def begin(self, wanted: Sequence[tuple[str, str, str]] = ()) -> Writing:
+        """Open a transaction, take the ledger's lock, and look for the answers to some commands: (sender organisation,
+        sender task, command id). Raises `Lost`."""
 
     def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """The feed after a position."""

@@ -55,10 +55,10 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     # --- writing ---
 
-    def begin(self) -> SqliteWriting:
+    def begin(self, wanted: Sequence[tuple[str, str, str]] = ()) -> SqliteWriting:
         if self._connection is None:
             self._connection = open_sqlite(self._path)
-        return SqliteWriting(self._connection, self._signal)
+        return SqliteWriting(self._connection, self._signal, wanted)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: append with the next positions. Raises `Conflict`, `Lost`."""

@@ -18,11 +18,14 @@ Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 class SqliteWriting:
     """One transaction of the writer, open from construction to `commit` or `rollback`."""
 
-    def __init__(self, connection: sqlite3.Connection, signal: CommitSignal) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, signal: CommitSignal, wanted: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
         self._connection = connection
         self._signal = signal
         self._ask("BEGIN IMMEDIATE")
         self._head = int(self._ask("SELECT coalesce(max(notification_id), 0) FROM events")[0][0])
+        self._answers = answers_of(self._ask, wanted)
 
     def head(self) -> int:
         return self._head
@@ -30,8 +33,8 @@ class SqliteWriting:
     def foreign(self, after: int) -> list[tuple[str, str]]:
         return self._ask("SELECT originator_id, topic FROM events WHERE notification_id > %s", (after,))
 
-    def answers(self, wanted: Sequence[tuple[str, str, str]]) -> list[AnswerRow]:
-        return answers_of(self._ask, wanted)
+    def answers(self) -> list[AnswerRow]:
+        return self._answers
 
     def numbers(self, senders: Iterable[Sender]) -> dict[Sender, int]:
         return {

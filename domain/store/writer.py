@@ -18,7 +18,7 @@ from domain.pathway import Pathway
 from domain.store.batch import Batch, Circumstances
 from domain.store.chaining import chain
 from domain.store.database import StoreUnavailable
-from domain.store.jobs import Job, JobFailed, LoopReply, Outcome
+from domain.store.jobs import AppendJob, Job, JobFailed, LoopReply, Outcome
 from domain.store.keys import Keys
 from domain.store.known import Known, Remembered
 from domain.store.recorders import Lost, Recorder, Writing
@@ -118,7 +118,8 @@ class Writer:
                 return
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
-        writing: Writing = self._recorder.begin()
+        wanted = [(*job.caller.sender, job.command_id) for job in jobs if not isinstance(job, AppendJob)]
+        writing: Writing = self._recorder.begin(wanted)
         try:
             batch = Batch(writing, self._known, self._around)
             batch.decide(jobs)
