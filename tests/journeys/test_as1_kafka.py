@@ -1,0 +1,49 @@
+"""AS-1 on real Kafka with real PostgreSQL gives the same answers and the same deliveries as embedded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.parts import Kafka, Postgres
+from deploy.scenario.reader import read_scenario
+from deploy.scenario.results import Result
+from deploy.scenario.run import run_story
+from deploy.world import embedded_worlds, worlds_on
+
+SCENARIOS = Path(__file__).parents[2] / "deploy" / "scenarios"
+
+
+@pytest.fixture(scope="module")
+def printed() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def on_kafka(postgres: Postgres, kafka: Kafka, printed: list[str]) -> Result:
+    worlds = worlds_on(kafka.bootstrap, postgres.fresh_database)
+    return run_story(read_scenario(SCENARIOS / "as-1.yaml"), worlds, printed.append)
+
+
+def test_as_1_on_kafka_comes_as_its_text_says(on_kafka: Result) -> None:
+    assert [step for step in on_kafka.steps if step.amiss] == []
+    assert [figure for figure in on_kafka.figures if not figure.ok] == []
+    assert on_kafka.ok
+
+
+def test_answers_and_deliveries_are_those_of_the_embedded_run(on_kafka: Result) -> None:
+    embedded = run_story(read_scenario(SCENARIOS / "as-1.yaml"), embedded_worlds(), lambda _: None)
+    assert on_kafka.steps == embedded.steps
+    assert on_kafka.answers == embedded.answers
+    assert on_kafka.told == embedded.told
+    assert on_kafka.comparable == embedded.comparable
+
+
+def test_an_agency_sends_on_its_topic_and_its_receipt_is_found_by_its_place(on_kafka: Result, printed: list[str]) -> None:
+    ledger = on_kafka.ledger
+    sent = [line.strip() for line in printed if f"kuty.{ledger}.in.provider-s01.v1 offset " in line]
+    assert sent[0] == f"> kuty.{ledger}.in.provider-s01.v1 offset 0 accept_placement.v1"
+    receipts = [line.strip() for line in printed if f"kuty.{ledger}.receipts.provider-s01.v1 offset " in line]
+    assert receipts[0] == f"< kuty.{ledger}.receipts.provider-s01.v1 offset 0 recorded number 1"
+    assert len(sent) == len(receipts)
