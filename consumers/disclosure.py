@@ -7,7 +7,6 @@ in one transaction. Nothing that it remembers is needed: after a restart or a co
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple, Protocol
@@ -59,7 +58,7 @@ class Disclosure:
         batch: int = LARGEST_BATCH,
         rules: Policy | None = None,
         always_whole: bool = False,
-        random_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        random_id: Callable[[], str] = lambda: os.urandom(16).hex(),
         salt: Callable[[], str] = lambda: os.urandom(32).hex(),
     ) -> None:
         self.store = store

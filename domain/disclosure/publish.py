@@ -126,15 +126,13 @@ def event_of(publication: Publication, change: Change, source_hash: str, at: Cir
         "publication": publication.stored(),
     }
     if change.told is None:
-        return e.DisclosureWithdrawn.model_construct(
+        return e.DisclosureWithdrawn(
             **fields, withdraws_publication_id=publication.replaces or "", withdrawal_ground="entitlement_lost"
         )
     fields |= {"cell": change.told.cell, "field_set_version": at.policy.field_set_version}
     if change.kind == "revised":
-        return e.DisclosureRevised.model_construct(
-            **fields, replaces_publication_id=publication.replaces or "", revision_ground="corrected"
-        )
-    return e.DisclosureMade.model_construct(**fields)
+        return e.DisclosureRevised(**fields, replaces_publication_id=publication.replaces or "", revision_ground="corrected")
+    return e.DisclosureMade(**fields)
 
 
 def commitment(salt: str, source_hash: str) -> str:

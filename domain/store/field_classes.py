@@ -17,6 +17,7 @@ from domain.events import Event, FactCorrected
 from domain.vocabulary import DataClass, Unclassified, data_class_of
 
 ROUTING = DataClass.A.value
+LETTERS = frozenset(DataClass.__members__)
 TARGET_TYPE = "@target_type"
 """Member of section A of a correction: the type of the fact it speaks of, for the classes of `new_values`."""
 NEW_VALUES = "new_values"
@@ -95,9 +96,8 @@ def _split_publication(publication: Mapping[str, Any], contents: Contents) -> No
     for part in _PARTS:
         for name, value in (publication.get(part) or {}).items():
             letter = classes.get(f"{part}.{name}")
-            if letter is None:
+            if letter is None or letter not in LETTERS:
                 raise Unclassified(f"the publication names no data class for {part}.{name}")
-            DataClass(letter)
             contents.setdefault(letter, {}).setdefault(PUBLICATION, {}).setdefault(part, {})[name] = value
 
 
