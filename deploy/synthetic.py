@@ -101,8 +101,8 @@ class Path:
         agreed_on = self._until_the_plan(on)
         starts = agreed_on + timedelta(days=14 - agreed_on.weekday())
         starts = starts if starts.day <= 28 else starts + timedelta(days=7)
-        ends = months_on(starts, random.randint(3, 6)) - A_DAY
-        week = {day: random.choice((4, 5, 6)) for day in sorted(random.sample(range(1, 6), random.randint(2, 4)))}
+        ends = months_on(starts, random.randint(3, 5)) - A_DAY
+        week = {day: random.choice((4, 5, 6)) for day in sorted(random.sample(range(1, 6), random.randint(2, 3)))}
         self._plan_and_place(agreed_on, starts, ends, week)
         self._days(starts, ends, week)
         self._beside(starts, ends)
