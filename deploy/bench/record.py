@@ -1,0 +1,133 @@
+"""Recording: real commands of 32 callers on different clients, beside the stock library's `save` at the same concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from deploy.bench.figures import Figures, median, percentile
+from deploy.bench.ground import Servers, accepted, bring, laid_out
+from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, day, start
+from deploy.bench.stock import saver, stock_application
+from domain.chapters.attendance import RecordAttendance
+from domain.commands import Command
+from domain.context import Caller
+from domain.store.event_store import EventStore
+
+CALLERS = 32
+CLIENTS_EACH = 12
+"""So many clients take turns with a caller, so that no pathway grows long while it is measured."""
+
+
+class Round(NamedTuple):
+    """One round of one side. Latencies in milliseconds."""
+
+    per_s: float
+    p50: float
+    p99: float
+
+
+Supply = Iterator[tuple[Caller, Command, str]]
+"""What one caller goes on asking: who, what, of which client."""
+
+
+def measure(servers: Servers, quick: bool) -> Figures:
+    """Rounds of both sides in turn; the figures are medians of the rounds."""
+    rounds, seconds = (3, 2.0) if quick else (7, 4.0)
+    ours: list[Round] = []
+    threads: list[Round] = []
+    stock: list[Round] = []
+    with laid_out(servers.settings(kafka=False)) as parts, stock_application(servers.postgres.fresh_database()) as application:
+        clients = bring(parts.store, parts.vault, CALLERS * CLIENTS_EACH, lambda _: start(LONG))
+        supplies = [supply(clients[caller::CALLERS]) for caller in range(CALLERS)]
+        savers = [saver(application, application.begin()) for _ in range(CALLERS)]
+        commands = [_of_thread(parts.store, each) for each in supplies]
+        for number in range(rounds + 1):
+            first = number == 0  # warms both up, and is not counted
+            took = [
+                asyncio.run(_tasks(parts.store, supplies, seconds)),
+                _threads(savers, seconds),
+                _threads(commands, seconds),
+            ]
+            if not first:
+                for kept, round_ in zip((ours, stock, threads), took, strict=True):
+                    kept.append(round_)
+    figures = Figures()
+    rate, their_rate = median(r.per_s for r in ours), median(r.per_s for r in stock)
+    p99, their_p99 = median(r.p99 for r in ours), median(r.p99 for r in stock)
+    figures.keep(
+        {"record_ratio_32": rate / their_rate, "record_p99_ratio_32": p99 / their_p99},
+        "record",
+        {
+            "commands_per_s": rate,
+            "p50_ms": median(r.p50 for r in ours),
+            "p99_ms": p99,
+            "commands_per_s_rounds": [r.per_s for r in ours],
+            "commands_per_s_from_threads": median(r.per_s for r in threads),
+            "p99_ms_from_threads": median(r.p99 for r in threads),
+            "stock_per_s": their_rate,
+            "stock_p50_ms": median(r.p50 for r in stock),
+            "stock_p99_ms": their_p99,
+            "stock_per_s_rounds": [r.per_s for r in stock],
+        },
+    )
+    return figures
+
+
+def supply(clients: Sequence[Refs]) -> Supply:
+    """Day after day, each client in turn: what the instructor says of it, then what the own worker says."""
+    for on in LONG.days():
+        for by in (INSTRUCTOR, OWN_WORKER):
+            for refs in clients:
+                yield by, day(by, on).command(refs), refs["client"]
+
+
+async def _tasks(store: EventStore, supplies: Sequence[Supply], seconds: float) -> Round:
+    """The callers as tasks of one event loop, as the API has them."""
+    latencies: list[float] = []
+    stop_at = time.perf_counter() + seconds
+
+    async def caller(each: Supply) -> None:
+        while (began := time.perf_counter()) < stop_at:
+            by, command, client = next(each)
+            answer = await store.execute_async(command, by, uuid.uuid4().hex, client=client)
+            latencies.append(time.perf_counter() - began)
+            accepted(RecordAttendance.NAME, [answer])
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller(each) for each in supplies))
+    return _round(latencies, time.perf_counter() - began)
+
+
+def _of_thread(store: EventStore, each: Supply) -> Callable[[int], None]:
+    def command(number: int) -> None:
+        by, command, client = next(each)
+        accepted(RecordAttendance.NAME, [store.execute(command, by, uuid.uuid4().hex, client=client)])
+
+    return command
+
+
+def _threads(callers: Sequence[Callable[[int], None]], seconds: float) -> Round:
+    latencies: list[float] = []
+    stop_at = time.perf_counter() + seconds
+
+    def run(call: Callable[[int], None]) -> None:
+        number = 0
+        while (began := time.perf_counter()) < stop_at:
+            call(number)
+            latencies.append(time.perf_counter() - began)
+            number += 1
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(callers)) as pool:
+        for done in [pool.submit(run, call) for call in callers]:
+            done.result()
+    return _round(latencies, time.perf_counter() - began)
+
+
+def _round(latencies: list[float], seconds: float) -> Round:
+    return Round(len(latencies) / seconds, percentile(latencies, 0.5) * 1000, percentile(latencies, 0.99) * 1000)
