@@ -1,0 +1,127 @@
+"""The JSON Schemas that are committed: events, publications by kind of recipient, messages, receipts.
+
+A schema is only ever replaced by one that everything written or read under the old one fits (design 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from deploy.describe.compatibility import BreakingChange, broken
+from deploy.describe.event_schemas import DIALECT, event_schemas
+from deploy.describe.publication_schemas import publication_schema, tellings
+from domain.catalogue import command_kinds
+from domain.message_schemas import message_schema
+from domain.messages import message_types
+
+Schema = dict[str, Any]
+_TEXT = {"type": "string"}
+_TEXTS = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {language: _TEXT for language in ("fi", "sv", "en")},
+    "required": ["fi", "sv", "en"],
+}
+_CODES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"code": _TEXT, "pointer": _TEXT, "text": _TEXTS, "what_to_do": _TEXTS},
+        "required": ["code", "pointer", "text", "what_to_do"],
+    },
+}
+_STATUS = {"type": "string", "enum": ["recorded", "already_recorded", "waiting", "refused", "quarantined"]}
+
+
+def senders() -> tuple[str, ...]:
+    """Every task whose systems may send messages, in alphabetical order."""
+    return tuple(sorted({task for kind in command_kinds().values() for task in kind.tasks}))
+
+
+def message_schemas(task: str) -> dict[str, Schema]:
+    """What systems in this task may send, by message type."""
+    return {
+        type_name: {
+            "$schema": DIALECT,
+            "$id": f"urn:kuty:schema:message:{type_name}",
+            **message_schema(type_name, kind),
+        }
+        for type_name, kind in sorted(message_types(task).items())
+    }
+
+
+def receipt_schema() -> Schema:
+    """The value of a record on a receipts topic."""
+    return {
+        "$schema": DIALECT,
+        "$id": "urn:kuty:schema:receipt:receipt.v1",
+        "description": "What became of one message. A field without a value is left out.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "message_id": {"type": "string", "description": "The sender's own message id."},
+            "type": {"type": "string", "description": "The recorded fact's type, else the message's own."},
+            "status": _STATUS,
+            "number": {"type": "integer", "minimum": 1, "description": "In the sender's line, contiguous from 1."},
+            "first": {**_STATUS, "description": "Of a repetition: how the first one was answered."},
+            "codes": _CODES,
+            "warnings": _CODES,
+            "references": {
+                "type": "object",
+                "additionalProperties": _TEXT,
+                "description": "Your own names for the parts that the message began, by field.",
+            },
+            "reason": {
+                "type": "string",
+                "enum": ["waits_for_reference", "waits_for_earlier", "subject_unresolved"],
+                "description": "What a waiting message waits for.",
+            },
+            "until": {"type": "string", "format": "date-time", "description": "Until when it waits, UTC."},
+            "offset": {"type": "integer", "description": "Where the unreadable bytes stand in the in topic."},
+            "parts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"message_id": _TEXT, "status": _STATUS},
+                    "required": ["message_id", "status"],
+                },
+                "description": "Of a group's message: how each entry was answered.",
+            },
+        },
+        "required": ["message_id", "type", "status"],
+    }
+
+
+def all_schemas() -> Mapping[str, Schema]:
+    """Every schema by its path below `schemas/`."""
+    found = {f"events/{type_name}.json": schema for type_name, schema in event_schemas().items()}
+    for column, told in tellings().items():
+        found |= {f"publications/{column}/{each.type}.json": publication_schema(each) for each in told}
+    for task in senders():
+        found |= {f"messages/{type_name}.json": schema for type_name, schema in message_schemas(task).items()}
+    return {**found, "receipt.v1.json": receipt_schema()}
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write them. Raises BreakingChange, with nothing written, where a committed schema would lose something."""
+    schemas = all_schemas()
+    committed = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
+    faults = [f"{name}: the schema is gone; a published type stays for ever" for name in committed.keys() - schemas.keys()]
+    for name, path in committed.items():
+        if name in schemas:
+            faults += [f"{name}: {fault}" for fault in broken(orjson.loads(path.read_bytes()), schemas[name])]
+    if faults:
+        raise BreakingChange(sorted(faults))
+    written = []
+    for name, schema in schemas.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        written.append(path)
+    return written
