@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +33,10 @@ from stories import (
 
 from api.app import create_app
 from api.caller import Claims, DevelopmentIssuer, Verifier
-from api.ledgers import LedgerDoor
 from consumers import wire
 from consumers.log import Entry
 from deploy.roles import settle
+from deploy.serving import door_of
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened
 from domain.chapters.ledgers import AdvanceClock, OpenLedger
@@ -46,6 +51,7 @@ LEDGER = "house"
 CODE = synthetic_identity_code(date(1998, 5, 14), 903)
 UNKNOWN_CODE = synthetic_identity_code(date(1991, 2, 3), 904)
 PERSON = ClientRecord(family_name="Esimerkki", given_names="Aino", identity_code=CODE, home_municipality="837")
+AINO = "a" * 31 + "1"
 OPENED = date(2025, 1, 2)
 ISSUER = DevelopmentIssuer(Ed25519PrivateKey.generate(), lambda: datetime.now(UTC))
 
@@ -58,6 +64,7 @@ class House:
     http: TestClient
     aino: str = ""
     _ids: Iterator[int] = field(default_factory=itertools.count)
+    _run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     # --- history ---
 
@@ -74,8 +81,7 @@ class House:
         """AS-1 up to and including a row."""
         self.lay_out()
         self.on(REGISTRATION.on)
-        kept = self.wired.vault.register("a" * 31 + "1", PERSON)
-        self.aino = kept
+        kept = self.aino = self.wired.vault.register(AINO, PERSON)
         self.execute(
             REGISTRATION.ask,
             REGISTRATION.by,
@@ -104,7 +110,7 @@ class House:
         return answer
 
     def id(self) -> str:
-        return f"step-{next(self._ids)}"
+        return f"step-{next(self._ids)}-{self._run}"
 
     def settle(self) -> None:
         settle(self.wired.roles(), lambda: sum(self.wired.lag().values()))
@@ -161,23 +167,25 @@ def house(folder: Path) -> Iterator[House]:
         yield House(wired, http)
 
 
+@cache
+def furnished(row: str) -> Path:
+    """AS-1 up to a row, settled, in a folder to copy from: laying it out takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="kuty-house-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with house(folder) as home:
+        home.until(row).settle()
+    return folder
+
+
+@contextmanager
+def house_after(row: str, folder: Path) -> Iterator[House]:
+    """AS-1 up to a row, settled."""
+    shutil.copytree(furnished(row), folder, dirs_exist_ok=True)
+    with house(folder) as home:
+        home.aino = AINO
+        yield home
+
+
 def app_of(wired: Wired) -> Any:
-    door = LedgerDoor(
-        name=LEDGER,
-        store=wired.store,
-        vault=wired.vault,
-        pseudonyms=wired.pseudonyms,
-        receiving=wired.receiving,
-        models=wired.models,
-        publications=lambda short_name, after, limit: publications(wired, short_name, after, limit),
-        lag=wired.lag,
-        lagging=wired.lagging,
-        redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
-    )
-    return create_app({LEDGER: door}, Verifier(ISSUER.public_key), development=ISSUER)
-
-
-def publications(wired: Wired, short_name: str, after: int, limit: int) -> list[Any]:
-    records = wired.store.stream(f"recipient/{short_name}/1", after)[:limit]
-    events = wired.store.opened_all(records)
-    return [wire.publication_of(record, event) for record, event in zip(records, events, strict=True)]  # type: ignore[arg-type]
+    """The application, with tokens that tests sign themselves."""
+    return create_app({LEDGER: door_of(wired)}, Verifier(ISSUER.public_key), development=ISSUER)

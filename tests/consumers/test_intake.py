@@ -1,0 +1,321 @@
+"""Intake: each message decided once and answered once, whatever order it came in and wherever it was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from house import CODE, UNKNOWN_CODE, House, house_after
+from stories import EXPERT, INSTRUCTOR, INTAKE, OPERATOR, last
+
+from consumers import wire
+from consumers.intake import Intake
+from consumers.log import BrokerUnavailable, Entry, Outcome
+from domain.chapters.ledgers import AdvanceClock
+from domain.context import Caller
+
+SENDER = "provider-s01"
+DAYS = [date(2025, 3, 24) + timedelta(days=n) for n in (0, 1, 3)]
+
+
+@pytest.fixture
+def home(tmp_path: Any) -> Iterator[House]:
+    """AS-1 until the first absence, in the week after."""
+    with house_after("13 first", tmp_path) as at:
+        at.on(DAYS[-1])
+        at.settle()
+        yield at
+
+
+def attendance(home: House, on: date = DAYS[0], **changes: Any) -> dict[str, Any]:
+    body = {
+        "client": home.name(SENDER),
+        "period_id": home.name(SENDER, last(home.pathway.periods)),
+        "day_status": "present",
+        "hours": 5,
+        "occurred_on": on.isoformat(),
+    }
+    return {name: value for name, value in (body | changes).items() if value is not ...}
+
+
+def statuses(home: House, short_name: str = SENDER) -> list[str]:
+    return [receipt["status"] for receipt in home.receipts(short_name)]
+
+
+def test_a_message_is_recorded_and_answered(home: House) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.settle()
+    receipt = home.receipts(SENDER)[-1]
+    assert (receipt["message_id"], receipt["status"]) == ("m-1", "recorded")
+    assert receipt["type"] == "attendance.recorded.v1"
+    assert home.pathway.days[DAYS[0]]
+    echo = home.get(f"/out/{SENDER}", INSTRUCTOR, wait=0, limit=500).json()["publications"][-1]
+    assert echo["value"]["message_id"] == "m-1"
+
+
+def test_the_numbers_in_a_senders_line_have_no_holes(home: House) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home, day_status="late"))
+    home.send(SENDER, "m-3", "record_attendance.v1", b"{")
+    home.send(SENDER, "m-4", "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.send(SENDER, "m-5", "start_plan.v1", {})
+    home.settle()
+    receipts = home.receipts(SENDER)
+    numbers = [receipt["number"] for receipt in receipts]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert statuses(home)[-5:] == ["recorded", "refused", "quarantined", "waiting", "refused"]
+    assert receipts[-1]["codes"][0]["code"] == "E_UNKNOWN_COMMAND"
+
+
+def test_a_repeat_is_answered_with_the_first_number_and_changes_nothing(home: House) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.settle()
+    for _ in range(2):
+        home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, hours=4))
+    home.settle()
+    first, second, third, other = home.receipts(SENDER)[-4:]
+    assert [r["status"] for r in (first, second, third)] == ["recorded", "already_recorded", "already_recorded"]
+    assert first["number"] == second["number"] == third["number"]
+    assert second["first"] == "recorded"
+    assert (other["status"], other["codes"][0]["code"]) == ("refused", "E_KEY_REUSED")
+    assert "number" not in other
+    topic = wire.receipts_topic("house", SENDER)
+    own = [wire.sequence_of(read) for read in home.wired.broker.read(topic, 0, 100)][-4:]
+    assert own == [first["number"], None, None, None]
+
+
+def test_the_receipt_of_a_repeat_is_published_before_the_position_moves(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.settle()
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    broker, append = home.wired.broker, home.wired.broker.append
+    monkeypatch.setattr(broker, "append", lambda entries: [Outcome("unknown") for _ in entries])
+    with pytest.raises(BrokerUnavailable):
+        home.wired.intake.step()
+    assert home.wired.intake.behind() == 1
+    monkeypatch.setattr(broker, "append", append)
+    home.settle()
+    assert home.wired.intake.behind() == 0
+    assert statuses(home)[-2:] == ["recorded", "already_recorded"]
+
+
+def test_an_intake_that_dies_after_a_decision_does_not_decide_again(home: House) -> None:
+    for number, day in enumerate(DAYS):
+        home.send(SENDER, f"m-{number}", "record_attendance.v1", attendance(home, day))
+    home.wired.intake.step()
+    head = home.wired.store.head()
+    another = Intake(home.wired.store, home.wired.broker, home.wired.receiving, wait=0)
+    assert another.step() == 0
+    another.close()
+    assert home.wired.store.head() == head
+    home.settle()
+    assert statuses(home)[-3:] == ["recorded"] * 3
+
+
+def test_bytes_without_an_envelope_are_set_aside_by_their_place(home: House) -> None:
+    topic = wire.in_topic("house", SENDER)
+    home.wired.broker.append([(topic, Entry(None, b"\x00\xff", ()))])
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.settle()
+    aside, recorded = home.receipts(SENDER)[-2:]
+    assert (aside["status"], aside["codes"][0]["code"]) == ("quarantined", "E_ENVELOPE")
+    assert aside["offset"] == home.wired.broker.end_offsets([topic])[topic] - 2
+    assert recorded["status"] == "recorded"
+    [kept] = [r for r in home.wired.store.records(0, 10_000, ["message.quarantined"])]
+    event = home.wired.store.opened(kept)
+    assert (event.topic, event.offset, event.size) == (topic, aside["offset"], 2)  # type: ignore[union-attr]
+
+
+# --- what waits ---
+
+
+def test_what_refers_to_a_message_not_yet_there_waits_for_it(home: House) -> None:
+    sender = "authority"
+    drafting = {
+        "client": home.name(sender),
+        "plan_id": "message:p-1",
+        "includes_kuty": False,
+        "measures": ["social_services"],
+    }
+    home.send(sender, "p-2", "draft_plan.v1", drafting)
+    home.settle()
+    waiting = home.receipts(sender)[-1]
+    assert (waiting["message_id"], waiting["status"], waiting["reason"]) == ("p-2", "waiting", "waits_for_reference")
+    assert waiting["until"].startswith("2025-04-03T")
+    home.send(sender, "p-3", "accept_plan.v1", {"client": home.name(sender), "plan_id": "message:p-2", "plan_version": 1})
+    home.settle()
+    assert home.receipts(sender)[-1]["reason"] == "waits_for_earlier"
+    plan = {
+        "client": home.name(sender),
+        "plan_kind": "activation_plan",
+        "initiator": "employment_side",
+        "parties": ["client", "employment_side", "organiser"],
+        "eligibility_keys": ["EL-O25-LMS500"],
+    }
+    home.send(sender, "p-1", "start_plan.v1", plan)
+    home.settle()
+    final = {r["message_id"]: r for r in home.receipts(sender) if r["message_id"] in ("p-1", "p-2", "p-3")}
+    assert {name: receipt["status"] for name, receipt in final.items()} == {
+        "p-1": "recorded",
+        "p-2": "recorded",
+        "p-3": "refused",
+    }
+    assert final["p-3"]["codes"][0]["code"] == "E_UNKNOWN_REFERENCE"  # a draft begins no part of its own
+    assert home.pathway.plans[last(home.pathway.plans)].latest == 1
+    assert home.wired.vault.held() == []
+
+
+def test_a_message_about_somebody_unknown_waits_until_he_is_registered(home: House) -> None:
+    body = {"identity_code": UNKNOWN_CODE, "source": "employment_authority", "legal_basis": "LB-189-PLAN"}
+    home.send("authority-referrer", "r-1", "submit_referral.v1", body)
+    home.settle()
+    waiting = home.receipts("authority-referrer")[-1]
+    assert (waiting["status"], waiting["reason"]) == ("waiting", "subject_unresolved")
+    home.send("authority-referrer", "r-1", "submit_referral.v1", body)
+    home.settle()
+    assert home.receipts("authority-referrer")[-1]["first"] == "waiting"
+    held = b"".join(r.state for r in home.wired.store.records(0, 10_000))
+    assert UNKNOWN_CODE.encode() not in held
+    new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
+    answer = home.post("/clients", INTAKE, new)
+    assert answer.status_code == 201
+    home.settle()
+    final = home.receipts("authority-referrer")[-1]
+    assert (final["message_id"], final["status"]) == ("r-1", "recorded")
+    assert home.wired.vault.held() == []
+    client = home.wired.pseudonyms("county").reference(answer.json()["references"]["client"])
+    assert len(home.wired.store.pathway(client).referrals) == 1
+    [use] = home.wired.vault.uses(client)
+    assert (use.what, use.org) == ("search", EXPERT.org)
+
+
+def test_what_waits_too_long_is_refused(home: House) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    assert statuses(home)[-1] == "waiting"
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=6, hours=23)), OPERATOR)
+    home.settle()
+    assert statuses(home)[-1] == "waiting"
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(hours=1)), OPERATOR)
+    home.settle()
+    final = home.receipts(SENDER)[-1]
+    assert (final["message_id"], final["status"], final["codes"][0]["code"]) == ("m-1", "refused", "E_WAITING_EXPIRED")
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    again = home.receipts(SENDER)[-1]
+    assert (again["status"], again["first"], again["number"]) == ("already_recorded", "refused", final["number"])
+
+
+def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House) -> None:
+    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.settle()
+    another = Intake(home.wired.store, home.wired.broker, home.wired.receiving, wait=0)
+    new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
+    home.post("/clients", INTAKE, new)
+    assert another.step() == 1
+    another.close()
+    home.settle()
+    final = home.receipts(SENDER)[-1]
+    assert (final["message_id"], final["status"]) == ("m-2", "refused")  # nobody else's period
+
+
+# --- a whole group ---
+
+
+def test_a_groups_day_is_decided_client_by_client(home: House) -> None:
+    entry = {name: attendance(home)[name] for name in ("client", "period_id", "day_status", "hours")}
+    by_code = {**entry, "identity_code": CODE, "day_status": "absent_other", "hours": None}
+    del by_code["client"]
+    body = {
+        "occurred_on": DAYS[1].isoformat(),
+        "entries": [entry, {**entry, "day_status": "late"}, {**entry, "client": "stranger"}],
+    }
+    home.send(SENDER, "g-1", "record_group_attendance.v1", body)
+    home.settle()
+    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER) if receipt["message_id"][:3] == "g-1"}
+    assert {name: receipt["status"] for name, receipt in told.items()} == {
+        "g-1/1": "recorded",
+        "g-1/2": "refused",
+        "g-1/3": "refused",
+        "g-1": "recorded",
+    }
+    assert told["g-1/2"]["codes"][0]["pointer"] == "/day_status"
+    assert [part["status"] for part in told["g-1"]["parts"]] == ["recorded", "refused", "refused"]
+    assert "number" not in told["g-1"]
+    head = home.wired.store.head()
+    home.send(SENDER, "g-1", "record_group_attendance.v1", body)
+    home.wired.intake.step()
+    assert home.wired.store.head() == head
+    home.send(SENDER, "g-2", "record_group_attendance.v1", {"occurred_on": "2025-03-27", "entries": [by_code]})
+    home.send(SENDER, "g-3", "record_group_attendance.v1", {"occurred_on": "2025-03-27"})
+    home.settle()
+    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER)}
+    assert told["g-2/1"]["status"] == "recorded"
+    assert (told["g-3"]["status"], told["g-3"]["codes"][0]["pointer"]) == ("refused", "/entries")
+
+
+# --- the same over both ---
+
+
+def test_both_doors_give_the_same_receipts(home: House) -> None:
+    system = Caller(INSTRUCTOR.org, INSTRUCTOR.task, "system", "system")
+    bodies = [
+        ("record_attendance.v1", attendance(home)),
+        ("record_attendance.v1", attendance(home, day_status="late", mood=1)),
+        ("record_attendance.v1", attendance(home, hours=2, occurred_on=DAYS[1].isoformat())),
+        ("record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE)),
+        ("correct_fact.v1", {"client": home.name(SENDER), "target_event_id": "x", "correction_reason": "wrong_entry"}),
+    ]
+    posted = []
+    for number, (type_name, body) in enumerate(bodies):
+        headers = {"ce-id": f"d-{number}", "ce-type": type_name}
+        posted.append(home.post(f"/in/{SENDER}", system, body, **headers).json())
+    home.settle()
+    on_topic = home.receipts(SENDER)[-len(bodies) :]
+    assert on_topic == posted
+    answer = home.get("/receipts", INSTRUCTOR, since=on_topic[0]["number"] - 1).json()
+    assert answer["receipts"] == on_topic
+    assert answer["next"] == on_topic[-1]["number"]
+    again = home.post(f"/in/{SENDER}", system, bodies[0][1], **{"ce-id": "d-0", "ce-type": "record_attendance.v1"})
+    assert (again.status_code, again.json()["status"]) == (200, "already_recorded")
+
+
+def test_a_reference_may_be_asked_for_ahead_of_time(home: House) -> None:
+    answer = home.post("/client-references", INSTRUCTOR, {"identity_code": CODE})
+    assert answer.json()["client"] == home.name(SENDER)
+    assert home.wired.vault.uses(home.aino)[-1].what == "search"
+    assert home.post("/client-references", INSTRUCTOR, {"identity_code": UNKNOWN_CODE}).status_code == 404
+    assert (
+        home.post("/client-references", INSTRUCTOR, {"identity_code": "x"}).json()["codes"][0]["code"] == "E_IDENTITY_CODE"
+    )
+    assert home.post("/client-references", INSTRUCTOR, {}).json()["codes"][0]["code"] == "E_FIELD_MISSING"
+    assert home.post("/client-references", INSTRUCTOR, {"identity_code": CODE, "x": 1}).status_code == 422
+
+
+def test_a_correction_names_the_senders_own_publication(home: House) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.settle()
+    told = home.get(f"/out/{SENDER}", INSTRUCTOR, wait=0, limit=500).json()["publications"][-1]
+    correction = {
+        "client": home.name(SENDER),
+        "target_event_id": told["headers"]["ce_id"],
+        "correction_reason": "wrong_entry",
+        "new_values": {"day_status": "absent_other", "hours": None},
+    }
+    home.send(SENDER, "m-2", "correct_fact.v1", correction)
+    home.settle()
+    assert home.receipts(SENDER)[-1]["status"] == "recorded", home.receipts(SENDER)[-1]
+    day = next(iter(home.pathway.days[DAYS[0]].values()))
+    assert day.event.day_status == "absent_other"
+
+
+def test_a_redelivery_begins_a_fresh_epoch(home: House) -> None:
+    answer = home.post("/redeliveries", INSTRUCTOR, {})
+    assert (answer.status_code, answer.json()["epoch"]) == (202, 2)
+    home.settle()
+    assert home.wired.models.of(SENDER).feed().live_epoch == 2
