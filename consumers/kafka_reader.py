@@ -10,6 +10,7 @@ from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
 from consumers.kafka_client import answering, preload_metadata
+from consumers.kafka_records import WholeBatches
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 
@@ -24,6 +25,7 @@ class KafkaReader:
         self._connection = connection
         with answering():
             self._consumer = KafkaConsumer(**client_settings("consumer", connection))
+        self._consumer._fetcher.PartitionRecords = WholeBatches
         self._metadata = self._consumer._cluster
         self._incarnations: dict[str, Any] = {}
         self._checked_at = 0.0
@@ -47,7 +49,7 @@ class KafkaReader:
             except kafka_errors.LogTruncationError as error:
                 raise self._out_of_range(dict.fromkeys(error.divergent_offsets, -1)) from error
             self._check_incarnations()
-        return {partition.topic: [_read(record) for record in records] for partition, records in found.items()}
+        return {partition.topic: records for partition, records in found.items()}
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=500)
@@ -92,7 +94,7 @@ def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict
             if time.monotonic() > give_up_at:
                 raise BrokerUnavailable(f"the tails of {len(waiting)} topics did not come in time")
             for partition, records in consumer.poll(timeout_ms=500).items():
-                tails[partition.topic] += [_read(record) for record in records]
+                tails[partition.topic] += records
                 if records[-1].offset + 1 >= waiting.get(partition.topic, 0):
                     waiting.pop(partition.topic, None)
     return tails
@@ -102,6 +104,7 @@ def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict
 def _consumer(connection: Connection) -> Iterator[KafkaConsumer]:
     with answering():
         consumer = KafkaConsumer(**client_settings("consumer", connection))
+        consumer._fetcher.PartitionRecords = WholeBatches
         try:
             yield consumer
         finally:
@@ -119,7 +122,3 @@ def _offsets(
         raise TopicGone(min(absent))
     answer = ask([TopicPartition(topic, 0) for topic in wanted], timeout_ms=connection.deadline_s * 1000)
     return {partition.topic: offset for partition, offset in answer.items()}
-
-
-def _read(record: Any) -> Read:
-    return Read(record.topic, record.offset, record.timestamp, record.key, record.value or b"", tuple(record.headers))
