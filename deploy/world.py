@@ -41,7 +41,6 @@ class LedgerWorld:
         self._wired = wired
         self._server = server
         self._issuer = issuer_of(wired.settings)
-        self._connection: HTTPConnection | None = None
 
     @property
     def ledger(self) -> str:
@@ -85,16 +84,13 @@ class LedgerWorld:
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> HttpAnswer:
         """A request over a real connection. Raises OSError when nothing answers."""
-        if self._connection is None:
-            self._connection = HTTPConnection(*self._server, timeout=REQUEST_DEADLINE_S)
+        connection = HTTPConnection(*self._server, timeout=REQUEST_DEADLINE_S)
         try:
-            self._connection.request(method, path, body, dict(headers))
-            answer = self._connection.getresponse()
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
             return HttpAnswer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        except OSError:
-            self._connection.close()
-            self._connection = None
-            raise
+        finally:
+            connection.close()
 
     def provide(self) -> None:
         """Make topics, rights and read models for every recipient that has joined."""
@@ -105,11 +101,6 @@ class LedgerWorld:
         """Return when all that was recorded has been disclosed, published and taken in, and nothing is overdue."""
         settle(self._wired.roles(), total(self._wired.lag), deadline_s=SETTLE_DEADLINE_S)
 
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-
 
 @contextmanager
 def open_world(settings: Settings) -> Iterator[LedgerWorld]:
@@ -118,11 +109,7 @@ def open_world(settings: Settings) -> Iterator[LedgerWorld]:
     with opened(settings, wait_s=wait_s) as wired:
         port = free_port()
         with served(app_of(wired), "127.0.0.1", port):
-            world = LedgerWorld(wired, ("127.0.0.1", port))
-            try:
-                yield world
-            finally:
-                world.close()
+            yield LedgerWorld(wired, ("127.0.0.1", port))
 
 
 def embedded_worlds() -> OpenWorld:
