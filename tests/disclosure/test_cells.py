@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from disclosure.paths import AUTHORITY, CENTRE, FUND, KELA, OWN_WORKER, Path, correction, moved, sent, whole
+from disclosure.paths import CENTRE, FUND, KELA, OWN_WORKER, Path, correction, moved, sent, whole
 from disclosure.told import Everybody
 
 from domain.catalogue import EVENTS
@@ -249,5 +249,4 @@ def a_whole_path() -> Everybody:
 def test_the_authority_that_refers_is_two_recipients() -> None:
     told = a_whole_path().told
     assert {"authority", "authority-referrer"} <= told.keys()
-    assert AUTHORITY not in told
     assert not [p for p in told["authority"] if p.type.startswith("referral.")]

@@ -17,6 +17,7 @@ from disclosure.paths import (
     closed,
     correction,
     in_service,
+    members,
     ref,
     referral,
     report,
@@ -35,8 +36,7 @@ MAY, MAY_5, JUNE_3 = date(2025, 5, 1), date(2025, 5, 5), date(2025, 6, 3)
 
 def new(path: Path) -> dict[str, list[Publication]]:
     """What the last fact of the path gives rise to."""
-    everybody = Everybody(path_members := path.told().directory)
-    assert path_members is everybody.directory
+    everybody = Everybody(members())
     everybody.hear(*path.facts[:-1])
     return everybody.hear(path.facts[-1])
 

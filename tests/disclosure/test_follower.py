@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
-from stories import STEPS
+from stories import CONTRACTS, OWN_WORKER, STEPS, contract, joining, place, provider
 
 from domain.disclosure.publications import publication_hash
 from domain.events import DisclosureMade
@@ -134,6 +135,37 @@ def test_after_a_redelivery_elsewhere_the_follower_goes_on_in_the_fresh_epoch(le
 def test_nothing_can_be_redelivered_to_who_was_told_nothing(ledger: Ledger) -> None:
     with pytest.raises(LookupError):
         ledger.follower().redeliver("fund")
+
+
+def test_what_was_erased_before_it_was_told_is_passed_over_and_the_others_are_told(ledger: Ledger) -> None:
+    client = ledger.history(STEPS[:8])
+    case_matter = ledger.store.stream(client)[1].header.matter
+    ledger.store.keys.destroy(case_matter)
+    follow(ledger.follower())
+    assert [p.type for p in ledger.told("county") if p.subject] == ["subject.registered.v1", "benefit_status.changed.v1"]
+    assert ledger.store.tracking("disclosure") == ledger.store.head()
+
+
+def test_an_organisation_that_joins_late_is_told_of_the_clients_that_name_it(ledger: Ledger) -> None:
+    follower = ledger.follower()
+    new = "0000018-2"
+    ledger.say(provider(new, "registered_association", "S-18"), CONTRACTS)
+    ledger.say(contract(new, "K-18", "S-18", date(2026, 12, 31)), CONTRACTS)
+    client = ledger.history(STEPS[:13])
+    ledger.reach(date(2025, 2, 20))
+    ledger.say(place(provider_org_id=new, contract_id="K-18", site_id="S-18"), OWN_WORKER, client)
+    follow(follower)
+    ledger.say(joining(new, "provider", {"provider": "late"}, date(2025, 1, 1)), CONTRACTS)
+    follow(follower)
+    assert [p.type for p in ledger.told("late")] == [
+        "organisation.joined.v1",
+        "own_worker.assigned.v1",
+        "benefit_status.changed.v1",
+        "plan.agreed.v1",
+        "decision.issued.v1",
+        "placement.proposed.v1",
+    ]
+    assert "provider.registered.v1" not in [p.type for p in ledger.told("late")]
 
 
 def stripped(ledger: Ledger) -> dict[str, list[tuple[str, str, dict[str, object]]]]:

@@ -10,7 +10,6 @@ from disclosure.paths import (
     AT_CENTRE,
     AUTHORITY,
     CASE,
-    CENTRE,
     CITY,
     CITY_EXPERT,
     DOCTOR,
@@ -41,7 +40,7 @@ from disclosure.paths import (
     worker,
 )
 from disclosure.told import RECORD, Everybody, names
-from stories import HOSPITAL, KEHA
+from stories import HOSPITAL
 
 from domain import events as e
 from domain.directory import enter
@@ -360,7 +359,6 @@ def test_rule_9_a_body_that_issues_statements_gets_its_own_and_nothing_else() ->
     assert [(p.type, p.legal_basis, p.purpose) for p in everybody.told["keha"]] == [
         ("labour_policy_statement.issued.v1", "LB-OWN-TASK", "labour_policy_statement")
     ]
-    assert KEHA != AUTHORITY
 
 
 def test_rule_10_a_statement_goes_to_the_payer_that_is_valid_on_its_date() -> None:
@@ -479,4 +477,3 @@ def test_a_second_authority_acts_and_is_told_of_its_own_facts_though_nobody_name
     path.add(benefit(KELA, MAY), MAY, CITY_EXPERT, command="b-1")
     told = path.told().told["city"]
     assert [(p.type, p.message_id) for p in told] == [("benefit_status.changed.v1", "b-1")]
-    assert CENTRE != CITY
