@@ -85,6 +85,7 @@ class Doings:
             raw=doing.send,
             names={PART_WORDS.get(word, word): name for word, name in doing.names.items()},
             again=doing.again,
+            stale=doing.stale,
             expected=Expected(
                 status, tuple(doing.refused or ()), doing.problem, None if doing.warned is None else tuple(doing.warned)
             ),

@@ -49,6 +49,7 @@ class Sending:
         self._world = world
         self._cast = cast
         self._naming = naming
+        self._tags: dict[str, list[str]] = {}
 
     def send(self, action: Action, command_id: str) -> Came:
         """Send a command under its id and wait for its answer. Raises NotThere, NoAnswer."""
@@ -86,7 +87,12 @@ class Sending:
             "content-type": JSON,
             "accept-language": "en",
         }
+        tags = self._tags.setdefault(action.client, [])
+        if action.stale and len(tags) > 1:
+            headers["if-match"] = tags[-2]
         answer = self._world.request("POST", path, headers, raw)
+        if "etag" in answer.headers:
+            tags.append(answer.headers["etag"])
         return came_over_http(f"POST {path} by {person.name}", answer.status, answer.body)
 
     def _sent_by(self, action: Action) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Action:
     raw: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
+    stale: bool = False
     expected: Expected = Expected()
 
     @property

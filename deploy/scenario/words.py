@@ -147,7 +147,8 @@ class Doing(Words):
     refused: Codes | None = Field(None, description="The codes with which it has to be refused: all of them, in order.")
     problem: int | None = Field(None, description="The HTTP status of the refusal, where it matters: 400, 409, 413, 422 …")
     warned: Codes | None = Field(None, description="The codes of the warnings that have to come with it.")
-    again: bool = Field(False, description="Send the step before this one once more, under its own id.")
+    again: bool = Field(False, description="Under the id of the step before: the same again, or with `with` something else.")
+    stale: bool = Field(False, description="By a person, with `If-Match` for the client's record one step earlier.")
 
 
 class Step(Doing):
