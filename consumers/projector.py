@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 
 from consumers.lines import LOOK_AHEAD, Line
-from consumers.log import Broker, OffsetOutOfRange, TopicGone
+from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
 from consumers.wire import out_topic
 from domain.directory import Recipient
 from projections.questions import kinds
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 POLL_LIMIT = 5_000
 WAIT_S = 0.2
+READ_AHEAD_FROM = 500
+"""After so many records in one poll it is a rebuild: the next ones are read while these are written."""
 LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
 
@@ -47,6 +51,8 @@ class Projector:
         self._broker, self._ledger, self._models, self._recipients = broker, ledger, models, recipients
         self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
         self._reader = broker.reader()
+        self._reading = ThreadPoolExecutor(1, "projector-reading")
+        self._ahead: Future[dict[str, list[Read]]] | None = None
         self._lines: dict[str, Line] = {}
         self._gone: set[str] = set()
         self._followed: frozenset[str] = frozenset()
@@ -60,7 +66,7 @@ class Projector:
         if not self._lines:
             return 0
         try:
-            polled = self._reader.poll(self._limit, self._wait)
+            polled = self._poll()
         except OffsetOutOfRange as lost:
             line = self._lines[lost.topic]
             line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
@@ -73,10 +79,28 @@ class Projector:
             del self._lines[gone.topic]
             self._followed = frozenset()
             return 0
+        if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
+            # While the database takes these in, the next ones are read.
+            self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
         work = 0
         for topic, reads in polled.items():
             work += self._take(topic, reads)
         return work
+
+    def _poll(self) -> dict[str, list[Read]]:
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            if polled := ahead.result():
+                return polled
+        return self._reader.poll(self._limit, self._wait)
+
+    def _follow(self) -> None:
+        """Follow exactly the lines that are open, each from where it stands; what was read ahead is read again."""
+        if self._ahead is not None:
+            wait_for([self._ahead])
+            self._ahead = None
+        self._reader.follow({topic: line.read_offset for topic, line in self._lines.items()})
+        self._followed = frozenset(self._lines)
 
     def states(self) -> dict[str, Feed]:
         """Where each served recipient stands, by short name."""
@@ -84,9 +108,10 @@ class Projector:
 
     def close(self) -> None:
         """Give the reader back; the models are their owner's."""
+        self._reading.shutdown(wait=True)
         self._reader.close()
 
-    def _take(self, topic: str, reads: list) -> int:  # type: ignore[type-arg]
+    def _take(self, topic: str, reads: list[Read]) -> int:
         line = self._lines[topic]
         was = line.halted
         try:
@@ -113,8 +138,7 @@ class Projector:
             if len(opened) == len(missing):
                 self._served = frozenset(wanted)
         if frozenset(self._lines) != self._followed:
-            self._reader.follow({topic: line.read_offset for topic, line in self._lines.items()})
-            self._followed = frozenset(self._lines)
+            self._follow()
 
     def _open(self, topic: str, recipient: Recipient, there: dict[str, str], begins: dict[str, int]) -> bool:
         try:
