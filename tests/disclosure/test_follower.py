@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
-from stories import CONTRACTS, OWN_WORKER, STEPS, contract, joining, place, provider
+from stories import CONTRACTS, INSTRUCTOR, OWN_WORKER, STEPS, contract, joining, place, provider
 
+from domain.chapters.corrections import CorrectFact
 from domain.disclosure.publications import publication_hash
 from domain.events import DisclosureMade
 
@@ -130,6 +131,24 @@ def test_after_a_redelivery_elsewhere_the_follower_goes_on_in_the_fresh_epoch(le
     assert len(ledger.told("provider-s01", 1)) == told
     assert about_clients(ledger, "provider-s01") == COUNTS["provider-s01"]
     assert about_clients(ledger, "county") == COUNTS["county"]
+
+
+def test_a_redelivery_between_a_correction_and_the_next_event_tells_the_correction_once(ledger: Ledger) -> None:
+    follower = ledger.follower()
+    client = ledger.history(STEPS[:25], then=lambda: follow(follower))
+    day = next(fact for fact in ledger.store.pathway(client).facts.values() if fact.name == "attendance.recorded")
+    mended = CorrectFact(
+        target_event_id=day.event_id,
+        correction_reason="wrong_entry",
+        new_values={"day_status": "absent_other", "hours": None},
+    )
+    ledger.say(mended, INSTRUCTOR, client)
+    follower.step()
+    assert ledger.store.tracking("disclosure") < ledger.store.head()
+    ledger.follower().redeliver("kela-payment")
+    follow(follower)
+    assert [p.kind for p in ledger.told("kela-payment")].count("revised") == 1
+    assert [p.type for p in ledger.told("county")].count("fact.corrected.v1") == 1
 
 
 def test_nothing_can_be_redelivered_to_who_was_told_nothing(ledger: Ledger) -> None:

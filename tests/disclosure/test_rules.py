@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 from disclosure.paths import (
     AT_CENTRE,
     AUTHORITY,
     CASE,
-    CITY,
-    CITY_EXPERT,
     DOCTOR,
     EXPERT,
-    FIRST,
     FUND,
     ISSUER,
     KELA,
-    LAST,
     PARISH,
-    PERIOD,
     Path,
     attendance,
     benefit,
-    closed,
     due,
     in_service,
-    joined,
-    members,
     placement,
-    plan,
     ref,
     referral,
     report,
@@ -39,201 +29,12 @@ from disclosure.paths import (
     whole,
     worker,
 )
-from disclosure.told import RECORD, Everybody, names
+from disclosure.told import RECORD, days_told, of
 from stories import HOSPITAL
 
 from domain import events as e
-from domain.directory import enter
-from domain.disclosure.publications import Publication
 
 MAY, MAY_5, JUNE_3 = date(2025, 5, 1), date(2025, 5, 5), date(2025, 6, 3)
-
-
-def days_told(everybody: Everybody, recipient: str) -> list[date | None]:
-    """The days of the attendance facts that the recipient still holds."""
-    told = [p for p in everybody.told.get(recipient, []) if p.type.startswith("attendance")]
-    gone = {p.replaces for p in told if p.kind != "fact"}
-    return [p.occurred_on for p in told if p.kind != "withdrawn" and p.id not in gone]
-
-
-def of(everybody: Everybody, recipient: str, event_name: str) -> list[Publication]:
-    return [p for p in everybody.told.get(recipient, []) if p.type == f"{event_name}.v1"]
-
-
-# --- windows ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_payer_is_told_nothing_before_the_period_and_nothing_after_its_end() -> None:
-    told = whole().told().told["kela-payment"]
-    assert names(told)[0] == "period.started"
-    assert names(told)[-1] == "period.completed"
-
-
-def test_a_payer_retroactively_replaced_loses_the_days_and_the_new_one_gets_them() -> None:
-    path = in_service()
-    for day in (date(2025, 3, 10), MAY_5, JUNE_3):
-        path.add(attendance(), day)
-    path.add(benefit(FUND, MAY), date(2025, 6, 10))
-    everybody = path.told()
-    assert days_told(everybody, "kela-payment") == [date(2025, 3, 10)]
-    assert days_told(everybody, "fund") == [MAY_5, JUNE_3]
-    assert names(everybody.told["fund"])[0] == "period.started"
-    withdrawn = [p for p in everybody.told["kela-payment"] if p.kind == "withdrawn"]
-    assert [(p.body, p.client, p.legal_basis) for p in withdrawn] == [({}, {}, "LB-UI-ATT")] * 2
-
-
-def test_the_payer_whose_time_ends_is_told_its_last_day() -> None:
-    path = in_service()
-    path.add(benefit(FUND, MAY), date(2025, 4, 28))
-    (end,) = of(path.told(), "kela-payment", "benefit_status.changed")
-    assert end.body == {"last_day_on": "2025-04-30"}
-
-
-def test_a_payer_that_got_no_period_is_not_told_its_last_day() -> None:
-    path = in_service()
-    path.facts = [fact for fact in path.facts if not fact.name.startswith("period.st")]
-    path.add(benefit(FUND, MAY), date(2025, 4, 28))
-    assert "kela-payment" not in path.told().told
-
-
-def test_a_status_without_successor_ends_the_payers_time_by_its_own_last_day() -> None:
-    path = in_service()
-    path.add(benefit(KELA, date(2025, 4, 1), date(2025, 4, 30)), date(2025, 4, 1))
-    path.add(benefit(None, MAY), date(2025, 4, 28))
-    (end,) = of(path.told(), "kela-payment", "benefit_status.changed")
-    assert end.body == {"last_day_on": "2025-04-30"}
-
-
-def test_a_day_recorded_late_goes_to_the_payer_of_that_day() -> None:
-    path = in_service()
-    path.add(benefit(FUND, MAY), date(2025, 4, 28))
-    path.add(attendance("absent_other"), date(2025, 4, 29))
-    everybody = path.told()
-    assert days_told(everybody, "kela-payment") == [date(2025, 4, 29)]
-    assert days_told(everybody, "fund") == []
-
-
-def test_a_day_recorded_after_the_case_was_closed_still_reaches_payer_and_provider() -> None:
-    path = whole()
-    path.add(attendance(), date(2025, 8, 28))
-    everybody = path.told()
-    assert everybody.told["kela-payment"][-1].occurred_on == date(2025, 8, 28)
-    assert everybody.told["centre"][-1].occurred_on == date(2025, 8, 28)
-
-
-def test_nobody_pays_for_social_assistance_and_no_payer_is_told() -> None:
-    everybody = whole(None).told()
-    assert {"kela-payment", "fund"}.isdisjoint(everybody.told)
-    assert not of(everybody, "centre", "benefit_status.changed")
-
-
-def test_a_range_is_cut_to_the_days_of_each_payer() -> None:
-    path = in_service()
-    path.add(closed(date(2025, 4, 28), MAY_5), date(2025, 4, 28))
-    path.add(benefit(FUND, MAY), date(2025, 5, 6))
-    everybody = path.told()
-    whole_range, cut = of(everybody, "kela-payment", "service_day.not_arranged")
-    assert whole_range.body["days_on"] == ["2025-04-28", "2025-04-29", "2025-05-01", "2025-05-05"]
-    assert (cut.kind, cut.replaces, cut.body["days_on"]) == ("revised", whole_range.id, ["2025-04-28", "2025-04-29"])
-    (theirs,) = of(everybody, "fund", "service_day.not_arranged")
-    assert theirs.body["days_on"] == ["2025-05-01", "2025-05-05"]
-
-
-def test_a_range_without_a_scheduled_day_is_told_to_no_payer() -> None:
-    path = in_service()
-    path.add(closed(date(2025, 4, 11), date(2025, 4, 13)), date(2025, 4, 11))
-    assert not of(path.told(), "kela-payment", "service_day.not_arranged")
-
-
-def test_the_employment_authority_hears_nothing_after_the_case_was_closed() -> None:
-    path = whole()
-    path.add(benefit(FUND, date(2025, 10, 1)), date(2025, 10, 1))
-    assert of(path.told(), "authority", "benefit_status.changed")[-1].occurred_on == date(2025, 1, 13)
-
-
-def test_a_second_authority_named_by_a_new_plan_takes_over_from_its_day() -> None:
-    path = in_service()
-    path.add(plan("second plan", employment_authority_org_id=CITY), MAY)
-    path.add(e.PeriodCompleted(case_id=CASE, period_id=PERIOD, ended_on=LAST), LAST)
-    everybody = path.told()
-    assert names(everybody.told["city"]) == [
-        "benefit_status.changed",
-        "own_worker.assigned",
-        "plan.agreed",
-        "decision.issued",
-        "period.started",
-        "plan.drafting_started",
-        "period.completed",
-    ]
-    assert not of(everybody, "authority", "period.completed")
-
-
-def test_a_provider_hears_of_its_own_placement_alone() -> None:
-    path = in_service()
-    path.add(placement("second", PARISH, from_on=JUNE_3), MAY)
-    path.add(e.PlacementConfirmed(case_id=CASE, placement_id=ref("second")), MAY)
-    path.add(attendance(), MAY_5)
-    path.add(attendance(key="second"), date(2025, 6, 5))
-    everybody = path.told()
-    assert [p.occurred_on for p in of(everybody, "centre", "attendance.recorded")] == [MAY_5]
-    assert [p.occurred_on for p in of(everybody, "parish", "attendance.recorded")] == [date(2025, 6, 5)]
-    assert len(of(everybody, "centre", "placement.proposed")) == 1
-    assert names(everybody.told["parish"])[:6] == [
-        "benefit_status.changed",
-        "own_worker.assigned",
-        "plan.agreed",
-        "decision.issued",
-        "period.started",
-        "placement.proposed",
-    ]
-
-
-def test_a_period_that_ends_late_is_told_to_the_provider_of_its_last_placement() -> None:
-    path = in_service()
-    path.add(e.PeriodCompleted(case_id=CASE, period_id=PERIOD, ended_on=LAST), date(2025, 9, 4))
-    everybody = path.told()
-    assert of(everybody, "centre", "period.completed")
-    assert of(everybody, "kela-payment", "period.completed")
-
-
-def test_a_multi_sectoral_plan_brings_in_kelas_team_and_another_ground() -> None:
-    parties = ("client", "organiser", "employment_side", "kela")
-    joint: dict[str, Any] = {"plan_kind": "multi_sectoral_employment_plan", "parties": parties, "eligibility_keys": None}
-    everybody = in_service(**joint, kela_services_coordinated=True).told()
-    assert names(everybody.told["kela-team"])[0] == "plan.drafting_started"
-    assert {p.legal_basis for p in everybody.told["kela-team"]} == {"LB-381-JOINT"}
-    assert of(everybody, "authority", "period.started")[0].legal_basis == "LB-381-JOINT"
-    assert of(everybody, "authority", "case.opened")[0].legal_basis == "LB-189-PLAN"
-    assert "kela-team" not in in_service().told().told
-
-
-def test_a_late_joiner_gets_what_is_lawful_for_it_and_its_own_joining_is_no_client_fact() -> None:
-    everybody = Everybody(members())
-    path = in_service(provider="0000017-4")
-    everybody.hear(*path.facts)
-    assert "late" not in everybody.told
-    member = joined("0000017-4", "provider", "provider", "late")
-    new = everybody.join(enter(members(), member, 99))
-    assert names(new["late"])[:5] == [
-        "benefit_status.changed",
-        "own_worker.assigned",
-        "plan.agreed",
-        "decision.issued",
-        "placement.proposed",
-    ]
-    assert list(new) == ["late"]
-
-
-def test_a_recipient_is_told_of_no_day_before_it_held_the_task() -> None:
-    everybody = Everybody(members())
-    everybody.hear(*in_service(provider="0000017-4").facts)
-    new = everybody.join(enter(members(), joined("0000017-4", "provider", "provider", "late", FIRST), 99))
-    assert "placement.proposed" in names(new["late"])
-    assert "instructor.named" in names(new["late"])
-    assert of(everybody, "late", "period.started")
-
-
-# --- rules 1 to 12a ---------------------------------------------------------------------------------------------------
 
 
 def test_rule_1_an_exit_that_reveals_health_is_told_as_health_related_alone() -> None:
@@ -428,52 +229,3 @@ def test_rule_12a_every_recipient_is_told_on_its_own_ground_for_its_own_purpose(
             ("LB-OWN-TASK", "provision"),
         },
     }
-
-
-# --- the client block -------------------------------------------------------------------------------------------------
-
-IDENTITY = {"family_name", "given_names", "identity_code"}
-HELP = {"emergency_contact_name", "emergency_contact_phone", "site_allergies"}
-CONTACT = {"phone", "language", "protected"}
-
-
-@pytest.mark.parametrize(
-    ("recipient", "fields"),
-    [
-        ("county", IDENTITY | HELP | CONTACT | {"email", "postal_address"}),
-        ("authority", IDENTITY | CONTACT | {"email", "postal_address"}),
-        ("authority-referrer", {"family_name", "identity_code"}),
-        ("kela-payment", IDENTITY | {"protected"}),
-        ("centre", {"family_name", "given_names"} | HELP | CONTACT),
-    ],
-)
-def test_the_client_block_has_the_fields_of_5_4(recipient: str, fields: set[str]) -> None:
-    assert {frozenset(p.client) for p in whole().told().told[recipient]} == {frozenset(fields)}
-
-
-def test_a_provider_that_files_absence_reports_gets_the_identity_code() -> None:
-    path = in_service()
-    path.add(placement("second", "0000008-6", contract_id="K-01"), MAY)
-    told = path.told().told["provider-s01"]
-    assert {p.client.get("identity_code") for p in told} == {RECORD["identity_code"]}
-
-
-def test_a_provider_of_support_alone_gets_less() -> None:
-    path = in_service(provider=PARISH, role="support_and_guidance")
-    path.add(attendance("absent_other"), MAY_5)
-    everybody = path.told()
-    assert everybody.told["parish"][0].client.keys() == {"family_name", "given_names", "phone", "protected"}
-    assert not of(everybody, "parish", "benefit_status.changed")
-    (granted,) = of(everybody, "parish", "decision.issued")
-    assert {"max_days_per_week", "max_hours_per_day"}.isdisjoint(granted.body)
-
-
-def test_a_client_whom_the_vault_does_not_know_is_told_of_without_a_name() -> None:
-    assert whole().told(record={}).told["authority"][0].client == {}
-
-
-def test_a_second_authority_acts_and_is_told_of_its_own_facts_though_nobody_named_it() -> None:
-    path = in_service()
-    path.add(benefit(KELA, MAY), MAY, CITY_EXPERT, command="b-1")
-    told = path.told().told["city"]
-    assert [(p.type, p.message_id) for p in told] == [("benefit_status.changed.v1", "b-1")]

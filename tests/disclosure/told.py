@@ -127,3 +127,14 @@ def registered_organisations(*events: Event) -> Directory:
         assert event.NAME in DIRECTORY_EVENTS
         directory = enter(directory, event, position)
     return directory
+
+
+def days_told(everybody: Everybody, recipient: str) -> list[date | None]:
+    """The days of the attendance facts that the recipient still holds."""
+    told = [p for p in everybody.told.get(recipient, []) if p.type.startswith("attendance")]
+    gone = {p.replaces for p in told if p.kind != "fact"}
+    return [p.occurred_on for p in told if p.kind != "withdrawn" and p.id not in gone]
+
+
+def of(everybody: Everybody, recipient: str, event_name: str) -> list[Publication]:
+    return [p for p in everybody.told.get(recipient, []) if p.type == f"{event_name}.v1"]
