@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from deploy.scenario.description import describe_scenarios
+from deploy.scenario.doing import GIVEN_ALREADY
 from deploy.scenario.lines import MistakesInFile, read_yaml
 from deploy.scenario.reader import read_scenario
 from deploy.scenario.story import Action, Checking, Story
+from deploy.scenario.words import Ask, Deliveries, EveryDay, NeverTold, Step
+from domain.catalogue import command_kinds
+from projections.questions import kinds
 
 SCENARIOS = Path(__file__).parents[2] / "deploy" / "scenarios"
 
@@ -204,5 +209,17 @@ def test_an_empty_file_a_missing_one_and_broken_yaml_are_mistakes(tmp_path: Path
 
 def test_the_scenarios_that_ship_can_be_read() -> None:
     for file in SCENARIOS.glob("*.yaml"):
-        if file.name != "given.yaml":
+        if not file.name.startswith("given"):
             assert read_scenario(file).moments
+
+
+def test_the_reference_explains_every_word_and_lists_every_command_and_question() -> None:
+    text = describe_scenarios()
+    for kind in command_kinds().values():
+        assert (f"| `{kind.name}` |" in text) == (kind.name not in GIVEN_ALREADY)
+    for recipient_kind in kinds().values():
+        assert all(f"| `{question.id}` |" in text for question in recipient_kind.questions)
+    for words in (Step, Ask, Deliveries, NeverTold, EveryDay):
+        for name, described in words.model_fields.items():
+            word = described.alias or name
+            assert f"`{word}`" in text or f"{word}:" in text, word
