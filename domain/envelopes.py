@@ -33,7 +33,7 @@ class UnreadableEnvelope(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message as it came. `place` is (topic, offset) on Kafka; over HTTP there is none."""
+    """One message as it came. `place` is (topic, first offset behind it) on Kafka; over HTTP there is none."""
 
     recipient: Recipient
     message_id: str

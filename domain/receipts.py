@@ -180,7 +180,7 @@ def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Rec
 
     A command without effect is answered as already recorded, without a number (`IDEMPOTENT`).
     """
-    if answer.status == "recorded" and not answer.events:
+    if answer.status == "already_recorded" and answer.first is None:
         return Receipt(message_id, message_type, "already_recorded", codes=(Reason("IDEMPOTENT"),))
     first_name = answer.events[0][1] if answer.events else ""
     is_fact = first_name in EVENTS and first_name not in NO_FACTS
