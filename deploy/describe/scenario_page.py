@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from deploy.describe.event_schemas import schema_of
 from deploy.describe.pages import anchor, link, page, paragraph, table, type_words
 from deploy.scenario import words as scenario_words
+from deploy.scenario.description import describe_scenarios
 from domain.store.vault import ClientRecord
 
 LEAD = """A scenario is a YAML file: a history of dated steps, each done by somebody, with what has to come of it.
@@ -26,7 +27,7 @@ def scenario_page() -> str:
     models: list[type[BaseModel]] = [scenario_words.File, *others, ClientRecord]
     rows = [(link(each.__name__, "", anchor(each.__name__)), paragraph(each.__doc__)) for each in models]
     contents, parts = table(["part", "what it is"], rows), [part for each in models for part in _model(each)]
-    return page("Scenario files", LEAD, contents, *parts)
+    return page("Scenario files", LEAD, describe_scenarios().rstrip(), "## Every word", contents, *parts)
 
 
 def _models() -> list[type[BaseModel]]:
