@@ -16,7 +16,8 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from projections.read_models import Entry, NotProvisioned, schema_name
-from projections.read_models_sql import COLUMNS, STATE, Run, SqlModel
+from projections.read_models_sql import COLUMNS, Run, SqlModel
+from projections.read_models_tables import STATE
 
 TIME = "TIMESTAMPTZ"
 CHUNK_BYTES = 256 * 1024

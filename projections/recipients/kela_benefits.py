@@ -26,6 +26,7 @@ FACTS = {
     "absence_report.sent": Lookup("period_id", "from_on", "until_on", "reporting_org_id"),
     "labour_policy_statement.issued": Lookup("period_id", "service_from_on", "service_until_on"),
     "benefit_status.changed": Lookup(None, "from_on", OPEN),
+    "notification.sent": Lookup("notification_id", None, OPEN, "notification_kind"),
 }
 
 

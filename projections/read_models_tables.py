@@ -1,0 +1,33 @@
+"""The tables of a read model, for both databases: `{date}` and `{time}` stand for their types, `{epoch}` for the generation."""
+
+GENERATION = """
+CREATE TABLE IF NOT EXISTS facts_{epoch} (
+    sequence BIGINT NOT NULL, publication TEXT NOT NULL, kind TEXT NOT NULL, client TEXT NOT NULL, name TEXT NOT NULL,
+    part TEXT, lookup TEXT, occurred_on {date} NOT NULL, from_on {date} NOT NULL, until_on {date},
+    known_from {time} NOT NULL, known_until {time}, replaces TEXT, message_id TEXT, legal_basis TEXT NOT NULL,
+    hash TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (sequence, kind));
+CREATE INDEX IF NOT EXISTS facts_{epoch}_publication ON facts_{epoch} (publication);
+CREATE TABLE IF NOT EXISTS clients_{epoch} (
+    client TEXT NOT NULL, number BIGINT NOT NULL, known_from {time} NOT NULL, block TEXT NOT NULL,
+    PRIMARY KEY (client, number));
+CREATE TABLE IF NOT EXISTS parked_{epoch} (
+    sequence BIGINT NOT NULL PRIMARY KEY, client TEXT NOT NULL, reason TEXT NOT NULL,
+    headers TEXT NOT NULL, value TEXT NOT NULL)
+"""
+"""`number` is the sequence that a client block came with."""
+
+INDEXES = """
+CREATE INDEX IF NOT EXISTS facts_{epoch}_client ON facts_{epoch} (client, name);
+CREATE INDEX IF NOT EXISTS facts_{epoch}_name ON facts_{epoch} (name, lookup, from_on);
+CREATE INDEX IF NOT EXISTS facts_{epoch}_replaces ON facts_{epoch} (replaces) WHERE replaces IS NOT NULL
+"""
+"""What questions look rows up by; made when a generation begins to answer, so that a rebuild does not carry them."""
+
+STATE = """
+CREATE TABLE IF NOT EXISTS generations (
+    epoch BIGINT PRIMARY KEY, sequence BIGINT NOT NULL, chain_hash TEXT NOT NULL, newest_at {time},
+    until_sequence BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS feed (
+    one INTEGER PRIMARY KEY CHECK (one = 1), live_epoch BIGINT NOT NULL, next_offset BIGINT NOT NULL,
+    topic_id TEXT NOT NULL, read_at {time}, heartbeat_at {time}, halted TEXT NOT NULL, waiting_for BIGINT NOT NULL)
+"""

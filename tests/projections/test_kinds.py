@@ -1,0 +1,65 @@
+"""What holds for every kind of recipient and every question: names, languages, addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.catalogue import EVENTS
+from domain.code_lists import LANGUAGES, code_list
+from domain.disclosure.policy import policy
+from domain.disclosure.windows import TASK_OF_COLUMN
+from projections.labels import labels
+from projections.questions import Kind, kinds
+
+ASKED = {
+    "social_work": {"CW1", "CW2", "CW3", "CW6"},
+    "employment_authority": {"EA1", "EA6"},
+    "kela_benefits": {"KE1", "KE2", "KE3", "KE4", "KE6", "KE7"},
+    "provider": {"PI1", "PI3", "PI4", "PI6"},
+    "referrer": {"EA2"},
+}
+each_kind = pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.name)
+
+
+def test_every_kind_of_recipient_has_its_questions() -> None:
+    assert {kind.name: {question.id for question in kind.questions} for kind in kinds().values()} == ASKED
+
+
+@each_kind
+def test_a_kind_is_a_task_of_the_directory(kind: Kind) -> None:
+    assert kind.task in code_list("organisation_task")
+
+
+@each_kind
+def test_a_kind_finds_every_fact_that_its_recipients_are_told(kind: Kind) -> None:
+    columns = [column for column, task in TASK_OF_COLUMN.items() if task == kind.task]
+    rows = policy().rows
+    told = {name for name in EVENTS for column in columns if name in rows and rows[name][column].shape in ("D", "R")}
+    # What is found by its own day alone needs no entry: facts on organisations and rules, a registration.
+    by_day = {"subject.registered", "organisation.joined", "ruleset.published", "provider.registered", "provider.contracted"}
+    assert told - kind.facts.keys() - by_day == set()
+
+
+@each_kind
+def test_a_question_speaks_three_languages_and_says_who_asks(kind: Kind) -> None:
+    for question in kind.questions:
+        assert set(question.title) == set(LANGUAGES)
+        assert all(question.title.values())
+        assert question.who <= set(code_list("actor_role").codes)
+        assert question.who
+        assert question.answer.__doc__
+        assert question.parameters.__doc__
+
+
+@each_kind
+def test_no_two_questions_share_an_address(kind: Kind) -> None:
+    paths = [question.path for question in kind.questions]
+    assert len(paths) == len(set(paths))
+    for question in kind.questions:
+        assert ("{client}" in question.path) == ("client" in question.parameters.model_fields)
+
+
+def test_every_event_has_a_label_on_the_timeline() -> None:
+    assert labels("events").keys() == EVENTS.keys()
+    for section in ("events", "obligations"):
+        assert all(set(texts) == set(LANGUAGES) and all(texts.values()) for texts in labels(section).values())
