@@ -1,4 +1,4 @@
-"""The tables of a read model, for both databases: `{date}` and `{time}` stand for their types, `{epoch}` for the generation."""
+"""The tables of a read model. `{date}` and `{time}` stand for the database's types, `{epoch}` for the generation."""
 
 GENERATION = """
 CREATE TABLE IF NOT EXISTS facts_{epoch} (
