@@ -47,3 +47,10 @@ def test_an_agency_sends_on_its_topic_and_its_receipt_is_found_by_its_place(on_k
     receipts = [line.strip() for line in printed if f"kuty.{ledger}.receipts.provider-s01.v1 offset " in line]
     assert receipts[0] == f"< kuty.{ledger}.receipts.provider-s01.v1 offset 0 recorded number 1"
     assert len(sent) == len(receipts)
+
+
+def test_bad_input_is_answered_on_kafka_as_it_is_embedded(postgres: Postgres, kafka: Kafka) -> None:
+    story = read_scenario(SCENARIOS / "bad-input.yaml")
+    on_kafka = run_story(story, worlds_on(kafka.bootstrap, postgres.fresh_database), print)
+    assert on_kafka.ok
+    assert on_kafka.comparable == run_story(story, embedded_worlds(), lambda _: None).comparable
