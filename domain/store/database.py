@@ -148,6 +148,8 @@ class SqliteDatabase:
             return result
 
     def migrate(self, versions: Sequence[str]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+
         def work(ask: Ask) -> None:
             ask("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)", ())
             for number, script in _missing(versions, ask("SELECT version FROM migrations", ())):

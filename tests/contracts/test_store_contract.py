@@ -1,0 +1,595 @@
+"""What both event stores promise, whatever they stand on."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+from store.small_ledger import (
+    CASE,
+    LEDGER,
+    PERIOD,
+    PROVIDER,
+    SYSTEM,
+    WORKER,
+    CorrectHours,
+    Ground,
+    Join,
+    RecordDay,
+    Register,
+    Stumble,
+)  # fmt: skip
+
+from domain.chapters.ledgers import AdvanceClock, OpenLedger
+from domain.context import Caller, Draft
+from domain.events import (
+    AttendanceRecorded,
+    CommandRefused,
+    DisclosureMade,
+    Erased,
+    FactCorrected,
+    MessageHeld,
+    MessageQuarantined,
+    NotificationDue,
+    SubjectRegistered,
+)  # fmt: skip
+from domain.refusals import Reason
+from domain.store.answers import Answer
+from domain.store.database import StoreUnavailable
+from domain.store.event_store import EventStore
+from domain.store.keys import KeyDestroyed
+from domain.store.record import Record
+from domain.store.recorders import Conflict, Lost
+from domain.store.tokens import Token, UnknownToken
+
+DEADLINE_S = 60.0
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def new_client(store: EventStore) -> str:
+    answer = store.execute(Register(), WORKER, new_id())
+    assert answer.client
+    return answer.client
+
+
+def day(number: int, **fields: Any) -> RecordDay:
+    return RecordDay(on=date(2025, 1, 1) + timedelta(days=number), **fields)
+
+
+def held(message_id: str) -> MessageHeld:
+    return MessageHeld(
+        sender_org_id="s01", sender_task="provider", message_id=message_id, message_type="record_day.v1",
+        held_reason="waits_for_reference", held_until_at=datetime(2025, 1, 8, tzinfo=UTC),
+    )  # fmt: skip
+
+
+def whole_feed(store: EventStore) -> list[Record]:
+    return store.records(0, 1_000_000)
+
+
+def test_a_command_is_recorded_with_all_its_events(store: EventStore) -> None:
+    # given a client
+    client = new_client(store)
+    # when a day is recorded that makes a notice due
+    answer = store.execute(day(0, notice=True, hours=3.5), PROVIDER, "day-1", client=client)
+    # then both facts stand in the client's stream, one behind the other
+    assert (answer.status, answer.number, answer.warnings) == ("recorded", 1, ("W_SHORT_DAY",))
+    first, second = store.stream(client, after=1)
+    assert [(event_id, name) for event_id, name, _ in answer.events] == [
+        (first.header.event_id, "attendance.recorded"),
+        (second.header.event_id, "notification.due"),
+    ]
+    assert (second.header.stream_version, second.position) == (answer.stream_version, answer.position) == (3, 3)
+    assert second.header.causation == first.header.event_id
+    opened, notice = store.opened(first), store.opened(second)
+    assert isinstance(opened, AttendanceRecorded)
+    assert (opened.hours, opened.case_id) == (3.5, CASE)
+    # and the part that began is named
+    assert isinstance(notice, NotificationDue)
+    assert answer.references == {"notification_id": notice.notification_id}
+
+
+def test_nothing_of_the_body_stands_in_clear(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "day-1", client=client)
+    record = store.stream(client)[1]
+    assert set(record.sections) == {"A", "E", "decision"}
+    for secret in (b"present", PERIOD.encode(), b"hours"):
+        assert secret not in record.state
+
+
+def test_each_event_names_the_hash_of_the_one_before(store: EventStore) -> None:
+    client = new_client(store)
+    for number in range(5):
+        store.execute(day(number, notice=True), PROVIDER, new_id(), client=client)
+    previous = ""
+    for version, record in enumerate(store.stream(client), 1):
+        assert (record.header.stream_version, record.header.previous_hash) == (version, previous)
+        assert record.header.to_bytes() == record.header_bytes
+        previous = record.hash
+
+
+def test_a_repeated_command_gets_its_first_answer(store: EventStore) -> None:
+    client = new_client(store)
+    first = store.execute(day(0), PROVIDER, "day-1", client=client)
+    again = store.execute(day(0), PROVIDER, "day-1", client=client)
+    assert (again.status, again.first, again.number) == ("already_recorded", "recorded", first.number)
+    assert (again.events, again.stream_version) == (first.events, first.stream_version)
+    assert store.head() == 2
+
+
+def test_a_used_id_with_other_content_is_refused_and_leaves_no_trace(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "day-1", client=client)
+    other = store.execute(day(1), PROVIDER, "day-1", client=client)
+    assert (other.status, other.codes, other.number) == ("refused", (Reason("E_KEY_REUSED"),), None)
+    assert store.head() == 2
+
+
+def test_two_senders_may_use_the_same_id(store: EventStore) -> None:
+    client = new_client(store)
+    answers = [store.execute(day(n), caller, "1", client=client) for n, caller in enumerate((PROVIDER, WORKER))]
+    assert [answer.status for answer in answers] == ["recorded", "recorded"]
+
+
+def test_a_refusal_is_an_event_without_the_content(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "day-1", client=client)
+    # when a rule says no
+    answer = store.execute(day(1, at_most=1), PROVIDER, "day-2", client=client)
+    # then the codes are kept, numbered in the sender's line
+    assert (answer.status, answer.codes, answer.number) == ("refused", (Reason("E_WEEK_DAYS", "/on"),), 2)
+    (record,) = store.stream("refusals/s01/provider")
+    event = store.opened(record)
+    assert isinstance(event, CommandRefused)
+    assert (event.command, event.codes[0].pointer, event.subject_ref) == ("record_day", "/on", client)
+    assert (record.header.content_hash, record.header.answer_number) == (event.content_mac, 2)
+    # and a repeat is refused for the same reason
+    again = store.execute(day(1, at_most=1), PROVIDER, "day-2", client=client)
+    assert (again.status, again.first, again.codes, again.number) == ("already_recorded", "refused", answer.codes, 2)
+
+
+def test_who_has_the_wrong_role_is_refused(store: EventStore) -> None:
+    stranger = Caller("s01", "provider", "kela_clerk", "x")
+    answer = store.execute(day(0), stranger, "1", client=new_client(store))
+    assert (answer.status, answer.codes) == ("refused", (Reason("E_NOT_ENTITLED"),))
+
+
+def test_a_stale_version_is_refused(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client, expected_version=1)
+    stale = store.execute(day(1), PROVIDER, "2", client=client, expected_version=1)
+    assert (stale.status, stale.codes) == ("refused", (Reason("E_STALE_IF_MATCH"),))
+    fresh = store.execute(day(1), PROVIDER, "3", client=client, expected_version=2)
+    assert fresh.status == "recorded"
+
+
+def test_a_command_without_effect_takes_no_number(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client)
+    idle = store.execute(day(0), PROVIDER, "2", client=client)
+    assert (idle.status, idle.number, idle.events) == ("already_recorded", None, ())
+    assert store.execute(day(1), PROVIDER, "3", client=client).number == 2
+
+
+def test_a_dry_run_decides_and_records_nothing(store: EventStore) -> None:
+    client = new_client(store)
+    tried = store.execute(day(0), PROVIDER, "1", client=client, dry_run=True)
+    refused = store.execute(day(0, at_most=0), PROVIDER, "2", client=client, dry_run=True)
+    assert (tried.status, tried.number, refused.status, refused.number) == ("recorded", None, "refused", None)
+    assert store.head() == 1
+    assert store.execute(day(0), PROVIDER, "1", client=client).status == "recorded"
+
+
+def test_a_mistake_in_one_decision_spares_the_others_of_its_batch(store: EventStore) -> None:
+    client = new_client(store)
+    pending: list[Future[Answer]] = []
+    for number in range(20):
+        command = Stumble() if number % 5 == 0 else day(number)
+        pending.append(store.submit(command, PROVIDER, new_id(), client=client))
+    errors = [future for future in pending if future.exception(DEADLINE_S) is not None]
+    assert len(errors) == 4
+    assert store.stream_version(client) == 17
+
+
+def test_answers_are_numbered_without_a_gap_in_each_senders_line(store: EventStore) -> None:
+    client = new_client(store)
+    for number in range(6):
+        caller = PROVIDER if number % 2 else WORKER
+        store.execute(day(number, at_most=4), caller, f"m{number}", client=client)
+    listed = store.answers(PROVIDER.sender)
+    assert [(command_id, answer.number, answer.status) for command_id, answer in listed] == [
+        ("m1", 1, "recorded"),
+        ("m3", 2, "recorded"),
+        ("m5", 3, "refused"),
+    ]
+    assert store.answers(PROVIDER.sender, after=2)[0][0] == "m5"
+
+
+def test_a_held_message_waits_and_gets_a_final_answer(store: EventStore) -> None:
+    client = new_client(store)
+    # given a message that had to wait
+    waiting = store.note(held("m1"), PROVIDER, "m1", content=b"{}", input_position=("in", 7)).result(DEADLINE_S)
+    assert (waiting.status, waiting.number, store.tracking("in")) == ("waiting", 1, 7)
+    kept = store.answer(PROVIDER.sender, "m1")
+    assert kept
+    assert kept.status == "waiting"
+    # when it comes again, then it waits still
+    assert store.note(held("m1"), PROVIDER, "m1", content=b"{}").result(DEADLINE_S).first == "waiting"
+    # when it can be decided, then it gets a number of its own
+    final = store.execute(day(0), PROVIDER, "m1", client=client)
+    assert (final.status, final.number) == ("recorded", 2)
+    kept = store.answer(PROVIDER.sender, "m1")
+    assert kept
+    assert kept.status == "recorded"
+
+
+def test_a_body_that_never_became_a_command_is_refused_in_its_senders_line(store: EventStore) -> None:
+    reasons = (Reason("E_FIELD_NOT_ALLOWED", "/diagnosis"),)
+    first, again = (
+        store.refuse("record_day", reasons, PROVIDER, "m1", content=b"{}", input_position=("in", 3)).result(DEADLINE_S)
+        for _ in range(2)
+    )
+    assert (first.status, first.number, first.codes) == ("refused", 1, reasons)
+    assert (again.status, again.first, again.codes, store.tracking("in")) == ("already_recorded", "refused", reasons, 3)
+    assert [record.header.name for record in store.stream("refusals/s01/provider")] == ["command.refused"]
+    other = store.refuse("record_day", reasons, PROVIDER, "m1", content=b"[]").result(DEADLINE_S)
+    assert other.codes == (Reason("E_KEY_REUSED"),)
+
+
+def test_unreadable_bytes_are_noted_once(store: EventStore) -> None:
+    event = MessageQuarantined(topic="in", offset=4, code="E_JSON", size=3, content_hash="0" * 64)
+    first, again = (store.note(event, PROVIDER, "in@4", input_position=("in", 5)).result(DEADLINE_S) for _ in range(2))
+    assert (first.status, again.status, again.number, store.head()) == ("quarantined", "already_recorded", 1, 1)
+
+
+def test_positions_are_contiguous_and_no_reader_skips_one(ground: Ground, store: EventStore) -> None:
+    """Eight writers in two processes, and a reader that follows."""
+    clients = [new_client(store) for _ in range(8)]
+    each = 40
+    spawn = get_context("spawn")
+    others = [spawn.Process(target=write_days, args=(ground, clients[4 * n : 4 * n + 4], each)) for n in range(2)]
+    seen: list[int] = []
+    wanted = len(clients) * (each + 1)
+    reader = threading.Thread(target=follow, args=(ground, seen, wanted), daemon=True)
+    reader.start()
+    for process in others:
+        process.start()
+    for process in others:
+        process.join(DEADLINE_S)
+        assert process.exitcode == 0
+    reader.join(DEADLINE_S)
+    assert seen == list(range(1, wanted + 1))
+    assert [store.stream_version(client) for client in clients] == [each + 1] * len(clients)
+
+
+def write_days(ground: Ground, clients: list[str], each: int) -> None:
+    store = ground.open()
+
+    def write(client: str) -> None:
+        for number in range(each):
+            assert store.execute(day(number), PROVIDER, new_id(), client=client).status == "recorded"
+
+    threads = [threading.Thread(target=write, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+
+
+def follow(ground: Ground, seen: list[int], wanted: int) -> None:
+    store = ground.open()
+    while len(seen) < wanted:
+        records = store.records(seen[-1] if seen else 0, 50)
+        seen.extend(record.position for record in records)
+        if not records:
+            store.wait_for_commit(1.0, after=seen[-1] if seen else 0)
+    store.close()
+
+
+def test_two_stores_on_one_client_decide_on_what_the_other_recorded(ground: Ground, store: EventStore) -> None:
+    other = ground.open()
+    client = new_client(store)
+    answers: list[Answer] = []
+
+    def write(own: EventStore, numbers: range) -> None:
+        answers.extend(own.execute(day(n, at_most=30), PROVIDER, new_id(), client=client) for n in numbers)
+
+    threads = [
+        threading.Thread(target=write, args=arguments) for arguments in ((store, range(40)), (other, range(100, 140)))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    # then exactly as many days were recorded as the rule allows
+    assert sorted(answer.status for answer in answers) == ["recorded"] * 30 + ["refused"] * 50
+    assert sorted(answer.number or 0 for answer in answers) == list(range(1, 81))
+    assert len(store.pathway(client).days) == len(other.pathway(client).days) == 30
+    previous = ""
+    for record in store.stream(client):
+        assert record.header.previous_hash == previous
+        previous = record.hash
+    other.close()
+
+
+def test_tasks_of_an_event_loop_are_answered_too(store: EventStore) -> None:
+    client = new_client(store)
+
+    async def all_days() -> list[Answer]:
+        return await asyncio.gather(
+            *(store.execute_async(day(number), PROVIDER, new_id(), client=client) for number in range(50))
+        )
+
+    assert {answer.status for answer in asyncio.run(all_days())} == {"recorded"}
+    assert store.stream_version(client) == 51
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["commit done, answer lost", "commit lost"])
+def test_a_commit_of_unknown_outcome_is_never_doubled_and_never_a_conflict(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    # given a connection that breaks at the next commit
+    client = new_client(store)
+    recorder: Any = store._recorder
+    begin = recorder.begin
+    broken: list[int] = []
+
+    def breaking(*arguments: Any) -> Any:
+        writing = begin(*arguments)
+        commit: Callable[[int], None] = writing.commit
+
+        def break_off(head: int) -> None:
+            if not broken:
+                broken.append(head)
+                if done:
+                    commit(head)
+                else:
+                    writing.rollback()
+                raise Lost("connection reset")
+            commit(head)
+
+        writing.commit = break_off
+        return writing
+
+    monkeypatch.setattr(recorder, "begin", breaking)
+    # when a day is recorded
+    answer = store.execute(day(0), PROVIDER, "day-1", client=client)
+    # then it is recorded once, and the answer is the first one
+    assert (answer.status, answer.number, len(broken)) == ("recorded", 1, 1)
+    assert store.stream_version(client) == 2
+    # and a follower's position survives the same
+    broken.clear()
+    record = disclosure(store, client, "")
+    store.append([record], tracking=("disclosure", 0, 2))
+    assert (store.tracking("disclosure"), store.stream_version("recipient/provider-s01/1"), len(broken)) == (2, 1, 1)
+
+
+def test_a_database_that_stays_away_is_reported(store: EventStore, monkeypatch: pytest.MonkeyPatch, ground: Ground) -> None:
+    impatient = ground.open(patience=0.0)
+
+    def gone(*_: Any) -> Any:
+        raise Lost("no answer")
+
+    monkeypatch.setattr(impatient._recorder, "begin", gone)
+    with pytest.raises(StoreUnavailable):
+        impatient.execute(Register(), WORKER, "1")
+    impatient.close()
+
+
+def disclosure(store: EventStore, client: str, previous_hash: str, version: int = 1) -> Record:
+    publication = {
+        "type": "attendance.recorded.v1", "kind": "fact", "client": {"phone": "040 1234567"},
+        "body": {"day_status": "present", "period_id": "p"}, "classes": {
+            "client.phone": "C", "body.day_status": "E", "body.period_id": "A"},
+    }  # fmt: skip
+    event = DisclosureMade(
+        publication_id=new_id(), source_event_id=new_id(), commitment="c", commitment_salt="s", cell="F",
+        field_set_version="1", legal_basis="LB-OUTSOURCE", previous_publication_hash="-", publication=publication,
+    )  # fmt: skip
+    matter = store.stream(client)[0].header.matter
+    draft = Draft(event, new_id(), date(2025, 1, 1), matter)
+    return store.build(
+        "recipient/provider-s01/1",
+        version,
+        previous_hash,
+        draft,
+        SYSTEM,
+        "d",
+        directory=store.directory,
+        policy_version="p1",
+    )
+
+
+def test_a_followers_records_are_appended_once_by_compare_and_set(store: EventStore) -> None:
+    client = new_client(store)
+    first = disclosure(store, client, "")
+    store.append([first], tracking=("disclosure", 0, 1))
+    # a second follower with the same idea is too late, and so is one with an old end of the stream
+    with pytest.raises(Conflict):
+        store.append([disclosure(store, client, "")], tracking=("disclosure", 0, 1))
+    with pytest.raises(Conflict):
+        store.append([disclosure(store, client, "")], tracking=("disclosure", 1, 2))
+    second = disclosure(store, client, first.hash, version=2)
+    store.append([second], tracking=("disclosure", 1, 2))
+    assert store.stream_end("recipient/provider-s01/1") == (2, second.hash)
+    kept = store.stream("recipient/provider-s01/1")
+    assert [record.state for record in kept] == [first.state, second.state]
+    assert kept[0].header.policy_version == "p1"
+    opened = store.opened(kept[0])
+    assert isinstance(opened, DisclosureMade)
+    assert opened == store.opened(first)
+    assert opened.publication["client"] == {"phone": "040 1234567"}
+    assert set(kept[0].sections) == {"A", "C", "E"}
+
+
+def test_a_followers_position_alone_can_move(store: EventStore) -> None:
+    store.append([], tracking=("disclosure", 0, 5))
+    with pytest.raises(Conflict):
+        store.append([], tracking=("disclosure", 4, 6))
+    store.track("relay", 9)
+    store.track("relay", 3)
+    assert (store.tracking("disclosure"), store.tracking("relay"), store.tracking("nobody")) == (5, 9, 0)
+
+
+def test_a_correction_is_sealed_under_the_classes_of_its_fact(store: EventStore) -> None:
+    client = new_client(store)
+    recorded = store.execute(day(0), PROVIDER, "1", client=client)
+    target = recorded.events[0][0]
+    store.execute(CorrectHours(target=target, hours=2.5), PROVIDER, "2", client=client)
+    record = store.stream(client)[-1]
+    assert set(record.sections) == {"A", "E", "decision"}
+    opened = store.opened(record)
+    assert isinstance(opened, FactCorrected)
+    assert opened.new_values == {"hours": 2.5}
+    corrected = store.pathway(client).facts[target].event
+    assert isinstance(corrected, AttendanceRecorded)
+    assert corrected.hours == 2.5
+
+
+def test_a_destroyed_matter_opens_as_erased_and_takes_nothing_new(ground: Ground, store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client)
+    matter = store.stream(client)[0].header.matter
+    # when its key is destroyed
+    proof = store.keys.destroy(matter)
+    # then its events cannot be read, by no process, while their chain still stands
+    records = store.stream(client)
+    assert store.opened_all(records) == [Erased("subject.registered"), Erased("attendance.recorded")]
+    assert store.decision(records[0]) is None
+    assert records[1].header.previous_hash == records[0].hash
+    other = ground.open()
+    assert other.pathway(client).facts == {}
+    assert other.pathway(client).version == 2
+    # and nothing new can be sealed there
+    assert (len(proof), store.keys.destroy(matter)) == (64, proof)
+    with pytest.raises(KeyDestroyed):
+        store.execute(day(1), PROVIDER, "2", client=client)
+    other.close()
+
+
+def test_a_stored_decision_tells_what_was_asked_and_by_whom(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client, look_ups={"lives_in_area": True})
+    decision = store.decision(store.stream(client)[1])
+    assert decision
+    assert (decision.command, decision.client, decision.caller) == ("record_day", client, PROVIDER)
+    assert RecordDay.model_validate(decision.body) == day(0)
+    assert (decision.look_ups, decision.version) == ({"lives_in_area": True}, 2)
+
+
+def test_an_organisation_that_joined_is_seen_at_once_by_every_store(ground: Ground, store: EventStore) -> None:
+    other = ground.open()
+    assert other.directory.recipients == {}
+    joined = store.execute(Join(org_id="s01"), SYSTEM, "1")
+    assert store.stream("organisation/s01")[0].position == joined.position
+    assert set(other.directory.recipients) == set(store.directory.recipients) == {"provider-s01"}
+    # and what is recorded later names the register's version
+    later = store.execute(Register(), WORKER, "2")
+    assert store.stream(later.client or "")[0].header.directory_version == str(joined.position)
+    assert other.execute(Join(org_id="s01"), SYSTEM, "3").status == "already_recorded"
+    other.close()
+
+
+def test_a_simulated_ledger_has_a_clock_of_its_own(store: EventStore) -> None:
+    store.execute(OpenLedger(organiser_org_id="county", mode="simulated", occurred_on=date(2025, 1, 7)), SYSTEM, "1")
+    assert (store.mode, store.organiser_org, store.today()) == ("simulated", "county", date(2025, 1, 7))
+    noon = datetime(2025, 3, 1, 12, tzinfo=UTC)
+    store.execute(AdvanceClock(to_at=noon), SYSTEM, "2")
+    assert store.now() == noon
+    client = new_client(store)
+    assert store.stream(client)[0].header.recorded_at == noon
+    back = store.execute(AdvanceClock(to_at=noon - timedelta(days=1)), SYSTEM, "3")
+    assert back.status == "refused"
+
+
+def test_recorded_time_never_runs_back(ground: Ground) -> None:
+    times = iter([datetime(2025, 1, 1, 12, tzinfo=UTC), datetime(2025, 1, 1, 11, tzinfo=UTC)])
+    store = ground.open(wall_clock=lambda: next(times))
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client)
+    first, second = store.stream(client)
+    assert first.header.recorded_at == second.header.recorded_at == datetime(2025, 1, 1, 12, tzinfo=UTC)
+    store.close()
+
+
+def test_a_pathway_can_be_seen_as_it_was_known_at_a_position(store: EventStore) -> None:
+    client = new_client(store)
+    for number in range(3):
+        store.execute(day(number), PROVIDER, new_id(), client=client)
+    assert [len(store.pathway(client, upto=position).days) for position in (1, 2, 3, 4)] == [0, 1, 2, 3]
+
+
+def test_the_feed_can_be_read_by_name_and_by_matter(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0, notice=True), PROVIDER, "1", client=client)
+    matter = store.stream(client)[0].header.matter
+    assert [r.position for r in store.records(0, 10, ["notification.due"])] == [3]
+    assert [r.position for r in store.of_matter([matter], ["subject.registered", "attendance.recorded"])] == [1, 2]
+    assert [r.position for r in store.of_matter([matter])] == [1, 2, 3]
+
+
+def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventStore, tmp_path: Any) -> None:
+    # given a ledger with answers of every kind
+    client = new_client(store)
+    store.note(held("m1"), PROVIDER, "m1").result(DEADLINE_S)
+    store.execute(day(0, notice=True, hours=3.0), PROVIDER, "m1", client=client)
+    store.execute(day(1, at_most=0), PROVIDER, "m2", client=client)
+    fact = store.stream(client)[1].header.event_id
+    record = disclosure(store, client, "")
+    told = store.build(
+        record.header.stream, 1, "", Draft(store.opened(record), new_id(), date(2025, 1, 1), record.header.matter,
+        causation=fact), SYSTEM, "d",
+    )  # type: ignore[arg-type]  # fmt: skip
+    store.append([told], tracking=("disclosure", 0, 3))
+    # when its records are taken over by an empty store with the same keys
+    fresh = Ground("sqlite", str(tmp_path / "fresh"))
+    fresh.migrate()
+    rebuilt = EventStore(fresh.recorder(), store.keys, ledger=LEDGER, catalogue=store._catalogue)
+    follower_of = {"recipient/provider-s01/1": "disclosure"}.get
+    count = rebuilt.append_raw(whole_feed(store), lambda header: follower_of(header.stream))
+    # then bytes, positions, answers and followers' positions are the same
+    assert count == store.head()
+    assert [(r.position, r.state) for r in whole_feed(rebuilt)] == [(r.position, r.state) for r in whole_feed(store)]
+    for sender in (PROVIDER.sender, WORKER.sender):
+        assert rebuilt._recorder.answer_rows(sender, 0, 100) == store._recorder.answer_rows(sender, 0, 100)
+    assert rebuilt.tracking("disclosure") == 3
+    assert rebuilt.execute(day(0, notice=True, hours=3.0), PROVIDER, "m1", client=client).first == "recorded"
+    with pytest.raises(Conflict):
+        rebuilt.append_raw(whole_feed(store), lambda header: None)
+    rebuilt.close()
+
+
+def test_tokens_are_opaque_and_only_our_own_are_read(store: EventStore) -> None:
+    client = new_client(store)
+    version, position = store.version_token(client, 7), store.position_token(42)
+    assert client not in version
+    assert store.read_token(version) == Token("version", client, 7)
+    assert store.read_token(position) == Token("position", "", 42)
+    for wrong in ("", "abc", version[:-2] + "AA", "å", "!" * 40):
+        with pytest.raises(UnknownToken):
+            store.read_token(wrong)
+
+
+def test_a_follower_is_woken_by_a_commit(store: EventStore) -> None:
+    woken = threading.Event()
+
+    def wait() -> None:
+        while store.head() == 0:
+            store.wait_for_commit(1.0, after=0)
+        woken.set()
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    client = new_client(store)
+    assert woken.wait(DEADLINE_S)
+    assert isinstance(store.opened(store.stream(client)[0]), SubjectRegistered)

@@ -1,0 +1,178 @@
+"""A small ledger for tests of the store alone: a handful of commands, and the two grounds it can stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from domain import catalogue
+from domain import events as e
+from domain.catalogue import CommandKind
+from domain.chapters.ledgers import AdvanceClock, OpenLedger, advance_clock, open_ledger
+from domain.commands import ClientCommand, Command
+from domain.context import Caller, Context, Draft
+from domain.directory import Directory
+from domain.pathway import Pathway
+from domain.refusals import refuse
+from domain.store.database import PostgresDatabase, SqliteDatabase
+from domain.store.event_store import EventStore
+from domain.store.keys import WrappedKeys
+from domain.store.migrations import migrate_postgres, migrate_sqlite
+from domain.store.postgres_recorder import PostgresRecorder
+from domain.store.sqlite_recorder import SqliteRecorder
+from domain.store.vault import Vault
+
+LEDGER = "hyvinvointialue-1"
+MASTER_KEY = b"k" * 32
+WORKER = Caller("county", "organiser", "own_worker", "w1")
+PROVIDER = Caller("s01", "provider", "instructor", "i1")
+SYSTEM = Caller("county", "organiser", "system", "system")
+CASE = "ca5e" * 8
+PERIOD = "0e" * 16
+ROLES = frozenset({"own_worker", "instructor", "system"})
+MOST_DAYS = 1000
+
+
+class Register(Command):
+    NAME = "register"
+
+
+class RecordDay(ClientCommand):
+    NAME = "record_day"
+    on: date
+    hours: float = 4.0
+    notice: bool = False
+    at_most: int = MOST_DAYS
+
+
+class CorrectHours(ClientCommand):
+    NAME = "correct_hours"
+    target: str
+    hours: float | None
+
+
+class Join(Command):
+    NAME = "join"
+    org_id: str
+
+
+class Stumble(ClientCommand):
+    NAME = "stumble"
+
+
+def register(pathway: Pathway, command: Register, context: Context) -> list[Draft]:
+    if pathway.registered:
+        return []
+    event = e.SubjectRegistered(identity_kind="none", registered_from="referral")
+    return [context.draft(event, context.today, context.new_id("matter"))]
+
+
+def record_day(pathway: Pathway, command: RecordDay, context: Context) -> list[Draft]:
+    if pathway.version == 0:
+        raise refuse("E_STATE")
+    if len(pathway.days) >= command.at_most:
+        raise refuse("E_WEEK_DAYS", "/on")
+    known = pathway.days.get(command.on)
+    if known:
+        return []
+    day = e.AttendanceRecorded(
+        case_id=CASE, period_id=PERIOD, placement_id="91" * 16, account="provider", day_status="present", hours=command.hours
+    )
+    drafts = [context.draft(day, command.on, pathway.client_matter, warnings=("W_SHORT_DAY",) if command.hours < 4 else ())]
+    if command.notice:
+        notice = e.NotificationDue(
+            case_id=CASE, notification_id=context.new_id("notification"), notification_kind="start", recipient_org_id="kela",
+            about_event_id=drafts[0].event_id, due_on=command.on,
+        )  # fmt: skip
+        drafts.append(context.draft(notice, command.on, pathway.client_matter, causation=drafts[0].event_id))
+    return drafts
+
+
+def correct_hours(pathway: Pathway, command: CorrectHours, context: Context) -> list[Draft]:
+    event = e.FactCorrected(
+        target_event_id=command.target, correction_reason="wrong_entry", new_values={"hours": command.hours}
+    )
+    return [context.draft(event, context.today, pathway.client_matter, corrects=command.target)]
+
+
+def join(directory: Directory, command: Join, context: Context) -> list[Draft]:
+    if directory.organisation(command.org_id):
+        return []
+    event = e.OrganisationJoined(
+        org_id=command.org_id, org_name="Provider", agency_kind="provider", transport="hosted",
+        contact_mailbox="a@b.example",
+        tasks=(e.TaskFrom(task="provider", from_on=context.today, short_name="provider-s01"),),
+    )  # fmt: skip
+    return [context.draft(event, context.today, "ledger")]
+
+
+def stumble(pathway: Pathway, command: Stumble, context: Context) -> list[Draft]:
+    raise RuntimeError("a mistake in a decision")
+
+
+KINDS: Mapping[type[Command], CommandKind] = {
+    kind.command: kind
+    for kind in (
+        CommandKind(Register, register, "new_client", "clients", ROLES),
+        CommandKind(RecordDay, record_day, "client", "days", ROLES),
+        CommandKind(CorrectHours, correct_hours, "client", "corrections", ROLES),
+        CommandKind(Stumble, stumble, "client", "stumbles", ROLES),
+        CommandKind(Join, join, "directory", "organisations", ROLES),
+        CommandKind(OpenLedger, open_ledger, "ledger", "ledger", ROLES),
+        CommandKind(AdvanceClock, advance_clock, "ledger", "clock", ROLES),
+    )
+}
+
+
+class SmallCatalogue:
+    """The permanent names of events, and the commands of this file."""
+
+    def kind_of(self, command: type[Command]) -> CommandKind:
+        return KINDS[command]
+
+    def type_of(self, event: e.Event | type[e.Event]) -> str:
+        return catalogue.type_of(event)
+
+    def event_class(self, type_name: str) -> type[e.Event]:
+        return catalogue.event_class(type_name)
+
+    def upcast(self, type_name: str, fields: dict[str, Any]) -> dict[str, Any]:
+        return catalogue.upcast(type_name, fields)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A place for a ledger. It can be sent to another process, which opens the same ledger there."""
+
+    kind: str
+    place: str
+
+    def database(self, name: str) -> PostgresDatabase | SqliteDatabase:
+        if self.kind == "postgresql":
+            return PostgresDatabase(self.place, f"kuty_{name}")
+        return SqliteDatabase(Path(self.place) / f"{name}.db")
+
+    def migrate(self) -> None:
+        WrappedKeys.migrate(self.database("keys"))
+        Vault.migrate(self.database("vault"))
+        if self.kind == "postgresql":
+            migrate_postgres(self.place, LEDGER)
+        else:
+            migrate_sqlite(Path(self.place) / "ledger.db")
+
+    def keys(self) -> WrappedKeys:
+        return WrappedKeys(self.database("keys"), MASTER_KEY)
+
+    def vault(self) -> Vault:
+        return Vault(self.database("vault"), self.keys())
+
+    def recorder(self) -> PostgresRecorder | SqliteRecorder:
+        if self.kind == "postgresql":
+            return PostgresRecorder(self.place, LEDGER)
+        return SqliteRecorder(Path(self.place) / "ledger.db")
+
+    def open(self, **options: Any) -> EventStore:
+        return EventStore(self.recorder(), self.keys(), ledger=LEDGER, catalogue=SmallCatalogue(), **options)

@@ -1,0 +1,163 @@
+"""Bodies sealed by data class: what is written comes back, and nothing that was touched does."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from store.small_ledger import Ground
+
+from domain import catalogue
+from domain import events as e
+from domain.store.field_classes import field_classes
+from domain.store.keys import WrappedKeys
+from domain.store.record import Damaged, Header, Record, digest, read_record, state_bytes
+from domain.store.sealing import Sealer, place_of
+from domain.vocabulary import Unclassified
+
+REF = "ab" * 16
+PLAN = e.PlanDrafted(
+    case_id=REF, plan_id=REF, plan_version=1, includes_kuty=True, kuty_from_on=date(2025, 1, 7), goal="A rhythm of days",
+    schedule=(e.ScheduleEntry(weekday=1, hours=4.5, start_time="09:00"), e.ScheduleEntry(weekday=3, hours=4)),
+)  # fmt: skip
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> WrappedKeys:
+    ground = Ground("sqlite", str(tmp_path))
+    ground.migrate()
+    return ground.keys()
+
+
+@pytest.fixture
+def sealer(keys: WrappedKeys) -> Sealer:
+    return Sealer(keys, catalogue)
+
+
+def sealed(sealer: Sealer, keys: WrappedKeys, event: e.Event, target_type: str | None = None, stream: str = REF) -> Record:
+    """A record of the event as first of its stream, in the matter `m`."""
+    key = keys.create(["m"])["m/1"]
+    header = Header(
+        event_id=REF, type=catalogue.type_of(event), ledger="l", stream=stream, stream_version=1, matter="m",
+        occurred_on=date(2025, 1, 7), recorded_at=datetime(2025, 1, 7, tzinfo=UTC),
+        command_id="c", actor_org="o", actor_task="t", actor_role="r", actor_person="p", purpose="service",
+        ruleset_version="1", directory_version="0", key_id="m/1", section_digests={}, previous_hash="",
+    )  # fmt: skip
+    sections = sealer.seal(event, place_of(header), "m/1", key, target_type=target_type)
+    header = dataclasses.replace(header, section_digests={name: digest(text) for name, text in sections.items()})
+    return read_record(Record(header, header.to_bytes(), sections).state, 1, 1)
+
+
+def test_every_field_is_sealed_under_its_class_and_comes_back(sealer: Sealer, keys: WrappedKeys) -> None:
+    record = sealed(sealer, keys, PLAN)
+    assert set(record.sections) == {"A", "D", "E", "J"}
+    assert sealer.open(record) == PLAN
+
+
+def test_every_field_of_every_event_has_one_class() -> None:
+    for cls in catalogue.EVENTS.values():
+        plan = field_classes(cls)
+        assert set(plan.letters) | ({plan.carried} - {None}) == set(cls.model_fields)
+
+
+def test_a_publication_is_sealed_by_the_classes_that_it_names(sealer: Sealer, keys: WrappedKeys) -> None:
+    publication = {
+        "type": "attendance.recorded.v1", "kind": "revised", "source": "county", "subject": "x", "replaces": "y",
+        "client": {"family_name": "Virtanen", "phone": "040 1234567"},
+        "body": {"day_status": "present", "period_id": "z", "hours": None},
+        "classes": {"client.family_name": "B", "client.phone": "C", "body.day_status": "E", "body.period_id": "A",
+                    "body.hours": "E"},
+    }  # fmt: skip
+    event = e.DisclosureWithdrawn(
+        publication_id=REF, source_event_id=REF, commitment="c", commitment_salt="s", legal_basis="LB-189-PLAN",
+        previous_publication_hash="h", withdraws_publication_id=REF, withdrawal_ground="annulled", publication=publication,
+    )  # fmt: skip
+    record = sealed(sealer, keys, event)
+    assert set(record.sections) == {"A", "B", "C", "E"}
+    assert sealer.open(record) == event
+
+
+def test_a_field_of_a_publication_without_a_class_is_not_sealed(sealer: Sealer, keys: WrappedKeys) -> None:
+    publication = {"client": {}, "body": {"day_status": "present"}, "classes": {}}
+    event = e.DisclosureWithdrawn(
+        publication_id=REF, source_event_id=REF, commitment="c", commitment_salt="s", legal_basis="LB-189-PLAN",
+        previous_publication_hash="h", withdraws_publication_id=REF, withdrawal_ground="annulled", publication=publication,
+    )  # fmt: skip
+    with pytest.raises(Unclassified):
+        sealed(sealer, keys, event)
+
+
+def test_new_values_keep_the_classes_of_the_fact_they_correct(sealer: Sealer, keys: WrappedKeys) -> None:
+    event = e.FactCorrected(
+        target_event_id=REF,
+        correction_reason="wrong_entry",
+        new_values={"goal": None, "includes_kuty": True, "plan_id": REF},
+    )
+    record = sealed(sealer, keys, event, "plan.drafted.v1")
+    assert set(record.sections) == {"A", "D", "J"}
+    assert sealer.open(record) == event
+    nothing_new = e.FactCorrected(target_event_id=REF, correction_reason="wrong_entry", new_values={})
+    assert sealer.open(sealed(sealer, keys, nothing_new, "plan.drafted.v1")) == nothing_new
+    with pytest.raises(Unclassified):
+        sealed(sealer, keys, e.FactCorrected(target_event_id=REF, correction_reason="wrong_entry", new_values={"x": 1}),
+               "plan.drafted.v1")  # fmt: skip
+    with pytest.raises(Unclassified):
+        sealed(sealer, keys, event)
+
+
+def test_a_section_with_one_bit_changed_is_damaged(sealer: Sealer, keys: WrappedKeys) -> None:
+    record = sealed(sealer, keys, PLAN)
+    text = record.sections["J"]
+    bent = dataclasses.replace(record, sections={**record.sections, "J": text[:-1] + bytes([text[-1] ^ 1])})
+    with pytest.raises(Damaged, match="J"):
+        sealer.open(bent)
+    with pytest.raises(Damaged, match="digest"):
+        read_record(state_bytes(bent.header_bytes, bent.sections), 1, 1)
+
+
+def test_a_section_cannot_be_moved_to_another_event_or_class(sealer: Sealer, keys: WrappedKeys) -> None:
+    here, there = sealed(sealer, keys, PLAN), sealed(sealer, keys, PLAN, stream="cd" * 16)
+    with pytest.raises(Damaged):
+        sealer.open(dataclasses.replace(here, sections={**here.sections, "J": there.sections["J"]}))
+    with pytest.raises(Damaged):
+        sealer.open(dataclasses.replace(here, sections={**here.sections, "J": here.sections["D"]}))
+
+
+def test_content_that_is_no_such_event_is_damaged(sealer: Sealer, keys: WrappedKeys) -> None:
+    wrong = e.PlanDrafted.model_construct(**{**dict(PLAN), "plan_version": "many"})
+    with pytest.raises(Damaged, match=r"plan\.drafted"):
+        sealer.open(sealed(sealer, keys, wrong))
+
+
+def test_a_type_that_is_not_known_halts(sealer: Sealer, keys: WrappedKeys) -> None:
+    record = sealed(sealer, keys, PLAN)
+    newer = dataclasses.replace(record, header=dataclasses.replace(record.header, type="plan.drafted.v9"))
+    with pytest.raises(catalogue.UnknownEvent):
+        sealer.open(newer)
+
+
+def test_an_older_version_is_lifted_when_it_is_read(keys: WrappedKeys) -> None:
+    # given a type at version 2, whose first version called a field otherwise
+    class Lifted(e.Event):
+        NAME = "plan.lifted"
+        VERSION = 2
+        MATTER = "case"
+        plan_id: e.Routing[e.Ref]
+
+    class Old(e.Event):
+        NAME = "plan.lifted"
+        MATTER = "case"
+        plan: e.Routing[e.Ref]
+
+    class Names:
+        def event_class(self, type_name: str) -> type[e.Event]:
+            return Lifted
+
+        def upcast(self, type_name: str, fields: dict[str, object]) -> dict[str, object]:
+            assert type_name == "plan.lifted.v1"
+            return {"plan_id": fields["plan"]}
+
+    sealer = Sealer(keys, Names())
+    assert sealer.open(sealed(sealer, keys, Old(plan=REF))) == Lifted(plan_id=REF)

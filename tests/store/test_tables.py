@@ -1,0 +1,179 @@
+"""The tables themselves: who may do what with them, how they are made, and the library's own way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent, Tracking
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from store.small_ledger import LEDGER, WORKER, Ground, Register
+
+from domain.store.event_store import EventStore
+from domain.store.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
+from domain.store.postgres_recorder import PostgresRecorder
+from domain.store.recorders import Conflict
+from domain.store.relayed import Acknowledged, Parked
+from domain.store.sqlite_recorder import SqliteRecorder
+
+ROLE = "kuty_store_test"
+
+
+@pytest.fixture
+def role(postgres: Any) -> Iterator[tuple[Ground, str]]:
+    """A migrated ledger, and the connection string of an application's role."""
+    ground = Ground("postgresql", postgres.fresh_database())
+    with psycopg.connect(ground.place, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'secret'").format(sql.Identifier(ROLE)))
+    ground.migrate()
+    migrate_postgres(ground.place, LEDGER, role=ROLE)
+    yield ground, make_conninfo(ground.place, user=ROLE, password="secret")
+    with psycopg.connect(ground.place, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(ROLE)))
+
+
+def test_the_applications_role_may_append_and_nothing_else(role: tuple[Ground, str]) -> None:
+    ground, dsn = role
+    store = EventStore(PostgresRecorder(dsn, LEDGER), ground.keys(), ledger=LEDGER, catalogue=ground.open()._catalogue)
+    assert store.execute(Register(), WORKER, "1").status == "recorded"
+    store.track("relay", 1)
+    store.close()
+    schema = schema_of(LEDGER)
+    for forbidden in (
+        "UPDATE {}.events SET topic = ''",
+        "DELETE FROM {}.events",
+        "TRUNCATE {}.events",
+        "UPDATE {}.answers SET status = ''",
+        "DELETE FROM {}.answers",
+        "ALTER TABLE {}.events DISABLE TRIGGER append_only",
+        "CREATE TABLE {}.more (x int)",
+    ):
+        with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(sql.SQL(forbidden).format(sql.Identifier(schema)))
+
+
+def test_events_are_only_ever_appended_whoever_asks(ground: Ground, store: EventStore) -> None:
+    store.execute(Register(), WORKER, "1")
+    for forbidden in ("UPDATE events SET topic = 'x'", "DELETE FROM events"):
+        if ground.kind == "postgresql":
+            path = f'-c search_path="{schema_of(LEDGER)}"'
+            with psycopg.connect(ground.place, options=path) as owner, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                owner.execute(forbidden.encode())
+        else:
+            recorder: Any = store._recorder
+            with pytest.raises(Exception, match="only ever appended"):
+                recorder._ask(forbidden)
+    assert store.head() == 1
+
+
+def test_services_never_make_a_table(ground: Ground, tmp_path: Path) -> None:
+    with pytest.raises(NotMigrated):
+        ground.recorder().create_table()
+    elsewhere = Ground(ground.kind, str(tmp_path / "elsewhere"))
+    if ground.kind == "postgresql":
+        elsewhere = Ground(ground.kind, make_conninfo(ground.place, dbname="postgres"))
+    with pytest.raises(NotMigrated):
+        elsewhere.recorder()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_several_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    place = str(tmp_path / "new") if kind == "sqlite" else request.getfixturevalue("postgres").fresh_database()
+    ground = Ground(kind, place)
+    spawn = get_context("spawn")
+    processes = [spawn.Process(target=ground.migrate) for _ in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 6
+    store = ground.open()
+    assert store.head() == 0
+    store.close()
+
+
+def test_a_connection_that_the_server_ends_before_the_commit_costs_a_second_try(postgres: Any) -> None:
+    # given a writer whose connection is ended by the server, its batch written and not committed
+    ground = Ground("postgresql", postgres.fresh_database())
+    ground.migrate()
+    store = ground.open()
+    client = store.execute(Register(), WORKER, "1").client
+    recorder: Any = store._recorder
+    begin, ended = recorder.begin, []
+
+    def ending(*arguments: Any) -> Any:
+        writing = begin(*arguments)
+        commit = writing.commit
+
+        def after_the_end(head: int) -> None:
+            if not ended:
+                ended.append(head)
+                with psycopg.connect(ground.place, autocommit=True) as other:
+                    other.execute("SELECT pg_terminate_backend(%s)", (writing._connection.info.backend_pid,))
+            commit(head)
+
+        writing.commit = after_the_end
+        return writing
+
+    recorder.begin = ending
+    # when a command comes, then it is recorded once all the same
+    answer = store.execute(Register(), WORKER, "2")
+    assert (answer.status, answer.number, answer.position, ended) == ("recorded", 2, 2, [2])
+    assert answer.client != client
+    store.close()
+
+
+def test_the_librarys_own_methods_stay_usable(ground: Ground, store: EventStore) -> None:
+    answer = store.execute(Register(), WORKER, "1")
+    client = answer.client or ""
+    recorder: Any = ground.recorder()
+    (kept,) = recorder.select_events(client)
+    (notified,) = recorder.select_notifications(1, 10)
+    assert (kept.topic, kept.originator_version, notified.id, notified.state) == ("subject.registered.v1", 1, 1, kept.state)
+    assert recorder.select_notifications(1, 10, inclusive_of_start=False) == []
+    assert recorder.max_notification_id() == 1
+    # its way in gives contiguous positions too, and moves a follower's position with the events
+    again = [StoredEvent(client, 2, kept.topic, kept.state), StoredEvent(client, 3, kept.topic, kept.state)]
+    assert list(recorder.insert_events(again, tracking=Tracking("follower", 7))) == [2, 3]
+    assert recorder.max_tracking_id("follower") == 7
+    with pytest.raises(Conflict):
+        recorder.insert_events(again[:1])
+    assert store.head() == 3
+    recorder.close()
+
+
+def test_the_relay_keeps_what_the_broker_acknowledged(store: EventStore) -> None:
+    rows = [Acknowledged("out.a", n, 1, n, n - 1, 1000 + n) for n in (1, 2, 3)]
+    store.acknowledge("relay", 3, [*rows, Acknowledged("events", 3, 0, 3, 2, 1003)])
+    # the same again, and a second copy of a record at a later offset
+    store.acknowledge("relay", 3, [*rows, Acknowledged("out.a", 3, 1, 3, 3, 2000)])
+    assert store.tracking("relay") == 3
+    assert store.acknowledgement_before("out.a", 3) == rows[2]
+    assert store.acknowledgement_before("out.a", 0) is None
+    assert {topic: end.offset for topic, end in store.acknowledged_ends().items()} == {"out.a": 3, "events": 2}
+    assert store.acknowledged_at("out.a", 1) == {1: 1001, 2: 1002, 3: 1003}
+
+
+def test_a_topic_is_parked_until_it_is_taken_up(store: EventStore) -> None:
+    store.park(Parked("out.a", 7, "too_large"))
+    store.park(Parked("out.a", 9, "later"))
+    assert store.parked() == {"out.a": Parked("out.a", 7, "too_large")}
+    store.unpark("out.a")
+    assert store.parked() == {}
+
+
+def test_an_empty_database_is_no_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    path.touch()
+    with pytest.raises(NotMigrated):
+        SqliteRecorder(path)
+    migrate_sqlite(path)
+    recorder = SqliteRecorder(path)
+    assert (recorder.head(), recorder.epoch) == (0, 1)
+    recorder.close()
