@@ -19,9 +19,9 @@ MENDS = {
     "human": "somebody must look into it",
 }
 LEAD = """Every code that an answer can hold: over HTTP in `application/problem+json`, for a message in its receipt. The
-texts are the ones that the caller gets. *Status* is the HTTP status of an answer that the code leads. A code that begins with
-`W_`, and `E_CAPACITY`, warns: what was asked for is recorded, and the code stands beside it. The pointer that comes with a
-code names the place in the body.
+texts are the ones that the caller gets. *Status* is the HTTP status of an answer that the code leads. A code that begins
+with `W_`, and `E_CAPACITY`, warns: what was asked for is recorded, and the code stands beside it. The pointer that comes
+with a code names the place in the body.
 
 *Given by* names the commands whose decision may give it; a code without any comes from reading the request, from the store,
 or waits for a command that is not in this version."""

@@ -29,6 +29,7 @@ MATTERS = {
     "ledger": "the ledger's own",
     "fact": "that of the fact that was told",
 }
+MANY = 6
 KINDS = {
     "county": "county",
     "EA": "employment authority",
@@ -81,7 +82,11 @@ def _event(cls: type[Event]) -> Iterator[str]:
 
 
 def _told(told: Telling) -> tuple[str, str, str, str]:
-    grounds = ", ".join(f"`{basis}` ({purpose})" for basis, purpose in grounds_of(told))
+    found = grounds_of(told)
+    purposes = sorted({purpose for _, purpose in found})
+    grounds = ", ".join(f"`{basis}` ({purpose})" for basis, purpose in found)
+    if len(found) > MANY:
+        grounds = f"that of the recipient's own referral ({', '.join(purposes)})"
     limits = [policy().forms[form[2:]].limit for form in told.forms if form[:2] in ("R:", "C:")]
     limit = f" ({limits[0]})" if limits and limits[0] else ""
     return f"{KINDS[told.column]}", words(told.forms) + limit, words(told.fields), grounds

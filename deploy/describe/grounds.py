@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from deploy.describe.publication_schemas import COLUMNS, Telling, tellings
 from domain import events as e
+from domain.code_lists import code_list
 from domain.directory import Recipient
 from domain.disclosure.entitlement import OWN_FACT
 from domain.disclosure.grounds import ADMINISTRATION, ground_of
@@ -29,6 +30,8 @@ def grounds_of(told: Telling) -> list[tuple[str, str]]:
     standing = Standing(Recipient("any", "any", TASK_OF_COLUMN[told.column], _DAY), told.column)
     asked = [ground_of(_fact(told.event), pathway, standing, cell) for pathway in _pathways()]
     pairs = {pair for pair in asked if told.forms != (OWN_FACT,)}
+    if told.column == "RF":
+        pairs |= {(basis, purpose) for _, purpose in pairs for basis in code_list("legal_basis").codes}
     if OWN_FACT in told.forms:
         pairs |= {("LB-OWN-TASK", purpose) for _, purpose in asked}
     return sorted(pairs)

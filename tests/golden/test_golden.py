@@ -1,0 +1,135 @@
+"""What was once written can be read for ever, and what is written today has the same bytes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import pytest
+from golden.files import SOURCE, commands_of, missing, read, texts
+
+from consumers import wire
+from consumers.log import Read
+from domain.catalogue import EVENTS, command_kinds, event_class, type_of, upcast
+from domain.directory import Recipient
+from domain.disclosure.publications import Publication
+from domain.envelopes import read_envelope
+from domain.events import Event
+from domain.messages import message_types
+from domain.receipts import Receipt
+from domain.refusals import Reason
+from domain.store.field_classes import TARGET_TYPE, joined, section_bytes, split
+from domain.store.record import Header, Record, digest
+
+FILES = {part: read(part) for part in ("events", "publications", "receipts", "messages")}
+HOW = "python tests/golden/files.py writes it"
+Golden = dict[str, Any]
+
+
+def of(part: str) -> Any:
+    return pytest.mark.parametrize("golden", [pytest.param(g, id=name) for name, g in FILES[part].items()])
+
+
+def event_of(golden: Golden) -> Event:
+    """The event as a reader of today has it."""
+    header = Header.from_bytes(orjson.dumps(golden["header"]))
+    cls = event_class(header.type)
+    sections = [dict(content) for content in golden["sections"].values()]
+    return cls.model_validate(upcast(header.type, joined(cls, sections)))
+
+
+# --- none is missing --------------------------------------------------------------------------------------------------
+
+
+def test_every_published_version_of_every_event_has_a_golden_file() -> None:
+    published = {f"{name}.v{version}" for name, cls in EVENTS.items() for version in range(1, cls.VERSION + 1)}
+    assert published == FILES["events"].keys(), HOW
+
+
+def test_every_message_type_has_a_golden_file() -> None:
+    tasks = {task for kind in command_kinds().values() for task in kind.tasks}
+    assert {name for task in tasks for name in message_types(task)} == FILES["messages"].keys(), HOW
+
+
+def test_every_status_of_a_receipt_has_a_golden_file() -> None:
+    statuses = {golden["receipt"]["status"] for golden in FILES["receipts"].values()}
+    assert statuses == {"recorded", "already_recorded", "waiting", "refused", "quarantined"}
+
+
+def test_everything_that_is_told_in_a_whole_history_has_a_golden_file() -> None:
+    assert [path.name for path, _ in missing()] == [], HOW
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+@of("events")
+def test_an_old_event_can_be_read(golden: Golden) -> None:
+    assert type_of(event_of(golden)).rpartition(".v")[0] == golden["header"]["type"].rpartition(".v")[0]
+
+
+@of("events")
+def test_an_events_header_and_sections_are_written_with_the_same_bytes(golden: Golden) -> None:
+    raw = orjson.dumps(golden["header"], option=orjson.OPT_SORT_KEYS)
+    header = Header.from_bytes(raw)
+    assert header.to_bytes() == raw
+    event = event_of(golden)
+    if type_of(event) != header.type:
+        return  # An older version is only read, never written.
+    target_type = golden["sections"].get("A", {}).get(TARGET_TYPE)
+    contents = split(event, event_class(target_type) if target_type else None, target_type)
+    assert {letter: digest(section_bytes(content)) for letter, content in contents.items()} == header.section_digests
+
+
+@of("events")
+def test_a_full_record_has_the_same_headers_and_comes_back(golden: Golden) -> None:
+    header = Header.from_bytes(orjson.dumps(golden["header"]))
+    sections = {letter: section_bytes(content) for letter, content in golden["sections"].items()}
+    entry = wire.full_record(Record(header, header.to_bytes(), sections, position=41, epoch=1))
+    assert texts(entry.headers) == golden["cloudevents"]
+    back = wire.read_full_record(Read("kuty.demo.events.v1", 40, 0, entry.key, entry.value, entry.headers))
+    assert (back.header, back.sections, back.position) == (header, sections, 41)
+
+
+# --- publications -----------------------------------------------------------------------------------------------------
+
+
+@of("publications")
+def test_a_publication_is_read_and_written_with_the_same_bytes(golden: Golden) -> None:
+    headers = {name: text.encode() for name, text in golden["headers"].items()}
+    publication = Publication.from_wire(headers, golden["value"].encode())
+    assert (publication.key.decode(), texts(publication.headers)) == (golden["key"], golden["headers"])
+    assert (publication.value.decode(), publication.hash) == (golden["value"], golden["hash"])
+
+
+@of("publications")
+def test_what_a_publication_tells_is_a_fact_that_is_still_known(golden: Golden) -> None:
+    assert event_class(golden["headers"]["ce_type"]).NAME in EVENTS
+
+
+# --- receipts ---------------------------------------------------------------------------------------------------------
+
+
+@of("receipts")
+def test_a_receipt_is_written_with_the_same_bytes(golden: Golden) -> None:
+    made = dict(golden["receipt"])
+    made["codes"] = tuple(Reason(**reason) for reason in made["codes"])
+    made["warnings"] = tuple(made["warnings"])
+    made["until"] = made["until"] and datetime.fromisoformat(made["until"])
+    made["parts"] = tuple((message_id, status) for message_id, status in made["parts"])
+    entry = wire.receipt_entry(Receipt(**made), SOURCE)
+    assert entry.key == golden["key"].encode()
+    assert texts(entry.headers) == golden["headers"]
+    assert entry.value.decode() == golden["value"]
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+@of("messages")
+def test_a_message_still_becomes_the_same_command(golden: Golden) -> None:
+    recipient = Recipient("any", "any", golden["task"], date(2025, 1, 1))
+    headers = {name: text.encode() for name, text in golden["headers"].items()}
+    message = read_envelope(recipient, headers, orjson.dumps(golden["body"]), None)
+    assert commands_of(message.type, golden["task"], orjson.loads(message.raw)) == golden["commands"]

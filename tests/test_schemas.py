@@ -1,0 +1,219 @@
+"""The committed schemas: what is published fits them, and none is ever changed so that somebody breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import yaml
+from disclosure.paths import whole
+from disclosure.told import Everybody, everybody_told
+from golden import examples
+from golden.files import read
+from json_schema import faults
+from stories import as_1
+
+from deploy.describe.asyncapi import RECIPIENT_KINDS, document_of
+from deploy.describe.compatibility import WHAT_TO_DO, BreakingChange, broken
+from deploy.describe.event_schemas import event_schema
+from deploy.describe.grounds import grounds_of
+from deploy.describe.publication_schemas import COLUMNS, publication_schema, telling, tellings
+from deploy.describe.schemas import all_schemas, receipt_schema, write_schemas
+from domain.catalogue import EVENTS, event_class
+from domain.disclosure.policy import policy
+from domain.disclosure.publications import Publication
+from domain.disclosure.windows import TASK_OF_COLUMN, column_of
+from domain.messages import message_types
+
+COMMITTED = Path(__file__).resolve().parents[1] / "docs/reference/schemas"
+Schema = dict[str, Any]
+
+
+# --- nobody breaks ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", all_schemas())
+def test_a_schema_breaks_nobody_who_reads_or_writes_by_the_committed_one(name: str) -> None:
+    path = COMMITTED / name
+    assert path.exists(), f"{name} is not committed: make docs"
+    lost = broken(orjson.loads(path.read_bytes()), all_schemas()[name])
+    assert lost == [], WHAT_TO_DO
+
+
+def test_no_committed_schema_is_gone() -> None:
+    committed = {path.relative_to(COMMITTED).as_posix() for path in COMMITTED.rglob("*.json")}
+    assert committed - all_schemas().keys() == set(), WHAT_TO_DO
+
+
+def attendance() -> Schema:
+    return deepcopy(all_schemas()["events/attendance.recorded.v1.json"])
+
+
+def _remove(schema: Schema) -> None:
+    del schema["properties"]["hours"]
+
+
+def _retype(schema: Schema) -> None:
+    schema["properties"]["case_id"] = {"type": "integer"}
+
+
+def _require(schema: Schema) -> None:
+    schema["required"].append("swap_of_on")
+
+
+def _forget_a_code(schema: Schema) -> None:
+    schema["properties"]["account"]["enum"].remove("payer")
+
+
+def _reclassify(schema: Schema) -> None:
+    schema["properties"]["account"]["x-data-class"] = "D service"
+
+
+def _narrow_an_arm(schema: Schema) -> None:
+    schema["properties"]["hours"]["anyOf"][0]["maximum"] = 8
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_remove, "hours is removed"),
+        (_retype, "becomes integer"),
+        (_require, "swap_of_on is required"),
+        (_forget_a_code, "loses payer"),
+        (_reclassify, "x-data-class"),
+        (_narrow_an_arm, "maximum is tighter"),
+    ],
+)
+def test_a_change_that_breaks_somebody_is_found(change: Callable[[Schema], None], said: str) -> None:
+    new = attendance()
+    change(new)
+    (fault,) = broken(attendance(), new)
+    assert said in fault
+
+
+def test_an_optional_field_and_another_code_break_nobody() -> None:
+    new = attendance()
+    new["properties"]["note"] = {"type": "string"}
+    new["properties"]["account"]["enum"].append("auditor")
+    assert broken(attendance(), new) == []
+
+
+def test_writing_refuses_to_replace_a_schema_by_one_that_breaks_somebody(tmp_path: Path) -> None:
+    write_schemas(tmp_path)
+    path = tmp_path / "events/attendance.recorded.v1.json"
+    before = orjson.loads(path.read_bytes())
+    before["properties"]["once_there"] = {"type": "string"}
+    path.write_bytes(orjson.dumps(before))
+    with pytest.raises(BreakingChange, match="once_there is removed"):
+        write_schemas(tmp_path)
+    assert "once_there" in orjson.loads(path.read_bytes())["properties"]
+
+
+# --- what is written fits ---------------------------------------------------------------------------------------------
+
+
+@cache
+def histories() -> tuple[Everybody, ...]:
+    return everybody_told(as_1()), whole().told(), whole(None).told()
+
+
+def published() -> Iterator[tuple[str, Publication]]:
+    for everybody in histories():
+        for short_name, told in everybody.told.items():
+            column = column_of(everybody.directory.recipients[short_name], everybody.directory)
+            yield from ((str(column), publication) for publication in told)
+
+
+def test_every_publication_of_whole_histories_fits_its_schema_and_its_grounds() -> None:
+    wrong = []
+    for column, publication in published():
+        told = telling(column, event_class(publication.type))
+        assert told is not None, f"{column} is told {publication.type} and has no schema for it"
+        wrong += faults(orjson.loads(publication.value), publication_schema(told), f"{column} {publication.type}")
+        if (publication.legal_basis, publication.purpose) not in grounds_of(told):
+            wrong.append(f"{column} {publication.type}: {publication.legal_basis} for {publication.purpose}")
+    assert wrong == []
+
+
+def test_a_field_too_many_does_not_fit() -> None:
+    told = telling("KB", EVENTS["attendance.recorded"])
+    assert told is not None
+    value = {"kind": "fact", "body": {"case_id": "a" * 43, "period_id": "b" * 43, "goal": "A rhythm"}}
+    assert faults(value, publication_schema(told)) == ["/body: goal is not among the fields"]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_column_has_a_schema_for_every_cell_that_delivers(column: str) -> None:
+    delivered = {name for name in EVENTS if policy().cell(name, column).shape in "DR"}
+    assert delivered <= {told.event.NAME for told in tellings()[column]}
+
+
+@pytest.mark.parametrize("column", [column for column in COLUMNS if column != "county"])
+def test_no_schema_of_another_agency_has_a_field_that_its_profile_hides(column: str) -> None:
+    profiles = [policy().profiles[name] for name in ((column, "PR-support") if column == "PR" else (column,))]
+    for told in tellings()[column]:
+        if told.forms == ("D",) or told.forms[0].startswith("R:"):
+            for name, schema in told.fields.items():
+                letter = schema.get("x-data-class", "A")[0]
+                shown = any(profile.shows(letter, name) or profile.staff_card for profile in profiles)
+                assert shown or "own_fact" in told.forms or letter == "A", (column, told.type, name)
+
+
+@pytest.mark.parametrize("name", sorted(EVENTS))
+def test_an_event_as_it_is_kept_fits_its_schema(name: str) -> None:
+    event = examples.events()[name]
+    assert faults(event.model_dump(mode="json"), event_schema(type(event))) == []
+
+
+def test_golden_receipts_and_messages_fit_their_schemas() -> None:
+    wrong = []
+    for name, golden in read("receipts").items():
+        wrong += faults(orjson.loads(golden["value"]), receipt_schema(), name)
+    for name, golden in read("messages").items():
+        wrong += faults(golden["body"], all_schemas()[f"messages/{name}.json"], name)
+    assert wrong == []
+
+
+# --- AsyncAPI ---------------------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_document_for_every_kind_of_recipient_that_is_told_facts() -> None:
+    assert {kind.task for kind in RECIPIENT_KINDS} == {TASK_OF_COLUMN[column] for column in COLUMNS}
+    assert sorted(column for kind in RECIPIENT_KINDS for column in kind.columns) == sorted(COLUMNS)
+
+
+@pytest.mark.parametrize("kind", RECIPIENT_KINDS, ids=lambda kind: kind.name)
+def test_a_document_lists_what_is_sent_and_told_and_every_reference_leads_somewhere(kind: Any) -> None:
+    document = document_of(kind)
+    channels = document["channels"]
+    assert set(channels["out"]["messages"]) - {"heartbeat.v1"} == {t.type for c in kind.columns for t in tellings()[c]}
+    assert set(channels.get("in", {"messages": {}})["messages"]) == set(message_types(kind.task))
+    for reference in references(document):
+        place: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+    assert yaml.safe_load(yaml.safe_dump(document)) == document
+
+
+def references(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        if set(document) == {"$ref"}:
+            yield document["$ref"]
+        for inner in document.values():
+            yield from references(inner)
+    elif isinstance(document, list):
+        for inner in document:
+            yield from references(inner)
+
+
+def test_headers_of_a_publication_fit_its_document() -> None:
+    documents = {column: document_of(kind) for kind in RECIPIENT_KINDS for column in kind.columns}
+    for column, publication in published():
+        message = documents[column]["components"]["messages"][publication.type]
+        headers = {name: value.decode() for name, value in publication.headers}
+        assert faults(headers, {**message["headers"], "additionalProperties": False}) == []
