@@ -7,6 +7,7 @@ in one transaction. Nothing that it remembers is needed: after a restart or a co
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple, Protocol
@@ -70,12 +71,31 @@ class Disclosure:
         self.salt = salt
         self._pseudonyms: dict[str, Pseudonyms] = {}
         self._memory: Memory | None = None
+        self._turn = threading.RLock()
 
     def step(self) -> int:
         """Disclose what the next events of the feed give rise to; how many events were passed, 0 at the head.
 
         Raises `StoreUnavailable`, `Damaged`; the next step begins again where the store says.
         """
+        with self._turn:
+            return self._step()
+
+    def redeliver(self, recipient: str) -> Redelivery:
+        """Repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16).
+
+        May be asked of any thread or process; a follower running elsewhere goes on in the new epoch.
+        Raises `LookupError` for a recipient that was never told anything.
+        """
+        with self._turn:
+            self._memory = None
+            position = self.store.tracking(NAME)
+            done = redeliver(self.store, NAME, recipient, self.random_id, self.policy.version)
+            while self.store.tracking(NAME) < position:
+                self._step()
+            return done
+
+    def _step(self) -> int:
         memory = self._memory or Memory(self.store, self.store.tracking(NAME))
         self._memory = None
         head = self.store.head()
@@ -95,19 +115,6 @@ class Disclosure:
         memory.trim()
         self._memory = memory
         return passed
-
-    def redeliver(self, recipient: str) -> Redelivery:
-        """Repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16).
-
-        May be asked of any process; a follower running elsewhere goes on in the new epoch. Raises `LookupError` for a
-        recipient that was never told anything.
-        """
-        self._memory = None
-        position = self.store.tracking(NAME)
-        done = redeliver(self.store, NAME, recipient, self.random_id, self.policy.version)
-        while self.store.tracking(NAME) < position:
-            self.step()
-        return done
 
     # --- asked by a batch ---
 
