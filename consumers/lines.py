@@ -7,6 +7,7 @@ that stands still reads on only to find that epoch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from consumers.wire import HEARTBEAT
 from projections.digest import Digest
 from projections.questions import Lookup
 from projections.read_models import Feed, Position, ReadModel
+
+logger = logging.getLogger(__name__)
 
 LOOK_AHEAD = 1_000
 """How many later records are held back while one is missing."""
@@ -145,6 +148,9 @@ class Line:
             waiting_for=newest.missing if newest is not None else 0,
         )
         self._model.write(batches, self.feed)
+        for parked in (aside for batch in batches for aside in batch.parked):
+            # Whose it is stands in the model: no name of a client belongs in a log line.
+            logger.error("%s: sequence %d is parked: %s", self.short_name, parked.sequence, parked.reason)
         for generation in changed:
             generation.written()
 
