@@ -18,7 +18,7 @@ from consumers.clerk import Clerk
 from consumers.disclosure import Disclosure
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.intake import Intake
-from consumers.log import Broker, TopicGone
+from consumers.log import Broker
 from consumers.projector import Projector
 from consumers.relay import Relay
 from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
@@ -145,18 +145,14 @@ class Wired:
         }
 
     def projector_lag(self) -> int:
-        """How many records of out topics are not in their read models yet."""
-        topics = {
-            wire.out_topic(self.store.ledger, recipient.short_name): recipient.short_name
-            for recipient in self.recipients()
-            if recipient.task in kinds()
-        }
-        there = self.broker.topics()
+        """How many records that the broker has taken are not in their read models yet."""
+        ends = self.store.acknowledged_ends()
         behind = 0
-        with suppress(TopicGone):
-            for topic, end in self.broker.end_offsets([topic for topic in topics if topic in there]).items():
+        for recipient in self.recipients():
+            end = ends.get(wire.out_topic(self.store.ledger, recipient.short_name))
+            if end is not None and recipient.task in kinds():
                 with suppress(NotProvisioned):
-                    behind += max(0, end - self.models.of(topics[topic]).feed().next_offset)
+                    behind += max(0, end.offset + 1 - self.models.of(recipient.short_name).feed().next_offset)
         return behind
 
     def lagging(self) -> list[str]:
