@@ -12,6 +12,7 @@ from domain.receiving import Receiving
 from domain.store.event_store import EventStore
 from domain.store.vault import Vault
 from projections.read_models import ReadModels
+from projections.tellings import Acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class LedgerDoor:
 
     `lag` answers for each role how many records it is behind; `lagging` names those that the clock has to wait for.
     `publications` reads a recipient's present epoch: (short name, after sequence, at most). `redeliver` begins a fresh
-    epoch for a recipient and answers its number.
+    epoch for a recipient and answers its number. `acknowledged` is given in a live ledger: "told on" then means when the
+    broker took a publication.
     """
 
     name: str
@@ -33,6 +35,7 @@ class LedgerDoor:
     lag: Callable[[], Mapping[str, int]]
     lagging: Callable[[], Sequence[str]]
     redeliver: Callable[[str], int]
+    acknowledged: Acknowledged | None = None
 
     @property
     def ledger(self) -> dict[str, str]:

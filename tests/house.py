@@ -141,8 +141,8 @@ class House:
         named = {name: value for name, value in named.items() if value}
         return self.http.post(f"/ledgers/{LEDGER}{path}", content=raw, headers=self.headers(by, **named))
 
-    def get(self, path: str, by: Caller | None, headers: Mapping[str, str] | None = None, **query: Any) -> Any:
-        return self.http.get(f"/ledgers/{LEDGER}{path}", params=query, headers=self.headers(by, **(headers or {})))
+    def get(self, path: str, caller: Caller | None, headers: Mapping[str, str] | None = None, **query: Any) -> Any:
+        return self.http.get(f"/ledgers/{LEDGER}{path}", params=query, headers=self.headers(caller, **(headers or {})))
 
     # --- over Kafka ---
 
