@@ -149,8 +149,8 @@ class Line:
         )
         self._model.write(batches, self.feed)
         for parked in (aside for batch in batches for aside in batch.parked):
-            # Whose it is stands in the model: no name of a client belongs in a log line.
-            logger.error("%s: sequence %d is parked: %s", self.short_name, parked.sequence, parked.reason)
+            # Whose it is and why stands in the model: nothing of a client belongs in a log line.
+            logger.error("%s: sequence %d cannot be digested, its client is parked", self.short_name, parked.sequence)
         for generation in changed:
             generation.written()
 
