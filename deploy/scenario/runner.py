@@ -50,7 +50,7 @@ class Runner:
             elif not self._do(moment):
                 stopped = f"line {moment.line}: {self._steps[-1].amiss}"
                 break
-        self._world.settle()
+        self._sending.rest()
         if not stopped:
             self._check(self._story.at_the_end, "at the end")
         result = Result(
@@ -72,7 +72,7 @@ class Runner:
         keep_cards(self._world.vault, self._story.given)
         clients = self._story.given.clients
         self._naming.clients = register(self._world.store, self._world.vault, self._story.given, clients)
-        self._world.settle()
+        self._sending.rest()
         self._asking.begin()
 
     def _advance(self, to: datetime) -> None:
@@ -80,7 +80,7 @@ class Runner:
         moment = to.astimezone(UTC)
         if moment <= self._world.store.now():
             return
-        self._world.settle()
+        self._sending.rest()
         caller = Caller(self._cast.organiser, "organiser", "system", "system")
         self._world.store.execute(AdvanceClock(to_at=moment), caller, uuid.uuid4().hex)
 
@@ -139,7 +139,7 @@ class Runner:
         return ""
 
     def _check(self, expectations: tuple[Expectation, ...], row: str) -> None:
-        self._world.settle()
+        self._sending.rest()
         for expectation in expectations:
             for figure in self._asking.figures(expectation):
                 self._figures.append(figure)

@@ -47,6 +47,7 @@ class Sending:
 
     def __init__(self, world: World, cast: Cast, naming: Naming) -> None:
         self._world = world
+        self._rested_at = -1
         self._cast = cast
         self._naming = naming
         self._tags: dict[str, list[str]] = {}
@@ -60,6 +61,12 @@ class Sending:
         if self._world.on_kafka:
             return self._over_kafka(action.recipient, command_id, type_name, raw)
         return self._over_in(action.recipient, command_id, type_name, raw)
+
+    def rest(self) -> None:
+        """Wait until all that was recorded has come to rest; at once when nothing was recorded since the last time."""
+        if self._world.store.head() != self._rested_at:
+            self._world.settle()
+            self._rested_at = self._world.store.head()
 
     def token(self, person: Person) -> str:
         """Who calls, signed. A client is the organiser's pseudonym of the client."""
@@ -142,7 +149,8 @@ class Sending:
         if outcome.status != "acknowledged":
             raise NoAnswer(f"the broker did not take the message: {outcome.status} {outcome.code}".rstrip())
         request = f"{topic} offset {outcome.offset} {type_name}"
-        self._world.settle()
+        self._rested_at = -1  # nothing is recorded yet, but something is on its way
+        self.rest()
         offset, content = self._receipt(receipts, after, message_id, outcome.offset)
         return came(request, f"{receipts} offset {offset}", content)
 
