@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from consumers.broker_settings import Connection, check_settings, client_settings, new_topic
 from consumers.kafka_client import answering
 from consumers.kafka_producer import KafkaAppender
-from consumers.kafka_reader import KafkaReader, read_offsets, read_tails
+from consumers.kafka_reader import KafkaReader, read_tails
 from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicSettings
 
 TOPICS_PER_REQUEST = 250
@@ -82,13 +82,22 @@ class KafkaBroker:
             return reads
 
     def begin_offsets(self, topics: Iterable[str]) -> dict[str, int]:
-        return read_offsets(self._connection, topics, ends=False)
+        return self._offsets(topics, OffsetSpec.EARLIEST)
 
     def end_offsets(self, topics: Iterable[str]) -> dict[str, int]:
-        return read_offsets(self._connection, topics, ends=True)
+        return self._offsets(topics, OffsetSpec.LATEST)
 
     def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
         return read_tails(self._connection, topics, back)
+
+    def _offsets(self, topics: Iterable[str], which: OffsetSpec) -> dict[str, int]:
+        # By the client that is there already: to make a consumer ready for a question costs a tenth of a second.
+        wanted = {TopicPartition(topic, 0): which for topic in topics}
+        if not wanted:
+            return {}
+        with self._administration() as admin:
+            found = admin.list_partition_offsets(wanted, timeout_ms=self._connection.deadline_s * 1000)
+            return {partition.topic: answer.offset for partition, answer in found.items()}
 
     def close(self) -> None:
         self._appender.close()

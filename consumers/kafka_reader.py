@@ -73,12 +73,6 @@ class KafkaReader:
                 raise TopicGone(topic, "was deleted and made again")
 
 
-def read_offsets(connection: Connection, topics: Iterable[str], *, ends: bool) -> dict[str, int]:
-    """The first offset of each topic, or the offset of its next record. Raises TopicGone."""
-    with _consumer(connection) as consumer:
-        return _offsets(consumer, consumer.end_offsets if ends else consumer.beginning_offsets, topics, connection)
-
-
 def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
     """The last `back` records of each topic: two requests for the offsets of all, then one line of fetches."""
     give_up_at = time.monotonic() + 2 * connection.deadline_s
