@@ -1,10 +1,11 @@
-"""AS-1 on real Kafka with real PostgreSQL gives the same answers and the same deliveries as embedded."""
+"""AS-1 on real Kafka and PostgreSQL, every role running, gives the same answers and deliveries as embedded."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from running_ledgers import running_on
 
 from deploy.local.parts import Kafka, Postgres
 from deploy.scenario.reader import read_scenario
@@ -22,7 +23,7 @@ def printed() -> list[str]:
 
 @pytest.fixture(scope="module")
 def on_kafka(postgres: Postgres, kafka: Kafka, printed: list[str]) -> Result:
-    worlds = worlds_on(kafka.bootstrap, postgres.fresh_database)
+    worlds = running_on(kafka.bootstrap, postgres.fresh_database)
     return run_story(read_scenario(SCENARIOS / "as-1.yaml"), worlds, printed.append)
 
 
