@@ -159,7 +159,7 @@ async def signed_in(request: Request, ledger: str) -> SignedIn:
     if claims.ledger != ledger:
         raise problem("E_NOT_FOUND")
     door = ledgers.door(ledger)
-    directory = door.store.directory
+    directory = door.store.recent_directory
     recipient = directory.recipient(claims.org, claims.task)
     person = claims.person
     if claims.role == "client":

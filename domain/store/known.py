@@ -7,6 +7,7 @@ against the version of its stream.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -22,6 +23,8 @@ from domain.store.sealing import Sealer
 FACTS_KEPT = 200_000
 """Facts of all remembered pathways together, about a kilobyte each."""
 ENDS_KEPT = 50_000
+RECENT_S = 0.1
+"""How old the register may be that tells who calls; what is decided is decided with the present one."""
 MANY = 5_000
 """So many foreign events, and everything is forgotten instead of looked through."""
 LEDGER_MATTER = "ledger"
@@ -63,6 +66,7 @@ class Known:
         self._directory = Directory()
         self._directory_read = 0
         self._directory_head = -1
+        self._directory_looked_at = -RECENT_S
 
     # --- the register ---
 
@@ -70,6 +74,9 @@ class Known:
         """The register at the head of the feed; `head` is that position where the caller knows it."""
         at = self._recorder.head() if head is None else head
         with self._lock:
+            if at < self._directory_read and head is None:
+                # Our own writer may have come further between the question and the lock.
+                at = self._recorder.head()
             if at < self._directory_read:
                 self._directory, self._directory_read = Directory(), 0
             if at != self._directory_head:
@@ -78,7 +85,14 @@ class Known:
                     self._directory = enter(self._directory, event, record.position)
                     self._directory_read = record.position
                 self._directory_head = max(at, self._directory_read)
+            self._directory_looked_at = time.monotonic()
             return self._directory
+
+    def recent_directory(self) -> Directory:
+        """The register as it was `RECENT_S` ago at the earliest; what this process has committed is always in it."""
+        if time.monotonic() - self._directory_looked_at > RECENT_S:
+            return self.directory()
+        return self._directory
 
     def directory_at(self, position: int) -> Directory:
         """The register as it was known at a position."""
@@ -196,6 +210,7 @@ class Known:
         with self._lock:
             self.head, self.last_at = head, at
             self._directory, self._directory_head = directory, head
+            self._directory_looked_at = time.monotonic()
             self._directory_read = max(self._directory_read, head)
             self.numbers |= numbers
 

@@ -74,6 +74,11 @@ class LedgerReading:
         """The register at the head of the feed."""
         return self._known.directory()
 
+    @property
+    def recent_directory(self) -> Directory:
+        """The register as it was a moment ago, mostly without asking the database: to tell who calls, not to decide."""
+        return self._known.recent_directory()
+
     def directory_at(self, position: int) -> Directory:
         """The register as it was known at a position of the feed."""
         return self._known.directory_at(position)
@@ -81,7 +86,7 @@ class LedgerReading:
     @property
     def mode(self) -> Mode:
         """`live` or `simulated`, for life; empty before the ledger is opened."""
-        return self.directory.mode  # type: ignore[return-value]
+        return self.recent_directory.mode or self.directory.mode  # type: ignore[return-value]
 
     @property
     def organiser_org(self) -> str:
