@@ -1,0 +1,191 @@
+"""The pages say what the code does: references are regenerated and compared, what is typed is run, what is named exists."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blocks import ROOT, read_page, run_page
+
+from deploy.describe import KINDS, WRITERS, UnknownKind, describe
+from deploy.describe.asyncapi import RECIPIENT_KINDS
+from deploy.describe.error_page import examples
+from deploy.describe.event_schemas import in_order
+from deploy.describe.list_pages import commands, help_of
+from deploy.describe.pages import anchor
+from deploy.settings import described
+from domain.catalogue import command_kinds, type_of
+from domain.code_lists import code_list, code_list_names
+from domain.messages import message_types
+from domain.refusals import refusals
+from projections.questions import kinds
+
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+TYPED = ("README.md", "docs/tutorial.md", "docs/explanation/proof-of-delivery.md")
+"""Pages whose blocks are run."""
+DECISIONS = DOCS / "decisions"
+"""A decision is never edited: what it names may have moved since."""
+PROSE = [
+    ROOT / "README.md",
+    *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or p.stem == "README")),
+]
+
+
+def command_line() -> ArgumentParser:
+    from deploy.cli import parser
+
+    return parser()
+
+
+def text_of(page: str) -> str:
+    return (REFERENCE / page).read_text(encoding="utf-8")
+
+
+def headings(text: str) -> set[str]:
+    return set(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
+
+
+# --- references -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_reference_is_what_the_code_says(kind: str, tmp_path: Path) -> None:
+    written = describe(kind, tmp_path)
+    assert written
+    differs = [
+        path.relative_to(tmp_path).as_posix()
+        for path in written
+        if not (committed := REFERENCE / path.relative_to(tmp_path)).exists() or committed.read_bytes() != path.read_bytes()
+    ]
+    assert differs == [], "make docs, and commit what it changes"
+
+
+def test_nothing_lies_in_the_reference_that_the_code_does_not_write(tmp_path: Path) -> None:
+    written = {path.relative_to(tmp_path) for path in describe("all", tmp_path)}
+    there = {path.relative_to(REFERENCE) for path in REFERENCE.rglob("*") if path.is_file()}
+    assert there - written == set(), "take it away, or let deploy/describe write it"
+
+
+def test_a_kind_of_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownKind, match="events"):
+        describe("nothing", tmp_path)
+    assert KINDS[-1] == "all"
+
+
+def test_every_event_is_in_the_reference() -> None:
+    assert {type_of(cls) for cls in in_order()} <= headings(text_of("events.md"))
+
+
+def test_every_code_of_a_refusal_is_in_the_reference_with_its_example() -> None:
+    text = text_of("errors.md")
+    assert set(refusals()) <= headings(text)
+    assert examples().keys() == refusals().keys(), "deploy/describe/examples.toml: one example for each code"
+    for code in refusals():
+        for language in ("fi", "sv", "en"):
+            assert refusals()[code].texts[language] in text
+
+
+def test_every_question_is_in_the_reference_in_three_languages() -> None:
+    text = text_of("questions.md")
+    for kind in kinds().values():
+        for question in kind.questions:
+            assert f"{question.id} {kind.name.replace('_', ' ')}" in headings(text)
+            assert all(question.title[language] in text for language in ("fi", "sv", "en"))
+
+
+def test_every_command_and_every_message_is_in_the_reference() -> None:
+    text = text_of("commands.md")
+    assert set(command_kinds()) <= headings(text)
+    for kind in RECIPIENT_KINDS:
+        assert all(f"`{name}`" in text for name in message_types(kind.task))
+
+
+def test_every_code_list_and_every_setting_is_in_the_reference() -> None:
+    assert set(code_list_names()) <= headings(text_of("codes.md"))
+    assert all(f"`{code}`" in text_of("codes.md") for name in code_list_names() for code in code_list(name).codes)
+    assert all(f"`{variable}`" in text_of("settings.md") for variable, _, _ in described())
+
+
+def test_every_command_of_the_command_line_is_in_the_reference_with_its_help() -> None:
+    text = text_of("cli.md")
+    for name, each in commands(command_line()):
+        assert name in headings(text)
+        assert help_of(each) in text
+
+
+def test_every_command_of_the_command_line_says_what_it_does() -> None:
+    silent = [
+        (name, action.dest)
+        for name, each in commands(command_line())
+        for action in each._actions
+        if action.help is None and action.dest not in ("command", "help")
+    ]
+    assert silent == []
+    assert [name for name, each in commands(command_line()) if not each.description] == []
+
+
+# --- what is named exists ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_and_every_link_of_a_page_leads_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    missing = [name for name in files_named(text) if not (ROOT / name).exists()]
+    missing += [target for target in links(text) if not leads_somewhere(path, target)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", sorted(REFERENCE.glob("*.md")), ids=lambda path: path.name)
+def test_every_link_within_the_reference_leads_somewhere(page: Path) -> None:
+    assert [target for target in links(page.read_text(encoding="utf-8")) if not leads_somewhere(page, target)] == []
+
+
+def test_each_step_of_a_how_to_names_a_file() -> None:
+    for path in sorted((DOCS / "how-to").glob("*.md")):
+        steps = re.split(r"^\d+\. ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        assert steps, path.name
+        silent = [step.splitlines()[0] for step in steps if not (files_named(step) or "make docs" in step)]
+        assert len(silent) <= 1, (path.name, silent)
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_that_a_page_names_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    known = {name for name, _ in commands(command_line())}
+    named = {" ".join(found) for found in re.findall(r"(?:^\$ |`)(kuty) ([a-z][a-z-]*)", text, re.MULTILINE)}
+    assert named - known == set()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    asked = set(re.findall(r"(?:^\$ |`)make ([a-z][a-z-]*)", text, re.MULTILINE))
+    assert asked - targets == set()
+
+
+def files_named(text: str) -> list[str]:
+    """Paths of the project in a text, as code."""
+    rooms = "domain|projections|consumers|api|deploy|tests|docs"
+    return re.findall(rf"`((?:(?:{rooms})/[\w./-]+|(?:README|CHANGELOG)\.md|LICENSE|Makefile|pyproject\.toml))`", text)
+
+
+def links(text: str) -> Iterator[str]:
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    yield from (target for target in re.findall(r"\]\(([^)\s]+)\)", outside) if "://" not in target)
+
+
+def leads_somewhere(path: Path, target: str) -> bool:
+    name, _, place = target.partition("#")
+    file = path if not name else path.parent / name
+    if not file.exists():
+        return False
+    return not place or place in {anchor(title) for title in headings(file.read_text(encoding="utf-8"))}
+
+
+# --- what is typed is run ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_page_does_what_it_shows(name: str, tmp_path: Path) -> None:
+    assert read_page(ROOT / name).typed, f"{name} has nothing to type"
+    run_page(ROOT / name, tmp_path)
