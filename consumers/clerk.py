@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.chapters.notices import SendNotification
 from domain.commands import Command
@@ -44,7 +44,7 @@ class ClerkStore(Protocol):
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         """The events in the records; `Erased` where the matter's key is gone."""
 
-    def submit(self, command: Command, caller: Caller, command_id: str, *, client: str | None = None) -> Future[object]:
+    def submit(self, command: Command, caller: Caller, command_id: str, *, client: str | None = None) -> Future[Any]:
         """Decide and record a command, once per sender and id."""
 
 

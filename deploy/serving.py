@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -16,12 +16,13 @@ from api.app import create_app
 from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor
 from consumers.disclosed import line_of
-from consumers.wire import publication_of
+from consumers.wire import out_topic, publication_of
 from deploy.migration import token_key
 from deploy.settings import Settings
 from deploy.wiring import Wired
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from projections.tellings import Acknowledged
 
 START_DEADLINE_S = 15.0
 
@@ -39,7 +40,22 @@ def door_of(wired: Wired) -> LedgerDoor:
         lag=wired.lag,
         lagging=wired.lagging,
         redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
+        acknowledged=acknowledged_by(wired) if wired.store.mode == "live" else None,
     )
+
+
+def acknowledged_by(wired: Wired) -> Acknowledged:
+    """When the broker took a publication: what "told on" means in a live ledger (design D11)."""
+    known: dict[tuple[str, int], Mapping[int, int]] = {}
+
+    def acknowledged(short_name: str, epoch: int, sequence: int) -> datetime | None:
+        line = short_name, epoch
+        if sequence not in known.get(line, {}):
+            known[line] = wired.store.acknowledged_at(out_topic(wired.store.ledger, short_name), epoch)
+        at = known[line].get(sequence)
+        return datetime.fromtimestamp(at / 1000, UTC) if at is not None else None
+
+    return acknowledged
 
 
 def publications(wired: Wired, short_name: str, after: int, limit: int) -> Sequence[Publication]:
