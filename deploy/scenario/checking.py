@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from deploy.scenario.cast import Cast, Unknown, similar
 from deploy.scenario.lines import Marked, sentence
 from deploy.scenario.paths import WrongPath, read_path
+from deploy.scenario.replays import REPLAYS, TO_TASK
 from deploy.scenario.story import Expectation
 from deploy.scenario.words import Ask, Deliveries, NeverTold
 from domain.catalogue import EVENTS
-from domain.store.vault import ClientRecord
+from domain.disclosure.policy import policy
+from domain.store.vault import ClientRecord, StaffCard
 from projections.questions import OfClient, Question, kinds
 
 OTHERS = "others"
@@ -30,7 +32,12 @@ def checked(wanted: Ask | Deliveries | NeverTold, marked: Marked, cast: Cast, wr
     """An expectation whose words all mean something. Raises Unknown; other mistakes are told to `wrong`."""
     match wanted:
         case Ask():
-            return _asked(wanted, marked, cast, wrong)
+            for path in wanted.answer:
+                try:
+                    read_path(path)
+                except WrongPath as bad:
+                    wrong(marked.line_of("answer", path), str(bad))
+            return (_replayed if wanted.ask in REPLAYS else _asked)(wanted, marked, cast, wrong)
         case Deliveries():
             for name, counts in wanted.deliveries.items():
                 if name != OTHERS:
@@ -58,17 +65,29 @@ def question_of(task: str, question_id: str) -> Question[Any, Any]:
     return known[question_id]
 
 
+def _replayed(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation:
+    recipient, replay = cast.recipient(wanted.to), REPLAYS[wanted.ask]
+    if recipient.task != TO_TASK:
+        raise Unknown(f"{wanted.ask} is answered by the recipient in the task {TO_TASK} alone")
+    for name in wanted.with_:
+        if name not in replay.parameters:
+            wrong(marked.line_of("with", name), f"{replay.id} takes no {name}{similar(name, list(replay.parameters))}")
+    for name in replay.required:
+        if name not in wanted.with_:
+            wrong(marked.line_of("with"), f"{replay.id}: with: {name} is needed here and is not there")
+    for word in ("on", "known_at"):
+        if getattr(wanted, word) is not None:
+            wrong(marked.line_of(word), f"{replay.id} takes no {word}")
+    person = cast.person(wanted.by) if wanted.by else cast.asker(recipient, replay.who)
+    return Expectation(marked.line, wanted, cast.client(wanted.client), person)
+
+
 def _asked(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation:
     recipient = cast.recipient(wanted.to)
     question = question_of(recipient.task, wanted.ask)
     person = cast.person(wanted.by) if wanted.by else cast.asker(recipient, question.who)
     about = issubclass(question.parameters, OfClient)
     client = cast.client(wanted.client) if about or wanted.client else ""
-    for path in wanted.answer:
-        try:
-            read_path(path)
-        except WrongPath as bad:
-            wrong(marked.line_of("answer", path), str(bad))
     stated = {"client": "c"} if about else {}
     try:
         question.parameters.model_validate({**wanted.with_, **stated})
@@ -84,7 +103,8 @@ def _asked(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation
 @cache
 def field_names() -> frozenset[str]:
     """Every field that a publication could hold: of facts, of what is known of clients, and derived ones."""
-    from domain.disclosure.publications import Publication
-
     own = {name for event in EVENTS.values() for name in event.model_fields}
-    return frozenset(own | set(ClientRecord.model_fields)) - frozenset(Publication.__dataclass_fields__)
+    derived = {name for form in policy().forms.values() for name in form.classes}
+    return frozenset(
+        own | derived | set(ClientRecord.model_fields) | {name for name in StaffCard.model_fields if "_" in name}
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from deploy.scenario.checking import OF_VIEW
 from deploy.scenario.doing import GIVEN_ALREADY, PART_WORDS
 from deploy.scenario.lines import Marked, read_yaml
+from deploy.scenario.replays import REPLAYS, TO_TASK
 from domain.catalogue import command_kinds
 from projections.questions import kinds
 
@@ -63,6 +64,10 @@ def _questions() -> Iterator[str]:
             parameters = [f"`{name}`" for name in question.parameters.model_fields if name not in OF_VIEW]
             figures = ", ".join(f"`{name}`" for name in question.answer.model_fields)
             yield f"| `{question.id}` | {task} | {', '.join(parameters)} | {question.title['en']} | {figures} |"
+    for replay in REPLAYS.values():
+        parameters = [f"`{name}`" for name in replay.parameters]
+        figures = ", ".join(f"`{name}`" for name in replay.figures)
+        yield f"| `{replay.id}` | {TO_TASK} | {', '.join(parameters)} | {replay.title} | {figures} |"
 
 
 def excerpt(file: str, rows: Sequence[str]) -> str:

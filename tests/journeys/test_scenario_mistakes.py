@@ -223,3 +223,13 @@ def test_the_reference_explains_every_word_and_lists_every_command_and_question(
         for name, described in words.model_fields.items():
             word = described.alias or name
             assert f"`{word}`" in text or f"{word}:" in text, word
+
+
+def test_a_replay_is_asked_of_the_county_with_its_own_parameters(tmp_path: Path) -> None:
+    line = "  - on: 2025-04-01\n    expect:\n      - {ask: DP2, to: kela-benefit-payment, answer: {tellings.count: 1}}\n"
+    assert mistakes(tmp_path, STEPS + line) == [(22, "DP2 is answered by the recipient in the task organiser alone")]
+    line = "  - on: 2025-04-01\n    expect:\n      - {ask: DP2, to: county, with: {til: x}, answer: {tellings.count: 1}}\n"
+    assert mistakes(tmp_path, STEPS + line) == [
+        (22, "DP2 takes no til; there is recipient, by"),
+        (22, "DP2: with: recipient is needed here and is not there"),
+    ]
