@@ -5,13 +5,12 @@ Nothing here is remembered until the transaction has committed; a batch whose ou
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from domain.context import Caller, Context, Draft
+from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
 from domain.events import CommandRefused, FactCorrected, RefusalCode
 from domain.pathway import Fact, Pathway, evolve
@@ -136,7 +135,7 @@ class Batch:
         if content_hash != job.content_hash:
             return Answer("refused", codes=(Reason("E_KEY_REUSED"),))
         # A commit whose answer was lost on the way: this is no repeat, it is the first answer.
-        ours = uuid.uuid5(uuid.UUID(job.decision_id), "event#1").hex
+        ours = name_based_id(job.decision_id, "event#1")
         return answer if any(event_id == ours for event_id, _, _ in answer.events) else answer.repeated()
 
     def _decide(self, job: CommandJob, at: datetime) -> Answer:

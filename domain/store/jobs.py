@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,6 +15,10 @@ from domain.context import Caller
 from domain.events import Event, MessageHeld
 from domain.store.answers import Answer
 from domain.store.record import Record
+
+
+def _random_id() -> str:
+    return os.urandom(16).hex()
 
 
 class Reply(Protocol):
@@ -68,7 +72,7 @@ class CommandJob:
     dry_run: bool
     input_position: tuple[str, int] | None
     reply: Reply
-    decision_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    decision_id: str = field(default_factory=_random_id)
 
     @property
     def of_client(self) -> bool:
@@ -86,7 +90,7 @@ class NoteJob:
     content_hash: str
     input_position: tuple[str, int] | None
     reply: Reply
-    decision_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    decision_id: str = field(default_factory=_random_id)
 
     @property
     def final(self) -> bool:

@@ -36,6 +36,17 @@ POSTGRES: Sequence[str] = (
         PRIMARY KEY (sender_org, sender_task, command_id, final)
     );
     CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
+    -- Each statement of a volatile function has a snapshot of its own: what follows the lock sees all that was committed
+    -- before the lock was ours.
+    CREATE FUNCTION begin_writing(ledger_lock bigint, orgs text[], tasks text[], ids text[])
+        RETURNS TABLE (head bigint, org text, task text, id text, is_final boolean, hash text, number bigint, kept text,
+            position_of bigint, body bytea) LANGUAGE plpgsql VOLATILE AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(ledger_lock);
+            RETURN QUERY SELECT (SELECT coalesce(max(e.notification_id), 0) FROM events e), a.*
+                FROM (SELECT 1) AS one LEFT JOIN (unnest(orgs, tasks, ids) AS w(o, t, c) JOIN answers a
+                ON a.sender_org = w.o AND a.sender_task = w.t AND a.command_id = w.c) ON true;
+        END $$;
     CREATE TABLE tracking (application_name text PRIMARY KEY, notification_id bigint NOT NULL) WITH (fillfactor = 50);
     CREATE TABLE acknowledgements (
         topic text NOT NULL, position bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL,

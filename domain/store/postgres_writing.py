@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
@@ -16,26 +15,21 @@ from domain.store.commit_signal import CommitSignal
 from domain.store.recorders import AnswerRow, Lost, Row, Sender
 
 _ARRAY = struct.Struct(">iiiii")
+_EMPTY = struct.Struct(">iii")
 _INT8 = struct.Struct(">iq")
 _LENGTH = struct.Struct(">i")
 
-EVENTS = (
-    "INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
-    " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::text[])"
+BEGIN = "SELECT * FROM begin_writing(%b::bigint, %b::text[], %b::text[], %b::text[])"
+WRITE = (
+    "WITH e AS (INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
+    " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::text[])),"
+    " a AS (INSERT INTO answers SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::boolean[], %b::text[],"
+    " %b::bigint[], %b::text[], %b::bigint[], %b::bytea[])),"
+    " t AS (INSERT INTO tracking SELECT * FROM unnest(%b::text[], %b::bigint[])"
+    " ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id)"
+    " SELECT pg_notify(%b::text, %b::text) WHERE %b::boolean"
 )
-ANSWERS = (
-    "INSERT INTO answers SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::boolean[], %b::text[],"
-    " %b::bigint[], %b::text[], %b::bigint[], %b::bytea[])"
-)
-TRACKING = (
-    "INSERT INTO tracking SELECT * FROM unnest(%b::text[], %b::bigint[])"
-    " ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id"
-)
-FIND_ANSWERS = (
-    "SELECT a.* FROM unnest(%b::text[], %b::text[], %b::text[]) AS w(o, t, c) JOIN answers a"
-    " ON a.sender_org = w.o AND a.sender_task = w.t AND a.command_id = w.c"
-)
-HEAD = "SELECT coalesce(max(notification_id), 0) FROM events"
+"""Everything that a batch writes, and the hint to those who follow, in one statement."""
 
 
 class _Column(NamedTuple):
@@ -95,6 +89,8 @@ def _sized(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def _packed(element: int, parts: list[bytes], parts_each: int) -> bytes:
+    if not parts:
+        return _EMPTY.pack(0, 0, element)
     return _ARRAY.pack(1, 0, element, len(parts) // parts_each, 1) + b"".join(parts)
 
 
@@ -112,16 +108,13 @@ class PostgresWriting:
         self._connection = connection
         self._channel = channel
         self._signal = signal
-        self._statements: list[tuple[str, Sequence[Any]]] = []
+        self._columns: Sequence[Any] = ()
         with self._whole(), connection.pipeline():
-            # One round trip. Each statement has a snapshot of its own: what follows the lock sees all that was
-            # committed before it was ours.
             connection.execute("BEGIN")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
-            head = connection.execute(HEAD.encode())
-            found = self._run(FIND_ANSWERS, [_texts(column) for column in zip(*wanted, strict=True)]) if wanted else None
-            self._head = int(head.fetchone()[0])  # type: ignore[index]
-            self._answers = [AnswerRow(*row) for row in found.fetchall()] if found else []
+            asked = [_texts(entry[n] for entry in wanted) for n in range(3)]
+            rows = self._run(BEGIN, (lock, *asked)).fetchall()
+        self._head = int(rows[0][0])
+        self._answers = [AnswerRow(*row[1:]) for row in rows if row[1] is not None]
 
     def head(self) -> int:
         return self._head
@@ -177,33 +170,27 @@ class PostgresWriting:
         )
 
     def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
-        if rows:
-            position, stream, version, topic, state, matter = zip(*rows, strict=True)
-            columns = (_numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(state), _texts(matter))
-            self._statements.append((EVENTS, columns))
-        if answers:
-            org, task, command_id, final, content, number, status, first, answer = zip(*answers, strict=True)
-            self._statements.append(
-                (
-                    ANSWERS,
-                    (_texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content), _numbers(number),
-                     _texts(status), _numbers(first), _blobs(answer)),
-                )
-            )  # fmt: skip
-        if tracking:
-            self._statements.append((TRACKING, (_texts(tracking), _numbers(tracking.values()))))
+        position, stream, version, topic, state, matter = zip(*rows, strict=True) if rows else ((),) * 6
+        org, task, command_id, final, content, number, status, first, answer = (
+            zip(*answers, strict=True) if answers else ((),) * 9
+        )
+        # Sent together with the commit.
+        self._columns = (
+            _numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(state), _texts(matter),
+            _texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content), _numbers(number),
+            _texts(status), _numbers(first), _blobs(answer),
+            _texts(tracking), _numbers(tracking.values()),
+        )  # fmt: skip
 
     def commit(self, head: int) -> None:
         with self._whole(), self._connection.pipeline():
-            for statement, columns in self._statements:
-                self._run(statement, columns)
-            if head > self._head:
-                notify = sql.SQL("NOTIFY {}, {}").format(sql.Identifier(self._channel), sql.Literal(str(head)))
-                self._connection.execute(notify)
+            if self._columns:
+                self._run(WRITE, (*self._columns, self._channel, str(head), head > self._head))
             self._connection.execute("COMMIT")
-        self._signal.wake(head)
+        if head > self._head:
+            self._signal.wake(head)
 
-    def _run(self, statement: str, columns: Sequence[_Column]) -> psycopg.Cursor[Any]:
+    def _run(self, statement: str, columns: Sequence[Any]) -> psycopg.Cursor[Any]:
         cursor = self._connection.cursor(binary=True)
         return cursor.execute(statement.encode(), columns, prepare=True)
 

@@ -84,7 +84,8 @@ class SqliteWriting:
 
     def commit(self, head: int) -> None:
         self._ask("COMMIT")
-        self._signal.wake(head)
+        if head > self._head:
+            self._signal.wake(head)
 
     def rollback(self) -> None:
         with suppress(sqlite3.Error):
