@@ -104,6 +104,7 @@ class _Demo:
             f"{self.clients} synthetic clients, {self.commands} commands, {self.facts} facts about them until {last} "
             f"in the ledger {self.world.ledger}"
         )
+        out(f"look at one of them: /ledgers/{self.world.ledger}/recipients/county/clients/{someone}/case, or begin at /")
         return Shown(self.clients, self.commands, self.facts, last, someone)
 
     def _give(self) -> None:

@@ -34,7 +34,8 @@ def test_every_deed_of_every_client_is_recorded(shown: tuple[LedgerWorld, Shown,
     assert made.clients == FEW
     assert made.commands == len(deeds)
     assert made.facts > made.commands
-    assert lines[-1].startswith(f"{FEW} synthetic clients, {made.commands} commands, {made.facts} facts")
+    assert lines[0].startswith(f"{FEW} synthetic clients, {made.commands} commands, {made.facts} facts")
+    assert f"/ledgers/demo/recipients/county/clients/{made.someone}/case" in lines[-1]
     assert world.store.today() <= LAST_DAY
 
 
