@@ -8,15 +8,15 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from domain import events
 from domain.catalogue import EVENTS, type_of
 from domain.events import Event
-from domain.message_schemas import _REF as REFERENCE
-from domain.vocabulary import DataClass, data_class_of
+from domain.vocabulary import DataClass, Ref, data_class_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = TypeAdapter(Ref).json_schema()["pattern"]
 CARRIED = ("new_values", "publication")
 """Fields that hold other facts' fields: each of those keeps the class that it has in its own fact."""
 
