@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor, Ledgers
 from api.problems import LastResort, add_problems, describe_problems, language_of, problem_response
-from api.routes import commands, ledger, messages, questions, replay
+from api.routes import commands, ledger, messages, pages, questions, replay
 from api.routes import development as developing
 from domain.refusals import Reason
 from domain.store.database import StoreUnavailable
@@ -39,7 +39,7 @@ def create_app(
         title="KUTY",
         version="1",
         description=ABOUT,
-        docs_url="/docs",
+        docs_url=None,  # the ready-made page loads its parts from elsewhere; ours stands in routes/pages.py
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -51,7 +51,7 @@ def create_app(
     async def _unavailable(request: Request, error: StoreUnavailable) -> Response:
         return problem_response([Reason("E_UNAVAILABLE")], language_of(request))
 
-    for routes in (commands.routes, questions.routes, messages.routes, replay.routes, ledger.routes):
+    for routes in (commands.routes, questions.routes, messages.routes, replay.routes, ledger.routes, pages.routes):
         app.include_router(routes())
     if development is not None:
         app.state.development = development

@@ -81,7 +81,7 @@ def _add(router: APIRouter, path: str, by_task: dict[str, Question[Any, Any]]) -
         responses={200: {"model": answer}, **PROBLEMS},
         response_class=Response,
         response_model=None,
-        openapi_extra={"parameters": list(_parameters(first.parameters, path))},
+        openapi_extra={"parameters": list(_parameters(first.parameters, path)), "x-title": dict(first.title)},
     )
 
 

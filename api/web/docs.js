@@ -1,0 +1,77 @@
+// Every route out of openapi.json, with a form to try it as the person chosen on the first page.
+import { call, make, problem, speak, word } from "/pages/words.js";
+
+const token = () => sessionStorage.getItem("token") || "";
+
+function example(schema) {
+  if (!schema) return null;
+  if (schema.anyOf) return example(schema.anyOf.find((one) => one.type !== "null"));
+  if (schema.enum) return schema.enum[0];
+  if (schema.type === "object" || schema.properties) {
+    const wanted = schema.required || Object.keys(schema.properties || {});
+    return Object.fromEntries(wanted.map((name) => [name, example((schema.properties || {})[name])]));
+  }
+  if (schema.type === "array") return [example(schema.items || (schema.prefixItems || [])[0])];
+  return { boolean: true, integer: 1, number: 1 }[schema.type] ?? (schema.format === "date" ? "2025-03-03" : "…");
+}
+
+function form(method, path, operation) {
+  const given = { ledger: sessionStorage.getItem("ledger") || "" };
+  const fields = (operation.parameters || []).map((one) => {
+    const ready = one.name === "Idempotency-Key" ? crypto.randomUUID() : one.in === "path" ? given[one.name] || "" : "";
+    const input = make("input", { name: one.name, value: ready });
+    return { one, input, row: make("label", {}, `${one.name} `, input, " ") };
+  });
+  const json = ((operation.requestBody || {}).content || {})["application/json"];
+  const body = json ? make("textarea", { "aria-label": word("body") }) : null;
+  if (body) body.value = JSON.stringify(example(json.schema), null, 2);
+  const output = make("pre", { tabindex: "0" });
+  const send = async () => {
+    let target = path;
+    const query = new URLSearchParams();
+    const headers = {};
+    for (const { one, input } of fields) {
+      if (one.in === "path") target = target.replace(`{${one.name}}`, encodeURIComponent(input.value));
+      else if (input.value && one.in === "query") query.set(one.name, input.value);
+      else if (input.value && one.in === "header") headers[one.name] = input.value;
+    }
+    if ([...query].length) target += `?${query}`;
+    const answer = await call(target, { token: token(), method: method.toUpperCase(), body: body ? body.value : undefined, headers });
+    const named = ["etag", "kuty-token"].map((name) => answer.headers.get(name) && `${name}: ${answer.headers.get(name)}`).filter(Boolean);
+    output.textContent = [`${answer.status}`, ...named, JSON.stringify(answer.content, null, 2)].join("\n");
+  };
+  const button = make("button", { type: "button", onclick: send }, word("send"));
+  return make("div", {}, make("div", { class: "dates" }, ...fields.map((one) => one.row)), body, make("p", {}, button), output);
+}
+
+function route(method, path, operation) {
+  const inside = make("div", {});
+  const details = make("details", {}, make("summary", {}, make("b", {}, method.toUpperCase()), make("code", {}, path), ` ${operation.summary || ""}`), inside);
+  details.addEventListener("toggle", () => {
+    if (details.open && !inside.childNodes.length) inside.append(make("p", {}, operation.description || ""), form(method, path, operation));
+  });
+  return details;
+}
+
+async function start() {
+  speak();
+  document.querySelectorAll("[data-language]").forEach((node) => node.addEventListener("click", () => {
+    localStorage.setItem("language", node.dataset.language);
+    location.reload();
+  }));
+  const described = await call("/openapi.json");
+  const root = document.getElementById("routes");
+  if (!described.ok) return root.append(problem(described));
+  if (!token()) root.append(make("p", { class: "problem" }, word("token_needed")));
+  const groups = new Map();
+  for (const [path, methods] of Object.entries(described.content.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const tag = (operation.tags || ["…"])[0];
+      if (!groups.has(tag)) groups.set(tag, []);
+      groups.get(tag).push(route(method, path, operation));
+    }
+  }
+  for (const [tag, routes] of groups) root.append(make("section", {}, make("h2", {}, tag), ...routes));
+}
+
+start();

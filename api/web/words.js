@@ -1,0 +1,103 @@
+// What the pages say, in Finnish, Swedish and English.
+export const WORDS = {
+  fi: {
+    skip: "Siirry sisältöön", tagline: "Asiakkaan polku kuntouttavassa työtoiminnassa, jaettuna ja todistettavana",
+    who: "1. Valitse, kuka olet", who_hint: "Kehitysympäristö antaa kehitystunnuksen. Jokainen näkee vain sen, mitä laki sallii.",
+    person: "Henkilö", whom: "2. Valitse asiakas", whom_hint: "Asiakkaat, joista sinun organisaatiollesi on kerrottu.",
+    nobody: "Organisaatiollesi ei ole vielä kerrottu yhdestäkään asiakkaasta.",
+    ask: "3. Kysy", ask_hint: "Kysymykset, joita tässä tehtävässä voi esittää. Vastaukset tulevat organisaation omasta mallista.",
+    on: "Tilanne päivänä", known_at: "Kuten tiedettiin", more: "Lisää", docs: "Rajapinnan kuvaus ja kokeilu",
+    footer: "Kaikki henkilöt ja tunnukset ovat keksittyjä.", simulated: "simuloitu kirjanpito", live: "tuotantokirjanpito",
+    case: "Asia", state: "Vaihe", since: "Alkoi", worker: "Omatyöntekijä", benefit: "Etuus", period: "Jakso",
+    next: "Seuraavaksi", nothing_due: "Mitään ei ole tekemättä.", by: "viimeistään", overdue: "myöhässä",
+    history: "Aikajana", told: "Kenelle on kerrottu", told_hint: "Rivi on tapahtuma, sarake vastaanottaja. Luku kertoo, montako kertaa; osoita lukua nähdäksesi perusteen.",
+    week: "Viikko kohteessa", earlier: "Edellinen viikko", later: "Seuraava viikko", missing: "kirjaamatta", client: "Asiakas",
+    in_service: "Palvelussa nyt", until: "Päättyy", process: "Prosessi", problem: "Ei onnistunut", recorded_by: "kirjasi",
+    send: "Lähetä", body: "Sisältö (JSON)", path: "Osoite", key: "Idempotency-Key", token_needed: "Valitse ensin henkilö etusivulla.", back: "Etusivu", fact: "Tapahtuma",
+  },
+  sv: {
+    skip: "Gå till innehållet", tagline: "Klientens väg i arbetsverksamhet i rehabiliteringssyfte, delad och bevisbar",
+    who: "1. Välj vem du är", who_hint: "Utvecklingsmiljön ger en utvecklingsnyckel. Var och en ser bara det som lagen tillåter.",
+    person: "Person", whom: "2. Välj klient", whom_hint: "Klienter som din organisation har fått veta om.",
+    nobody: "Din organisation har ännu inte fått veta om någon klient.",
+    ask: "3. Fråga", ask_hint: "Frågor som kan ställas i denna uppgift. Svaren kommer ur organisationens egen modell.",
+    on: "Läget den dagen", known_at: "Som det var känt", more: "Mer", docs: "Beskrivning av gränssnittet, att prova",
+    footer: "Alla personer och beteckningar är påhittade.", simulated: "simulerad bokföring", live: "skarp bokföring",
+    case: "Ärendet", state: "Skede", since: "Började", worker: "Egen kontaktperson", benefit: "Förmån", period: "Period",
+    next: "Härnäst", nothing_due: "Inget är ogjort.", by: "senast", overdue: "försenad",
+    history: "Tidslinje", told: "Vem som har fått veta", told_hint: "Rad är händelse, kolumn mottagare. Talet säger hur många gånger; peka på det för att se grunden.",
+    week: "Veckan på platsen", earlier: "Föregående vecka", later: "Nästa vecka", missing: "inte antecknad", client: "Klient",
+    in_service: "I tjänsten nu", until: "Slutar", process: "Processen", problem: "Det gick inte", recorded_by: "antecknat av",
+    send: "Sänd", body: "Innehåll (JSON)", path: "Adress", key: "Idempotency-Key", token_needed: "Välj först en person på första sidan.", back: "Första sidan", fact: "Händelse",
+  },
+  en: {
+    skip: "Skip to content", tagline: "A client's path through rehabilitative work activity, shared and provable",
+    who: "1. Choose who you are", who_hint: "The development issuer signs a token. Everybody sees only what the law lets them see.",
+    person: "Person", whom: "2. Choose a client", whom_hint: "Clients that your organisation has been told of.",
+    nobody: "Your organisation has not been told of any client yet.",
+    ask: "3. Ask", ask_hint: "Questions that this task may ask. Answers come from the organisation's own model alone.",
+    on: "As it was on", known_at: "As known at", more: "More", docs: "The API, described and to be tried",
+    footer: "All persons and codes are invented.", simulated: "simulated ledger", live: "live ledger",
+    case: "The case", state: "State", since: "Since", worker: "Own worker", benefit: "Benefit", period: "Period",
+    next: "What to do next", nothing_due: "Nothing is left to do.", by: "by", overdue: "overdue",
+    history: "Timeline", told: "Who was told", told_hint: "A row is a fact, a column a recipient. The figure says how many times; point at it for the legal basis.",
+    week: "The week at the site", earlier: "Week before", later: "Week after", missing: "not recorded", client: "Client",
+    in_service: "In the service now", until: "Until", process: "The process", problem: "That did not work", recorded_by: "recorded by",
+    send: "Send", body: "Body (JSON)", path: "Path", key: "Idempotency-Key", token_needed: "Choose a person on the first page first.", back: "First page", fact: "Fact",
+  },
+};
+
+export const STATES = {
+  fi: { referred: "lähetetty", assessing: "arviointi", planning: "suunnitelma", placing: "päätös ja paikka", active: "jakso käynnissä", between_periods: "jaksojen välissä", closed: "päättynyt", not_open: "ei avoin" },
+  sv: { referred: "hänvisad", assessing: "bedömning", planning: "plan", placing: "beslut och plats", active: "period pågår", between_periods: "mellan perioder", closed: "avslutat", not_open: "inte öppet" },
+  en: { referred: "referred", assessing: "assessing", planning: "planning", placing: "decision, placement", active: "in a period", between_periods: "between periods", closed: "closed", not_open: "not open" },
+};
+
+export function language() {
+  const kept = localStorage.getItem("language");
+  const asked = kept || navigator.language.slice(0, 2);
+  return WORDS[asked] ? asked : "en";
+}
+
+export const word = (name) => WORDS[language()][name] || name;
+
+export function speak(root = document) {
+  document.documentElement.lang = language();
+  root.querySelectorAll("[data-word]").forEach((node) => { node.textContent = word(node.dataset.word); });
+  root.querySelectorAll("[data-language]").forEach((node) => {
+    node.setAttribute("aria-pressed", String(node.dataset.language === language()));
+  });
+}
+
+export function label(coded) {
+  return coded ? coded[language()] || coded.code : "–";
+}
+
+export function make(name, attributes = {}, ...children) {
+  const svg = ["svg", "rect", "text", "path", "g", "title"].includes(name) && attributes.svg;
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "svg" || value === undefined) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export async function call(path, { token, method = "GET", body, headers = {} } = {}) {
+  const named = { "Accept-Language": language(), ...headers };
+  if (token) named.Authorization = `Bearer ${token}`;
+  if (body !== undefined) named["Content-Type"] = "application/json";
+  const answer = await fetch(path, { method, headers: named, body });
+  const text = await answer.text();
+  let content = text;
+  try { content = JSON.parse(text); } catch { /* shown as it is */ }
+  return { ok: answer.ok, status: answer.status, content, headers: answer.headers };
+}
+
+export function problem(answer) {
+  const codes = answer.content.codes || [];
+  const said = codes.map((code) => `${code.code}: ${code.text} ${code.what_to_do}`).join(" ") || String(answer.status);
+  return make("p", { class: "problem", role: "alert" }, `${word("problem")}. ${said}`);
+}
