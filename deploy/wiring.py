@@ -6,10 +6,13 @@ process for each role. The code above the ports is the same (design D17).
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import IO
 
 from consumers import relay as relaying
 from consumers import wire
@@ -45,6 +48,10 @@ WAIT_S = 0.2
 """How long a role that follows a topic waits for news when it runs on its own, seconds."""
 
 
+class InUse(Exception):
+    """The embedded broker belongs to one process at a time, and another one has it."""
+
+
 @dataclass
 class Wired:
     """One ledger with its parts. A role is made when it is first asked for, and then stays the same."""
@@ -53,11 +60,26 @@ class Wired:
     keys: Keys
     vault: Vault
     store: EventStore
-    broker: Broker
     models: ReadModels
     wait_s: float
+    _given_broker: Broker | None
     _closing: list[Callable[[], None]]
     _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
+
+    @cached_property
+    def broker(self) -> Broker:
+        """Where the ledger publishes. Raises InUse where another process has the embedded one."""
+        if self._given_broker is not None:
+            return self._given_broker
+        if self.settings.kafka:
+            kafka = KafkaBroker(self.settings.connection)
+            self._closing.insert(0, kafka.close)
+            return kafka
+        folder = self.settings.home / self.settings.ledger
+        owned = owned_by_us(folder / "broker.lock")
+        embedded = EmbeddedBroker(self.store.now, folder / "broker.db")
+        self._closing[:0] = [embedded.close, owned.close]
+        return embedded
 
     def pseudonyms(self, short_name: str) -> Pseudonyms:
         """A recipient's own names."""
@@ -204,14 +226,19 @@ def open_ledger_parts(settings: Settings, *, wait_s: float = WAIT_S, broker: Bro
         if models_dsn
         else SqliteModels(settings.home / settings.ledger / "models", settings.ledger)
     )
-    given = broker
-    if broker is None:
-        folder = settings.home / settings.ledger / "broker.db"
-        broker = KafkaBroker(settings.connection) if settings.kafka else EmbeddedBroker(store.now, folder)
     closing: list[Callable[[], None]] = [models.close, store.close, keys_at.close, vault_at.close]
-    if given is None:
-        closing.insert(1, broker.close)
-    return Wired(settings, keys, Vault(vault_at, keys), store, broker, models, wait_s, closing)
+    return Wired(settings, keys, Vault(vault_at, keys), store, models, wait_s, broker, closing)
+
+
+def owned_by_us(lock: Path) -> IO[bytes]:
+    """Hold a file until it is closed or the process ends. Raises InUse when another process holds it."""
+    file = lock.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise InUse(f"another process has the ledger in {lock.parent} open: ask it over HTTP, or stop it first") from None
+    return file
 
 
 @contextmanager

@@ -1,0 +1,108 @@
+"""The full feed, opened: from the store, or from the events topic and the keys alone (design D1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from consumers import wire
+from consumers.broker import KafkaBroker
+from consumers.embedded_broker import EmbeddedBroker
+from consumers.log import Broker
+from deploy.migration import keys_database, master_key
+from deploy.settings import Settings
+from deploy.wiring import Wired, open_ledger_parts
+from domain import catalogue
+from domain.events import Erased, Event
+from domain.store.decisions import Decision, decision_of
+from domain.store.keys import WrappedKeys
+from domain.store.record import Damaged, Record
+from domain.store.sealing import Sealer
+
+PAGE = 2_000
+WAIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Every event of one ledger in order. `records` begins anew each time it is called."""
+
+    origin: str
+    records: Callable[[], Iterator[Record]]
+    opened: Callable[[Record], Event | Erased]
+    decision: Callable[[Record], Decision | None]
+
+
+def feed_of_store(wired: Wired) -> Feed:
+    """The feed as the store keeps it."""
+
+    def records() -> Iterator[Record]:
+        after = 0
+        while some := wired.store.records(after, PAGE):
+            yield from some
+            after = some[-1].position
+
+    return Feed("the store", records, wired.store.opened, wired.store.decision)
+
+
+@contextmanager
+def feed_of_topic(settings: Settings) -> Iterator[Feed]:
+    """The feed as the events topic has it; nothing is asked of the store. Raises TopicGone, BrokerUnavailable."""
+    database = keys_database(settings)
+    sealer = Sealer(WrappedKeys(database, master_key(settings)), catalogue)
+    broker: Broker = (
+        KafkaBroker(settings.connection)
+        if settings.kafka
+        else EmbeddedBroker(lambda: datetime.now(UTC), settings.home / settings.ledger / "broker.db")
+    )
+    topic = wire.events_topic(settings.ledger)
+    try:
+        yield Feed(
+            topic,
+            lambda: records_of(broker, topic),
+            sealer.open,
+            lambda record: decision_of(record, sealer.decision(record)),
+        )
+    finally:
+        broker.close()
+        database.close()
+
+
+def records_of(broker: Broker, topic: str) -> Iterator[Record]:
+    """The events in a topic, from the first position to the last one that is there. Repetitions are passed over.
+
+    Raises `Damaged` when a position is missing or came twice with different bytes.
+    """
+    offset, end = broker.begin_offsets([topic])[topic], broker.end_offsets([topic])[topic]
+    ahead: dict[int, Record] = {}
+    last: Record | None = None
+    while offset < end:
+        for read in broker.read(topic, offset, PAGE, WAIT_S):
+            offset = read.offset + 1
+            record = wire.read_full_record(read)
+            expected = last.position + 1 if last else 1
+            if record.position >= expected:
+                known = ahead.setdefault(record.position, record)
+                if known.state != record.state:
+                    raise Damaged(f"position {record.position} of {topic} came twice with different bytes")
+            while (following := ahead.pop(expected, None)) is not None:
+                yield following
+                last, expected = following, expected + 1
+    if ahead:
+        raise Damaged(f"position {(last.position if last else 0) + 1} of {topic} is missing, {min(ahead)} is there")
+
+
+@contextmanager
+def feed(settings: Settings, *, from_topic: bool) -> Iterator[Feed]:
+    """The one or the other."""
+    if from_topic:
+        with feed_of_topic(settings) as found:
+            yield found
+        return
+    wired = open_ledger_parts(settings)
+    try:
+        yield feed_of_store(wired)
+    finally:
+        wired.close()
