@@ -29,7 +29,7 @@ from deploy.synthetic import FIRST_REFERRAL, deeds_of, synthetic_clients
 from domain.chapters.ledgers import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
-from domain.look_ups import look_ups
+from domain.look_ups import LookUps
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
 from domain.sender_names import SenderNames
 from domain.store.answers import Answer
@@ -83,6 +83,7 @@ class _Demo:
     def run(self, out: Callable[[str], None], progress: bool) -> Shown:
         people = synthetic_clients(self.clients, self.seed)
         self.naming = Naming(self.world.store, self.world.pseudonyms)
+        self._look_ups = LookUps(self.world.store, self.world.vault)
         self.people = people
         days: dict[date, dict[str, list[Action]]] = defaultdict(lambda: defaultdict(list))
         for name in people:
@@ -137,7 +138,7 @@ class _Demo:
         command_id = uuid.uuid4().hex
         wish, caller = self._by_person(deed) if deed.person else self._by_system(deed, command_id)
         store = self.world.store
-        found = look_ups(wish.kind, wish.client, self.world.vault, store.directory)
+        found = self._look_ups.of(wish.kind, wish.command, wish.client)
         return caller.sender, command_id, store.submit(wish.command, caller, command_id, client=wish.client, look_ups=found)
 
     def _by_person(self, deed: Action) -> tuple[Wish, Caller]:

@@ -23,7 +23,7 @@ from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, caller_of
 from domain.events import Event, MessageHeld, MessageQuarantined
 from domain.json_gate import BadJson, read_json
-from domain.look_ups import look_ups
+from domain.look_ups import LookStore, LookUps
 from domain.messages import GROUP, GROUP_OF, HeldReason, Waits, Wish, message_types, of_group, wish_of_message
 from domain.receipts import Receipt, receipt_of_answer
 from domain.refusals import Reason, Refused
@@ -44,7 +44,7 @@ class Received:
     placed: bool = False
 
 
-class ReceivingStore(NamesStore, Protocol):
+class ReceivingStore(NamesStore, LookStore, Protocol):
     """What taking in messages asks of the event store."""
 
     def submit(
@@ -91,6 +91,7 @@ class Receiving:
         self._store = store
         self._vault = vault
         self._pseudonyms = pseudonyms
+        self.look_ups = LookUps(store, vault)
 
     def receive(self, message: Incoming, *, dry_run: bool = False) -> Received:
         """Decide one message and answer it. Raises `StoreUnavailable`: nothing is known then, and it is to be sent again."""
@@ -199,7 +200,7 @@ class Receiving:
             caller_of(message, wish.kind),
             message.message_id,
             client=wish.client,
-            look_ups=look_ups(wish.kind, wish.client, self._vault, self._store.directory),
+            look_ups=self.look_ups.of(wish.kind, wish.command, wish.client),
             dry_run=dry_run,
             input_position=message.place,
         )

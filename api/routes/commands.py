@@ -18,10 +18,11 @@ from api.answers import COMMAND_RESPONSES, answered, expected_version
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
+from api.routing import doors
 from domain.catalogue import CommandKind, command_kinds
 from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
-from domain.look_ups import look_ups
+from domain.look_ups import LOOKING
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Refused
@@ -51,7 +52,7 @@ HEADERS: list[dict[str, Any]] = [
 
 def routes() -> APIRouter:
     """A route for every command of the catalogue."""
-    router = APIRouter(prefix="/ledgers/{ledger}")
+    router = doors("/ledgers/{ledger}")
     for kind in command_kinds().values():
         if kind.name not in OWN_ROUTES:
             of_client = kind.target == "client"
@@ -118,8 +119,8 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
         wish = wish_of_body(kind, body, client, names_of(signed))
     except Refused as refused:
         return await refusal(signed, key, kind, refused, raw)
-    if kind.name in LOOKS:
-        found = await run_in_threadpool(look_ups, kind, client, door.vault, door.store.directory)
+    if kind.name in LOOKING:
+        found = await run_in_threadpool(door.receiving.look_ups.of, kind, wish.command, client)
     answer = await door.store.execute_async(
         wish.command, caller, key, client=client, expected_version=expected, look_ups=found
     )
@@ -130,10 +131,6 @@ async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refuse
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
     recorded = signed.door.store.refuse(kind.name, refused.codes, signed.caller, key, content=raw)
     return answered(signed, key, kind.name, await asyncio.wrap_future(recorded))
-
-
-LOOKS = frozenset({"accept_referral"})
-"""Commands whose decision is told something from the vault."""
 
 
 def names_of(signed: SignedIn) -> Names:
