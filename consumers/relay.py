@@ -81,6 +81,7 @@ class Relay:
         self._events_topic = wire.events_topic(store.ledger)
         self._position = -1
         self._parked: dict[str, Parked] = {}
+        self._taken_up: set[Parked] = set()
         self._behind: dict[str, int] = {}
         self._in_flight: Window | None = None
         self._doubt = True
@@ -106,6 +107,7 @@ class Relay:
         if self._in_flight is None:
             records = self._store.records(self._position, self._window)
             if not records:
+                self._take_up()
                 self._beat()
                 return 0
             outgoing, topics = self._packing.pack(records)
@@ -120,14 +122,6 @@ class Relay:
         self._note_last(window.rows)
         self._position, self._in_flight = window.end, None
         return window.end - before
-
-    def resume(self, topic: str) -> None:
-        """Take up a parked topic again: what it missed is sent from the store."""
-        parked = self._store.parked().get(topic)
-        if parked is not None:
-            self._store.unpark(topic)
-            self._parked.pop(topic, None)
-            self._behind[topic] = min(parked.position - 1, self._last_standing(topic))
 
     # --- Sending -----------------------------------------------------------------------------------------------------
 
@@ -237,8 +231,21 @@ class Relay:
         while not self._delivered(window):
             pass  # every attempt learns from the topics what is still missing, or raises
         self._store.acknowledge(TRACKING, self._position, window.rows)
+        if window.end >= self._position:
+            for topic in self._behind.keys() - self._parked.keys():
+                self._store.unpark(topic)
         self._behind = {topic: max(at, window.end) for topic, at in self._behind.items() if window.end < self._position}
         return len(records)
+
+    def _take_up(self) -> None:
+        """Take up the parked topics that an operator asked for: what each missed is sent from the store. Once in a process:
+        what is refused again stays parked."""
+        for topic, parked in list(self._parked.items()):
+            asked = self._store.tracking(resume_request(topic)) >= parked.position
+            if asked and parked not in self._taken_up:
+                self._taken_up.add(parked)
+                del self._parked[topic]
+                self._behind[topic] = min(parked.position - 1, self._last_standing(topic))
 
     # --- Heartbeats --------------------------------------------------------------------------------------------------
 
@@ -263,6 +270,12 @@ class Relay:
             self._last[topic] = last._replace(at=moment)
         if quiet and any(outcome.status == "unknown" for outcome in self._broker.append(quiet)):
             self._doubt = True
+
+
+def resume_request(topic: str) -> str:
+    """Under what name in the store's table of positions an operator asks for a parked topic: with the position at which it
+    was parked. The relay looks there whenever it has nothing to send."""
+    return f"{TRACKING}/resume/{topic}"
 
 
 class Last(NamedTuple):

@@ -12,7 +12,7 @@ import pytest
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import BrokerUnavailable, Read
-from consumers.relay import FeedRefused, Relay, StoreBehindTopic
+from consumers.relay import FeedRefused, Relay, StoreBehindTopic, resume_request
 from domain.directory import Directory, enter
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
@@ -325,14 +325,30 @@ def test_a_resumed_recipient_gets_all_that_it_missed(feed: Feed, broker: Embedde
     feed.tell("county")
     relay = relay_of(feed, broker)
     run(relay)
-    relay.resume(OUT)
+    feed.recorder.track(resume_request(OUT), 3)
+    relay.step()
     while relay.step():
         pass
     feed.tell("kela")
     run(relay)
     assert sequences(broker, OUT) == [1, 2, 3]
+    assert feed.parked() == {}
     assert sequences(broker, wire.out_topic("demo", "county")) == [1]
     assert sequences(broker, EVENTS) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_record_that_is_refused_again_is_parked_again(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", size=1_100_000)
+    run(relay)
+    feed.recorder.track(resume_request(OUT), 3)
+    for _ in range(5):
+        relay.step()
+    feed.tell("county")
+    run(relay)
+    assert feed.parked() == {OUT: Parked(OUT, 3, "too_large")}
+    assert sequences(broker, wire.out_topic("demo", "county")) == [1]
 
 
 def test_the_feed_itself_is_never_parked(feed: Feed, broker: EmbeddedBroker) -> None:

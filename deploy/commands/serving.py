@@ -1,0 +1,58 @@
+"""`kuty serve`: everything in one process, or some roles of it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+from collections.abc import Sequence
+
+from deploy.demo import run_demo
+from deploy.migration import migrate
+from deploy.roles import Running
+from deploy.serving import app_of, served
+from deploy.settings import Settings
+from deploy.wiring import ROLES, Wired, open_ledger_parts
+from deploy.world import open_world
+
+API = "api"
+GARBAGE_THRESHOLD = 50_000
+"""Objects between two looks for garbage: roles make many short-lived ones that reference counting frees at once."""
+
+
+def serve(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    names: Sequence[str] = arguments.role or (API, *ROLES)
+    if not arguments.role:
+        migrate(settings)
+    if arguments.demo:
+        fill(settings, arguments.demo, arguments.seed)
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    wired = open_ledger_parts(settings)
+    try:
+        return run(wired, names)
+    finally:
+        wired.close()
+
+
+def fill(settings: Settings, clients: int, seed: int) -> None:
+    """Demo data, unless the ledger has something in it already."""
+    migrate(settings)
+    with open_world(settings) as world:
+        if world.store.head():
+            print(f"The ledger {settings.ledger} has data already: no demo data added.")
+        else:
+            run_demo(world, clients, seed, print)
+
+
+def run(wired: Wired, names: Sequence[str]) -> int:
+    """Run roles, and the API where it is among them, until a signal comes."""
+    settings = wired.settings
+    roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
+    if API not in names:
+        print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
+        return roles.start().until_signal()
+    with served(app_of(wired), settings.host, settings.port):
+        print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
+        return roles.start().until_signal()
