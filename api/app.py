@@ -51,11 +51,13 @@ def create_app(
     async def _unavailable(request: Request, error: StoreUnavailable) -> Response:
         return problem_response([Reason("E_UNAVAILABLE")], language_of(request))
 
-    for routes in (commands.routes, questions.routes, messages.routes, replay.routes, ledger.routes, pages.routes):
-        app.include_router(routes())
+    parts = [commands, questions, messages, replay, ledger, pages]
     if development is not None:
         app.state.development = development
-        app.include_router(developing.routes())
+        parts.append(developing)
+    for part in parts:
+        # Not included but put there: an included router is asked twice for every request.
+        app.router.routes.extend(part.routes().routes)
     describe_problems(app)
     app.add_middleware(LastResort)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))

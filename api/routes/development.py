@@ -15,6 +15,7 @@ from api.bodies import json_body
 from api.caller import Claims, DevelopmentIssuer, SignedIn, SignedInCaller
 from api.ledgers import Ledgers
 from api.problems import Problem
+from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
 from domain.directory import Recipient
 from domain.message_fields import reasons_of
@@ -46,7 +47,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 def routes() -> APIRouter:
     """People, tokens, and the clients that a recipient knows."""
-    router = APIRouter(tags=["development"])
+    router = doors("", "development")
     router.add_api_route("/dev/people", people, methods=["GET"], summary="Whom one can be, in every ledger")
     router.add_api_route(
         "/dev/tokens",

@@ -16,6 +16,7 @@ from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem, problem
 from api.routes.commands import add, command, idempotency_key, names_of, refusal
+from api.routing import doors
 from domain.catalogue import command_kinds
 from domain.json_gate import read_json
 from domain.look_ups import registration
@@ -33,7 +34,7 @@ IDENTITY_FIELDS = frozenset(ClientRecord.model_fields) - {"protected", "sex", "d
 
 def routes() -> APIRouter:
     """Registration, clock and health."""
-    router = APIRouter(prefix="/ledgers/{ledger}")
+    router = doors("/ledgers/{ledger}")
     kinds = command_kinds()
     wanted = body_schema(kinds[REGISTER])
     identity = body_schema_of_identity()

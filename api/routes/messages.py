@@ -16,6 +16,7 @@ from api.answers import COMMAND_RESPONSES, json_response
 from api.bodies import json_body, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
+from api.routing import doors
 from domain.disclosure.publications import Publication
 from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code
@@ -42,7 +43,7 @@ class IdentityCode(BaseModel):
 
 def routes() -> APIRouter:
     """Messages in, receipts and publications out."""
-    router = APIRouter(prefix="/ledgers/{ledger}", tags=["agency systems"])
+    router = doors("/ledgers/{ledger}", "agency systems")
     kinds = {name: kind for task in SENDERS for name, kind in message_types(task).items()}
     bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(kinds.items())]}
     router.add_api_route(

@@ -21,6 +21,7 @@ from api.caller import SignedIn, SignedInCaller
 from api.ledgers import LedgerDoor
 from api.problems import problem
 from api.routes.messages import ShortName
+from api.routing import doors
 from domain.disclosure.pseudonyms import UnknownPseudonym
 from domain.sender_names import use_of
 from domain.store.tokens import UnknownToken
@@ -56,7 +57,7 @@ class Told(BaseModel):
 
 def routes() -> APIRouter:
     """One route for each question's address; kinds of recipients that share one are told apart by their task."""
-    router = APIRouter(prefix="/ledgers/{ledger}/recipients/{recipient}")
+    router = doors("/ledgers/{ledger}/recipients/{recipient}")
     by_path: dict[str, dict[str, Question[Any, Any]]] = {}
     for task, kind in kinds().items():
         for question in kind.questions:

@@ -21,6 +21,7 @@ from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
 from api.routes.commands import Client
 from api.routes.messages import ShortName
+from api.routing import doors
 from domain.catalogue import EVENTS
 from domain.sender_names import use_of
 from domain.store.field_classes import field_classes
@@ -47,7 +48,7 @@ On = Annotated[date | None, Query(description="A local date (Europe/Helsinki). N
 
 def routes() -> APIRouter:
     """History, the case on a day, tellings and decisions of one client."""
-    router = APIRouter(prefix="/ledgers/{ledger}/clients/{client}", tags=["replay"])
+    router = doors("/ledgers/{ledger}/clients/{client}", "replay")
     named: tuple[tuple[str, Callable[..., Awaitable[Response]], str], ...] = (
         ("/history", read_history, "DP1: everything recorded, in order of recording or of occurrence"),
         ("/as-of", read_case, "The case as it was on a day, as it was known at a time"),
