@@ -16,14 +16,18 @@ from typing import Any, Protocol, TypeVar
 import psycopg
 from psycopg import sql
 
+from domain.store.watchdog import WATCHDOG
+
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 Ask = Callable[[str, Sequence[Any]], Rows]
 """Run one statement inside a transaction and get its rows."""
 
-ATTEMPTS = 3
+ATTEMPTS = 2
+LONGEST_CALL_S = 6.0
+"""A call to the database that takes longer is given up."""
 POSTGRES_SETTINGS: dict[str, Any] = {
-    "connect_timeout": 5,
+    "connect_timeout": 3,
     "keepalives": 1,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -103,7 +107,7 @@ class PostgresDatabase:
             for attempt in range(ATTEMPTS):
                 try:
                     connection = self._connected()
-                    with connection.transaction():
+                    with WATCHDOG.over(connection, LONGEST_CALL_S), connection.transaction():
                         return work(partial(_ask, connection))
                 except psycopg.OperationalError as error:
                     if self._connection is not None:

@@ -8,6 +8,7 @@ takes `pg_advisory_xact_lock` first and counts positions itself.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -26,9 +27,13 @@ from domain.store.postgres_writing import PostgresWriting, register_columns
 from domain.store.record import Header
 from domain.store.recorders import AnswerRow, Conflict, Lost, Row, Sender
 from domain.store.relayed import Acknowledged, Parked
+from domain.store.watchdog import WATCHDOG
 
 T = TypeVar("T")
 POLL_S = 1.0
+PATIENCE_S = 5.0
+LONGEST_READ_S = 12.0
+"""Longer than the server's own limit for a statement: it ends what hangs, not what is slow."""
 TRACK = (
     "INSERT INTO tracking VALUES (%s, %s) ON CONFLICT (application_name)"
     " DO UPDATE SET notification_id = greatest(tracking.notification_id, excluded.notification_id)"
@@ -263,15 +268,17 @@ class PostgresRecorder(PostgresProcessRecorder):
         return self._attempt(work)
 
     def _attempt(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
-        # A pooled connection may have died while it lay there: one more attempt on a fresh one.
-        for attempt in (1, 2):
+        # Pooled connections may have died while they lay there, all of them when the server was killed: each failure
+        # throws one out, and a server that is on its way up again is waited for.
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
             try:
-                with self._borrowed() as connection:
+                with self._borrowed() as connection, WATCHDOG.over(connection, LONGEST_READ_S):
                     return work(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if attempt == 2:
+                if time.monotonic() > give_up_at or self._closed.is_set():
                     raise StoreUnavailable(str(error)) from error
-        raise AssertionError("unreachable")
+                self._closed.wait(0.02)
 
     @contextmanager
     def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:

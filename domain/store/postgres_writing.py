@@ -13,7 +13,10 @@ from psycopg.pq import Format
 
 from domain.store.commit_signal import CommitSignal
 from domain.store.recorders import AnswerRow, Lost, Row, Sender
+from domain.store.watchdog import WATCHDOG
 
+LONGEST_CALL_S = 6.0
+"""A call to the database that takes longer is given up, and its outcome unknown."""
 _ARRAY = struct.Struct(">iiiii")
 _EMPTY = struct.Struct(">iii")
 _INT8 = struct.Struct(">iq")
@@ -205,7 +208,8 @@ class PostgresWriting:
     @contextmanager
     def _whole(self) -> Iterator[None]:
         try:
-            yield
+            with WATCHDOG.over(self._connection, LONGEST_CALL_S):
+                yield
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             # After any doubt the connection is given up: what it was doing is found out by asking again.
             self._connection.close()

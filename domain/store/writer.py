@@ -27,7 +27,7 @@ from domain.store.sealing import Sealer
 log = logging.getLogger("kuty.store")
 
 LARGEST_BATCH = 256
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
 """How long a batch is tried again while the database does not answer."""
 FIRST_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 1.0
