@@ -16,6 +16,7 @@ from api.routes import commands, ledger, messages, pages, questions, replay
 from api.routes import development as developing
 from domain.refusals import Reason
 from domain.store.database import StoreUnavailable
+from domain.store.keys import KeyDestroyed
 
 HOSTS = ("localhost", "127.0.0.1", "testserver", "[::1]")
 """Loopback only: a proxy with TLS stands before anything else."""
@@ -50,6 +51,10 @@ def create_app(
     @app.exception_handler(StoreUnavailable)
     async def _unavailable(request: Request, error: StoreUnavailable) -> Response:
         return problem_response([Reason("E_UNAVAILABLE")], language_of(request))
+
+    @app.exception_handler(KeyDestroyed)
+    async def _erased(request: Request, error: KeyDestroyed) -> Response:
+        return problem_response([Reason("E_ERASED")], language_of(request))
 
     parts = [commands, questions, messages, replay, ledger, pages]
     if development is not None:

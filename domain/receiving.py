@@ -7,6 +7,7 @@ again; everything else is decided at once. source: integration.md 2, design D13,
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -26,12 +27,18 @@ from domain.json_gate import BadJson, read_json
 from domain.look_ups import LookStore, LookUps
 from domain.messages import GROUP, GROUP_OF, HeldReason, Waits, Wish, message_types, of_group, wish_of_message
 from domain.receipts import Receipt, receipt_of_answer
-from domain.refusals import Reason, Refused
+from domain.refusals import Reason, Refused, refuse
 from domain.sender_names import NamesStore, SenderNames
 from domain.store.answers import Answer, Status
+from domain.store.database import StoreUnavailable
+from domain.store.keys import KeyDestroyed
 from domain.store.vault import HeldMessage, Vault
 
+logger = logging.getLogger("kuty.receiving")
+
 HELD_FOR = timedelta(days=7)
+LONGEST_GROUP_ID = 74
+"""Characters of the id of a group's message: those of its entries are a little longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,7 @@ class Receiving:
             except Refused as refused:
                 decided = self._refused(message, refused.codes, False)
             else:
-                decided = _Decided(self._submitted(message, wish, False).result())
+                decided = self._settled(message, self._submitted(message, wish, False), False)
         received = self._told(message, decided)
         self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
         return received
@@ -158,6 +165,8 @@ class Receiving:
     def _group(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> Received:
         """A group's day: each entry decided alone under its own id, and a summary under the message's own."""
         try:
+            if len(message.message_id) > LONGEST_GROUP_ID:
+                raise refuse("E_ENVELOPE")
             entries = of_group(body)
         except Refused as refused:
             return self._told(message, self._refused(message, refused.codes, dry_run))
@@ -168,10 +177,7 @@ class Receiving:
         ]
         # All are handed over before the first answer is waited for: a whole group then shares a commit.
         begun = [self._begun(part, kind, entry, dry_run) for part, (_, entry) in zip(parts, entries, strict=True)]
-        told = [
-            self._told(part, answer if isinstance(answer, _Decided) else _Decided(answer.result()))
-            for part, answer in zip(parts, begun, strict=True)
-        ]
+        told = [self._told(part, self._settled(part, answer, dry_run)) for part, answer in zip(parts, begun, strict=True)]
         receipts = [receipt for one in told for receipt in one.receipts]
         statuses: set[Status] = {receipt.status for receipt in receipts}
         status: Status = next(iter(statuses)) if len(statuses) == 1 else "recorded"
@@ -181,8 +187,21 @@ class Receiving:
         return Received((*receipts, summary), (*(one for part in told for one in part.repeats), summary))
 
     def _decided(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> _Decided:
-        begun = self._begun(message, kind, body, dry_run)
-        return begun if isinstance(begun, _Decided) else _Decided(begun.result())
+        return self._settled(message, self._begun(message, kind, body, dry_run), dry_run)
+
+    def _settled(self, message: Incoming, begun: Future[Answer] | _Decided, dry_run: bool) -> _Decided:
+        """The answer once it is there. A mistake of ours refuses the one message and does not stop the line (design D18)."""
+        if isinstance(begun, _Decided):
+            return begun
+        try:
+            return _Decided(begun.result())
+        except StoreUnavailable:
+            raise
+        except KeyDestroyed:
+            return self._refused(message, [Reason("E_ERASED")], dry_run)
+        except Exception as error:
+            logger.error("deciding a %s failed: %s", message.type, type(error).__name__)
+            return self._refused(message, [Reason("E_INTERNAL")], dry_run)
 
     def _begun(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> Future[Answer] | _Decided:
         """The decision on its way, or the answer where none is to be made."""
@@ -248,8 +267,8 @@ class Receiving:
         receipt = replace(
             receipt,
             codes=receipt.codes or decided.codes,
-            reason=decided.reason,
-            until=decided.until,
+            reason=decided.reason if receipt.status == "waiting" else None,
+            until=decided.until if receipt.status == "waiting" else None,
             offset=decided.offset,
         ).named(self._pseudonyms(message.recipient.short_name))
         repeats = () if receipt.numbered else (receipt,)

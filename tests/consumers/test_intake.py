@@ -13,6 +13,7 @@ from stories import EXPERT, INSTRUCTOR, INTAKE, OPERATOR, last
 from consumers import wire
 from consumers.intake import Intake
 from consumers.log import BrokerUnavailable, Entry, Outcome
+from domain.catalogue import command_kinds
 from domain.chapters.ledgers import AdvanceClock
 from domain.context import Caller
 
@@ -129,6 +130,33 @@ def test_bytes_without_an_envelope_are_set_aside_by_their_place(home: House) -> 
     [kept] = [r for r in home.wired.store.records(0, 10_000, ["message.quarantined"])]
     event = home.wired.store.opened(kept)
     assert (event.topic, event.offset, event.size) == (topic, aside["offset"], 2)  # type: ignore[union-attr]
+
+
+def test_a_mistake_of_ours_refuses_one_message_and_the_line_goes_on(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: Any) -> Any:
+        raise ZeroDivisionError
+
+    kind = command_kinds()["record_attendance"]
+    sound = kind.decide
+    object.__setattr__(kind, "decide", broken)
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+    home.settle()
+    object.__setattr__(kind, "decide", sound)
+    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home))
+    home.settle()
+    refused, recorded = home.receipts(SENDER)[-2:]
+    assert (refused["status"], refused["codes"][0]["code"]) == ("refused", "E_INTERNAL")
+    assert recorded["status"] == "recorded"
+
+
+def test_what_speaks_of_a_destroyed_matter_is_refused(home: House) -> None:
+    home.wired.keys.destroy(next(iter(home.pathway.cases.values())).opened.matter)
+    headers = {"ce-id": home.id(), "ce-type": "record_attendance.v1"}
+    answer = home.post(f"/in/{SENDER}", Caller(INSTRUCTOR.org, "provider", "system", "system"), attendance(home), **headers)
+    assert (answer.status_code, answer.json()["codes"][0]["code"]) == (410, "E_ERASED")
+    body = {name: value for name, value in attendance(home).items() if name != "client"}
+    answer = home.post(f"/clients/{home.name(SENDER)}/attendance", INSTRUCTOR, body)
+    assert (answer.status_code, answer.json()["codes"][0]["code"]) == (410, "E_ERASED")
 
 
 # --- what waits ---
