@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import chain
 from typing import Any
 
 from deploy.scenario.bodies import body_of, parts_named, wrong_fields
@@ -12,11 +13,14 @@ from deploy.scenario.cast import Cast, Unknown, similar
 from deploy.scenario.lines import Marked
 from deploy.scenario.story import Action, Checking, Expected
 from deploy.scenario.words import Doing, EveryDay, Step
-from domain.catalogue import command_kinds
+from domain.catalogue import CommandKind, command_kinds
+from domain.messages import CLIENT, GROUP, GROUP_OF
 from domain.receipts import PARTS_BEGUN
 from domain.refusals import refusals
 
 FACT = "fact"
+ENTRIES = "entries"
+"""The list of a group's day."""
 PART_WORDS = {name.removesuffix("_id"): name for name in PARTS_BEGUN.values()}
 """What a step can give a name to: `period` for the part under `period_id`."""
 GIVEN_ALREADY = frozenset({"register_client", "open_ledger", "advance_clock"})
@@ -51,9 +55,9 @@ class Doings:
     def _action(self, doing: Doing, marked: Marked, step: Step, on: date) -> Action | None:
         by, from_ = (doing.by, doing.from_) if doing.by or doing.from_ else (step.by, step.from_)
         do = doing.do or (self._actions[-1].kind.name if doing.again and self._actions else None)
-        kind = command_kinds().get(do or "")
+        kind = command_kinds().get(GROUP_OF if do == GROUP else do or "")
         if do is None or kind is None or do in GIVEN_ALREADY:
-            known = sorted(set(command_kinds()) - GIVEN_ALREADY)
+            known = sorted({*command_kinds(), GROUP} - GIVEN_ALREADY)
             reason = f"there is no command {do}{similar(do, known)}" if do else "do: say what is done"
             self._wrong(marked.line_of("do"), reason)
             return None
@@ -63,12 +67,14 @@ class Doings:
         try:
             person = self._cast.person(by) if by else None
             recipient = self._cast.recipient(from_) if from_ else None
-            about = kind.target == "client"
+            about = kind.target == "client" and do != GROUP
             client = self._cast.client(doing.client or step.client) if about else ""
+            entries = tuple(self._entries(doing, kind, on)) if do == GROUP else ()
         except Unknown as unknown:
             self._wrong(marked.line, str(unknown))
             return None
-        body = body_of(kind, doing.with_, self._cast, on)
+        said = {name: value for name, value in doing.with_.items() if do != GROUP or name != ENTRIES}
+        body = body_of(kind, said, self._cast, on)
         refused = doing.refused is not None or doing.problem is not None
         status = "refused" if refused else doing.expect
         action = Action(
@@ -82,6 +88,7 @@ class Doings:
             client=client,
             by_identity_code=doing.client_by == "identity_code",
             fields=body,
+            entries=entries,
             raw=doing.send,
             names={PART_WORDS.get(word, word): name for word, name in doing.names.items()},
             again=doing.again,
@@ -95,6 +102,17 @@ class Doings:
         self._check_words(doing, marked)
         return action
 
+    def _entries(self, doing: Doing, kind: CommandKind, on: date) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each client of a group's day. Raises Unknown."""
+        listed = doing.with_.get(ENTRIES)
+        if not isinstance(listed, list) or not listed or not all(isinstance(one, dict) for one in listed):
+            raise Unknown(f"{GROUP} names its clients: `entries: [{{client: …, period: …}}, …]`")
+        if doing.names:
+            raise Unknown("a group's day begins nothing that could have a name")
+        for one in listed:
+            said = {name: value for name, value in one.items() if name != CLIENT}
+            yield self._cast.client(one.get(CLIENT)), body_of(kind, said, self._cast, on)
+
     def _check(self, action: Action, marked: Marked, task: str) -> None:
         """What is expected to be recorded has to be asked by somebody who may, with fields that fit."""
         kind = action.kind
@@ -105,8 +123,9 @@ class Doings:
             allowed = ", ".join(sorted(kind.tasks)) or "none"
             self._wrong(marked.line, f"the system of a {task} may not send {kind.name}; systems that may: {allowed}")
         said = marked.parts.get("with", Marked({}, marked.line, {}))
-        for line, reason in wrong_fields(kind, action.fields, said):
-            self._wrong(line, reason)
+        for fields in _said(action):
+            for line, reason in wrong_fields(kind, fields, said):
+                self._wrong(line, reason)
 
     def _check_words(self, doing: Doing, marked: Marked) -> None:
         for place, codes in (("refused", doing.refused), ("warned", doing.warned)):
@@ -154,12 +173,13 @@ class Doings:
     def _mentioned(self, period: str) -> Iterator[date]:
         """Days of the period that a row speaks of, whoever says what of them."""
         for action in self._actions:
-            if action.fields.get("period_id") != period or action.expected.status == "refused":
+            if action.expected.status == "refused":
                 continue
-            if action.kind.name == "record_attendance":
-                yield date.fromisoformat(action.fields.get("occurred_on", action.on.isoformat()))
-            elif action.kind.name == "record_not_arranged":
-                yield from _days(action.fields["from_on"], action.fields.get("until_on") or action.fields["from_on"])
+            for fields in _said(action):
+                if fields.get("period_id") == period and action.kind.name == "record_attendance":
+                    yield date.fromisoformat(fields.get("occurred_on", action.on.isoformat()))
+                elif fields.get("period_id") == period and action.kind.name == "record_not_arranged":
+                    yield from _days(fields["from_on"], fields.get("until_on") or fields["from_on"])
 
     def check_names(self, moments: Iterable[Action | Checking]) -> None:
         """Parts are named before they are referred to."""
@@ -168,10 +188,15 @@ class Doings:
             if not isinstance(action, Action):
                 continue
             if action.raw is None:
-                for name in parts_named(action.kind, action.fields):
+                for name in chain.from_iterable(parts_named(action.kind, fields) for fields in _said(action)):
                     if name not in known:
                         self._wrong(action.line, f"nothing is called {name} by {action.on}{similar(name, sorted(known))}")
             known |= set(action.names.values())
+
+
+def _said(action: Action) -> list[Mapping[str, Any]]:
+    """The fields of a command; of a group's day those of each client."""
+    return [{**action.fields, **own} for _, own in action.entries] or [action.fields]
 
 
 def _scheduled(planned: Mapping[str, Any], until: date | None) -> Iterator[date]:

@@ -31,7 +31,7 @@ class Printing:
             return
         mark = "AMISS" if amiss else "ok"
         row = f"row {action.row}: " if action.row else ""
-        self._out(f"  {mark:5} {action.on} {row}{action.who} {action.kind.name}")
+        self._out(f"  {mark:5} {action.on} {row}{action.who} {action.command}")
         self._out(f"        > {came.request}")
         self._out(f"        < {came.answer}")
         if amiss:

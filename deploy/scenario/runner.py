@@ -99,7 +99,7 @@ class Runner:
         begun = tuple(sorted(action.names)) if not amiss else ()
         self._steps.append(
             StepResult(
-                action.line, action.row, action.who, action.kind.name, came.status, came.codes, came.warnings, begun, amiss
+                action.line, action.row, action.who, action.command, came.status, came.codes, came.warnings, begun, amiss
             )
         )
         self._printing.step(action, came, amiss)

@@ -13,6 +13,7 @@ from consumers import wire
 from consumers.log import Entry
 from deploy.scenario.bodies import with_references
 from deploy.scenario.cast import Cast
+from deploy.scenario.doing import ENTRIES
 from deploy.scenario.naming import Naming
 from deploy.scenario.story import Action, Person
 from deploy.scenario.world import World
@@ -57,7 +58,7 @@ class Sending:
         if action.person is not None:
             return self._by_person(action, action.person, command_id)
         raw = self._raw(action, self._sent_by(action))
-        type_name = f"{action.kind.name}.v1"
+        type_name = f"{action.command}.v1"
         if self._world.on_kafka:
             return self._over_kafka(action.recipient, command_id, type_name, raw)
         return self._over_in(action.recipient, command_id, type_name, raw)
@@ -105,9 +106,16 @@ class Sending:
     def _sent_by(self, action: Action) -> dict[str, Any]:
         recipient = self._cast.recipient(action.recipient)
         sender, short_name = (recipient.org, recipient.task), recipient.short_name
-        body = with_references(
-            action.kind, action.fields, lambda name, sort: self._naming.reference(name, sort, short_name, sender)
-        )
+
+        def named(fields: Mapping[str, Any]) -> dict[str, Any]:
+            return with_references(
+                action.kind, fields, lambda name, sort: self._naming.reference(name, sort, short_name, sender)
+            )
+
+        body = named(action.fields)
+        if action.entries:
+            entries = [{CLIENT: self._naming.client(name, short_name), **named(own)} for name, own in action.entries]
+            return {**body, ENTRIES: entries}
         if action.kind.target == "client":
             if action.by_identity_code:
                 body[IDENTITY_CODE] = self._cast.given.clients[action.client].identity_code

@@ -10,6 +10,7 @@ from typing import Any
 from deploy.scenario.words import Ask, Deliveries, Given, NeverTold
 from domain.catalogue import CommandKind
 from domain.context import HELSINKI
+from domain.messages import GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Expected:
 class Action:
     """One command. Either `person` asks it over HTTP or the system of `recipient` sends it as a message.
 
-    `fields` are the command's own, with dates as texts and parts by the file's names; `raw` stands instead of them.
+    `fields` are the command's own, with dates as texts and parts by the file's names; `raw` stands instead of them. A
+    group's day has (client, fields) for each of its `entries`, and in `fields` what holds for all.
     """
 
     line: int
@@ -49,6 +51,7 @@ class Action:
     client: str = ""
     by_identity_code: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
+    entries: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     raw: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
@@ -59,6 +62,11 @@ class Action:
     def moment(self) -> datetime:
         """When it is done."""
         return datetime.combine(self.on, self.at, HELSINKI)
+
+    @property
+    def command(self) -> str:
+        """The command, or the message that is sent for it."""
+        return GROUP if self.entries else self.kind.name
 
     @property
     def who(self) -> str:

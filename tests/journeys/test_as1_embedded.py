@@ -49,9 +49,10 @@ def test_a_second_run_gives_the_same_answers_and_deliveries(as_1: Result) -> Non
     assert again.ledger != as_1.ledger
 
 
-def test_a_corrected_day_and_a_payer_for_past_days_are_known_from_then_on_and_not_before() -> None:
+@pytest.mark.parametrize("name", ["bad-input", "corrections", "group-day"])
+def test_the_other_scenarios_that_ship_come_as_they_say(name: str) -> None:
     lines: list[str] = []
-    assert run_files([SCENARIOS / "corrections.yaml"], embedded_worlds(), lines.append)
+    assert run_files([SCENARIOS / f"{name}.yaml"], embedded_worlds(), lines.append), lines
     assert lines[-1] == "1 of 1 as expected"
 
 

@@ -50,8 +50,9 @@ def test_an_agency_sends_on_its_topic_and_its_receipt_is_found_by_its_place(on_k
     assert len(sent) == len(receipts)
 
 
-def test_bad_input_is_answered_on_kafka_as_it_is_embedded(postgres: Postgres, kafka: Kafka) -> None:
-    story = read_scenario(SCENARIOS / "bad-input.yaml")
+@pytest.mark.parametrize("name", ["bad-input", "group-day"])
+def test_bad_input_and_a_groups_day_are_answered_on_kafka_as_embedded(name: str, postgres: Postgres, kafka: Kafka) -> None:
+    story = read_scenario(SCENARIOS / f"{name}.yaml")
     on_kafka = run_story(story, worlds_on(kafka.bootstrap, postgres.fresh_database), print)
     assert on_kafka.ok
     assert on_kafka.comparable == run_story(story, embedded_worlds(), lambda _: None).comparable
