@@ -25,8 +25,9 @@ from domain.store.event_store import EventStore
 from domain.store.vault import ClientRecord, Vault
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "as-1.yaml"
-LOGINS = {"store_dsn": "kuty_bench_store", "models_dsn": "kuty_bench_models"}
+STORE, MODELS = "kuty_bench_store", "kuty_bench_models"
 PASSWORD = "bench"
+"""Of logins that are gone with the server."""
 AT_ONCE = 64
 
 
@@ -45,6 +46,8 @@ class Servers:
         self._postgres: Postgres | None = None
         self._kafka: Kafka | None = None
         self._names = itertools.count(1)
+        self.large: Wired | None = None
+        """The ledger that several measurements share (`deploy.bench.large`)."""
 
     @property
     def postgres(self) -> Postgres:
@@ -64,14 +67,18 @@ class Servers:
         """Settings of a ledger that is not there yet, in a database of its own; its logins own nothing."""
         owner = self.postgres.fresh_database()
         number = next(self._names)
-        logins = {name: make_conninfo(owner, user=login, password=PASSWORD) for name, login in LOGINS.items()}
         return Settings(
             ledger=f"bench-{number}",
             home=self.folder / f"home-{number}",
             owner_dsn=owner,
             kafka=self.kafka.bootstrap if kafka else "",
-            **logins,
+            store_dsn=make_conninfo(owner, user=STORE, password=PASSWORD),
+            models_dsn=make_conninfo(owner, user=MODELS, password=PASSWORD),
         )
+
+    def keep_laid_out(self, settings: Settings) -> Wired:
+        """A fresh ledger that stays open to the end."""
+        return self._stack.enter_context(laid_out(settings))
 
     def close(self) -> None:
         """Stop what was started and remove what it kept."""

@@ -78,46 +78,123 @@ LONG = Span(date(2025, 3, 3), date(2026, 10, 30))
 def start(span: Span) -> Iterator[Asked]:
     """From the registration to the started period and its notice: rows 1 to 12 and 12a."""
     first, last = span
-    schedule = tuple(e.ScheduleEntry(weekday=day, hours=5) for day in WEEKDAYS)  # type: ignore[arg-type]
+    schedule = tuple(e.ScheduleEntry(weekday=day, hours=5) for day in WEEKDAYS)
     week = [first - number * A_WEEK for number in range(9)]
     yield _asked(INTAKE, RegisterClient(identity_kind="none", registered_from="referral", occurred_on=week[7]))
-    yield _asked(REFERRER, SubmitReferral(source="employment_authority", legal_basis="LB-189-PLAN", occurred_on=week[6],
-                                          identity_named=("family_name", "given_names", "identity_code")))  # fmt: skip
-    yield _part(INTAKE, lambda r: ReceiveReferral(
-        referral_id=r["referral_id"], received_via="electronic", occurred_on=week[6]))  # fmt: skip
+    yield _asked(
+        REFERRER,
+        SubmitReferral(
+            source="employment_authority",
+            legal_basis="LB-189-PLAN",
+            occurred_on=week[6],
+            identity_named=("family_name", "given_names", "identity_code"),
+        ),
+    )
+    yield _part(
+        INTAKE, lambda r: ReceiveReferral(referral_id=r["referral_id"], received_via="electronic", occurred_on=week[6])
+    )
     yield _part(INTAKE, lambda r: AcceptReferral(referral_id=r["referral_id"], occurred_on=week[5]))
     yield _asked(SOCIAL_WORKER, StartAssessment(owner="adult_social_work", client_attended=True, occurred_on=week[5]))
-    yield _part(SOCIAL_WORKER, lambda r: CompleteAssessment(
-        assessment_id=r["assessment_id"], result="need", needs=("daily_life_and_life_management", "working_life_rules"),
-        client_attended=True, special_support_need=False, occurred_on=week[4]))  # fmt: skip
-    yield _asked(TEAM_LEAD, AssignOwnWorker(
-        worker_id="W-01", effective_on=week[4], profession="bachelor_of_social_services", registration_number="R-1001",
-        registration_from_on=date(2018, 6, 1), registration_checked_on=week[4], occurred_on=week[4]))  # fmt: skip
-    yield _asked(EXPERT, ChangeBenefitStatus(
-        benefit="labour_market_subsidy", payer_org_id=KELA, from_on=date(2023, 1, 9), occurred_on=week[4]))  # fmt: skip
-    yield _asked(EXPERT, StartPlan(
-        plan_kind="activation_plan", initiator="employment_side", parties=("client", "organiser", "employment_side"),
-        eligibility_keys=("EL-O25-LMS500",), occurred_on=week[3]))  # fmt: skip
-    yield _part(EXPERT, lambda r: DraftPlan(
-        plan_id=r["plan_id"], includes_kuty=True, kuty_from_on=first, kuty_until_on=last, schedule=schedule,
-        goal="A regular rhythm of the week", support="A talk with the own worker every week", occurred_on=week[3]))  # fmt: skip
+    yield _part(
+        SOCIAL_WORKER,
+        lambda r: CompleteAssessment(
+            assessment_id=r["assessment_id"],
+            result="need",
+            needs=("daily_life_and_life_management", "working_life_rules"),
+            client_attended=True,
+            special_support_need=False,
+            occurred_on=week[4],
+        ),
+    )
+    yield _asked(
+        TEAM_LEAD,
+        AssignOwnWorker(
+            worker_id="W-01",
+            effective_on=week[4],
+            profession="bachelor_of_social_services",
+            registration_number="R-1001",
+            registration_from_on=date(2018, 6, 1),
+            registration_checked_on=week[4],
+            occurred_on=week[4],
+        ),
+    )
+    yield _asked(
+        EXPERT,
+        ChangeBenefitStatus(
+            benefit="labour_market_subsidy", payer_org_id=KELA, from_on=date(2023, 1, 9), occurred_on=week[4]
+        ),
+    )
+    yield _asked(
+        EXPERT,
+        StartPlan(
+            plan_kind="activation_plan",
+            initiator="employment_side",
+            parties=("client", "organiser", "employment_side"),
+            eligibility_keys=("EL-O25-LMS500",),
+            occurred_on=week[3],
+        ),
+    )
+    yield _part(
+        EXPERT,
+        lambda r: DraftPlan(
+            plan_id=r["plan_id"],
+            includes_kuty=True,
+            kuty_from_on=first,
+            kuty_until_on=last,
+            schedule=schedule,
+            goal="A regular rhythm of the week",
+            support="A talk with the own worker every week",
+            occurred_on=week[3],
+        ),
+    )
     for party in (_client, lambda _: EXPERT, lambda _: OWN_WORKER):
         yield Asked(party, lambda r: AcceptPlan(plan_id=r["plan_id"], plan_version=1, occurred_on=week[3]))
-    yield _asked(SOCIAL_WORKER, IssueDecision(
-        outcome="granted", granted_from_on=first, granted_until_on=last, max_days_per_week=3, max_hours_per_day=5,
-        appeal_instructions=True, occurred_on=week[2]))  # fmt: skip
-    yield _asked(OWN_WORKER, ProposePlacement(
-        provider_org_id=ASSOCIATION, contract_id="K-01", site_id="S-01", provision_role="activity",
-        placement_form="group_activity", from_on=first, until_on=last, occurred_on=week[2]))  # fmt: skip
+    yield _asked(
+        SOCIAL_WORKER,
+        IssueDecision(
+            outcome="granted",
+            granted_from_on=first,
+            granted_until_on=last,
+            max_days_per_week=3,
+            max_hours_per_day=5,
+            appeal_instructions=True,
+            occurred_on=week[2],
+        ),
+    )
+    yield _asked(
+        OWN_WORKER,
+        ProposePlacement(
+            provider_org_id=ASSOCIATION,
+            contract_id="K-01",
+            site_id="S-01",
+            provision_role="activity",
+            placement_form="group_activity",
+            from_on=first,
+            until_on=last,
+            occurred_on=week[2],
+        ),
+    )
     yield _part(MANAGER, lambda r: AcceptPlacement(placement_id=r["placement_id"], occurred_on=week[1]))
-    yield _part(MANAGER, lambda r: NameInstructor(
-        placement_id=r["placement_id"], instructor_id="I-01", instructor_role="own_instructor", occurred_on=week[1]))  # fmt: skip
+    yield _part(
+        MANAGER,
+        lambda r: NameInstructor(
+            placement_id=r["placement_id"], instructor_id="I-01", instructor_role="own_instructor", occurred_on=week[1]
+        ),
+    )
     yield _asked(OWN_WORKER, PlanPeriod(starts_on=first, planned_end_on=last, schedule=schedule, occurred_on=week[1]))
     yield _part(OWN_WORKER, lambda r: StartPeriod(period_id=r["period_id"], occurred_on=first))
     yield _part(OWN_WORKER, lambda r: SendNotification(notification_id=r["notification_id"], occurred_on=first))
-    yield _part(EXPERT, lambda r: IssueLabourPolicyStatement(
-        period_id=r["period_id"], labour_statement_kind="start", service_from_on=first, service_until_on=last,
-        conditions_met=True, occurred_on=first + A_DAY))  # fmt: skip
+    yield _part(
+        EXPERT,
+        lambda r: IssueLabourPolicyStatement(
+            period_id=r["period_id"],
+            labour_statement_kind="start",
+            service_from_on=first,
+            service_until_on=last,
+            conditions_met=True,
+            occurred_on=first + A_DAY,
+        ),
+    )
 
 
 def course(span: Span) -> Iterator[Asked]:
@@ -125,22 +202,39 @@ def course(span: Span) -> Iterator[Asked]:
     first = span.first
     sick, closed = {first + 15 * A_DAY, first + 17 * A_DAY}, first + 7 * A_WEEK
     away = Span(first + 18 * A_WEEK, first + 21 * A_WEEK - A_DAY)
-    yield _asked(OWN_WORKER, StartParallelService(
-        service="financial_and_debt_counselling", told_by="client", occurred_on=first + 4 * A_WEEK))  # fmt: skip
+    yield _asked(
+        OWN_WORKER,
+        StartParallelService(service="financial_and_debt_counselling", told_by="client", occurred_on=first + 4 * A_WEEK),
+    )
     for on in span.days():
         if on == closed or away.first <= on <= away.last:
             continue
         yield day(INSTRUCTOR, on, "absent_own_sickness" if on in sick else "present")
-    yield _part(INSTRUCTOR, lambda r: SendAbsenceReport(
-        period_id=r["period_id"], from_on=first + A_WEEK, until_on=first + 18 * A_DAY, occurred_on=first + 18 * A_DAY))  # fmt: skip
+    yield _part(
+        INSTRUCTOR,
+        lambda r: SendAbsenceReport(
+            period_id=r["period_id"], from_on=first + A_WEEK, until_on=first + 18 * A_DAY, occurred_on=first + 18 * A_DAY
+        ),
+    )
     for start_on, end_on, reason in ((closed, closed, "public_holiday"), (away.first, away.last, "break")):
-        yield _part(INSTRUCTOR, lambda r, a=start_on, b=end_on, why=reason: RecordNotArranged(  # type: ignore[misc]
-            period_id=r["period_id"], from_on=a, until_on=b, not_arranged_reason=why))  # fmt: skip
-    yield _asked(OWN_WORKER, HoldFollowUp(
-        followup_kind="regular_follow_up", parties_present=("organiser", "instructor", "client"),
-        occurred_on=first + 13 * A_WEEK))  # fmt: skip
-    yield _part(OWN_WORKER, lambda r: StopParallelService(
-        parallel_service_id=r["parallel_service_id"], occurred_on=first + 17 * A_WEEK))  # fmt: skip
+        yield _part(
+            INSTRUCTOR,
+            lambda r, a=start_on, b=end_on, why=reason: RecordNotArranged(  # type: ignore[misc]
+                period_id=r["period_id"], from_on=a, until_on=b, not_arranged_reason=why
+            ),
+        )
+    yield _asked(
+        OWN_WORKER,
+        HoldFollowUp(
+            followup_kind="regular_follow_up",
+            parties_present=("organiser", "instructor", "client"),
+            occurred_on=first + 13 * A_WEEK,
+        ),
+    )
+    yield _part(
+        OWN_WORKER,
+        lambda r: StopParallelService(parallel_service_id=r["parallel_service_id"], occurred_on=first + 17 * A_WEEK),
+    )
 
 
 def end(span: Span) -> Iterator[Asked]:
@@ -163,8 +257,7 @@ def as_1(number: int) -> Iterator[Asked]:
 def day(by: Caller, on: date, status: str = "present") -> Asked:
     """What a participation day was, as somebody tells it."""
     hours = 5.0 if status == "present" else None
-    return _part(by, lambda r: RecordAttendance(
-        period_id=r["period_id"], day_status=status, hours=hours, occurred_on=on))  # type: ignore[arg-type]  # fmt: skip
+    return _part(by, lambda r: RecordAttendance(period_id=r["period_id"], day_status=status, hours=hours, occurred_on=on))
 
 
 def _asked(by: Caller, command: Command, **look_ups: bool) -> Asked:

@@ -41,7 +41,8 @@ def measure(servers: Servers, quick: bool) -> Figures:
     ours: list[Round] = []
     threads: list[Round] = []
     stock: list[Round] = []
-    with laid_out(servers.settings(kafka=False)) as parts, stock_application(servers.postgres.fresh_database()) as application:
+    stock_database = servers.postgres.fresh_database()
+    with laid_out(servers.settings(kafka=False)) as parts, stock_application(stock_database) as application:
         clients = bring(parts.store, parts.vault, CALLERS * CLIENTS_EACH, lambda _: start(LONG))
         supplies = [supply(clients[caller::CALLERS]) for caller in range(CALLERS)]
         savers = [saver(application, application.begin()) for _ in range(CALLERS)]

@@ -15,7 +15,7 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
 
 
 class Attendance(Aggregate):
@@ -45,10 +45,8 @@ class LatestDays(PostgresTrackingRecorder):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.sql_create_statements.append(
-            SQL("CREATE TABLE IF NOT EXISTS latest_days"
-                " (client uuid PRIMARY KEY, days bigint NOT NULL, latest timestamptz NOT NULL)")
-        )
+        table = SQL("CREATE TABLE IF NOT EXISTS latest_days (client uuid PRIMARY KEY, days bigint, latest timestamptz)")
+        self.sql_create_statements.append(Composed([table]))
 
     def count(self, client: UUID, version: int, at: datetime, tracking: Tracking) -> None:
         """Put one row right and move on."""
@@ -101,13 +99,26 @@ def saver(application: Days, client: UUID) -> Callable[[int], None]:
     attendance: Attendance = application.repository.get(client)
 
     def save(number: int) -> None:
-        attendance.record(
-            period="0f" * 16, placement="1e" * 16, account="provider", on="2025-03-03", status="present", hours=5.0,
-            actor="I-01",
-        )  # fmt: skip
+        _record(attendance)
         application.save(attendance)
 
     return save
+
+
+def fill(application: Days, events: int, each: int = 100) -> int:
+    """Save so many events, `each` to a client and a save; the position of the last one."""
+    for _ in range(events // each):
+        attendance = Attendance()
+        for _ in range(each - 1):
+            _record(attendance)
+        application.save(attendance)
+    return application.recorder.max_notification_id() or 0
+
+
+def _record(attendance: Attendance) -> None:
+    attendance.record(
+        period="0f" * 16, placement="1e" * 16, account="provider", on="2025-03-03", status="present", hours=5.0, actor="I-01"
+    )
 
 
 def project(dsn: str, last: int) -> None:

@@ -1,0 +1,65 @@
+"""The same commands over HTTP: the API in a process of its own, 32 connections from this one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from deploy.bench.figures import Figures, median, percentile
+from deploy.bench.ground import Servers, bring, laid_out
+from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, start
+from deploy.bench.processes import API, running
+from deploy.bench.record import CALLERS, CLIENTS_EACH
+from deploy.bench.web import Connection, Door
+from deploy.local.ports import free_port
+
+
+def measure(servers: Servers, quick: bool) -> Figures:
+    """The median over rounds of commands a second."""
+    rounds, seconds = (3, 2.0) if quick else (7, 4.0)
+    settings = replace(servers.settings(kafka=False), port=free_port())
+    with laid_out(settings) as parts:
+        clients = bring(parts.store, parts.vault, CALLERS * CLIENTS_EACH, lambda _: start(LONG))
+        door = Door(parts)
+        supplies = [requests(door, clients[caller::CALLERS]) for caller in range(CALLERS)]
+        with running(settings, [API]):
+            asyncio.run(_round(settings.port, supplies, seconds))
+            taken = [asyncio.run(_round(settings.port, supplies, seconds)) for _ in range(rounds)]
+    figures = Figures()
+    rate = median(per_s for per_s, _ in taken)
+    figures.keep(
+        {"http_commands_per_s": rate},
+        "http",
+        {
+            "commands_per_s": rate,
+            "p50_ms": median(percentile(latencies, 0.5) for _, latencies in taken) * 1000,
+            "p99_ms": median(percentile(latencies, 0.99) for _, latencies in taken) * 1000,
+            "commands_per_s_rounds": [per_s for per_s, _ in taken],
+        },
+    )
+    return figures
+
+
+def requests(door: Door, clients: Sequence[Refs]) -> Iterator[bytes]:
+    """Day after day, each client in turn, by the instructor and by the own worker."""
+    for on in LONG.days():
+        for by in (INSTRUCTOR, OWN_WORKER):
+            for refs in clients:
+                yield door.attendance(by, refs, on.isoformat())
+
+
+async def _round(port: int, supplies: Sequence[Iterator[bytes]], seconds: float) -> tuple[float, list[float]]:
+    latencies: list[float] = []
+    stop_at = time.perf_counter() + seconds
+
+    async def caller(supply: Iterator[bytes]) -> None:
+        async with Connection(port) as connection:
+            while (began := time.perf_counter()) < stop_at:
+                await connection.post(next(supply))
+                latencies.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller(supply) for supply in supplies))
+    return len(latencies) / (time.perf_counter() - began), latencies
