@@ -1,0 +1,120 @@
+"""Every role of a ledger as a process of its own, each started again at once whenever it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.settings import Settings
+from deploy.wiring import ROLES
+
+PROCESSES = ("api", *ROLES)
+READY_DEADLINE_S = 90.0
+STOP_DEADLINE_S = 20.0
+LOOK_AGAIN_S = 0.02
+ENTRY = Path(__file__).with_name("role_process.py")
+
+
+def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLINE_S) -> None:
+    """Return when the condition holds. Raises TimeoutError."""
+    give_up_at = time.monotonic() + deadline_s
+    pause = threading.Event()
+    while not there():
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{what}: not within {deadline_s:.0f} s")
+        pause.wait(LOOK_AGAIN_S)
+
+
+class Member:
+    """One process that is always there. `kills` counts how often it was killed while it served."""
+
+    def __init__(self, role: str, environment: dict[str, str], log: Path) -> None:
+        self.role = role
+        self.log = log
+        self.kills = 0
+        self.ended_by_itself: list[int] = []
+        self._environment = environment
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, name=f"crew-{role}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def wait_until_ready(self) -> None:
+        """Return when the process serves. Raises TimeoutError."""
+        if not self._ready.wait(READY_DEADLINE_S):
+            raise TimeoutError(f"{self.role} does not serve:\n{self.tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL the process while it serves."""
+        self.wait_until_ready()
+        assert self._process is not None
+        self._ready.clear()
+        self._process.kill()
+        self.kills += 1
+
+    def stop(self) -> None:
+        """End it for good."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.terminate()
+        self._thread.join(STOP_DEADLINE_S)
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(STOP_DEADLINE_S)
+
+    def tail(self, lines: int = 30) -> str:
+        """The end of what it said."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            with self.log.open("ab") as output:
+                self._process = process = subprocess.Popen(
+                    [sys.executable, ENTRY, self.role], stdout=subprocess.PIPE, stderr=output, env=self._environment
+                )
+            assert process.stdout is not None
+            served = process.stdout.readline() == b"ready\n"
+            if served:
+                self._ready.set()
+            code = process.wait()
+            process.stdout.close()
+            if self._stopping.is_set():
+                return
+            self._ready.clear()
+            if served and code != -signal.SIGKILL:
+                self.ended_by_itself.append(code)
+            if not served:
+                # What it needs to start is down as well: not as fast as the machine can.
+                self._stopping.wait(0.2)
+
+
+class Crew:
+    """All processes of one ledger."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        root = str(Path(__file__).parents[2])
+        environment = {**os.environ, **settings.environment(), "PYTHONPATH": root}
+        self.members = {role: Member(role, environment, folder / f"{role}.log") for role in PROCESSES}
+
+    def __enter__(self) -> Self:
+        for member in self.members.values():
+            member.start()
+        for member in self.members.values():
+            member.wait_until_ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for member in self.members.values():
+            member.stop()
