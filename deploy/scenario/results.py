@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 _OWN_NAMES = re.compile(r"\b[0-9a-f]{32}\b|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 """References and publication ids (32 hexadecimal digits) and pseudonyms (43 characters)."""
 
@@ -74,7 +76,10 @@ class Result:
 
 
 class Canonical:
-    """Gives every id and pseudonym the number of its first appearance: two runs that differ in them alone are equal."""
+    """Gives every id and pseudonym the number of its first appearance: two runs that differ in them alone are equal.
+
+    Lists are ordered by what else they hold, because some are in the order of pseudonyms.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, str] = {}
@@ -89,6 +94,10 @@ class Canonical:
             case dict():
                 return {name: self.of(value[name]) for name in sorted(value)}
             case list() | tuple():
-                return [self.of(each) for each in value]
+                return [self.of(each) for each in sorted(value, key=_masked)]
             case _:
                 return value
+
+
+def _masked(value: Any) -> str:
+    return _OWN_NAMES.sub("#", orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
