@@ -207,13 +207,16 @@ class Provisioner:
         return len(missing)
 
 
-def open_ledger_parts(settings: Settings, *, wait_s: float = WAIT_S, broker: Broker | None = None) -> Wired:
-    """The parts of a ledger whose tables are there. `broker` stands instead of the one in the settings, and is not closed.
+def open_ledger_parts(
+    settings: Settings, *, wait_s: float = WAIT_S, broker: Broker | None = None, apart: Settings | None = None
+) -> Wired:
+    """The parts of a ledger whose tables are there. `broker` stands instead of the one in the settings, and is not closed;
+    keys and vault are where `apart` says, when they are not beside the store.
 
     Raises NotMigrated, WrongSetting, StoreUnavailable.
     """
-    keys_at, vault_at = keys_database(settings), vault_database(settings)
-    keys = WrappedKeys(keys_at, master_key(settings))
+    keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
+    keys = WrappedKeys(keys_at, master_key(apart or settings))
     recorder = (
         PostgresRecorder(settings.store_dsn, settings.ledger)
         if settings.store_dsn

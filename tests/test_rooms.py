@@ -25,7 +25,7 @@ DOORS = {
     "psycopg": re.compile(r"domain/store/|projections/read_models|deploy/"),
     "psycopg_pool": re.compile(r"domain/store/|projections/read_models"),
     "sqlite3": re.compile(r"domain/store/|projections/read_models|consumers/embedded_broker|deploy/"),
-    "kafka": re.compile(r"consumers/broker\.py|consumers/kafka_|deploy/local/|deploy/bench/"),
+    "kafka": re.compile(r"consumers/broker\.py|consumers/kafka_|deploy/local/|deploy/bench/|deploy/agency/"),
     "fastapi": re.compile(r"api/|deploy/"),
     "starlette": re.compile(r"api/"),
     "uvicorn": re.compile(r"deploy/"),

@@ -1,0 +1,123 @@
+"""A minimal agency system: sends messages, follows its own topic and checks every record, reads its receipts.
+
+Over Kafka or over HTTP, with the standard library and a Kafka client alone. The contract stands in the AsyncAPI document of
+the kind of recipient; what a follower owes is in `Follower`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.request import Request, urlopen
+
+DEADLINE_S = 60.0
+
+
+class Halt(Exception):
+    """The log is not as it must be: stop, keep the position, and call the ledger's operator."""
+
+
+class Follower:
+    """What a consumer has to check. Keep `epoch`, `sequence` and `last_hash` in the transaction of your own model."""
+
+    def __init__(self, epoch: int = 0, sequence: int = 0, last_hash: str = "") -> None:
+        self.epoch, self.sequence, self.last_hash = epoch, sequence, last_hash
+
+    def take(self, headers: Mapping[str, str], value: bytes) -> bool:
+        """Whether the record is new; a heartbeat and an exact repetition are not. Raises Halt."""
+        if "ce_logsequence" not in headers:
+            return False
+        epoch, sequence = int(headers["ce_epoch"]), int(headers["ce_logsequence"])
+        if epoch < self.epoch or (epoch == self.epoch and sequence <= self.sequence):
+            return False
+        begins = epoch > self.epoch  # a fresh epoch repeats everything: build a new model beside the old one
+        if begins and sequence != 1:
+            raise Halt(f"epoch {epoch} begins at {sequence}, its beginning is gone: ask for a redelivery")
+        if not begins and sequence != self.sequence + 1:
+            raise Halt(f"sequence {self.sequence + 1} of epoch {epoch} is missing, {sequence} came")
+        follows = headers.get("ce_prevhash", "")
+        if not begins and "erased" not in (follows, self.last_hash) and follows != self.last_hash:
+            raise Halt(f"sequence {sequence} of epoch {epoch} does not follow the one before")
+        self.epoch, self.sequence = epoch, sequence
+        self.last_hash = "erased" if follows == "erased" else hash_of(headers, value)
+        return True
+
+
+def hash_of(headers: Mapping[str, str], value: bytes) -> str:
+    """What the next record names as `ce_prevhash`: SHA-256 over `name NUL value LF` of each header, LF, and the value."""
+    lines = b"".join(f"{name}\0{headers[name]}\n".encode() for name in sorted(headers))
+    return hashlib.sha256(lines + b"\n" + value).hexdigest()
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """The bytes that were hashed: JSON with sorted keys and no spaces."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def envelope(message_id: str, type_name: str) -> dict[str, str]:
+    """CloudEvents attributes of a message, binary mode."""
+    return {"ce_id": message_id, "ce_type": type_name, "ce_specversion": "1.0", "content-type": "application/json"}
+
+
+class OverKafka:
+    """The three topics of one recipient. `settings` go to the Kafka client as they are (TLS, SASL)."""
+
+    def __init__(self, bootstrap: str, ledger: str, recipient: str, **settings: Any) -> None:
+        self._settings = {"bootstrap_servers": bootstrap.split(","), **settings}
+        self._topics = {part: f"kuty.{ledger}.{part}.{recipient}.v1" for part in ("in", "out", "receipts")}
+
+    def send(self, message_id: str, type_name: str, body: Mapping[str, Any]) -> str:
+        """Where the message stands; its receipt comes on the receipts topic."""
+        from kafka import KafkaProducer
+
+        producer = KafkaProducer(acks="all", **self._settings)
+        headers = [(name, value.encode()) for name, value in envelope(message_id, type_name).items()]
+        key = str(body.get("client", message_id)).encode()
+        sent = producer.send(self._topics["in"], json.dumps(body).encode(), key, headers).get(DEADLINE_S)
+        producer.close()
+        return f"{sent.topic} offset {sent.offset}"
+
+    def records(self, part: str, wait_s: float) -> Iterator[tuple[dict[str, str], bytes]]:
+        """Headers and value of every record of `out` or `receipts`, until none has come for `wait_s` seconds."""
+        from kafka import KafkaConsumer, TopicPartition
+
+        consumer = KafkaConsumer(consumer_timeout_ms=int(wait_s * 1000), auto_offset_reset="none", **self._settings)
+        partition = TopicPartition(self._topics[part], 0)
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        for record in consumer:
+            yield {name: value.decode() for name, value in record.headers}, record.value
+        consumer.close()
+
+
+class OverHttp:
+    """The same over HTTPS, with a token that says who calls."""
+
+    def __init__(self, url: str, ledger: str, recipient: str, token: str) -> None:
+        self._path, self._recipient, self._token = f"{url}/ledgers/{ledger}", recipient, token
+
+    def send(self, message_id: str, type_name: str, body: Mapping[str, Any]) -> str:
+        """The receipt itself, as JSON."""
+        named = {name.replace("_", "-"): value for name, value in envelope(message_id, type_name).items()}
+        return self._ask(f"/in/{self._recipient}", named, json.dumps(body).encode()).decode()
+
+    def records(self, part: str, wait_s: float) -> Iterator[tuple[dict[str, str], bytes]]:
+        """As over Kafka; receipts have no headers here."""
+        after, path = 0, f"/out/{self._recipient}?wait={min(wait_s, 25.0)}&after=" if part == "out" else "/receipts?since="
+        while True:
+            page = json.loads(self._ask(f"{path}{after}"))
+            for one in page.get("publications", ()):
+                yield one["headers"], canonical(one["value"])
+            for one in page.get("receipts", ()):
+                yield {}, canonical(one)
+            if page["next"] == after:
+                return
+            after = page["next"]
+
+    def _ask(self, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> bytes:
+        request = Request(self._path + path, body, {"authorization": f"Bearer {self._token}", **(headers or {})})
+        with urlopen(request, timeout=DEADLINE_S) as answer:
+            content: bytes = answer.read()
+            return content

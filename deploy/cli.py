@@ -1,0 +1,263 @@
+"""The command `kuty`: its words, and where each of them leads. Every command says all that one needs with `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.settings import Settings, WrongSetting
+
+ROOT = """The shared, provable record of a client's path through rehabilitative work activity.
+
+Settings come from the environment (`kuty settings` lists them). Without any, everything runs embedded in this folder: SQLite
+in `var/`, no server needed. With KUTY_STORE_DSN and KUTY_KAFKA it runs on PostgreSQL and Apache Kafka."""
+
+if TYPE_CHECKING:
+    Sub = argparse._SubParsersAction[argparse.ArgumentParser]
+
+ROLES = ("api", "intake", "clerk", "disclosure", "relay", "projector")
+REFERENCES = (
+    "events", "commands", "errors", "questions", "codes", "settings", "cli", "scenarios", "schemas", "asyncapi", "openapi",
+    "all",
+)  # fmt: skip
+"""What `kuty describe` writes."""
+SEED = 2025
+FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. 0: done, and everything as it should be. 1: not. 2: the words were not understood."""
+    arguments = parser().parse_args(words)
+    try:
+        settings = Settings.from_environment()
+        module, function = arguments.does
+        return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if not isinstance(error, (WrongSetting, *_told_plainly())):
+            raise
+        print(f"kuty: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every word that is understood."""
+    root = argparse.ArgumentParser(prog="kuty", description=ROOT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _serving(commands)
+    _ledgers(commands)
+    _histories(commands)
+    _rebuilding(commands)
+    _replaying(commands)
+    _agencies(commands)
+    _describing(commands)
+    return root
+
+
+def _command(commands: Sub, name: str, does: tuple[str, str], help: str, more: str = "") -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.{' ' if more else ''}{more}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    added.set_defaults(does=does)
+    return added
+
+
+def _group(commands: Sub, name: str, help: str) -> Sub:
+    added = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+    return added.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _demo_words(command: argparse.ArgumentParser) -> None:
+    filled = "first fill an empty ledger with N synthetic clients"
+    command.add_argument("--demo", type=_count, default=0, metavar="N", help=filled)
+    command.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same clients")
+
+
+def _serving(commands: Sub) -> None:
+    serve = _command(
+        commands, "serve", ("serving", "serve"), "serve a ledger until Ctrl-C",
+        "Without --role everything runs in this one process, tables are made where they are missing, and the API answers on "
+        "127.0.0.1 (KUTY_PORT). With --role only the roles named run: that is how each gets a process of its own on "
+        "PostgreSQL and Kafka; run `kuty migrate` first.",
+    )  # fmt: skip
+    serve.add_argument("--role", action="append", choices=ROLES, help="run this role alone; may be repeated")
+    _demo_words(serve)
+    up = _command(
+        commands, "up", ("distributed", "up"), "start PostgreSQL, Kafka and every role as a process of its own",
+        "Servers that the settings name are used; others are started here, in Docker where an engine answers, else from "
+        "packages of pip. A role that ends unasked is started again. Ctrl-C stops everything; what was recorded stays.",
+    )  # fmt: skip
+    _demo_words(up)
+
+
+def _ledgers(commands: Sub) -> None:
+    _command(
+        commands, "migrate", ("ledgers", "make_tables"), "make the ledger's tables, or bring them to the newest version",
+        "On PostgreSQL as the owner (KUTY_OWNER_DSN), who also makes the logins that the settings name. Safe to repeat.",
+    )  # fmt: skip
+    ledger = _group(commands, "ledger", "the ledger as a whole")
+    opening = _command(
+        ledger, "open", ("ledgers", "open_ledger"), "open the ledger of one organiser",
+        "Live or simulated for life. A live one is opened only where KUTY_ALLOW_LIVE says so.",
+    )  # fmt: skip
+    opening.add_argument("organiser", help="directory id of the organiser, its business id: 0000001-9")
+    opening.add_argument("--mode", choices=("simulated", "live"), default="simulated", help="for life")
+    opening.add_argument("--on", type=_day, metavar="DATE", help="the first day of a simulated ledger; today unless given")
+    clock = _group(commands, "clock", "the time of a simulated ledger")
+    advance = _command(
+        clock, "advance", ("ledgers", "advance_clock"), "move the clock of a simulated ledger forward",
+        "Only when intake, clerk, disclosure and relay have done all that there was to do. Embedded, they are run for it "
+        "here; while a server has the ledger, use its POST /ledgers/<ledger>/clock.",
+    )  # fmt: skip
+    advance.add_argument("to", type=_day_or_moment, help="2025-03-03 (at nine) or 2025-03-03T12:00, Europe/Helsinki")
+    topic = _group(commands, "topic", "topics that the broker refused a record of")
+    resume = _command(
+        topic, "resume", ("ledgers", "resume_topic"), "have the relay take up a parked topic again",
+        "What it missed is sent from the store.",
+    )  # fmt: skip
+    resume.add_argument("topic", help="the topic's whole name")
+
+
+def _histories(commands: Sub) -> None:
+    demo = _command(commands, "demo", ("measuring", "demo"), "fill an empty ledger with synthetic clients",
+                    "Along a path like history AS-1, each with own dates, schedule, absences, corrections and closed days, "
+                    "through the commands that workers and agencies use.")  # fmt: skip
+    demo.add_argument("--clients", type=_count, default=100, metavar="N", help="how many")
+    demo.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same clients")
+    scenario = _command(
+        commands, "scenario", ("measuring", "scenario"), "run client histories written in YAML",
+        "Each file in a fresh simulated ledger of its own. For each step the request, or topic and offset, is printed, and "
+        "for each expectation what came. Mistakes in a file are printed with line and reason, and nothing is run then. The "
+        "exit code is 0 when everything came as expected. docs/reference/scenarios.md says what a file may hold.",
+    )  # fmt: skip
+    scenario.add_argument("file", type=Path, nargs="+", help="a scenario: deploy/scenarios/as-1.yaml")
+    scenario.add_argument("--kafka", action="store_true", help="on real PostgreSQL and Kafka instead of embedded")
+    scenario.add_argument("--brief", action="store_true", help="print only what came otherwise than expected")
+
+
+def _rebuilding(commands: Sub) -> None:
+    rebuild = _command(
+        commands, "rebuild", ("rebuilding", "rebuild"), "rebuild a recipient's read model, or the event store",
+        "A read model by a redelivery: every publication that is still lawful is sent again in a fresh epoch; the model is "
+        "built beside the live one, compared with it, and answers from where history ends. The store from the events topic: "
+        "the same bytes at the same positions; answers and positions of followers are rebuilt from them; keys, vault and "
+        "the broker's acknowledgements come from their own backup, no topic holds them. The exit code is 0 when all is equal.",
+    )  # fmt: skip
+    rebuild.add_argument("what", help="a recipient's short name: kela-benefit-payment; or the word store")
+    rebuild.add_argument("--from-topic", action="store_true", help=f"for store: {FROM_TOPIC}")
+    rebuild.add_argument(
+        "--into",
+        metavar="PLACE",
+        help="for store: a folder or a PostgreSQL connection string, then compared with the present store; the ledger's own "
+        "empty store unless given",
+    )
+
+
+def _replaying(commands: Sub) -> None:
+    replay = _group(commands, "replay", "what happened, and who knew it")
+    client = _command(replay, "client", ("replaying", "client"), "every fact about one client")
+    client.add_argument("client", help="the organiser's name for the client, as pages and answers show it")
+    client.add_argument("--order", choices=("recorded", "occurrence"), default="recorded", help="of which time")
+    told = _command(
+        replay, "told", ("replaying", "told"), "what a recipient had been told by a time",
+        "By the time of disclosure; the broker's time of acknowledgement is in no topic.",
+    )  # fmt: skip
+    told.add_argument("recipient", help="its short name")
+    told.add_argument("--by", type=_day_or_moment, metavar="TIME", help="a moment, or a date: its end; now unless given")
+    told.add_argument("--client", metavar="CLIENT", help="of one client alone")
+    as_of = _command(replay, "asof", ("replaying", "as_of"), "a client's case on a day, as it was known at a time")
+    as_of.add_argument("client", help="the organiser's name for the client")
+    as_of.add_argument("--on", type=_day, metavar="DATE", help="as it was on this day; the last day unless given")
+    as_of.add_argument("--known-at", type=_day_or_moment, metavar="TIME", help="as it was known then; now unless given")
+    audit = _group(commands, "audit", "whether it adds up")
+    decisions = _command(
+        audit, "decisions", ("replaying", "decisions"), "run every stored decision again",
+        "On the state, the register and the rules of its time. Refused and erased ones cannot be run, and are counted. The "
+        "exit code is 0 when all give the same again.",
+    )  # fmt: skip
+    chains = _command(
+        audit, "chains", ("replaying", "chains"), "verify every hash, digest, version and position",
+        "The exit code is 0 when every chain verifies.",
+    )  # fmt: skip
+    for each in (client, told, as_of, decisions, chains):
+        each.add_argument("--from-topic", action="store_true", help=FROM_TOPIC)
+    for each in (client, told, as_of):
+        each.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _agencies(commands: Sub) -> None:
+    agency = _group(commands, "agency", "the reference client of an agency's system")
+    publish = _command(agency, "publish", ("agency", "publish"), "send the messages of a file",
+                       "One JSON object a line: type, body and, where it has one, its own id.")  # fmt: skip
+    follow = _command(agency, "follow", ("agency", "follow"), "print what the recipient is told, and check it",
+                      "Sequence and chain of every record; it halts at a gap, and then the exit code is 1.")  # fmt: skip
+    receipts = _command(agency, "receipts", ("agency", "receipts"), "print the answers to the recipient's messages")
+    for each in (publish, follow, receipts):
+        each.add_argument("recipient", help="its short name: provider-s01")
+        each.add_argument("--http", metavar="URL", help="over HTTP at this address, even where the settings name a Kafka")
+        each.add_argument("--token", help="who calls over HTTP; a development token unless given")
+    publish.add_argument("file", type=Path, help="messages")
+    follow.add_argument("--all", action="store_true", help="print heartbeats and repetitions too")
+    for each in (follow, receipts):
+        each.add_argument("--wait", type=float, default=2.0, metavar="SECONDS", help="end when none has come for so long")
+
+
+def _describing(commands: Sub) -> None:
+    describe = _command(commands, "describe", ("measuring", "references"), "write the generated references")
+    describe.add_argument("kind", choices=REFERENCES, help="which of them")
+    describe.add_argument("--folder", type=Path, default=Path("docs/reference"), help="where to")
+    _command(commands, "settings", ("measuring", "settings_listed"), "list every setting with its default and its meaning")
+    bench = _command(
+        commands, "bench", ("measuring", "bench"), "measure, side by side with the libraries that one could use instead",
+        "On real PostgreSQL and Kafka, sealed, with fsync. Prints a table with ratios and writes build/bench.json.",
+    )  # fmt: skip
+    bench.add_argument("--only", action="append", metavar="KEY", help="only this figure; may be repeated")
+    bench.add_argument("--out", type=Path, default=Path("build/bench.json"), help="where the figures go")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than none")
+    return number
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no date like 2025-03-03") from None
+
+
+def _day_or_moment(text: str) -> date | datetime:
+    try:
+        return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no date like 2025-03-03 and no time like 2025-03-03T12:00") from None
+
+
+def _told_plainly() -> tuple[type[Exception], ...]:
+    """Errors whose message is all that a user needs."""
+    from consumers.log import BrokerError
+    from deploy.local.ports import PartFailed
+    from deploy.roles import Stuck
+    from deploy.wiring import InUse
+    from domain.store.database import StoreUnavailable
+    from domain.store.keys import WrongMasterKey
+    from domain.store.migrations import NotMigrated
+    from domain.store.record import Damaged
+
+    return (BrokerError, PartFailed, Stuck, InUse, StoreUnavailable, WrongMasterKey, NotMigrated, Damaged)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""`kuty up`: real PostgreSQL and Kafka started here, and every role as a process of its own, watched over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from argparse import Namespace
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from deploy.commands.serving import API, fill
+from deploy.local.parts import choose_parts
+from deploy.migration import migrate
+from deploy.settings import Settings
+from deploy.wiring import ROLES
+
+log = logging.getLogger("kuty.up")
+
+SHORTEST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A process that has run so long starts again without a pause."""
+STOP_DEADLINE_S = 15.0
+LOOK_AGAIN_S = 0.2
+STORE_LOGIN, MODELS_LOGIN = "kuty_store", "kuty_models"
+
+
+def up(arguments: Namespace, settings: Settings) -> int:
+    """Start everything, fill it, watch over it until Ctrl-C."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    with ExitStack() as stack:
+        settings = _on_real_parts(settings, stack)
+        migrate(settings)
+        if arguments.demo:
+            fill(settings, arguments.demo, arguments.seed)
+        children = [stack.enter_context(Watched(name, settings)) for name in (API, *ROLES)]
+        print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
+        print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
+        while not told.wait(LOOK_AGAIN_S):
+            for child in children:
+                child.look()
+    return 0
+
+
+def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:
+    """Settings that name a PostgreSQL and a Kafka that run: those given, Docker's, or pip's, which are started here."""
+    parts = choose_parts()
+    folder = parts_folder(settings)
+    if not settings.store_dsn:
+        postgres = stack.enter_context(parts.postgres(folder / "postgres"))
+        owner = postgres.dsn
+        password = _password(folder / "logins")
+        settings = replace(
+            settings,
+            owner_dsn=owner,
+            store_dsn=make_conninfo(owner, user=STORE_LOGIN, password=password),
+            models_dsn=make_conninfo(owner, user=MODELS_LOGIN, password=password),
+        )
+    if not settings.kafka:
+        settings = replace(settings, kafka=stack.enter_context(parts.kafka(folder / "kafka")).bootstrap)
+    print(parts.described, flush=True)
+    return settings
+
+
+def parts_folder(settings: Settings) -> Path:
+    """Where the local servers keep what they keep. PostgreSQL refuses to run as root, and the user that it then runs as may
+    not enter a home folder."""
+    if os.geteuid() != 0:
+        return (settings.home / "parts").resolve()
+    folder = Path(tempfile.gettempdir()) / f"kuty-parts-{settings.ledger}"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    return folder
+
+
+def _password(file: Path) -> str:
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24))
+    return file.read_text()
+
+
+class Watched:
+    """One role in a process of its own. When it ends unasked it is started again, after a pause that grows."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._name = name
+        self._environment = {**os.environ, **settings.environment()}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._start_again_at = 0.0
+        self._pause_s = SHORTEST_PAUSE_S
+
+    @property
+    def described(self) -> str:
+        """Name and process id."""
+        return f"{self._name} ({self._process.pid if self._process else 'waits'})"
+
+    def look(self) -> None:
+        """Start it again when it has ended and its pause is over."""
+        now = time.monotonic()
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            if now - self._started_at > STEADY_S:
+                self._pause_s = SHORTEST_PAUSE_S
+            log.error("%s ended with %s; again in %.1f s", self._name, self._process.returncode, self._pause_s)
+            self._process = None
+            self._start_again_at = now + self._pause_s
+            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        elif now >= self._start_again_at:
+            self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
+        # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
+        self._process = subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        self._started_at = time.monotonic()
+
+    def __enter__(self) -> Watched:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,56 @@
+"""`kuty scenario`, `kuty demo`, `kuty describe`, `kuty bench`, `kuty settings`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from deploy.commands.printed import failed
+from deploy.commands.serving import fill
+from deploy.describe import UnknownKind, describe
+from deploy.describe.compatibility import BreakingChange
+from deploy.local.parts import choose_parts
+from deploy.scenario.run import run_files
+from deploy.settings import Settings, described
+from deploy.world import embedded_worlds, worlds_on
+
+
+def scenario(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run scenario files."""
+    with ExitStack() as stack:
+        worlds = embedded_worlds()
+        if arguments.kafka:
+            parts = choose_parts()
+            print(parts.described)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kuty-parts-")))
+            folder.chmod(0o711)
+            postgres = stack.enter_context(parts.postgres(folder / "postgres"))
+            kafka = stack.enter_context(parts.kafka(folder / "kafka"))
+            worlds = worlds_on(kafka.bootstrap, postgres.fresh_database)
+        return 0 if run_files(arguments.file, worlds, print, brief=arguments.brief) else 1
+
+
+def demo(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Fill the ledger with synthetic clients."""
+    fill(settings, arguments.clients, arguments.seed)
+    print(f"kuty serve shows them at http://{settings.host}:{settings.port}/")
+    return 0
+
+
+def references(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Write the generated references."""
+    try:
+        for path in describe(arguments.kind, arguments.folder):
+            print(path)
+    except (UnknownKind, BreakingChange) as error:
+        return failed(str(error))
+    return 0
+
+
+def settings_listed(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Every setting with its default and its meaning."""
+    for variable, default, meaning in described():
+        print(f"{variable} (default {default or 'empty'})\n    {meaning}")
+    return 0

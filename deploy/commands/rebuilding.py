@@ -1,0 +1,139 @@
+"""`kuty rebuild RECIPIENT` and `kuty rebuild store`: one side again from the other."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from consumers import relay as relaying
+from consumers import wire
+from consumers.disclosure import NAME as DISCLOSURE
+from deploy.commands.printed import failed
+from deploy.feed import Feed, feed_of_store, feed_of_topic
+from deploy.migration import ledger_file, migrate
+from deploy.settings import Settings
+from deploy.wiring import Wired, open_ledger_parts, opened
+from domain.store.record import Header, Record
+from projections.comparison import differences
+from projections.read_models import ReadModel
+
+DEADLINE_S = 3600.0
+LOOK_AGAIN_S = 0.05
+SHOWN = 20
+
+
+def rebuild(arguments: argparse.Namespace, settings: Settings) -> int:
+    """The store, or the recipient that is named."""
+    return rebuild_store(arguments, settings) if arguments.what == "store" else rebuild_recipient(arguments, settings)
+
+
+def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
+    """A redelivery into a fresh epoch beside the live model; compared, and switched where history ends."""
+    with opened(settings, wait_s=0.0 if settings.embedded else LOOK_AGAIN_S) as wired:
+        if arguments.what not in wired.store.directory.recipients:
+            return failed(f"nobody has joined as {arguments.what}")
+        model = wired.models.of(arguments.what)
+        old = model.feed().live_epoch
+        if not old:
+            return failed(f"{arguments.what} has no live model yet: nothing to compare with")
+        try:
+            redelivery = wired.disclosure.redeliver(arguments.what)
+        except LookupError as nothing:
+            return failed(str(nothing))
+        if not _built(wired, model, redelivery.epoch, redelivery.publications):
+            return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
+        found = differences(model, old, redelivery.epoch)
+        for difference in found[:SHOWN]:
+            print(f"  only in epoch {difference.only_in}: {difference.name} {difference.occurred_on} {difference.content}")
+        same = "the same as" if not found else f"{len(found)} differences to"
+        print(f"{arguments.what}: {redelivery.publications} publications again in epoch {redelivery.epoch}")
+        print(f"{same} epoch {old}; epoch {model.feed().live_epoch} answers now")
+        return 1 if found else 0
+
+
+def _built(wired: Wired, model: ReadModel, epoch: int, publications: int) -> bool:
+    """Wait for the fresh generation; where nobody else moves the roles, they are moved here."""
+    give_up_at = time.monotonic() + DEADLINE_S
+    roles = wired.roles(("relay", "projector")) if wired.settings.embedded else []
+    with tqdm(total=publications, unit=" publications", leave=False) as bar:
+        while model.feed().live_epoch != epoch:
+            if time.monotonic() > give_up_at:
+                return False
+            if not sum(role.step() for role in roles):
+                time.sleep(LOOK_AGAIN_S)
+            position = model.positions().get(epoch)
+            bar.update((position.sequence if position else 0) - bar.n)
+    return True
+
+
+def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
+    """An equal store from the events topic and the keys. What no topic holds (keys, vault) must be there."""
+    if not arguments.from_topic:
+        return failed("say --from-topic: there is no other origin to rebuild a store from")
+    target = _target(settings, arguments.into)
+    migrate(target)
+    with feed_of_topic(settings) as origin:
+        fresh = open_ledger_parts(target, apart=settings)
+        try:
+            if fresh.store.head():
+                return failed("the store is not empty: name another place with --into")
+            count = fresh.store.append_raw(_shown(origin), follower_of)
+            if arguments.into is None:
+                _take_over_positions(fresh)
+            print(f"{count} events from {origin.origin}")
+            return _compared(settings, fresh) if arguments.into else 0
+        finally:
+            fresh.close()
+
+
+def follower_of(header: Header) -> str | None:
+    """Which follower wrote an event, for the positions of followers."""
+    return DISCLOSURE if header.name.startswith("disclosure.") else None
+
+
+def _target(settings: Settings, into: str | None) -> Settings:
+    if into is None:
+        return settings
+    if into.startswith("postgres"):
+        return replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
+    return replace(settings, home=Path(into), store_dsn="", owner_dsn="", models_dsn="")
+
+
+def _shown(origin: Feed) -> Iterator[Record]:
+    with tqdm(unit=" events", leave=False) as bar:
+        for record in origin.records():
+            yield record
+            bar.update()
+
+
+def _take_over_positions(wired: Wired) -> None:
+    """Where the followers go on: the relay compares its last two windows with the topics, intake begins where each topic
+    does and finds what it has answered by its ids."""
+    window = wired.settings.relay_window
+    wired.store.track(relaying.TRACKING, max(0, wired.store.head() - 2 * window))
+    topics = [wire.in_topic(wired.store.ledger, recipient.short_name) for recipient in wired.recipients()]
+    there = wired.broker.topics()
+    for topic, begin in wired.broker.begin_offsets([topic for topic in topics if topic in there]).items():
+        wired.store.track(topic, begin)
+
+
+def _compared(settings: Settings, fresh: Wired) -> int:
+    """The rebuilt store beside the present one, byte by byte."""
+    if not settings.store_dsn and not ledger_file(settings).exists():
+        return 0
+    present = open_ledger_parts(settings)
+    try:
+        pairs = zip(feed_of_store(present).records(), feed_of_store(fresh).records(), strict=False)
+        unequal = next((one.position for one, other in pairs if one.state != other.state), None)
+        if unequal is not None:
+            return failed(f"position {unequal} is not the same in both stores")
+        behind = present.store.head() - fresh.store.head()
+        print("equal to the present store" + (f", which is {behind} events ahead of its topic" if behind else ""))
+        return 0
+    finally:
+        present.close()

@@ -1,0 +1,171 @@
+"""`kuty replay` and `kuty audit`: what happened, who knew it, and whether it adds up; from the store or the topic alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Any
+
+from deploy.commands.printed import as_json, failed
+from deploy.feed import Feed, feed
+from deploy.migration import keys_database, master_key
+from deploy.settings import Settings
+from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
+from domain.events import OrganisationJoined
+from domain.store.keys import WrappedKeys
+from domain.store.streams import is_client_stream
+from projections.audit import rerun_decisions, verify_chains
+from projections.questions import moment
+from projections.tellings import Telling, told_by
+from projections.timeline import TimelineLine, by_occurrence, history, pathway_as_known
+
+Doing = Callable[[Feed, argparse.Namespace, Settings], int]
+
+
+def on_feed(do: Doing) -> Callable[[argparse.Namespace, Settings], int]:
+    """A command that reads the feed, from wherever it was asked for."""
+
+    def command(arguments: argparse.Namespace, settings: Settings) -> int:
+        with feed(settings, from_topic=arguments.from_topic) as found:
+            return do(found, arguments, settings)
+
+    return command
+
+
+class NoSuchClient(Exception):
+    """A name that the organiser never gave to a client."""
+
+
+def replay_client(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
+    """One client's facts, in order of recording or of occurrence."""
+    try:
+        client = _client(found, arguments.client, settings)
+    except NoSuchClient as unknown:
+        return failed(str(unknown))
+    lines = history(found.records(), found.opened, client)
+    ordered = by_occurrence(lines) if arguments.order == "occurrence" else lines
+    _print(arguments, (_line(line) for line in ordered), [asdict(line) for line in lines])
+    return 0 if lines else failed("nothing is recorded about this client")
+
+
+def replay_as_of(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
+    """The case as it was on a day, as it was known at a time."""
+    try:
+        client = _client(found, arguments.client, settings)
+    except NoSuchClient as unknown:
+        return failed(str(unknown))
+    pathway = pathway_as_known(found.records(), found.opened, client, known_at=moment(arguments.known_at))
+    on = arguments.on or max((fact.occurred_on for fact in pathway.facts.values()), default=date.min)
+    then = pathway.on(on)
+    facts = [
+        {"occurred_on": fact.occurred_on, "fact": fact.name, **fact.event.model_dump(mode="json", exclude_none=True)}
+        for fact in then.facts.values()
+    ]
+    states = {case_id: then.case_state(case_id, on) for case_id in then.cases}
+    if arguments.json:
+        print(as_json({"on": on, "known_at": arguments.known_at, "cases": states, "facts": facts}))
+        return 0
+    for number, state in enumerate(states.values(), 1):
+        print(f"case {number} on {on}: {state}")
+    for line in facts:
+        print(f"  {line['occurred_on']}  {line['fact']}")
+    return 0
+
+
+def replay_told(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
+    """What a recipient had been told by a time, by the disclosure's own time."""
+    by = moment(arguments.by) or datetime.max.replace(tzinfo=UTC)
+    try:
+        client = _client(found, arguments.client, settings) if arguments.client else None
+    except NoSuchClient as unknown:
+        return failed(str(unknown))
+    told = told_by(found.records(), found.opened, arguments.recipient, by, client=client)
+    _print(arguments, (_telling(one) for one in told.tellings), [asdict(one) for one in told.tellings])
+    print(f"{len(told.tellings)} facts from {found.origin}, by the time of disclosure, not of the broker's acknowledgement")
+    return 0
+
+
+def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
+    """Every stored decision run again."""
+    reruns = rerun_decisions(found.records(), found.opened, found.decision)
+    other = [rerun for rerun in reruns if rerun.same is False]
+    for rerun in other:
+        print(f"position {rerun.position}: {rerun.command} {rerun.command_id} decides otherwise now")
+        for difference in rerun.differences:
+            print(f"  {difference}")
+    not_run = {reason: sum(rerun.not_run == reason for rerun in reruns) for reason in ("refused", "erased")}
+    same = sum(rerun.same is True for rerun in reruns)
+    print(f"{same} decisions of {found.origin} give the same again, {len(other)} do not")
+    print(f"{not_run['refused']} refused and {not_run['erased']} erased ones cannot be run again")
+    return 1 if other else 0
+
+
+def audit_chains(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
+    """Every hash, digest, version and position."""
+    count = 0
+
+    def counted() -> Iterable[Any]:
+        nonlocal count
+        for record in found.records():
+            count += 1
+            yield record
+
+    faults = verify_chains(counted(), found.opened)
+    for fault in faults:
+        print(f"position {fault.position} of {fault.stream}: {fault.what}")
+    print(f"{count} events of {found.origin}: {'every chain verifies' if not faults else f'{len(faults)} faults'}")
+    return 1 if faults else 0
+
+
+def _client(found: Feed, name: str, settings: Settings) -> str:
+    """The reference behind a name: the organiser's own name for the client, as pages and answers show it.
+
+    Raises NoSuchClient.
+    """
+    if is_client_stream(name):
+        return name
+    database = keys_database(settings)
+    keys = WrappedKeys(database, master_key(settings))
+    try:
+        return Pseudonyms(keys.named(f"pseudonym/{_organiser(found)}")).reference(name)
+    except UnknownPseudonym:
+        raise NoSuchClient(f"{name} is not the organiser's name of a client") from None
+    finally:
+        database.close()
+
+
+def _organiser(found: Feed) -> str:
+    """The organiser's short name, read from the feed."""
+    for record in found.records():
+        if record.header.name == OrganisationJoined.NAME:
+            event = found.opened(record)
+            for task in event.tasks if isinstance(event, OrganisationJoined) else ():
+                if task.task == "organiser":
+                    return task.short_name
+    raise NoSuchClient("no organiser has joined this ledger")
+
+
+def _line(line: TimelineLine) -> str:
+    late = "" if line.recorded_at.date() == line.occurred_on else f", recorded {line.recorded_at:%Y-%m-%d}"
+    changed = "".join(f" {change.field}: {change.before} → {change.after}" for change in line.changes)
+    return f"{line.day}  {line.name}{late}{changed}"
+
+
+def _telling(telling: Telling) -> str:
+    basis = telling.legal_basis.code if telling.legal_basis else ""
+    return f"{telling.told_at:%Y-%m-%d}  {telling.fact_name} of {telling.occurred_on}: {', '.join(telling.fields)} ({basis})"
+
+
+def _print(arguments: argparse.Namespace, lines: Iterable[str], content: list[Mapping[str, Any]]) -> None:
+    if arguments.json:
+        for one in content:
+            print(as_json(one))
+        return
+    for line in lines:
+        print(line)
+
+
+client, told, as_of = on_feed(replay_client), on_feed(replay_told), on_feed(replay_as_of)
+decisions, chains = on_feed(audit_decisions), on_feed(audit_chains)
