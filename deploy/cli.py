@@ -148,9 +148,9 @@ def _rebuilding(commands: Sub) -> None:
     rebuild = _command(
         commands, "rebuild", ("rebuilding", "rebuild"), "rebuild a recipient's read model, or the event store",
         "A read model by a redelivery: every publication that is still lawful is sent again in a fresh epoch; the model is "
-        "built beside the live one, compared with it, and answers from where history ends. The store from the events topic: "
+        "built beside the live one, compared with it, and answers where history ends. The store from the events topic: "
         "the same bytes at the same positions; answers and positions of followers are rebuilt from them; keys, vault and "
-        "the broker's acknowledgements come from their own backup, no topic holds them. The exit code is 0 when all is equal.",
+        "the broker's acknowledgements come from their own backup. The exit code is 0 when all is equal.",
     )  # fmt: skip
     rebuild.add_argument("what", help="a recipient's short name: kela-benefit-payment; or the word store")
     rebuild.add_argument("--from-topic", action="store_true", help=f"for store: {FROM_TOPIC}")
