@@ -77,8 +77,7 @@ class PostgresDatabase:
     def write(self, work: Callable[[Ask], T]) -> T:
         return self._attempt(work)
 
-    def migrate(self, versions: Sequence[str], role: str | None = None) -> None:
-        """As the port says; `role` is given reading and writing, and no more."""
+    def migrate(self, versions: Sequence[str]) -> None:
         with psycopg.connect(self._dsn, **POSTGRES_SETTINGS) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{self._schema}"),))
             schema = sql.Identifier(self._schema)
@@ -88,13 +87,6 @@ class PostgresDatabase:
             for number, script in _missing(versions, connection.execute("SELECT version FROM migrations").fetchall()):
                 connection.execute(script.format(bytes="bytea", number="bigserial").encode())
                 connection.execute("INSERT INTO migrations VALUES (%s)", (number,))
-            if role is not None:
-                names = {"s": schema, "r": sql.Identifier(role)}
-                connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {s} TO {r}").format(**names))
-                connection.execute(
-                    sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {s} TO {r}").format(**names)
-                )
-                connection.execute(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {s} TO {r}").format(**names))
 
     def close(self) -> None:
         with self._lock:

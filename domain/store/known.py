@@ -20,8 +20,8 @@ from domain.store.record import Header, Record, read_record
 from domain.store.recorders import Recorder, Row, Sender, Writing
 from domain.store.sealing import Sealer
 
-FACTS_KEPT = 200_000
-"""Facts of all remembered pathways together, about a kilobyte each."""
+FACTS_KEPT = 100_000
+"""Facts of all remembered pathways together, about two kilobytes each."""
 ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""

@@ -133,10 +133,5 @@ def place_of(header: Header) -> str:
     return f"{header.ledger}|{header.event_id}|{header.stream}|{header.stream_version}|{header.type}"
 
 
-def open_event(record: Record, keys: Keys, names: Names) -> Event | Erased:
-    """Open one record without a sealer at hand. Raises as `Sealer.open`."""
-    return Sealer(keys, names).open(record)
-
-
 def _bound_text(place: str, section: str, key_id: str) -> bytes:
     return f"{place}|{section}|{key_id}".encode()
