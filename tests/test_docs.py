@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import re
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from blocks import ROOT, read_page, run_page
 
+from deploy.cli import REFERENCES, parser
 from deploy.describe import KINDS, WRITERS, UnknownKind, describe
 from deploy.describe.asyncapi import RECIPIENT_KINDS
 from deploy.describe.error_page import examples
@@ -33,12 +34,6 @@ PROSE = [
     ROOT / "README.md",
     *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or p.stem == "README")),
 ]
-
-
-def command_line() -> ArgumentParser:
-    from deploy.cli import parser
-
-    return parser()
 
 
 def text_of(page: str) -> str:
@@ -73,7 +68,7 @@ def test_nothing_lies_in_the_reference_that_the_code_does_not_write(tmp_path: Pa
 def test_a_kind_of_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownKind, match="events"):
         describe("nothing", tmp_path)
-    assert KINDS[-1] == "all"
+    assert KINDS == REFERENCES, "what `kuty describe` offers and what deploy/describe writes"
 
 
 def test_every_event_is_in_the_reference() -> None:
@@ -112,7 +107,7 @@ def test_every_code_list_and_every_setting_is_in_the_reference() -> None:
 
 def test_every_command_of_the_command_line_is_in_the_reference_with_its_help() -> None:
     text = text_of("cli.md")
-    for name, each in commands(command_line()):
+    for name, each in commands(parser()):
         assert name in headings(text)
         assert help_of(each) in text
 
@@ -120,12 +115,12 @@ def test_every_command_of_the_command_line_is_in_the_reference_with_its_help() -
 def test_every_command_of_the_command_line_says_what_it_does() -> None:
     silent = [
         (name, action.dest)
-        for name, each in commands(command_line())
+        for name, each in commands(parser())
         for action in each._actions
-        if action.help is None and action.dest not in ("command", "help")
+        if action.help is None and not isinstance(action, argparse._SubParsersAction)
     ]
     assert silent == []
-    assert [name for name, each in commands(command_line()) if not each.description] == []
+    assert [name for name, each in commands(parser()) if not each.description] == []
 
 
 # --- what is named exists ---------------------------------------------------------------------------------------------
@@ -155,7 +150,7 @@ def test_each_step_of_a_how_to_names_a_file() -> None:
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_that_a_page_names_is_there(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    known = {name for name, _ in commands(command_line())}
+    known = {name for name, _ in commands(parser())}
     named = {" ".join(found) for found in re.findall(r"(?:^\$ |`)(kuty) ([a-z][a-z-]*)", text, re.MULTILINE)}
     assert named - known == set()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
