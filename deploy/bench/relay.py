@@ -56,9 +56,7 @@ def measure(servers: Servers, quick: bool) -> Figures:
             "recipients": RECIPIENTS,
             "recipients_per_s": median(rate.ours for rate in many),
             "recipients_bare_per_s": median(rate.bare for rate in many),
-            "as_1_ratio": _ratio(mixed),
-            "as_1_per_s": median(rate.ours for rate in mixed),
-            "as_1_bare_per_s": median(rate.bare for rate in mixed),
+            **_as_1(mixed),
         },
     )
     return figures
@@ -92,7 +90,7 @@ def _rounds(parts: Wired, bootstrap: str, rounds: int, events: int) -> list[Rate
     """Slices of the feed in turn: first the relay, then the bare producer with what the relay sent."""
     taken: list[Rate] = []
     parts.relay.step()
-    for _ in range(rounds):
+    while len(taken) < rounds and parts.relay.position < parts.store.head():
         before = parts.relay.position
         began = time.perf_counter()
         while parts.relay.position < min(before + events, parts.store.head()):
@@ -102,6 +100,17 @@ def _rounds(parts: Wired, bootstrap: str, rounds: int, events: int) -> list[Rate
         taken.append(Rate(len(sent) / took, produce_bare(bootstrap, sent)))
     published(parts)
     return taken
+
+
+def _as_1(mixed: Sequence[Rate]) -> dict[str, float]:
+    """Figures of the feed of AS-1; none when it had been published before."""
+    if not mixed:
+        return {}
+    return {
+        "as_1_ratio": _ratio(mixed),
+        "as_1_per_s": median(rate.ours for rate in mixed),
+        "as_1_bare_per_s": median(rate.bare for rate in mixed),
+    }
 
 
 def _ratio(rates: Sequence[Rate]) -> float:
