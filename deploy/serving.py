@@ -17,6 +17,7 @@ from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor
 from consumers.disclosed import line_of
 from consumers.wire import out_topic, publication_of
+from deploy.local.ports import PartFailed
 from deploy.migration import token_key
 from deploy.settings import Settings
 from deploy.wiring import Wired
@@ -94,12 +95,12 @@ class Server:
         self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen; returns when connections are taken. Raises RuntimeError."""
+        """Begin to listen; returns when connections are taken. Raises PartFailed."""
         self._thread.start()
         give_up_at = time.monotonic() + START_DEADLINE_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > give_up_at:
-                raise RuntimeError(f"nothing listens on {self._server.config.host}:{self._server.config.port}: is it taken?")
+                raise PartFailed(f"cannot listen on {self._server.config.host}:{self._server.config.port}: is the port taken?")
             time.sleep(0.01)
 
     def stop(self) -> None:
