@@ -100,7 +100,8 @@ class Server:
         give_up_at = time.monotonic() + START_DEADLINE_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > give_up_at:
-                raise PartFailed(f"cannot listen on {self._server.config.host}:{self._server.config.port}: is the port taken?")
+                address = f"{self._server.config.host}:{self._server.config.port}"
+                raise PartFailed(f"cannot listen on {address}: is the port taken?")
             time.sleep(0.01)
 
     def stop(self) -> None:

@@ -9,10 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from argparse import Namespace
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,10 +37,9 @@ STORE_LOGIN, MODELS_LOGIN = "kuty_store", "kuty_models"
 def up(arguments: Namespace, settings: Settings) -> int:
     """Start everything, fill it, watch over it until Ctrl-C."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    with ExitStack() as stack:
+    # Whatever is going on, demo data included, is left in order, and the servers that were started are stopped.
+    signal.signal(signal.SIGTERM, _leave)
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         settings = _on_real_parts(settings, stack)
         migrate(settings)
         if arguments.demo:
@@ -49,10 +47,15 @@ def up(arguments: Namespace, settings: Settings) -> int:
         children = [stack.enter_context(Watched(name, settings)) for name in (API, *ROLES)]
         print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
         print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
-        while not told.wait(LOOK_AGAIN_S):
+        while True:
+            time.sleep(LOOK_AGAIN_S)
             for child in children:
                 child.look()
     return 0
+
+
+def _leave(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:
