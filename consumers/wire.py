@@ -14,6 +14,7 @@ import orjson
 from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from domain.identifiers import organisation_source
 from domain.receipts import Receipt
 from domain.store.record import Damaged, Record, read_record
 
@@ -74,7 +75,7 @@ def full_record(record: Record) -> Entry:
         ("ce_prevhash", h.previous_hash.encode()),
         ("ce_purpose", h.purpose.encode()),
         ("ce_ruleset", h.ruleset_version.encode()),
-        ("ce_source", _source(h.ledger)),
+        ("ce_source", organisation_source(h.actor_org).encode()),
         ("ce_specversion", b"1.0"),
         ("ce_stream", h.stream.encode()),
         ("ce_streamversion", b"%d" % h.stream_version),
@@ -108,11 +109,6 @@ def _schema(type_name: str, of: str) -> bytes:
     return f"urn:kuty:schema:{of}:{type_name}".encode()
 
 
-@cache
-def _source(ledger: str) -> bytes:
-    return f"urn:kuty:ledger:{ledger}".encode()
-
-
 # --- Publications ----------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +135,7 @@ def publication_of(record: Record, event: DisclosureMade | DisclosureWithdrawn |
             id=header.event_id,
             type="disclosure.withdrawn.v1",
             kind="withdrawn",
-            source=header.actor_org,
+            source=organisation_source(header.actor_org),
             subject="",
             time=header.recorded_at.replace(microsecond=0),
             sequence=header.stream_version,
@@ -189,10 +185,10 @@ def read_publication(read: Read) -> Publication | None:
 # --- Receipts and heartbeats -----------------------------------------------------------------------------------------
 
 
-def receipt_entry(receipt: Receipt, source: str) -> Entry:
-    """An answer for its sender's receipts topic; `source` is the organiser."""
+def receipt_entry(receipt: Receipt, organiser: str) -> Entry:
+    """An answer for its sender's receipts topic."""
     sequence = receipt.number if receipt.numbered and receipt.number is not None else 0
-    return Entry(receipt.key, receipt.value, receipt.headers(source), sequence)
+    return Entry(receipt.key, receipt.value, receipt.headers(organisation_source(organiser)), sequence)
 
 
 def heartbeat(recipient: str, epoch: int, last: int, organiser: str, at: datetime) -> Entry:
@@ -201,7 +197,7 @@ def heartbeat(recipient: str, epoch: int, last: int, organiser: str, at: datetim
     headers: Headers = (
         ("ce_epoch", b"%d" % epoch),
         ("ce_id", f"heartbeat-{recipient}-{epoch}-{moment}".encode()),
-        ("ce_source", organiser.encode()),
+        ("ce_source", organisation_source(organiser).encode()),
         ("ce_specversion", b"1.0"),
         ("ce_time", moment.encode()),
         ("ce_type", HEARTBEAT.encode()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
 
 IDENTITY_CODE = re.compile(r"(\d{2})(\d{2})(\d{2})([-+YXWVUABCDEF])(\d{3})([0-9A-FHJ-NPR-Y])", re.ASCII)
 BUSINESS_ID = re.compile(r"\d{7}-\d", re.ASCII)
@@ -65,3 +66,14 @@ def is_business_id(text: str) -> bool:
         return False
     rest = sum(int(digit) * weight for digit, weight in zip(text[:7], WEIGHTS, strict=True)) % 11
     return rest != 1 and int(text[8]) == (0 if rest == 0 else 11 - rest)
+
+
+@cache
+def organisation_source(org_id: str) -> str:
+    """CloudEvents `source` of an organisation: by its OID, which follows from its business id, else by its directory id.
+
+    source: domain/privacy.md 3.7, domain/standards.md 7.2
+    """
+    if is_business_id(org_id):
+        return f"urn:oid:1.2.246.10.{int(org_id[:-2] + org_id[-1])}"
+    return f"urn:kuty:organisation:{org_id}"

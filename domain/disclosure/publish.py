@@ -22,6 +22,7 @@ from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.disclosure.reconcile import Change, Disclosed
 from domain.disclosure.windows import Standing
 from domain.events import Event
+from domain.identifiers import organisation_source
 
 EVENT_REFERENCE = "_event_id"
 """What the name of a reference to an event ends with; every other reference names a part."""
@@ -70,7 +71,7 @@ def source_of(directory: Directory) -> str:
     """CloudEvents `source`: the organiser, by its OID where it has one."""
     organiser = directory.organisation(directory.organiser)
     oid = organiser.joined.organisation_oid if organiser else None
-    return f"urn:oid:{oid}" if oid else f"urn:kuty:organisation:{directory.organiser}"
+    return f"urn:oid:{oid}" if oid else organisation_source(directory.organiser)
 
 
 def publication_of(

@@ -28,7 +28,7 @@ from domain.store.field_classes import section_bytes, split  # noqa: E402
 from domain.store.record import Header, Record, digest  # noqa: E402
 
 Golden = dict[str, Any]
-SOURCE = "urn:kuty:organisation:0000001-9"
+SOURCE = "urn:oid:1.2.246.10.19"
 
 
 def read(part: str) -> dict[str, Golden]:
