@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -39,6 +40,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read what we print has had enough; there is nowhere left to say so, not even when Python flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if not isinstance(error, (WrongSetting, *_told_plainly())):
             raise
