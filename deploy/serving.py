@@ -26,6 +26,8 @@ from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
 from projections.tellings import Acknowledged
 
 START_DEADLINE_S = 15.0
+GRACE_S = 5
+"""How long a request that is being answered may take when the server stops, seconds."""
 
 
 def door_of(wired: Wired) -> LedgerDoor:
@@ -90,7 +92,8 @@ class Server:
     """A uvicorn server that another thread can wait for and stop."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        settings = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+        settings = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False,
+                                  lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)
 
