@@ -22,7 +22,8 @@ from domain.vocabulary import Ref
 UNRESOLVED = "0" * 32
 """Stands in for a reference that could not be resolved, so that the rest of the body can still be judged."""
 NEW_VALUES = "new_values"
-_REF_PATTERN = next(mark.pattern for mark in get_args(Ref) if isinstance(mark, StringConstraints))
+REF_PATTERN = next(mark.pattern for mark in get_args(Ref) if isinstance(mark, StringConstraints))
+"""By it a field is known as a reference, which callers never write as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _place(annotation: Any, name: str) -> Place | None:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *marks = get_args(annotation)
-        if any(isinstance(mark, StringConstraints) and mark.pattern == _REF_PATTERN for mark in marks):
+        if any(isinstance(mark, StringConstraints) and mark.pattern == REF_PATTERN for mark in marks):
             return Place("event" if name.endswith("event_id") else "part")
         return _place(inner, name)
     if origin is Union or origin is types.UnionType:

@@ -10,10 +10,9 @@ from typing import Any
 
 from domain.catalogue import CommandKind
 from domain.chapters.attendance import RecordGroupAttendance
+from domain.message_fields import REF_PATTERN
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE
-from domain.vocabulary import Ref
 
-_REF = next(getattr(mark, "pattern", None) for mark in Ref.__metadata__ if getattr(mark, "pattern", None))  # type: ignore[attr-defined]
 NAME = {
     "type": "string",
     "maxLength": 200,
@@ -57,6 +56,6 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     if "$ref" in schema:
         named = definitions[schema["$ref"].rsplit("/", 1)[-1]]
         return _inlined({**named, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
-    if schema.get("pattern") == _REF:
+    if schema.get("pattern") == REF_PATTERN:
         return {**NAME, **{key: schema[key] for key in ("title",) if key in schema}}
     return {key: _inlined(value, definitions) for key, value in schema.items()}

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from domain.catalogue import CommandKind
-from domain.commands import Command
-from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, caller_of
 from domain.events import Event, MessageHeld, MessageQuarantined
 from domain.json_gate import BadJson, read_json
-from domain.look_ups import LookStore, LookUps
+from domain.look_ups import LookUps
 from domain.messages import GROUP, GROUP_OF, HeldReason, Waits, Wish, message_types, of_group, wish_of_message
 from domain.receipts import Receipt, receipt_of_answer
+from domain.receiving_port import ReceivingStore
 from domain.refusals import Reason, Refused, refuse
-from domain.sender_names import NamesStore, SenderNames
+from domain.sender_names import SenderNames
 from domain.store.answers import Answer, Status
 from domain.store.database import StoreUnavailable
 from domain.store.keys import KeyDestroyed
@@ -49,46 +48,6 @@ class Received:
     receipts: tuple[Receipt, ...]
     repeats: tuple[Receipt, ...] = ()
     placed: bool = False
-
-
-class ReceivingStore(NamesStore, LookStore, Protocol):
-    """What taking in messages asks of the event store."""
-
-    def submit(
-        self,
-        command: Command,
-        caller: Caller,
-        command_id: str,
-        *,
-        client: str | None = None,
-        look_ups: Mapping[str, Any] | None = None,
-        dry_run: bool = False,
-        input_position: tuple[str, int] | None = None,
-    ) -> Future[Answer]:
-        """Decide and record a command, once per sender and id."""
-
-    def refuse(
-        self,
-        command: str,
-        reasons: Sequence[Reason],
-        caller: Caller,
-        command_id: str,
-        *,
-        content: bytes,
-        input_position: tuple[str, int] | None = None,
-    ) -> Future[Answer]:
-        """Record that something was refused which never became a command."""
-
-    def note(
-        self,
-        event: Event,
-        caller: Caller,
-        command_id: str,
-        *,
-        content: bytes = b"",
-        input_position: tuple[str, int] | None = None,
-    ) -> Future[Answer]:
-        """Record that a message waits or cannot be read."""
 
 
 class Receiving:
@@ -181,9 +140,14 @@ class Receiving:
         receipts = [receipt for one in told for receipt in one.receipts]
         statuses: set[Status] = {receipt.status for receipt in receipts}
         status: Status = next(iter(statuses)) if len(statuses) == 1 else "recorded"
-        summary = Receipt(
-            message.message_id, message.type, status, parts=tuple((one.message_id, one.status) for one in receipts)
-        )
+        codes = [
+            Reason(reason.code, f"/entries/{place}{reason.pointer}")
+            for place, one in enumerate(receipts)
+            if one.status == "refused"
+            for reason in one.codes
+        ]
+        statuses_of = tuple((one.message_id, one.status) for one in receipts)
+        summary = Receipt(message.message_id, message.type, status, codes=tuple(codes), parts=statuses_of)
         return Received((*receipts, summary), (*(one for part in told for one in part.repeats), summary))
 
     def _decided(self, message: Incoming, kind: CommandKind, body: dict[str, Any], dry_run: bool) -> _Decided:

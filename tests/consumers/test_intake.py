@@ -274,6 +274,7 @@ def test_a_groups_day_is_decided_client_by_client(home: House) -> None:
     }
     assert told["g-1/2"]["codes"][0]["pointer"] == "/day_status"
     assert [part["status"] for part in told["g-1"]["parts"]] == ["recorded", "refused", "refused"]
+    assert [code["pointer"] for code in told["g-1"]["codes"]] == ["/entries/1/day_status", "/entries/2/client"]
     assert "number" not in told["g-1"]
     head = home.wired.store.head()
     home.send(SENDER, "g-1", "record_group_attendance.v1", body)
