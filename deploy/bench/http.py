@@ -10,9 +10,10 @@ from dataclasses import replace
 from deploy.bench.figures import Figures, median, percentile
 from deploy.bench.ground import Servers, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, start
-from deploy.bench.processes import API, running
+from deploy.bench.processes import running
 from deploy.bench.record import CALLERS, CLIENTS_EACH
 from deploy.bench.web import Connection, Door
+from deploy.commands.serving import API
 from deploy.local.ports import free_port
 
 

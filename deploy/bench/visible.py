@@ -16,8 +16,9 @@ from deploy.bench.figures import Figures, percentile
 from deploy.bench.ground import Servers, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, Refs, start
 from deploy.bench.large import published
-from deploy.bench.processes import API, running
+from deploy.bench.processes import running
 from deploy.bench.web import Connection, Door
+from deploy.commands.serving import API
 from deploy.local.ports import free_port
 from deploy.wiring import ROLES, Wired
 from projections.read_models import schema_name

@@ -49,6 +49,16 @@ def references(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def bench(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Measure, and say what is missed."""
+    from deploy.bench.run import UnknownFigure, main  # nothing else needs what it brings along
+
+    try:
+        return main(arguments)
+    except UnknownFigure as error:
+        return failed(str(error))
+
+
 def settings_listed(arguments: argparse.Namespace, settings: Settings) -> int:
     """Every setting with its default and its meaning."""
     for variable, default, meaning in described():

@@ -1,0 +1,95 @@
+"""`kuty bench`: every figure in one run, on servers started for it; a table, and a file with what is behind it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+
+import psutil
+import psycopg
+
+from deploy.bench import feed, http, long_client, rebuild, record, relay, replay, visible
+from deploy.bench.figures import TARGETS, Figures, reached, table
+from deploy.bench.ground import Servers
+from deploy.commands.serving import GARBAGE_THRESHOLD
+
+Measure = Callable[[Servers, bool], Figures]
+
+MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
+    "record": (record.measure, ("record_ratio_32", "record_p99_ratio_32")),
+    "http": (http.measure, ("http_commands_per_s",)),
+    "long_client": (long_client.measure, ("long_client_ratio",)),
+    "visible": (visible.measure, ("visible_p50_ms", "visible_p99_ms")),
+    "feed": (feed.measure, ("feed_skipped",)),
+    "rebuild": (rebuild.measure, ("rebuild_ratio",)),
+    "replay": (replay.measure, ("replay_events_per_s", "replay_peak_mb")),
+    "relay": (relay.measure, ("relay_ratio", "relay_ratio_1000")),
+}
+"""In the order in which they are run: what fills the servers comes last."""
+LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure what `arguments.only` names (none: everything), `quick` or in full, and write `arguments.out`.
+
+    The exit code is 0 when every figure is what it has to be.
+    """
+    wanted = chosen(arguments.only or ())
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    figures = Figures()
+    servers = Servers()
+    try:
+        print(f"{servers.parts.described} {'A quick run: figures are rough.' if arguments.quick else ''}".strip())
+        machine = facts(servers)
+        for name in wanted:
+            print(f"measuring {name} …", flush=True)
+            taken = MEASURES[name][0](servers, arguments.quick)
+            figures.values |= taken.values
+            figures.raw |= taken.raw
+            gc.collect()
+    finally:
+        servers.close()
+    ordered = {key: figures.values[key] for key in TARGETS if key in figures.values}
+    written = {**ordered, "raw": figures.raw, "machine": {**machine, "quick": arguments.quick}}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    print(table(figures))
+    print(f"Everything behind these figures: {arguments.out}")
+    return 0 if all(reached(key, value) is not False for key, value in ordered.items()) else 1
+
+
+def chosen(keys: Sequence[str]) -> list[str]:
+    """The measurements that give the figures. Raises UnknownFigure."""
+    unknown = [key for key in keys if key not in TARGETS]
+    if unknown:
+        raise UnknownFigure(f"there is no figure {unknown[0]}; there is {', '.join(TARGETS)}")
+    return [name for name, (_, given) in MEASURES.items() if not keys or set(keys) & set(given)]
+
+
+class UnknownFigure(ValueError):
+    """A key that no measurement gives; the message names those that there are."""
+
+
+def facts(servers: Servers) -> dict[str, str | int | float]:
+    """What the figures depend on besides the code."""
+    with psycopg.connect(servers.postgres.dsn) as connection:
+        version, fsync, commit = (
+            str(connection.execute(f"SHOW {name}".encode()).fetchone()[0])  # type: ignore[index]
+            for name in ("server_version", "fsync", "synchronous_commit")
+        )
+    return {
+        "cores": os.cpu_count() or 0,
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "load_before": round(os.getloadavg()[0], 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "postgresql": version,
+        "fsync": fsync,
+        "synchronous_commit": commit,
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
