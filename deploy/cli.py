@@ -226,6 +226,7 @@ def _describing(commands: Sub) -> None:
         "On real PostgreSQL and Kafka, sealed, with fsync. Prints a table with ratios and writes build/bench.json.",
     )  # fmt: skip
     bench.add_argument("--only", action="append", metavar="KEY", help="only this figure; may be repeated")
+    bench.add_argument("--quick", action="store_true", help="fewer and shorter rounds: rough figures in a few minutes")
     bench.add_argument("--out", type=Path, default=Path("build/bench.json"), help="where the figures go")
 
 
