@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import COMMAND_RESPONSES, json_response
+from api.answers import COMMAND_RESPONSES, TOKEN, json_response
 from api.bodies import json_body, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
@@ -111,7 +111,10 @@ async def send_message(
     content = last.content()
     if parts:
         content["receipts"] = [receipt.content() for receipt in reversed(parts)]
-    return json_response(content, _status(last))
+    store = signed.door.store
+    # The head stands at or behind what was just recorded: a reading that waits for it sees that, too.
+    written = await run_in_threadpool(store.head)
+    return json_response(content, _status(last), {TOKEN: store.position_token(written)})
 
 
 def _status(receipt: Receipt) -> int:
