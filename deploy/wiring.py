@@ -215,13 +215,14 @@ def open_ledger_parts(
 
     Raises NotMigrated, WrongSetting, StoreUnavailable.
     """
-    keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
-    keys = WrappedKeys(keys_at, master_key(apart or settings))
+    # The recorder first: it says plainly when no tables are there.
     recorder = (
         PostgresRecorder(settings.store_dsn, settings.ledger)
         if settings.store_dsn
         else SqliteRecorder(ledger_file(settings))
     )
+    keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
+    keys = WrappedKeys(keys_at, master_key(apart or settings))
     store = EventStore(recorder, keys, ledger=settings.ledger)
     models_dsn = settings.models_dsn or settings.store_dsn
     models: ReadModels = (

@@ -1,0 +1,94 @@
+"""Roles are taken again after what passes, stay halted after what does not, and come to rest together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from consumers.log import BrokerUnavailable
+from consumers.relay import StoreBehindTopic
+from deploy.roles import Running, Stuck, settle
+
+DEADLINE_S = 20.0
+
+
+class Scripted:
+    """A role that does what it is told: a number is work done, an exception is raised. After that it has nothing to do."""
+
+    def __init__(self, name: str, *script: int | Exception) -> None:
+        self.name = name
+        self.script = list(script)
+        self.steps = 0
+        self.idle = threading.Event()
+
+    def step(self) -> int:
+        self.steps += 1
+        if not self.script:
+            self.idle.set()
+            return 0
+        did = self.script.pop(0)
+        if isinstance(did, Exception):
+            raise did
+        return did
+
+
+def started(*roles: Scripted, wait: Callable[[], None] | None = None) -> Running:
+    pausing = threading.Event()
+    return Running(list(roles), wait or (lambda: pausing.wait(0.01) and None)).start()
+
+
+def test_a_role_goes_on_as_long_as_there_is_work_and_then_waits() -> None:
+    role, waited = Scripted("clerk", 3, 2, 1), threading.Event()
+    running = started(role, wait=lambda: waited.set())
+    assert waited.wait(DEADLINE_S)
+    running.stop()
+    assert role.script == []
+
+
+@pytest.mark.parametrize("error", [BrokerUnavailable("no broker"), ConnectionError("no line"), KeyError("a fault of ours")])
+def test_a_step_that_failed_is_taken_again(error: Exception) -> None:
+    role = Scripted("relay", error, error, 1)
+    running = started(role)
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    assert running.halted == {}
+    assert role.steps >= 4
+
+
+def test_a_role_that_halts_stays_halted_and_the_others_go_on() -> None:
+    halting, other = Scripted("relay", StoreBehindTopic("the topic has 9, the store 5")), Scripted("clerk", 1, 1)
+    running = started(halting, other)
+    assert other.idle.wait(DEADLINE_S)
+    assert running.roles[0].join(DEADLINE_S)
+    running.stop()
+    assert running.halted == {"relay": "the topic has 9, the store 5"}
+    assert halting.steps == 1
+
+
+def test_stopping_lets_each_role_finish_its_step() -> None:
+    role = Scripted("clerk", *([1] * 5))
+    running = started(role)
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    steps = role.steps
+    assert all(one.join(0.0) for one in running.roles)
+    assert role.steps == steps
+
+
+def test_roles_settle_when_a_whole_round_has_nothing_to_do() -> None:
+    one, other = Scripted("disclosure", 2, 0, 1), Scripted("relay", 0, 3, 0)
+    assert settle([one, other], lambda: 0) == 6
+    assert one.steps == other.steps == 4
+
+
+def test_settling_waits_for_what_is_still_on_its_way() -> None:
+    role, left = Scripted("projector"), [2, 1]
+    settle([role], lambda: left.pop() if left else 0)
+    assert role.steps == 3
+
+
+def test_what_never_comes_to_rest_is_said() -> None:
+    with pytest.raises(Stuck, match="5 records are on their way"):
+        settle([Scripted("projector")], lambda: 5, deadline_s=0.05)

@@ -1,0 +1,70 @@
+"""Settings come from the environment, and a wrong one is named."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from deploy.migration import master_key, token_key
+from deploy.settings import Settings, WrongSetting, described, variable_of
+
+
+def test_without_any_variable_everything_is_embedded_and_on_loopback() -> None:
+    settings = Settings.from_environment({})
+    assert settings.embedded
+    assert (settings.store_dsn, settings.host, settings.port, settings.allow_live) == ("", "127.0.0.1", 8000, False)
+
+
+def test_a_variable_is_read_as_what_its_setting_is() -> None:
+    settings = Settings.from_environment(
+        {
+            "KUTY_PORT": "9000",
+            "KUTY_ALLOW_LIVE": "true",
+            "KUTY_HEARTBEAT_S": "1.5",
+            "KUTY_HOME": "/data",
+            "KUTY_KAFKA": "k:9092",
+        }
+    )
+    assert (settings.port, settings.allow_live, settings.heartbeat_s, settings.home) == (9000, True, 1.5, Path("/data"))
+    assert not settings.embedded
+
+
+@pytest.mark.parametrize(("name", "text"), [("KUTY_PORT", "eight"), ("KUTY_ALLOW_LIVE", "maybe"), ("KUTY_HEARTBEAT_S", "x")])
+def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
+    with pytest.raises(WrongSetting, match=f"{name} is '{text}'"):
+        Settings.from_environment({name: text})
+
+
+def test_settings_reach_another_process_by_its_environment() -> None:
+    settings = Settings(ledger="west", port=9000, allow_live=True, home=Path("/data"), kafka="127.0.0.1:9092")
+    assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_every_setting_is_described() -> None:
+    assert [variable for variable, _, _ in described()] == [variable_of(one) for one in fields(Settings)]
+    assert all(meaning.endswith(".") for _, _, meaning in described())
+
+
+def test_kafka_beyond_this_machine_is_reached_over_tls_alone() -> None:
+    with pytest.raises(ValueError, match="reach it over TLS"):
+        _ = Settings(kafka="kafka.example.org:9092").connection
+    assert Settings(kafka="kafka.example.org:9092", kafka_security="SSL").connection.security == "SSL"
+
+
+def test_development_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert master_key(settings) == master_key(settings)
+    assert token_key(settings) == token_key(settings) != master_key(settings)
+    assert (tmp_path / "master.key").stat().st_mode & 0o077 == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["master.key", "token.key"]
+
+
+def test_a_master_key_has_thirty_two_bytes() -> None:
+    assert master_key(Settings(master_key=base64.b64encode(b"k" * 32).decode())) == b"k" * 32
+    with pytest.raises(WrongSetting, match="has 3 bytes"):
+        master_key(Settings(master_key=base64.b64encode(b"abc").decode()))
+    with pytest.raises(WrongSetting, match="not base64"):
+        master_key(Settings(master_key="not base64!"))

@@ -1,0 +1,138 @@
+"""A ledger's parts: how far roles are behind, who owns the embedded broker, what another process sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from house import House, house
+from stories import COUNTY
+
+from consumers import wire
+from deploy.commands.rebuilding import follower_of
+from deploy.feed import feed_of_store, feed_of_topic, records_of
+from deploy.migration import migrate
+from deploy.settings import Settings
+from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, opened
+from domain.store.migrations import NotMigrated
+from domain.store.record import Damaged
+from projections.audit import rerun_decisions, verify_chains
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def lived(home: Path) -> Iterator[House]:
+    with house(home) as one:
+        one.until("12")
+        yield one
+
+
+def settings(home: Path) -> Settings:
+    return Settings(home=home, ledger="house")
+
+
+def test_nothing_lags_once_all_has_settled(lived: House) -> None:
+    lived.settle()
+    assert lived.wired.lag() == dict.fromkeys((*BEFORE_THE_CLOCK, "projector"), 0)
+    assert lived.wired.lagging() == []
+
+
+def test_the_clock_waits_for_what_was_recorded_and_not_yet_published(lived: House) -> None:
+    assert set(lived.wired.lagging()) == {"disclosure", "relay"}
+    assert lived.wired.lag()["relay"] == lived.wired.store.head()
+
+
+def test_the_clock_waits_for_a_message_that_has_come_and_not_been_answered(lived: House) -> None:
+    lived.settle()
+    lived.send("provider-s01", "m-1", "record_attendance.v1", {"client": "nobody"})
+    assert lived.wired.lagging() == ["intake"]
+
+
+def test_the_clock_waits_for_a_notice_that_is_overdue(home: Path) -> None:
+    with house(home) as one:
+        # given a period that started, whose notice to the employment authority nobody has sent
+        one.until("12 started").settle()
+        # when its due day is over
+        one.on(date(2025, 3, 4))
+        # then the clerk has to send it first
+        assert "clerk" in one.wired.lagging()
+        one.settle()
+        assert one.wired.lagging() == []
+
+
+def test_the_projector_lags_by_what_the_broker_has_taken(lived: House) -> None:
+    wired = lived.wired
+    while wired.disclosure.step() or wired.relay.step():
+        pass
+    assert wired.lag()["projector"] > 0
+    lived.settle()
+    assert wired.lag()["projector"] == 0
+
+
+def test_the_embedded_broker_has_one_owner(lived: House, home: Path) -> None:
+    lived.settle()
+    other = open_ledger_parts(settings(home))
+    assert other.store.head() == lived.wired.store.head()
+    with pytest.raises(InUse, match="another process has the ledger"):
+        _ = other.broker
+    other.close()
+
+
+def test_the_owner_gives_the_broker_back(home: Path) -> None:
+    for _ in ("once", "again"):
+        with opened(settings(home)) as wired:
+            assert wired.broker.topics() == {}
+
+
+def test_a_ledger_without_tables_is_not_opened(home: Path) -> None:
+    with pytest.raises(NotMigrated):
+        open_ledger_parts(settings(home))
+    migrate(settings(home))
+    migrate(settings(home))
+    open_ledger_parts(settings(home)).close()
+
+
+def test_the_feed_is_the_same_from_the_store_and_from_the_topic_alone(lived: House, home: Path) -> None:
+    lived.settle()
+    stored = feed_of_store(lived.wired)
+    with feed_of_topic(settings(home)) as published:
+        assert list(published.records()) == list(stored.records())
+        assert [r.state for r in published.records()] == [r.state for r in stored.records()]
+        assert verify_chains(published.records(), published.opened) == []
+        reruns = rerun_decisions(published.records(), published.opened, published.decision)
+    assert {rerun.same for rerun in reruns} == {True}
+
+
+def test_a_topic_with_a_hole_is_not_a_feed(lived: House) -> None:
+    lived.settle()
+    broker, topic = lived.wired.broker, wire.events_topic("house")
+    reads = broker.read(topic, 0, 10_000)
+    assert len(list(records_of(broker, topic))) == len(reads)
+    broker.append_again(topic, 3)
+    assert len(list(records_of(broker, topic))) == len(reads)
+    broker.delete_before({topic: 5})
+    with pytest.raises(Damaged, match=r"position 1 of .* is missing, 6 is there"):
+        list(records_of(broker, topic))
+
+
+def test_a_store_rebuilt_from_its_topic_is_equal_and_goes_on(lived: House, home: Path, tmp_path: Path) -> None:
+    lived.settle()
+    place = Settings(home=tmp_path / "rebuilt", ledger="house")
+    migrate(place)
+    fresh = open_ledger_parts(place, apart=settings(home), broker=lived.wired.broker)
+    with feed_of_topic(settings(home)) as published:
+        count = fresh.store.append_raw(published.records(), follower_of)
+    present = lived.wired.store
+    assert count == present.head()
+    assert [r.state for r in fresh.store.records(0, count)] == [r.state for r in present.records(0, count)]
+    assert fresh.store.tracking("disclosure") > 0
+    assert fresh.store.directory.organiser == COUNTY
+    assert fresh.disclosure.step() >= 0
+    assert fresh.store.head() == present.head(), "nobody is told anything twice"
+    fresh.close()
