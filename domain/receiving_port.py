@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Event
+from domain.look_ups import LookStore
 from domain.refusals import Reason
 from domain.sender_names import NamesStore
 from domain.store.answers import Answer
