@@ -1,0 +1,150 @@
+"""Intake: what waits for something, and a whole group's day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from house import CODE, UNKNOWN_CODE, House
+from provider_days import DAYS, SENDER, attendance, statuses, week_after
+from stories import EXPERT, INTAKE, OPERATOR, last
+
+from consumers.intake import Intake
+from domain.chapters.ledgers import AdvanceClock
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with week_after(tmp_path) as at:
+        yield at
+
+
+# --- what waits ---
+
+
+def test_what_refers_to_a_message_not_yet_there_waits_for_it(home: House) -> None:
+    sender = "authority"
+    drafting = {
+        "client": home.name(sender),
+        "plan_id": "message:p-1",
+        "includes_kuty": False,
+        "measures": ["social_services"],
+    }
+    home.send(sender, "p-2", "draft_plan.v1", drafting)
+    home.settle()
+    waiting = home.receipts(sender)[-1]
+    assert (waiting["message_id"], waiting["status"], waiting["reason"]) == ("p-2", "waiting", "waits_for_reference")
+    assert waiting["until"].startswith("2025-04-03T")
+    home.send(sender, "p-3", "accept_plan.v1", {"client": home.name(sender), "plan_id": "message:p-2", "plan_version": 1})
+    home.settle()
+    assert home.receipts(sender)[-1]["reason"] == "waits_for_earlier"
+    plan = {
+        "client": home.name(sender),
+        "plan_kind": "activation_plan",
+        "initiator": "employment_side",
+        "parties": ["client", "employment_side", "organiser"],
+        "eligibility_keys": ["EL-O25-LMS500"],
+    }
+    home.send(sender, "p-1", "start_plan.v1", plan)
+    home.settle()
+    final = {r["message_id"]: r for r in home.receipts(sender) if r["message_id"] in ("p-1", "p-2", "p-3")}
+    assert {name: receipt["status"] for name, receipt in final.items()} == {
+        "p-1": "recorded",
+        "p-2": "recorded",
+        "p-3": "refused",
+    }
+    assert final["p-3"]["codes"][0]["code"] == "E_UNKNOWN_REFERENCE"  # a draft begins no part of its own
+    assert home.pathway.plans[last(home.pathway.plans)].latest == 1
+    assert home.wired.vault.held() == []
+
+
+def test_a_message_about_somebody_unknown_waits_until_he_is_registered(home: House) -> None:
+    body = {"identity_code": UNKNOWN_CODE, "source": "employment_authority", "legal_basis": "LB-189-PLAN"}
+    home.send("authority-referrer", "r-1", "submit_referral.v1", body)
+    home.settle()
+    waiting = home.receipts("authority-referrer")[-1]
+    assert (waiting["status"], waiting["reason"]) == ("waiting", "subject_unresolved")
+    home.send("authority-referrer", "r-1", "submit_referral.v1", body)
+    home.settle()
+    assert home.receipts("authority-referrer")[-1]["first"] == "waiting"
+    held = b"".join(r.state for r in home.wired.store.records(0, 10_000))
+    assert UNKNOWN_CODE.encode() not in held
+    new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
+    answer = home.post("/clients", INTAKE, new)
+    assert answer.status_code == 201
+    home.settle()
+    final = home.receipts("authority-referrer")[-1]
+    assert (final["message_id"], final["status"]) == ("r-1", "recorded")
+    assert home.wired.vault.held() == []
+    client = home.wired.pseudonyms("county").reference(answer.json()["references"]["client"])
+    assert len(home.wired.store.pathway(client).referrals) == 1
+    [use] = home.wired.vault.uses(client)
+    assert (use.what, use.org) == ("search", EXPERT.org)
+
+
+def test_what_waits_too_long_is_refused(home: House) -> None:
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    assert statuses(home)[-1] == "waiting"
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=6, hours=23)), OPERATOR)
+    home.settle()
+    assert statuses(home)[-1] == "waiting"
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(hours=1)), OPERATOR)
+    home.settle()
+    final = home.receipts(SENDER)[-1]
+    assert (final["message_id"], final["status"], final["codes"][0]["code"]) == ("m-1", "refused", "E_WAITING_EXPIRED")
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    again = home.receipts(SENDER)[-1]
+    assert (again["status"], again["first"], again["number"]) == ("already_recorded", "refused", final["number"])
+
+
+def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House) -> None:
+    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.settle()
+    another = Intake(home.wired.store, home.wired.broker, home.wired.receiving, wait=0)
+    new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
+    home.post("/clients", INTAKE, new)
+    assert another.step() == 1
+    another.close()
+    home.settle()
+    final = home.receipts(SENDER)[-1]
+    assert (final["message_id"], final["status"]) == ("m-2", "refused")  # nobody else's period
+
+
+# --- a whole group ---
+
+
+def test_a_groups_day_is_decided_client_by_client(home: House) -> None:
+    entry = {name: attendance(home)[name] for name in ("client", "period_id", "day_status", "hours")}
+    by_code = {**entry, "identity_code": CODE, "day_status": "absent_other", "hours": None}
+    del by_code["client"]
+    body = {
+        "occurred_on": DAYS[1].isoformat(),
+        "entries": [entry, {**entry, "day_status": "late"}, {**entry, "client": "stranger"}],
+    }
+    home.send(SENDER, "g-1", "record_group_attendance.v1", body)
+    home.settle()
+    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER) if receipt["message_id"][:3] == "g-1"}
+    assert {name: receipt["status"] for name, receipt in told.items()} == {
+        "g-1/1": "recorded",
+        "g-1/2": "refused",
+        "g-1/3": "refused",
+        "g-1": "recorded",
+    }
+    assert told["g-1/2"]["codes"][0]["pointer"] == "/day_status"
+    assert [part["status"] for part in told["g-1"]["parts"]] == ["recorded", "refused", "refused"]
+    assert [code["pointer"] for code in told["g-1"]["codes"]] == ["/entries/1/day_status", "/entries/2/client"]
+    assert "number" not in told["g-1"]
+    head = home.wired.store.head()
+    home.send(SENDER, "g-1", "record_group_attendance.v1", body)
+    home.wired.intake.step()
+    assert home.wired.store.head() == head
+    home.send(SENDER, "g-2", "record_group_attendance.v1", {"occurred_on": "2025-03-27", "entries": [by_code]})
+    home.send(SENDER, "g-3", "record_group_attendance.v1", {"occurred_on": "2025-03-27"})
+    home.settle()
+    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER)}
+    assert told["g-2/1"]["status"] == "recorded"
+    assert (told["g-3"]["status"], told["g-3"]["codes"][0]["pointer"]) == ("refused", "/entries")
