@@ -13,20 +13,27 @@ class CommitSignal:
         self._moved = threading.Condition()
         self._head = 0
         self._count = 0
+        self._seen = threading.local()
 
     def wake(self, head: int) -> None:
         """A commit reached this position; 0 when it is not known which."""
         with self._moved:
+            if 0 < head <= self._head:
+                return
             self._head = max(self._head, head)
             self._count += 1
             self._moved.notify_all()
 
     def wait(self, timeout: float, after: int | None) -> None:
-        """Wait for a position later than `after`, or without one for the next commit; at most `timeout` seconds."""
+        """Wait for a position later than `after`, at most `timeout` seconds.
+
+        Without one: for a commit since this thread last waited, so that what came while it was at work is not slept over.
+        """
         give_up_at = time.monotonic() + timeout
         with self._moved:
-            seen = self._count
+            seen = getattr(self._seen, "count", self._count)
             while (self._head <= after) if after is not None else (self._count == seen):
                 remaining = give_up_at - time.monotonic()
                 if remaining <= 0 or not self._moved.wait(remaining):
-                    return
+                    break
+            self._seen.count = self._count
