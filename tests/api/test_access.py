@@ -29,6 +29,7 @@ from stories import (
 from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
 from domain.catalogue import command_kinds
 from domain.context import Caller
+from domain.store.database import StoreUnavailable
 from projections.questions import kinds
 
 RECIPIENTS = {
@@ -242,6 +243,17 @@ def test_what_nobody_expected_is_answered_without_details(lived: House, monkeypa
     answer = lived.get("/health", OWN_WORKER)
     assert (answer.status_code, answer.json()["codes"][0]["code"]) == (500, "E_INTERNAL")
     assert "Aino" not in answer.text
+
+
+def test_a_store_that_does_not_answer_is_told_so(lived: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*given: Any, **options: Any) -> Any:
+        raise StoreUnavailable("connection lost")
+
+    monkeypatch.setattr(type(lived.wired.store), "execute_async", silent)
+    body = {"exit_kind": "pay_subsidised_work"}
+    answer = lived.post(f"/clients/{lived.name('county')}/exits", OWN_WORKER, body)
+    assert (answer.status_code, answer.json()["codes"][0]["code"]) == (503, "E_UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
 
 
 def test_a_live_ledger_is_refused_unless_a_setting_says_so(lived: House, monkeypatch: pytest.MonkeyPatch) -> None:
