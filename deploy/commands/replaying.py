@@ -12,6 +12,7 @@ from deploy.commands.printed import as_json, failed
 from deploy.feed import Feed, feed
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
+from domain.context import HELSINKI
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import OrganisationJoined
 from domain.store.keys import WrappedKeys
@@ -148,14 +149,15 @@ def _organiser(found: Feed) -> str:
 
 
 def _line(line: TimelineLine) -> str:
-    late = "" if line.recorded_at.date() == line.occurred_on else f", recorded {line.recorded_at:%Y-%m-%d}"
+    recorded_on = line.recorded_at.astimezone(HELSINKI).date()
+    late = "" if recorded_on == line.occurred_on else f", recorded {recorded_on}"
     changed = "".join(f" {change.field}: {change.before} → {change.after}" for change in line.changes)
     return f"{line.day}  {line.name}{late}{changed}"
 
 
 def _telling(telling: Telling) -> str:
     basis = telling.legal_basis.code if telling.legal_basis else ""
-    return f"{telling.told_at:%Y-%m-%d}  {telling.fact_name} of {telling.occurred_on}: {', '.join(telling.fields)} ({basis})"
+    return f"{telling.told_at.astimezone(HELSINKI).date()}  {telling.fact_name} of {telling.occurred_on}: {', '.join(telling.fields)} ({basis})"
 
 
 def _print(arguments: argparse.Namespace, lines: Iterable[str], content: list[Mapping[str, Any]]) -> None:

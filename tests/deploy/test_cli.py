@@ -1,0 +1,184 @@
+"""The command `kuty` on a small demonstration: what it prints, and with what exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import main, parser
+from deploy.describe.list_pages import commands, help_of
+from deploy.settings import Settings
+from deploy.wiring import open_ledger_parts, owned_by_us
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a ledger of three synthetic clients."""
+    home = tmp_path_factory.mktemp("shown")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("KUTY_HOME", str(home))
+        assert main(["demo", "--clients", "3"]) == 0
+    return home
+
+
+@pytest.fixture
+def home(shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy that a test may change."""
+    shutil.copytree(shown, tmp_path / "var")
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path / "var"))
+    return tmp_path / "var"
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    """What a command says, on standard output where it does well, else on standard error."""
+    capsys.readouterr()
+    assert main(words) == code
+    out, error = capsys.readouterr()
+    return out if code == 0 else out + error
+
+
+def test_every_command_says_what_one_needs() -> None:
+    for name, command in commands(parser()):
+        assert command.description, name
+        assert name in help_of(command)
+        for action in command._actions:
+            assert action.help or isinstance(action, argparse._SubParsersAction), f"{name} {action.dest}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["nothing"], [], ["demo", "--clients", "-1"], ["clock", "advance", "tomorrow"], ["serve", "--role", "cook"]],
+)
+def test_words_that_are_not_understood_end_with_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    assert "usage: kuty" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_said_plainly(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUTY_PORT", "high")
+    assert told(capsys, "settings", code=1) == "kuty: KUTY_PORT is 'high' and should be like 8000\n"
+
+
+def test_a_place_without_a_ledger_is_said_plainly(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    assert told(capsys, "audit", "chains", code=1).startswith("kuty: no ledger in")
+
+
+def test_demo_data_is_added_to_an_empty_ledger_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "has data already" in told(capsys, "demo", "--clients", "2")
+
+
+@pytest.mark.parametrize("origin", [(), ("--from-topic",)])
+def test_chains_and_decisions_hold_from_the_store_and_from_the_topic(
+    home: Path, capsys: pytest.CaptureFixture[str], origin: tuple[str, ...]
+) -> None:
+    assert "every chain verifies" in told(capsys, "audit", "chains", *origin)
+    assert "give the same again, 0 do not" in told(capsys, "audit", "decisions", *origin)
+
+
+def client_of(home: Path) -> str:
+    wired = open_ledger_parts(Settings(home=home))
+    try:
+        [first, *_] = wired.store.records(0, 1, ("subject.registered",))
+        return wired.pseudonyms("county").of(first.header.stream)
+    finally:
+        wired.close()
+
+
+def test_a_clients_history_is_replayed_in_both_orders(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    client = client_of(home)
+    recorded = told(capsys, "replay", "client", client).splitlines()
+    happened = told(capsys, "replay", "client", client, "--order", "occurrence", "--from-topic").splitlines()
+    assert sorted(recorded) == sorted(happened)
+    assert [line[:10] for line in happened] == sorted(line[:10] for line in happened)
+    assert recorded[0].endswith("subject.registered")
+
+
+def test_history_comes_as_json_where_a_program_reads_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.loads(line) for line in told(capsys, "replay", "client", client_of(home), "--json").splitlines()]
+    assert {"position", "name", "occurred_on", "recorded_at", "fields"} <= lines[0].keys()
+
+
+def test_a_case_is_as_it_was_known_then(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    client = client_of(home)
+    now = told(capsys, "replay", "asof", client)
+    assert "case 1 on" in now
+    then = told(capsys, "replay", "asof", client, "--known-at", "2024-12-31")
+    assert "case" not in then
+
+
+def test_what_a_recipient_had_been_told_grows_with_time(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    early = told(capsys, "replay", "told", "kela-benefit-payment", "--by", "2025-04-30", "--from-topic").splitlines()
+    late = told(capsys, "replay", "told", "kela-benefit-payment").splitlines()
+    assert 1 < len(early) < len(late)
+    assert early[-1].endswith("by the time of disclosure, not of the broker's acknowledgement")
+
+
+def test_a_name_that_is_no_clients_is_said_plainly(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is not the organiser's name of a client" in told(capsys, "replay", "client", "somebody", code=1)
+
+
+def test_a_recipients_model_is_rebuilt_compared_and_switched(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "the same as epoch 1; epoch 2 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+    assert "the same as epoch 2; epoch 3 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+    assert "every chain verifies" in told(capsys, "audit", "chains")
+
+
+def test_nobody_is_rebuilt_who_has_not_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "rebuild", "nobody", code=1) == "kuty: nobody has joined as nobody\n"
+
+
+def test_a_store_is_rebuilt_elsewhere_and_compared(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "rebuild", "store", "--from-topic", "--into", str(home.parent / "elsewhere"))
+    assert "equal to the present store" in said
+
+
+def test_a_lost_store_comes_back_from_its_topic_and_goes_on(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in (home / "demo").glob("events.db*"):
+        file.unlink()
+    assert "events from kuty.demo.events.v1" in told(capsys, "rebuild", "store", "--from-topic")
+    assert "every chain verifies" in told(capsys, "audit", "chains")
+    assert "it is 2026-06-01" in told(capsys, "clock", "advance", "2026-06-01")
+    assert "every chain verifies" in told(capsys, "audit", "chains", "--from-topic")
+
+
+def test_a_store_that_holds_something_is_not_rebuilt_over(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "the store is not empty" in told(capsys, "rebuild", "store", "--from-topic", code=1)
+
+
+def test_a_clock_never_goes_back(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "E_CLOCK_BACKWARDS" in told(capsys, "clock", "advance", "2025-01-01", code=1)
+
+
+def test_a_ledger_in_use_is_left_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with owned_by_us(home / "demo" / "broker.lock"):
+        assert "another process has the ledger" in told(capsys, "clock", "advance", "2026-06-01", code=1)
+        assert "every chain verifies" in told(capsys, "audit", "chains", "--from-topic")
+
+
+def test_a_live_ledger_is_opened_only_where_a_setting_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    assert "KUTY_ALLOW_LIVE" in told(capsys, "ledger", "open", "0000001-9", "--mode", "live", code=1)
+    monkeypatch.setenv("KUTY_ALLOW_LIVE", "yes")
+    assert "live for life" in told(capsys, "ledger", "open", "0000001-9", "--mode", "live")
+    assert "E_CONFLICT" in told(capsys, "ledger", "open", "0000001-9", code=1)
+
+
+def test_a_file_of_messages_with_a_mistake_is_named_with_its_line(
+    home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "messages.jsonl"
+    file.write_text('{"type": "record_attendance.v1", "body": {}}\n{"type": "x"}\n', encoding="utf-8")
+    said = told(capsys, "agency", "publish", "provider-s01", str(file), code=1)
+    assert said == f"kuty: {file}:2: a message has type and body, and may have an id\n"
