@@ -46,6 +46,7 @@ def create_app(
     )
     app.state.ledgers = Ledgers(doors, live_allowed=live_allowed)
     app.state.verifier = verifier
+    app.state.waits = {}
     add_problems(app)
 
     @app.exception_handler(StoreUnavailable)

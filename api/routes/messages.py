@@ -17,6 +17,7 @@ from api.bodies import json_body, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
 from api.routing import doors
+from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
 from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code
@@ -148,6 +149,7 @@ def _receipts(signed: SignedIn, since: int, limit: int) -> dict[str, Any]:
 
 
 async def read_publications(
+    request: Request,
     recipient: ShortName,
     signed: SignedInCaller,
     after: Annotated[int, Query(ge=0)] = 0,
@@ -158,13 +160,13 @@ async def read_publications(
     own = signed.as_recipient(recipient)
     give_up_at = time.monotonic() + wait
     door = signed.door
+    waits: dict[str, CommitWait] = request.app.state.waits
     while True:
-        head = await run_in_threadpool(door.store.head)
         told = await run_in_threadpool(door.publications, own.short_name, after, limit)
         left = give_up_at - time.monotonic()
         if told or left <= 0:
             break
-        await run_in_threadpool(door.store.wait_for_commit, left, head)
+        await waits.setdefault(door.name, CommitWait(door.store)).next(left)
     entries = [_stated(publication) for publication in told]
     return json_response({"ledger": door.ledger, "publications": entries, "next": told[-1].sequence if told else after})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,17 @@ def test_a_correction_names_the_senders_own_publication(home: House) -> None:
     assert home.receipts(SENDER)[-1]["status"] == "recorded", home.receipts(SENDER)[-1]
     day = next(iter(home.pathway.days[DAYS[0]].values()))
     assert day.event.day_status == "absent_other"
+
+
+def test_a_reader_of_publications_waits_for_the_next_one(home: House) -> None:
+    last_one = home.get(f"/out/{SENDER}", INSTRUCTOR, wait=0, limit=500).json()["next"]
+    assert home.get(f"/out/{SENDER}", INSTRUCTOR, wait=0, after=last_one).json()["publications"] == []
+    with ThreadPoolExecutor(8) as readers:
+        waiting = [readers.submit(home.get, f"/out/{SENDER}", INSTRUCTOR, wait=20, after=last_one) for _ in range(8)]
+        home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))
+        home.settle()
+        told = [answer.result().json()["publications"] for answer in waiting]
+    assert all(one[0]["value"]["message_id"] == "m-1" for one in told)
 
 
 def test_a_redelivery_begins_a_fresh_epoch(home: House) -> None:
