@@ -41,9 +41,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read what we print has had enough; there is nowhere left to say so, not even when Python flushes at its end.
+        # Whoever read what we print has had enough; there is nowhere left to say so, not even when Python flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as missing:
+        print(f"kuty: {missing.name} is not installed: it comes with the extras local and dev", file=sys.stderr)
+        return 1
     except Exception as error:
         if not isinstance(error, (WrongSetting, *_told_plainly())):
             raise

@@ -11,7 +11,6 @@ from deploy.commands.printed import failed
 from deploy.commands.serving import fill
 from deploy.describe import UnknownKind, describe
 from deploy.describe.compatibility import BreakingChange
-from deploy.local.parts import choose_parts
 from deploy.scenario.run import run_files
 from deploy.settings import Settings, described
 from deploy.world import embedded_worlds, worlds_on
@@ -22,6 +21,8 @@ def scenario(arguments: argparse.Namespace, settings: Settings) -> int:
     with ExitStack() as stack:
         worlds = embedded_worlds()
         if arguments.kafka:
+            from deploy.local.parts import choose_parts  # brings along what only starting servers needs
+
             parts = choose_parts()
             print(parts.described)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kuty-parts-")))

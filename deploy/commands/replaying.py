@@ -157,7 +157,8 @@ def _line(line: TimelineLine) -> str:
 
 def _telling(telling: Telling) -> str:
     basis = telling.legal_basis.code if telling.legal_basis else ""
-    return f"{telling.told_at.astimezone(HELSINKI).date()}  {telling.fact_name} of {telling.occurred_on}: {', '.join(telling.fields)} ({basis})"
+    told_on = telling.told_at.astimezone(HELSINKI).date()
+    return f"{told_on}  {telling.fact_name} of {telling.occurred_on}: {', '.join(telling.fields)} ({basis})"
 
 
 def _print(arguments: argparse.Namespace, lines: Iterable[str], content: list[Mapping[str, Any]]) -> None:

@@ -1,12 +1,17 @@
 """Free loopback ports and waiting for a server that is starting."""
 
+from __future__ import annotations
+
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    # Needed for servers that are started here; what serves a ledger runs without it.
+    import psutil
 
 
 class PartFailed(RuntimeError):
@@ -65,6 +70,8 @@ def wait_until_gone(processes: list[psutil.Process], deadline_s: float) -> None:
 
 
 def _runs(process: psutil.Process) -> bool:
+    import psutil
+
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
