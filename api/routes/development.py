@@ -14,7 +14,7 @@ from api.answers import json_response
 from api.bodies import json_body
 from api.caller import Claims, DevelopmentIssuer, SignedIn, SignedInCaller
 from api.ledgers import Ledgers
-from api.problems import Problem
+from api.problems import Problem, problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
 from domain.directory import Recipient
@@ -103,6 +103,11 @@ async def make_token(request: Request) -> Response:
         claims = Claims.model_validate(body)
     except ValidationError as wrong:
         raise Problem(*reasons_of(wrong.errors(include_url=False, include_context=False), body)) from wrong
+    ledgers: Ledgers = request.app.state.ledgers
+    door = await run_in_threadpool(ledgers.door, claims.ledger)
+    if door.store.mode == "live":
+        # Anybody may be anybody in a simulated ledger; in a live one nobody is let in by a development token.
+        raise problem("E_LIVE_LEDGER")
     issuer: DevelopmentIssuer = request.app.state.development
     return json_response({"token": issuer.token(claims), "claims": claims.model_dump()}, 201)
 

@@ -106,7 +106,7 @@ function picture(state) {
     if (n) svg.append(make("path", { svg: 1, d: `M${x - 14} 45 h10 m-4 -4 l4 4 l-4 4` }));
     svg.append(make("g", { svg: 1, class: one === state ? "now" : "later" },
       make("rect", { svg: 1, x, y: 22, width: 126, height: 46, rx: 10 }),
-      make("text", { svg: 1, x: x + 63, y: 50 }, words)));
+      make("text", { svg: 1, x: x + 63, y: 50, ...(words.length > 16 ? { textLength: 112, lengthAdjust: "spacingAndGlyphs" } : {}) }, words)));
   });
   return svg;
 }
