@@ -17,7 +17,8 @@ from domain.catalogue import command_kinds
 from domain.context import Context, Draft
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
 from domain.disclosure.publications import FIRST_HASH
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
+from domain.disclosure.publish import commitment
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
 from domain.pathway import Pathway, evolve
 from domain.refusals import Refused
 from domain.rules import RuleSet
@@ -27,6 +28,9 @@ from domain.store.record import DECISION, Record, digest
 from domain.store.streams import is_client_stream
 from projections.tellings import published, recipient_of
 from projections.timeline import Open, plain_fields
+
+UNDECIDED = frozenset({MessageHeld.NAME, MessageQuarantined.NAME})
+"""Notes of intake: recorded without a decision, as tellings are."""
 
 OpenDecision: TypeAlias = Callable[[Record], Decision | None]
 """Gives the stored decision of its first event, none once it is erased."""
@@ -60,12 +64,41 @@ class Rerun:
     differences: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Answers:
+    """The answers so far: each sender's line is without holes, and each command has one final answer (design D13)."""
+
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    given: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def faults(self, record: Record) -> Iterator[str]:
+        header = record.header
+        if header.answer_number is None:
+            return
+        sender = header.actor_org, header.actor_task
+        before = self.numbers.get(sender, 0)
+        if header.answer_number != before + 1:
+            yield f"answer {header.answer_number} of {'/'.join(sender)} follows {before}"
+        self.numbers[sender] = header.answer_number
+        if header.name != MessageHeld.NAME:
+            command = (*sender, header.command_id)
+            if command in self.given:
+                yield f"command {header.command_id} of {'/'.join(sender)} is answered twice"
+            self.given.add(command)
+
+
 def verify_chains(records: Iterable[Record], open_record: Open | None = None) -> list[ChainFault]:
-    """Every break in the feed: positions and versions without holes, hashes of streams, digests of sections, and with
-    `open_record` the recipients' own chains of publications. Records must begin at position 1 and be in order."""
+    """Every break in the feed: positions, versions and answers without holes, hashes of streams, digests of sections, and
+    with `open_record` the recipients' own chains of publications and their commitments to the facts told, which nobody
+    without the keys can make fit another fact. Records must begin at position 1 and be in order.
+
+    What was cut off at the end shows only beside what is known from elsewhere: the number of events.
+    """
     faults: list[ChainFault] = []
     ends: dict[str, tuple[int, str]] = {}
     told: dict[str, str | None] = {}
+    hashes: dict[str, str] = {}
+    answers, ledger = _Answers(), ""
     epoch, expected = 0, 1
     for record in records:
         header = record.header
@@ -78,6 +111,14 @@ def verify_chains(records: Iterable[Record], open_record: Open | None = None) ->
         if record.epoch < epoch:
             fault(f"epoch {record.epoch} follows {epoch}")
         epoch, expected = max(epoch, record.epoch), record.position + 1
+        ledger = ledger or header.ledger
+        if header.ledger != ledger:
+            fault(f"an event of the ledger {header.ledger}")
+        if header.event_id in hashes:
+            fault("the event stands here a second time")
+        hashes[header.event_id] = record.hash
+        for what in answers.faults(record):
+            fault(what)
         version, hash_ = ends.get(header.stream, (0, ""))
         if header.stream_version != version + 1:
             fault(f"version {header.stream_version} follows {version}")
@@ -94,6 +135,11 @@ def verify_chains(records: Iterable[Record], open_record: Open | None = None) ->
                 if before is not None and event.previous_publication_hash != before:
                     fault("the publication does not name the hash of the one before")
                 told[header.stream] = published(record, event).hash
+                source = hashes.get(event.source_event_id)
+                if source is None:
+                    fault("the fact that was told is not in the feed before it")
+                elif event.commitment != commitment(event.commitment_salt, source):
+                    fault("the fact that was told is another one than it was then")
             else:
                 # What was told cannot be read any more: the chain goes on at the next one that can.
                 told[header.stream] = None
@@ -136,6 +182,8 @@ def rerun_decisions(
         elif DECISION in first.sections:
             decision = open_decision(first)
             found.append(_run(decision, decided, state, rules) if decision else _not_run(decided, "erased", None))
+        elif first.header.name not in UNDECIDED and recipient_of(first.header.stream) is None:
+            found.append(_without_decision(decided))
         for record, event in decided:
             state.move(record, event)
     return found
@@ -186,10 +234,21 @@ def _run(
         return _rerun(decision, decided, [f"refused now: {codes}"])
     except (ValidationError, LookupError, ValueError) as error:
         return _rerun(decision, decided, [f"cannot be decided now: {type(error).__name__}: {error}"])
-    return _rerun(decision, decided, list(_differences(drafts, decided)))
+    return _rerun(decision, decided, list(_differences(decision, drafts, decided)))
 
 
-def _differences(drafts: list[Draft], decided: list[tuple[Record, Event | Erased]]) -> Iterator[str]:
+SPOKEN = ("org", "task", "role", "person")
+"""What the decision's own section and the header of each of its events say of who asked."""
+
+
+def _differences(decision: Decision, drafts: list[Draft], decided: list[tuple[Record, Event | Erased]]) -> Iterator[str]:
+    for record, _ in decided:
+        for name in SPOKEN:
+            stated, asked = getattr(record.header, f"actor_{name}"), getattr(decision.caller, name)
+            if stated != asked:
+                yield f"{record.header.name} actor_{name}: recorded {stated!r}, asked by {asked!r}"
+        if record.header.purpose != decision.caller.purpose:
+            yield f"{record.header.name} purpose: recorded {record.header.purpose!r}, asked {decision.caller.purpose!r}"
     if len(drafts) != len(decided):
         yield f"{len(decided)} events were recorded, {len(drafts)} are decided now"
     for draft, (record, event) in zip(drafts, decided, strict=False):
@@ -212,6 +271,16 @@ def _rerun(decision: Decision, decided: list[tuple[Record, Event | Erased]], dif
         decision.position, decision.command, decision.command_id, decision.client, decision.recorded_at,
         decision.ruleset_version, tuple(record.header.event_id for record, _ in decided), not differences, None,
         tuple(differences),
+    )  # fmt: skip
+
+
+def _without_decision(decided: list[tuple[Record, Event | Erased]]) -> Rerun:
+    """A fact that came with no decision: nobody may have asked for it."""
+    header = decided[0][0].header
+    client = header.stream if is_client_stream(header.stream) else None
+    return Rerun(
+        decided[0][0].position, "", header.command_id, client, header.recorded_at, header.ruleset_version,
+        tuple(record.header.event_id for record, _ in decided), False, None, (f"{header.name}: no decision is kept for it",),
     )  # fmt: skip
 
 

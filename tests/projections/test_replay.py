@@ -131,6 +131,61 @@ def forged(record: Record) -> Record:
     return replace(record, header=header, header_bytes=header.to_bytes())
 
 
+def rechained(records: list[Record]) -> list[Record]:
+    """The records as somebody would leave them who can write everything but has no keys: positions and hashes add up."""
+    ends: dict[str, tuple[int, str]] = {}
+    signed = []
+    for position, record in enumerate(records, 1):
+        version, hash_ = ends.get(record.header.stream, (0, ""))
+        header = replace(record.header, previous_hash=hash_)
+        new = replace(record, header=header, header_bytes=header.to_bytes(), position=position, read_from=b"")
+        ends[header.stream] = version + 1, new.hash
+        signed.append(new)
+    return signed
+
+
+def test_a_rewritten_stream_does_not_fit_what_was_told_of_it(feed: Feed) -> None:
+    place = next(n for n, r in enumerate(feed.records) if r.header.name == "decision.issued")
+    tampered = [*feed.records[:place], forged(feed.records[place]), *feed.records[place + 1 :]]
+    faults = verify_chains(rechained(tampered), feed.open)
+    assert {fault.what for fault in faults} >= {"the fact that was told is another one than it was then"}
+    assert all(fault.stream.startswith("recipient/") for fault in faults)
+
+
+def test_a_stream_taken_out_leaves_holes(feed: Feed) -> None:
+    rest = rechained([record for record in feed.records if record.header.stream != feed.client])
+    found = {fault.what for fault in verify_chains(rest, feed.open)}
+    assert "the fact that was told is not in the feed before it" in found
+    # With all that was told of it gone as well, the senders' answers have holes; that needs no key to see.
+    gone = [r for r in feed.records if r.header.stream != feed.client and not r.header.stream.startswith("recipient/")]
+    assert any(fault.what.startswith("answer ") for fault in verify_chains(rechained(gone)))
+    cut = rechained([r for r in feed.records if r.header.answer_number != 3])
+    assert any("answer 4" in fault.what and "follows 2" in fault.what for fault in verify_chains(cut))
+
+
+def test_a_command_is_answered_once(feed: Feed) -> None:
+    first = next(r for r in feed.records if r.header.answer_number == 1)
+    faults = verify_chains(rechained([*feed.records, first]))
+    assert any("is answered twice" in fault.what for fault in faults)
+    assert any("a second time" in fault.what for fault in faults)
+
+
+def test_who_asked_is_kept_with_the_decision_too(feed: Feed) -> None:
+    place = next(n for n, r in enumerate(feed.records) if r.header.name == "decision.issued")
+    tampered = [*feed.records[:place], forged(feed.records[place]), *feed.records[place + 1 :]]
+    (differing,) = [r for r in rerun_decisions(tampered, feed.open, feed.decision) if r.same is False]
+    assert differing.differences == ("decision.issued actor_person: recorded 'somebody-else', asked by 'W-21'",)
+
+
+def test_a_fact_without_a_decision_is_named(feed: Feed) -> None:
+    place = next(n for n, r in enumerate(feed.records) if r.header.name == "decision.issued")
+    record = feed.records[place]
+    bare = replace(record, sections={name: sealed for name, sealed in record.sections.items() if name != "decision"})
+    tampered = [*feed.records[:place], bare, *feed.records[place + 1 :]]
+    (differing,) = [r for r in rerun_decisions(tampered, feed.open, feed.decision) if r.same is False]
+    assert differing.differences == ("decision.issued: no decision is kept for it",)
+
+
 def test_every_stored_decision_comes_out_the_same(feed: Feed) -> None:
     reruns = rerun_decisions(feed.records, feed.open, feed.decision)
     assert [rerun for rerun in reruns if rerun.same is not True] == []
