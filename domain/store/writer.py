@@ -27,6 +27,8 @@ from domain.store.sealing import Sealer
 log = logging.getLogger("kuty.store")
 
 LARGEST_BATCH = 256
+LULL_S = 0.001
+"""Nobody has come for so long, in seconds: then nobody is waited for."""
 PATIENCE_S = 5.0
 """How long a batch is tried again while the database does not answer."""
 FIRST_PAUSE_S = 0.02
@@ -72,23 +74,31 @@ class Writer:
             self._thread = None
 
     def _run(self) -> None:
-        while True:
-            first = self._waiting.get()
-            if first is None:
-                return
-            jobs, ended = [first], False
-            while len(jobs) < LARGEST_BATCH:
-                try:
-                    job = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    ended = True
-                    break
+        ended, answered = False, 0
+        while not ended:
+            jobs, ended = self._gathered(answered)
+            if jobs:
+                self._settle(jobs)
+            answered = len(jobs)
+
+    def _gathered(self, answered: int) -> tuple[list[Job], bool]:
+        """The jobs of the next batch, and whether the writer is to end.
+
+        Who was answered a moment ago often asks again at once: for as many jobs it is worth to wait a little, so that
+        callers keep sharing one commit instead of falling apart into many.
+        """
+        jobs: list[Job] = []
+        try:
+            job = self._waiting.get()
+            while job is not None:
                 jobs.append(job)
-            self._settle(jobs)
-            if ended:
-                return
+                if len(jobs) == LARGEST_BATCH:
+                    return jobs, False
+                expected = len(jobs) < answered
+                job = self._waiting.get(timeout=LULL_S) if expected else self._waiting.get_nowait()
+        except queue.Empty:
+            return jobs, False
+        return jobs, True
 
     def _settle(self, jobs: list[Job]) -> None:
         give_up_at = time.monotonic() + self._patience
