@@ -236,6 +236,7 @@ def open_ledger_parts(
 
 def owned_by_us(lock: Path) -> IO[bytes]:
     """Hold a file until it is closed or the process ends. Raises InUse when another process holds it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)  # with a store on PostgreSQL nothing else has made it
     file = lock.open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

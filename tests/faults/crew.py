@@ -20,7 +20,7 @@ PROCESSES = ("api", *ROLES)
 READY_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 20.0
 LOOK_AGAIN_S = 0.02
-ENTRY = Path(__file__).with_name("role_process.py")
+ROOT = Path(__file__).parents[2]
 
 
 def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLINE_S) -> None:
@@ -79,10 +79,11 @@ class Member:
         while not self._stopping.is_set():
             with self.log.open("ab") as output:
                 self._process = process = subprocess.Popen(
-                    [sys.executable, ENTRY, self.role], stdout=subprocess.PIPE, stderr=output, env=self._environment
-                )
+                    [sys.executable, "-m", "deploy.cli", "serve", "--role", self.role], cwd=ROOT, env=self._environment,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
+                )  # fmt: skip
             assert process.stdout is not None
-            served = process.stdout.readline() == b"ready\n"
+            served = process.stdout.readline() != b""  # it says that it serves, or ends
             if served:
                 self._ready.set()
             code = process.wait()
@@ -101,8 +102,7 @@ class Crew:
     """All processes of one ledger."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        root = str(Path(__file__).parents[2])
-        environment = {**os.environ, **settings.environment(), "PYTHONPATH": root}
+        environment = {**os.environ, **settings.environment()}
         self.members = {role: Member(role, environment, folder / f"{role}.log") for role in PROCESSES}
 
     def __enter__(self) -> Self:

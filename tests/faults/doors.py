@@ -21,6 +21,7 @@ from deploy.scenario.story import Person
 from deploy.serving import issuer_of
 from deploy.wiring import Wired
 from deploy.world import LedgerWorld
+from domain.envelopes import TASK_ROLES
 from domain.store.database import StoreUnavailable
 
 ANSWER_DEADLINE_S = 120.0
@@ -83,7 +84,8 @@ class Embedded(Http):
 
     def tell(self, recipient: str, message_id: str, kind: str, body: Mapping[str, Any], sent: Sent) -> dict[str, Any]:
         own = self.wired.store.directory.recipients[recipient]
-        claims = Claims(ledger=self.wired.store.ledger, org=own.org, task=own.task, role="system", person="system")
+        role: Any = TASK_ROLES[own.task][0]
+        claims = Claims(ledger=self.wired.store.ledger, org=own.org, task=own.task, role=role, person="system")
         headers = {"ce-specversion": "1.0", "ce-id": message_id, "ce-type": f"{kind}.v1", "ce-source": own.org}
         return self.post(f"in/{recipient}", claims, headers, body, sent)
 

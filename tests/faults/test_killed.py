@@ -19,10 +19,12 @@ from typing import Literal, NamedTuple
 import pytest
 from faults.crew import PROCESSES, Crew, until
 from faults.doors import BROKEN, Distributed, Embedded
-from faults.history import History
+from faults.history import History, Progress
 from faults.likeness import Likeness, differences, likeness_of
 from faults.proof import check_answers, check_events_topic, check_out_topics, check_receipts, check_store
+from logins import login_dsn
 
+from deploy.commands.distributed import MODELS_LOGIN, STORE_LOGIN
 from deploy.local.kafka_node import LocalKafka
 from deploy.local.parts import PartsWanted
 from deploy.local.ports import free_port
@@ -71,7 +73,7 @@ def plan(commands: int, seed: str) -> list[Kill]:
     return sorted(kills)
 
 
-class Killer:
+class Killer(Progress):
     """Carries out the plan as the history goes on."""
 
     def __init__(self, kills: list[Kill], crew: Crew, servers: dict[str, LocalKafka | LocalPostgres]) -> None:
@@ -123,14 +125,6 @@ class Killer:
         assert self.failed == []
 
 
-class Undisturbed:
-    """Nothing happens."""
-
-    def sent(self, number: int) -> None: ...
-
-    def answered(self, number: int) -> None: ...
-
-
 @dataclass
 class Run:
     """A history that has come to its end, with the ledger it is in."""
@@ -169,13 +163,15 @@ def disturbed(own_servers: dict[str, LocalKafka | LocalPostgres], seed: str) -> 
     assert isinstance(postgres, LocalPostgres)
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="kuty-") as folder:
+        owner = postgres.fresh_database()
+        # Logins that own nothing, as in a real installation.
         settings = Settings(
-            ledger="killed", home=Path(folder), store_dsn=postgres.fresh_database(), kafka=kafka.bootstrap, port=port,
-            kafka_deadline_s=KAFKA_DEADLINE_S,
+            ledger="killed", home=Path(folder), owner_dsn=owner, store_dsn=login_dsn(owner, STORE_LOGIN),
+            models_dsn=login_dsn(owner, MODELS_LOGIN), kafka=kafka.bootstrap, kafka_deadline_s=KAFKA_DEADLINE_S, port=port,
         )  # fmt: skip
         with opened(settings) as wired:
             doors = Distributed(wired, ("127.0.0.1", port))
-            history = History(doors, Undisturbed(), CLIENTS, DEMO_SEED)
+            history = History(doors, CLIENTS, DEMO_SEED)
             history.give()
             with Crew(settings, Path(folder)) as crew:
                 killer = history.progress = Killer(plan(history.commands, seed), crew, own_servers)
@@ -200,7 +196,7 @@ def undisturbed() -> Iterator[Run]:
         settings = Settings(ledger="undisturbed", home=Path(folder))
         with opened(settings, wait_s=0.0) as wired, served(app_of(wired), "127.0.0.1", port):
             world = LedgerWorld(wired, ("127.0.0.1", port))
-            history = History(Embedded(world, ("127.0.0.1", port)), Undisturbed(), CLIENTS, DEMO_SEED)
+            history = History(Embedded(world, ("127.0.0.1", port)), CLIENTS, DEMO_SEED)
             history.give()
             world.provide()
             history.run()
