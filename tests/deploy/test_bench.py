@@ -1,0 +1,58 @@
+"""What is measured is what was asked for, on histories that the ledger takes; nothing here is timed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.bench.figures import MEANINGS, TARGETS, Figures, percentile, reached, table
+from deploy.bench.ground import Refusal, bring, laid_out
+from deploy.bench.history import SHORT as AS_1_PERIOD
+from deploy.bench.history import as_1, course, start
+from deploy.bench.run import MEASURES, UnknownFigure, chosen
+from deploy.settings import Settings
+
+
+def test_every_figure_comes_from_one_measurement() -> None:
+    given = [key for _, keys in MEASURES.values() for key in keys]
+    assert sorted(given) == sorted(TARGETS) == sorted(MEANINGS)
+
+
+def test_only_the_measurements_of_the_wanted_figures_are_made() -> None:
+    assert chosen([]) == list(MEASURES)
+    assert chosen(["relay_ratio_1000", "feed_skipped"]) == ["feed", "relay"]
+
+
+def test_a_figure_that_nothing_gives_is_refused_by_name() -> None:
+    with pytest.raises(UnknownFigure, match="there is no figure speed"):
+        chosen(["speed"])
+
+
+def test_a_percentile_has_its_share_of_the_values_below_it() -> None:
+    assert [percentile(range(1, 101), share) for share in (0.0, 0.5, 0.99)] == [1, 51, 100]
+
+
+def test_a_missed_target_is_said_in_the_table() -> None:
+    figures = Figures({"record_ratio_32": 3.9, "record_p99_ratio_32": 0.5, "http_commands_per_s": 1000.0})
+    assert [reached(key, value) for key, value in figures.values.items()] == [False, True, None]
+    missed, met, plain = table(figures).splitlines()[1:]
+    assert "MISSED" in missed
+    assert "met" in met
+    assert "met" not in plain
+
+
+def test_the_histories_that_are_measured_are_taken_by_a_ledger(tmp_path: Path) -> None:
+    with laid_out(Settings(ledger="bench", home=tmp_path)) as parts:
+        (refs,) = bring(parts.store, parts.vault, 1, as_1)
+        pathway = parts.store.pathway(refs["client"])
+        (case,) = pathway.cases.values()
+        assert case.closed is not None
+        assert len(pathway.facts) == parts.store.stream_version(refs["client"]) > 90
+
+
+def test_a_command_that_changes_nothing_stops_the_measuring(tmp_path: Path) -> None:
+    twice = [*start(AS_1_PERIOD), *(2 * list(course(AS_1_PERIOD))[1:2])]
+    with laid_out(Settings(ledger="bench", home=tmp_path)) as parts:
+        with pytest.raises(Refusal, match="record_attendance: already_recorded"):
+            bring(parts.store, parts.vault, 1, lambda _: twice)
