@@ -53,6 +53,6 @@ def test_the_histories_that_are_measured_are_taken_by_a_ledger(tmp_path: Path) -
 
 def test_a_command_that_changes_nothing_stops_the_measuring(tmp_path: Path) -> None:
     twice = [*start(AS_1_PERIOD), *(2 * list(course(AS_1_PERIOD))[1:2])]
-    with laid_out(Settings(ledger="bench", home=tmp_path)) as parts:
-        with pytest.raises(Refusal, match="record_attendance: already_recorded"):
-            bring(parts.store, parts.vault, 1, lambda _: twice)
+    refused = pytest.raises(Refusal, match="record_attendance: already_recorded")
+    with laid_out(Settings(ledger="bench", home=tmp_path)) as parts, refused:
+        bring(parts.store, parts.vault, 1, lambda _: twice)
