@@ -22,6 +22,7 @@ from api.problems import problem
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import UnknownPseudonym
+from domain.envelopes import TASK_ROLES
 from domain.vocabulary import ActorRole, OrganisationTask, OrgId, Purpose
 
 ALGORITHM = "EdDSA"
@@ -147,8 +148,9 @@ class SignedIn:
 async def signed_in(request: Request, ledger: str) -> SignedIn:
     """The caller of this request at the ledger of its path.
 
-    Raises Problem: `E_UNAUTHENTICATED` without a valid token, `E_NOT_FOUND` for another ledger than the token's,
-    `E_LIVE_LEDGER` for a live one where the settings do not allow it.
+    Raises Problem: `E_UNAUTHENTICATED` without a valid token, or with a role that its organisation and task do not have,
+    `E_NOT_FOUND` for another ledger than the token's or one that is not open yet, `E_LIVE_LEDGER` for a live one where the
+    settings do not allow it.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -159,7 +161,13 @@ async def signed_in(request: Request, ledger: str) -> SignedIn:
     if claims.ledger != ledger:
         raise problem("E_NOT_FOUND")
     door = ledgers.door(ledger)
+    if not door.store.mode:
+        raise problem("E_NOT_FOUND")  # the first thing recorded is the opening: not even a refusal comes before it
     directory = door.store.recent_directory
+    # The county's roles are the organiser's alone: whoever signed another token did not know this ledger.
+    foreign = claims.task == "organiser" and claims.org != directory.organiser
+    if foreign or claims.role not in (*TASK_ROLES.get(claims.task, ()), "system"):
+        raise problem("E_UNAUTHENTICATED")
     recipient = directory.recipient(claims.org, claims.task)
     person = claims.person
     if claims.role == "client":

@@ -15,8 +15,19 @@ MESSAGE_TYPE = re.compile(r"[a-z0-9_.]{1,60}")
 PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 
 TASK_ROLES: Mapping[str, tuple[str, ...]] = {
-    "organiser": ("own_worker",),
-    "referrer": ("referrer",),
+    "organiser": (
+        "own_worker",
+        "social_worker",
+        "team_lead",
+        "intake",
+        "contract_manager",
+        "rule_keeper",
+        "data_protection_officer",
+        "auditor",
+        "system",
+        "client",
+    ),
+    "referrer": ("referrer", "employment_expert"),
     "employment_authority": ("employment_expert",),
     "statement_issuer": ("keha_expert",),
     "benefit_payment": ("kela_clerk", "fund_clerk"),
@@ -24,7 +35,8 @@ TASK_ROLES: Mapping[str, tuple[str, ...]] = {
     "multi_sectoral_team": ("kela_clerk",),
     "provider": ("instructor", "provider_manager"),
 }
-"""In which role an agency's system speaks: the first one of its task that may ask for the command."""
+"""The roles that there are in each task, and nobody has another one there. An agency's system speaks in the first one that
+may ask for the command."""
 
 
 class UnreadableEnvelope(Exception):

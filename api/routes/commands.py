@@ -25,7 +25,7 @@ from domain.json_gate import read_json
 from domain.look_ups import LOOKING
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
-from domain.refusals import Refused
+from domain.refusals import Reason, Refused
 from domain.sender_names import SenderNames
 
 OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
@@ -115,6 +115,9 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
     body = read_json(raw)
     door, caller = signed.door, signed.caller
     found: dict[str, Any] = {}
+    if caller.task != "organiser" and (caller.task not in kind.tasks or caller.role == "system"):
+        # What an agency's system may not send, its workers may not post; the system itself sends messages.
+        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
     try:
         wish = wish_of_body(kind, body, client, names_of(signed))
     except Refused as refused:

@@ -18,31 +18,14 @@ from api.problems import Problem, problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
 from domain.directory import Recipient
+from domain.envelopes import TASK_ROLES
 from domain.message_fields import reasons_of
 from projections.questions import kind_of
 from projections.read_models import NoSuchGeneration, NotProvisioned, Selection
 
 FEW = 20
-ROLES: dict[str, tuple[str, ...]] = {
-    "organiser": (
-        "own_worker",
-        "social_worker",
-        "team_lead",
-        "intake",
-        "contract_manager",
-        "rule_keeper",
-        "auditor",
-        "system",
-    ),
-    "employment_authority": ("employment_expert",),
-    "statement_issuer": ("keha_expert",),
-    "benefit_payment": ("kela_clerk", "fund_clerk"),
-    "social_assistance": ("kela_clerk",),
-    "multi_sectoral_team": ("kela_clerk",),
-    "provider": ("instructor", "provider_manager"),
-    "referrer": ("referrer",),
-}
-"""Who works in each task."""
+ROLES = {task: tuple(role for role in roles if role != "client") for task, roles in TASK_ROLES.items()}
+"""Who works in each task. Whom a client is depends on the ledger: nobody is offered one."""
 
 
 def routes() -> APIRouter:

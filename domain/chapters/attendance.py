@@ -171,7 +171,7 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
     no, on = Refusals(), day_of(command, context)
     placement = placement_of_period(pathway, period, command.until_on)
     reporting = placement.proposed.event.provider_org_id if placement else context.caller.org
-    by_clock = context.caller.role == "system" and placement is not None
+    by_clock = context.caller.role == "system" and of_county(context) and placement is not None
     entitled(by_clock or bool(own_placements(pathway, period.planned.event.case_id, context)))
     payer = command.payer_org_id or pathway.payer(command.until_on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -199,6 +200,9 @@ FORGED = {
     "never expires": lambda: token(exp=None),
     "unknown role": lambda: token(role="emperor"),
     "no organisation": lambda: token(org=None),
+    "another organisation's task": lambda: token(org=INSTRUCTOR.org),
+    "a role that the task has not": lambda: token(org=INSTRUCTOR.org, task="provider", role="social_worker"),
+    "a task without roles": lambda: token(org=INSTRUCTOR.org, task="supervision", role="auditor"),
     "another key": lambda: jwt.encode(
         {**jwt.decode(token(), options={"verify_signature": False})},
         Ed25519PrivateKey.generate(),
@@ -277,3 +281,34 @@ def test_nothing_raw_is_in_any_answer(lived: House) -> None:
         told = lived.get(f"/out/{short_name}", by, wait=0, limit=500).text
         for raw in orjson.loads(names):
             assert raw not in told
+
+
+def test_nothing_is_recorded_before_the_ledger_is_opened(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        answer = home.post("/organisations", CONTRACTS, {})
+        assert (answer.status_code, answer.json()["codes"][0]["code"]) == (404, "E_NOT_FOUND")
+        assert home.wired.store.head() == 0
+        home.lay_out()
+        assert home.wired.store.records(0, 1)[0].header.name == "ledger.opened"
+        assert home.post("/organisations", CONTRACTS, {}).status_code == 422
+
+
+def test_an_expert_who_refers_starts_no_plan_in_that_task(lived: House) -> None:
+    referring = Caller(REFERRER.org, REFERRER.task, "employment_expert", "E-01")
+    for path in ("plans", "benefit-statuses"):
+        answer = lived.post(f"/clients/{lived.name('authority-referrer')}/{path}", referring, {})
+        assert (answer.status_code, answer.json()["codes"][0]["code"]) == (409, "E_NOT_ENTITLED")
+
+
+def test_an_agencys_system_sends_messages_and_posts_nothing(lived: House) -> None:
+    system = Caller(STRANGER.org, STRANGER.task, "system", "system")
+    body = {
+        "period_id": lived.name("provider-s02", last(lived.pathway.periods)),
+        "from_on": "2025-03-10",
+        "until_on": "2025-03-21",
+    }
+    posted = lived.post(f"/clients/{lived.name('provider-s02')}/absence-reports", system, body)
+    assert (posted.status_code, posted.json()["codes"][0]["code"]) == (409, "E_NOT_ENTITLED")
+    headers = {"ce-id": lived.id(), "ce-type": "send_absence_report.v1"}
+    sent = lived.post("/in/provider-s02", system, {**body, "client": lived.name("provider-s02")}, **headers)
+    assert (sent.status_code, sent.json()["codes"][0]["code"]) == (409, "E_NOT_ENTITLED")

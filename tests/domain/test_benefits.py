@@ -111,3 +111,12 @@ def test_a_statement_goes_to_the_payer_of_the_day() -> None:
     unpaid = given(as_1("12")).but(poor, by=ASSISTANCE, on=TOLD)
     unpaid.when(statement(), by=EXPERT, on=TOLD).then_refused("E_PAYER_UNKNOWN")
     given(as_1("12")).when(statement(occurred_on=date(2025, 3, 5)), by=EXPERT, on=TOLD).then_refused("E_FUTURE")
+
+
+def test_a_payer_takes_over_nobody_elses_payee() -> None:
+    taking = subsidy(benefit="earnings_related_allowance", payer_org_id=FUND, from_on=date(2025, 3, 10))
+    given(as_1("12")).when(taking, by=FUND_CLERK, on=TOLD).then_refused("E_NOT_ENTITLED")
+    before = subsidy(benefit="earnings_related_allowance", payer_org_id=FUND, from_on=date(2022, 3, 10))
+    given(as_1("12")).when(before, by=FUND_CLERK, on=TOLD).then(BenefitStatusChanged)
+    given(as_1("12")).when(subsidy(from_on=date(2025, 3, 3)), by=PAYER, on=TOLD).then(BenefitStatusChanged)
+    given(as_1("12")).when(taking, by=EXPERT, on=TOLD).then(BenefitStatusChanged)
