@@ -79,11 +79,14 @@ class Context:
     directory: Directory
     look_ups: Mapping[str, Any] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    _today: date | None = None
 
     @property
     def today(self) -> date:
         """The ledger's local date."""
-        return self.recorded_at.astimezone(HELSINKI).date()
+        if self._today is None:
+            self._today = self.recorded_at.astimezone(HELSINKI).date()
+        return self._today
 
     def new_id(self, label: str) -> str:
         """A fresh reference for a part or an event; the same again when the decision is run again."""

@@ -23,6 +23,7 @@ from domain.code_lists import code_list
 
 RULES = Path(__file__).with_name("rules")
 Qualifiers = frozenset[tuple[str, str]]
+ALWAYS: Qualifiers = frozenset()
 
 
 class NoRule(LookupError):
@@ -112,7 +113,7 @@ class RuleSet:
 
     def row(self, key: str, on: date, **qualifiers: str) -> RuleRow:
         """The row of the key that holds on the local date. Raises NoRule."""
-        for row in self._by_key.get((key, frozenset(qualifiers.items())), ()):
+        for row in self._by_key.get((key, frozenset(qualifiers.items()) if qualifiers else ALWAYS), ()):
             if row.valid_on(on):
                 return row
         raise NoRule(key, on, qualifiers)

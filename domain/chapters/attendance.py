@@ -233,16 +233,17 @@ def _covered(pathway: Pathway, placement_id: str | None, on: date) -> bool:
 
 
 def _is_present(pathway: Pathway, account: str, day: date) -> bool:
-    return any(
-        said_by == account and fact.event.day_status == "present" for (_, said_by), fact in pathway.days.get(day, {}).items()
+    told = pathway.days.get(day)
+    return told is not None and any(
+        said_by == account and fact.event.day_status == "present" for (_, said_by), fact in told.items()
     )
 
 
 def _present_days(pathway: Pathway, account: str, on: date) -> int:
     """Days of the ISO week, the day itself left out, that the account calls present: in whichever period they lie."""
     monday = on - timedelta(days=on.weekday())
-    week = (monday + timedelta(days=n) for n in range(7))
-    return sum(_is_present(pathway, account, day) for day in week if day != on)
+    week = [monday + timedelta(days=n) for n in range(7)]
+    return sum([_is_present(pathway, account, day) for day in week if day != on])
 
 
 def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:
