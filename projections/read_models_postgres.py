@@ -15,6 +15,8 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
+from domain.store.database import POSTGRES_SETTINGS, StoreUnavailable
+from domain.store.watchdog import WATCHDOG
 from projections.read_models import Entry, NotProvisioned, schema_name
 from projections.read_models_sql import COLUMNS, Run, SqlModel
 from projections.read_models_tables import STATE
@@ -22,6 +24,11 @@ from projections.read_models_tables import STATE
 TIME = "TIMESTAMPTZ"
 CHUNK_BYTES = 256 * 1024
 """How much of a COPY is handed over at once."""
+PATIENCE_S = 5.0
+"""How long a connection that answers is waited for."""
+LONGEST_CHECK_S = 2.0
+LONGEST_LOOK_S = 12.0
+"""Looks are short; a write may make the indexes of years and has no such limit."""
 NOT_THERE = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.InvalidParameterValue,
@@ -30,7 +37,8 @@ NOT_THERE = (
 
 
 class PostgresModel(SqlModel):
-    """The model of one recipient. `schema` is also the role that is taken on."""
+    """The model of one recipient. `schema` is also the role that is taken on. Every method raises `StoreUnavailable` when
+    the database does not answer."""
 
     TIME = TIME
     DATE = "DATE"
@@ -43,13 +51,18 @@ class PostgresModel(SqlModel):
 
     @contextmanager
     def _writing(self) -> Iterator[Run]:
-        with self._pool.connection() as connection, connection.transaction():
+        with _answering(), self._pool.connection() as connection, connection.transaction():
             connection.execute(self._take_on)
             yield _PostgresRun(connection)
 
     @contextmanager
     def _looking(self) -> Iterator[Run]:
-        with self._pool.connection() as connection, connection.transaction():
+        with (
+            _answering(),
+            self._pool.connection() as connection,
+            WATCHDOG.over(connection, LONGEST_LOOK_S),
+            connection.transaction(),
+        ):
             connection.execute(self._take_on_to_look)
             yield _PostgresRun(connection)
 
@@ -78,9 +91,10 @@ class PostgresModels:
         self._lock = threading.Lock()
         self._models: dict[str, PostgresModel] = {}
         self._pool: ConnectionPool[psycopg.Connection] = ConnectionPool(
-            dsn, min_size=1, max_size=connections, open=True, timeout=30.0,
-            kwargs={"prepare_threshold": None, "options": "-c timezone=UTC -c synchronous_commit=on"},
-            check=ConnectionPool.check_connection,
+            dsn, min_size=1, max_size=connections, open=True, timeout=PATIENCE_S, check=_check,
+            kwargs={
+                **POSTGRES_SETTINGS, "prepare_threshold": None, "options": "-c timezone=UTC -c synchronous_commit=on",
+            },
         )  # fmt: skip
 
     def of(self, short_name: str) -> PostgresModel:
@@ -132,6 +146,19 @@ def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Se
         connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(role))
         for statement in STATE.format(time=TIME).split(";"):
             connection.execute(statement)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+def _check(connection: psycopg.Connection) -> None:
+    with WATCHDOG.over(connection, LONGEST_CHECK_S):
+        ConnectionPool.check_connection(connection)
 
 
 class _PostgresRun:
