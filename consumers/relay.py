@@ -10,17 +10,15 @@ source: design D11, D12; reliability.md 5.2
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from consumers import wire
-from consumers.log import Broker, Entry, Read, TopicSettings
+from consumers.heartbeats import Heartbeats
+from consumers.log import Broker, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
 from consumers.relay_store import RelayStore
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.disclosure.publish import source_of
 from domain.store.relayed import Acknowledged, Parked
 
 log = logging.getLogger("kuty.relay")
@@ -76,17 +74,17 @@ class Relay:
         self._broker = broker
         self._packing = Packing(store, pseudonyms)
         self._window = window
-        self._heartbeat_s = heartbeat_s
+        self._heartbeats = Heartbeats(store, heartbeat_s)
         self._replication = replication
         self._events_topic = wire.events_topic(store.ledger)
         self._position = -1
         self._parked: dict[str, Parked] = {}
         self._taken_up: set[Parked] = set()
         self._behind: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
         self._in_flight: Window | None = None
         self._doubt = True
         self._touched: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
-        self._last: dict[str, Last] = {}
 
     @property
     def position(self) -> int:
@@ -119,8 +117,10 @@ class Relay:
         if not self._delivered(window):
             return 0
         self._store.acknowledge(TRACKING, window.end, window.rows)
-        self._note_last(window.rows)
+        self._heartbeats.note(window.rows)
+        self._look_for_lost_ends(window.rows)
         self._position, self._in_flight = window.end, None
+        self._beat()
         return window.end - before
 
     # --- Sending -----------------------------------------------------------------------------------------------------
@@ -199,9 +199,10 @@ class Relay:
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
         acknowledged = self._store.acknowledged_ends()
-        self._note_last(acknowledged.values())
+        self._heartbeats.note(acknowledged.values())
         ends = {topic: row for topic, row in acknowledged.items() if topic not in self._parked}
         present = self._broker.end_offsets(ends)
+        self._ends = {topic: min(row.offset, present[topic] - 1) for topic, row in ends.items()}
         behind = [topic for topic, row in ends.items() if present[topic] <= row.offset]
         for topic in behind:
             self._behind[topic] = self._last_standing(topic, tail if topic == self._events_topic else None)
@@ -211,11 +212,26 @@ class Relay:
     def _make_topics(self, topics: Mapping[str, TopicSettings]) -> None:
         self._broker.create_topics({name: replace(topic, replication=self._replication) for name, topic in topics.items()})
 
+    def _look_for_lost_ends(self, rows: Sequence[Acknowledged]) -> None:
+        """A record that stands where another one stood before says that the topic lost its end meanwhile."""
+        for row in sorted(rows, key=lambda row: row.offset):
+            end = self._ends.get(row.topic, -1)
+            if row.offset <= end:
+                self._behind.setdefault(row.topic, self._last_standing(row.topic))
+                log.error("topic %s lost its end: offset %d was given again", row.topic, row.offset)
+            self._ends[row.topic] = row.offset
+
     def _last_standing(self, topic: str, tail: Sequence[Read] | None = None) -> int:
-        """The position behind which a topic that lost its end has to be sent again, 0 for all of it."""
-        reads = tail if tail is not None else self._broker.tail([topic], 1)[topic]
-        row = self._store.acknowledgement_before(topic, reads[-1].offset + 1 if reads else 0)
-        return row.position if row else 0
+        """The position behind which a topic that lost its end has to be sent again, 0 for all of it: that of the last record
+        that stands where the broker acknowledged it."""
+        reads = tail if tail is not None else self._broker.tail([topic], 2 * self._window + MARGIN)[topic]
+        for read in reversed(reads):
+            row = self._store.acknowledgement_before(topic, read.offset + 1)
+            if row is None:
+                return 0
+            if (row.offset, row.sequence) == (read.offset, wire.sequence_of(read)) and row.epoch == wire.line_of(read)[1]:
+                return row.position
+        return 0
 
     def _catch_up(self) -> int:
         """Send one window of what the topics that are behind have missed."""
@@ -231,6 +247,7 @@ class Relay:
         while not self._delivered(window):
             pass  # every attempt learns from the topics what is still missing, or raises
         self._store.acknowledge(TRACKING, self._position, window.rows)
+        self._ends |= {row.topic: row.offset for row in window.rows}
         if window.end >= self._position:
             for topic in self._behind.keys() - self._parked.keys():
                 self._store.unpark(topic)
@@ -247,28 +264,9 @@ class Relay:
                 del self._parked[topic]
                 self._behind[topic] = min(parked.position - 1, self._last_standing(topic))
 
-    # --- Heartbeats --------------------------------------------------------------------------------------------------
-
-    def _note_last(self, rows: Iterable[Acknowledged]) -> None:
-        moment = time.monotonic()
-        for row in rows:
-            if row.topic != self._events_topic and row.epoch:
-                self._last[row.topic] = Last(moment, row.epoch, row.sequence)
-
     def _beat(self) -> None:
-        """A heartbeat on each out topic that has been quiet for a while; one that does not get through is not repeated."""
-        moment = time.monotonic()
-        directory = self._store.directory
-        quiet: list[tuple[str, Entry]] = []
-        for recipient in directory.recipients:
-            topic = wire.out_topic(self._store.ledger, recipient)
-            last = self._last.setdefault(topic, Last(moment, 1, 0))
-            if moment - last.at < self._heartbeat_s or topic in self._parked:
-                continue
-            beat = wire.heartbeat(recipient, last.epoch, last.sequence, source_of(directory), self._store.now())
-            quiet.append((topic, beat))
-            self._last[topic] = last._replace(at=moment)
-        if quiet and any(outcome.status == "unknown" for outcome in self._broker.append(quiet)):
+        due = [(topic, entry) for topic, entry in self._heartbeats.due() if topic not in self._parked]
+        if due and any(outcome.status == "unknown" for outcome in self._broker.append(due)):
             self._doubt = True
 
 
@@ -276,14 +274,6 @@ def resume_request(topic: str) -> str:
     """Under what name in the store's table of positions an operator asks for a parked topic: with the position at which it
     was parked. The relay looks there whenever it has nothing to send."""
     return f"{TRACKING}/resume/{topic}"
-
-
-class Last(NamedTuple):
-    """When an out topic got its last record (monotonic seconds), and which publication was its last."""
-
-    at: float
-    epoch: int
-    sequence: int
 
 
 def _acknowledged(out: Outgoing, offset: int, timestamp: int) -> Acknowledged:

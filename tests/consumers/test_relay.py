@@ -395,6 +395,25 @@ def test_a_topic_that_lost_its_end_is_filled_up_from_the_store(feed: Feed, broke
     assert sequences(broker, EVENTS) == list(range(1, 9))
 
 
+@pytest.mark.parametrize("lost", [1, 3, 6])
+def test_a_topic_that_loses_its_end_while_the_relay_runs_is_filled_up(feed: Feed, broker: EmbeddedBroker, lost: int) -> None:
+    relay = relay_of(feed, broker)
+    feed.tell("kela", times=6)
+    run(relay)
+    broker.lose_end(OUT, lost)
+    feed.tell("kela")
+    run(relay)
+    while relay.step():
+        pass
+    assert {s for s in sequences(broker, OUT)} == set(range(1, 8))
+    assert len({(read.value, read.headers) for read in topic(broker, OUT)}) == 7
+    # and the next relay finds everything in place
+    written = len(topic(broker, OUT))
+    run(relay_of(feed, broker))
+    assert len({(read.value, read.headers) for read in topic(broker, OUT)}) == 7
+    assert len(topic(broker, OUT)) <= written + lost + 1
+
+
 def test_a_topic_that_was_made_again_is_filled_from_the_store(feed: Feed, broker: EmbeddedBroker) -> None:
     feed.tell("kela", times=3)
     run(relay_of(feed, broker))
@@ -432,8 +451,15 @@ def test_a_quiet_topic_gets_a_heartbeat_that_names_the_last_sequence(feed: Feed,
     relay = relay_of(feed, broker, heartbeat_s=0.0)
     run(relay)
     *told, beat = topic(broker, OUT)
-    assert [wire.sequence_of(read) for read in told] == [1, 2]
+    assert [sequence for read in told if (sequence := wire.sequence_of(read))] == [1, 2]
     assert beat.value == b'{"epoch":1,"kind":"heartbeat","last_sequence":2}'
+
+
+def test_a_quiet_topic_gets_its_heartbeat_while_others_are_busy(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker, heartbeat_s=0.0)
+    feed.tell("kela", times=30)
+    relay.step()
+    assert [wire.sequence_of(read) for read in topic(broker, wire.out_topic("demo", "county"))] == [None]
 
 
 def test_the_last_sequence_is_known_after_a_restart(feed: Feed, broker: EmbeddedBroker) -> None:

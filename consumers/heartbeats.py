@@ -1,0 +1,59 @@
+"""Signs of life on quiet out topics, so that a follower can tell silence from loss (integration.md 3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from consumers import wire
+from consumers.log import Entry
+from consumers.relay_store import RelayStore
+from domain.disclosure.publish import source_of
+from domain.store.relayed import Acknowledged
+
+LOOK_S = 1.0
+"""How often it is looked for quiet topics, at most, in seconds."""
+
+
+class Last(NamedTuple):
+    """When an out topic got its last record (monotonic seconds), and which publication was its last."""
+
+    at: float
+    epoch: int
+    sequence: int
+
+
+class Heartbeats:
+    """What the relay has to send on topics that have been quiet for `quiet_s` seconds."""
+
+    def __init__(self, store: RelayStore, quiet_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._quiet_s = quiet_s
+        self._clock = clock
+        self._last: dict[str, Last] = {}
+        self._look_at = 0.0
+
+    def note(self, rows: Iterable[Acknowledged]) -> None:
+        """Publications that the broker has taken."""
+        moment = self._clock()
+        for row in rows:
+            if row.epoch:
+                self._last[row.topic] = Last(moment, row.epoch, row.sequence)
+
+    def due(self) -> list[tuple[str, Entry]]:
+        """A heartbeat for each quiet topic, once; one that does not get through is not repeated."""
+        moment = self._clock()
+        if moment < self._look_at:
+            return []
+        self._look_at = moment + min(LOOK_S, self._quiet_s)
+        directory = self._store.directory
+        due: list[tuple[str, Entry]] = []
+        for recipient in directory.recipients:
+            topic = wire.out_topic(self._store.ledger, recipient)
+            last = self._last.setdefault(topic, Last(moment, 1, 0))
+            if moment - last.at >= self._quiet_s:
+                beat = wire.heartbeat(recipient, last.epoch, last.sequence, source_of(directory), self._store.now())
+                due.append((topic, beat))
+                self._last[topic] = last._replace(at=moment)
+        return due
