@@ -20,7 +20,8 @@ class LedgerDoor:
     """One ledger as the API sees it.
 
     `lag` answers for each role how many records it is behind; `lagging` names those that the clock has to wait for.
-    `publications` reads a recipient's present epoch: (short name, after sequence, at most). `redeliver` begins a fresh
+    `publications` reads a recipient's present epoch: (short name, epoch that the reader knows, after sequence, at most) to
+    that epoch and what stands in it; another epoch than the reader's is read from its beginning. `redeliver` begins a fresh
     epoch for a recipient and answers its number. `acknowledged` is given in a live ledger: "told on" then means when the
     broker took a publication.
     """
@@ -31,7 +32,7 @@ class LedgerDoor:
     pseudonyms: Callable[[str], Pseudonyms]
     receiving: Receiving
     models: ReadModels
-    publications: Callable[[str, int, int], Sequence[Publication]]
+    publications: Callable[[str, int | None, int, int], tuple[int, Sequence[Publication]]]
     lag: Callable[[], Mapping[str, int]]
     lagging: Callable[[], Sequence[str]]
     redeliver: Callable[[str], int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -61,7 +62,7 @@ def migrate(settings: Settings) -> None:
         tables.migrate(database)
         database.close()
         if role is not None:
-            _grant(owner, f"{schema_of(settings.ledger)}_{schema}", role)
+            _grant(owner, f"{schema_of(settings.ledger)}_{schema}", role, APPENDED[schema])
 
 
 def provision(settings: Settings, short_name: str) -> None:
@@ -87,7 +88,11 @@ def _login(owner: str, dsn: str) -> str | None:
     return login
 
 
-def _grant(owner: str, schema: str, role: str) -> None:
+APPENDED = {"keys": ("destroyed_keys", "migrations"), "vault": ("uses", "migrations")}
+"""Tables that are only ever added to: what was destroyed, and who looked at whom (domain/privacy.md 3.3)."""
+
+
+def _grant(owner: str, schema: str, role: str, appended: Sequence[str]) -> None:
     names = {"s": sql.Identifier(schema), "r": sql.Identifier(role)}
     with psycopg.connect(owner) as connection:
         for grant in (
@@ -96,6 +101,9 @@ def _grant(owner: str, schema: str, role: str) -> None:
             "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {s} TO {r}",
         ):
             connection.execute(sql.SQL(grant).format(**names))
+        for table in appended:
+            revoke = sql.SQL("REVOKE UPDATE, DELETE ON {s}.{t} FROM {r}").format(**names, t=sql.Identifier(table))
+            connection.execute(revoke)
 
 
 def master_key(settings: Settings) -> bytes:

@@ -39,7 +39,7 @@ def door_of(wired: Wired) -> LedgerDoor:
         pseudonyms=wired.pseudonyms,
         receiving=wired.receiving,
         models=wired.models,
-        publications=lambda short_name, after, limit: publications(wired, short_name, after, limit),
+        publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),
         lag=wired.lag,
         lagging=wired.lagging,
         redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
@@ -61,11 +61,15 @@ def acknowledged_by(wired: Wired) -> Acknowledged:
     return acknowledged
 
 
-def publications(wired: Wired, short_name: str, after: int, limit: int) -> Sequence[Publication]:
-    """A recipient's publications of its present epoch behind a sequence, as they stand on its topic."""
+def publications(
+    wired: Wired, short_name: str, epoch: int | None, after: int, limit: int
+) -> tuple[int, Sequence[Publication]]:
+    """A recipient's present epoch and its publications behind a sequence, as they stand on its topic; from the beginning
+    when the sequence is of another epoch."""
     store = wired.store
-    records = store.stream(line_of(store, short_name).stream, after)[:limit]
-    return [
+    line = line_of(store, short_name)
+    records = store.stream(line.stream, after if epoch in (None, line.epoch) else 0, limit)
+    return line.epoch, [
         publication_of(record, event)
         for record, event in zip(records, store.opened_all(records), strict=True)
         if isinstance(event, DisclosureMade | DisclosureWithdrawn | Erased)

@@ -27,6 +27,8 @@ BY_MESSAGE = "message:"
 GROUP = "record_group_attendance"
 """One message that marks a whole group's day; it becomes one command for each client."""
 GROUP_OF = "record_attendance"
+MOST_ENTRIES = 100
+"""Entries of one group's message: each is decided, recorded and answered by itself, and costs more than its few bytes."""
 
 HeldReason = Literal["waits_for_reference", "waits_for_earlier", "subject_unresolved"]
 
@@ -203,13 +205,15 @@ def _meant(begun: Begun, kind: str, pointer: str) -> str | None:
 def of_group(body: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The single days of a group's message, numbered from 1: what is said once holds for each entry.
 
-    Raises Refused when the message as a whole has no list of entries.
+    Raises Refused when the message as a whole has no list of entries, or more than `MOST_ENTRIES`.
     """
     entries = body.get("entries")
     if "entries" not in body:
         raise refuse("E_FIELD_MISSING", "/entries")
     if not isinstance(entries, list) or not entries:
         raise refuse("E_FIELD_TYPE", "/entries")
+    if len(entries) > MOST_ENTRIES:
+        raise refuse("E_TOO_LARGE", "/entries")
     wrong = [n for n, one in enumerate(entries) if not isinstance(one, dict)]
     if wrong:
         raise Refused(*(Reason("E_FIELD_TYPE", f"/entries/{n}") for n in wrong))

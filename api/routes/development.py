@@ -80,7 +80,7 @@ def _name_of(organisation: Any, org_id: str) -> str:
 
 
 async def make_token(request: Request) -> Response:
-    """A signed token that says what the body says."""
+    """A signed token that says what the body says; never for a live ledger (`E_LIVE_LEDGER`)."""
     body = await json_body(request)
     try:
         claims = Claims.model_validate(body)

@@ -18,6 +18,7 @@ from api.problems import Problem, problem
 from api.routes.commands import add, command, idempotency_key, names_of, refusal
 from api.routing import doors
 from domain.catalogue import command_kinds
+from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
 from domain.look_ups import registration
 from domain.message_fields import reasons_of
@@ -70,11 +71,19 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         wish = wish_of_body(kind, rest, None, names_of(signed))
     except Refused as refused:
         reasons = [*refused.codes, *reasons]
+    code = stated.get("identity_code")
+    if not reasons and code is not None and not is_identity_code(code):
+        reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
     if reasons:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
     if signed.caller.role not in kind.roles:
         return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
-    client, found = await run_in_threadpool(_entered, signed, key, record)
+    client: str | None = None
+    found: dict[str, Any] = {"identity_code_valid": code is not None}
+    judged = await signed.door.store.execute_async(wish.command, signed.caller, key, look_ups=found, dry_run=True)
+    if "refused" not in (judged.status, judged.first):
+        # Of a person who does not become a client nothing is kept.
+        client, found = await run_in_threadpool(_entered, signed, key, record)
     answer = await signed.door.store.execute_async(wish.command, signed.caller, key, client=client, look_ups=found)
     return answered(signed, key, kind.name, answer)
 
@@ -91,12 +100,12 @@ def _entered(signed: SignedIn, key: str, record: ClientRecord) -> tuple[str, dic
             raise problem("E_KEY_REUSED")
         return first.client, dict(registration(record, first.client, first.client))
     reference = uuid.uuid4().hex
-    look = dict(registration(record, reference, reference))
-    if record.identity_code is not None and not look["identity_code_valid"]:
-        return reference, look  # the decision refuses it; a code that is none is not kept
     kept = door.vault.register(reference, record)
-    # An entry whose registration was never recorded is taken over, not taken for a client.
-    return kept, dict(registration(record, reference, kept if door.store.stream_version(kept) else reference))
+    if kept == reference or door.store.stream_version(kept):
+        return kept, dict(registration(record, reference, kept))
+    # An entry whose registration was never recorded is taken over with what is said now, not taken for a client.
+    door.vault.change(kept, **dict(record))
+    return kept, dict(registration(record, kept, kept))
 
 
 async def advance_clock(request: Request, signed: SignedInCaller) -> Response:

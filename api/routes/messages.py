@@ -153,22 +153,29 @@ async def read_publications(
     recipient: ShortName,
     signed: SignedInCaller,
     after: Annotated[int, Query(ge=0)] = 0,
+    epoch: Annotated[
+        int | None, Query(ge=1, description="The epoch in which `after` counts, as the answer named it.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = LONGEST_WAIT_S,
 ) -> Response:
-    """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one."""
+    """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one.
+
+    After a redelivery there is a new epoch: a reader that names the epoch it knows gets the new one from its beginning.
+    """
     own = signed.as_recipient(recipient)
     give_up_at = time.monotonic() + wait
     door = signed.door
     waits: dict[str, CommitWait] = request.app.state.waits
     while True:
-        told = await run_in_threadpool(door.publications, own.short_name, after, limit)
+        present, told = await run_in_threadpool(door.publications, own.short_name, epoch, after, limit)
         left = give_up_at - time.monotonic()
         if told or left <= 0:
             break
         await waits.setdefault(door.name, CommitWait(door.store)).next(left)
     entries = [_stated(publication) for publication in told]
-    return json_response({"ledger": door.ledger, "publications": entries, "next": told[-1].sequence if told else after})
+    reached = told[-1].sequence if told else after if epoch in (None, present) else 0
+    return json_response({"ledger": door.ledger, "epoch": present, "publications": entries, "next": reached})
 
 
 def _stated(publication: Publication) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from domain.catalogue import EVENTS
 from domain.sender_names import use_of
 from domain.store.field_classes import field_classes
 from domain.store.record import Record
-from projections.audit import rerun_decisions
+from projections.audit import Rerun, rerun_decisions
 from projections.questions import Moment, moment
 from projections.tellings import Telling, told_about, told_by
 from projections.timeline import TimelineLine, by_occurrence, history, pathway_as_known, plain_fields
@@ -180,7 +180,15 @@ def _decisions(signed: SignedIn, reference: str) -> dict[str, Any]:
     records = [*directory, *(r for stream in sorted(organisations) for r in store.stream(stream)), *store.stream(reference)]
     ordered = sorted(records, key=lambda record: record.position)
     reruns = rerun_decisions(ordered, store.opened, store.decision)
-    return {"decisions": [asdict(rerun) for rerun in reruns if rerun.client == reference]}
+    return {"decisions": [_rerun(signed, rerun) for rerun in reruns if rerun.client == reference]}
+
+
+def _rerun(signed: SignedIn, rerun: Rerun) -> dict[str, Any]:
+    stated = asdict(rerun)
+    if signed.caller.role in IN_TERMS:
+        # What differs is named; what was recorded and what would be now is content like any other.
+        stated["differences"] = [difference.partition(": recorded ")[0] for difference in rerun.differences]
+    return stated
 
 
 def _reference(signed: SignedIn, client: str, what: str) -> str:
@@ -197,7 +205,8 @@ async def _answer(signed: SignedIn, reference: str, function: Callable[..., dict
 
 def _answered(signed: SignedIn, reference: str, function: Callable[..., dict[str, Any]], *given: Any) -> Response:
     door = signed.door
-    if door.store.stream_version(reference) == 0:
+    version = door.store.stream_version(reference)  # before the reading: a later fact makes `If-Match` stale
+    if version == 0:
         raise problem("E_NOT_FOUND")
     content = function(signed, reference, *given)
     door.vault.log_use([use_of(signed.caller, reference, door.store.now(), f"replay {function.__name__.strip('_')}")])
@@ -205,7 +214,8 @@ def _answered(signed: SignedIn, reference: str, function: Callable[..., dict[str
     stated = {"ledger": door.ledger, "client": reference, "head": door.store.head(), **content}
     plain = orjson.dumps(stated, default=lambda model: model.model_dump(), option=orjson.OPT_UTC_Z)
     named = _named(orjson.loads(plain), pseudonyms.of)
-    return Response(orjson.dumps(named), 200, {"Cache-Control": "no-store"}, "application/json")
+    headers = {"Cache-Control": "no-store", "ETag": f'"{door.store.version_token(reference, version)}"'}
+    return Response(orjson.dumps(named), 200, headers, "application/json")
 
 
 def _named(content: Any, name_of: Callable[[str], str]) -> Any:

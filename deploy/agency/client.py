@@ -105,16 +105,19 @@ class OverHttp:
 
     def records(self, part: str, wait_s: float) -> Iterator[tuple[dict[str, str], bytes]]:
         """As over Kafka; receipts have no headers here."""
-        after, path = 0, f"/out/{self._recipient}?wait={min(wait_s, 25.0)}&after=" if part == "out" else "/receipts?since="
+        path = f"/out/{self._recipient}?wait={min(wait_s, 25.0)}&after=" if part == "out" else "/receipts?since="
+        after, epoch = 0, ""
         while True:
-            page = json.loads(self._ask(f"{path}{after}"))
+            page = json.loads(self._ask(f"{path}{after}{epoch}"))
             for one in page.get("publications", ()):
                 yield one["headers"], canonical(one["value"])
             for one in page.get("receipts", ()):
                 yield {}, canonical(one)
-            if page["next"] == after:
+            if not (page.get("publications") or page.get("receipts")):
                 return
             after = page["next"]
+            if part == "out":  # a redelivery begins a new epoch: it comes whole to who says which one is known
+                epoch = f"&epoch={page['epoch']}"
 
     def _ask(self, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> bytes:
         request = Request(self._path + path, body, {"authorization": f"Bearer {self._token}", **(headers or {})})

@@ -42,9 +42,9 @@ class LedgerReading:
         """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""
         return self._read(self._recorder.rows(after, limit, self._topics(names)))
 
-    def stream(self, stream: str, after: int = 0) -> list[Record]:
-        """One stream after a version. Raises `Damaged`."""
-        return self._read(self._recorder.stream_rows(stream, after))
+    def stream(self, stream: str, after: int = 0, limit: int | None = None) -> list[Record]:
+        """One stream after a version, at most `limit` events of it. Raises `Damaged`."""
+        return self._read(self._recorder.stream_rows(stream, after, limit))
 
     def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]:
         """The events of some matters in feed order; no names means all. Raises `Damaged`."""

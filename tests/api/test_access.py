@@ -270,6 +270,9 @@ def test_a_live_ledger_is_refused_unless_a_setting_says_so(lived: House, monkeyp
 
     with TestClient(app) as http:
         assert http.get(f"/ledgers/{LEDGER}/health", headers=lived.headers(OWN_WORKER)).status_code == 200
+        claims = Claims(ledger=LEDGER, org=OWN_WORKER.org, task="organiser", role="own_worker", person="W-01")
+        signing = http.post("/dev/tokens", json=claims.model_dump(), headers={"content-type": "application/json"})
+        assert (signing.status_code, signing.json()["codes"][0]["code"]) == (409, "E_LIVE_LEDGER")
         # Not even then does anybody get a development token for it.
         claims = {"ledger": LEDGER, "org": "0000001-9", "task": "organiser", "role": "own_worker", "person": "W-01"}
         assert http.post("/dev/tokens", json=claims).json()["codes"][0]["code"] == "E_LIVE_LEDGER"

@@ -12,6 +12,7 @@ from stories import INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, SOCIAL_WORKER, las
 
 from domain.identifiers import synthetic_identity_code
 from domain.store.tokens import Token
+from domain.store.vault import ClientRecord
 
 
 @pytest.fixture(scope="module")
@@ -215,11 +216,25 @@ def test_a_wrong_registration_leaves_nothing_behind(
     assert started.wired.vault.find(str(someone(914)["identity_code"])) is None
 
 
-def test_a_code_that_the_vault_keeps_from_a_registration_that_failed_is_taken_over(started: House) -> None:
-    body = someone(915)
-    refused = started.post("/clients", INTAKE, {**body, "occurred_on": "2099-01-01"})
-    assert refused.json()["codes"][0]["code"] == "E_FUTURE"
+def test_of_a_person_whose_registration_is_refused_nothing_is_kept(started: House) -> None:
+    body, code = someone(915), str(someone(915)["identity_code"])
+    for _ in range(2):
+        refused = started.post("/clients", INTAKE, {**body, "occurred_on": "2099-01-01"}, key="c-915")
+        assert refused.json()["codes"][0]["code"] == "E_FUTURE"
+        assert started.wired.vault.find(code) is None
     assert started.post("/clients", INTAKE, body).status_code == 201
+    assert started.wired.vault.find(code) is not None
+
+
+def test_an_entry_whose_registration_was_never_recorded_is_taken_over_with_what_is_said_now(started: House) -> None:
+    body, code = someone(917), str(someone(917)["identity_code"])
+    started.wired.vault.register("f" * 32, ClientRecord(family_name="Väärä", identity_code=code, phone="040"))
+    answer = started.post("/clients", INTAKE, body)
+    assert answer.status_code == 201
+    record = started.wired.vault.get(["f" * 32])["f" * 32]
+    assert (record.family_name, record.phone) == ("Uusi", None)
+    assert started.post("/clients", INTAKE, {**body, "family_name": "Toinen"}).status_code == 200
+    assert started.wired.vault.get(["f" * 32])["f" * 32].family_name == "Uusi"
 
 
 def test_only_intake_and_own_workers_register(started: House) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from house import House, house_after
 from stories import COUNTY, INSTRUCTOR, OWN_WORKER, SICK, SOCIAL_WORKER, TEAM_LEAD
 
-from domain.context import Caller
+from domain.chapters.plans import DraftPlan, draft_plan
+from domain.context import Caller, Context, Draft
+from domain.pathway import Pathway
+from projections import audit
 
 AUDITOR = Caller(COUNTY, "organiser", "auditor", "A-01", "supervision")
 
@@ -113,6 +117,21 @@ def test_every_decision_comes_out_the_same_again(corrected: House) -> None:
     decisions = corrected.get(path(corrected, "decisions"), AUDITOR).json()["decisions"]
     assert len(decisions) > 40
     assert {decision["same"] for decision in decisions} == {True}
+
+
+def test_an_auditor_learns_what_differs_and_not_what_it_was(corrected: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = dict(audit.command_kinds())
+
+    def otherwise(pathway: Pathway, command: DraftPlan, context: Context) -> list[Draft]:
+        return draft_plan(pathway, command.model_copy(update={"goal": "Another goal"}), context)
+
+    kinds["draft_plan"] = replace(kinds["draft_plan"], decide=otherwise)
+    monkeypatch.setattr(audit, "command_kinds", lambda: kinds)
+    for by, seen in ((OWN_WORKER, "plan.drafted.goal: recorded 'A regular rhythm"), (AUDITOR, "plan.drafted.goal")):
+        decisions = corrected.get(path(corrected, "decisions"), by).json()["decisions"]
+        [difference] = next(one["differences"] for one in decisions if one["command"] == "draft_plan")
+        assert difference.startswith(seen)
+        assert by is OWN_WORKER or difference == seen
 
 
 def test_an_auditor_reads_in_terms(corrected: House) -> None:

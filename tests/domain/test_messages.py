@@ -207,6 +207,13 @@ def test_the_route_names_the_client_of_a_workers_body(names: Names) -> None:
     assert wish_of_body(command_kinds()["record_attendance"], body, CLIENT, names).client == CLIENT
 
 
+def test_a_group_has_at_most_a_hundred_entries() -> None:
+    assert len(of_group({"entries": [{}] * 100})) == 100
+    with pytest.raises(Refused) as refused:
+        of_group({"entries": [{}] * 101})
+    assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [("E_TOO_LARGE", "/entries")]
+
+
 def test_a_group_is_many_single_days() -> None:
     body = {"occurred_on": "2025-03-18", "account": "provider", "entries": [{"client": "x"}, {"client": "y", "hours": 4}]}
     assert of_group(body) == [
