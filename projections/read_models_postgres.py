@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -29,6 +29,8 @@ PATIENCE_S = 5.0
 LONGEST_CHECK_S = 2.0
 LONGEST_LOOK_S = 12.0
 """Looks are short; a write may make the indexes of years and has no such limit."""
+ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('kuty recipients'))"
+"""Two that make a role at the same moment must not both find it missing."""
 NOT_THERE = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.InvalidParameterValue,
@@ -117,12 +119,14 @@ class PostgresModels:
 def make_login(owner_dsn: str, login: str, password: str) -> None:
     """Make, or give a new password to, a login that owns nothing and sees nothing by itself. `owner_dsn` must be allowed
     to make roles."""
-    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+    with psycopg.connect(owner_dsn) as connection:
+        connection.execute(ONE_BY_ONE)
         present = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
-        connection.execute(
+        _make_role(
+            connection,
             sql.SQL("{} ROLE {} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD {}").format(
                 sql.SQL("ALTER" if present else "CREATE"), sql.Identifier(login), sql.Literal(password)
-            )
+            ),
         )
 
 
@@ -134,10 +138,9 @@ def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Se
     name = schema_name(ledger, short_name)
     role = sql.Identifier(name)
     with psycopg.connect(owner_dsn) as connection:
-        # Roles are the whole server's: two ledgers joining at once must not both find it missing.
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuty recipients'))")
+        connection.execute(ONE_BY_ONE)
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
-            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN NOINHERIT").format(role))
+            _make_role(connection, sql.SQL("CREATE ROLE {} NOLOGIN NOINHERIT").format(role))
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(role, role))
         connection.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(role))
         for login in logins:
@@ -146,6 +149,12 @@ def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Se
         connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(role))
         for statement in STATE.format(time=TIME).split(";"):
             connection.execute(statement)
+
+
+def _make_role(connection: psycopg.Connection, statement: sql.Composed) -> None:
+    # Roles are the whole server's, our lock the database's: another database may have made it just now.
+    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation), connection.transaction():
+        connection.execute(statement)
 
 
 @contextmanager
