@@ -48,6 +48,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"kuty: {missing.name} is not installed: it comes with the extras local and dev", file=sys.stderr)
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.filename:
+            print(f"kuty: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 1
         if not isinstance(error, (WrongSetting, *_told_plainly())):
             raise
         print(f"kuty: {error}", file=sys.stderr)
@@ -102,7 +105,8 @@ def _serving(commands: Sub) -> None:
     up = _command(
         commands, "up", ("distributed", "up"), "start PostgreSQL, Kafka and every role as a process of its own",
         "Servers that the settings name are used; others are started here, in Docker where an engine answers, else from "
-        "packages of pip. A role that ends unasked is started again. Ctrl-C stops everything; what was recorded stays.",
+        "packages of pip. A role that ends unasked is started again. Ctrl-C stops everything; what was recorded stays. "
+        "While it runs, `up.env` in the home folder gives another terminal the same settings.",
     )  # fmt: skip
     _demo_words(up)
 
@@ -234,7 +238,10 @@ def _describing(commands: Sub) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than none")
     return number
@@ -256,6 +263,8 @@ def _day_or_moment(text: str) -> date | datetime:
 
 def _told_plainly() -> tuple[type[Exception], ...]:
     """Errors whose message is all that a user needs."""
+    from psycopg import OperationalError
+
     from consumers.log import BrokerError
     from deploy.local.ports import PartFailed
     from deploy.roles import Stuck
@@ -265,7 +274,7 @@ def _told_plainly() -> tuple[type[Exception], ...]:
     from domain.store.migrations import NotMigrated
     from domain.store.record import Damaged
 
-    return (BrokerError, PartFailed, Stuck, InUse, StoreUnavailable, WrongMasterKey, NotMigrated, Damaged)
+    return (BrokerError, PartFailed, Stuck, InUse, StoreUnavailable, WrongMasterKey, NotMigrated, Damaged, OperationalError)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,6 +91,15 @@ def app_of(wired: Wired) -> FastAPI:
         live_allowed=wired.settings.allow_live,
         development=issuer,
     )
+
+
+def free(host: str, port: int) -> None:
+    """Nobody listens there yet, which is better said before demo data are made than after. Raises PartFailed."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return
+    except OSError as error:
+        raise PartFailed(f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
 class Server:

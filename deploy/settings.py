@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
 from consumers.broker_settings import Connection
 
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
-
+SECURITIES = ("PLAINTEXT", "SSL", "SASL_SSL")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 VAR = Path("var")
 
@@ -30,7 +37,7 @@ class Settings:
 
     ledger: str = field(
         default="demo",
-        metadata=_means("Name of the ledger: letters, digits and hyphens; part of topics, schemas and routes."),
+        metadata=_means("Name of the ledger: small letters, digits and hyphens; part of topics, schemas and routes."),
     )
     home: Path = field(
         default=VAR,
@@ -69,12 +76,15 @@ class Settings:
     )
     plaintext_beyond_loopback: bool = field(
         default=False,
-        metadata=_means("Reach Kafka without TLS outside this machine: for closed networks of containers alone."),
+        metadata=_means(
+            "Reach Kafka, and be reached, without TLS outside this machine: for closed networks of containers, or behind a "
+            "proxy with TLS, alone."
+        ),
     )
     replication: int = field(default=0, metadata=_means("Copies of each topic that is made. 0: the cluster's own default."))
     host: str = field(
         default="127.0.0.1",
-        metadata=_means("Address that the API listens on; loopback unless a proxy with TLS stands before it."),
+        metadata=_means("Address that the API listens on: loopback, unless KUTY_PLAINTEXT_BEYOND_LOOPBACK allows another."),
     )
     port: int = field(default=8000, metadata=_means("Port of the API."))
     master_key: str = field(
@@ -127,11 +137,47 @@ class Settings:
             text = values.get(variable_of(one))
             if text is not None and text != "":
                 read[one.name] = _read(one, text)
-        return cls(**{**read, **given})
+        settings = cls(**{**read, **given})
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Every value can be used. Raises WrongSetting."""
+        for name, right, wanted in _LIMITS:
+            value = getattr(self, name)
+            if not right(value):
+                raise WrongSetting(f"KUTY_{name.upper()} is {str(value)!r} and should be {wanted}")
+        if self.host not in LOOPBACK and not self.plaintext_beyond_loopback:
+            raise WrongSetting(
+                f"KUTY_HOST is {self.host!r}, which others can reach without TLS: "
+                "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
+            )
+        for name in ("store_dsn", "owner_dsn", "models_dsn"):
+            try:
+                conninfo_to_dict(getattr(self, name))
+            except ProgrammingError as error:
+                raise WrongSetting(f"KUTY_{name.upper()} is no connection string: {str(error).strip()}") from None
+        if self.kafka:
+            try:
+                _ = self.connection
+            except ValueError as error:
+                raise WrongSetting(f"KUTY_KAFKA: {error}") from None
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process the same settings."""
         return {variable_of(one): str(getattr(self, one.name)) for one in fields(self)}
+
+
+_LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("ledger", lambda name: LEDGER_NAME.fullmatch(name) is not None, "of small letters, digits and hyphens, 40 at most"),
+    ("port", lambda port: 1 <= port <= 65535, "from 1 to 65535"),
+    ("relay_window", lambda positions: 500 <= positions <= 2000, "from 500 to 2000"),
+    ("heartbeat_s", lambda seconds: seconds > 0, "more than 0"),
+    ("kafka_deadline_s", lambda seconds: seconds > 0, "more than 0"),
+    ("replication", lambda copies: copies >= 0, "0 or more"),
+    ("log_level", LEVELS.__contains__, f"one of {', '.join(LEVELS)}"),
+    ("kafka_security", SECURITIES.__contains__, f"one of {', '.join(SECURITIES)}"),
+)
 
 
 def variable_of(one: Field[Any]) -> str:

@@ -120,7 +120,9 @@ def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
     """The parameters of the route and the query. Raises Problem (`E_QUERY`) with each place."""
     given: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
-        given[name] = [*given[name], value] if isinstance(given.get(name), list) else value
+        if name in given:
+            raise problem("E_QUERY", f"/{name}")
+        given[name] = value
     path = {name: value for name, value in request.path_params.items() if name not in ("ledger", "recipient")}
     try:
         asked: Parameters = question.parameters.model_validate_strings({**given, **path})

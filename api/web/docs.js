@@ -16,7 +16,7 @@ function example(schema) {
 }
 
 function form(method, path, operation) {
-  const given = { ledger: sessionStorage.getItem("ledger") || "" };
+  const given = Object.fromEntries(["ledger", "recipient", "client"].map((name) => [name, sessionStorage.getItem(name) || ""]));
   const fields = (operation.parameters || []).map((one) => {
     const ready = one.name === "Idempotency-Key" ? crypto.randomUUID() : one.in === "path" ? given[one.name] || "" : "";
     const input = make("input", { name: one.name, value: ready });

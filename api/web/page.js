@@ -45,6 +45,7 @@ async function be(person) {
   at.token = answer.content.token || "";
   sessionStorage.setItem("token", at.token);
   sessionStorage.setItem("ledger", at.ledger);
+  sessionStorage.setItem("recipient", person.recipient);
   listPeople();
   const [health, clients] = await Promise.all([get(`${base()}/health`), get(`/dev${base()}/clients`)]);
   if (health.ok) {
@@ -59,6 +60,7 @@ async function be(person) {
 
 async function show() {
   if (!at.person) return;
+  sessionStorage.setItem("client", at.client);
   const badge = byId("ledger");
   badge.hidden = false;
   badge.textContent = `${at.ledger} · ${word(at.mode)} · ${at.today}`;
@@ -81,6 +83,7 @@ async function show() {
 }
 
 const name = (one) => [one.given_names, one.family_name].filter(Boolean).join(" ") || `${one.client.slice(0, 8)}…`;
+const roleName = (role) => ((at.people.find((one) => one.claims.role === role) || {}).role || {})[language()] || role;
 const part = (title, ...children) => make("section", {}, make("h2", {}, title), ...children);
 const pair = (title, value) => make("div", {}, make("dt", {}, word(title)), make("dd", {}, value || "–"));
 
@@ -116,7 +119,7 @@ async function historyPart() {
   if (!answer.ok) return part(word("history"), problem(answer));
   const lines = answer.content.facts.map((fact) => make("li", {},
     make("time", { datetime: fact.day }, fact.day), label(fact.label), " ",
-    make("small", {}, `${word("recorded_by")} ${fact.actor_role} ${fact.actor_person}`)));
+    make("small", {}, `${word("recorded_by")} ${roleName(fact.actor_role)} ${fact.actor_person === "system" ? "" : fact.actor_person}`)));
   return part(word("history"), make("ol", { class: "timeline", tabindex: "0" }, ...lines));
 }
 

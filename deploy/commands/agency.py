@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 from api.caller import Claims
 from deploy.agency.client import Follower, Halt, OverHttp, OverKafka
@@ -20,10 +21,29 @@ from deploy.wiring import open_ledger_parts
 Client = OverKafka | OverHttp
 
 
+Command = Callable[[argparse.Namespace, Settings], int]
+
+
+def over_a_line(command: Command) -> Command:
+    """The command, with a plain sentence where the API does not answer or says no."""
+
+    @wraps(command)
+    def done(arguments: argparse.Namespace, settings: Settings) -> int:
+        try:
+            return command(arguments, settings)
+        except HTTPError as problem:
+            return failed(f"{problem.code} {problem.read().decode(errors='replace')}")
+        except URLError as error:
+            return failed(f"{_address(arguments, settings)} does not answer: {error.reason}")
+
+    return done
+
+
 class WrongFile(Exception):
     """A file of messages that cannot be read; the message says where and why."""
 
 
+@over_a_line
 def publish(arguments: argparse.Namespace, settings: Settings) -> int:
     """Send the messages of a file."""
     try:
@@ -40,6 +60,7 @@ def publish(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+@over_a_line
 def follow(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print what the recipient is told; check sequence and chain."""
     follower = Follower()
@@ -55,6 +76,7 @@ def follow(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+@over_a_line
 def receipts(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the answers to the recipient's messages."""
     for _, value in _client(arguments, settings).records("receipts", arguments.wait):
@@ -86,8 +108,14 @@ def messages_of(file: Path) -> Iterator[dict[str, Any]]:
 def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
     if settings.kafka and not arguments.http:
         return OverKafka(settings.kafka, settings.ledger, arguments.recipient)
-    url = arguments.http or f"http://{settings.host}:{settings.port}"
+    url = _address(arguments, settings)
+    if not url.startswith(("http://", "https://")):
+        raise SystemExit(failed(f"{url} is no address like http://127.0.0.1:8000"))
     return OverHttp(url, settings.ledger, arguments.recipient, arguments.token or _token(arguments.recipient, settings))
+
+
+def _address(arguments: argparse.Namespace, settings: Settings) -> str:
+    return str(arguments.http or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 def _token(recipient: str, settings: Settings) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from argparse import Namespace
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,14 +46,36 @@ def up(arguments: Namespace, settings: Settings) -> int:
         migrate(settings)
         if arguments.demo:
             fill(settings, arguments.demo, arguments.seed)
+        for_others = stack.enter_context(kept_for_others(settings))
         children = [stack.enter_context(Watched(name, settings)) for name in (API, *ROLES)]
         print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
         print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
+        print(f"For `kuty` in another terminal: . {for_others}", flush=True)
         while True:
             time.sleep(LOOK_AGAIN_S)
             for child in children:
                 child.look()
     return 0
+
+
+@contextmanager
+def kept_for_others(settings: Settings) -> Iterator[Path]:
+    """A file of shell lines that give another terminal these settings, for its owner alone, while the servers run."""
+    usual = Settings(home=settings.home.resolve()).environment()
+    lines = [
+        f"export {name}={shlex.quote(value)}\n"
+        for name, value in replace(settings, home=settings.home.resolve()).environment().items()
+        if value != usual[name] or name == "KUTY_HOME"
+    ]
+    file = settings.home / "up.env"
+    settings.home.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text("".join(lines))
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _leave(*_: object) -> None:

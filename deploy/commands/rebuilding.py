@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from consumers.disclosure import NAME as DISCLOSURE
 from deploy.commands.printed import failed
 from deploy.feed import Feed, feed_of_store, feed_of_topic
 from deploy.migration import ledger_file, migrate
+from deploy.roles import Role
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
 from domain.store.record import Header, Record
@@ -41,11 +42,12 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         old = model.feed().live_epoch
         if not old:
             return failed(f"{arguments.what} has no live model yet: nothing to compare with")
+        roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
             redelivery = wired.disclosure.redeliver(arguments.what)
         except LookupError as nothing:
             return failed(str(nothing))
-        if not _built(wired, model, redelivery.epoch, redelivery.publications):
+        if not _built(roles, model, redelivery.epoch, redelivery.publications):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
         found = differences(model, old, redelivery.epoch)
         for difference in found[:SHOWN]:
@@ -56,10 +58,9 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         return 1 if found else 0
 
 
-def _built(wired: Wired, model: ReadModel, epoch: int, publications: int) -> bool:
+def _built(roles: Sequence[Role], model: ReadModel, epoch: int, publications: int) -> bool:
     """Wait for the fresh generation; where nobody else moves the roles, they are moved here."""
     give_up_at = time.monotonic() + DEADLINE_S
-    roles = wired.roles(("relay", "projector")) if wired.settings.embedded else []
     with tqdm(total=publications, unit=" publications", leave=False) as bar:
         while model.feed().live_epoch != epoch:
             if time.monotonic() > give_up_at:

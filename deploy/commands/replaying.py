@@ -82,6 +82,8 @@ def replay_told(found: Feed, arguments: argparse.Namespace, settings: Settings) 
         client = _client(found, arguments.client, settings) if arguments.client else None
     except NoSuchClient as unknown:
         return failed(str(unknown))
+    if arguments.recipient not in _joined(found):
+        return failed(f"nobody has joined as {arguments.recipient}")
     told = told_by(found.records(), found.opened, arguments.recipient, by, client=client)
     _print(arguments, (_telling(one) for one in told.tellings), [asdict(one) for one in told.tellings])
     print(f"{len(told.tellings)} facts from {found.origin}, by the time of disclosure, not of the broker's acknowledgement")
@@ -137,14 +139,22 @@ def _client(found: Feed, name: str, settings: Settings) -> str:
         database.close()
 
 
-def _organiser(found: Feed) -> str:
-    """The organiser's short name, read from the feed."""
+def _joined(found: Feed) -> dict[str, str]:
+    """The task of every recipient by its short name, read from the feed."""
+    joined: dict[str, str] = {}
     for record in found.records():
         if record.header.name == OrganisationJoined.NAME:
             event = found.opened(record)
             for task in event.tasks if isinstance(event, OrganisationJoined) else ():
-                if task.task == "organiser":
-                    return task.short_name
+                joined[task.short_name] = task.task
+    return joined
+
+
+def _organiser(found: Feed) -> str:
+    """The organiser's short name."""
+    for short_name, task in _joined(found).items():
+        if task == "organiser":
+            return short_name
     raise NoSuchClient("no organiser has joined this ledger")
 
 

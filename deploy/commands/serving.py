@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from deploy.demo import run_demo
 from deploy.migration import migrate
 from deploy.roles import Running
-from deploy.serving import app_of, served
+from deploy.serving import app_of, free, served
 from deploy.settings import Settings
 from deploy.wiring import ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
@@ -26,6 +26,8 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     names: Sequence[str] = arguments.role or (API, *ROLES)
     if not arguments.role:
         migrate(settings)
+    if API in names:
+        free(settings.host, settings.port)
     if arguments.demo:
         fill(settings, arguments.demo, arguments.seed)
     gc.set_threshold(GARBAGE_THRESHOLD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -75,6 +75,7 @@ def _replayed(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectat
     for name in replay.required:
         if name not in wanted.with_:
             wrong(marked.line_of("with"), f"{replay.id}: with: {name} is needed here and is not there")
+    _figures(wanted, replay.figures, marked, wrong)
     for word in ("on", "known_at"):
         if getattr(wanted, word) is not None:
             wrong(marked.line_of(word), f"{replay.id} takes no {word}")
@@ -86,6 +87,7 @@ def _asked(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation
     recipient = cast.recipient(wanted.to)
     question = question_of(recipient.task, wanted.ask)
     person = cast.person(wanted.by) if wanted.by else cast.asker(recipient, question.who)
+    _figures(wanted, list(question.answer.model_fields), marked, wrong)
     about = issubclass(question.parameters, OfClient)
     client = cast.client(wanted.client) if about or wanted.client else ""
     stated = {"client": "c"} if about else {}
@@ -98,6 +100,14 @@ def _asked(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation
             hint = similar(name, known) if one["type"] == "extra_forbidden" else ""
             wrong(marked.line_of("with", name), f"{wanted.ask}: {name}: {sentence(one['type'], one['msg'])}{hint}")
     return Expectation(marked.line, wanted, client, person)
+
+
+def _figures(wanted: Ask, known: Sequence[str], marked: Marked, wrong: Wrong) -> None:
+    """The first step of a figure's path is a field of the answer."""
+    for path in wanted.answer:
+        name = path.partition(".")[0].partition("[")[0]
+        if name and name not in known:
+            wrong(marked.line_of("answer", path), f"{wanted.ask} answers no figure {name}{similar(name, list(known))}")
 
 
 @cache

@@ -112,7 +112,7 @@ def fitted(model: type[M], marked: Marked, file: str) -> M:
             Mistake(file, marked.line_of(*one["loc"]), f"{named(one['loc'])}{sentence(one['type'], one['msg'])}")
             for one in error.errors(include_url=False)
         ]
-        raise MistakesInFile(*sorted(set(found), key=lambda mistake: mistake.line)) from None
+        raise MistakesInFile(*sorted(dict.fromkeys(found), key=lambda mistake: mistake.line)) from None
 
 
 def named(path: tuple[int | str, ...]) -> str:

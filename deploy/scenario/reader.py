@@ -75,7 +75,7 @@ class _Reading:
 
     def _stop(self) -> None:
         if self._mistakes:
-            raise MistakesInFile(*sorted(set(self._mistakes), key=lambda mistake: (mistake.file, mistake.line)))
+            raise MistakesInFile(*sorted(dict.fromkeys(self._mistakes), key=lambda mistake: (mistake.file, mistake.line)))
 
     def _given(self, file: File) -> Given:
         """What is given in the files named and in this one, the later ones added to the earlier."""

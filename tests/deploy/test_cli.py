@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,52 @@ def test_words_that_are_not_understood_end_with_two(words: list[str], capsys: py
 def test_a_wrong_setting_is_said_plainly(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUTY_PORT", "high")
     assert told(capsys, "settings", code=1) == "kuty: KUTY_PORT is 'high' and should be like 8000\n"
+
+
+def test_a_folder_that_cannot_be_used_is_said_plainly(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path / "file"))
+    assert told(capsys, "demo", code=1) == f"kuty: {tmp_path / 'file' / 'demo'}: Not a directory\n"
+
+
+def test_a_taken_port_is_said_before_demo_data_are_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("KUTY_PORT", str(taken.getsockname()[1]))
+        assert "cannot listen on 127.0.0.1:" in told(capsys, "serve", "--demo", "1000", code=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("KUTY_PORT")
+        assert told(capsys, "audit", "chains").startswith("0 events")
+
+
+def test_a_rebuild_beside_a_running_server_changes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = told(capsys, "audit", "chains")
+    with owned_by_us(home / "demo" / "broker.lock"):
+        assert "another process has the ledger" in told(capsys, "rebuild", "kela-benefit-payment", code=1)
+    assert told(capsys, "audit", "chains") == before
+
+
+def test_nobody_was_told_who_never_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "replay", "told", "nobody", code=1) == "kuty: nobody has joined as nobody\n"
+
+
+@pytest.mark.parametrize(
+    "words", [("publish", "provider-s01", "/dev/null"), ("follow", "provider-s01"), ("receipts", "provider-s01")]
+)
+def test_an_agency_hears_plainly_that_nobody_answers(
+    home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    messages = tmp_path / "messages"
+    messages.write_text('{"type": "record_attendance.v1", "body": {}}\n')
+    named = [str(messages) if word == "/dev/null" else word for word in words]
+    assert "http://127.0.0.1:9 does not answer" in told(capsys, "agency", *named, "--http", "http://127.0.0.1:9", code=1)
+    with pytest.raises(SystemExit):
+        main(["agency", *named, "--http", "nowhere"])
+    assert "nowhere is no address like http://" in capsys.readouterr().err
 
 
 def test_a_place_without_a_ledger_is_said_plainly(

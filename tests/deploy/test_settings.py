@@ -25,7 +25,7 @@ def test_a_variable_is_read_as_what_its_setting_is() -> None:
             "KUTY_ALLOW_LIVE": "true",
             "KUTY_HEARTBEAT_S": "1.5",
             "KUTY_HOME": "/data",
-            "KUTY_KAFKA": "k:9092",
+            "KUTY_KAFKA": "localhost:9092",
         }
     )
     assert (settings.port, settings.allow_live, settings.heartbeat_s, settings.home) == (9000, True, 1.5, Path("/data"))
@@ -36,6 +36,30 @@ def test_a_variable_is_read_as_what_its_setting_is() -> None:
 def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
     with pytest.raises(WrongSetting, match=f"{name} is '{text}'"):
         Settings.from_environment({name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("KUTY_LEDGER", "Bad_Name"),
+        ("KUTY_PORT", "99999"),
+        ("KUTY_RELAY_WINDOW", "5"),
+        ("KUTY_HEARTBEAT_S", "-1"),
+        ("KUTY_LOG_LEVEL", "LOUD"),
+        ("KUTY_KAFKA_SECURITY", "TLS"),
+        ("KUTY_HOST", "0.0.0.0"),
+        ("KUTY_STORE_DSN", "nowhere"),
+        ("KUTY_KAFKA", "kafka.example.org:9092"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_before_anything_starts(name: str, text: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{name}"):
+        Settings.from_environment({name: text})
+
+
+def test_others_may_reach_the_api_where_a_setting_says_so() -> None:
+    settings = Settings.from_environment({"KUTY_HOST": "0.0.0.0", "KUTY_PLAINTEXT_BEYOND_LOOPBACK": "yes"})
+    assert settings.host == "0.0.0.0"
 
 
 def test_settings_reach_another_process_by_its_environment() -> None:

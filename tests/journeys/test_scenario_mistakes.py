@@ -171,6 +171,12 @@ def test_a_parameter_that_the_question_does_not_have_is_a_mistake(tmp_path: Path
     assert reason == "KE2: form_on: nothing of this name belongs here; did you mean from_on?"
 
 
+def test_a_figure_that_the_answer_does_not_have_is_a_mistake(tmp_path: Path) -> None:
+    [(line, reason)] = mistakes(tmp_path, STEPS.replace("answer: {days: 7}", "answer: {dayz: null}"))
+    assert line == 19
+    assert reason == "KE2 answers no figure dayz; did you mean days?"
+
+
 def test_a_path_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
     [(line, reason)] = mistakes(tmp_path, STEPS.replace("answer: {days: 7}", 'answer: {"months[": 7}'))
     assert line == 19
