@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.settings import Settings, WrongSetting
-from domain.store.database import Database, PostgresDatabase, SqliteDatabase
+from domain.store.database import Database, PostgresDatabase, SqliteDatabase, lock_number
 from domain.store.keys import WrappedKeys
 from domain.store.migrations import migrate_postgres, migrate_sqlite, schema_of
 from domain.store.vault import Vault
@@ -95,6 +95,8 @@ APPENDED = {"keys": ("destroyed_keys", "migrations"), "vault": ("uses", "migrati
 def _grant(owner: str, schema: str, role: str, appended: Sequence[str]) -> None:
     names = {"s": sql.Identifier(schema), "r": sql.Identifier(role)}
     with psycopg.connect(owner) as connection:
+        # Two that grant the same at one moment stumble over each other.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{schema}"),))
         for grant in (
             "GRANT USAGE ON SCHEMA {s} TO {r}",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {s} TO {r}",
