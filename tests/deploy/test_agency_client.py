@@ -1,0 +1,162 @@
+"""The reference client checks what a follower owes, over Kafka and over HTTP alike, and imports nothing of ours."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from house import House, house
+
+from api.caller import Claims
+from consumers import wire
+from consumers.broker import KafkaBroker
+from consumers.broker_settings import Connection
+from deploy.agency import client
+from deploy.agency.client import Follower, Halt, OverHttp, OverKafka, canonical, hash_of
+from deploy.local.parts import Kafka
+from deploy.local.ports import free_port
+from deploy.serving import app_of, issuer_of, served
+from domain.disclosure.publications import Publication
+
+
+def publication(sequence: int, previous: str, epoch: int = 1) -> Publication:
+    return Publication(
+        id=f"{sequence:032x}",
+        type="period.started.v1",
+        kind="fact",
+        source="urn:kuty:organisation:0000001-9",
+        subject="pseudonym",
+        time=datetime(2025, 3, 3, 7, 0, tzinfo=UTC),
+        sequence=sequence,
+        epoch=epoch,
+        ruleset="2026-03",
+        legal_basis="LB-UI-ATT",
+        purpose="service",
+        previous_hash=previous,
+        occurred_on=date(2025, 3, 3),
+        body={"starts_on": "2025-03-03", "note": "Päivä ”yksi” 5.5", "hours": 5.5, "days": 3},
+    )
+
+
+def line(count: int, epoch: int = 1) -> list[Publication]:
+    told: list[Publication] = []
+    for sequence in range(1, count + 1):
+        told.append(publication(sequence, told[-1].hash if told else "", epoch))
+    return told
+
+
+def take(follower: Follower, told: Publication) -> bool:
+    return follower.take({name: value.decode() for name, value in told.headers}, told.value)
+
+
+def test_the_client_imports_nothing_of_the_product() -> None:
+    tree = ast.parse(Path(client.__file__).read_text(encoding="utf-8"))
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    rooms = ("domain", "projections", "consumers", "api", "deploy")
+    assert not [module for module in modules if module.split(".")[0] in rooms]
+
+
+def test_its_hash_is_the_one_that_the_next_record_names() -> None:
+    told = publication(1, "")
+    headers = {name: value.decode() for name, value in told.headers}
+    assert hash_of(headers, told.value) == told.hash
+    assert canonical(orjson.loads(told.value)) == told.value
+
+
+def test_it_takes_each_record_once_and_in_order() -> None:
+    follower, told = Follower(), line(4)
+    assert [take(follower, one) for one in (*told[:3], told[1], told[2], told[3])] == [True, True, True, False, False, True]
+    assert (follower.epoch, follower.sequence, follower.last_hash) == (1, 4, told[3].hash)
+
+
+def test_it_goes_on_where_it_kept_its_position() -> None:
+    told = line(3)
+    assert take(Follower(1, 2, told[1].hash), told[2])
+
+
+def test_it_halts_at_a_gap() -> None:
+    follower, told = Follower(), line(3)
+    take(follower, told[0])
+    with pytest.raises(Halt, match="sequence 2 of epoch 1 is missing, 3 came"):
+        take(follower, told[2])
+
+
+def test_it_halts_where_a_record_does_not_follow_the_one_before() -> None:
+    follower, told = Follower(), line(2)
+    take(follower, told[0])
+    with pytest.raises(Halt, match="does not follow"):
+        take(follower, replace(told[1], previous_hash="ab" * 32))
+
+
+def test_a_fresh_epoch_begins_at_one_and_an_older_one_is_over() -> None:
+    follower = Follower()
+    for told in (*line(2), *line(3, epoch=2)):
+        assert take(follower, told)
+    assert not take(follower, line(3)[2])
+    with pytest.raises(Halt, match="ask for a redelivery"):
+        take(Follower(), line(2)[1])
+
+
+def test_a_heartbeat_is_nothing_new() -> None:
+    beat = wire.heartbeat("kela", 1, 4, "0000001-9", datetime(2025, 3, 3, tzinfo=UTC))
+    assert not Follower().take({name: value.decode() for name, value in beat.headers}, beat.value)
+
+
+def test_what_was_erased_before_it_was_sent_breaks_no_chain() -> None:
+    told = line(3)
+    follower = Follower()
+    take(follower, told[0])
+    take(follower, replace(told[1], kind="withdrawn", body={}, previous_hash=wire.ERASED))
+    assert take(follower, told[2])
+
+
+@pytest.fixture
+def lived(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as one:
+        one.until("12a")
+        one.settle()
+        yield one
+
+
+def test_over_http_it_sends_follows_and_reads_receipts(lived: House) -> None:
+    port = free_port()
+    issuer = issuer_of(lived.wired.settings)
+    provider = lived.wired.store.directory.recipients["provider-s01"]
+    claims = Claims(ledger="house", org=provider.org, task="provider", role="instructor", person="I-01")
+    with served(app_of(lived.wired), "127.0.0.1", port):
+        agency = OverHttp(f"http://127.0.0.1:{port}", "house", "provider-s01", issuer.token(claims))
+        follower = Follower()
+        assert all(follower.take(headers, value) for headers, value in agency.records("out", 0.1))
+        assert follower.sequence == lived.wired.store.stream_version("recipient/provider-s01/1") > 0
+        period = next(iter(lived.pathway.periods))
+        body = {
+            "client": lived.name("provider-s01"),
+            "period_id": lived.name("provider-s01", period),
+            "occurred_on": "2025-03-04",
+            "day_status": "present",
+            "hours": 5,
+        }
+        receipt = orjson.loads(agency.send("day-1", "record_attendance.v1", body))
+        assert receipt["status"] == "recorded"
+        assert [orjson.loads(value)["message_id"] for _, value in agency.records("receipts", 0.1)][-1] == "day-1"
+
+
+def test_over_kafka_it_sends_and_follows(kafka: Kafka) -> None:
+    ledger = f"client-{os.getpid()}"
+    broker = KafkaBroker(Connection(kafka.bootstrap))
+    broker.create_topics(wire.recipient_topics(ledger, "kela"))
+    out = wire.out_topic(ledger, "kela")
+    broker.append([(out, wire.publication_entry(told)) for told in line(5)])
+    agency, follower = OverKafka(kafka.bootstrap, ledger, "kela"), Follower()
+    assert [follower.take(headers, value) for headers, value in agency.records("out", 2.0)] == [True] * 5
+    assert agency.send("m-1", "change_benefit_status.v1", {"client": "x"}) == f"{wire.in_topic(ledger, 'kela')} offset 0"
+    [sent] = broker.read(wire.in_topic(ledger, "kela"), 0, 10, 5.0)
+    assert (sent.key, dict(sent.headers)["ce_id"]) == (b"x", b"m-1")
+    broker.close()
