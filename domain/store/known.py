@@ -17,7 +17,7 @@ from domain.directory import Directory, enter
 from domain.events import Erased, Event
 from domain.pathway import Fact, Pathway, evolve
 from domain.store.record import Header, Record, read_record
-from domain.store.recorders import Recorder, Row, Sender, Writing
+from domain.store.recorders import MANY, Recorder, Row, Sender, Writing
 from domain.store.sealing import Sealer
 
 FACTS_KEPT = 100_000
@@ -25,8 +25,6 @@ FACTS_KEPT = 100_000
 ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
-MANY = 5_000
-"""So many foreign events, and everything is forgotten instead of looked through."""
 LEDGER_MATTER = "ledger"
 Stated: TypeAlias = Event | Erased
 
@@ -53,6 +51,8 @@ class Known:
 
     def __init__(self, recorder: Recorder, sealer: Sealer, directory_topics: Sequence[str]) -> None:
         self.head = 0
+        self.shares = True
+        """Whether others had written when this process last looked: then they are looked for at once."""
         self.last_at: datetime | None = None
         self.ends: OrderedDict[str, End] = OrderedDict()
         self.numbers: dict[Sender, int] = {}
@@ -160,7 +160,8 @@ class Known:
     def catch_up(self, writing: Writing) -> None:
         """Forget what other processes have made untrue."""
         head = writing.head()
-        if head == self.head:
+        self.shares = head != self.head
+        if not self.shares:
             return
         if head < self.head or head - self.head > MANY:
             self.forget()

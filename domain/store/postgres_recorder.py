@@ -91,11 +91,13 @@ class PostgresRecorder(PostgresProcessRecorder):
 
     # --- writing ---
 
-    def begin(self, wanted: Sequence[tuple[str, str, str]] = ()) -> PostgresWriting:
+    def begin(
+        self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
+    ) -> PostgresWriting:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
-            return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal, wanted)
+            return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Lost(str(error)) from error
 

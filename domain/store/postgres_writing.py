@@ -12,7 +12,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from domain.store.commit_signal import CommitSignal
-from domain.store.recorders import AnswerRow, Lost, Row, Sender
+from domain.store.recorders import MANY, AnswerRow, Lost, Row, Sender
 from domain.store.watchdog import WATCHDOG
 
 LONGEST_CALL_S = 6.0
@@ -33,6 +33,15 @@ WRITE = (
     " SELECT pg_notify(%b::text, %b::text) WHERE %b::boolean"
 )
 """Everything that a batch writes, and the hint to those who follow, in one statement."""
+COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
+FOREIGN = f"SELECT originator_id, topic FROM events WHERE notification_id > %s LIMIT {MANY + 1}"
+LAST_BEHIND = f"SELECT {COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id DESC LIMIT 1"
+NUMBERS = (
+    "SELECT w.o, w.t, coalesce(max(a.answer_number), 0) FROM unnest(%s::text[], %s::text[]) AS w(o, t)"
+    " LEFT JOIN LATERAL (SELECT answer_number FROM answers WHERE sender_org = w.o AND sender_task = w.t"
+    " ORDER BY answer_number DESC LIMIT 1) AS a ON true GROUP BY w.o, w.t"
+)
+TRACKED = "SELECT application_name, notification_id FROM tracking WHERE application_name = ANY(%s)"
 
 
 class _Column(NamedTuple):
@@ -91,6 +100,15 @@ def _sized(raw: bytes) -> tuple[bytes, bytes]:
     return _LENGTH.pack(len(raw)), raw
 
 
+def _senders(senders: Iterable[Sender]) -> tuple[_TextColumn, _TextColumn]:
+    asked = list(senders)
+    return _texts(org for org, _ in asked), _texts(task for _, task in asked)
+
+
+def _numbered(rows: Iterable[tuple[str, str, int]]) -> dict[Sender, int]:
+    return {(org, task): number for org, task, number in rows}
+
+
 def _packed(element: int, parts: list[bytes], parts_each: int) -> bytes:
     if not parts:
         return _EMPTY.pack(0, 0, element)
@@ -107,15 +125,30 @@ class PostgresWriting:
         channel: str,
         signal: CommitSignal,
         wanted: Sequence[tuple[str, str, str]] = (),
+        after: int | None = None,
+        followers: Sequence[str] = (),
     ) -> None:
         self._connection = connection
         self._channel = channel
         self._signal = signal
         self._columns: Sequence[Any] = ()
+        self._after = after
         with self._whole(), connection.pipeline():
             connection.execute("BEGIN")
             asked = [_texts(entry[n] for entry in wanted) for n in range(3)]
-            rows = self._run(BEGIN, (lock, *asked)).fetchall()
+            begun = self._run(BEGIN, (lock, *asked))
+            # What will be asked when others have written meanwhile: nobody waits for us while we hold the lock.
+            foreign = last = counted = None
+            if after is not None:
+                foreign, last = self._run(FOREIGN, (after,)), self._run(LAST_BEHIND, (after,))
+                counted = self._run(NUMBERS, _senders({(org, task) for org, task, _ in wanted})) if wanted else None
+            tracked = self._run(TRACKED, (_texts(followers),)) if followers else None
+            rows = begun.fetchall()
+            self._foreign: list[tuple[str, str]] = foreign.fetchall() if foreign else []
+            self._last = [Row(*row) for row in last.fetchall()] if last else []
+            self._numbers = _numbered(counted.fetchall()) if counted else {}
+            self._tracking: dict[str, int] = dict.fromkeys(followers, 0)
+            self._tracking |= dict(tracked.fetchall()) if tracked else {}
         self._head = int(rows[0][0])
         self._answers = [AnswerRow(*row[1:]) for row in rows if row[1] is not None]
 
@@ -126,21 +159,17 @@ class PostgresWriting:
         return self._answers
 
     def foreign(self, after: int) -> list[tuple[str, str]]:
-        return self._ask("SELECT originator_id, topic FROM events WHERE notification_id > %s", (after,))
+        return self._foreign if after == self._after else self._ask(FOREIGN, (after,))
 
     def numbers(self, senders: Iterable[Sender]) -> dict[Sender, int]:
-        asked = list(senders)
-        rows = self._ask(
-            "SELECT w.o, w.t, coalesce(max(a.answer_number), 0) FROM unnest(%s::text[], %s::text[]) AS w(o, t)"
-            " LEFT JOIN LATERAL (SELECT answer_number FROM answers WHERE sender_org = w.o AND sender_task = w.t"
-            " ORDER BY answer_number DESC LIMIT 1) AS a ON true GROUP BY w.o, w.t",
-            ([org for org, _ in asked], [task for _, task in asked]),
-        )
-        return {(org, task): number for org, task, number in rows}
+        missing = set(senders) - self._numbers.keys()
+        if missing:
+            self._numbers |= _numbered(self._ask(NUMBERS, _senders(missing)))
+        return self._numbers
 
     def events(self, after: Mapping[str, int]) -> list[Row]:
         rows = self._ask(
-            "SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.matter"
+            f"SELECT {COLUMNS}"
             " FROM unnest(%s::text[], %s::bigint[]) AS w(id, version) JOIN events e"
             " ON e.originator_id = w.id AND e.originator_version > w.version"
             " ORDER BY e.originator_id, e.originator_version",
@@ -150,7 +179,7 @@ class PostgresWriting:
 
     def ends(self, streams: Sequence[str]) -> list[Row]:
         rows = self._ask(
-            "SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.matter"
+            f"SELECT {COLUMNS}"
             " FROM unnest(%s::text[]) AS w(id), LATERAL (SELECT * FROM events WHERE originator_id = w.id"
             " ORDER BY originator_version DESC LIMIT 1) AS e",
             (list(streams),),
@@ -158,19 +187,15 @@ class PostgresWriting:
         return [Row(*row) for row in rows]
 
     def at(self, position: int) -> Row | None:
-        rows = self._ask(
-            "SELECT notification_id, originator_id, originator_version, topic, state, matter"
-            " FROM events WHERE notification_id = %s",
-            (position,),
-        )
+        if self._last and self._last[0].position == position:
+            return self._last[0]
+        rows = self._ask(f"SELECT {COLUMNS} FROM events WHERE notification_id = %s", (position,))
         return Row(*rows[0]) if rows else None
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:
-        return dict(
-            self._ask(
-                "SELECT application_name, notification_id FROM tracking WHERE application_name = ANY(%s)", (list(names),)
-            )
-        )
+        if self._tracking.keys() >= set(names):
+            return self._tracking
+        return dict(self._ask(TRACKED, (_texts(names),)))
 
     def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
         position, stream, version, topic, state, matter = zip(*rows, strict=True) if rows else ((),) * 6

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 from domain.store.relayed import Acknowledged, Parked
 
+MANY = 5_000
+"""So many events of other processes, and what was remembered is forgotten instead of looked through."""
 Sender = tuple[str, str]
 """(organisation, task): in whose line answers are numbered."""
 
@@ -92,9 +94,14 @@ class Recorder(Protocol):
 
     epoch: int
 
-    def begin(self, wanted: Sequence[tuple[str, str, str]] = ()) -> Writing:
-        """Open a transaction, take the ledger's lock, and look for the answers to some commands: (sender organisation,
-        sender task, command id). Raises `Lost`."""
+    def begin(
+        self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
+    ) -> Writing:
+        """Open a transaction, take the ledger's lock and read the answers to `wanted`: (organisation, task, command id).
+
+        `after` is a position behind which others may have written, `followers` are positions that will be asked for:
+        hints of what to read along. Raises `Lost`.
+        """
 
     def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """The feed after a position."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._signal = CommitSignal()
         self._connection: sqlite3.Connection | None = None
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: weakref.WeakSet[_OfThread] = weakref.WeakSet()
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
@@ -55,7 +56,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     # --- writing ---
 
-    def begin(self, wanted: Sequence[tuple[str, str, str]] = ()) -> SqliteWriting:
+    def begin(
+        self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
+    ) -> SqliteWriting:
         if self._connection is None:
             self._connection = open_sqlite(self._path)
         return SqliteWriting(self._connection, self._signal, wanted)
@@ -190,9 +193,11 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def close(self) -> None:
         self._signal.wake(0)
-        for connection in [*self._readers, *([self._connection] if self._connection else [])]:
-            connection.close()
-        self._readers, self._connection = [], None
+        for reader in list(self._readers):
+            reader.connection.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
         self.datastore.close()
 
     def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
@@ -217,8 +222,20 @@ class SqliteRecorder(SQLiteProcessRecorder):
             raise StoreUnavailable(str(error)) from error
 
     def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = open_sqlite(self._path)
-            self._readers.append(connection)
-        return connection
+        reader: _OfThread | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _OfThread(open_sqlite(self._path))
+            self._readers.add(reader)
+        return reader.connection
+
+
+class _OfThread:
+    """A thread's own connection, closed with the thread: those that serve requests come and go."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()

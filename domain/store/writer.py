@@ -129,7 +129,9 @@ class Writer:
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         wanted = [(*job.caller.sender, job.command_id) for job in jobs if not isinstance(job, AppendJob)]
-        writing: Writing = self._recorder.begin(wanted)
+        followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
+        after = (self._known.head or None) if self._known.shares else None
+        writing: Writing = self._recorder.begin(wanted, after, followers)
         try:
             batch = Batch(writing, self._known, self._around)
             batch.decide(jobs)
