@@ -76,7 +76,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
     """An equal store from the events topic and the keys. What no topic holds (keys, vault) must be there."""
     if not arguments.from_topic:
         return failed("say --from-topic: there is no other origin to rebuild a store from")
-    target = _target(settings, arguments.into)
+    target = target_of(settings, arguments.into)
     migrate(target)
     with feed_of_topic(settings) as origin:
         fresh = open_ledger_parts(target, apart=settings)
@@ -97,10 +97,11 @@ def follower_of(header: Header) -> str | None:
     return DISCLOSURE if header.name.startswith("disclosure.") else None
 
 
-def _target(settings: Settings, into: str | None) -> Settings:
+def target_of(settings: Settings, into: str | None) -> Settings:
+    """Where a store is rebuilt: the ledger's own place, a folder, or what a PostgreSQL connection string names."""
     if into is None:
         return settings
-    if into.startswith("postgres"):
+    if "://" in into or "=" in into:  # both ways to write a connection string
         return replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
     return replace(settings, home=Path(into), store_dsn="", owner_dsn="", models_dsn="")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import main, parser
+from deploy.commands.rebuilding import target_of
 from deploy.describe.list_pages import commands, help_of
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts, owned_by_us
@@ -182,6 +183,13 @@ def test_a_recipients_model_is_rebuilt_compared_and_switched(home: Path, capsys:
 
 def test_nobody_is_rebuilt_who_has_not_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "rebuild", "nobody", code=1) == "kuty: nobody has joined as nobody\n"
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://kuty:x@127.0.0.1/kuty", "user=kuty password=x dbname=kuty host=127.0.0.1"])
+def test_a_connection_string_is_no_folder(dsn: str) -> None:
+    assert target_of(Settings(), dsn).store_dsn == dsn
+    assert target_of(Settings(store_dsn=dsn), "elsewhere").home == Path("elsewhere")
+    assert target_of(Settings(store_dsn=dsn), "elsewhere").store_dsn == ""
 
 
 def test_a_store_is_rebuilt_elsewhere_and_compared(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
