@@ -33,6 +33,14 @@ def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLI
         pause.wait(LOOK_AGAIN_S)
 
 
+def kuty(settings: Settings, *words: str) -> subprocess.Popen[str]:
+    """The command, started."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT, env={**os.environ, **settings.environment()},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
 class Member:
     """One process that is always there. `ended_by_itself` holds the exit codes that no kill explains."""
 

@@ -79,11 +79,26 @@ class History:
         for name in self.people:
             for number, deed in enumerate(deeds_with_mistakes(name, self.cast, self.seed)):
                 self._days[deed.on][name].append((f"{name}-{number}", deed))
+        self._left = sorted(self._days)
 
     @property
     def commands(self) -> int:
         """How many commands there are."""
         return sum(len(deeds) for by_client in self._days.values() for deeds in by_client.values())
+
+    @property
+    def with_effect(self) -> dict[str, tuple[str, str]]:
+        """The senders of the commands that left a trace. What had no effect is answered as if it had been there."""
+        return {
+            command_id: self.senders[command_id]
+            for command_id, answer in self.answers.items()
+            if answer["status"] != "already_recorded" or "number" in answer
+        }
+
+    @property
+    def told(self) -> list[str]:
+        """The messages that came over Kafka."""
+        return [command_id for command_id, answer in self.answers.items() if "http" not in answer]
 
     def give(self) -> None:
         """Open the ledger, let everybody join, register the clients."""
@@ -94,10 +109,11 @@ class History:
         self._names = {(one.org, one.task): name for name, one in self.cast.recipients.items()}
         self._own = {name: wired.pseudonyms(name) for name in self.cast.recipients}
 
-    def run(self, first: int | None = None) -> None:
-        """Every day in its order, or the first ones alone."""
+    def run(self, days: int | None = None) -> None:
+        """So many of the days that are left, in their order, or all of them."""
+        now, self._left = self._left[:days], self._left[days:] if days else []
         with ThreadPoolExecutor(self.clients) as together:
-            for day in sorted(self._days)[:first]:
+            for day in now:
                 self._advance(day)
                 for done in [together.submit(self._day, deeds) for deeds in self._days[day].values()]:
                     done.result()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +12,7 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-from faults.crew import ROOT
+from faults.crew import kuty
 from logins import login_dsn
 
 from consumers import wire
@@ -29,14 +27,6 @@ AT_ONCE = 8
 DEADLINE_S = 120.0
 SERVING = ("intake", "clerk", "disclosure", "relay", "projector")
 """Roles that start twice each, in the same moment."""
-
-
-def kuty(settings: Settings, *words: str) -> subprocess.Popen[str]:
-    """The command, started."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT, env={**os.environ, **settings.environment()},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
 
 
 def ended(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:

@@ -1,0 +1,134 @@
+"""A store that was lost is made again from its topic on Kafka: the same rows, byte by byte, and life goes on in it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from faults.crew import kuty, until
+from faults.doors import Distributed, Embedded
+from faults.history import History
+from faults.likeness import differences, likeness_of
+from faults.proof import check_answers, check_events_topic, check_out_topics, check_receipts
+from psycopg import sql
+
+from deploy.local.parts import Kafka, Postgres
+from deploy.local.ports import free_port
+from deploy.roles import Running
+from deploy.serving import app_of, served
+from deploy.settings import Settings
+from deploy.wiring import Wired, opened
+from deploy.world import LedgerWorld
+from domain.store.migrations import schema_of
+
+CLIENTS = 2
+SEED = 2
+"""Gives a correction."""
+BEFORE = 45
+"""Days of the history before the store is lost; some twenty messages are answered by then."""
+DEADLINE_S = 120.0
+
+Table = list[tuple[Any, ...]]
+
+
+class Rows(NamedTuple):
+    """What the topic has to give back."""
+
+    events: Table
+    answers: Table
+
+
+def rows_of(dsn: str, ledger: str) -> Rows:
+    """Every column of every event and of every answer."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema_of(ledger))))
+        events = connection.execute(
+            "SELECT notification_id, originator_id, originator_version, topic, state, matter FROM events ORDER BY 1"
+        ).fetchall()
+        answers = connection.execute("SELECT * FROM answers ORDER BY 1, 2, 3, 4").fetchall()
+    return Rows(events, answers)
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Wired]:
+    """The parts of whoever asks; API and roles run beside, each with parts of their own."""
+    with opened(settings) as for_roles, opened(settings) as for_api, opened(settings) as own:
+        roles = Running(for_roles.roles(), for_roles.wait).start()
+        try:
+            with served(app_of(for_api), settings.host, settings.port):
+                yield own
+        finally:
+            roles.stop()
+        assert roles.halted == {}
+
+
+@pytest.fixture
+def settings(postgres: Postgres, kafka: Kafka) -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="kuty-") as folder:
+        ledger = f"rebuilt-{Path(folder).name[5:].replace('_', 'x').lower()}"
+        yield Settings(
+            ledger=ledger, home=Path(folder), store_dsn=postgres.fresh_database(), kafka=kafka.bootstrap, port=free_port()
+        )
+
+
+def test_a_lost_store_is_rebuilt_from_its_topic_and_the_history_goes_on(settings: Settings, postgres: Postgres) -> None:
+    server = (settings.host, settings.port)
+    # given a ledger in the middle of its history
+    with running(settings) as wired:
+        doors = Distributed(wired, server)
+        history = History(doors, CLIENTS, SEED)
+        history.give()
+        doors.begin()
+        history.run(BEFORE)
+        until(lambda: not any(wired.lag().values()), "rest", DEADLINE_S)
+        doors.close()
+    before = rows_of(settings.store_dsn, settings.ledger)
+    assert len(before.events) > 300
+    # when another store is made from the topic
+    elsewhere = postgres.fresh_database()
+    made = kuty(settings, "rebuild", "store", "--from-topic", "--into", elsewhere)
+    said, wrong = made.communicate(timeout=DEADLINE_S)
+    # then it is equal
+    assert made.returncode == 0, wrong
+    assert said.splitlines()[-1] == "equal to the present store"
+    assert rows_of(elsewhere, settings.ledger) == before
+    # and when the store itself is lost, keys and vault are not, and it is made again in its place
+    with psycopg.connect(settings.store_dsn) as connection:
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema_of(settings.ledger))))
+    made = kuty(settings, "rebuild", "store", "--from-topic")
+    said, wrong = made.communicate(timeout=DEADLINE_S)
+    assert made.returncode == 0, wrong
+    assert rows_of(settings.store_dsn, settings.ledger) == before
+    # then the history goes on in it as if nothing had happened
+    with running(settings) as wired:
+        history.doors = doors = Distributed(wired, server)
+        doors.begin()
+        history.run()
+        doors.close()
+        until(lambda: not any(wired.lag().values()), "rest", DEADLINE_S)
+        after = rows_of(settings.store_dsn, settings.ledger)
+        assert Rows(after.events[: len(before.events)], before.answers) == before
+        check_events_topic(wired)
+        check_out_topics(wired)
+        check_answers(wired, history.with_effect)
+        assert check_receipts(wired, history.told) > 0  # what intake had answered already was answered again
+        assert differences(likeness_of(wired, history.references), undisturbed()) == []
+
+
+def undisturbed() -> Any:
+    """What comes of the same history where nothing is lost."""
+    with tempfile.TemporaryDirectory(prefix="kuty-") as folder:
+        settings = Settings(ledger="undisturbed", home=Path(folder), port=free_port())
+        server = (settings.host, settings.port)
+        with opened(settings, wait_s=0.0) as wired, served(app_of(wired), *server):
+            world = LedgerWorld(wired, server)
+            history = History(Embedded(world, server), CLIENTS, SEED)
+            history.give()
+            world.provide()
+            history.run()
+            return likeness_of(wired, history.references)
