@@ -64,6 +64,7 @@ class Intake:
         self._wait = wait
         self._reader: Reader | None = None
         self._followed: dict[str, Recipient] = {}
+        self._standing_still: set[str] = set()
         self._retried_at: tuple[int, datetime] | None = None
         self._pool = ThreadPoolExecutor(AT_ONCE, "intake")
 
@@ -77,7 +78,9 @@ class Intake:
             polled = reader.poll(POLL_LIMIT, self._wait) if self._followed else {}
             answered = self._take(polled)
         except (OffsetOutOfRange, TopicGone) as fault:
-            logger.error("intake stands still: %s", fault)
+            # One topic that is not as it must be waits for an operator and a new start; the others go on.
+            logger.error("intake of this topic stands still: %s", fault)
+            self._standing_still.add(fault.topic)
             self._stop_following()
             return 0
         except Exception:
@@ -87,7 +90,7 @@ class Intake:
 
     def behind(self) -> int:
         """How many messages have come that are not answered yet. Raises `BrokerUnavailable`."""
-        topics = list(self._topics())
+        topics = [*self._topics(), *(self._standing_still & self._broker.topics().keys())]
         ends = self._broker.end_offsets(topics) if topics else {}
         return sum(end - self._store.tracking(topic) for topic, end in ends.items())
 
@@ -98,7 +101,9 @@ class Intake:
 
     def _topics(self) -> dict[str, Recipient]:
         """The topics of the recipients that are there; one that has just joined has its topics a moment later."""
-        wanted = {wire.in_topic(self._store.ledger, r.short_name): r for r in self._store.directory.recipients.values()}
+        recipients = self._store.directory.recipients.values()
+        named = {wire.in_topic(self._store.ledger, recipient.short_name): recipient for recipient in recipients}
+        wanted = {topic: recipient for topic, recipient in named.items() if topic not in self._standing_still}
         if wanted.keys() == self._followed.keys():
             return wanted
         there = self._broker.topics()

@@ -218,6 +218,11 @@ class Receiving:
         # Kept before it is recorded: a message that was promised an answer is never lost.
         self._vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, _packed(message)))
         answer = self._note(event, message)
+        if "waiting" not in (answer.status, answer.first):
+            final = self._store.answer((sender.org, sender.task), message.message_id)
+            if final is not None and final.status != "waiting":
+                # The id had its last answer long before: nothing waits under it.
+                self._vault.drop_held(sender.org, sender.task, message.message_id)
         return _Decided(answer, reason=reason, until=until)
 
     def _note(self, event: Event, message: Incoming) -> Answer:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from house import CODE, UNKNOWN_CODE, House
+from house import CODE, LEDGER, UNKNOWN_CODE, House
 from provider_days import DAYS, SENDER, attendance, statuses, week_after
 from stories import EXPERT, INTAKE, OPERATOR, last
 
+from consumers import wire
 from consumers.intake import Intake
 from domain.chapters.ledgers import AdvanceClock
 
@@ -112,6 +113,32 @@ def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House)
     home.settle()
     final = home.receipts(SENDER)[-1]
     assert (final["message_id"], final["status"]) == ("m-2", "refused")  # nobody else's period
+
+
+def test_an_id_that_had_its_last_answer_does_not_wait_for_another(home: House) -> None:
+    home.send(SENDER, "m-3", "record_attendance.v1", attendance(home, period_id="nobody's"))
+    home.settle()
+    assert statuses(home)[-1] == "refused"
+    home.send(SENDER, "m-3", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    assert home.receipts(SENDER)[-1]["codes"][0]["code"] == "E_KEY_REUSED"
+    assert home.wired.vault.held() == []
+
+
+# --- a topic that is not as it must be ---
+
+
+def test_a_topic_that_lost_its_beginning_does_not_stop_the_others(home: House) -> None:
+    topic, other = wire.in_topic(LEDGER, SENDER), wire.in_topic(LEDGER, "authority")
+    for number in range(3):
+        home.send(SENDER, f"lost-{number}", "record_attendance.v1", {})
+    home.wired.broker.delete_before({topic: 2})
+    home.send("authority", "a-1", "start_plan.v1", {})
+    for _ in range(3):
+        home.wired.intake.step()
+    assert (home.wired.store.tracking(topic), home.wired.store.tracking(other)) == (0, 1)
+    assert home.wired.intake.behind() == 3
+    assert home.wired.lagging()[0] == "intake"
 
 
 # --- a whole group ---
