@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from consumers.wire import publication_of, recipient_of
+from consumers.wire import publication_of
 from domain.context import Caller, Draft
 from domain.directory import Directory
 from domain.disclosure.desired import view_of
+from domain.disclosure.kept import recipient_of
 from domain.disclosure.publish import Line
 from domain.disclosure.reconcile import Client, Disclosed, Disclosures
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event

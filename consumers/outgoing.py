@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from consumers import wire
 from consumers.log import Entry, TopicSettings
 from domain.directory import Directory
+from domain.disclosure.kept import recipient_of
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, OrganisationJoined
 from domain.receipts import receipt_of
@@ -119,7 +120,7 @@ class Packing:
     def _out_topic(self, stream: str) -> tuple[str, int]:
         place = self._out_topics.get(stream)
         if place is None:
-            found = wire.recipient_of(stream)
+            found = recipient_of(stream)
             assert found is not None
             place = self._out_topics[stream] = (wire.out_topic(self._ledger, found[0]), found[1])
         return place

@@ -6,12 +6,13 @@ sent twice is the same twice (design D11). Headers are sorted by name.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 
 import orjson
 
 from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
+from domain.disclosure.kept import epoch_of, kept_publication
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
 from domain.identifiers import organisation_source
@@ -112,60 +113,28 @@ def _schema(type_name: str, of: str) -> bytes:
 # --- Publications ----------------------------------------------------------------------------------------------------
 
 
-def recipient_of(stream: str) -> tuple[str, int] | None:
-    """(short name, epoch) of a recipient's stream, none for every other stream."""
-    if not stream.startswith("recipient/"):
-        return None
-    _, short_name, epoch = stream.split("/")
-    return short_name, int(epoch)
-
-
 def publication_of(record: Record, event: DisclosureMade | DisclosureWithdrawn | Erased) -> Publication:
-    """The publication that a disclosure event holds; its sequence is the stream version, its epoch in the stream's name.
+    """The publication that a disclosure event holds.
 
     A disclosure whose matter's key was destroyed before it was sent goes out as `withdrawn`, without content, under the
     id of its event (design D15). Raises `Damaged` for a record outside a recipient's stream.
     """
+    if not isinstance(event, Erased):
+        return kept_publication(record, event)
     header = record.header
-    found = recipient_of(header.stream)
-    if found is None:
-        raise Damaged(f"{header.event_id} stands in no recipient's stream")
-    if isinstance(event, Erased):
-        return Publication(
-            id=header.event_id,
-            type="disclosure.withdrawn.v1",
-            kind="withdrawn",
-            source=organisation_source(header.actor_org),
-            subject="",
-            time=header.recorded_at.replace(microsecond=0),
-            sequence=header.stream_version,
-            epoch=found[1],
-            ruleset=header.ruleset_version,
-            legal_basis="LB-OWN-TASK",
-            purpose=header.purpose,
-            previous_hash=ERASED,
-        )
-    kept = event.publication
     return Publication(
-        id=event.publication_id,
-        type=kept["type"],
-        kind=kept["kind"],
-        source=kept["source"],
-        subject=kept["subject"],
-        time=datetime.fromisoformat(kept["time"]),
+        id=header.event_id,
+        type="disclosure.withdrawn.v1",
+        kind="withdrawn",
+        source=header.actor_org,
+        subject="",
+        time=header.recorded_at.replace(microsecond=0),
         sequence=header.stream_version,
-        epoch=found[1],
+        epoch=epoch_of(record),
         ruleset=header.ruleset_version,
-        legal_basis=event.legal_basis,
+        legal_basis="LB-OWN-TASK",
         purpose=header.purpose,
-        previous_hash=event.previous_publication_hash,
-        occurred_on=date.fromisoformat(kept["occurred_on"]) if "occurred_on" in kept else None,
-        client=kept.get("client", {}),
-        body=kept.get("body", {}),
-        replaces=kept.get("replaces"),
-        message_id=kept.get("message_id"),
-        history=kept.get("history"),
-        classes=kept.get("classes", {}),
+        previous_hash=ERASED,
     )
 
 

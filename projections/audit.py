@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from domain.catalogue import command_kinds
 from domain.context import Context, Draft
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
@@ -26,7 +27,6 @@ from domain.store.decisions import Decision
 from domain.store.known import fact_of
 from domain.store.record import DECISION, Record, digest
 from domain.store.streams import is_client_stream
-from projections.tellings import published, recipient_of
 from projections.timeline import Open, plain_fields
 
 UNDECIDED = frozenset({MessageHeld.NAME, MessageQuarantined.NAME})
@@ -134,7 +134,7 @@ def verify_chains(records: Iterable[Record], open_record: Open | None = None) ->
                 before = told.get(header.stream, FIRST_HASH)
                 if before is not None and event.previous_publication_hash != before:
                     fault("the publication does not name the hash of the one before")
-                told[header.stream] = published(record, event).hash
+                told[header.stream] = kept_publication(record, event).hash
                 source = hashes.get(event.source_event_id)
                 if source is None:
                     fault("the fact that was told is not in the feed before it")

@@ -15,6 +15,7 @@ from typing import Any
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
 from domain.disclosure.desired import view_of
 from domain.disclosure.entitlement import Told, references_of
+from domain.disclosure.kept import recipient_of
 from domain.disclosure.policy import Policy, policy
 from domain.disclosure.publish import plain
 from domain.disclosure.reconcile import Change, Client
@@ -24,7 +25,6 @@ from domain.pathway import Pathway, evolve
 from domain.store.known import fact_of
 from domain.store.record import Record
 from domain.store.streams import is_client_stream
-from projections.tellings import recipient_of
 from projections.timeline import Open
 
 NOT_COMPARED = frozenset({"new_values"})

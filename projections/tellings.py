@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 
-from domain.disclosure.publications import Publication
+from domain.disclosure.kept import recipient_of
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased
 from domain.store.record import Record
 from domain.store.streams import is_client_stream
@@ -22,7 +22,6 @@ from projections.timeline import Open
 Acknowledged: TypeAlias = Callable[[str, int, int], datetime | None]
 """(recipient's short name, epoch, sequence) to the broker's time of acknowledgement, none while it is not acknowledged."""
 
-PREFIX = "recipient/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +68,6 @@ class ToldBy:
     tellings: tuple[Telling, ...]
 
 
-def recipient_of(stream: str) -> tuple[str, int] | None:
-    """(short name, epoch) of a recipient's stream, none for any other."""
-    if not stream.startswith(PREFIX):
-        return None
-    _, short_name, epoch = stream.split("/")
-    return short_name, int(epoch)
-
-
 def told_about(records: Iterable[Record], open_record: Open, client: str) -> list[Telling]:
     """CW8: everything that anybody was told of the client, in the order of telling.
 
@@ -115,33 +106,6 @@ def told_by(
             held[telling.publication_id] = telling
     used: Literal["acknowledged", "disclosed"] = "acknowledged" if acknowledged else "disclosed"
     return ToldBy(recipient, by, used, tuple(held.values()))
-
-
-def published(record: Record, event: DisclosureMade | DisclosureWithdrawn) -> Publication:
-    """The publication that a disclosure event keeps, as it went out."""
-    found = recipient_of(record.header.stream)
-    short_name_and_epoch = found or ("", 0)
-    kept = event.publication
-    return Publication(
-        id=event.publication_id,
-        type=kept["type"],
-        kind=kept["kind"],
-        source=kept["source"],
-        subject=kept["subject"],
-        time=datetime.fromisoformat(kept["time"]),
-        sequence=record.header.stream_version,
-        epoch=short_name_and_epoch[1],
-        ruleset=record.header.ruleset_version,
-        legal_basis=event.legal_basis,
-        purpose=record.header.purpose,
-        previous_hash=event.previous_publication_hash,
-        occurred_on=date.fromisoformat(kept["occurred_on"]) if "occurred_on" in kept else None,
-        client=kept.get("client", {}),
-        body=kept.get("body", {}),
-        replaces=kept.get("replaces"),
-        message_id=kept.get("message_id"),
-        history=kept.get("history"),
-    )
 
 
 def _tellings(

@@ -1,0 +1,54 @@
+"""The publication back from the disclosure event that keeps it: what stands on the wire is a function of what is stored."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from domain.disclosure.publications import Publication
+from domain.events import DisclosureMade, DisclosureWithdrawn
+from domain.store.record import Damaged, Record
+
+
+def recipient_of(stream: str) -> tuple[str, int] | None:
+    """(short name, epoch) of a recipient's stream, none for every other stream."""
+    if not stream.startswith("recipient/"):
+        return None
+    _, short_name, epoch = stream.split("/")
+    return short_name, int(epoch)
+
+
+def epoch_of(record: Record) -> int:
+    """The epoch of a record in a recipient's stream. Raises `Damaged` for any other stream."""
+    found = recipient_of(record.header.stream)
+    if found is None:
+        raise Damaged(f"{record.header.event_id} stands in no recipient's stream")
+    return found[1]
+
+
+def kept_publication(record: Record, event: DisclosureMade | DisclosureWithdrawn) -> Publication:
+    """The publication as it went out; its sequence is the stream version, its epoch stands in the stream's name.
+
+    Raises `Damaged` for a record outside a recipient's stream.
+    """
+    header, kept = record.header, event.publication
+    return Publication(
+        id=event.publication_id,
+        type=kept["type"],
+        kind=kept["kind"],
+        source=kept["source"],
+        subject=kept["subject"],
+        time=datetime.fromisoformat(kept["time"]),
+        sequence=header.stream_version,
+        epoch=epoch_of(record),
+        ruleset=header.ruleset_version,
+        legal_basis=event.legal_basis,
+        purpose=header.purpose,
+        previous_hash=event.previous_publication_hash,
+        occurred_on=date.fromisoformat(kept["occurred_on"]) if "occurred_on" in kept else None,
+        client=kept.get("client", {}),
+        body=kept.get("body", {}),
+        replaces=kept.get("replaces"),
+        message_id=kept.get("message_id"),
+        history=kept.get("history"),
+        classes=kept.get("classes", {}),
+    )
