@@ -6,12 +6,14 @@ import argparse
 import json
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.cli import main, parser
+from deploy.commands.distributed import kept_for_others
 from deploy.commands.rebuilding import target_of
 from deploy.describe.list_pages import commands, help_of
 from deploy.settings import Settings
@@ -93,6 +95,16 @@ def test_a_rebuild_beside_a_running_server_changes_nothing(home: Path, capsys: p
     with owned_by_us(home / "demo" / "broker.lock"):
         assert "another process has the ledger" in told(capsys, "rebuild", "kela-benefit-payment", code=1)
     assert told(capsys, "audit", "chains") == before
+
+
+def test_another_terminal_gets_the_settings_while_the_servers_run(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, store_dsn="user=kuty_store password='a b'", kafka="127.0.0.1:9092", port=9000)
+    with kept_for_others(settings) as file:
+        assert file.stat().st_mode & 0o077 == 0
+        shown = subprocess.run(["/bin/sh", "-c", f". '{file}'; env"], capture_output=True, text=True, check=True).stdout
+        lines = dict(line.partition("=")[::2] for line in shown.splitlines())
+        assert Settings.from_environment({name: lines[name] for name in lines if name.startswith("KUTY_")}) == settings
+    assert not file.exists()
 
 
 def test_nobody_was_told_who_never_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
