@@ -110,12 +110,12 @@ def _events(wired: Wired, names: Mapping[str, str]) -> Entries:
     records = all_records(wired)
     for record, event in zip(records, wired.store.opened_all(records), strict=True):
         header = record.header
-        told_to = wire.recipient_of(header.stream)
+        told_to = header.stream.split("/")[1] if header.stream.startswith("recipient/") else ""
         stated = event.model_dump(mode="json") if isinstance(event, BaseModel) else {}
         about = ""
-        if told_to is not None:
+        if told_to:
             subject = stated.get("publication", {}).get("subject", "")
-            about = _client(wired, names, told_to[0], subject)
+            about = _client(wired, names, told_to, subject)
         kept = {name: getattr(header, name) for name in header.__slots__ if name not in OF_THE_RUN}
         decision = wired.store.decision(record)
         asked = (decision.command, decision.body, decision.caller, decision.look_ups) if decision else None

@@ -18,8 +18,9 @@ from typing import Literal, NamedTuple
 
 import pytest
 from faults.crew import PROCESSES, Crew, until
-from faults.doors import BROKEN, Distributed, Embedded
+from faults.doors import Distributed
 from faults.history import History, Progress
+from faults.ledgers import at_head, undisturbed
 from faults.likeness import Likeness, differences, likeness_of
 from faults.proof import check_answers, check_events_topic, check_out_topics, check_receipts, check_store
 from logins import login_dsn
@@ -29,10 +30,8 @@ from deploy.local.kafka_node import LocalKafka
 from deploy.local.parts import PartsWanted
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
-from deploy.serving import app_of, served
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened
-from deploy.world import LedgerWorld
 
 CLIENTS = 4
 DEMO_SEED = 7
@@ -190,24 +189,9 @@ def disturbed(own_servers: dict[str, LocalKafka | LocalPostgres], seed: str) -> 
 
 
 @pytest.fixture(scope="module")
-def undisturbed() -> Iterator[Run]:
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="kuty-") as folder:
-        settings = Settings(ledger="undisturbed", home=Path(folder))
-        with opened(settings, wait_s=0.0) as wired, served(app_of(wired), "127.0.0.1", port):
-            world = LedgerWorld(wired, ("127.0.0.1", port))
-            history = History(Embedded(world, ("127.0.0.1", port)), CLIENTS, DEMO_SEED)
-            history.give()
-            world.provide()
-            history.run()
-            yield Run(wired, history)
-
-
-def at_head(wired: Wired) -> bool:
-    try:
-        return not any(wired.lag().values())
-    except BROKEN:
-        return False
+def without_kills() -> Iterator[Run]:
+    with undisturbed(CLIENTS, DEMO_SEED) as history:
+        yield Run(history.doors.wired, history)
 
 
 def test_everything_was_killed_five_times_and_nothing_ended_by_itself(disturbed: Run) -> None:
@@ -216,19 +200,19 @@ def test_everything_was_killed_five_times_and_nothing_ended_by_itself(disturbed:
     assert disturbed.answers_lost > 0
 
 
-def test_the_history_has_what_can_go_wrong_in_it(undisturbed: Run) -> None:
-    asked = Counter(answer.get("status") for answer in undisturbed.history.answers.values())
-    facts = Counter(record.header.name for record in check_store(undisturbed.wired))
+def test_the_history_has_what_can_go_wrong_in_it(without_kills: Run) -> None:
+    asked = Counter(answer.get("status") for answer in without_kills.history.answers.values())
+    facts = Counter(record.header.name for record in check_store(without_kills.wired))
     assert asked["waiting"] == CLIENTS
     for name in ("fact.corrected", "service_day.not_arranged", "absence_report.sent", "command.refused", "message.held",
                  "disclosure.revised", "exit.recorded", "case.closed"):  # fmt: skip
         assert facts[name] > 0, name
-    by_the_clerk = [r for r in check_store(undisturbed.wired) if r.header.actor_task == "clerk"]
+    by_the_clerk = [r for r in check_store(without_kills.wired) if r.header.actor_task == "clerk"]
     assert [record.header.name for record in by_the_clerk] == ["notification.sent"]
 
 
-def test_every_event_publication_answer_and_model_equals_an_undisturbed_run(disturbed: Run, undisturbed: Run) -> None:
-    assert differences(disturbed.likeness, undisturbed.likeness) == []
+def test_every_event_publication_answer_and_model_equals_an_undisturbed_run(disturbed: Run, without_kills: Run) -> None:
+    assert differences(disturbed.likeness, without_kills.likeness) == []
 
 
 def test_every_chain_of_the_store_verifies_and_the_topic_has_its_bytes(disturbed: Run) -> None:

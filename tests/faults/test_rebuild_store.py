@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 from faults.crew import kuty, until
-from faults.doors import Distributed, Embedded
+from faults.doors import Distributed
 from faults.history import History
+from faults.ledgers import at_head, running, undisturbed
 from faults.likeness import differences, likeness_of
 from faults.proof import check_answers, check_events_topic, check_out_topics, check_receipts
 from psycopg import sql
 
 from deploy.local.parts import Kafka, Postgres
 from deploy.local.ports import free_port
-from deploy.roles import Running
-from deploy.serving import app_of, served
 from deploy.settings import Settings
-from deploy.wiring import Wired, opened
-from deploy.world import LedgerWorld
 from domain.store.migrations import schema_of
 
 CLIENTS = 2
@@ -54,19 +50,6 @@ def rows_of(dsn: str, ledger: str) -> Rows:
     return Rows(events, answers)
 
 
-@contextmanager
-def running(settings: Settings) -> Iterator[Wired]:
-    """The parts of whoever asks; API and roles run beside, each with parts of their own."""
-    with opened(settings) as for_roles, opened(settings) as for_api, opened(settings) as own:
-        roles = Running(for_roles.roles(), for_roles.wait).start()
-        try:
-            with served(app_of(for_api), settings.host, settings.port):
-                yield own
-        finally:
-            roles.stop()
-        assert roles.halted == {}
-
-
 @pytest.fixture
 def settings(postgres: Postgres, kafka: Kafka) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="kuty-") as folder:
@@ -85,7 +68,7 @@ def test_a_lost_store_is_rebuilt_from_its_topic_and_the_history_goes_on(settings
         history.give()
         doors.begin()
         history.run(BEFORE)
-        until(lambda: not any(wired.lag().values()), "rest", DEADLINE_S)
+        until(lambda: at_head(wired), "rest", DEADLINE_S)
         doors.close()
     before = rows_of(settings.store_dsn, settings.ledger)
     assert len(before.events) > 300
@@ -110,25 +93,13 @@ def test_a_lost_store_is_rebuilt_from_its_topic_and_the_history_goes_on(settings
         doors.begin()
         history.run()
         doors.close()
-        until(lambda: not any(wired.lag().values()), "rest", DEADLINE_S)
+        until(lambda: at_head(wired), "rest", DEADLINE_S)
         after = rows_of(settings.store_dsn, settings.ledger)
         assert Rows(after.events[: len(before.events)], before.answers) == before
         check_events_topic(wired)
         check_out_topics(wired)
         check_answers(wired, history.with_effect)
         assert check_receipts(wired, history.told) > 0  # what intake had answered already was answered again
-        assert differences(likeness_of(wired, history.references), undisturbed()) == []
-
-
-def undisturbed() -> Any:
-    """What comes of the same history where nothing is lost."""
-    with tempfile.TemporaryDirectory(prefix="kuty-") as folder:
-        settings = Settings(ledger="undisturbed", home=Path(folder), port=free_port())
-        server = (settings.host, settings.port)
-        with opened(settings, wait_s=0.0) as wired, served(app_of(wired), *server):
-            world = LedgerWorld(wired, server)
-            history = History(Embedded(world, server), CLIENTS, SEED)
-            history.give()
-            world.provide()
-            history.run()
-            return likeness_of(wired, history.references)
+        with undisturbed(CLIENTS, SEED) as other:
+            found = differences(likeness_of(wired, history.references), likeness_of(other.doors.wired, other.references))
+        assert found == []
