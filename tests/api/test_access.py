@@ -11,7 +11,7 @@ import jwt
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from house import ISSUER, LEDGER, House, app_of, house
+from house import ISSUER, LEDGER, House, app_of, house, house_after
 from stories import (
     ASSISTANCE,
     CLIENT,
@@ -315,3 +315,15 @@ def test_an_agencys_system_sends_messages_and_posts_nothing(lived: House) -> Non
     headers = {"ce-id": lived.id(), "ce-type": "send_absence_report.v1"}
     sent = lived.post("/in/provider-s02", system, {**body, "client": lived.name("provider-s02")}, **headers)
     assert (sent.status_code, sent.json()["codes"][0]["code"]) == (409, "E_NOT_ENTITLED")
+
+
+def test_an_agency_does_not_count_what_others_record(tmp_path: Path) -> None:
+    with house_after("12", tmp_path) as home:
+        home.post(f"/clients/{home.name('county')}/parallel-services", OWN_WORKER, {"service": "coaching_services"})
+        assert home.get("/health", OWN_WORKER).json()["lag"]["disclosure"] > 0
+        for by in (INSTRUCTOR, EXPERT, Caller(CLIENT.org, CLIENT.task, "client", home.aino)):
+            assert set(home.get("/health", by).json()) == {"ledger", "now"}
+        answer = home.post("/clock", INSTRUCTOR, {"to_at": "2026-01-01T00:00:00+02:00"})
+        assert (answer.status_code, answer.json()["codes"][0]["code"]) == (409, "E_NOT_ENTITLED")
+        assert "lagging" not in answer.json()
+        assert home.post("/clock", OPERATOR, {"to_at": "2026-01-01T00:00:00+02:00"}).json()["lagging"]
