@@ -20,7 +20,7 @@ from domain.directory import Directory
 from domain.events import Erased, Event, NotificationDue, NotificationSent
 from domain.store.record import Record
 
-FOLLOWED = frozenset({NotificationDue.NAME, NotificationSent.NAME})
+FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME)
 SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")
 
 
@@ -38,8 +38,11 @@ class ClerkStore(Protocol):
     def now(self) -> datetime:
         """The ledger's time, UTC."""
 
-    def records(self, after: int, limit: int) -> list[Record]:
-        """The events behind a position, in order, at most `limit`."""
+    def head(self) -> int:
+        """The position of the last event."""
+
+    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
+        """The events of these names behind a position, in order, at most `limit`."""
 
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         """The events in the records; `Erased` where the matter's key is gone."""
@@ -76,25 +79,29 @@ class Clerk:
     def is_at_head(self) -> bool:
         """Whether nothing overdue is left to send. Any process can ask: the feed is read on the way, nothing is sent."""
         with self._lock:
-            while self._read_on():
+            while not self._read_on()[1]:
                 pass
             return not self._overdue()
 
     def step(self) -> int:
         """Read what is new, send what is overdue; the number of events read and notices sent."""
         with self._lock:
-            read = self._read_on()
-            if read == self._window:
+            read, to_the_end = self._read_on()
+            if not to_the_end:
                 return read  # nothing is sent before all is read: a notice further on may have been sent already
             overdue = self._overdue()
-        return read + self._send(overdue)
+        return read + (self._send(overdue) if overdue else 0)
 
-    def _read_on(self) -> int:
-        records = self._store.records(self._position, self._window)
-        if records:
-            self._read([record for record in records if record.header.name in FOLLOWED])
-            self._position = records[-1].position
-        return len(records)
+    def _read_on(self) -> tuple[int, bool]:
+        """How many events were passed, and whether it was all that there is."""
+        head = self._store.head()
+        if head <= self._position:
+            return 0, True
+        records = self._store.records(self._position, self._window, FOLLOWED)
+        self._read(records)
+        last, more = records[-1].position if records else 0, len(records) == self._window
+        before, self._position = self._position, last if more else max(head, last)
+        return self._position - before, not more
 
     def _read(self, records: Sequence[Record]) -> None:
         for record, event in zip(records, self._store.opened_all(records), strict=True):
@@ -107,6 +114,8 @@ class Clerk:
                     pass  # erased: nobody can be told any more
 
     def _overdue(self) -> dict[str, Due]:
+        if not self._open:
+            return {}
         today = self._store.now().astimezone(HELSINKI).date()
         return {notification_id: due for notification_id, due in self._open.items() if due.due_on < today}
 

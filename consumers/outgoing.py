@@ -61,6 +61,7 @@ class Packing:
         self._events_topic = wire.events_topic(store.ledger)
         self._out_topics: dict[str, tuple[str, int]] = {}
         self._senders: Senders | None = None
+        self._organiser_org = ""
 
     def topics_of(self, recipients: Iterable[str]) -> dict[str, TopicSettings]:
         """The events topic, and the topics of the recipients by their short names."""
@@ -104,8 +105,14 @@ class Packing:
         if receipt is None or joined_at > record.position:
             return []
         named = receipt.named(self._pseudonyms(sender))
-        entry = wire.receipt_entry(named, self._store.directory.organiser)
+        entry = wire.receipt_entry(named, self._organiser())
         return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), 0, entry)]
+
+    def _organiser(self) -> str:
+        """Whose ledger it is, for life."""
+        if not self._organiser_org:
+            self._organiser_org = self._store.directory.organiser
+        return self._organiser_org
 
     def _known_senders(self) -> Senders:
         """Who joined at which position: what is sent about an event depends on what stood before it, never on when."""

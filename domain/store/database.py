@@ -72,10 +72,14 @@ class PostgresDatabase:
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
-        return self._attempt(lambda ask: ask(statement, parameters))
+        return self._attempt(lambda connection: _ask(connection, statement, parameters))
 
     def write(self, work: Callable[[Ask], T]) -> T:
-        return self._attempt(work)
+        def whole(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
+            with connection.transaction():
+                return work(partial(_ask, connection))
+
+        return self._attempt(whole)
 
     def migrate(self, versions: Sequence[str]) -> None:
         with psycopg.connect(self._dsn, **POSTGRES_SETTINGS) as connection:
@@ -94,13 +98,13 @@ class PostgresDatabase:
                 self._connection.close()
                 self._connection = None
 
-    def _attempt(self, work: Callable[[Ask], T]) -> T:
+    def _attempt(self, work: Callable[[psycopg.Connection[tuple[Any, ...]]], T]) -> T:
         with self._lock:
             for attempt in range(ATTEMPTS):
                 try:
                     connection = self._connected()
-                    with WATCHDOG.over(connection, LONGEST_CALL_S), connection.transaction():
-                        return work(partial(_ask, connection))
+                    with WATCHDOG.over(connection, LONGEST_CALL_S):
+                        return work(connection)
                 except psycopg.OperationalError as error:
                     if self._connection is not None:
                         self._connection.close()

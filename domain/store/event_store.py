@@ -228,9 +228,9 @@ class EventStore(LedgerReading):
 
     def now(self) -> datetime:
         """The ledger's time, UTC: the wall clock, or in a simulated ledger its own; never behind the last recording."""
-        head = self._recorder.rows(self._recorder.head() - 1, 1)
-        last_at = Header.from_bytes(head[0].state.partition(b"\n")[0]).recorded_at if head else None
-        return self._time(self.directory, last_at)
+        last = self._recorder.last()
+        last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
+        return self._time(self._known.directory(last.position if last else 0), last_at)
 
     def today(self) -> date:
         """The ledger's local date (Europe/Helsinki)."""

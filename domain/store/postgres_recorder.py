@@ -149,6 +149,9 @@ class PostgresRecorder(PostgresProcessRecorder):
     def head(self) -> int:
         return int(self._ask("SELECT coalesce(max(notification_id), 0) FROM events")[0][0])
 
+    def last(self) -> Row | None:
+        return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -182,18 +185,12 @@ class PostgresRecorder(PostgresProcessRecorder):
         self._ask(TRACK, (name, position))
 
     def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
-        columns = [[row[n] for row in rows] for n in range(6)]
-
-        def work(connection: psycopg.Connection[Any]) -> None:
-            with connection.transaction():
-                connection.execute(
-                    "INSERT INTO acknowledgements SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
-                    " %s::bigint[], %s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING",
-                    columns,
-                )
-                connection.execute(TRACK, (name, position))
-
-        self._attempt(work)
+        # One statement is one transaction, and one round trip.
+        self._ask(
+            "WITH kept AS (INSERT INTO acknowledgements SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
+            f" %s::bigint[], %s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING) {TRACK}",
+            (*([row[n] for row in rows] for n in range(6)), name, position),
+        )
 
     def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
         rows = self._ask(

@@ -115,6 +115,9 @@ class Recorder(Protocol):
     def head(self) -> int:
         """Position of the last event."""
 
+    def last(self) -> Row | None:
+        """The last event."""
+
     def stream_version(self, stream: str) -> int:
         """Version of the last event of a stream, 0 for none."""
 

@@ -119,6 +119,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def head(self) -> int:
         return int(self._ask("SELECT coalesce(max(notification_id), 0) FROM events")[0][0])
 
+    def last(self) -> Row | None:
+        return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
