@@ -25,7 +25,7 @@ from domain.refusals import Refused
 from domain.rules import RuleSet
 from domain.store.decisions import Decision
 from domain.store.known import fact_of
-from domain.store.record import DECISION, Record, digest
+from domain.store.record import DECISION, Damaged, Record, digest
 from domain.store.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 
@@ -89,8 +89,9 @@ class _Answers:
 
 def verify_chains(records: Iterable[Record], open_record: Open | None = None) -> list[ChainFault]:
     """Every break in the feed: positions, versions and answers without holes, hashes of streams, digests of sections, and
-    with `open_record` the recipients' own chains of publications and their commitments to the facts told, which nobody
-    without the keys can make fit another fact. Records must begin at position 1 and be in order.
+    with `open_record` that every section was sealed under this very header, the recipients' own chains of publications and
+    their commitments to the facts told: what nobody without the keys can make fit another fact. Records must begin at
+    position 1 and be in order.
 
     What was cut off at the end shows only beside what is known from elsewhere: the number of events.
     """
@@ -128,8 +129,14 @@ def verify_chains(records: Iterable[Record], open_record: Open | None = None) ->
         for name in sorted(record.sections.keys() | header.section_digests.keys()):
             if name not in record.sections or digest(record.sections[name]) != header.section_digests.get(name):
                 fault(f"section {name} is not the one that the header names")
-        if open_record is not None and recipient_of(header.stream):
-            event = open_record(record)
+        if open_record is not None:
+            try:
+                event = open_record(record)
+            except Damaged as damaged:
+                fault(str(damaged))
+                continue
+            if not recipient_of(header.stream):
+                continue
             if isinstance(event, DisclosureMade | DisclosureWithdrawn):
                 before = told.get(header.stream, FIRST_HASH)
                 if before is not None and event.previous_publication_hash != before:

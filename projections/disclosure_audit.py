@@ -59,9 +59,12 @@ def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Polic
     """Compare every disclosure of the feed with what the policy gives. Records must be the whole feed, in order.
 
     A repetition in a fresh epoch is compared with the first telling. What the policy gives and nobody was told shows as a
-    difference of the next telling to the same recipient; after the last one the follower may simply not have come there.
+    difference of the next telling to the same recipient, or, at the end, as one that is missing (its `sequence` is 0): the
+    follower tells everybody what follows from an event before it goes on, so that what follows from an event behind
+    which it has come must be there. What follows from later events may simply not have been told yet.
     """
-    return list(_Walk(open_record, rules or policy()).through(records))
+    walk = _Walk(open_record, rules or policy())
+    return [*walk.through(records), *walk.missing()]
 
 
 class _Walk:
@@ -72,13 +75,16 @@ class _Walk:
         self._directory = Directory()
         self._clients: dict[str, Client] = {}
         self._register_told: dict[str, set[str]] = {}
-        self._due: dict[str, deque[Change]] = {}
+        # Each with the position of the event that it follows from.
+        self._due: dict[str, deque[tuple[int, Change]]] = {}
+        self._at = 0
+        self._reached = 0
         self._commands: dict[str, str] = {}
         self._told: dict[tuple[str, str], _Repeatable] = {}
 
     def through(self, records: Iterable[Record]) -> Iterator[DisclosureRerun]:
         for record in records:
-            header = record.header
+            header, self._at = record.header, record.position
             if found := recipient_of(header.stream):
                 yield self._compare(record, found)
             elif header.name in DIRECTORY_EVENTS:
@@ -87,6 +93,17 @@ class _Walk:
             elif is_client_stream(header.stream):
                 self._commands[header.event_id] = header.command_id
                 self._client(record, self._open(record))
+
+    def missing(self) -> Iterator[DisclosureRerun]:
+        """What should have been told by where the follower has come, and was not."""
+        for recipient, due in sorted(self._due.items()):
+            for followed, change in due:
+                if followed < self._reached:
+                    what = f"{change.fact.name} as {change.kind} should have been told"
+                    yield DisclosureRerun(
+                        followed, recipient, 0, 0, None, change.fact.event_id, self._commands.get(change.fact.event_id),
+                        change.fact.recorded_at, False, (what,),
+                    )  # fmt: skip
 
     def _client(self, record: Record, event: Event | Erased) -> None:
         reference = record.header.stream
@@ -108,14 +125,14 @@ class _Walk:
             told = self._register_told.setdefault(change.standing.recipient.short_name, set())
             if change.fact.event_id not in told:
                 told.add(change.fact.event_id)
-                self._due.setdefault(change.standing.recipient.short_name, deque()).append(change)
+                self._due.setdefault(change.standing.recipient.short_name, deque()).append((self._at, change))
         if isinstance(event, OrganisationJoined) and self._directory.recipients.keys() - known.keys():
             for client in self._clients.values():
                 self._expect(client, client.reconcile(self._directory, self._rules))
 
     def _expect(self, client: Client, changes: list[Change]) -> None:
         for change in changes:
-            self._due.setdefault(change.standing.recipient.short_name, deque()).append(change)
+            self._due.setdefault(change.standing.recipient.short_name, deque()).append((self._at, change))
             client.apply(change, change.fact.event_id)
 
     def _compare(self, record: Record, found: tuple[str, int]) -> DisclosureRerun:
@@ -141,16 +158,16 @@ class _Walk:
         self, recipient: str, event: DisclosureMade | DisclosureWithdrawn, recorded: _Repeatable
     ) -> Iterator[str]:
         due = self._due.get(recipient, deque())
-        place = next(
-            (n for n, c in enumerate(due) if (c.fact.event_id, c.kind) == (event.source_event_id, recorded.kind)), None
-        )
+        wanted = (event.source_event_id, recorded.kind)
+        place = next((n for n, (_, c) in enumerate(due) if (c.fact.event_id, c.kind) == wanted), None)
         if place is None:
             yield f"told as {recorded.kind}, the policy gives nothing"
             return
         for _ in range(place):
-            skipped = due.popleft()
+            _, skipped = due.popleft()
             yield f"{skipped.fact.name} ({skipped.fact.event_id}) as {skipped.kind} should have been told before"
-        change = due.popleft()
+        followed, change = due.popleft()
+        self._reached = max(self._reached, followed)
         if change.told is not None and isinstance(event, DisclosureMade):
             yield from _content(change, change.told, event, recorded)
 

@@ -18,6 +18,7 @@ from domain.events import OrganisationJoined
 from domain.store.keys import WrappedKeys
 from domain.store.streams import is_client_stream
 from projections.audit import rerun_decisions, verify_chains
+from projections.disclosure_audit import rerun_disclosures
 from projections.questions import moment
 from projections.tellings import Telling, told_by
 from projections.timeline import TimelineLine, by_occurrence, history, pathway_as_known
@@ -91,7 +92,7 @@ def replay_told(found: Feed, arguments: argparse.Namespace, settings: Settings) 
 
 
 def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
-    """Every stored decision run again."""
+    """Every stored decision run again, and every telling compared with what the policy gives."""
     reruns = rerun_decisions(found.records(), found.opened, found.decision)
     other = [rerun for rerun in reruns if rerun.same is False]
     for rerun in other:
@@ -102,7 +103,15 @@ def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settin
     same = sum(rerun.same is True for rerun in reruns)
     print(f"{same} decisions of {found.origin} give the same again, {len(other)} do not")
     print(f"{not_run['refused']} refused and {not_run['erased']} erased ones cannot be run again")
-    return 1 if other else 0
+    tellings = rerun_disclosures(found.records(), found.opened)
+    wrong = [telling for telling in tellings if telling.same is False]
+    for telling in wrong:
+        where = f"told to {telling.recipient} as {telling.sequence}" if telling.sequence else f"for {telling.recipient}"
+        print(f"position {telling.position}: {where}, of the decision {telling.command_id}: the policy gives otherwise now")
+        for difference in telling.differences:
+            print(f"  {difference}")
+    print(f"{sum(t.same is True for t in tellings)} tellings follow from the policy, {len(wrong)} do not")
+    return 1 if other or wrong else 0
 
 
 def audit_chains(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:

@@ -14,7 +14,7 @@ from domain.store.keys import KeyDestroyed, Keys, key_id_of
 from domain.store.known import End
 from domain.store.record import header_bytes, state_bytes
 from domain.store.recorders import Row
-from domain.store.sealing import Sealer
+from domain.store.sealing import Sealer, bound_place
 
 
 class Place(NamedTuple):
@@ -58,7 +58,10 @@ def compose(
     """
     ledger, stream, version, previous_hash, type_name, recorded_at = place
     key_id = key_id_of(draft.matter)
-    bound = f"{ledger}|{draft.event_id}|{stream}|{version}|{type_name}"
+    bound = bound_place(
+        ledger, draft.event_id, stream, version, type_name, draft.occurred_on, recorded_at,
+        caller.org, caller.task, caller.role, caller.person, command_id,
+    )  # fmt: skip
     sections = sealer.seal(draft.event, bound, key_id, matter_key, target_type=target_type, decision=decision)
     fields: dict[str, Any] = {
         "event_id": draft.event_id,

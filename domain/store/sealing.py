@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import orjson
@@ -129,8 +130,27 @@ class Sealer:
 
 
 def place_of(header: Header) -> str:
-    """Ledger, event, stream, version and type: what a ciphertext is bound to besides its section and key."""
-    return f"{header.ledger}|{header.event_id}|{header.stream}|{header.stream_version}|{header.type}"
+    """What a ciphertext is bound to besides its section and key: an event under another header does not open."""
+    h = header
+    return bound_place(
+        h.ledger, h.event_id, h.stream, h.stream_version, h.type, h.occurred_on, h.recorded_at,
+        h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id,
+    )  # fmt: skip
+
+
+def bound_place(
+    ledger: str,
+    event_id: str,
+    stream: str,
+    version: int,
+    type_name: str,
+    occurred_on: date,
+    recorded_at: datetime,
+    *who: str,
+) -> str:
+    """`place_of` from its parts: where, when, and `who` (organisation, task, role, person, command id)."""
+    at = int(recorded_at.timestamp() * 1_000_000)
+    return f"{ledger}|{event_id}|{stream}|{version}|{type_name}|{occurred_on}|{at}|{'|'.join(who)}"
 
 
 def _bound_text(place: str, section: str, key_id: str) -> bytes:

@@ -16,7 +16,7 @@ from domain.chapters import periods
 from domain.context import Context, Draft
 from domain.disclosure.policy import Cell, policy
 from domain.pathway import Pathway
-from domain.store.record import Record, read_record
+from domain.store.record import Damaged, Record, read_record
 from projections import audit
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures
@@ -170,11 +170,12 @@ def test_a_command_is_answered_once(feed: Feed) -> None:
     assert any("a second time" in fault.what for fault in faults)
 
 
-def test_who_asked_is_kept_with_the_decision_too(feed: Feed) -> None:
+def test_a_record_under_a_forged_author_does_not_open(feed: Feed) -> None:
     place = next(n for n, r in enumerate(feed.records) if r.header.name == "decision.issued")
     tampered = [*feed.records[:place], forged(feed.records[place]), *feed.records[place + 1 :]]
-    (differing,) = [r for r in rerun_decisions(tampered, feed.open, feed.decision) if r.same is False]
-    assert differing.differences == ("decision.issued actor_person: recorded 'somebody-else', asked by 'W-21'",)
+    with pytest.raises(Damaged, match="was not sealed so"):
+        rerun_decisions(tampered, feed.open, feed.decision)
+    assert any("was not sealed so" in fault.what for fault in verify_chains(tampered, feed.open))
 
 
 def test_a_fact_without_a_decision_is_named(feed: Feed) -> None:
@@ -233,3 +234,12 @@ def test_a_policy_that_was_changed_names_the_tellings_that_it_would_not_give(fee
     assert [(r.recipient, r.epoch) for r in differing] == [("kela-payment", 1)] * 2
     assert differing[0].differences == ("told as fact, the policy gives nothing",)
     assert differing[0].command_id in {record.header.command_id for record in feed.records}
+
+
+def test_a_recipients_stream_that_was_taken_out_shows_as_what_should_have_been_told(feed: Feed) -> None:
+    left = [r for r in feed.records if not r.header.stream.startswith("recipient/kela-payment/")]
+    missing = [r for r in rerun_disclosures(left, feed.open) if r.same is False]
+    first_told = sum(r.header.stream == "recipient/kela-payment/1" for r in feed.records)
+    assert {r.recipient for r in missing} == {"kela-payment"}
+    assert first_told - 2 <= len(missing) <= first_told, "what follows from the last event may not have been told yet"
+    assert all("should have been told" in r.differences[0] for r in missing)

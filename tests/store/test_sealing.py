@@ -161,3 +161,22 @@ def test_an_older_version_is_lifted_when_it_is_read(keys: WrappedKeys) -> None:
 
     sealer = Sealer(keys, Names())
     assert sealer.open(sealed(sealer, keys, Old(plan=REF))) == Lifted(plan_id=REF)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"recorded_at": datetime(2025, 1, 8, tzinfo=UTC)},
+        {"occurred_on": date(2025, 1, 6)},
+        {"actor_org": "another"},
+        {"actor_person": "another"},
+        {"command_id": "another"},
+        {"stream": "cd" * 16},
+    ],
+    ids=lambda forged: next(iter(forged)),
+)
+def test_a_header_that_says_otherwise_does_not_open(sealer: Sealer, keys: WrappedKeys, forged: dict[str, object]) -> None:
+    record = sealed(sealer, keys, PLAN)
+    header = dataclasses.replace(record.header, **forged)
+    with pytest.raises(Damaged):
+        sealer.open(read_record(Record(header, header.to_bytes(), record.sections).state, 1, 1))
