@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 
 from domain.disclosure.desired import desired, view_of
 from domain.disclosure.policy import policy
-from domain.events import Event, FactCorrected
+from domain.events import Event, FactCorrected, OwnWorkerAssigned, PlacementProposed, PlanDraftingStarted
 from domain.pathway import Fact
 
 BEGIN = date(2025, 1, 2)
@@ -73,11 +73,24 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
     return (events[kind][0], on, events[kind][1])
 
 
+def part_begun(event: Event) -> str | None:
+    """The id of the part of the client's stream that the event begins, if it begins one."""
+    match event:
+        case PlacementProposed(placement_id=part) | PlanDraftingStarted(plan_id=part) | OwnWorkerAssigned(assignment_id=part):
+            return part
+    return None
+
+
 def story(
     base: Path, extra: list[tuple[Event, date, tuple[str, ...]]], corrections: list[tuple[int, date | None]]
 ) -> list[Fact[Event]]:
+    begun = {part for fact in base.facts if (part := part_begun(fact.event))}
     for event, on, by in extra:
-        base.add(event, on, by)
+        part = part_begun(event)
+        # A part begins once: decisions give each its own id, and ids here follow from days that may be drawn twice.
+        if part is None or part not in begun:
+            base.add(event, on, by)
+            begun |= {part} if part else set()
     days = [fact for fact in base.facts if fact.name == "attendance.recorded"]
     for index, moved_to in corrections if days else []:
         target = days[index % len(days)]
