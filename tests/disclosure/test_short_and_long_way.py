@@ -76,7 +76,9 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
 def part_begun(event: Event) -> str | None:
     """The id of the part of the client's stream that the event begins, if it begins one."""
     match event:
-        case PlacementProposed(placement_id=part) | PlanDraftingStarted(plan_id=part) | OwnWorkerAssigned(assignment_id=part):
+        case PlacementProposed(placement_id=part) | PlanDraftingStarted(plan_id=part):
+            return part
+        case OwnWorkerAssigned(assignment_id=part):
             return part
     return None
 
