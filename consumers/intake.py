@@ -16,7 +16,7 @@ from typing import Protocol
 from consumers import wire
 from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
 from domain.directory import Directory, Recipient
-from domain.envelopes import UnreadableEnvelope, read_envelope
+from domain.envelopes import UnreadableEnvelope, read_envelope, readable_id
 from domain.receipts import Receipt
 from domain.receiving import Receiving
 
@@ -134,10 +134,12 @@ class Intake:
         for read in reads:
             recipient = self._followed[read.topic]
             place = (read.topic, read.offset + 1)
+            headers = dict(read.headers)
             try:
-                message = read_envelope(recipient, dict(read.headers), read.value, place)
+                message = read_envelope(recipient, headers, read.value, place)
             except UnreadableEnvelope:
-                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place)
+                named = readable_id(headers)
+                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place, message_id=named)
             else:
                 received = self._receiving.receive(message)
             self._publish(recipient, received.repeats)

@@ -69,6 +69,12 @@ def read_envelope(recipient: Recipient, headers: Mapping[str, bytes], raw: bytes
     return Incoming(recipient, message_id, type_name, raw, person, place)
 
 
+def readable_id(headers: Mapping[str, bytes]) -> str | None:
+    """The sender's own id in an envelope that cannot be read as a whole; none where that cannot be read either."""
+    message_id = headers.get("ce_id", b"").decode("ascii", errors="replace")
+    return message_id if MESSAGE_ID.fullmatch(message_id) else None
+
+
 def caller_of(message: Incoming, kind: CommandKind | None = None) -> Caller:
     """The agency's system, in a role of its task that may ask for the command."""
     roles = TASK_ROLES.get(message.recipient.task, ("system",))

@@ -779,6 +779,7 @@ class MessageQuarantined(Event):
     code: Routing[Text40]
     size: Routing[int]
     content_hash: Routing[Text64]
+    message_id: Routing[Text80 | None] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,8 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
             )
         case e.MessageQuarantined():
             codes = (Reason(event.code),)
-            return Receipt(message_id, "unreadable", "quarantined", number, codes=codes, offset=event.offset)
+            named = event.message_id or message_id
+            return Receipt(named, "unreadable", "quarantined", number, codes=codes, offset=event.offset)
         case _:
             begun = parts_begun([event])
             return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)

@@ -64,7 +64,9 @@ class Receiving:
         try:
             body = read_json(message.raw)
         except BadJson as bad:
-            return self.quarantine(message.recipient, bad.code, message.raw, message.place, dry_run=dry_run)
+            return self.quarantine(
+                message.recipient, bad.code, message.raw, message.place, message_id=message.message_id, dry_run=dry_run
+            )
         kind = message_types(message.recipient.task).get(message.type)
         if kind is None:
             return self._told(message, self._refused(message, [Reason("E_UNKNOWN_COMMAND")], dry_run))
@@ -73,9 +75,20 @@ class Receiving:
         return self._told(message, self._decided(message, kind, body, dry_run))
 
     def quarantine(
-        self, recipient: Recipient, code: str, raw: bytes, place: tuple[str, int] | None, *, dry_run: bool = False
+        self,
+        recipient: Recipient,
+        code: str,
+        raw: bytes,
+        place: tuple[str, int] | None,
+        *,
+        message_id: str | None = None,
+        dry_run: bool = False,
     ) -> Received:
-        """Set unreadable bytes aside: their place, size and hash are recorded, never they themselves."""
+        """Set unreadable bytes aside: their place, size and hash are recorded, never they themselves.
+
+        `message_id` is the sender's own, where that could be read: the receipt names it. It is not taken, for nothing was
+        understood: a message that can be read is decided under it later.
+        """
         digest = hashlib.sha256(raw).hexdigest()
         topic, offset = (place[0], place[1] - 1) if place else (f"POST /in/{recipient.short_name}", 0)
         message = Incoming(recipient, f"{offset}@{digest[:32]}", "unreadable", raw, place=place)
@@ -89,9 +102,11 @@ class Receiving:
                 code=code,
                 size=len(raw),
                 content_hash=digest,
+                message_id=message_id,
             )
             answer = self._note(event, message)
-        return self._told(message, _Decided(answer, codes=(Reason(code),), offset=offset))
+        named = replace(message, message_id=message_id or message.message_id)
+        return self._told(named, _Decided(answer, codes=(Reason(code),), offset=offset))
 
     def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
         """Try every message again that waits; those that got their final answer."""

@@ -164,8 +164,7 @@ def test_as_a_message_it_gets_a_receipt_that_says_the_same(line: str, fourth_day
     assert isinstance(receipt["number"], int)
     if bad.quarantined:
         assert isinstance(receipt["offset"], int)
-    else:
-        assert receipt["message_id"] == message_id
+    assert receipt["message_id"] == message_id
     assert facts(fourth_day) == before
 
 
@@ -186,6 +185,21 @@ def test_posted_to_the_door_for_agencies_it_gets_the_same_receipt(line: str, fou
     assert answer.json()["codes"] == dry.json()["codes"]
     assert "number" not in dry.json()
     assert facts(fourth_day) == before
+
+
+def test_bytes_that_cannot_be_read_are_answered_under_the_senders_id_and_do_not_take_it(fourth_day: House) -> None:
+    system = Caller(INSTRUCTOR.org, "provider", "system", "system")
+    message_id = fourth_day.id()
+    headers = {"ce-id": message_id, "ce-type": "record_attendance.v1"}
+    aside = fourth_day.post("/in/provider-s01", system, b"{not JSON", **headers).json()
+    assert (aside["message_id"], aside["status"]) == (message_id, "quarantined")
+    [numbered] = fourth_day.get("/receipts", system, since=aside["number"] - 1).json()["receipts"]
+    assert numbered == aside
+    fourth_day.settle()
+    assert fourth_day.receipts("provider-s01")[-1] == aside
+    readable = {**attendance(fourth_day, day_status="late"), "client": fourth_day.name("provider-s01")}
+    decided = fourth_day.post("/in/provider-s01", system, readable, **headers).json()
+    assert (decided["message_id"], decided["codes"][0]["code"]) == (message_id, "E_CODE")
 
 
 # --- what only HTTP knows, or only a bigger history ---

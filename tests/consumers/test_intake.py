@@ -112,6 +112,16 @@ def test_bytes_without_an_envelope_are_set_aside_by_their_place(home: House) -> 
     assert (event.topic, event.offset, event.size) == (topic, aside["offset"], 2)  # type: ignore[union-attr]
 
 
+def test_an_id_that_can_be_read_is_answered_though_the_rest_of_the_envelope_cannot(home: House) -> None:
+    topic = wire.in_topic("house", SENDER)
+    for headers in ((("ce_id", b"m-1"),), (("ce_id", b"\xff"),)):
+        home.wired.broker.append([(topic, Entry(None, b"{}", headers))])
+    home.settle()
+    named, nameless = home.receipts(SENDER)[-2:]
+    assert (named["message_id"], named["status"]) == ("m-1", "quarantined")
+    assert nameless["message_id"].startswith(f"{nameless['offset']}@")
+
+
 def test_a_mistake_of_ours_refuses_one_message_and_the_line_goes_on(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*given: Any) -> Any:
         raise ZeroDivisionError
