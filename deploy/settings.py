@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 VAR = Path("var")
+
+READ_ELSEWHERE = ("KUTY_TEST_", "KUTY_FAULT_")
+"""How the variables of tests begin."""
+OF_COMPOSE = frozenset({"KUTY_CLIENTS", "KUTY_POSTGRES_IMAGE", "KUTY_KAFKA_IMAGE", "KUTY_PYTHON_IMAGE"})
+"""Read by `deploy/compose.yaml` alone."""
 
 
 class WrongSetting(ValueError):
@@ -132,6 +138,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """The settings of the environment, `given` ones before them. Raises WrongSetting."""
         values = os.environ if environment is None else environment
+        _all_known(values)
         read: dict[str, Any] = {}
         for one in fields(cls):
             text = values.get(variable_of(one))
@@ -183,6 +190,15 @@ _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 def variable_of(one: Field[Any]) -> str:
     """The environment variable of a setting."""
     return f"KUTY_{one.name.upper()}"
+
+
+def _all_known(names: Iterable[str]) -> None:
+    """A misspelled setting would otherwise be its default in silence. Raises WrongSetting."""
+    known = [variable_of(one) for one in fields(Settings)]
+    for name in sorted(names):
+        if name.startswith("KUTY_") and not name.startswith(READ_ELSEWHERE) and name not in {*known, *OF_COMPOSE}:
+            near = difflib.get_close_matches(name, known, 1, 0)
+            raise WrongSetting(f"{name} is no setting; did you mean {near[0]}?")
 
 
 def described() -> list[tuple[str, str, str]]:

@@ -57,6 +57,17 @@ def test_a_value_that_cannot_be_used_is_named_before_anything_starts(name: str, 
         Settings.from_environment({name: text})
 
 
+@pytest.mark.parametrize(("name", "near"), [("KUTY_PROT", "KUTY_PORT"), ("KUTY_KAFKA_PASWORD", "KUTY_KAFKA_PASSWORD")])
+def test_a_misspelled_setting_is_refused_with_the_nearest_one(name: str, near: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{name} is no setting; did you mean {near}\\?$"):
+        Settings.from_environment({name: "1"})
+
+
+def test_variables_that_others_read_are_no_mistake() -> None:
+    others = {"KUTY_TEST_PARTS": "pip", "KUTY_FAULT_SEED": "1", "KUTY_CLIENTS": "5", "KUTY_KAFKA_IMAGE": "x", "PORT": "1"}
+    assert Settings.from_environment(others) == Settings()
+
+
 def test_others_may_reach_the_api_where_a_setting_says_so() -> None:
     settings = Settings.from_environment({"KUTY_HOST": "0.0.0.0", "KUTY_PLAINTEXT_BEYOND_LOOPBACK": "yes"})
     assert settings.host == "0.0.0.0"
