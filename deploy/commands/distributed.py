@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from psycopg.conninfo import make_conninfo
 
@@ -23,7 +24,7 @@ from deploy.commands.serving import API, fill
 from deploy.local.parts import choose_parts
 from deploy.migration import migrate
 from deploy.settings import Settings
-from deploy.wiring import ROLES
+from deploy.wiring import ROLES, InUse, owned_by_us
 
 log = logging.getLogger("kuty.up")
 
@@ -42,6 +43,7 @@ def up(arguments: Namespace, settings: Settings) -> int:
     # Whatever is going on, demo data included, is left in order, and the servers that were started are stopped.
     signal.signal(signal.SIGTERM, _leave)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
+        stack.enter_context(_alone(settings))
         settings = _on_real_parts(settings, stack)
         migrate(settings)
         if arguments.demo:
@@ -80,6 +82,17 @@ def kept_for_others(settings: Settings) -> Iterator[Path]:
 
 def _leave(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _alone(settings: Settings) -> IO[bytes]:
+    """A lock while this runs. Raises InUse where it runs already: two would fight for the same servers."""
+    try:
+        return owned_by_us(parts_folder(settings) / "up.lock")
+    except InUse:
+        raise InUse(
+            f"`kuty up` runs already on the ledger {settings.ledger}: `. {settings.home.resolve() / 'up.env'}` lets other "
+            "commands use it, Ctrl-C in its terminal stops it"
+        ) from None
 
 
 def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:

@@ -13,16 +13,18 @@ from pathlib import Path
 
 import orjson
 import psutil
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from api.caller import Claims
-from deploy.cli import ROLES
-from deploy.commands.distributed import Watched
+from deploy.cli import ROLES, main
+from deploy.commands.distributed import Watched, parts_folder
 from deploy.local.parts import Kafka, Postgres
 from deploy.local.ports import free_port
 from deploy.migration import migrate
 from deploy.serving import issuer_of
 from deploy.settings import Settings
+from deploy.wiring import owned_by_us
 
 DEADLINE_S = 180.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,18 @@ def test_a_role_that_was_killed_is_started_again(tmp_path: Path) -> None:
         after = psutil.Process(int(clerk.described.split("(")[1].rstrip(")")))
         assert "clerk" in after.cmdline()
     assert not after.is_running()
+
+
+def test_a_second_one_on_the_same_ledger_says_in_one_sentence_that_it_runs_already(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, ledger=f"twice-{os.getpid()}")
+    for name in ("home", "ledger"):
+        monkeypatch.setenv(f"KUTY_{name.upper()}", str(getattr(settings, name)))
+    with owned_by_us(parts_folder(settings) / "up.lock"):
+        assert main(["up"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"kuty: `kuty up` runs already on the ledger {settings.ledger}: ")
 
 
 def health(settings: Settings) -> dict[str, object] | None:
