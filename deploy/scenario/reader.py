@@ -85,6 +85,10 @@ class _Reading:
             1,
             {name: self._whole.parts[name] for name in GIVEN if name in self._whole.parts},
         )
+        for place, name in enumerate(file.given):
+            if not (self._path.parent / name).is_file():
+                self._wrong(self._whole.line_of("given", place), f"given: there is no file {name} beside this one")
+        self._stop()
         sources = [(read_yaml(self._path.parent / name), name) for name in file.given]
         for marked, name in (*sources, (own, self._file)):
             for client, record in fitted(Given, marked, name).clients.items():

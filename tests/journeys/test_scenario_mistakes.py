@@ -88,6 +88,17 @@ def test_days_that_no_row_mentions_stand_for_the_rest_of_the_week(tmp_path: Path
     assert [moment.moment for moment in story.moments] == sorted(moment.moment for moment in story.moments)
 
 
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [("given: nope.yaml", 2), ("given: [given.yaml, nope.yaml]", 2), ("given:\n  - given.yaml\n  - nope.yaml", 4)],
+)
+def test_a_given_file_that_is_not_there_is_a_mistake_of_the_line_that_names_it(
+    given: str, line: int, tmp_path: Path
+) -> None:
+    head = HEAD.replace("given: given.yaml", given)
+    assert mistakes(tmp_path, STEPS, head) == [(line - FIRST + 1, "given: there is no file nope.yaml beside this one")]
+
+
 def test_an_unknown_word_is_named_with_its_line(tmp_path: Path) -> None:
     assert (2, "onn: nothing of this name belongs here") in mistakes(
         tmp_path, STEPS.replace("    on: 2025-02", "    onn: 2025-02", 1)
