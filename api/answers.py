@@ -60,7 +60,12 @@ def own_names(signed: SignedIn, command: str, answer: Answer) -> dict[str, str]:
 
 
 def expected_version(signed: SignedIn, client: str | None, if_match: str) -> int | None:
-    """The version that `If-Match` names; none without one. Raises Problem (`E_STALE_IF_MATCH`) for any other text."""
+    """The version that `If-Match` names; none without one, and none for `*` on a client that is there.
+
+    Raises Problem (`E_STALE_IF_MATCH`) for any other text. source: RFC 9110 13.1.1
+    """
+    if if_match.strip() == "*" and client is not None and signed.door.store.stream_version(client):
+        return None
     token = if_match.removeprefix("W/").strip('"')
     if not token:
         return None

@@ -103,6 +103,12 @@ def test_the_version_that_was_read_may_be_asked_for(started: House) -> None:
     assert started.post(services(started), OWN_WORKER, service(started, "x"), **{"if-match": '"7"'}).status_code == 412
 
 
+def test_any_version_of_a_client_that_is_there_may_be_asked_for(started: House) -> None:
+    assert started.post(services(started), OWN_WORKER, service(started, "rowing"), **{"if-match": "*"}).status_code == 201
+    nobody = started.post("/clients/nobody/parallel-services", OWN_WORKER, service(started, "x"), **{"if-match": "*"})
+    assert nobody.status_code == 404
+
+
 def test_a_token_lets_a_reading_wait_for_the_write(started: House) -> None:
     written = started.post(services(started), OWN_WORKER, service(started, "dancing"))
     token = written.headers["kuty-token"]
