@@ -91,8 +91,13 @@ class OfClient(Parameters):
 class Paged(Parameters):
     """A question with a long answer: `after` is the cursor of the page before, `limit` the most entries of a page."""
 
-    after: str = ""
+    after: str = Field("", pattern=r"^[^/]*$")
     limit: int = Field(PAGE, ge=1, le=1000)
+
+    @property
+    def names_in_cursor(self) -> tuple[str, ...]:
+        """The recipient's own names that the cursor consists of: who asks has been given each of them."""
+        return tuple(filter(None, self.after.split("/")))
 
 
 P = TypeVar("P", bound=Parameters)

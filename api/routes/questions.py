@@ -25,7 +25,7 @@ from api.routing import doors
 from domain.disclosure.pseudonyms import UnknownPseudonym
 from domain.sender_names import use_of
 from domain.store.tokens import UnknownToken
-from projections.questions import Answered, Freshness, Parameters, Question, ask, kinds
+from projections.questions import Answered, Freshness, Paged, Parameters, Question, ask, kinds
 from projections.read_models import NoSuchGeneration, NotProvisioned
 
 VISIBLE_WITHIN_S = 5.0
@@ -108,6 +108,7 @@ def _endpoint(by_task: dict[str, Question[Any, Any]]) -> Endpoint:
         if question is None or signed.caller.role not in question.who:
             raise problem("E_NOT_FOUND")
         parameters = _asked(request, question)
+        _check_cursor(signed, own.short_name, parameters)
         token = request.headers.get(TOKEN, "")
         if token:
             await visible(signed.door, own.short_name, token)
@@ -130,6 +131,17 @@ def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
         places = dict.fromkeys("/" + "/".join(str(step) for step in one["loc"][:1]) for one in wrong.errors())
         raise problem("E_QUERY", next(iter(places))) from wrong
     return asked
+
+
+def _check_cursor(signed: SignedIn, short_name: str, parameters: Parameters) -> None:
+    """Raises Problem (`E_QUERY`) for a cursor that no answer to the recipient can have held."""
+    if isinstance(parameters, Paged):
+        pseudonyms = signed.door.pseudonyms(short_name)
+        try:
+            for name in parameters.names_in_cursor:
+                pseudonyms.reference(name)
+        except UnknownPseudonym as error:
+            raise problem("E_QUERY", "/after") from error
 
 
 def _answer(signed: SignedIn, question: Question[Any, Any], parameters: Parameters) -> Response:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from pydantic import Field
+
 from projections.periods import PERIOD_FACTS, periods_from
 from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
 from projections.read_models import Row
@@ -60,9 +62,15 @@ class CustomersInService(Answer):
 
 
 class Notices(Paged):
-    """Which notices: all, or only those not yet acknowledged."""
+    """Which notices: all, or only those not yet acknowledged. The cursor is a number."""
 
+    after: str = Field("", pattern=r"^[0-9]{0,18}$")
     open_only: bool = False
+
+    @property
+    def names_in_cursor(self) -> tuple[str, ...]:
+        """None: the cursor names nobody."""
+        return ()
 
 
 class ReceivedNotice(Answer):
@@ -125,7 +133,7 @@ def notices_received(view: View, asked: Notices) -> ReceivedNotices:
     """Notices in the order of the telling, the newest first."""
     handled = {row.part for row in view.rows("notification.acknowledged", until_on=view.on)}
     sent = [row for row in view.rows("notification.sent") if row.occurred_on <= view.on]
-    before = int(asked.after) if asked.after.isdigit() else None
+    before = int(asked.after) if asked.after else None
     wanted = [
         row
         for row in reversed(sent)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from pydantic import Field
+
 from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
 
 FACTS = {
@@ -20,8 +22,9 @@ ANSWERS = ("referral.accepted", "referral.merged", "referral.declined", "referra
 
 
 class Referrals(Paged):
-    """Which referrals: all, or those in one state."""
+    """Which referrals: all, or those in one state. The cursor names a client and its referral."""
 
+    after: str = Field("", pattern=r"^([^/]+/[^/]*)?$")
     state: Literal["accepted", "merged", "declined", "withdrawn", "waiting"] | None = None
 
 

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 from house import CODE, PERSON, House, house
-from stories import INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, SOCIAL_WORKER, last
+from stories import EXPERT, INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, REFERRER, SOCIAL_WORKER, last
 
 from domain.identifiers import synthetic_identity_code
 from domain.store.tokens import Token
@@ -127,6 +127,28 @@ def test_a_token_that_is_none_is_a_wrong_question(started: House) -> None:
     assert (answer.status_code, answer.json()["codes"][0]["code"]) == (422, "E_QUERY")
     version = started.wired.store.version_token(started.aino, 1)
     assert started.get(path, OWN_WORKER, headers={"kuty-token": version}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("recipient", "question", "cursors"),
+    [
+        ("authority", "customers", ("junk", "a/b", "a b")),
+        ("authority", "notices", ("junk", "-1", "9" * 30)),
+        ("authority-referrer", "referrals", ("junk", "junk/junk", "/")),
+    ],
+)
+def test_a_cursor_that_no_answer_held_is_a_wrong_question(
+    recipient: str, question: str, cursors: tuple[str, ...], started: House
+) -> None:
+    by = EXPERT if recipient == "authority" else REFERRER
+    path = f"/recipients/{recipient}/{question}"
+    for cursor in cursors:
+        answer = started.get(path, by, after=cursor)
+        assert (answer.status_code, answer.json()["codes"][0]["code"]) == (422, "E_QUERY"), cursor
+        assert answer.json()["codes"][0]["pointer"] == "/after"
+    name = started.name(recipient)
+    right = {"customers": name, "notices": "7", "referrals": f"{name}/{name}"}[question]
+    assert started.get(path, by, after=right).status_code == 200
 
 
 def test_a_write_that_does_not_become_visible_is_told_to_try_again(started: House, monkeypatch: pytest.MonkeyPatch) -> None:
