@@ -39,6 +39,26 @@ CLEAR = frozenset("ADL")
 SEALED = "sealed"
 TELLINGS = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
 _RAW = re.compile(r"^[0-9a-f]{32}$")
+HISTORY = {
+    "fi": "Mitä kaikkea asiakkaasta on kirjattu, kirjaamisen tai tapahtumisen järjestyksessä?",
+    "sv": "Vad har antecknats om klienten, i den ordning det antecknades eller skedde?",
+    "en": "What has been recorded of the client, in the order of recording or of occurrence?",
+}
+TOLD = {
+    "fi": "Mitä kullekin on kerrottu asiakkaasta, ja millä perusteella?",
+    "sv": "Vad har var och en fått veta om klienten, och på vilken grund?",
+    "en": "What has each agency been told of the client, and on what ground?",
+}
+TOLD_BY = {
+    "fi": "Mitä yhdelle oli kerrottu asiakkaasta johonkin hetkeen mennessä?",
+    "sv": "Vad hade en viss mottagare fått veta om klienten vid en viss tid?",
+    "en": "What had one agency been told of the client by a time?",
+}
+DECISIONS = {
+    "fi": "Minkä sääntöjen mukaan kukin päätös tehtiin, ja olisiko se yhä sama?",
+    "sv": "Enligt vilka regler fattades varje beslut, och skulle det bli detsamma igen?",
+    "en": "By which rules was each decision made, and does it come out the same again?",
+}
 KnownAt = Annotated[
     Moment | None,
     Query(description="A moment, or a date, which means the end of that day in Europe/Helsinki. None means now."),
@@ -49,15 +69,26 @@ On = Annotated[date | None, Query(description="A local date (Europe/Helsinki). N
 def routes() -> APIRouter:
     """History, the case on a day, tellings and decisions of one client."""
     router = doors("/ledgers/{ledger}/clients/{client}", "replay")
-    named: tuple[tuple[str, Callable[..., Awaitable[Response]], str], ...] = (
-        ("/history", read_history, "DP1: everything recorded, in order of recording or of occurrence"),
-        ("/as-of", read_case, "The case as it was on a day, as it was known at a time"),
-        ("/told", read_told, "CW8: what each agency has been told, and on what ground"),
-        ("/told/{recipient}", read_told_by, "DP2: what one agency had been told by a time"),
-        ("/decisions", read_decisions, "DP12: every decision run again on the state and the rules of its time"),
+    asked: tuple[tuple[str, str, Callable[..., Awaitable[Response]], dict[str, str]], ...] = (
+        ("DP1", "/history", read_history, HISTORY),
+        ("CW8", "/told", read_told, TOLD),
+        ("DP2", "/told/{recipient}", read_told_by, TOLD_BY),
+        ("DP12", "/decisions", read_decisions, DECISIONS),
     )
-    for path, endpoint, summary in named:
-        router.add_api_route(path, endpoint, methods=["GET"], summary=summary, response_class=Response)
+    for question, path, endpoint, title in asked:
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            name=question,
+            operation_id=f"{question}_organiser",
+            summary=f"{question}: {title['en']}",
+            tags=["questions of organiser"],
+            response_class=Response,
+            openapi_extra={"x-title": title},
+        )
+    as_known = "The case as it was on a day, as it was known at a time"
+    router.add_api_route("/as-of", read_case, methods=["GET"], summary=as_known, response_class=Response)
     return router
 
 

@@ -18,7 +18,7 @@ async function start() {
   at.people = people.ok ? people.content.people : [];
   at.questions = Object.entries(described.content.paths || {}).flatMap(([path, methods]) =>
     methods.get && methods.get["x-title"]
-      ? [{ path, tasks: methods.get.tags[0].replace("questions of ", "").split(", "), operation: methods.get }] : []);
+      ? [{ path, tasks: methods.get.tags.at(-1).replace("questions of ", "").split(", "), operation: methods.get }] : []);
   byId("who").addEventListener("change", () => be(at.people[Number(byId("who").value)]));
   listPeople();
   const kept = at.people.findIndex((one) => JSON.stringify(one.claims) === localStorage.getItem("person"));
@@ -198,7 +198,10 @@ async function ask(question) {
   for (const one of question.operation.parameters || []) {
     if (one.required && one.in === "query" && given[one.name]) query.set(one.name, given[one.name]);
   }
-  let path = question.path.replace("{ledger}", at.ledger).replace("{recipient}", at.person.recipient).replace("{client}", at.client);
+  // A question to one's own model names oneself; one about what another was told names the first of the others.
+  const other = at.people.find((one) => one.claims.ledger === at.ledger && one.recipient !== at.person.recipient);
+  let path = question.path.replace("{ledger}", at.ledger).replace("/recipients/{recipient}", `/recipients/${at.person.recipient}`)
+    .replace("{recipient}", other ? other.recipient : at.person.recipient).replace("{client}", at.client);
   if (wanted.has("client") && !question.path.includes("{client}")) query.set("client", at.client);
   if ([...query].length) path += `?${query}`;
   const answer = await get(path);

@@ -3,7 +3,7 @@ export const WORDS = {
   fi: {
     skip: "Siirry sisältöön", tagline: "Asiakkaan polku kuntouttavassa työtoiminnassa, jaettuna ja todistettavana",
     who: "1. Valitse, kuka olet", who_hint: "Kehitysympäristö antaa kehitystunnuksen. Jokainen näkee vain sen, mitä laki sallii.",
-    person: "Henkilö", whom: "2. Valitse asiakas", whom_hint: "Asiakkaat, joista sinun organisaatiollesi on kerrottu.",
+    person: "Henkilö", whom: "2. Valitse asiakas", whom_hint: "Asiakkaat, joista sinun organisaatiollesi on kerrottu: enintään 20 ensimmäistä.",
     nobody: "Organisaatiollesi ei ole vielä kerrottu yhdestäkään asiakkaasta.",
     ask: "3. Kysy", ask_hint: "Kysymykset, joita tässä tehtävässä voi esittää. Vastaukset tulevat organisaation omasta mallista.",
     on: "Tilanne päivänä", known_at: "Kuten tiedettiin", more: "Lisää", docs: "Rajapinnan kuvaus ja kokeilu",
@@ -18,7 +18,7 @@ export const WORDS = {
   sv: {
     skip: "Gå till innehållet", tagline: "Klientens väg i arbetsverksamhet i rehabiliteringssyfte, delad och bevisbar",
     who: "1. Välj vem du är", who_hint: "Utvecklingsmiljön ger en utvecklingsnyckel. Var och en ser bara det som lagen tillåter.",
-    person: "Person", whom: "2. Välj klient", whom_hint: "Klienter som din organisation har fått veta om.",
+    person: "Person", whom: "2. Välj klient", whom_hint: "Klienter som din organisation har fått veta om: högst de 20 första.",
     nobody: "Din organisation har ännu inte fått veta om någon klient.",
     ask: "3. Fråga", ask_hint: "Frågor som kan ställas i denna uppgift. Svaren kommer ur organisationens egen modell.",
     on: "Läget den dagen", known_at: "Som det var känt", more: "Mer", docs: "Beskrivning av gränssnittet, att prova",
@@ -33,7 +33,7 @@ export const WORDS = {
   en: {
     skip: "Skip to content", tagline: "A client's path through rehabilitative work activity, shared and provable",
     who: "1. Choose who you are", who_hint: "The development issuer signs a token. Everybody sees only what the law lets them see.",
-    person: "Person", whom: "2. Choose a client", whom_hint: "Clients that your organisation has been told of.",
+    person: "Person", whom: "2. Choose a client", whom_hint: "Clients that your organisation has been told of: the first 20 at most.",
     nobody: "Your organisation has not been told of any client yet.",
     ask: "3. Ask", ask_hint: "Questions that this task may ask. Answers come from the organisation's own model alone.",
     on: "As it was on", known_at: "As known at", more: "More", docs: "The API, described and to be tried",

@@ -11,6 +11,7 @@ import pytest
 from house import LEDGER, House, house_after
 from stories import INSTRUCTOR, OWN_WORKER, STRANGER
 
+from api.routes.development import FEW
 from domain.catalogue import command_kinds
 
 WEB = Path(__file__).resolve().parents[2] / "api" / "web"
@@ -108,6 +109,26 @@ def test_the_description_has_every_command_with_its_schema_and_words(home: House
     referenced = set(re.findall(r"#/components/schemas/(\w+)", home.http.get("/openapi.json").text))
     assert referenced <= set(document["components"]["schemas"])
     assert document["openapi"].startswith("3.1")
+
+
+def test_the_page_says_how_many_clients_it_shows_at_most() -> None:
+    hints = re.findall(r'whom_hint: "(.*?)"', (WEB / "words.js").read_text(encoding="utf-8"))
+    assert [str(FEW) in hint for hint in hints] == [True, True, True]
+
+
+def test_the_countys_questions_about_the_full_feed_are_offered_as_the_others_are(home: House) -> None:
+    paths = home.http.get("/openapi.json").json()["paths"]
+    of_the_feed = {
+        operation["operationId"].split("_")[0]: operation
+        for path, methods in paths.items()
+        if "/clients/{client}/" in path and "/recipients/" not in path
+        for operation in methods.values()
+        if "x-title" in operation
+    }
+    assert set(of_the_feed) == {"CW8", "DP1", "DP2", "DP12"}
+    for operation in of_the_feed.values():
+        assert operation["tags"][-1] == "questions of organiser"
+        assert set(operation["x-title"]) == {"fi", "sv", "en"}
 
 
 def test_without_the_setting_there_are_no_development_routes(home: House) -> None:
