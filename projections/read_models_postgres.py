@@ -29,6 +29,7 @@ PATIENCE_S = 5.0
 LONGEST_CHECK_S = 2.0
 LONGEST_LOOK_S = 12.0
 """Looks are short; a write may make the indexes of years and has no such limit."""
+ROLE_ATTEMPTS = 50
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('kuty recipients'))"
 """Two that make a role at the same moment must not both find it missing."""
 NOT_THERE = (
@@ -144,7 +145,7 @@ def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Se
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(role, role))
         connection.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(role))
         for login in logins:
-            connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login)))
+            _on_roles(connection, sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login)))
         connection.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
         connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(role))
         for statement in STATE.format(time=TIME).split(";"):
@@ -153,8 +154,21 @@ def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Se
 
 def _make_role(connection: psycopg.Connection, statement: sql.Composed) -> None:
     # Roles are the whole server's, our lock the database's: another database may have made it just now.
-    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation), connection.transaction():
-        connection.execute(statement)
+    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        _on_roles(connection, statement)
+
+
+def _on_roles(connection: psycopg.Connection, statement: sql.Composed) -> None:
+    """Run a statement on roles. PostgreSQL makes one of two that change a role at one moment wait, and then fail with an
+    internal error, "tuple concurrently updated": the change is made again, on what the other one has committed."""
+    for attempt in range(ROLE_ATTEMPTS):
+        try:
+            with connection.transaction():
+                connection.execute(statement)
+            return
+        except psycopg.errors.InternalError_:
+            if attempt == ROLE_ATTEMPTS - 1:
+                raise
 
 
 @contextmanager
