@@ -81,11 +81,11 @@ def register_columns(connection: psycopg.Connection[Any]) -> None:
 
 
 def _texts(values: Iterable[str]) -> _TextColumn:
-    return _TextColumn(_packed(25, [raw for value in values for raw in _sized(value.encode())], 2))
+    return _TextColumn(_packed(25, _sized([value.encode() for value in values]), 2))
 
 
 def _blobs(values: Iterable[bytes]) -> _BytesColumn:
-    return _BytesColumn(_packed(17, [raw for value in values for raw in _sized(value)], 2))
+    return _BytesColumn(_packed(17, _sized(values), 2))
 
 
 def _numbers(values: Iterable[int]) -> _NumberColumn:
@@ -96,8 +96,11 @@ def _flags(values: Iterable[bool]) -> _FlagColumn:
     return _FlagColumn(_packed(16, [b"\0\0\0\1\1" if value else b"\0\0\0\1\0" for value in values], 1))
 
 
-def _sized(raw: bytes) -> tuple[bytes, bytes]:
-    return _LENGTH.pack(len(raw)), raw
+def _sized(values: Iterable[bytes]) -> list[bytes]:
+    parts: list[bytes] = []
+    for raw in values:
+        parts += (_LENGTH.pack(len(raw)), raw)
+    return parts
 
 
 def _senders(senders: Iterable[Sender]) -> tuple[_TextColumn, _TextColumn]:

@@ -61,12 +61,15 @@ class Sealer:
         Raises `domain.vocabulary.Unclassified` when a value has no data class.
         """
         target = self._names.event_class(target_type) if target_type else None
-        sealed = {
-            section: self._seal(section_bytes(content), section, place, key_id, matter_key)
-            for section, content in split(event, target, target_type).items()
-        }
+        contents: dict[str, Mapping[str, Any]] = {**split(event, target, target_type)}
         if decision is not None:
-            sealed[DECISION] = self._seal(section_bytes(decision), DECISION, place, key_id, matter_key)
+            contents[DECISION] = decision
+        fresh = os.urandom(NONCE_BYTES * len(contents))  # one call for all nonces: it is a call to the kernel
+        sealed: dict[str, bytes] = {}
+        for number, (section, content) in enumerate(contents.items()):
+            nonce = fresh[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+            bound = _bound_text(place, section, key_id)
+            sealed[section] = nonce + self._cipher(matter_key, section).encrypt(nonce, section_bytes(content), bound)
         return sealed
 
     def open(self, record: Record) -> Event | Erased:
@@ -114,10 +117,6 @@ class Sealer:
         except (InvalidTag, ValueError) as error:
             raise Damaged(f"section {section} of {record.header.event_id} was not sealed so") from error
         return content
-
-    def _seal(self, plain: bytes, section: str, place: str, key_id: str, key: bytes) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher(key, section).encrypt(nonce, plain, _bound_text(place, section, key_id))
 
     def _cipher(self, key: bytes, section: str) -> AESGCM:
         cipher = self._ciphers.get((key, section))
