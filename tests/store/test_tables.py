@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
@@ -176,4 +177,15 @@ def test_an_empty_database_is_no_ledger(tmp_path: Path) -> None:
     migrate_sqlite(path)
     recorder = SqliteRecorder(path)
     assert (recorder.head(), recorder.epoch) == (0, 1)
+    recorder.close()
+
+
+def test_a_thread_that_has_ended_leaves_no_connection_behind(tmp_path: Path) -> None:
+    migrate_sqlite(tmp_path / "events.db")
+    recorder = SqliteRecorder(tmp_path / "events.db")
+    for _ in range(20):
+        reading = threading.Thread(target=recorder.head)
+        reading.start()
+        reading.join()
+    assert len(recorder._readers) == 1  # our own
     recorder.close()
