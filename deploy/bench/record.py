@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from typing import NamedTuple
 
 from deploy.bench.figures import Figures, median, percentile
@@ -31,8 +32,9 @@ class Round(NamedTuple):
     p99: float
 
 
-Supply = Iterator[tuple[Caller, Command, str]]
-"""What one caller goes on asking: who, what, of which client."""
+Supply = Iterator[tuple[Caller, Command, str, str]]
+"""What one caller goes on asking: who, what, under which id, of which client."""
+AT_MOST_PER_S = 8_000
 
 
 def measure(servers: Servers, quick: bool) -> Figures:
@@ -46,13 +48,12 @@ def measure(servers: Servers, quick: bool) -> Figures:
         clients = bring(parts.store, parts.vault, CALLERS * CLIENTS_EACH, lambda _: start(LONG))
         supplies = [supply(clients[caller::CALLERS]) for caller in range(CALLERS)]
         savers = [saver(application, application.begin()) for _ in range(CALLERS)]
-        commands = [_of_thread(parts.store, each) for each in supplies]
         for number in range(rounds + 1):
             first = number == 0  # warms both up, and is not counted
             took = [
-                asyncio.run(_tasks(parts.store, supplies, seconds)),
+                asyncio.run(_tasks(parts.store, portions(supplies, seconds), seconds)),
                 _threads(savers, seconds),
-                _threads(commands, seconds),
+                _threads([_of_thread(parts.store, each) for each in portions(supplies, seconds)], seconds),
             ]
             if not first:
                 for kept, round_ in zip((ours, stock, threads), took, strict=True):
@@ -84,7 +85,18 @@ def supply(clients: Sequence[Refs]) -> Supply:
     for on in LONG.days():
         for by in (INSTRUCTOR, OWN_WORKER):
             for refs in clients:
-                yield by, day(by, on).command(refs), refs["client"]
+                yield by, day(by, on).command(refs), uuid.uuid4().hex, refs["client"]
+
+
+def portions(supplies: list[Supply], seconds: float) -> list[Supply]:
+    """Enough for one round, made before its time begins: what is measured goes from the decision to the commit.
+
+    What is left of it comes first in the next one.
+    """
+    enough = int(seconds * AT_MOST_PER_S / len(supplies))
+    ready: list[Supply] = [iter(list(islice(each, enough))) for each in supplies]
+    supplies[:] = [chain(left, each) for left, each in zip(ready, supplies, strict=True)]
+    return ready
 
 
 async def _tasks(store: EventStore, supplies: Sequence[Supply], seconds: float) -> Round:
@@ -94,8 +106,8 @@ async def _tasks(store: EventStore, supplies: Sequence[Supply], seconds: float) 
 
     async def caller(each: Supply) -> None:
         while (began := time.perf_counter()) < stop_at:
-            by, command, client = next(each)
-            answer = await store.execute_async(command, by, uuid.uuid4().hex, client=client)
+            by, command, command_id, client = next(each)
+            answer = await store.execute_async(command, by, command_id, client=client)
             latencies.append(time.perf_counter() - began)
             accepted(RecordAttendance.NAME, [answer])
 
@@ -106,8 +118,8 @@ async def _tasks(store: EventStore, supplies: Sequence[Supply], seconds: float) 
 
 def _of_thread(store: EventStore, each: Supply) -> Callable[[int], None]:
     def command(number: int) -> None:
-        by, command, client = next(each)
-        accepted(RecordAttendance.NAME, [store.execute(command, by, uuid.uuid4().hex, client=client)])
+        by, command, command_id, client = next(each)
+        accepted(RecordAttendance.NAME, [store.execute(command, by, command_id, client=client)])
 
     return command
 
