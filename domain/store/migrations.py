@@ -33,7 +33,7 @@ POSTGRES: Sequence[str] = (
         sender_org text NOT NULL, sender_task text NOT NULL, command_id text NOT NULL, final boolean NOT NULL,
         content_hash text NOT NULL, answer_number bigint NOT NULL, status text NOT NULL,
         first_position bigint NOT NULL, answer bytea NOT NULL,
-        PRIMARY KEY (sender_org, sender_task, command_id, final)
+        PRIMARY KEY (command_id, sender_org, sender_task, final)
     );
     CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
     -- Each statement of a volatile function has a snapshot of its own: what follows the lock sees all that was committed
@@ -44,8 +44,10 @@ POSTGRES: Sequence[str] = (
         BEGIN
             PERFORM pg_advisory_xact_lock(ledger_lock);
             RETURN QUERY SELECT (SELECT coalesce(max(e.notification_id), 0) FROM events e), a.*
-                FROM (SELECT 1) AS one LEFT JOIN (unnest(orgs, tasks, ids) AS w(o, t, c) JOIN answers a
-                ON a.sender_org = w.o AND a.sender_task = w.t AND a.command_id = w.c) ON true;
+                FROM (SELECT 1) AS one LEFT JOIN (unnest(orgs, tasks, ids) AS w(o, t, c) CROSS JOIN LATERAL
+                -- By the id alone, and each id by itself: a plan by organisation and task reads a sender's whole line.
+                (SELECT b.* FROM answers b WHERE b.command_id = w.c OFFSET 0) AS a)
+                ON a.sender_org = w.o AND a.sender_task = w.t;
         END $$;
     CREATE TABLE tracking (application_name text PRIMARY KEY, notification_id bigint NOT NULL) WITH (fillfactor = 50);
     CREATE TABLE acknowledgements (

@@ -31,6 +31,8 @@ from domain.store.watchdog import WATCHDOG
 
 T = TypeVar("T")
 POLL_S = 1.0
+BY_INDEX = "-c enable_seqscan=off"
+"""The writer asks for few rows, each by its key; a plan made while the tables were small is kept while they grow."""
 PATIENCE_S = 5.0
 LONGEST_READ_S = 12.0
 """Longer than the server's own limit for a statement: it ends what hangs, not what is slow."""
@@ -102,7 +104,8 @@ class PostgresRecorder(PostgresProcessRecorder):
             raise Lost(str(error)) from error
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(**self._store.settings, row_factory=tuple_row, autocommit=True)
+        settings = {**self._store.settings, "options": f"{self._store.settings['options']} {BY_INDEX}"}
+        connection = psycopg.connect(**settings, row_factory=tuple_row, autocommit=True)
         register_columns(connection)
         return connection
 
