@@ -11,10 +11,12 @@ from deploy.bench.figures import Figures, median, percentile
 from deploy.bench.ground import Servers, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, start
 from deploy.bench.processes import running
-from deploy.bench.record import CALLERS, CLIENTS_EACH
+from deploy.bench.record import CALLERS
 from deploy.bench.web import Connection, Door
 from deploy.commands.serving import API
 from deploy.local.ports import free_port
+
+CLIENTS_EACH = 12
 
 
 def measure(servers: Servers, quick: bool) -> Figures:

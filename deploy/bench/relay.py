@@ -35,10 +35,9 @@ class Rate(NamedTuple):
 
 
 def measure(servers: Servers, quick: bool) -> Figures:
-    """To the events topic alone, with everything that AS-1 gives rise to, and spread over 1,000 recipients."""
+    """To the events topic alone, and spread over 1,000 recipients."""
     rounds, events = (3, 4_000) if quick else (7, 10_000)
     parts = large_ledger(servers, quick)
-    mixed = _rounds(parts, servers.kafka.bootstrap, rounds, parts.store.head() // (rounds + 1))
     published(parts)
     days, told = _examples(parts)
     append(parts, _on_one_topic(days, (rounds + 1) * events))
@@ -56,7 +55,6 @@ def measure(servers: Servers, quick: bool) -> Figures:
             "recipients": RECIPIENTS,
             "recipients_per_s": median(rate.ours for rate in many),
             "recipients_bare_per_s": median(rate.bare for rate in many),
-            **_as_1(mixed),
         },
     )
     return figures
@@ -100,17 +98,6 @@ def _rounds(parts: Wired, bootstrap: str, rounds: int, events: int) -> list[Rate
         taken.append(Rate(len(sent) / took, produce_bare(bootstrap, sent)))
     published(parts)
     return taken
-
-
-def _as_1(mixed: Sequence[Rate]) -> dict[str, float]:
-    """Figures of the feed of AS-1; none when it had been published before."""
-    if not mixed:
-        return {}
-    return {
-        "as_1_ratio": _ratio(mixed),
-        "as_1_per_s": median(rate.ours for rate in mixed),
-        "as_1_bare_per_s": median(rate.bare for rate in mixed),
-    }
 
 
 def _ratio(rates: Sequence[Rate]) -> float:
