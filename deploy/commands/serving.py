@@ -16,7 +16,7 @@ from deploy.wiring import ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
 
 API = "api"
-GARBAGE_THRESHOLD = 50_000
+GARBAGE_THRESHOLD = 200_000
 """Objects between two looks for garbage: roles make many short-lived ones that reference counting frees at once."""
 
 
