@@ -105,7 +105,7 @@ class Settings:
     allow_live: bool = field(
         default=False, metadata=_means("Serve a live ledger. Without it only simulated ones are served.")
     )
-    relay_window: int = field(default=1000, metadata=_means("Positions in one window of the relay, 500 to 2,000."))
+    relay_window: int = field(default=2000, metadata=_means("Positions in one window of the relay, 500 to 2,000."))
     heartbeat_s: float = field(
         default=60.0, metadata=_means("Seconds of silence after which a recipient's topic gets a heartbeat.")
     )
