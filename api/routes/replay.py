@@ -40,7 +40,7 @@ SEALED = "sealed"
 TELLINGS = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
 _RAW = re.compile(r"^[0-9a-f]{32}$")
 HISTORY = {
-    "fi": "Mitä kaikkea asiakkaasta on kirjattu, kirjaamisen tai tapahtumisen järjestyksessä?",
+    "fi": "Mitä kaikkea asiakkaasta on kirjattu, kirjaamis- tai tapahtumisjärjestyksessä?",
     "sv": "Vad har antecknats om klienten, i den ordning det antecknades eller skedde?",
     "en": "What has been recorded of the client, in the order of recording or of occurrence?",
 }
@@ -50,13 +50,13 @@ TOLD = {
     "en": "What has each agency been told of the client, and on what ground?",
 }
 TOLD_BY = {
-    "fi": "Mitä yhdelle oli kerrottu asiakkaasta johonkin hetkeen mennessä?",
+    "fi": "Mitä tietylle vastaanottajalle oli kerrottu asiakkaasta tiettyyn hetkeen mennessä?",
     "sv": "Vad hade en viss mottagare fått veta om klienten vid en viss tid?",
     "en": "What had one agency been told of the client by a time?",
 }
 DECISIONS = {
-    "fi": "Minkä sääntöjen mukaan kukin päätös tehtiin, ja olisiko se yhä sama?",
-    "sv": "Enligt vilka regler fattades varje beslut, och skulle det bli detsamma igen?",
+    "fi": "Minkä sääntöjen mukaan kukin kirjaus hyväksyttiin tai hylättiin, ja olisiko tulos yhä sama?",
+    "sv": "Enligt vilka regler godkändes eller avvisades varje anteckning, och skulle resultatet bli detsamma i dag?",
     "en": "By which rules was each decision made, and does it come out the same again?",
 }
 KnownAt = Annotated[

@@ -173,15 +173,15 @@ KIND = Kind(
     (
         _question(
             "EA1", "customers",
-            "Ketkä asiakkaistamme ovat kuntouttavassa työtoiminnassa, mistä mihin?",
-            "Vilka av våra kunder är i arbetsverksamhet i rehabiliteringssyfte, från och till när?",
+            "Ketkä asiakkaistamme ovat kuntouttavassa työtoiminnassa, mistä päivästä mihin päivään?",
+            "Vilka av våra kunder deltar i arbetsverksamhet i rehabiliteringssyfte, och från vilken till vilken dag?",
             "Which of our customers are in the service now, since when, until when?",
             Paged, CustomersInService, customers_in_service,
         ),
         _question(
             "EA6", "notices",
-            "Mitä ilmoituksia on tullut, mitkä odottavat kuittausta?",
-            "Vilka anmälningar har kommit, vilka väntar på kvittering?",
+            "Mitä ilmoituksia on tullut, ja mitkä odottavat kuittausta?",
+            "Vilka anmälningar har kommit, och vilka väntar på kvittering?",
             "Which notices have come, and which are not yet handled?",
             Notices, ReceivedNotices, notices_received,
         ),

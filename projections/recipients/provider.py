@@ -267,15 +267,15 @@ KIND = Kind(
     (
         _question(
             "PI1", "expected",
-            "Ketkä tulevat paikkaani tänään ja tällä viikolla, mihin aikaan?",
-            "Vilka kommer till mitt ställe i dag och den här veckan, vilka tider?",
+            "Ketkä tulevat työtoimintapaikkaani tänään ja tällä viikolla, ja mihin aikaan?",
+            "Vilka kommer till mitt verksamhetsställe i dag och den här veckan, och vilka tider?",
             "Who comes to my site today and this week, at what times?",
             AtSite, ExpectedWeek, expected,
         ),
         _question(
             "PI3", "missing-attendance",
-            "Kenen osallistuminen viime viikolta puuttuu?",
-            "Vems deltagande saknas för förra veckan?",
+            "Kenen läsnäolo- tai poissaolokirjaus viime viikolta puuttuu?",
+            "För vem saknas anteckning om närvaro eller frånvaro förra veckan?",
             "Whose attendance is missing for last week?",
             AtSite, MissingAttendances, missing_last_week,
         ),
@@ -288,8 +288,8 @@ KIND = Kind(
         ),
         _question(
             "PI6", "clients/{client}/goal",
-            "Mikä on asiakkaan tavoite meillä, ja milloin on seuraava seuranta?",
-            "Vilket är klientens mål hos oss, och när är nästa uppföljning?",
+            "Mikä on asiakkaan tavoite meillä, ja milloin on seuraava seurantatapaaminen?",
+            "Vilket är klientens mål hos oss, och när hålls nästa uppföljningsmöte?",
             "What is this client's goal at our site, and when is the next follow-up?",
             OfClient, GoalAtSite, goal_at_site,
         ),

@@ -104,8 +104,8 @@ KIND = Kind(
             "EA2",
             "referrals",
             {
-                "fi": "Mitkä lähetteistämme on hyväksytty, hylätty tai odottaa, ja kuinka kauan?",
-                "sv": "Vilka av våra remisser har godkänts, avslagits eller väntar, och hur länge?",
+                "fi": "Mitkä lähetteistämme on hyväksytty tai hylätty ja mitkä odottavat, ja kuinka kauan?",
+                "sv": "Vilka av våra hänvisningar har godkänts eller avvisats och vilka väntar, och hur länge?",
                 "en": "Which of our referrals were accepted, declined or wait, and for how long?",
             },
             frozenset({"referrer", "employment_expert"}),
