@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from api.caller import SignedIn
 from api.problems import PROBLEM, Problem, problem
-from domain.catalogue import command_kinds
 from domain.receipts import stated_code
+from domain.rulebook import COMMANDS
 from domain.store.answers import Answer
 from domain.store.tokens import UnknownToken
 
@@ -51,7 +51,7 @@ def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) ->
 def own_names(signed: SignedIn, command: str, answer: Answer) -> dict[str, str]:
     """The parts begun, and a client just registered, in the caller's own names."""
     references = dict(answer.references)
-    if answer.client is not None and command_kinds()[command].target == "new_client":
+    if answer.client is not None and COMMANDS[command].target == "new_client":
         references["client"] = answer.client
     if signed.recipient is None or not references:
         return {}

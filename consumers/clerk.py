@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
-from domain.chapters.notices import SendNotification
+from domain.chapters.notices.decisions import SendNotification
 from domain.commands import Command
 from domain.context import HELSINKI, Caller
 from domain.directory import Directory

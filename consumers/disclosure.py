@@ -14,14 +14,14 @@ from typing import Any, NamedTuple, Protocol
 
 from consumers.disclosed import Followed, Memory, Store
 from consumers.redelivery import Redelivery, redeliver
-from domain.catalogue import EVENTS
+from domain.catalogue import DIRECTORY_EVENTS, EVENTS, REGISTER_FACTS, SYSTEM_EVENTS
 from domain.context import HELSINKI, Caller, Draft
-from domain.directory import DIRECTORY_EVENTS, enter
-from domain.disclosure.policy import SYSTEM_EVENTS, Policy, policy
+from domain.directory import enter
+from domain.disclosure.policy import Policy, policy
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publish import About, Circumstances, event_of, publication_of
 from domain.disclosure.reconcile import Change
-from domain.disclosure.register import REGISTER_FACTS, register_changes
+from domain.disclosure.register import register_changes
 from domain.events import Erased, Event, OrganisationJoined
 from domain.pathway import evolve
 from domain.store.keys import KeyDestroyed

@@ -26,7 +26,7 @@ from deploy.scenario.story import Action
 from deploy.scenario.words import Given
 from deploy.scenario.world import World
 from deploy.synthetic import FIRST_REFERRAL, deeds_of, synthetic_clients
-from domain.chapters.ledgers import AdvanceClock
+from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
 from domain.look_ups import LookUps

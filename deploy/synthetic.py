@@ -13,9 +13,9 @@ from typing import Any
 
 from deploy.scenario.cast import Cast
 from deploy.scenario.story import Action
-from domain.catalogue import command_kinds
 from domain.holidays import is_public_holiday, is_working_day, working_days_after
 from domain.identifiers import synthetic_identity_code
+from domain.rulebook import COMMANDS
 from domain.store.vault import ClientRecord
 
 FIRST_REFERRAL = date(2025, 1, 7)
@@ -262,7 +262,7 @@ class Path:
                 row="",
                 on=on,
                 at=at,
-                kind=command_kinds()[command],
+                kind=COMMANDS[command],
                 person=None if system else self.cast.person(who),
                 recipient=system,
                 client=self.client,

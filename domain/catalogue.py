@@ -1,4 +1,4 @@
-"""Permanent names: of every event, and of every command with its decision and those who may ask for it.
+"""Permanent names of every event.
 
 A name on disk or on the wire is never a module path: files move, history stays (design D6).
 """
@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from domain import events
-from domain.commands import Command
-from domain.context import Context, Draft
-from domain.events import Event
+from domain.event import TIE, AnswerEvent, ClientFact, Event, LedgerEvent, Moves, RegisterFact, SystemEvent
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -53,46 +49,33 @@ def upcast(type_name: str, fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-Target = Literal["client", "new_client", "directory", "ledger"]
-Decide = Callable[[Any, Any, Context], list[Draft]]
-"""(state, command, context) to drafts; raises `Refused`. State: Pathway for client and new_client, else Directory."""
+# --- What follows from the events' own declarations ------------------------------------------------------------------
+
+CLIENT_FACTS: Mapping[str, type[ClientFact]] = {name: cls for name, cls in EVENTS.items() if issubclass(cls, ClientFact)}
+"""The events that may stand in a client's stream."""
+
+PARTS_BEGUN: Mapping[str, str] = {name: cls.PART.begun for name, cls in CLIENT_FACTS.items() if cls.PART.begun}
+"""By event, the field that names the part which begins with it (domain/pathway.md 4.1)."""
+
+FIXED = frozenset(PARTS_BEGUN.values()) | {
+    name for cls in CLIENT_FACTS.values() for name, found in cls.model_fields.items() if TIE in found.metadata
+}
+"""What ties a fact to its part or its author: a fact of another part is another fact, so no correction changes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandKind:
-    """One command: what it is asked of, who decides it, who may ask.
-
-    `roles` may ask it over HTTP; `tasks` may send it as a message of their systems (domain/pathway.md 4.8).
-    `path` is the noun under which workers post it, relative to the client or the ledger.
-    """
-
-    command: type[Command]
-    decide: Decide
-    target: Target
-    path: str
-    roles: frozenset[str]
-    tasks: frozenset[str] = frozenset()
-
-    @property
-    def name(self) -> str:
-        """The command's permanent name."""
-        return self.command.NAME
+def moving(what: Moves) -> frozenset[str]:
+    """Names of the events that may move it."""
+    return frozenset(name for name, cls in CLIENT_FACTS.items() if cls.MOVES & what)
 
 
-@cache
-def command_kinds() -> Mapping[str, CommandKind]:
-    """Every command by name, as the chapters list them."""
-    from domain.chapters import (
-        CHAPTERS,  # chapters import events; the catalogue is read by the chapters' tests too
-    )
+SYSTEM_EVENTS = frozenset(name for name, cls in EVENTS.items() if issubclass(cls, SystemEvent))
+"""Facts about the ledger itself: nobody is told of them, they have no row in the policy (domain/pathway.md 4.7)."""
 
-    kinds = [kind for chapter in CHAPTERS for kind in chapter.COMMANDS]
-    by_name = {kind.name: kind for kind in kinds}
-    if len(by_name) != len(kinds):
-        raise ValueError("two commands have one name")
-    return by_name
+REGISTER_FACTS = frozenset(name for name, cls in EVENTS.items() if issubclass(cls, RegisterFact))
+"""Facts on organisations, contracts and rules."""
 
+DIRECTORY_EVENTS = frozenset(name for name, cls in EVENTS.items() if issubclass(cls, RegisterFact | LedgerEvent))
+"""Facts that the register is made of."""
 
-def kind_of(command: type[Command]) -> CommandKind:
-    """The kind of a command class."""
-    return command_kinds()[command.NAME]
+ANSWERS = frozenset(name for name, cls in EVENTS.items() if issubclass(cls, AnswerEvent))
+"""Facts that answer a message without recording what it said."""

@@ -1,11 +1,15 @@
-"""What someone may ask for. A command is a wish; only its decision makes it a fact."""
+"""What someone may ask for, and who decides it. A command is a wish; only its decision makes it a fact."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from domain.context import Context, Draft
 
 
 class Command(BaseModel):
@@ -24,3 +28,29 @@ class Command(BaseModel):
 
 class ClientCommand(Command):
     """A wish about one client. Which client comes from the route or the message's envelope, not from these fields."""
+
+
+Target = Literal["client", "new_client", "directory", "ledger"]
+Decide = Callable[[Any, Any, Context], list[Draft]]
+"""(state, command, context) to drafts; raises `Refused`. State: Pathway for client and new_client, else Directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandKind:
+    """One command: what it is asked of, who decides it, who may ask.
+
+    `roles` may ask it over HTTP; `tasks` may send it as a message of their systems (domain/pathway.md 4.8).
+    `path` is the noun under which workers post it, relative to the client or the ledger.
+    """
+
+    command: type[Command]
+    decide: Decide
+    target: Target
+    path: str
+    roles: frozenset[str]
+    tasks: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The command's permanent name."""
+        return self.command.NAME

@@ -81,20 +81,6 @@ class Directory:
         )
 
 
-DIRECTORY_EVENTS = frozenset(
-    cls.NAME
-    for cls in (
-        e.LedgerOpened,
-        e.ClockAdvanced,
-        e.OrganisationJoined,
-        e.ProviderRegistered,
-        e.ProviderContracted,
-        e.RulesetPublished,
-    )
-)
-"""Names of the facts that `enter` reads."""
-
-
 def enter(directory: Directory, event: Event | Erased, position: int) -> Directory:
     """The register with one more fact; facts of other kinds leave it as it is."""
     match event:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.catalogue import CommandKind
+from domain.commands import CommandKind
 from domain.context import Caller
 from domain.directory import Recipient
 

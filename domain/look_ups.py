@@ -8,8 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from domain import events as e
-from domain.catalogue import CommandKind
-from domain.commands import Command
+from domain.commands import Command, CommandKind
 from domain.directory import Directory
 from domain.events import Erased, Event
 from domain.identifiers import is_identity_code

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from domain.catalogue import CommandKind
-from domain.chapters.attendance import RecordGroupAttendance
+from domain.chapters.attendance.decisions import RecordGroupAttendance
+from domain.commands import CommandKind
 from domain.message_fields import REF_PATTERN
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE
 

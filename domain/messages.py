@@ -15,11 +15,11 @@ from typing import Any, Literal, Protocol
 import orjson
 from pydantic import ValidationError
 
-from domain.catalogue import CommandKind, command_kinds
-from domain.commands import Command
+from domain.commands import Command, CommandKind
 from domain.identifiers import is_identity_code
 from domain.message_fields import UNRESOLVED, places, reasons_of, resolved
 from domain.refusals import Reason, Refused, refuse
+from domain.rulebook import COMMANDS
 
 CLIENT = "client"
 IDENTITY_CODE = "identity_code"
@@ -97,7 +97,7 @@ class Wish:
 @cache
 def message_types(task: str) -> Mapping[str, CommandKind]:
     """What a sender in the task may send, by type: `record_attendance.v1`. The group's message stands for its command."""
-    kinds = [kind for kind in command_kinds().values() if task in kind.tasks]
+    kinds = [kind for kind in COMMANDS.values() if task in kind.tasks]
     types = {f"{kind.name}.v1": kind for kind in kinds}
     if task == "provider" and f"{GROUP_OF}.v1" in types:
         types[f"{GROUP}.v1"] = types[f"{GROUP_OF}.v1"]

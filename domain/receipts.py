@@ -14,36 +14,12 @@ from typing import Any
 import orjson
 
 from domain import events as e
-from domain.catalogue import EVENTS, type_of
+from domain.catalogue import ANSWERS, EVENTS, PARTS_BEGUN, type_of
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event
 from domain.refusals import Reason, refusal
 from domain.store.answers import Answer, Status
 from domain.store.record import Header, Record
-
-PARTS_BEGUN: Mapping[str, str] = {
-    cls.NAME: name
-    for cls, name in (
-        (e.ReferralSubmitted, "referral_id"),
-        (e.CaseOpened, "case_id"),
-        (e.AssessmentStarted, "assessment_id"),
-        (e.OwnWorkerAssigned, "assignment_id"),
-        (e.PlanDraftingStarted, "plan_id"),
-        (e.DecisionIssued, "decision_id"),
-        (e.PlacementProposed, "placement_id"),
-        (e.PeriodPlanned, "period_id"),
-        (e.AbsenceReportSent, "report_id"),
-        (e.LabourPolicyStatementIssued, "labour_statement_id"),
-        (e.ParallelServiceStarted, "parallel_service_id"),
-        (e.FollowUpHeld, "followup_id"),
-        (e.ExitRecorded, "exit_id"),
-        (e.NotificationDue, "notification_id"),
-    )
-}
-"""The field of an event that names the part which begins with it (domain/pathway.md 4.1)."""
-
-NO_FACTS = frozenset({e.CommandRefused.NAME, e.MessageHeld.NAME, e.MessageQuarantined.NAME})
-"""Events that answer a message without recording what it said."""
 
 
 def parts_begun(events: Iterable[Event]) -> dict[str, str]:
@@ -184,7 +160,7 @@ def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Rec
     if answer.status == "already_recorded" and answer.first is None:
         return Receipt(message_id, message_type, "already_recorded", codes=(Reason("IDEMPOTENT"),))
     first_name = answer.events[0][1] if answer.events else ""
-    is_fact = first_name in EVENTS and first_name not in NO_FACTS
+    is_fact = first_name in EVENTS and first_name not in ANSWERS
     own = PARTS_BEGUN.get(first_name)
     return Receipt(
         message_id,

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from domain.catalogue import CommandKind
+from domain.commands import CommandKind
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, caller_of

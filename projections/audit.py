@@ -13,15 +13,16 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from domain.catalogue import command_kinds
+from domain.catalogue import DIRECTORY_EVENTS
 from domain.context import Context, Draft
-from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.directory import Directory, enter
 from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
 from domain.pathway import Pathway, evolve
 from domain.refusals import Refused
+from domain.rulebook import COMMANDS
 from domain.rules import RuleSet
 from domain.store.decisions import Decision
 from domain.store.known import fact_of
@@ -219,7 +220,7 @@ def _groups(records: Iterable[Record], open_record: Open) -> Iterator[list[tuple
 def _run(
     decision: Decision, decided: list[tuple[Record, Event | Erased]], state: _State, rules: Callable[[str], RuleSet]
 ) -> Rerun:
-    kind = command_kinds().get(decision.command)
+    kind = COMMANDS.get(decision.command)
     if kind is None:
         return _rerun(decision, decided, [f"there is no command {decision.command} any more"])
     if state.directory.version != decision.directory_version:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS
+from domain.directory import Directory, enter
 from domain.disclosure.desired import view_of
 from domain.disclosure.entitlement import Told, references_of
 from domain.disclosure.kept import recipient_of
 from domain.disclosure.policy import Policy, policy
 from domain.disclosure.publish import plain
 from domain.disclosure.reconcile import Change, Client
-from domain.disclosure.register import REGISTER_FACTS, register_changes
+from domain.disclosure.register import register_changes
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, OrganisationJoined
 from domain.pathway import Pathway, evolve
 from domain.store.known import fact_of

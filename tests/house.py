@@ -39,7 +39,7 @@ from deploy.roles import settle
 from deploy.serving import door_of
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened
-from domain.chapters.ledgers import AdvanceClock, OpenLedger
+from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.commands import Command
 from domain.context import HELSINKI, Caller
 from domain.identifiers import synthetic_identity_code

@@ -9,10 +9,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, create_model
 
-from domain.catalogue import EVENTS, command_kinds
+from domain.catalogue import EVENTS
 from domain.events import Event
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import message_types
+from domain.rulebook import COMMANDS
 from domain.store.field_classes import field_classes
 from domain.store.vault import ClientRecord
 from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of, is_free_text
@@ -76,7 +77,7 @@ def test_free_text_stands_where_no_code_is_enough_and_nowhere_else(cls: type[Eve
 
 
 def test_free_text_of_a_command_is_that_of_its_fact() -> None:
-    for kind in command_kinds().values():
+    for kind in COMMANDS.values():
         if kind.target == "client":
             texts = {name for name, found in kind.command.model_fields.items() if is_free_text(found)}
             # A need is a code; a text in its place is read only to say that it looks like a diagnosis.
@@ -114,10 +115,10 @@ def names_in(schema: Any) -> Iterator[str]:
 
 def schemas() -> dict[str, Any]:
     found: dict[str, Any] = {cls.NAME: cls.model_json_schema() for cls in EVENTS.values()}
-    found |= {kind.name: body_schema(kind) for kind in command_kinds().values()}
+    found |= {kind.name: body_schema(kind) for kind in COMMANDS.values()}
     found |= {
         f"message {name}": message_schema(name, kind)
-        for task in {task for kind in command_kinds().values() for task in kind.tasks}
+        for task in {task for kind in COMMANDS.values() for task in kind.tasks}
         for name, kind in message_types(task).items()
     }
     found |= {q.id: q.answer.model_json_schema() for kind in kinds().values() for q in kind.questions}

@@ -19,13 +19,14 @@ from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
 from api.routing import doors
-from domain.catalogue import CommandKind, command_kinds
+from domain.commands import CommandKind
 from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
 from domain.look_ups import LOOKING
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
+from domain.rulebook import COMMANDS
 from domain.sender_names import SenderNames
 
 OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
@@ -53,7 +54,7 @@ HEADERS: list[dict[str, Any]] = [
 def routes() -> APIRouter:
     """A route for every command of the catalogue."""
     router = doors("/ledgers/{ledger}")
-    for kind in command_kinds().values():
+    for kind in COMMANDS.values():
         if kind.name not in OWN_ROUTES:
             of_client = kind.target == "client"
             add(router, kind, f"/clients/{{client}}/{kind.path}" if of_client else f"/{kind.path}")

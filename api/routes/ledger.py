@@ -17,7 +17,6 @@ from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem, problem
 from api.routes.commands import add, command, idempotency_key, names_of, refusal
 from api.routing import doors
-from domain.catalogue import command_kinds
 from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
 from domain.look_ups import registration
@@ -25,6 +24,7 @@ from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
 from domain.messages import wish_of_body
 from domain.refusals import Reason, Refused
+from domain.rulebook import COMMANDS
 from domain.store.vault import ClientRecord
 
 REGISTER = "register_client"
@@ -36,7 +36,7 @@ IDENTITY_FIELDS = frozenset(ClientRecord.model_fields) - {"protected", "sex", "d
 def routes() -> APIRouter:
     """Registration, clock and health."""
     router = doors("/ledgers/{ledger}")
-    kinds = command_kinds()
+    kinds = COMMANDS
     wanted = body_schema(kinds[REGISTER])
     identity = body_schema_of_identity()
     schema = {**wanted, "properties": {**wanted["properties"], **identity}}
@@ -59,7 +59,7 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     key = idempotency_key(request)
     raw = await raw_body(request)
     body = read_json(raw)
-    kind = command_kinds()[REGISTER]
+    kind = COMMANDS[REGISTER]
     stated = {name: value for name, value in body.items() if name in IDENTITY_FIELDS}
     rest = {name: value for name, value in body.items() if name not in IDENTITY_FIELDS}
     reasons: list[Reason] = []
@@ -110,11 +110,11 @@ def _entered(signed: SignedIn, key: str, record: ClientRecord) -> tuple[str, dic
 
 async def advance_clock(request: Request, signed: SignedInCaller) -> Response:
     """Move the clock of a simulated ledger. Refused while a role has not come to the head (`E_NOT_AT_HEAD`)."""
-    entitled = signed.caller.task == "organiser" and signed.caller.role in command_kinds()[ADVANCE].roles
+    entitled = signed.caller.task == "organiser" and signed.caller.role in COMMANDS[ADVANCE].roles
     lagging = await run_in_threadpool(signed.door.lagging) if entitled else ()
     if lagging:
         raise Problem(Reason("E_NOT_AT_HEAD"), extra={"lagging": list(lagging)})
-    return await command(request, command_kinds()[ADVANCE], signed, None)
+    return await command(request, COMMANDS[ADVANCE], signed, None)
 
 
 async def health(signed: SignedInCaller) -> Response:

@@ -10,20 +10,20 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from domain import events as e
-from domain.chapters.assessments import CompleteAssessment, StartAssessment
-from domain.chapters.attendance import RecordAttendance, RecordNotArranged, SendAbsenceReport
-from domain.chapters.benefits import ChangeBenefitStatus, IssueLabourPolicyStatement
-from domain.chapters.clients import RegisterClient
-from domain.chapters.decisions import IssueDecision
-from domain.chapters.exits import CloseCase, RecordExit
-from domain.chapters.follow_ups import HoldFollowUp
-from domain.chapters.notices import SendNotification
-from domain.chapters.own_workers import AssignOwnWorker
-from domain.chapters.parallel_services import StartParallelService, StopParallelService
-from domain.chapters.periods import CompletePeriod, PlanPeriod, StartPeriod
-from domain.chapters.placements import AcceptPlacement, NameInstructor, ProposePlacement
-from domain.chapters.plans import AcceptPlan, DraftPlan, StartPlan
-from domain.chapters.referrals import AcceptReferral, ReceiveReferral, SubmitReferral
+from domain.chapters.assessments.decisions import CompleteAssessment, StartAssessment
+from domain.chapters.attendance.decisions import RecordAttendance, RecordNotArranged, SendAbsenceReport
+from domain.chapters.benefits.decisions import ChangeBenefitStatus, IssueLabourPolicyStatement
+from domain.chapters.clients.decisions import RegisterClient
+from domain.chapters.decisions.decisions import IssueDecision
+from domain.chapters.exits.decisions import CloseCase, RecordExit
+from domain.chapters.follow_ups.decisions import HoldFollowUp
+from domain.chapters.notices.decisions import SendNotification
+from domain.chapters.own_workers.decisions import AssignOwnWorker
+from domain.chapters.parallel_services.decisions import StartParallelService, StopParallelService
+from domain.chapters.periods.decisions import CompletePeriod, PlanPeriod, StartPeriod
+from domain.chapters.placements.decisions import AcceptPlacement, NameInstructor, ProposePlacement
+from domain.chapters.plans.decisions import AcceptPlan, DraftPlan, StartPlan
+from domain.chapters.referrals.decisions import AcceptReferral, ReceiveReferral, SubmitReferral
 from domain.commands import Command
 from domain.context import Caller
 

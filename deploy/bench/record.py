@@ -14,7 +14,7 @@ from deploy.bench.figures import Figures, median, percentile
 from deploy.bench.ground import Servers, accepted, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, day, start
 from deploy.bench.stock import saver, stock_application
-from domain.chapters.attendance import RecordAttendance
+from domain.chapters.attendance.decisions import RecordAttendance
 from domain.commands import Command
 from domain.context import Caller
 from domain.store.event_store import EventStore

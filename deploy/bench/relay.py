@@ -14,7 +14,7 @@ from deploy.bench.ground import Servers, accepted
 from deploy.bench.history import COUNTY
 from deploy.bench.large import large_ledger, on_the_wire, published
 from deploy.wiring import Wired
-from domain.chapters.organisations import JoinLedger
+from domain.chapters.organisations.decisions import JoinLedger
 from domain.context import Caller, Draft
 from domain.events import AttendanceRecorded, DisclosureMade, Event, TaskFrom
 from domain.store.record import Record

@@ -12,7 +12,7 @@ from deploy.migration import migrate
 from deploy.roles import settle
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened, total
-from domain.chapters.ledgers import AdvanceClock, OpenLedger
+from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.commands import Command
 from domain.context import HELSINKI, Caller
 

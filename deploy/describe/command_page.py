@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from deploy.describe.event_schemas import schema_of
 from deploy.describe.origins import origin_of
 from deploy.describe.pages import anchor, field_rows, link, page, paragraph, table, words
-from domain.catalogue import CommandKind, command_kinds, event_class
-from domain.chapters.attendance import RecordGroupAttendance
+from domain.catalogue import event_class
+from domain.chapters.attendance.decisions import RecordGroupAttendance
+from domain.commands import CommandKind
 from domain.messages import GROUP, GROUP_OF
+from domain.rulebook import COMMANDS
 
 LEAD = """What may be asked for, in the order of a client's path. A worker posts the fields as JSON to the route, an agency's
 system sends them as a message of the type, with the client beside them (`client`, the own name for it, or `identity_code`).
@@ -22,7 +24,7 @@ Any command may also be refused because its body cannot be read or its key was u
 
 def command_page() -> str:
     """The whole page."""
-    kinds = command_kinds().values()
+    kinds = COMMANDS.values()
     contents = table(
         ["command", "what it does", "sent as a message by"],
         [(link(f"`{k.name}`", "", anchor(k.name)), paragraph(k.command.__doc__), words(sorted(k.tasks))) for k in kinds],

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from deploy.describe.publication_schemas import COLUMNS, Telling, tellings
 from domain import events as e
+from domain.catalogue import REGISTER_FACTS
 from domain.code_lists import code_list
 from domain.directory import Recipient
 from domain.disclosure.entitlement import OWN_FACT
 from domain.disclosure.grounds import ADMINISTRATION, ground_of
 from domain.disclosure.policy import policy
-from domain.disclosure.register import REGISTER_FACTS
 from domain.disclosure.windows import TASK_OF_COLUMN, Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway, Plan

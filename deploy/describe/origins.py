@@ -15,11 +15,12 @@ from types import FunctionType
 from typing import Any
 
 from domain import events
-from domain.catalogue import EVENTS, command_kinds
-from domain.chapters import corrections
+from domain.catalogue import EVENTS
+from domain.chapters.corrections import decisions as corrections
 from domain.events import Event
 from domain.messages import message_types
 from domain.refusals import refusals
+from domain.rulebook import COMMANDS, GUARDS
 
 CHAPTERS = "domain.chapters."
 
@@ -35,9 +36,9 @@ class Origin:
 @cache
 def origin_of(command: str) -> Origin:
     """What the decision of this command records and refuses."""
-    decide = command_kinds()[command].decide
+    decide = COMMANDS[command].decide
     # A correction passes the guard of the fact that it corrects, which it finds in a table and not by name.
-    more = tuple(corrections.GUARDS.values()) if decide.__module__ == corrections.__name__ else ()
+    more = tuple(GUARDS.values()) if decide.__module__ == corrections.__name__ else ()
     made = {cls.NAME for node in _nodes((decide,)) if isinstance(node, ast.Call) and (cls := _event_made(node))}
     codes = {node.value for node in _nodes((decide, *more)) if isinstance(node, ast.Constant) and _is_code(node.value)}
     return Origin(frozenset(made), frozenset(str(code) for code in codes))
@@ -46,20 +47,20 @@ def origin_of(command: str) -> Origin:
 @cache
 def recorded_by() -> Mapping[str, tuple[str, ...]]:
     """For each event the commands that record it, in the order of the catalogue."""
-    return {name: tuple(command for command in command_kinds() if name in origin_of(command).events) for name in EVENTS}
+    return {name: tuple(command for command in COMMANDS if name in origin_of(command).events) for name in EVENTS}
 
 
 @cache
 def refused_by() -> Mapping[str, tuple[str, ...]]:
     """For each code the commands whose decision may give it."""
-    return {code: tuple(command for command in command_kinds() if code in origin_of(command).codes) for code in refusals()}
+    return {code: tuple(command for command in COMMANDS if code in origin_of(command).codes) for code in refusals()}
 
 
 @cache
 def own_facts(task: str) -> frozenset[str]:
     """The facts that a sender in this task may state itself, and therefore gets back whole."""
     kinds = {kind.name for kind in message_types(task).values()} | {
-        kind.name for kind in command_kinds().values() if task in kind.tasks
+        kind.name for kind in COMMANDS.values() if task in kind.tasks
     }
     return frozenset(name for command in kinds for name in origin_of(command).events)
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from deploy.describe.event_schemas import CARRIED, DIALECT, class_words, in_order, schema_of
 from deploy.describe.origins import own_facts
-from domain.catalogue import EVENTS, type_of
+from domain.catalogue import EVENTS, REGISTER_FACTS, type_of
 from domain.disclosure.entitlement import HEADER_FIELDS, OWN_FACT, classes_of, references_of
 from domain.disclosure.policy import Cell, Form, Policy, Profile, policy
 from domain.disclosure.publish import EVENT_REFERENCE
-from domain.disclosure.register import REGISTER_FACTS
 from domain.disclosure.windows import TASK_OF_COLUMN
 from domain.events import Event
 from domain.store.vault import ClientRecord, StaffCard

@@ -14,9 +14,9 @@ import orjson
 from deploy.describe.compatibility import BreakingChange, broken
 from deploy.describe.event_schemas import DIALECT, event_schemas
 from deploy.describe.publication_schemas import publication_schema, tellings
-from domain.catalogue import command_kinds
 from domain.message_schemas import message_schema
 from domain.messages import message_types
+from domain.rulebook import COMMANDS
 
 Schema = dict[str, Any]
 _TEXT = {"type": "string"}
@@ -40,7 +40,7 @@ _STATUS = {"type": "string", "enum": ["recorded", "already_recorded", "waiting",
 
 def senders() -> tuple[str, ...]:
     """Every task whose systems may send messages, in alphabetical order."""
-    return tuple(sorted({task for kind in command_kinds().values() for task in kind.tasks}))
+    return tuple(sorted({task for kind in COMMANDS.values() for task in kind.tasks}))
 
 
 def message_schemas(task: str) -> dict[str, Schema]:

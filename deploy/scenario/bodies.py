@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from deploy.scenario.cast import Cast, similar
 from deploy.scenario.lines import Marked, sentence
 from deploy.scenario.words import SAME_DAY
-from domain.catalogue import CommandKind
+from domain.commands import CommandKind
 from domain.message_fields import UNRESOLVED, places, resolved
 
 ENDINGS = ("_id", "_org_id", "_event_id", "_on")

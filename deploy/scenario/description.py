@@ -12,7 +12,7 @@ from deploy.scenario.checking import OF_VIEW
 from deploy.scenario.doing import GIVEN_ALREADY, PART_WORDS
 from deploy.scenario.lines import Marked, read_yaml
 from deploy.scenario.replays import REPLAYS, TO_TASK
-from domain.catalogue import command_kinds
+from domain.rulebook import COMMANDS
 from projections.questions import kinds
 
 SCENARIOS = Path(__file__).parent.with_name("scenarios")
@@ -45,7 +45,7 @@ def _parts() -> Iterator[str]:
 def _commands() -> Iterator[str]:
     yield "| command | by (role) | from (task of the recipient) | fields |"
     yield "| --- | --- | --- | --- |"
-    for name, kind in command_kinds().items():
+    for name, kind in COMMANDS.items():
         if name in GIVEN_ALREADY:
             continue
         fields = ", ".join(

@@ -13,10 +13,11 @@ from deploy.scenario.cast import Cast, Unknown, similar
 from deploy.scenario.lines import Marked
 from deploy.scenario.story import Action, Checking, Expected
 from deploy.scenario.words import Doing, EveryDay, Step
-from domain.catalogue import CommandKind, command_kinds
+from domain.catalogue import PARTS_BEGUN
+from domain.commands import CommandKind
 from domain.messages import CLIENT, GROUP, GROUP_OF
-from domain.receipts import PARTS_BEGUN
 from domain.refusals import refusals
+from domain.rulebook import COMMANDS
 
 FACT = "fact"
 ENTRIES = "entries"
@@ -55,9 +56,9 @@ class Doings:
     def _action(self, doing: Doing, marked: Marked, step: Step, on: date) -> Action | None:
         by, from_ = (doing.by, doing.from_) if doing.by or doing.from_ else (step.by, step.from_)
         do = doing.do or (self._actions[-1].kind.name if doing.again and self._actions else None)
-        kind = command_kinds().get(GROUP_OF if do == GROUP else do or "")
+        kind = COMMANDS.get(GROUP_OF if do == GROUP else do or "")
         if do is None or kind is None or do in GIVEN_ALREADY:
-            known = sorted({*command_kinds(), GROUP} - GIVEN_ALREADY)
+            known = sorted({*COMMANDS, GROUP} - GIVEN_ALREADY)
             reason = f"there is no command {do}{similar(do, known)}" if do else "do: say what is done"
             self._wrong(marked.line_of("do"), reason)
             return None

@@ -10,9 +10,9 @@ from typing import Any
 
 from deploy.scenario.cast import Cast
 from deploy.scenario.words import Given, Provider
-from domain.chapters.clients import RegisterClient
-from domain.chapters.ledgers import OpenLedger
-from domain.chapters.organisations import ContractProvider, JoinLedger, RegisterProvider
+from domain.chapters.clients.decisions import RegisterClient
+from domain.chapters.ledgers.decisions import OpenLedger
+from domain.chapters.organisations.decisions import ContractProvider, JoinLedger, RegisterProvider
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Capacity, Site, TaskFrom

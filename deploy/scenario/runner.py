@@ -15,7 +15,7 @@ from deploy.scenario.results import Figure, Result, StepResult
 from deploy.scenario.sending import Came, NoAnswer, Sending
 from deploy.scenario.story import Action, Checking, Expectation, Story
 from deploy.scenario.world import World
-from domain.chapters.ledgers import AdvanceClock
+from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.context import Caller
 
 FACT = "fact"

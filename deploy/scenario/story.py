@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from deploy.scenario.words import Ask, Deliveries, Given, NeverTold
-from domain.catalogue import CommandKind
+from domain.commands import CommandKind
 from domain.context import HELSINKI
 from domain.messages import GROUP
 

@@ -5,32 +5,22 @@ A new recipient gets the facts in force on its first day, and every fact dated i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from domain import events as e
+from domain.catalogue import moving
 from domain.directory import Directory
 from domain.disclosure.entitlement import Told, told_of
 from domain.disclosure.policy import Policy
 from domain.disclosure.windows import Standing, column_of, standings_of
-from domain.events import Event
+from domain.event import Event, Moves
 from domain.pathway import Fact, Pathway
 
 NEW_RECIPIENTS = frozenset({"EA", "KB", "FU", "PR"})
 """The columns whose recipients follow one another: the new one gets what is in force."""
 
-IN_FORCE = frozenset(
-    cls.NAME
-    for cls in (
-        e.OwnWorkerAssigned,
-        e.PlanAgreed,
-        e.DecisionIssued,
-        e.BenefitStatusChanged,
-        e.PeriodStarted,
-        e.PeriodPlanned,
-    )
-)
+IN_FORCE = moving(Moves.IN_FORCE)
 """Names of the facts that go on being in force after their day."""
 
 Author = tuple[str, str]
@@ -90,7 +80,7 @@ def authors_of(pathway: Pathway) -> dict[str, Author]:
 def _author_of(fact: Fact[Event], pathway: Pathway) -> Author | None:
     """As `authors_of`, of the newest fact alone."""
     first = fact.name
-    for known in reversed(pathway.facts.values()):  # type: ignore[call-overload]
+    for known in pathway.facts.newest_first():
         if (known.actor_org, known.actor_task, known.command_id) != (fact.actor_org, fact.actor_task, fact.command_id):
             break
         first = known.name
@@ -132,10 +122,10 @@ def _holding(p: Pathway, day: date) -> Iterator[Fact[Event]]:
 def _candidates(p: Pathway, day: date) -> Iterator[Fact[Event]]:
     benefit = p.benefit(day)
     if benefit:
-        yield benefit  # type: ignore[misc]
+        yield benefit
     for change in p.benefits:
         if change.event.from_on > day:
-            yield change  # type: ignore[misc]
+            yield change
     case = p.open_case(day)
     if case is None:
         return
@@ -146,16 +136,16 @@ def _candidates(p: Pathway, day: date) -> Iterator[Fact[Event]]:
         event = decision.event
         grants = event.outcome == "granted" and (event.granted_until_on is None or day <= event.granted_until_on)
         if event.case_id == case_id and grants:
-            yield decision  # type: ignore[misc]
+            yield decision
     for period in p.periods_of(case_id):
         if period.started and period.started.occurred_on < day:
             if period.covers(day):
-                yield period.started  # type: ignore[misc]
+                yield period.started
         elif day <= period.planned.event.planned_end_on:
-            yield period.planned  # type: ignore[misc]
+            yield period.planned
 
 
-def _last(facts: object, day: date) -> Iterator[Fact[Event]]:
-    earlier = [fact for fact in facts if fact.occurred_on < day]  # type: ignore[attr-defined]
+def _last(facts: Iterable[Fact[Event]], day: date) -> Iterator[Fact[Event]]:
+    earlier = [fact for fact in facts if fact.occurred_on < day]
     if earlier:
         yield max(earlier, key=lambda fact: (fact.occurred_on, fact.version))

@@ -16,25 +16,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, SYSTEM_EVENTS
 from domain.vocabulary import DataClass
 
 POLICY = Path(__file__).with_name("policy")
 FILES = ("matrix", "fields", "forms", "clients")
-
-SYSTEM_EVENTS = frozenset(
-    {
-        "ledger.opened",
-        "clock.advanced",
-        "command.refused",
-        "message.held",
-        "message.quarantined",
-        "disclosure.made",
-        "disclosure.revised",
-        "disclosure.withdrawn",
-    }
-)
-"""Facts about the ledger itself: nobody is told of them, they have no row (domain/pathway.md 4.7)."""
 
 Shape = Literal["–", "D", "R", "C", "S"]
 _CELL = re.compile(r"^(?:(?P<plain>[–DS])|(?P<reduced>[RC]):(?P<form>[a-z_]+))$")

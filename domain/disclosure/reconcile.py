@@ -12,36 +12,23 @@ from datetime import date
 from typing import Literal
 
 from domain import events as e
+from domain.catalogue import moving
 from domain.directory import Directory
 from domain.disclosure.desired import IN_FORCE, View, desired, in_force, view_of, with_fact
 from domain.disclosure.entitlement import Told, told_of
 from domain.disclosure.policy import Policy
 from domain.disclosure.windows import Span, Standing
-from domain.events import Event
+from domain.event import Event, Moves
 from domain.pathway import Fact, evolve
 
 Kind = Literal["fact", "revised", "withdrawn"]
 
-MOVES_WINDOWS = frozenset(
-    cls.NAME
-    for cls in (
-        e.ReferralSubmitted,
-        e.CaseOpened,
-        e.CaseClosed,
-        e.BenefitStatusChanged,
-        e.PlanDraftingStarted,
-        e.PlacementProposed,
-        e.PlacementConfirmed,
-        e.PeriodStarted,
-        e.PeriodCompleted,
-        e.FactCorrected,
-    )
-)
+MOVES_WINDOWS = moving(Moves.WINDOWS)
 """Names of the facts that may begin, end or move somebody's window."""
 
 PAYERS = frozenset({"KB", "FU"})
-CUT_TO_DAYS = (e.ServiceDayNotArranged, e.AbsenceReportSent, e.BenefitStatusChanged)
-"""Facts whose form follows the recipient's window: a range cut to its days, the last day paid."""
+CUT_TO_DAYS = moving(Moves.CUT)
+"""Names of the facts whose form follows the recipient's window: a range cut to its days, the last day paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +151,7 @@ def _changed(
     skipped = correction.target_event_id if correction and cause.event_id in wanted else None
     for key, told in wanted.items():
         fact = pathway.facts.get(key)
-        if fact is None or key not in known or key == skipped or not (correction or isinstance(fact.event, CUT_TO_DAYS)):
+        if fact is None or key not in known or key == skipped or not (correction or fact.name in CUT_TO_DAYS):
             continue
         own = before.states_itself(key, standing)
         earlier = told_of(fact, pathway, standing, policy, own=own, in_force=key in holding)

@@ -14,11 +14,6 @@ from domain.disclosure.windows import NOT_TOLD, Standing, column_of
 from domain.events import Event
 from domain.pathway import Fact
 
-REGISTER_FACTS = frozenset(
-    cls.NAME for cls in (e.OrganisationJoined, e.ProviderRegistered, e.ProviderContracted, e.RulesetPublished)
-)
-"""Names of the facts on organisations, contracts and rules."""
-
 
 def register_changes(fact: Fact[Event], directory: Directory, policy: Policy) -> Iterator[Change]:
     """What to tell of one such fact, `directory` as it is after it: to the county and to the recipients of the organisation

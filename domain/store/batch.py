@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from domain.catalogue import DIRECTORY_EVENTS
 from domain.context import Caller, Context, Draft, name_based_id
-from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.directory import Directory, enter
 from domain.events import CommandRefused, FactCorrected, RefusalCode
 from domain.pathway import Fact, Pathway, evolve
 from domain.receipts import parts_begun

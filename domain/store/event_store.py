@@ -13,9 +13,8 @@ from concurrent.futures import Future
 from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
-from domain import catalogue as permanent_names
-from domain.catalogue import CommandKind
-from domain.commands import Command
+from domain import rulebook
+from domain.commands import Command, CommandKind
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import Directory
 from domain.events import CommandRefused, Event, RefusalCode
@@ -35,7 +34,7 @@ from domain.store.writer import PATIENCE_S, Writer
 
 
 class Catalogue(Names, Protocol):
-    """The permanent names; `domain.catalogue` is it."""
+    """The permanent names; `domain.rulebook` is it."""
 
     def kind_of(self, command: type[Command]) -> CommandKind: ...
 
@@ -51,7 +50,7 @@ class EventStore(LedgerReading):
         keys: Keys,
         *,
         ledger: str,
-        catalogue: Catalogue = permanent_names,
+        catalogue: Catalogue = rulebook,
         wall_clock: Any = None,
         patience: float = PATIENCE_S,
     ) -> None:

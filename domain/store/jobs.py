@@ -9,8 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from domain.catalogue import CommandKind
-from domain.commands import Command
+from domain.commands import Command, CommandKind
 from domain.context import Caller
 from domain.events import Event, MessageHeld
 from domain.store.answers import Answer

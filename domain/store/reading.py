@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from domain.directory import DIRECTORY_EVENTS, Directory
+from domain.catalogue import DIRECTORY_EVENTS
+from domain.directory import Directory
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.store.answers import Answer, answer_of

@@ -28,8 +28,8 @@ from stories import (
 )
 
 from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
-from domain.catalogue import command_kinds
 from domain.context import Caller
+from domain.rulebook import COMMANDS
 from domain.store.database import StoreUnavailable
 from projections.questions import kinds
 
@@ -129,9 +129,9 @@ def test_a_question_is_answered_to_the_right_agency_alone(
         assert b"Esimerkki" not in wrong.content
 
 
-@pytest.mark.parametrize("name", [k.name for k in command_kinds().values() if k.target == "client"])
+@pytest.mark.parametrize("name", [k.name for k in COMMANDS.values() if k.target == "client"])
 def test_a_command_about_a_client_needs_the_callers_own_name_and_role(name: str, lived: House) -> None:
-    kind = command_kinds()[name]
+    kind = COMMANDS[name]
     before = lived.wired.store.stream_version(lived.aino)
     own = lived.post(f"/clients/{lived.name('provider-s02')}/{kind.path}", STRANGER, {})
     assert own.status_code in (409, 422)
@@ -142,9 +142,9 @@ def test_a_command_about_a_client_needs_the_callers_own_name_and_role(name: str,
     assert lived.wired.store.stream_version(lived.aino) == before
 
 
-@pytest.mark.parametrize("name", [k.name for k in command_kinds().values() if k.target == "directory"])
+@pytest.mark.parametrize("name", [k.name for k in COMMANDS.values() if k.target == "directory"])
 def test_the_register_is_the_contract_managers_and_the_rule_keepers(name: str, lived: House) -> None:
-    kind = command_kinds()[name]
+    kind = COMMANDS[name]
     head = lived.wired.store.directory.version
     for by in (OWN_WORKER, EXPERT, INSTRUCTOR):
         assert lived.post(f"/{kind.path}", by, {}).status_code in (409, 422)

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stories import CONTRACTS, EXPERT, INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, REFERRER, SOCIAL_WORKER, last
 
-from domain.catalogue import CommandKind, command_kinds
+from domain.commands import CommandKind
 from domain.context import Caller
 from domain.messages import message_types
+from domain.rulebook import COMMANDS
 
 PEOPLE = {
     "county": (OWN_WORKER, SOCIAL_WORKER, INTAKE, CONTRACTS, OPERATOR),
@@ -21,7 +22,7 @@ PEOPLE = {
     "authority": (EXPERT,),
     "authority-referrer": (REFERRER,),
 }
-KINDS = [kind for kind in command_kinds().values() if kind.name not in ("open_ledger", "advance_clock")]
+KINDS = [kind for kind in COMMANDS.values() if kind.name not in ("open_ledger", "advance_clock")]
 CLEAR = {200, 201, 202, 400, 409, 410, 412, 413, 415, 422, 404}
 
 

@@ -12,7 +12,7 @@ from house import LEDGER, House, house_after
 from stories import INSTRUCTOR, OWN_WORKER, STRANGER
 
 from api.routes.development import FEW
-from domain.catalogue import command_kinds
+from domain.rulebook import COMMANDS
 
 WEB = Path(__file__).resolve().parents[2] / "api" / "web"
 
@@ -98,7 +98,7 @@ def test_the_description_has_every_command_with_its_schema_and_words(home: House
     operations = {
         o["operationId"]: o for methods in document["paths"].values() for o in methods.values() if "operationId" in o
     }
-    for kind in command_kinds().values():
+    for kind in COMMANDS.values():
         if kind.name == "open_ledger":
             continue
         operation = operations[kind.name]

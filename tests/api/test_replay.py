@@ -10,7 +10,7 @@ import pytest
 from house import House, house_after
 from stories import COUNTY, INSTRUCTOR, OWN_WORKER, SICK, SOCIAL_WORKER, TEAM_LEAD
 
-from domain.chapters.plans import DraftPlan, draft_plan
+from domain.chapters.plans.decisions import DraftPlan, draft_plan
 from domain.context import Caller, Context, Draft
 from domain.pathway import Pathway
 from projections import audit
@@ -120,7 +120,7 @@ def test_every_decision_comes_out_the_same_again(corrected: House) -> None:
 
 
 def test_an_auditor_learns_what_differs_and_not_what_it_was(corrected: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = dict(audit.command_kinds())
+    kinds = dict(audit.COMMANDS)
 
     def otherwise(pathway: Pathway, command: DraftPlan, context: Context) -> list[Draft]:
         return draft_plan(pathway, command.model_copy(update={"goal": "Another goal"}), context)

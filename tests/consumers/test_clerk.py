@@ -11,8 +11,8 @@ from house import House, house_after
 from stories import FIRST, OPERATOR, OWN_WORKER, last
 
 from consumers.clerk import Clerk
-from domain.chapters.ledgers import AdvanceClock
-from domain.chapters.notices import SendNotification
+from domain.chapters.ledgers.decisions import AdvanceClock
+from domain.chapters.notices.decisions import SendNotification
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from stories import INSTRUCTOR
 from consumers import wire
 from consumers.intake import Intake
 from consumers.log import BrokerUnavailable, Entry, Outcome
-from domain.catalogue import command_kinds
 from domain.context import Caller
+from domain.rulebook import COMMANDS
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_mistake_of_ours_refuses_one_message_and_the_line_goes_on(home: House,
     def broken(*given: Any) -> Any:
         raise ZeroDivisionError
 
-    kind = command_kinds()["record_attendance"]
+    kind = COMMANDS["record_attendance"]
     sound = kind.decide
     object.__setattr__(kind, "decide", broken)
     home.send(SENDER, "m-1", "record_attendance.v1", attendance(home))

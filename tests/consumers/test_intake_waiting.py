@@ -13,7 +13,7 @@ from stories import EXPERT, INTAKE, OPERATOR, last
 
 from consumers import wire
 from consumers.intake import Intake
-from domain.chapters.ledgers import AdvanceClock
+from domain.chapters.ledgers.decisions import AdvanceClock
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from store.small_ledger import (
     Stumble,
 )  # fmt: skip
 
-from domain.chapters.ledgers import AdvanceClock, OpenLedger
+from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.context import Caller, Draft
 from domain.events import (
     AttendanceRecorded,

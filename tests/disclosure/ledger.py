@@ -16,7 +16,7 @@ from stories import CONTRACTS, MEMBERS, OPERATOR, PROVIDERS, READY, REGISTRATION
 from consumers.disclosed import line_of
 from consumers.disclosure import Disclosure
 from consumers.wire import publication_of
-from domain.chapters.ledgers import AdvanceClock, OpenLedger
+from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.commands import Command
 from domain.context import Caller
 from domain.disclosure.publications import Publication

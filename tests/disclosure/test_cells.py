@@ -15,9 +15,9 @@ import pytest
 from disclosure.paths import CENTRE, FUND, KELA, OWN_WORKER, Path, correction, moved, sent, whole
 from disclosure.told import Everybody
 
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, SYSTEM_EVENTS
 from domain.disclosure.entitlement import HEADER_FIELDS, classes_of, references_of
-from domain.disclosure.policy import SYSTEM_EVENTS, policy
+from domain.disclosure.policy import policy
 
 DAY = date(2025, 3, 10)
 LOAD = {"days_per_week", "hours_per_week"}

@@ -11,7 +11,7 @@ import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
 from stories import CONTRACTS, INSTRUCTOR, OWN_WORKER, STEPS, contract, joining, place, provider
 
-from domain.chapters.corrections import CorrectFact
+from domain.chapters.corrections.decisions import CorrectFact
 from domain.disclosure.publications import publication_hash
 from domain.events import DisclosureMade
 

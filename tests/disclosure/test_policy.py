@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, SYSTEM_EVENTS
 from domain.disclosure.forms import FORMS
-from domain.disclosure.policy import FILES, POLICY, SYSTEM_EVENTS, BrokenPolicy, policy, read_policy
+from domain.disclosure.policy import FILES, POLICY, BrokenPolicy, policy, read_policy
 from domain.vocabulary import DataClass
 
 IN_SCOPE = ("county", "EA", "KEHA", "KB", "KS", "KM", "FU", "PR", "RF")

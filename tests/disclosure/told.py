@@ -12,7 +12,8 @@ from typing import Any
 
 from given import World
 
-from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.catalogue import DIRECTORY_EVENTS
+from domain.directory import Directory, enter
 from domain.disclosure.desired import view_of
 from domain.disclosure.policy import policy
 from domain.disclosure.pseudonyms import Pseudonyms

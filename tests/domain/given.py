@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
 
-from domain.catalogue import kind_of
+from domain.catalogue import DIRECTORY_EVENTS
 from domain.commands import Command
 from domain.context import Caller, Context, Draft
-from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.directory import Directory, enter
 from domain.events import Event
 from domain.pathway import Fact, Pathway, evolve
 from domain.refusals import Refused
+from domain.rulebook import kind_of
 from domain.rules import RuleSet
 
 Ask: TypeAlias = Command | Callable[[Pathway], Command]

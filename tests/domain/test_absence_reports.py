@@ -21,7 +21,7 @@ from stories import (
     subsidy,
 )
 
-from domain.chapters.benefits import ChangeBenefitStatus
+from domain.chapters.benefits.decisions import ChangeBenefitStatus
 from domain.events import Absence, AbsenceReportSent
 
 FROM, ON = date(2025, 3, 10), date(2025, 3, 21)

@@ -7,7 +7,7 @@ from datetime import date
 from given import given
 from stories import EXPERT, SOCIAL_WORKER, STEPS, as_1, result
 
-from domain.chapters.assessments import StartAssessment
+from domain.chapters.assessments.decisions import StartAssessment
 from domain.context import Caller
 from domain.events import AssessmentCompleted, AssessmentStarted
 

@@ -23,7 +23,7 @@ from stories import (
     last,
 )
 
-from domain.chapters.attendance import RecordAttendance
+from domain.chapters.attendance.decisions import RecordAttendance
 from domain.commands import Command
 from domain.events import AttendanceRecorded, ServiceDayNotArranged
 from domain.pathway import Pathway

@@ -22,7 +22,7 @@ from stories import (
     subsidy,
 )
 
-from domain.chapters.benefits import ChangeBenefitStatus
+from domain.chapters.benefits.decisions import ChangeBenefitStatus
 from domain.context import Caller
 from domain.events import BenefitStatusChanged, LabourPolicyStatementIssued
 

@@ -7,7 +7,7 @@ from datetime import date
 from given import given
 from stories import INTAKE, register, registered
 
-from domain.chapters.clients import RegisterClient
+from domain.chapters.clients.decisions import RegisterClient
 from domain.events import SubjectRegistered
 
 ON = date(2025, 1, 15)

@@ -26,10 +26,11 @@ from stories import (
 )
 
 from domain import events as e
-from domain.chapters.corrections import GUARDS, CorrectFact
+from domain.chapters.corrections.decisions import CorrectFact
 from domain.commands import Command
 from domain.events import FactCorrected
 from domain.pathway import Pathway
+from domain.rulebook import GUARDS
 
 ON = date(2025, 6, 11)
 WORLD = as_1("present 2025-06-02")

@@ -7,7 +7,7 @@ from datetime import date
 from given import given
 from stories import EXPERT, LAST, OWN_WORKER, as_1, last, plan
 
-from domain.chapters.exits import CloseCase, RecordExit
+from domain.chapters.exits.decisions import CloseCase, RecordExit
 from domain.events import CaseClosed, ExitRecorded, NotificationDue
 
 ON = LAST

@@ -9,7 +9,7 @@ from given import World, given
 from pydantic import ValidationError
 from stories import COUNTY, OPERATOR, READY, RULE_KEEPER, register
 
-from domain.chapters.ledgers import AdvanceClock, OpenLedger, PublishRules
+from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger, PublishRules
 from domain.events import ClockAdvanced, LedgerOpened, RulesetPublished
 
 SIMULATED = OpenLedger(organiser_org_id=COUNTY, mode="simulated")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from domain.catalogue import command_kinds
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.identifiers import synthetic_identity_code
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import Begun, HeldReason, Waits, message_types, of_group, wish_of_body, wish_of_message
 from domain.refusals import Refused
+from domain.rulebook import COMMANDS
 
 CLIENT = "a" * 32
 PERIOD = "b" * 32
@@ -64,12 +64,12 @@ def attendance(names: Names, **changes: Any) -> dict[str, Any]:
 
 def refusals(kind: str, body: dict[str, Any], names: Names) -> list[tuple[str, str]]:
     with pytest.raises(Refused) as refused:
-        wish_of_message(command_kinds()[kind], body, names)
+        wish_of_message(COMMANDS[kind], body, names)
     return [(reason.code, reason.pointer) for reason in refused.value.codes]
 
 
 def test_a_message_becomes_a_command_with_raw_references(names: Names) -> None:
-    wish = wish_of_message(command_kinds()["record_attendance"], attendance(names), names)
+    wish = wish_of_message(COMMANDS["record_attendance"], attendance(names), names)
     assert wish.client == CLIENT
     assert wish.command.period_id == PERIOD  # type: ignore[attr-defined]
     assert wish.command.occurred_on == date(2025, 3, 18)
@@ -77,13 +77,13 @@ def test_a_message_becomes_a_command_with_raw_references(names: Names) -> None:
 
 def test_a_client_may_be_named_by_identity_code(names: Names) -> None:
     body = attendance(names, client=..., identity_code=KNOWN_CODE)
-    assert wish_of_message(command_kinds()["record_attendance"], body, names).client == CLIENT
+    assert wish_of_message(COMMANDS["record_attendance"], body, names).client == CLIENT
 
 
 def test_a_message_about_somebody_unknown_waits(names: Names) -> None:
     with pytest.raises(Waits) as waits:
         wish_of_message(
-            command_kinds()["record_attendance"], attendance(names, client=..., identity_code=UNKNOWN_CODE), names
+            COMMANDS["record_attendance"], attendance(names, client=..., identity_code=UNKNOWN_CODE), names
         )
     assert waits.value.reason == "subject_unresolved"
 
@@ -153,7 +153,7 @@ def test_an_event_is_named_by_the_senders_own_publication(names: Names) -> None:
         "correction_reason": "wrong_entry",
         "new_values": {"day_status": "absent_own_sickness", "hours": None},
     }
-    wish = wish_of_message(command_kinds()["correct_fact"], body, names)
+    wish = wish_of_message(COMMANDS["correct_fact"], body, names)
     assert wish.command.target_event_id == FACT  # type: ignore[attr-defined]
     assert refusals("correct_fact", body | {"target_event_id": "f" * 32}, names) == [
         ("E_UNKNOWN_REFERENCE", "/target_event_id")
@@ -167,7 +167,7 @@ def test_references_in_new_values_are_names_too(names: Names) -> None:
         "correction_reason": "wrong_entry",
         "new_values": {"placement_id": names.pseudonyms.of(PLACEMENT)},
     }
-    wish = wish_of_message(command_kinds()["correct_fact"], body, names)
+    wish = wish_of_message(COMMANDS["correct_fact"], body, names)
     assert wish.command.new_values == {"placement_id": PLACEMENT}  # type: ignore[attr-defined]
     body["new_values"] = {"placement_id": PLACEMENT}
     assert refusals("correct_fact", body, names) == [("E_UNKNOWN_REFERENCE", "/new_values/placement_id")]
@@ -176,14 +176,14 @@ def test_references_in_new_values_are_names_too(names: Names) -> None:
 def test_a_part_may_be_named_by_the_message_that_began_it(names: Names) -> None:
     names.begun["m-1"] = Begun({"period_id": PERIOD, "case_id": "f" * 32}, FACT)
     body = attendance(names, period_id="message:m-1")
-    assert wish_of_message(command_kinds()["record_attendance"], body, names).command.period_id == PERIOD  # type: ignore[attr-defined]
+    assert wish_of_message(COMMANDS["record_attendance"], body, names).command.period_id == PERIOD  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("reason", ["waits_for_reference", "waits_for_earlier"])
 def test_a_message_waits_for_the_one_it_names(reason: HeldReason, names: Names) -> None:
     names.begun["m-1"] = reason
     with pytest.raises(Waits) as waits:
-        wish_of_message(command_kinds()["record_attendance"], attendance(names, period_id="message:m-1"), names)
+        wish_of_message(COMMANDS["record_attendance"], attendance(names, period_id="message:m-1"), names)
     assert waits.value.reason == reason
 
 
@@ -202,9 +202,9 @@ def test_a_message_that_was_refused_began_nothing(names: Names) -> None:
 def test_the_route_names_the_client_of_a_workers_body(names: Names) -> None:
     body = attendance(names)
     with pytest.raises(Refused, match="E_FIELD_NOT_ALLOWED"):
-        wish_of_body(command_kinds()["record_attendance"], body, CLIENT, names)
+        wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names)
     del body["client"]
-    assert wish_of_body(command_kinds()["record_attendance"], body, CLIENT, names).client == CLIENT
+    assert wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names).client == CLIENT
 
 
 def test_a_group_has_at_most_a_hundred_entries() -> None:
@@ -246,7 +246,7 @@ def test_each_task_sends_its_own_types() -> None:
 
 
 def test_every_command_has_a_schema_in_the_callers_words() -> None:
-    for kind in command_kinds().values():
+    for kind in COMMANDS.values():
         assert "[0-9a-f]{32}" not in str(body_schema(kind))
         assert "$ref" not in str(body_schema(kind))
     for type_name, kind in message_types("provider").items():

@@ -7,7 +7,7 @@ from datetime import date
 from given import given
 from stories import AUTHORITY, FIRST, KELA, OPERATOR, OWN_WORKER, as_1, last, notice
 
-from domain.chapters.notices import SendNotification
+from domain.chapters.notices.decisions import SendNotification
 from domain.events import NotificationSent
 
 DAY_AFTER = date(2025, 3, 4)

@@ -19,7 +19,7 @@ from stories import (
     register,
 )
 
-from domain.chapters.organisations import ContractProvider
+from domain.chapters.organisations.decisions import ContractProvider
 from domain.events import Capacity, OrganisationJoined, ProviderContracted, ProviderRegistered
 
 PARISH = "0000009-4"

@@ -7,7 +7,7 @@ from datetime import date
 from given import given
 from stories import DOCTOR, OWN_WORKER, as_1, debts, last
 
-from domain.chapters.parallel_services import StopParallelService
+from domain.chapters.parallel_services.decisions import StopParallelService
 from domain.events import ParallelServiceStarted, ParallelServiceStopped
 
 ON, END = date(2025, 4, 1), date(2025, 6, 30)

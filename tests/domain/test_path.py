@@ -7,8 +7,8 @@ from datetime import date
 
 from stories import AUTHORITY, FIRST, KELA, LAST, as_1, registered
 
-from domain.catalogue import command_kinds
 from domain.context import HELSINKI
+from domain.rulebook import COMMANDS
 
 
 def test_the_straight_path_records_a_hundred_and_six_facts() -> None:
@@ -64,7 +64,7 @@ def test_recorded_on_the_day_that_it_happened() -> None:
 
 
 def test_every_command_has_a_name_a_path_and_somebody_who_may_ask() -> None:
-    kinds = command_kinds()
+    kinds = COMMANDS
     assert len(kinds) == 36
     assert len({kind.path for kind in kinds.values()}) == 36
     assert all(kind.roles and kind.command.__doc__ for kind in kinds.values())

@@ -33,8 +33,8 @@ from stories import (
     yes,
 )
 
-from domain.chapters.periods import CompletePeriod
-from domain.chapters.referrals import AcceptReferral
+from domain.chapters.periods.decisions import CompletePeriod
+from domain.chapters.referrals.decisions import AcceptReferral
 from domain.commands import Command
 from domain.events import NotificationDue, PeriodCompleted, PeriodPlanned, PeriodStarted
 from domain.pathway import Pathway

@@ -22,7 +22,7 @@ from stories import (
     welcome,
 )
 
-from domain.chapters.placements import AcceptPlacement, NameInstructor
+from domain.chapters.placements.decisions import AcceptPlacement, NameInstructor
 from domain.commands import Command
 from domain.events import InstructorNamed, PlacementConfirmed, PlacementProposed
 from domain.pathway import Pathway

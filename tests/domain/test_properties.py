@@ -42,10 +42,10 @@ from stories import (
 )
 
 from domain import events as e
-from domain.chapters.corrections import CorrectFact
-from domain.chapters.exits import CloseCase
-from domain.chapters.periods import CompletePeriod
-from domain.chapters.referrals import AcceptReferral
+from domain.chapters.corrections.decisions import CorrectFact
+from domain.chapters.exits.decisions import CloseCase
+from domain.chapters.periods.decisions import CompletePeriod
+from domain.chapters.referrals.decisions import AcceptReferral
 from domain.context import Caller
 from domain.pathway import Pathway, evolve, replay
 from domain.refusals import Refused

@@ -20,8 +20,8 @@ from stories import (
     registered,
 )
 
-from domain.chapters.clients import RegisterClient
-from domain.chapters.referrals import AcceptReferral, ReceiveReferral, SubmitReferral
+from domain.chapters.clients.decisions import RegisterClient
+from domain.chapters.referrals.decisions import AcceptReferral, ReceiveReferral, SubmitReferral
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import CaseOpened, ReferralAccepted, ReferralReceived, ReferralSubmitted

@@ -21,9 +21,9 @@ from deploy.scenario.given import keep_cards, lay_out, register
 from deploy.scenario.story import Action, Person
 from deploy.synthetic import FIRST_REFERRAL, deeds_of, synthetic_clients
 from deploy.wiring import Wired
-from domain.catalogue import command_kinds
 from domain.context import HELSINKI
 from domain.messages import BY_MESSAGE, CLIENT, IDENTITY_CODE
+from domain.rulebook import COMMANDS
 
 CLOCK = Person("clock", "", "organiser", "system")
 OPENED_ON = FIRST_REFERRAL - timedelta(days=1)
@@ -194,4 +194,4 @@ def _too_early(day: Action, message_id: str) -> Action:
     """A correction of a day that was not told yet: it waits for the message of that id."""
     new = {"day_status": "absent_own_sickness", "hours": None}
     said = {"target_event_id": BY_MESSAGE + message_id, "correction_reason": "wrong_entry", "new_values": new}
-    return replace(day, kind=command_kinds()["correct_fact"], fields=said, names={})
+    return replace(day, kind=COMMANDS["correct_fact"], fields=said, names={})

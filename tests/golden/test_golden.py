@@ -11,7 +11,7 @@ from golden.files import SOURCE, commands_of, missing, read, texts
 
 from consumers import wire
 from consumers.log import Read
-from domain.catalogue import EVENTS, command_kinds, event_class, type_of, upcast
+from domain.catalogue import EVENTS, event_class, type_of, upcast
 from domain.directory import Recipient
 from domain.disclosure.publications import Publication
 from domain.envelopes import read_envelope
@@ -19,6 +19,7 @@ from domain.events import Event
 from domain.messages import message_types
 from domain.receipts import Receipt
 from domain.refusals import Reason
+from domain.rulebook import COMMANDS
 from domain.store.field_classes import TARGET_TYPE, joined, section_bytes, split
 from domain.store.record import Header, Record, digest
 
@@ -48,7 +49,7 @@ def test_every_published_version_of_every_event_has_a_golden_file() -> None:
 
 
 def test_every_message_type_has_a_golden_file() -> None:
-    tasks = {task for kind in command_kinds().values() for task in kind.tasks}
+    tasks = {task for kind in COMMANDS.values() for task in kind.tasks}
     assert {name for task in tasks for name in message_types(task)} == FILES["messages"].keys(), HOW
 
 

@@ -13,7 +13,7 @@ from deploy.scenario.lines import MistakesInFile, read_yaml
 from deploy.scenario.reader import read_scenario
 from deploy.scenario.story import Action, Checking, Story
 from deploy.scenario.words import Ask, Deliveries, EveryDay, NeverTold, Step
-from domain.catalogue import command_kinds
+from domain.rulebook import COMMANDS
 from projections.questions import kinds
 
 SCENARIOS = Path(__file__).parents[2] / "deploy" / "scenarios"
@@ -232,7 +232,7 @@ def test_the_scenarios_that_ship_can_be_read() -> None:
 
 def test_the_reference_explains_every_word_and_lists_every_command_and_question() -> None:
     text = describe_scenarios()
-    for kind in command_kinds().values():
+    for kind in COMMANDS.values():
         assert (f"| `{kind.name}` |" in text) == (kind.name not in GIVEN_ALREADY)
     for recipient_kind in kinds().values():
         assert all(f"| `{question.id}` |" in text for question in recipient_kind.questions)

@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
 
-from domain import catalogue
-from domain.catalogue import CommandKind
-from domain.chapters import periods
+from domain import rulebook
+from domain.chapters.periods import decisions as periods
+from domain.commands import CommandKind
 from domain.context import Context, Draft
 from domain.disclosure.policy import Cell, policy
 from domain.pathway import Pathway
@@ -196,14 +196,14 @@ def test_every_stored_decision_comes_out_the_same(feed: Feed) -> None:
 
 
 def test_a_rule_broken_on_purpose_makes_the_audit_name_the_decision(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = dict(catalogue.command_kinds())
+    kinds = dict(rulebook.COMMANDS)
 
     def forgets_the_notice(pathway: Pathway, command: periods.StartPeriod, context: Context) -> list[Draft]:
         return periods.start_period(pathway, command, context)[:1]
 
     kind: CommandKind = kinds["start_period"]
     kinds["start_period"] = replace(kind, decide=forgets_the_notice)
-    monkeypatch.setattr(audit, "command_kinds", lambda: kinds)
+    monkeypatch.setattr(audit, "COMMANDS", kinds)
     (differing,) = [r for r in rerun_decisions(feed.records, feed.open, feed.decision) if r.same is False]
     assert (differing.command, differing.client) == ("start_period", feed.client)
     assert differing.differences == ("2 events were recorded, 1 are decided now",)

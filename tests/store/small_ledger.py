@@ -10,9 +10,8 @@ from typing import Any
 
 from domain import catalogue
 from domain import events as e
-from domain.catalogue import CommandKind
-from domain.chapters.ledgers import AdvanceClock, OpenLedger, advance_clock, open_ledger
-from domain.commands import ClientCommand, Command
+from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger, advance_clock, open_ledger
+from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Caller, Context, Draft
 from domain.directory import Directory
 from domain.pathway import Pathway

@@ -1,0 +1,1 @@
+"""What became of a wish or a message that recorded no fact."""

@@ -1,0 +1,67 @@
+"""What became of a wish or a message that recorded no fact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from domain.event import (
+    AnswerEvent,
+    Part,
+)
+from domain.vocabulary import (
+    OrganisationTask,
+    OrgId,
+    Ref,
+    Routing,
+    Text40,
+    Text60,
+    Text64,
+    Text80,
+    Text120,
+)
+
+
+class RefusalCode(Part):
+    """One rule that said no, and where in the body it points."""
+
+    code: Text60
+    pointer: Annotated[str, StringConstraints(max_length=200)] = ""
+    """Empty: the body as a whole."""
+
+
+class CommandRefused(AnswerEvent):
+    """A wish was refused: its codes are kept, its content is not."""
+
+    NAME = "command.refused"
+    command: Routing[Text60]
+    codes: Routing[tuple[RefusalCode, ...]]
+    content_mac: Routing[Text64]
+    subject_ref: Routing[Ref | None] = None
+
+
+class MessageHeld(AnswerEvent):
+    """An agency's message waits for something that has not come yet."""
+
+    NAME = "message.held"
+    sender_org_id: Routing[OrgId]
+    sender_task: Routing[OrganisationTask]
+    message_id: Routing[Text80]
+    message_type: Routing[Text60]
+    held_reason: Routing[Literal["waits_for_reference", "waits_for_earlier", "subject_unresolved"]]
+    held_until_at: Routing[datetime]
+
+
+class MessageQuarantined(AnswerEvent):
+    """Bytes that cannot be read were set aside by their place and hash."""
+
+    NAME = "message.quarantined"
+    sender_org_id: Routing[OrgId | None] = None
+    topic: Routing[Text120]
+    offset: Routing[int]
+    code: Routing[Text40]
+    size: Routing[int]
+    content_hash: Routing[Text64]
+    message_id: Routing[Text80 | None] = None

@@ -1,0 +1,1 @@
+"""What the client needs, being found out."""

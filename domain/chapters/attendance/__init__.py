@@ -1,0 +1,1 @@
+"""The days: what each account says of them, and what the payer was told."""

@@ -1,0 +1,283 @@
+"""The days: who says what of each participation day, the days without service, and what the payer is told of absences."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from domain import events as e
+from domain.chapters.guards import (
+    day_of,
+    entitled,
+    is_client,
+    known,
+    not_ahead,
+    of_county,
+    only_when,
+    own_placements,
+    placement_of_period,
+    recorded,
+    rule,
+)
+from domain.code_lists import code_list
+from domain.commands import ClientCommand, Command, CommandKind
+from domain.context import Context, Draft
+from domain.events import Part
+from domain.pathway import Pathway, Period
+from domain.refusals import Refusals
+from domain.vocabulary import Account, Hours, OrgId, RecordedDayStatus, Ref
+
+ACCOUNTS_OF_TASK = {"provider": ("provider",), "benefit_payment": ("payer", "client"), "organiser": ("county",)}
+"""Whose account of a day a sender may give; the first is meant when none is named."""
+OFFICIAL = ("provider", "county")
+"""Accounts that decide what a day was; the client's and the payer's stand beside them and may differ."""
+
+
+class RecordAttendance(ClientCommand):
+    """Say what a participation day was. `occurred_on` is the day; hours, in halves and without travel, when present."""
+
+    NAME = "record_attendance"
+    period_id: Ref
+    account: Account | None = None
+    day_status: RecordedDayStatus
+    hours: Hours | None = None
+    swap_of_on: date | None = None
+
+
+class GroupEntry(Part):
+    """One client's day in a group's day."""
+
+    client: Ref
+    period_id: Ref
+    day_status: RecordedDayStatus
+    hours: Hours | None = None
+    swap_of_on: date | None = None
+
+
+class RecordGroupAttendance(Command):
+    """Say what a day was for a whole group: each client is decided alone and gets an answer of its own."""
+
+    NAME = "record_group_attendance"
+    entries: tuple[GroupEntry, ...]
+
+
+class RecordNotArranged(ClientCommand):
+    """Say that the service was not arranged on a day or a range of days. `until_on`: none is the same day."""
+
+    NAME = "record_not_arranged"
+    period_id: Ref
+    from_on: date
+    until_on: date | None = None
+    not_arranged_reason: e.NotArrangedReason
+
+
+class SendAbsenceReport(ClientCommand):
+    """Tell the payer about absences. None given: the payer of the last day, and the absences that the provider recorded."""
+
+    NAME = "send_absence_report"
+    period_id: Ref
+    payer_org_id: OrgId | None = None
+    from_on: date
+    until_on: date
+    absences: tuple[e.Absence, ...] | None = None
+
+
+def record_attendance(pathway: Pathway, command: RecordAttendance, context: Context) -> list[Draft]:
+    """One account of one day. source: domain/pathway.md 4.4 row 27"""
+    period = known(pathway.periods, command.period_id, "/period_id")
+    no, on = Refusals(), day_of(command, context)
+    accounts = ("client",) if is_client(context) else ACCOUNTS_OF_TASK.get(context.caller.task, ())
+    account = command.account or next(iter(accounts), None)
+    entitled(account in accounts and _reports_on(pathway, period, on, context))
+    assert account is not None
+    event = e.AttendanceRecorded(
+        case_id=period.planned.event.case_id,
+        period_id=command.period_id,
+        placement_id=_own_placement_id(pathway, period, on, context),
+        account=account,
+        day_status=command.day_status,
+        hours=command.hours,
+        swap_of_on=command.swap_of_on,
+    )
+    earlier = pathway.days.get(on, {}).get((event.period_id, event.account))
+    if earlier and earlier.event == event:
+        return []
+    judge_day(no, pathway, event, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context, warnings=no.warnings)]
+
+
+def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: date, context: Context) -> None:
+    """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, 2.8"""
+    period, official = pathway.periods.get(event.period_id), event.account in OFFICIAL
+    placed = event.account != "provider" or _covered(pathway, event.placement_id, on)
+    no.when(period is None or not period.covers(on) or not placed, "E_OUTSIDE_PERIOD", "/occurred_on")
+    not_ahead(no, on, context)
+    present = event.day_status == "present"
+    only_when(no, present, event, "hours")
+    no.when(official and event.day_status == "not_arranged", "E_CODE", "/day_status")
+    no.when((event.period_id, event.account) in pathway.days.get(on, {}), "E_CONFLICT", "/occurred_on")
+    if not present:
+        return
+    most = rule(context, "week.max_days", on)
+    no.when(most is not None and _present_days(pathway, event.account, on) >= most, "E_WEEK_DAYS", "/day_status")
+    closed = any(range_.event.from_on <= on <= range_.event.until_on for range_ in pathway.not_arranged)
+    no.when(official and closed, "E_CONFLICT", "/day_status")
+    no.when(event.hours is not None and event.hours < (rule(context, "day.min_hours", on) or 0), "W_SHORT_DAY")
+
+
+def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: Context) -> list[Draft]:
+    """Days without service, dated by the first; a break may be told while it lasts. source: domain/pathway.md 4.4 row 28"""
+    period = known(pathway.periods, command.period_id, "/period_id")
+    no, on = Refusals(), command.from_on
+    entitled(context.caller.task == "provider" and _reports_on(pathway, period, on, context))
+    event = e.ServiceDayNotArranged(
+        case_id=period.planned.event.case_id,
+        period_id=command.period_id,
+        placement_id=_own_placement_id(pathway, period, on, context) or "",
+        from_on=on,
+        until_on=command.until_on or on,
+        not_arranged_reason=command.not_arranged_reason,
+    )
+    if any(told.event == event for told in pathway.not_arranged):
+        return []
+    judge_closed_days(no, pathway, event, on, context)
+    no.when(command.occurred_on not in (None, on), "E_FIELD_NOT_ALLOWED", "/occurred_on")
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArranged, on: date, context: Context) -> None:
+    """What days without service have to fulfil: they lie in the period and nobody was present on them."""
+    period = pathway.periods.get(event.period_id)
+    inside = period is not None and period.covers(event.from_on) and period.covers(event.until_on)
+    backwards = event.until_on < event.from_on
+    no.when(not inside or backwards, "E_OUTSIDE_PERIOD", "/from_on")
+    not_ahead(no, event.from_on, context, "/from_on")
+    if inside:
+        days = (event.from_on + timedelta(days=n) for n in range((event.until_on - event.from_on).days + 1))
+        taken = any(_is_present(pathway, account, day) for day in days for account in OFFICIAL)
+        no.when(taken, "E_CONFLICT", "/from_on")
+
+
+def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: Context) -> list[Draft]:
+    """A report to the payer of the days, flagged `late` when an absence is older than the rule allows.
+
+    source: domain/pathway.md 4.4 row 29, 4.6 `absence_report.max_interval_days`
+    """
+    period = known(pathway.periods, command.period_id, "/period_id")
+    no, on = Refusals(), day_of(command, context)
+    placement = placement_of_period(pathway, period, command.until_on)
+    reporting = placement.proposed.event.provider_org_id if placement else context.caller.org
+    by_clock = context.caller.role == "system" and of_county(context) and placement is not None
+    entitled(by_clock or bool(own_placements(pathway, period.planned.event.case_id, context)))
+    payer = command.payer_org_id or pathway.payer(command.until_on)
+    no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
+    no.stop()
+    absences = command.absences if command.absences is not None else _absences(pathway, period, command)
+    fields = {
+        "case_id": period.planned.event.case_id,
+        "period_id": command.period_id,
+        "payer_org_id": payer,
+        "reporting_org_id": reporting if by_clock else context.caller.org,
+        "from_on": command.from_on,
+        "until_on": command.until_on,
+        "absences": absences,
+    }
+    if any(fields.items() <= dict(sent.event).items() for sent in pathway.reports.values()):
+        return []
+    event = e.AbsenceReportSent(report_id=context.new_id("report"), **fields)
+    judge_report(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    patience = rule(context, "absence_report.max_interval_days", on)
+    late = any(patience is not None and (on - absence.day_on).days > patience for absence in absences)
+    return [recorded(pathway, event, on, context, flags=("late",) if late else ())]
+
+
+def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on: date, context: Context) -> None:
+    """What a report has to fulfil: one payer for all its days, absences alone, all of them in its range."""
+    days = [absence.day_on for absence in event.absences] or [event.until_on]
+    no.when(any(pathway.payer(day) != event.payer_org_id for day in days), "E_PAYER_UNKNOWN", "/payer_org_id")
+    period = pathway.periods.get(event.period_id)
+    outside = any(not event.from_on <= day <= event.until_on for day in days)
+    outside = outside or period is None or any(not period.covers(day) for day in days)
+    no.when(outside, "E_OUTSIDE_PERIOD", "/absences")
+    reasons = code_list("day_status").marked("absence")
+    no.when(any(absence.day_status not in reasons for absence in event.absences), "E_CODE", "/absences")
+    not_ahead(no, max(days), context, "/until_on")
+
+
+def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) -> bool:
+    """Whether the client concerns the caller: the county always, the provider by a placement, the payer on its days."""
+    if is_client(context) or of_county(context):
+        return True
+    if context.caller.task == "provider":
+        return bool(own_placements(pathway, period.planned.event.case_id, context))
+    return pathway.payer(on) == context.caller.org
+
+
+def _own_placement_id(pathway: Pathway, period: Period, on: date, context: Context) -> str | None:
+    if context.caller.task != "provider" or is_client(context):
+        return None
+    own = own_placements(pathway, period.planned.event.case_id, context)
+    covering = [placement for placement in own if placement.covers(on)]
+    return (covering or own)[-1].proposed.event.placement_id if own else None
+
+
+def _covered(pathway: Pathway, placement_id: str | None, on: date) -> bool:
+    placement = pathway.placements.get(placement_id or "")
+    return placement is not None and placement.covers(on)
+
+
+def _is_present(pathway: Pathway, account: str, day: date) -> bool:
+    told = pathway.days.get(day)
+    return told is not None and any(
+        said_by == account and fact.event.day_status == "present" for (_, said_by), fact in told.items()
+    )
+
+
+def _present_days(pathway: Pathway, account: str, on: date) -> int:
+    """Days of the ISO week, the day itself left out, that the account calls present: in whichever period they lie."""
+    monday = on - timedelta(days=on.weekday())
+    week = [monday + timedelta(days=n) for n in range(7)]
+    return sum([_is_present(pathway, account, day) for day in week if day != on])
+
+
+def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:
+    reasons = code_list("day_status").marked("absence")
+    first, last = max(command.from_on, period.planned.event.starts_on), min(command.until_on, period.last_on)
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    found = ((day, pathway.days.get(day, {}).get((command.period_id, "provider"))) for day in days)
+    return tuple(
+        e.Absence(day_on=day, day_status=fact.event.day_status)
+        for day, fact in found
+        if fact and fact.event.day_status in reasons
+    )
+
+
+COMMANDS = (
+    CommandKind(
+        RecordAttendance,
+        record_attendance,
+        "client",
+        path="attendance",
+        roles=frozenset({"instructor", "client", "fund_clerk", "kela_clerk", "own_worker"}),
+        tasks=frozenset({"provider", "benefit_payment"}),
+    ),
+    CommandKind(
+        RecordNotArranged,
+        record_not_arranged,
+        "client",
+        path="days-not-arranged",
+        roles=frozenset({"instructor"}),
+        tasks=frozenset({"provider"}),
+    ),
+    CommandKind(
+        SendAbsenceReport,
+        send_absence_report,
+        "client",
+        path="absence-reports",
+        roles=frozenset({"instructor", "system"}),
+        tasks=frozenset({"provider"}),
+    ),
+)

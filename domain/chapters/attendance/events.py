@@ -1,0 +1,86 @@
+"""The days: what each account says of them, and what the payer was told."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from domain.event import (
+    BY_DAY,
+    CaseEvent,
+    Moves,
+    Part,
+    Tied,
+    begins,
+    days,
+    judged_by,
+    listed_in,
+)
+from domain.vocabulary import (
+    Account,
+    Benefit,
+    Hours,
+    OrgId,
+    RecordedDayStatus,
+    Ref,
+    Routing,
+    Schedule,
+)
+
+
+class AttendanceRecorded(CaseEvent):
+    """One account of one participation day: the provider's, the client's, the payer's or the county's."""
+
+    NAME = "attendance.recorded"
+    PART = listed_in("days", key="period_id")
+    MOVES = Moves.NOTHING
+    CORRECTED = judged_by("judge_day")
+    FOUND = BY_DAY
+    period_id: Routing[Ref]
+    placement_id: Routing[Ref | None] = None
+    account: Schedule[Tied[Account]]
+    day_status: Schedule[RecordedDayStatus]
+    hours: Schedule[Hours | None] = None
+    swap_of_on: Schedule[date | None] = None
+
+
+NotArrangedReason = Literal["public_holiday", "break", "site_closed", "instructor_absent", "other"]
+
+
+class ServiceDayNotArranged(CaseEvent):
+    """The service was not arranged on a day or a range of days: no absence, and no allowance."""
+
+    NAME = "service_day.not_arranged"
+    PART = listed_in("not_arranged", key="period_id")
+    MOVES = Moves.CUT
+    CORRECTED = judged_by("judge_closed_days")
+    FOUND = days("from_on", "until_on")
+    period_id: Routing[Ref]
+    placement_id: Routing[Ref]
+    from_on: Schedule[date]
+    until_on: Schedule[date]
+    not_arranged_reason: Schedule[NotArrangedReason]
+
+
+class Absence(Part):
+    """One absent day in a report to the payer."""
+
+    day_on: date
+    day_status: RecordedDayStatus
+
+
+class AbsenceReportSent(CaseEvent):
+    """The provider told the payer of the benefit about absences, at least every two weeks."""
+
+    NAME = "absence_report.sent"
+    PART = begins("report_id", "reports")
+    MOVES = Moves.CUT
+    CORRECTED = judged_by("judge_report")
+    FOUND = days("from_on", "until_on", part="period_id")
+    report_id: Routing[Ref]
+    period_id: Routing[Ref]
+    payer_org_id: Benefit[OrgId]
+    reporting_org_id: Routing[OrgId]
+    from_on: Schedule[date]
+    until_on: Schedule[date]
+    absences: Schedule[tuple[Absence, ...]]

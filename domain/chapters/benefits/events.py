@@ -1,0 +1,56 @@
+"""The benefit that the client lives on, who pays it, and what the payer is told of its conditions."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from domain.event import (
+    CaseEvent,
+    ClientFact,
+    Moves,
+    begins,
+    days,
+    judged_by,
+    listed_in,
+)
+from domain.vocabulary import (
+    Benefit,
+    BenefitStatus,
+    OrgId,
+    Ref,
+    Routing,
+    Service,
+)
+
+
+class BenefitStatusChanged(ClientFact):
+    """The client lives on another benefit, or another body pays it, from a day on."""
+
+    NAME = "benefit_status.changed"
+    MATTER = "client"
+    PART = listed_in("benefits")
+    MOVES = Moves.WINDOWS | Moves.IN_FORCE | Moves.CUT
+    CORRECTED = judged_by("judge_benefit")
+    FOUND = days("from_on", "until_on")
+    benefit: Benefit[BenefitStatus]
+    payer_org_id: Benefit[OrgId | None] = None
+    from_on: Benefit[date]
+    until_on: Benefit[date | None] = None
+
+
+class LabourPolicyStatementIssued(CaseEvent):
+    """The employment authority told the payer that the conditions of the benefit hold during the service."""
+
+    NAME = "labour_policy_statement.issued"
+    PART = begins("labour_statement_id", "statements")
+    MOVES = Moves.NOTHING
+    CORRECTED = judged_by("judge_statement")
+    FOUND = days("service_from_on", "service_until_on", part="period_id")
+    labour_statement_id: Routing[Ref]
+    period_id: Routing[Ref]
+    payer_org_id: Benefit[OrgId]
+    labour_statement_kind: Benefit[Literal["start", "change", "end"]]
+    service_from_on: Service[date]
+    service_until_on: Service[date]
+    conditions_met: Benefit[bool]

@@ -1,0 +1,1 @@
+"""A person becomes known to the organiser."""

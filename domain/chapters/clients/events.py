@@ -1,0 +1,30 @@
+"""A person becomes known to the organiser."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain.event import (
+    BY_DAY,
+    BY_TYPES_ALONE,
+    ClientFact,
+    Moves,
+    listed_in,
+)
+from domain.vocabulary import (
+    Identity,
+    Routing,
+)
+
+
+class SubjectRegistered(ClientFact):
+    """The person became known to the organiser under a random reference; who it is stands in the vault alone."""
+
+    NAME = "subject.registered"
+    MATTER = "client"
+    PART = listed_in("registered")
+    MOVES = Moves.NOTHING
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = BY_DAY
+    identity_kind: Identity[Literal["identity_code", "temporary_identifier", "none"]]
+    registered_from: Routing[Literal["referral", "own_contact", "transfer", "import"]]

@@ -1,0 +1,1 @@
+"""A recorded fact was wrong."""

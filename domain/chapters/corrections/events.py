@@ -1,0 +1,34 @@
+"""A recorded fact was wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from domain.event import (
+    NO_PART,
+    ClientFact,
+    Found,
+    Moves,
+    Never,
+)
+from domain.vocabulary import (
+    EventRef,
+    Routing,
+)
+
+
+class FactCorrected(ClientFact):
+    """A recorded fact was wrong; this is how it was. The first account stays readable."""
+
+    NAME = "fact.corrected"
+    MATTER = "target"
+    PART = NO_PART
+    MOVES = Moves.WINDOWS
+    CORRECTED = Never("the fact itself is corrected once more")
+    FOUND = Found(part="target_event_id")
+    target_event_id: Routing[EventRef]
+    correction_reason: Routing[Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]]
+    corrected_occurred_on: Routing[date | None] = None
+    new_values: dict[str, Any] | None = None
+    """The target's fields that change, whole new values, null where a field falls away; each sealed under its own class."""

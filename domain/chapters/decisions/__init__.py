@@ -1,0 +1,1 @@
+"""The county's decision about the service."""

@@ -1,0 +1,73 @@
+"""The county's decision about the service; one against the client is reasoned and the client heard."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain import events as e
+from domain.chapters.guards import case_on, day_of, no_diagnosis, not_ahead, only_when, recorded, said
+from domain.commands import ClientCommand, CommandKind
+from domain.context import Context, Draft
+from domain.pathway import Pathway
+from domain.refusals import Refusals
+from domain.vocabulary import DocumentId, Hours, Ref, SetOf, Text1000
+
+
+class IssueDecision(ClientCommand):
+    """Grant, refuse or end the service. A grant names its days a week and hours a day; a refusal its reasons."""
+
+    NAME = "issue_decision"
+    outcome: Literal["granted", "refused", "ended"]
+    less_than_asked: bool = False
+    granted_from_on: date | None = None
+    granted_until_on: date | None = None
+    ends_on: date | None = None
+    max_days_per_week: Annotated[int, Field(ge=1, le=7)] | None = None
+    max_hours_per_day: Hours | None = None
+    refusal_reasons: SetOf[e.RefusalReason] | None = None
+    reasons: Text1000 | None = None
+    hearing_id: Ref | None = None
+    not_heard_ground: Literal["manifestly_unnecessary", "purpose_endangered", "urgent"] | None = None
+    appeal_instructions: bool
+    decision_document_id: DocumentId | None = None
+
+
+def issue_decision(pathway: Pathway, command: IssueDecision, context: Context) -> list[Draft]:
+    """A decision in the open case. source: domain/pathway.md 4.4 row 19"""
+    no, on = Refusals(), day_of(command, context)
+    case = case_on(pathway, on)
+    event = e.DecisionIssued(case_id=case.opened.event.case_id, decision_id=context.new_id("decision"), **said(command))
+    judge_decision(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_decision(no: Refusals, pathway: Pathway, event: e.DecisionIssued, on: date, context: Context) -> None:
+    """What a decision has to hold. source: 434/2003 s. 34 and 45, domain/pathway.md 4.4 row 19"""
+    adverse = event.outcome != "granted" or event.less_than_asked
+    for name in ("refusal_reasons", "reasons"):
+        no.when(adverse and not getattr(event, name), "E_REASON_REQUIRED", f"/{name}")
+        no.when(not adverse and getattr(event, name) is not None, "E_FIELD_NOT_ALLOWED", f"/{name}")
+    unheard = event.hearing_id is None and event.not_heard_ground is None
+    no.when(adverse and unheard, "E_HEARING_REQUIRED", "/hearing_id")
+    granted = event.outcome == "granted"
+    only_when(no, granted, event, "granted_from_on", "granted_until_on", "max_days_per_week", "max_hours_per_day")
+    only_when(no, event.outcome == "ended", event, "ends_on")
+    first, last = event.granted_from_on, event.granted_until_on
+    no.when(first is not None and last is not None and last < first, "E_PERIOD_LENGTH", "/granted_until_on")
+    no_diagnosis(no, event, "reasons")
+
+
+COMMANDS = (
+    CommandKind(
+        IssueDecision,
+        issue_decision,
+        "client",
+        path="decisions",
+        roles=frozenset({"social_worker"}),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Where the client went, and the end of the case."""

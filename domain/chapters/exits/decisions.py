@@ -1,0 +1,120 @@
+"""The exit: where the client went after the service; and the end of the case."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from domain import events as e
+from domain.chapters.guards import case_on, day_of, known, not_ahead, only_when, recorded
+from domain.chapters.notices.decisions import notice_due
+from domain.code_lists import code_list
+from domain.commands import ClientCommand, CommandKind
+from domain.context import Context, Draft
+from domain.pathway import Pathway, Period
+from domain.refusals import Refusals
+from domain.vocabulary import ClosingCode, ExitKind, Ref
+
+
+class RecordExit(ClientCommand):
+    """Say where the client went (X1 to X10). None given: the period started last; `from_on` the day of the command.
+
+    X9 ends only the period, X8 keeps the case open, every other kind needs the period ended first.
+    """
+
+    NAME = "record_exit"
+    exit_kind: ExitKind
+    period_id: Ref | None = None
+    from_on: date | None = None
+
+
+class CloseCase(ClientCommand):
+    """End the case: its retention time begins. `exit_id`: none is the last exit, when an exit closes it."""
+
+    NAME = "close_case"
+    closing_code: ClosingCode
+    exit_id: Ref | None = None
+
+
+def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list[Draft]:
+    """The exit and its end notice, unless a new period follows or it is due already. source: domain/pathway.md 4.4, 38"""
+    no, on = Refusals(), day_of(command, context)
+    case = case_on(pathway, on)
+    case_id = case.opened.event.case_id
+    if command.period_id is not None:
+        known(pathway.periods, command.period_id, "/period_id")
+    started = [key for key, period in pathway.periods.items() if _had(period, case_id)]
+    health = command.exit_kind in code_list("exit_kind").marked("health_related")
+    event = e.ExitRecorded(
+        case_id=case_id,
+        exit_id=context.new_id("exit"),
+        period_id=command.period_id or next(reversed(started), None),
+        exit_kind="health_related" if health else command.exit_kind,
+        health_exit_kind=command.exit_kind if health else None,
+        from_on=command.from_on,
+    )
+    judge_exit(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    left = recorded(pathway, event, on, context)
+    if command.exit_kind == "new_kuty_period" or _end_notice_due(pathway, event.period_id):
+        return [left]
+    return [left, *notice_due(pathway, "end", left, case_id, on, context)]
+
+
+def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, context: Context) -> None:
+    """What an exit has to fulfil: the period has ended where the kind ends the case, and has one exit."""
+    kind = event.health_exit_kind or event.exit_kind
+    running = any(_had(p, event.case_id) and p.completed is None for p in pathway.periods.values())
+    ends_case = kind in code_list("exit_kind").marked("ends", "case")
+    only_when(no, event.exit_kind == "health_related", event, "health_exit_kind")
+    no.when(running and ends_case, "E_OPEN_PERIOD", "/exit_kind")
+    same = any(
+        other.event.case_id == event.case_id and other.event.period_id == event.period_id for other in pathway.exits.values()
+    )
+    no.when(same, "E_DUPLICATE_EXIT", "/period_id")
+
+
+def close_case(pathway: Pathway, command: CloseCase, context: Context) -> list[Draft]:
+    """The end of the case. What is still open warns (`W_OPEN_PERIOD`, `W_OPEN_NOTICE`). source: domain/pathway.md 4.4, 40"""
+    no, on = Refusals(), day_of(command, context)
+    closed = [case.closed for case in pathway.cases.values() if case.closed and case.closed.occurred_on == on]
+    if any(end.event.closing_code == command.closing_code for end in closed):
+        return []
+    case = case_on(pathway, on)
+    case_id = case.opened.event.case_id
+    exits = [key for key, left in pathway.exits.items() if left.event.case_id == case_id]
+    by_exit = command.closing_code == "exit"
+    no.when(command.exit_id is not None and (command.exit_id not in exits), "E_UNKNOWN_REFERENCE", "/exit_id")
+    no.when(command.exit_id is not None and not by_exit, "E_FIELD_NOT_ALLOWED", "/exit_id")
+    no.when(by_exit and not exits, "E_ORDER", "/closing_code")
+    no.when(any(_had(p, case_id) and p.completed is None for p in pathway.periods.values()), "W_OPEN_PERIOD")
+    unsent = any(n.sent is None and n.due.event.case_id == case_id for n in pathway.notices.values())
+    no.when(unsent, "W_OPEN_NOTICE")
+    not_ahead(no, on, context)
+    no.stop()
+    event = e.CaseClosed(
+        case_id=case_id,
+        closing_code=command.closing_code,
+        exit_id=(command.exit_id or exits[-1]) if by_exit else None,
+    )
+    return [recorded(pathway, event, on, context, warnings=no.warnings)]
+
+
+def _had(period: Period, case_id: str) -> bool:
+    return period.started is not None and period.planned.event.case_id == case_id
+
+
+def _end_notice_due(pathway: Pathway, period_id: str | None) -> bool:
+    """Whether the end of the period has made a notice due already."""
+    about = [
+        pathway.facts.get(notice.due.event.about_event_id)
+        for notice in pathway.notices.values()
+        if notice.due.event.notification_kind == "end"
+    ]
+    return period_id is not None and any(fact and getattr(fact.event, "period_id", None) == period_id for fact in about)
+
+
+COMMANDS = (
+    CommandKind(RecordExit, record_exit, "client", path="exits", roles=frozenset({"own_worker"})),
+    CommandKind(CloseCase, close_case, "client", path="closed-cases", roles=frozenset({"own_worker", "social_worker"})),
+)

@@ -1,0 +1,1 @@
+"""Meetings that look at how it goes."""

@@ -1,0 +1,79 @@
+"""Follow-ups: those around the client meet and look at how it goes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from domain import events as e
+from domain.chapters.guards import (
+    case_on,
+    day_of,
+    entitled,
+    is_client,
+    known,
+    not_ahead,
+    of_county,
+    own_placements,
+    recorded,
+    said,
+)
+from domain.commands import ClientCommand, CommandKind
+from domain.context import Context, Draft
+from domain.pathway import Case, Pathway
+from domain.refusals import Refusals
+from domain.vocabulary import FollowupKind, PartyKind, Ref, SetOf
+
+
+class HoldFollowUp(ClientCommand):
+    """Note a follow-up that was held, who was there and what comes next. `period_id`: none is the period that runs."""
+
+    NAME = "hold_follow_up"
+    period_id: Ref | None = None
+    followup_kind: FollowupKind
+    parties_present: SetOf[PartyKind]
+    next_step: e.NextStep | None = None
+    next_step_from_on: date | None = None
+    next_followup_on: date | None = None
+
+
+def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) -> list[Draft]:
+    """A follow-up in the open case. source: domain/pathway.md 4.4 row 35"""
+    no, on = Refusals(), day_of(command, context)
+    case = case_on(pathway, on)
+    case_id = case.opened.event.case_id
+    entitled(_is_around(pathway, case, on, context))
+    if command.period_id is not None:
+        known(pathway.periods, command.period_id, "/period_id")
+    running = next((key for key, period in pathway.periods.items() if period.is_open(on)), None)
+    event = e.FollowUpHeld(
+        case_id=case_id,
+        followup_id=context.new_id("followup"),
+        **said(command) | {"period_id": command.period_id or running},
+    )
+    no.when(command.next_step_from_on is not None and command.next_step is None, "E_FIELD_MISSING", "/next_step")
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def _is_around(pathway: Pathway, case: Case, on: date, context: Context) -> bool:
+    """The client, the county, the own employment authority, a provider where the client is placed."""
+    match context.caller.task:
+        case "employment_authority":
+            return pathway.employment_authority(on) == context.caller.org
+        case "provider":
+            return bool(own_placements(pathway, case.opened.event.case_id, context))
+        case _:
+            return is_client(context) or of_county(context)
+
+
+COMMANDS = (
+    CommandKind(
+        HoldFollowUp,
+        hold_follow_up,
+        "client",
+        path="follow-ups",
+        roles=frozenset({"own_worker", "instructor", "employment_expert", "client"}),
+        tasks=frozenset({"provider", "employment_authority"}),
+    ),
+)

@@ -1,0 +1,49 @@
+"""Meetings that look at how it goes."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from domain.event import (
+    BY_TYPES_ALONE,
+    FROM_ITS_DAY,
+    CaseEvent,
+    Moves,
+    begins,
+)
+from domain.vocabulary import (
+    FollowupKind,
+    PartyKind,
+    Ref,
+    Routing,
+    Service,
+    SetOf,
+)
+
+NextStep = Literal[
+    "continue",
+    "new_period",
+    "education",
+    "open_labour_market",
+    "pay_subsidised_work",
+    "return_to_jobseeker",
+    "other",
+]
+
+
+class FollowUpHeld(CaseEvent):
+    """Those around the client met and looked at how it goes."""
+
+    NAME = "followup.held"
+    PART = begins("followup_id", "follow_ups")
+    MOVES = Moves.NOTHING
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = FROM_ITS_DAY
+    followup_id: Routing[Ref]
+    period_id: Routing[Ref | None] = None
+    followup_kind: Service[FollowupKind]
+    parties_present: Service[SetOf[PartyKind]]
+    next_step: Service[NextStep | None] = None
+    next_step_from_on: Service[date | None] = None
+    next_followup_on: Service[date | None] = None

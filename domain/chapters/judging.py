@@ -1,0 +1,30 @@
+"""The guard that an event declares, found among the decisions of its chapter.
+
+By name, since a guard reads the whole pathway and a chapter's events know nothing of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from inspect import get_annotations
+
+from domain.chapters.guards import Guard
+from domain.event import ClientFact, Judged
+
+
+class NoGuard(TypeError):
+    """An event declares a guard that its chapter does not have, or one that judges something else."""
+
+
+@cache
+def guard_of(event: type[ClientFact]) -> Guard | None:
+    """What a corrected value of the event has to pass; none where its types alone judge it. Raises `NoGuard`."""
+    if not isinstance(event.CORRECTED, Judged):
+        return None
+    chapter = importlib.import_module(event.__module__.removesuffix(".events") + ".decisions")
+    guard: Guard | None = getattr(chapter, event.CORRECTED.guard, None)
+    judges = get_annotations(guard).get("event", "").removeprefix("e.") if guard else ""
+    if guard is None or judges != event.__name__:
+        raise NoGuard(f"{event.__name__}: {chapter.__name__} has no {event.CORRECTED.guard} that judges it")
+    return guard

@@ -1,0 +1,1 @@
+"""The ledger itself, its clock and its rules."""

@@ -1,0 +1,46 @@
+"""The ledger itself, its clock and its rules."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from domain.event import (
+    LedgerEvent,
+    RegisterFact,
+)
+from domain.vocabulary import (
+    OrgId,
+    Routing,
+    Text40,
+    Text64,
+    Text200,
+)
+
+
+class RulesetPublished(RegisterFact):
+    """Rules, policy, lists or labels changed from a day on, by the hash of their content."""
+
+    NAME = "ruleset.published"
+    ruleset_version: Routing[Text40]
+    content_kind: Routing[Literal["rules", "disclosure_policy", "code_lists", "labels", "retention"]]
+    content_hash: Routing[Text64]
+    effective_on: Routing[date]
+    past_change_ground: Routing[Text200 | None] = None
+    dry_run_differences: Routing[int]
+
+
+class LedgerOpened(LedgerEvent):
+    """The ledger began: live or simulated, for life."""
+
+    NAME = "ledger.opened"
+    organiser_org_id: Routing[OrgId]
+    mode: Routing[Literal["live", "simulated"]]
+    ruleset_version: Routing[Text40]
+
+
+class ClockAdvanced(LedgerEvent):
+    """A simulated ledger moved its time forward."""
+
+    NAME = "clock.advanced"
+    advanced_to_at: Routing[datetime]

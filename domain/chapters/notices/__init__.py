@@ -1,0 +1,1 @@
+"""Whom the law wants told, and that it was done."""

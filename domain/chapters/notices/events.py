@@ -1,0 +1,54 @@
+"""Whom the law wants told, and that it was done."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from domain.event import (
+    BY_TYPES_ALONE,
+    FROM_ITS_DAY,
+    CaseEvent,
+    Found,
+    Moves,
+    Tied,
+    begins,
+    belongs_to,
+)
+from domain.vocabulary import (
+    EventRef,
+    NotificationKind,
+    OrgId,
+    Ref,
+    Routing,
+    Service,
+)
+
+
+class NotificationDue(CaseEvent):
+    """The law wants somebody told, by a day."""
+
+    NAME = "notification.due"
+    PART = begins("notification_id", "notices")
+    MOVES = Moves.NOTHING
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = Found(None, "due_on")
+    notification_id: Routing[Ref]
+    notification_kind: Service[NotificationKind]
+    recipient_org_id: Routing[OrgId]
+    about_event_id: Routing[Tied[EventRef]]
+    due_on: Service[date]
+
+
+class NotificationSent(CaseEvent):
+    """The notice went out."""
+
+    NAME = "notification.sent"
+    PART = belongs_to("notification_id", "sent")
+    MOVES = Moves.NOTHING
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = FROM_ITS_DAY
+    notification_id: Routing[Ref]
+    notification_kind: Service[NotificationKind]
+    recipient_org_id: Routing[OrgId]
+    about_event_id: Routing[Tied[EventRef]]
+    period_id: Routing[Ref | None] = None

@@ -1,0 +1,1 @@
+"""Organisations, providers and contracts."""

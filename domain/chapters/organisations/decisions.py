@@ -1,0 +1,165 @@
+"""Organisations: who joins the ledger in which task, which providers there are, and what they are contracted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Literal
+
+from domain import events as e
+from domain.chapters.guards import code_valid, day_of, holds, not_ahead, noted, rule, said
+from domain.commands import Command, CommandKind
+from domain.context import Context, Draft
+from domain.directory import Directory
+from domain.identifiers import is_business_id
+from domain.refusals import Refusals
+from domain.vocabulary import (
+    AgencyKind,
+    ContractId,
+    MunicipalityCode,
+    OrgId,
+    ProviderKind,
+    ProvisionRole,
+    SetOf,
+    Text9,
+    Text30,
+    Text60,
+    Text80,
+    Text120,
+)
+
+LEDGER = "ledger"
+"""The matter of facts about organisations and rules: its key is never destroyed."""
+
+
+class JoinLedger(Command):
+    """Let an organisation join the ledger, or take on one more task. Each task is a recipient under its short name."""
+
+    NAME = "join_ledger"
+    org_id: OrgId
+    org_name: Text120
+    agency_kind: AgencyKind
+    business_id: Text9 | None = None
+    organisation_oid: Text60 | None = None
+    tasks: tuple[e.TaskFrom, ...]
+    municipalities: SetOf[MunicipalityCode] | None = None
+    transport: Literal["kafka", "http", "both", "hosted"]
+    public_keys: tuple[e.PublicKey, ...] | None = None
+    contact_mailbox: Text120
+    succeeds_org_id: OrgId | None = None
+
+
+class RegisterProvider(Command):
+    """Enter a provider in the register with its kind, its roles and its sites."""
+
+    NAME = "register_provider"
+    org_id: OrgId
+    org_name: Text120
+    provider_kind: ProviderKind
+    provider_kind_note: Text80 | None = None
+    company: bool
+    provision_roles: SetOf[ProvisionRole]
+    business_id: Text9 | None = None
+    association_number: Text30 | None = None
+    register_number: Text30 | None = None
+    sites: tuple[e.Site, ...]
+
+
+class ContractProvider(Command):
+    """Record the organiser's contract with a provider: roles, time, places. `organiser_org_id`: none is the ledger's own."""
+
+    NAME = "contract_provider"
+    contract_id: ContractId
+    org_id: OrgId
+    organiser_org_id: OrgId | None = None
+    provision_roles: SetOf[ProvisionRole]
+    from_on: date
+    until_on: date
+    capacity: tuple[e.Capacity, ...]
+    files_absence_reports: bool
+
+
+def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> list[Draft]:
+    """The tasks that the organisation does not hold yet. source: domain/pathway.md 4.4 row 65"""
+    joined = directory.organisation(command.org_id)
+    new = tuple(task for task in command.tasks if not (joined and joined.holds(task.task, task.from_on)))
+    if not new:
+        return []
+    no, on = Refusals(), day_of(command, context)
+    no.when(command.business_id is not None and not is_business_id(command.business_id), "E_ORG_ID", "/business_id")
+    names: set[str] = set()
+    for place, task in enumerate(command.tasks):
+        may = context.rules.task_allowed(task.task, command.agency_kind, task.from_on)
+        no.when(not may, "E_TASK", f"/tasks/{place}/task")
+        held = directory.recipients.get(task.short_name)
+        taken = held is not None and (held.org, held.task) != (command.org_id, task.task)
+        no.when(taken or task.short_name in names, "E_CONFLICT", f"/tasks/{place}/short_name")
+        names.add(task.short_name)
+    not_ahead(no, on, context)
+    no.stop()
+    event = e.OrganisationJoined(**said(command) | {"tasks": new})
+    return [context.draft(event, on, LEDGER, valid_from_on=min(task.from_on for task in new))]
+
+
+def register_provider(directory: Directory, command: RegisterProvider, context: Context) -> list[Draft]:
+    """A provider in the register. source: domain/pathway.md 4.4 row 60"""
+    event = e.ProviderRegistered(**said(command))
+    registered = directory.providers.get(command.org_id)
+    if registered == event:
+        return []
+    no, on = Refusals(), day_of(command, context)
+    noted(no, event, "provider_kind", "provider_kind_note")
+    no.when(command.business_id is not None and not is_business_id(command.business_id), "E_ORG_ID", "/business_id")
+    no.when(registered is not None, "E_CONFLICT", "/org_id")
+    code_valid(no, "provider_kind", command.provider_kind, on, "/provider_kind")
+    for place, site in enumerate(command.sites):
+        known = directory.site(site.site_id)
+        no.when(known is not None and known[0].org_id != command.org_id, "E_CONFLICT", f"/sites/{place}/site_id")
+    not_ahead(no, on, context)
+    no.stop()
+    return [context.draft(event, on, LEDGER, valid_from_on=on)]
+
+
+def contract_provider(directory: Directory, command: ContractProvider, context: Context) -> list[Draft]:
+    """A contract for the activity, or for support and guidance alone. source: domain/pathway.md 4.4 row 61"""
+    organiser = command.organiser_org_id or directory.organiser
+    event = e.ProviderContracted(**said(command) | {"organiser_org_id": organiser})
+    contracted = directory.contracts.get(command.contract_id)
+    if contracted == event:
+        return []
+    no, on = Refusals(), day_of(command, context)
+    provider = directory.providers.get(command.org_id)
+    no.when(provider is None, "E_ORDER", "/org_id")
+    no.when(not holds(context, organiser, "organiser", command.from_on), "E_NOT_RESPONSIBLE", "/organiser_org_id")
+    if provider is not None:
+        may_provide(no, provider, command.provision_roles, command.from_on, context)
+        for place, room in enumerate(command.capacity):
+            foreign = all(site.site_id != room.site_id for site in provider.sites)
+            no.when(foreign, "E_ORDER", f"/capacity/{place}/site_id")
+    no.when(contracted is not None, "E_CONFLICT", "/contract_id")
+    no.when(command.until_on < command.from_on, "E_PERIOD_LENGTH", "/until_on")
+    not_ahead(no, on, context)
+    no.stop()
+    return [
+        context.draft(event, on, LEDGER, valid_from_on=command.from_on, valid_until_on=command.until_on),
+    ]
+
+
+def may_provide(no: Refusals, provider: e.ProviderRegistered, roles: Iterable[str], on: date, context: Context) -> None:
+    """The activity is never bought from a company, nor from a kind off the list; support and guidance may be.
+
+    source: 189/2001 s. 6, domain/law.md 2.5, 2.6
+    """
+    if "activity" not in roles:
+        return
+    banned = provider.company and not rule(context, "provider.company_activity_allowed", on)
+    no.when(banned, "E_COMPANY_ACTIVITY", "/provision_role")
+    listed = rule(context, "provider.activity_kinds", on)
+    no.when(listed is not None and provider.provider_kind not in listed, "E_PROVIDER_KIND", "/provision_role")
+
+
+COMMANDS = (
+    CommandKind(JoinLedger, join_ledger, "directory", path="organisations", roles=frozenset({"contract_manager"})),
+    CommandKind(RegisterProvider, register_provider, "directory", path="providers", roles=frozenset({"contract_manager"})),
+    CommandKind(ContractProvider, contract_provider, "directory", path="contracts", roles=frozenset({"contract_manager"})),
+)

@@ -1,0 +1,117 @@
+"""Organisations, providers and contracts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from domain.event import (
+    OPEN,
+    Found,
+    Part,
+    RegisterFact,
+    days,
+)
+from domain.vocabulary import (
+    AgencyKind,
+    ContractId,
+    MunicipalityCode,
+    OrganisationTask,
+    OrgId,
+    PlacementForm,
+    ProviderKind,
+    ProvisionRole,
+    Routing,
+    SetOf,
+    ShortName,
+    SiteId,
+    Text9,
+    Text30,
+    Text40,
+    Text60,
+    Text80,
+    Text120,
+    Text2000,
+)
+
+
+class TaskFrom(Part):
+    """A task that an organisation holds from a day on: each is a recipient, under its short name."""
+
+    task: OrganisationTask
+    from_on: date
+    short_name: ShortName
+
+
+class PublicKey(Part):
+    """A key with which the organisation's messages can be checked."""
+
+    key_id: Text80
+    algorithm: Text40
+    key: Text2000
+
+
+class OrganisationJoined(RegisterFact):
+    """An organisation joined the ledger with its tasks."""
+
+    NAME = "organisation.joined"
+    org_id: Routing[OrgId]
+    org_name: Routing[Text120]
+    agency_kind: Routing[AgencyKind]
+    business_id: Routing[Text9 | None] = None
+    organisation_oid: Routing[Text60 | None] = None
+    tasks: Routing[tuple[TaskFrom, ...]]
+    municipalities: Routing[SetOf[MunicipalityCode] | None] = None
+    transport: Routing[Literal["kafka", "http", "both", "hosted"]]
+    public_keys: Routing[tuple[PublicKey, ...] | None] = None
+    contact_mailbox: Routing[Text120]
+    succeeds_org_id: Routing[OrgId | None] = None
+
+
+class Site(Part):
+    """A place of activity of a provider."""
+
+    site_id: SiteId
+    site_name: Text80
+    street: Text80
+    municipality: MunicipalityCode
+    placement_forms: SetOf[PlacementForm]
+
+
+class ProviderRegistered(RegisterFact):
+    """A provider was entered in the register with its kind and its sites."""
+
+    NAME = "provider.registered"
+    FOUND = Found(None, OPEN, part="org_id")
+    org_id: Routing[OrgId]
+    org_name: Routing[Text120]
+    provider_kind: Routing[ProviderKind]
+    provider_kind_note: Routing[Text80 | None] = None
+    company: Routing[bool]
+    provision_roles: Routing[SetOf[ProvisionRole]]
+    business_id: Routing[Text9 | None] = None
+    association_number: Routing[Text30 | None] = None
+    register_number: Routing[Text30 | None] = None
+    sites: Routing[tuple[Site, ...]]
+
+
+class Capacity(Part):
+    """How many clients a site takes at one time."""
+
+    site_id: SiteId
+    places: int
+
+
+class ProviderContracted(RegisterFact):
+    """The organiser made a contract with a provider."""
+
+    NAME = "provider.contracted"
+    FOUND = days("from_on", "until_on", part="contract_id")
+    contract_id: Routing[ContractId]
+    org_id: Routing[OrgId]
+    organiser_org_id: Routing[OrgId]
+    provision_roles: Routing[SetOf[ProvisionRole]]
+    from_on: Routing[date]
+    until_on: Routing[date]
+    capacity: Routing[tuple[Capacity, ...]]
+    files_absence_reports: Routing[bool]

@@ -1,0 +1,1 @@
+"""Other services that run beside this one."""

@@ -1,0 +1,122 @@
+"""Parallel services: what else runs beside the service. Only code, dates and who told, never content."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from domain import events as e
+from domain.chapters.guards import (
+    case_of,
+    case_on,
+    code_valid,
+    day_of,
+    entitled,
+    known,
+    no_diagnosis,
+    not_ahead,
+    noted,
+    of_county,
+    recorded,
+    said,
+)
+from domain.commands import ClientCommand, CommandKind
+from domain.context import Context, Draft
+from domain.pathway import Pathway
+from domain.refusals import Refusals
+from domain.vocabulary import OrgId, ParallelService, Ref, Text80
+
+
+class StartParallelService(ClientCommand):
+    """Note that another service runs beside this one. `from_on`: none is the day of the command."""
+
+    NAME = "start_parallel_service"
+    service: ParallelService
+    service_note: Text80 | None = None
+    service_org_id: OrgId | None = None
+    told_by: Literal["client", "own_worker", "service"]
+    consent_id: Ref | None = None
+    from_on: date | None = None
+
+
+class StopParallelService(ClientCommand):
+    """Note that the other service ended. `until_on` is its last day; none is the day of the command."""
+
+    NAME = "stop_parallel_service"
+    parallel_service_id: Ref
+    until_on: date | None = None
+
+
+def start_parallel_service(pathway: Pathway, command: StartParallelService, context: Context) -> list[Draft]:
+    """Another service begins; the service itself tells only with the client's consent. source: domain/pathway.md 4.4, 34"""
+    no, on = Refusals(), day_of(command, context)
+    entitled(of_county(context) or command.told_by == "service", "/told_by")
+    case = case_on(pathway, on)
+    event = e.ParallelServiceStarted(
+        case_id=case.opened.event.case_id,
+        parallel_service_id=context.new_id("parallel_service"),
+        **said(command) | {"from_on": command.from_on or on},
+    )
+    judge_service(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_service(no: Refusals, pathway: Pathway, event: e.ParallelServiceStarted, on: date, context: Context) -> None:
+    """What a parallel service has to fulfil."""
+    noted(no, event, "service", "service_note")
+    by_service = event.told_by == "service"
+    no.when(by_service and event.consent_id is None, "E_NO_LEGAL_BASIS", "/consent_id")
+    no.when(not by_service and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
+    no_diagnosis(no, event, "service_note")
+    code_valid(no, "parallel_service", event.service, event.from_on, "/service")
+    not_ahead(no, event.from_on, context, "/from_on")
+
+
+def stop_parallel_service(pathway: Pathway, command: StopParallelService, context: Context) -> list[Draft]:
+    """The other service ends; it ends once. source: domain/pathway.md 4.4 row 34"""
+    run = known(pathway.parallel_services, command.parallel_service_id, "/parallel_service_id")
+    no, on = Refusals(), day_of(command, context)
+    started = run.started
+    entitled(of_county(context) or context.caller.org in (started.actor_org, started.event.service_org_id))
+    event = e.ParallelServiceStopped(
+        case_id=started.event.case_id,
+        parallel_service_id=command.parallel_service_id,
+        until_on=command.until_on or on,
+    )
+    if run.stopped and run.stopped.event == event:
+        return []
+    case_of(pathway, started.event.case_id, on)
+    no.when(run.stopped is not None, "E_ORDER", "/parallel_service_id")
+    judge_stop(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_stop(no: Refusals, pathway: Pathway, event: e.ParallelServiceStopped, on: date, context: Context) -> None:
+    """A service ends on or after the day it began."""
+    run = pathway.parallel_services.get(event.parallel_service_id)
+    no.when(run is not None and event.until_on < run.started.event.from_on, "E_ORDER", "/until_on")
+    not_ahead(no, event.until_on, context, "/until_on")
+
+
+COMMANDS = (
+    CommandKind(
+        StartParallelService,
+        start_parallel_service,
+        "client",
+        path="parallel-services",
+        roles=frozenset({"own_worker", "referrer"}),
+        tasks=frozenset({"referrer"}),
+    ),
+    CommandKind(
+        StopParallelService,
+        stop_parallel_service,
+        "client",
+        path="stopped-parallel-services",
+        roles=frozenset({"own_worker", "referrer"}),
+        tasks=frozenset({"referrer"}),
+    ),
+)

@@ -1,0 +1,67 @@
+"""Periods of participation."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from domain.chapters.plans.events import WeekSchedule
+from domain.event import (
+    CaseEvent,
+    Moves,
+    Tied,
+    begins,
+    belongs_to,
+    days,
+    judged_by,
+)
+from domain.vocabulary import (
+    Ref,
+    Routing,
+    Schedule,
+    Service,
+    Social,
+)
+
+
+class PeriodPlanned(CaseEvent):
+    """A period of participation was planned: three to twenty-four months."""
+
+    NAME = "period.planned"
+    PART = begins("period_id", "periods")
+    MOVES = Moves.IN_FORCE
+    CORRECTED = judged_by("judge_period")
+    FOUND = days("starts_on", "planned_end_on")
+    period_id: Routing[Ref]
+    plan_id: Routing[Ref]
+    plan_version: Service[Tied[int]]
+    starts_on: Service[date]
+    planned_end_on: Service[date]
+    schedule: Schedule[WeekSchedule]
+    no_duty_overridden: Social[bool | None] = None
+
+
+class PeriodStarted(CaseEvent):
+    """The client took up the period."""
+
+    NAME = "period.started"
+    PART = belongs_to("period_id", "started")
+    MOVES = Moves.WINDOWS | Moves.IN_FORCE
+    CORRECTED = judged_by("judge_start")
+    FOUND = days("starts_on", "planned_end_on")
+    period_id: Routing[Ref]
+    decision_id: Routing[Ref]
+    placement_id: Routing[Ref]
+    starts_on: Service[date]
+    planned_end_on: Service[date]
+
+
+class PeriodCompleted(CaseEvent):
+    """The period ended as planned."""
+
+    NAME = "period.completed"
+    PART = belongs_to("period_id", "completed")
+    MOVES = Moves.WINDOWS
+    CORRECTED = judged_by("judge_end")
+    FOUND = days("ended_on", "ended_on")
+    period_id: Routing[Ref]
+    ended_on: Service[date]

@@ -1,0 +1,63 @@
+"""Periods of participation, planned and running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from domain.chapters.periods.events import PeriodCompleted, PeriodPlanned, PeriodStarted
+from domain.fact import Fact
+from domain.folding import ClientStream, PartOfPath
+
+
+@dataclass(frozen=True)
+class Period(PartOfPath, begun_by=PeriodPlanned):
+    """A planned or running stretch of participation."""
+
+    planned: Fact[PeriodPlanned]
+    started: Fact[PeriodStarted] | None = None
+    completed: Fact[PeriodCompleted] | None = None
+
+    @property
+    def placement_id(self) -> str | None:
+        """The placement that the period started in."""
+        return self.started.event.placement_id if self.started else None
+
+    @property
+    def last_on(self) -> date:
+        """Last day: the real one once ended, else the planned one."""
+        if self.completed:
+            return self.completed.event.ended_on
+        return (self.started or self.planned).event.planned_end_on
+
+    def is_open(self, on: date) -> bool:
+        """Whether it has started and has not been ended by the end of the day."""
+        return bool(self.started and self.started.event.starts_on <= on) and not (
+            self.completed and self.completed.event.ended_on <= on
+        )
+
+    def covers(self, on: date) -> bool:
+        """Whether the day lies in the started period, its last day included."""
+        return self.started is not None and self.started.event.starts_on <= on <= self.last_on
+
+    def scheduled_days(self, first: date | None = None, last: date | None = None) -> Iterator[date]:
+        """The scheduled local dates between two days (both included), none meaning the period's own ends."""
+        weekdays = {entry.weekday for entry in self.planned.event.schedule}
+        start = self.started.event.starts_on if self.started else self.planned.event.starts_on
+        day, end = max(first or start, start), min(last or self.last_on, self.last_on)
+        while day <= end:
+            if day.isoweekday() in weekdays:
+                yield day
+            day += timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Periods(ClientStream):
+    """The client's periods."""
+
+    periods: Mapping[str, Period] = field(default_factory=dict)
+
+    def periods_of(self, case_id: str) -> list[Period]:
+        """The periods of the case."""
+        return [p for p in self.periods.values() if p.planned.event.case_id == case_id]

@@ -1,0 +1,1 @@
+"""The client's place at a site of a provider."""

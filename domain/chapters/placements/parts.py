@@ -1,0 +1,36 @@
+"""The client's places at providers' sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from domain.chapters.placements.events import InstructorNamed, PlacementConfirmed, PlacementProposed
+from domain.fact import Fact
+from domain.folding import ClientStream, PartOfPath
+
+
+@dataclass(frozen=True)
+class Placement(PartOfPath, begun_by=PlacementProposed):
+    """A client's place at a site of a provider."""
+
+    proposed: Fact[PlacementProposed]
+    confirmed: Fact[PlacementConfirmed] | None = None
+    instructors: tuple[Fact[InstructorNamed], ...] = ()
+
+    def covers(self, on: date) -> bool:
+        """Whether the day lies in the placement's planned time."""
+        return self.proposed.event.from_on <= on <= self.proposed.event.until_on
+
+
+@dataclass(frozen=True)
+class Placements(ClientStream):
+    """The client's placements."""
+
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+
+    def placement_on(self, on: date) -> Placement | None:
+        """The confirmed placement whose time covers the day."""
+        found = [p for p in self.placements.values() if p.confirmed and p.covers(on)]
+        return found[-1] if found else None

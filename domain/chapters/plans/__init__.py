@@ -1,0 +1,1 @@
+"""The plan: its beginning, its versions, who accepted them."""

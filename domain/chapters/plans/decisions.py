@@ -1,0 +1,291 @@
+"""The plan: begun by one party, drafted in versions, accepted party by party, agreed when every mandatory one has."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from domain import events as e
+from domain.chapters.guards import (
+    by_own_authority,
+    case_of,
+    case_on,
+    day_of,
+    entitled,
+    holds,
+    is_client,
+    known,
+    no_diagnosis,
+    not_ahead,
+    of_county,
+    only_when,
+    recorded,
+    said,
+)
+from domain.code_lists import code_list
+from domain.commands import ClientCommand, CommandKind
+from domain.context import Context, Draft
+from domain.pathway import Pathway, Plan, PlanVersion
+from domain.refusals import Refusals
+from domain.vocabulary import (
+    DocumentId,
+    EligibilityKey,
+    OrgId,
+    ParallelService,
+    PartyKind,
+    PlacementForm,
+    PlanKind,
+    PlanOwner,
+    Ref,
+    SetOf,
+    Text300,
+)
+
+JOINT_KINDS = ("activation_plan", "multi_sectoral_employment_plan")
+"""Plans that open the service: which of them a client may have depends on benefit and date."""
+PARTY_OF_TASK = {"organiser": "organiser", "employment_authority": "employment_side", "multi_sectoral_team": "kela"}
+
+
+class StartPlan(ClientCommand):
+    """Begin to make a plan with its parties. An activation plan names the grounds of eligibility relied on."""
+
+    NAME = "start_plan"
+    plan_kind: PlanKind
+    initiator: PartyKind
+    parties: SetOf[PartyKind]
+    owner: PlanOwner | None = None
+    employment_authority_org_id: OrgId | None = None
+    kela_services_coordinated: bool | None = None
+    eligibility_keys: SetOf[EligibilityKey] | None = None
+
+
+class DraftPlan(ClientCommand):
+    """Lay the next version of a plan before the parties; with the service in it, its goal, support, dates and week."""
+
+    NAME = "draft_plan"
+    plan_id: Ref
+    includes_kuty: bool
+    kuty_from_on: date | None = None
+    kuty_until_on: date | None = None
+    schedule: e.WeekSchedule | None = None
+    placement_form: SetOf[PlacementForm] | None = None
+    goal: Text300 | None = None
+    support: Text300 | None = None
+    review_due_on: date | None = None
+    measures: SetOf[e.Measure] | None = None
+    parallel_services: SetOf[ParallelService] | None = None
+    circumstances_affecting_employment: SetOf[e.Circumstance] | None = None
+    capacity_limits_affecting_employment: SetOf[e.CapacityLimit] | None = None
+    plan_document_id: DocumentId | None = None
+
+
+class AcceptPlan(ClientCommand):
+    """Say yes to a version for one party; the last mandatory yes agrees the plan.
+
+    The party is the caller's own. A worker of the county may also note the client's yes, given on paper.
+    """
+
+    NAME = "accept_plan"
+    plan_id: Ref
+    plan_version: int
+    party_kind: PartyKind | None = None
+
+
+class AgreePlan(ClientCommand):
+    """Put a version into force that every mandatory party has accepted."""
+
+    NAME = "agree_plan"
+    plan_id: Ref
+    plan_version: int
+
+
+def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[Draft]:
+    """A plan without versions yet. source: domain/pathway.md 4.4 row 12"""
+    no, on = Refusals(), day_of(command, context)
+    entitled(by_own_authority(pathway, on, context))
+    case = case_on(pathway, on)
+    authority = command.employment_authority_org_id
+    if authority is None and "employment_side" in command.parties:
+        own = context.caller.task == "employment_authority"
+        authority = context.caller.org if own else pathway.employment_authority(on)
+    event = e.PlanDraftingStarted(
+        case_id=case.opened.event.case_id,
+        plan_id=context.new_id("plan"),
+        **said(command) | {"employment_authority_org_id": authority},
+    )
+    foreign = context.caller.task == "employment_authority" and authority not in (None, context.caller.org)
+    entitled(not foreign, "/employment_authority_org_id")
+    judge_plan(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_plan(no: Refusals, pathway: Pathway, event: e.PlanDraftingStarted, on: date, context: Context) -> None:
+    """What a plan has to fulfil on the day it begins. source: domain/law.md 2.3, 2.6"""
+    benefit = pathway.benefit(on)
+    codes = [benefit.event.benefit] if benefit else ["labour_market_subsidy", "social_assistance"]
+    open_to_client = {kind for code in codes for kind in context.rules.plan_kinds(code, on)}
+    closed = event.plan_kind in JOINT_KINDS and event.plan_kind not in open_to_client
+    unlisted = not code_list("document_kind").valid_on(event.plan_kind, on)
+    no.when(closed or unlisted, "E_PLAN_KIND_NOT_VALID", "/plan_kind")
+    grounds = event.eligibility_keys or ()
+    sound = any(context.rules.eligibility_key_valid(key, on, event.plan_kind) for key in grounds)
+    no.when(event.plan_kind == "activation_plan" and not sound, "E_ELIGIBILITY_KEY_REQUIRED", "/eligibility_keys")
+    only_when(no, "employment_side" in event.parties, event, "employment_authority_org_id")
+    only_when(no, event.plan_kind == "multi_sectoral_employment_plan", event, "kela_services_coordinated")
+    authority = event.employment_authority_org_id
+    stranger = authority is not None and not holds(context, authority, "employment_authority", on)
+    no.when(stranger, "E_PARTY_MISSING", "/employment_authority_org_id")
+
+
+def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[Draft]:
+    """The next version, numbered from 1. source: domain/pathway.md 4.4 row 13"""
+    plan = known(pathway.plans, command.plan_id, "/plan_id")
+    no, on = Refusals(), day_of(command, context)
+    entitled(_takes_part(plan, context))
+    case = case_of(pathway, plan.started.event.case_id, on)
+    event = e.PlanDrafted(
+        case_id=case.opened.event.case_id,
+        plan_version=plan.latest + 1,
+        **said(command),
+    )
+    if plan.latest and plan.versions[plan.latest].drafted.event == event.model_copy(update={"plan_version": plan.latest}):
+        return []
+    judge_draft(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, context: Context) -> None:
+    """What a version has to fulfil on its day. source: domain/law.md 2.4 (goal and support since 2021)"""
+    required = event.includes_kuty and context.rules.value("plan.goal_and_support_required", on)
+    for name in ("goal", "support"):
+        no.when(required and getattr(event, name) is None, "E_GOAL_SUPPORT_REQUIRED", f"/{name}")
+    joint = pathway.plans[event.plan_id].started.event.plan_kind in JOINT_KINDS
+    for name in ("circumstances_affecting_employment", "capacity_limits_affecting_employment"):
+        no.when(not joint and getattr(event, name) is not None, "E_FIELD_NOT_ALLOWED", f"/{name}")
+    only_when(no, event.includes_kuty, event, "kuty_from_on", "kuty_until_on", "schedule")
+    first, last = event.kuty_from_on, event.kuty_until_on
+    no.when(first is not None and last is not None and last < first, "E_PERIOD_LENGTH", "/kuty_until_on")
+    no_diagnosis(no, event, "goal", "support")
+
+
+def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list[Draft]:
+    """One party's yes and, with the last mandatory one, the agreement. source: domain/pathway.md 4.4 row 15"""
+    plan = known(pathway.plans, command.plan_id, "/plan_id")
+    version = known(plan.versions, command.plan_version, "/plan_version")
+    no, on = Refusals(), day_of(command, context)
+    party = command.party_kind or _own_party(context)
+    entitled(party is not None and _may_speak(plan, party, context) and _is_party(plan, party, on, context), "/party_kind")
+    assert party is not None
+    if any(yes.event.party_kind == party for yes in version.accepted):
+        return []
+    case_id = case_of(pathway, plan.started.event.case_id, on).opened.event.case_id
+    no.when(command.plan_version < plan.latest, "E_STALE_VERSION", "/plan_version")
+    no.when(on < version.drafted.occurred_on, "E_ORDER", "/occurred_on")
+    not_ahead(no, on, context)
+    no.stop()
+    event = e.PlanAcceptedByParty(
+        case_id=case_id, plan_id=command.plan_id, plan_version=command.plan_version, party_kind=party
+    )
+    accepted = recorded(pathway, event, on, context)
+    parties = {*_parties(version), party}
+    if version.agreed or _mandatory(plan, on, context) - parties:
+        return [accepted]
+    return [accepted, _agreement(pathway, plan, command.plan_version, parties, on, context)]
+
+
+def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[Draft]:
+    """The agreement alone, once every mandatory party has accepted this version. source: row 15"""
+    plan = known(pathway.plans, command.plan_id, "/plan_id")
+    version = known(plan.versions, command.plan_version, "/plan_version")
+    no, on = Refusals(), day_of(command, context)
+    entitled(_takes_part(plan, context))
+    if version.agreed:
+        return []
+    case_of(pathway, plan.started.event.case_id, on)
+    parties = _parties(version)
+    no.when(bool(_mandatory(plan, on, context) - parties), "E_PARTY_MISSING")
+    no.when(command.plan_version < plan.latest, "E_STALE_VERSION", "/plan_version")
+    not_ahead(no, on, context)
+    no.stop()
+    return [_agreement(pathway, plan, command.plan_version, parties, on, context)]
+
+
+def _agreement(pathway: Pathway, plan: Plan, version: int, parties: set[str], on: date, context: Context) -> Draft:
+    started = plan.started.event
+    event = e.PlanAgreed(case_id=started.case_id, plan_id=started.plan_id, plan_version=version, parties=tuple(parties))
+    return recorded(pathway, event, on, context)
+
+
+def _parties(version: PlanVersion) -> set[str]:
+    return {yes.event.party_kind for yes in version.accepted}
+
+
+def _mandatory(plan: Plan, on: date, context: Context) -> frozenset[str]:
+    on = max(on, plan.started.occurred_on)
+    coordinated = bool(plan.started.event.kela_services_coordinated)
+    return context.rules.mandatory_parties(plan.started.event.plan_kind, on, kela_services_coordinated=coordinated)
+
+
+def _own_party(context: Context) -> str | None:
+    return "client" if is_client(context) else PARTY_OF_TASK.get(context.caller.task)
+
+
+def _may_speak(plan: Plan, party: str, context: Context) -> bool:
+    """Everybody for the own party, the county also for a client who said yes on paper; an authority only in its own plan."""
+    own = party == _own_party(context) and _takes_part(plan, context)
+    return own or (party == "client" and of_county(context))
+
+
+def _is_party(plan: Plan, party: str, on: date, context: Context) -> bool:
+    return party in plan.started.event.parties or party in _mandatory(plan, on, context)
+
+
+def _takes_part(plan: Plan, context: Context) -> bool:
+    """Whether the caller's organisation makes this plan: the county, its employment authority, Kela where it is a party."""
+    started, caller = plan.started.event, context.caller
+    if is_client(context):
+        return True
+    if caller.task == "employment_authority":
+        return caller.org == started.employment_authority_org_id
+    if caller.task == "multi_sectoral_team":
+        return bool(started.kela_services_coordinated) or "kela" in started.parties
+    return caller.org == context.directory.organiser
+
+
+COMMANDS = (
+    CommandKind(
+        StartPlan,
+        start_plan,
+        "client",
+        path="plans",
+        roles=frozenset({"employment_expert", "own_worker"}),
+        tasks=frozenset({"employment_authority"}),
+    ),
+    CommandKind(
+        DraftPlan,
+        draft_plan,
+        "client",
+        path="plan-versions",
+        roles=frozenset({"employment_expert", "own_worker", "kela_clerk"}),
+        tasks=frozenset({"employment_authority", "multi_sectoral_team"}),
+    ),
+    CommandKind(
+        AcceptPlan,
+        accept_plan,
+        "client",
+        path="plan-acceptances",
+        roles=frozenset({"client", "own_worker", "social_worker", "employment_expert", "kela_clerk"}),
+        tasks=frozenset({"employment_authority", "multi_sectoral_team"}),
+    ),
+    CommandKind(
+        AgreePlan,
+        agree_plan,
+        "client",
+        path="agreed-plans",
+        roles=frozenset({"own_worker", "social_worker", "employment_expert", "kela_clerk"}),
+        tasks=frozenset({"employment_authority", "multi_sectoral_team"}),
+    ),
+)

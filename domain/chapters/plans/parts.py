@@ -1,0 +1,80 @@
+"""Plans and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from domain.chapters.plans.events import PlanAcceptedByParty, PlanAgreed, PlanDrafted, PlanDraftingStarted
+from domain.fact import Fact
+from domain.folding import ClientStream, PartOfPath, changed
+
+
+@dataclass(frozen=True)
+class PlanVersion:
+    """One version of a plan; immutable, replaced by the next one."""
+
+    drafted: Fact[PlanDrafted]
+    accepted: tuple[Fact[PlanAcceptedByParty], ...] = ()
+    agreed: Fact[PlanAgreed] | None = None
+
+    def with_fact(self, fact: Fact[Any]) -> PlanVersion:
+        """The version with one more acceptance, or agreed."""
+        if isinstance(fact.event, PlanAgreed):
+            return replace(self, agreed=fact)
+        return replace(self, accepted=(*self.accepted, fact))
+
+
+@dataclass(frozen=True)
+class Plan(PartOfPath, begun_by=PlanDraftingStarted):
+    """A plan with its versions, numbered from 1."""
+
+    started: Fact[PlanDraftingStarted]
+    versions: Mapping[int, PlanVersion] = field(default_factory=dict)
+
+    @property
+    def latest(self) -> int:
+        """Number of the newest version, 0 before the first draft."""
+        return max(self.versions, default=0)
+
+    def with_fact(self, slot: str, fact: Fact[Any]) -> Self:
+        """The plan with a new version, or with something that happened to the version that the fact names."""
+        number = fact.event.plan_version
+        if isinstance(fact.event, PlanDrafted):
+            return replace(self, versions={**self.versions, number: PlanVersion(fact)})
+        version = self.versions.get(number)
+        return replace(self, versions={**self.versions, number: version.with_fact(fact)}) if version else self
+
+    def with_changed(self, slot: str, old: Fact[Any], new: Fact[Any]) -> Self:
+        """The plan with the new value of a fact, its own beginning or one of a version."""
+        if slot != "versions":
+            return super().with_changed(slot, old, new)
+        version = self.versions.get(old.event.plan_version)
+        if version is None:
+            return self
+        now = PlanVersion(*(changed(held, old, new) for held in (version.drafted, version.accepted, version.agreed)))
+        return replace(self, versions={**self.versions, old.event.plan_version: now})
+
+
+@dataclass(frozen=True)
+class Plans(ClientStream):
+    """The client's plans."""
+
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+
+    def agreed_plans(self, case_id: str) -> list[Fact[PlanAgreed]]:
+        """Every agreement of a plan version of the case, in order of recording."""
+        return [
+            version.agreed
+            for plan in self.plans.values()
+            if plan.started.event.case_id == case_id
+            for version in plan.versions.values()
+            if version.agreed
+        ]
+
+    def agreed_version(self, plan_id: str, version: int) -> PlanVersion | None:
+        """The version when it has been agreed."""
+        plan = self.plans.get(plan_id)
+        found = plan.versions.get(version) if plan else None
+        return found if found and found.agreed else None

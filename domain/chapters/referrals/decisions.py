@@ -1,0 +1,178 @@
+"""The referral: somebody asks the county to look at a person's need; intake takes it on and a case begins."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from domain import events as e
+from domain.chapters.guards import (
+    code_valid,
+    day_of,
+    entitled,
+    holds,
+    is_client,
+    known,
+    no_diagnosis,
+    not_ahead,
+    noted,
+    recorded,
+)
+from domain.code_lists import code_list
+from domain.commands import ClientCommand, CommandKind
+from domain.context import Context, Draft
+from domain.pathway import Pathway
+from domain.refusals import Refusals
+from domain.vocabulary import LegalBasis, NeedCriterion, Ref, ReferralSource, SetOf, Text80
+
+EMPLOYMENT_SIDE = ("employment_authority", "te_services", "municipal_trial")
+"""Sources that only the body of employment services may name: it becomes the client's employment authority."""
+
+
+class SubmitReferral(ClientCommand):
+    """Ask the county to look at a person's need for the service. A need is one of N1 to N4, never a diagnosis."""
+
+    NAME = "submit_referral"
+    source: ReferralSource
+    source_note: Text80 | None = None
+    legal_basis: LegalBasis | None = None
+    identity_named: SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] = ()
+    consent_id: Ref | None = None
+    needs: SetOf[NeedCriterion | Text80] | None = None
+    long_term_unemployment: bool | None = None
+
+
+class ReceiveReferral(ClientCommand):
+    """Note that a referral reached the county's intake."""
+
+    NAME = "receive_referral"
+    referral_id: Ref
+    received_via: Literal["electronic", "paper", "phone", "in_person"]
+
+
+class AcceptReferral(ClientCommand):
+    """Take a referral on: the client's case begins. A client has one open case with one organiser."""
+
+    NAME = "accept_referral"
+    referral_id: Ref
+
+
+def submit_referral(pathway: Pathway, command: SubmitReferral, context: Context) -> list[Draft]:
+    """A referral with a matter of its own. source: domain/pathway.md 4.4 row 1"""
+    no, on = Refusals(), day_of(command, context)
+    source = code_list("referral_source").stored_code(command.source, on)
+    own_contact = source == "self_referral"
+    entitled(own_contact == is_client(context), "/source")
+    needs = _listed(command.needs)
+    event = e.ReferralSubmitted(
+        referral_id=context.new_id("referral"),
+        source=source,
+        source_note=command.source_note,
+        sender_org_id=None if own_contact else context.caller.org,
+        legal_basis=command.legal_basis,
+        identity_named=None if own_contact else command.identity_named,
+        consent_id=command.consent_id,
+        needs=needs,
+        long_term_unemployment=command.long_term_unemployment,
+    )
+    no.when(pathway.registered is None, "E_SUBJECT_UNRESOLVED")
+    not_ahead(no, on, context)
+    judge_referral(no, pathway, event, on, context)
+    no.when(needs != command.needs, "E_HEALTH_CONTENT", "/needs")
+    no.stop()
+    return [recorded(pathway, event, on, context, matter=context.new_id("matter"))]
+
+
+def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, on: date, context: Context) -> None:
+    """What a referral has to fulfil on its day."""
+    no.when(not code_list("referral_source").valid_on(event.source, on), "E_SOURCE_CLOSED", "/source")
+    poses = event.source in EMPLOYMENT_SIDE and not holds(context, event.sender_org_id, "employment_authority", on)
+    no.when(poses, "E_NOT_ENTITLED", "/source")
+    noted(no, event, "source", "source_note")
+    told = event.sender_org_id not in (None, context.directory.organiser)
+    no.when(told and not _has_ground(event), "E_NO_LEGAL_BASIS", "/legal_basis")
+    no_diagnosis(no, event, "source_note")
+
+
+def _has_ground(event: e.ReferralSubmitted) -> bool:
+    if event.legal_basis is None:
+        return False
+    by_consent = code_list("legal_basis")[event.legal_basis].marks.get("needs_consent", False)
+    return not by_consent or event.consent_id is not None
+
+
+def _listed(needs: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    listed = code_list("need_criterion").marked("need")
+    return None if needs is None else tuple(need for need in needs if need in listed)
+
+
+def receive_referral(pathway: Pathway, command: ReceiveReferral, context: Context) -> list[Draft]:
+    """The referral's arrival; one whose client nobody knows by name goes to the manual queue. source: row 2"""
+    referral = known(pathway.referrals, command.referral_id, "/referral_id")
+    if referral.received:
+        return []
+    no, on = Refusals(), day_of(command, context)
+    registered = pathway.registered
+    named = referral.submitted.event.identity_named
+    nameless = registered is None or (registered.event.identity_kind == "none" and not named)
+    no.when(nameless, "E_SUBJECT_UNRESOLVED")
+    not_ahead(no, on, context)
+    no.stop()
+    event = e.ReferralReceived(referral_id=command.referral_id, received_via=command.received_via)
+    return [recorded(pathway, event, on, context)]
+
+
+def accept_referral(pathway: Pathway, command: AcceptReferral, context: Context) -> list[Draft]:
+    """The referral is taken on and its matter becomes the case's. source: domain/pathway.md 4.4 row 4
+
+    `lives_in_area` is what the vault and the directory say of the home municipality; none when it is not known.
+    """
+    referral = known(pathway.referrals, command.referral_id, "/referral_id")
+    if referral.accepted:
+        return []
+    no, on = Refusals(), day_of(command, context)
+    running = any(not case.closed or case.closed.occurred_on > on for case in pathway.cases.values())
+    no.when(running, "E_OPEN_CASE_EXISTS")
+    elsewhere = context.look_ups.get("lives_in_area") is False
+    no.when(elsewhere or not holds(context, context.directory.organiser, "organiser", on), "E_NOT_RESPONSIBLE")
+    code_valid(no, "service_programme", "kuty", on, "/occurred_on")
+    not_ahead(no, on, context)
+    no.stop()
+    matter = referral.submitted.matter
+    accepted = e.ReferralAccepted(referral_id=command.referral_id)
+    opened = e.CaseOpened(
+        case_id=context.new_id("case"),
+        referral_id=command.referral_id,
+        previous_case_id=list(pathway.cases)[-1] if pathway.cases else None,
+        service_programme="kuty",
+    )
+    return [
+        recorded(pathway, accepted, on, context),
+        recorded(pathway, opened, on, context, matter=matter),
+    ]
+
+
+COMMANDS = (
+    CommandKind(
+        SubmitReferral,
+        submit_referral,
+        "client",
+        path="referrals",
+        roles=frozenset({"referrer", "client"}),
+        tasks=frozenset({"referrer"}),
+    ),
+    CommandKind(
+        ReceiveReferral,
+        receive_referral,
+        "client",
+        path="received-referrals",
+        roles=frozenset({"intake", "system"}),
+    ),
+    CommandKind(
+        AcceptReferral,
+        accept_referral,
+        "client",
+        path="accepted-referrals",
+        roles=frozenset({"intake", "social_worker"}),
+    ),
+)

@@ -1,0 +1,92 @@
+"""Somebody asks for the service; the case that comes of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain.event import (
+    BY_DAY,
+    BY_TYPES_ALONE,
+    FROM_ITS_DAY,
+    CaseEvent,
+    ClientFact,
+    Moves,
+    Tied,
+    begins,
+    belongs_to,
+    judged_by,
+)
+from domain.vocabulary import (
+    LegalBasis,
+    NeedCriterion,
+    OrgId,
+    Ref,
+    ReferralSource,
+    Routing,
+    Service,
+    ServiceProgramme,
+    SetOf,
+    Social,
+    Text80,
+)
+
+
+class ReferralSubmitted(ClientFact):
+    """Somebody asked the county to look at this person's need."""
+
+    NAME = "referral.submitted"
+    MATTER = "case"
+    PART = begins("referral_id", "referrals")
+    MOVES = Moves.WINDOWS
+    CORRECTED = judged_by("judge_referral")
+    FOUND = FROM_ITS_DAY
+    referral_id: Routing[Ref]
+    source: Service[ReferralSource]
+    source_note: Social[Text80 | None] = None
+    sender_org_id: Routing[Tied[OrgId | None]] = None
+    legal_basis: Routing[LegalBasis | None] = None
+    identity_named: Routing[SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] | None] = (
+        None
+    )
+    consent_id: Routing[Ref | None] = None
+    needs: Social[SetOf[NeedCriterion] | None] = None
+    long_term_unemployment: Social[bool | None] = None
+
+
+class ReferralReceived(ClientFact):
+    """The referral reached the county's intake."""
+
+    NAME = "referral.received"
+    MATTER = "case"
+    PART = belongs_to("referral_id", "received")
+    MOVES = Moves.NOTHING
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = BY_DAY
+    referral_id: Routing[Ref]
+    received_via: Routing[Literal["electronic", "paper", "phone", "in_person"]]
+
+
+class ReferralAccepted(ClientFact):
+    """Intake took the referral on."""
+
+    NAME = "referral.accepted"
+    MATTER = "case"
+    PART = belongs_to("referral_id", "accepted")
+    MOVES = Moves.NOTHING
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = BY_DAY
+    referral_id: Routing[Ref]
+
+
+class CaseOpened(CaseEvent):
+    """A case began. A client has at most one open case with one organiser."""
+
+    NAME = "case.opened"
+    PART = begins("case_id", "cases")
+    MOVES = Moves.WINDOWS
+    CORRECTED = BY_TYPES_ALONE
+    FOUND = FROM_ITS_DAY
+    referral_id: Routing[Ref | None] = None
+    previous_case_id: Routing[Tied[Ref | None]] = None
+    moved_from_org_id: Routing[OrgId | None] = None
+    service_programme: Service[ServiceProgramme]

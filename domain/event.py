@@ -1,0 +1,217 @@
+"""What a fact is, and what it says of itself once: its part, what it moves, how it may be corrected, where it is found.
+
+Every list of events that the product needs is derived from these declarations (design D23). An event of a client that
+leaves one out is no event: its class cannot be made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Flag
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.vocabulary import Ref, Routing
+
+Matter = Literal["case", "client", "target", "ledger", "fact"]
+T = TypeVar("T")
+
+
+# --- What an event declares -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a client's pathway keeps the fact.
+
+    `key` is the field that names its part, `kept_in` the collection of the pathway, `slot` the place in the part; `begun` is
+    the field that names the part which begins with the fact, empty where none does.
+    """
+
+    key: str = ""
+    kept_in: str = ""
+    slot: str = ""
+    begun: str = ""
+
+    @property
+    def part(self) -> str:
+        """The field by which the fact is told from others: the part that it begins, else the one that it belongs to."""
+        return self.begun or self.key
+
+
+def begins(key: str, kept_in: str) -> Place:
+    """A part of the pathway begins with the fact, under the reference in the field `key`."""
+    return Place(key, kept_in, begun=key)
+
+
+def belongs_to(key: str, slot: str, *, begun: str = "") -> Place:
+    """The fact stands in the slot of the part that the field `key` names; nothing is kept where there is no such part."""
+    return Place(key, slot=slot, begun=begun)
+
+
+def listed_in(kept_in: str, *, key: str = "") -> Place:
+    """The fact stands in a collection of its own kind, beside the parts."""
+    return Place(key, kept_in)
+
+
+NO_PART = Place()
+"""The fact speaks of another fact, not of a part."""
+
+
+class Moves(Flag):
+    """What a fact may change beside its own part."""
+
+    NOTHING = 0
+    WINDOWS = 1
+    """It may begin, end or move the days on which somebody is a recipient (domain/disclosure.md 5.3)."""
+    IN_FORCE = 2
+    """It goes on being in force after its day: who becomes a recipient later is told it then (rule 7)."""
+    CUT = 4
+    """What is told of it is cut to the days of the recipient's window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A corrected value has to pass the guard of the first one: the function of this name among the chapter's decisions."""
+
+    guard: str
+
+
+def judged_by(guard: str) -> Judged:
+    """Corrections are judged by the guard of this name in the chapter's `decisions`."""
+    return Judged(guard)
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A correction of the fact is judged by its types alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """The fact is never corrected. `why` says what is done instead."""
+
+    why: str
+
+
+Corrected = Judged | Unjudged | Never
+BY_TYPES_ALONE = Unjudged()
+
+OPEN = "*"
+"""In `Found`: the fact holds until further notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The days under which a reader finds the fact: the fields with its first and its last one.
+
+    Without `from_on` it is found by its own day. Without `until_on` it holds for its first day alone; `OPEN`, or a named
+    field that is not there, means until further notice. `part` is the field by which it is found, where not its own part's.
+    """
+
+    from_on: str | None = None
+    until_on: str | None = None
+    part: str = ""
+
+
+BY_DAY = Found()
+"""Found by its own day alone."""
+FROM_ITS_DAY = Found(None, OPEN)
+"""Found from its own day on."""
+
+
+def days(from_on: str, until_on: str = OPEN, *, part: str = "") -> Found:
+    """Found from the day in one field to the day in the other, both included."""
+    return Found(from_on, until_on, part)
+
+
+class _Tie:
+    """Marks a field that ties the fact to its part or its author: a fact of another part is another fact."""
+
+
+TIE = _Tie()
+Tied = Annotated[T, TIE]
+"""A field that no correction changes, beside those that name parts."""
+
+
+# --- The kinds of facts -----------------------------------------------------------------------------------------------
+
+
+class Part(BaseModel):
+    """A group of values inside a fact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Content(BaseModel):
+    """What a wish says and its fact repeats: written once, in both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(BaseModel):
+    """A fact, without who and when: those stand in the header."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    NAME: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+    MATTER: ClassVar[Matter]
+
+
+DECLARED = ("PART", "MOVES", "CORRECTED", "FOUND")
+
+
+class ClientFact(Event):
+    """A fact of a client's pathway. Raises `TypeError` where a class with a name leaves a declaration out."""
+
+    PART: ClassVar[Place]
+    MOVES: ClassVar[Moves]
+    CORRECTED: ClassVar[Corrected]
+    FOUND: ClassVar[Found]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """An event says all of it, itself."""
+        super().__pydantic_init_subclass__(**kwargs)
+        missing = [name for name in DECLARED if "NAME" in vars(cls) and name not in vars(cls)]
+        if missing:
+            raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)} (domain/event.py)")
+
+
+class CaseEvent(ClientFact):
+    """A fact of one case."""
+
+    MATTER = "case"
+    case_id: Routing[Ref]
+
+
+class RegisterFact(Event):
+    """A fact on organisations, contracts or rules: without client data, told for administration."""
+
+    MATTER = "ledger"
+    FOUND: ClassVar[Found] = BY_DAY
+
+
+class SystemEvent(Event):
+    """A fact about the ledger itself: nobody is told of it (domain/pathway.md 4.7)."""
+
+
+class LedgerEvent(SystemEvent):
+    """The ledger's own beginning and time."""
+
+    MATTER = "ledger"
+
+
+class AnswerEvent(SystemEvent):
+    """It answers a message without recording what it said."""
+
+    MATTER = "ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A fact whose matter's key was destroyed: its header remains, its content cannot be read by anyone (design D15)."""
+
+    name: str

@@ -1,0 +1,151 @@
+"""How facts add up, derived from what each event declares: a part begins, or a fact takes its slot in one.
+
+The chapters say what their parts are; nothing here knows a chapter. History is folded, never refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from typing import Any, ClassVar, NamedTuple, Self
+
+from domain.event import ClientFact, Event, Place
+from domain.fact import Fact, Facts
+
+
+@dataclass(frozen=True)
+class ClientStream:
+    """What every chapter's part of the pathway stands on. `version` is the stream's version, 0 before the first fact."""
+
+    client: str
+    version: int = 0
+    facts: Facts = field(default_factory=Facts)
+
+
+@dataclass(frozen=True)
+class PartOfPath:
+    """A part of a pathway: it begins with one fact, which stands in its first slot; later ones take theirs."""
+
+    BEGINNINGS: ClassVar[dict[type[ClientFact], type[PartOfPath]]] = {}
+    """By the event that begins it, the part; the beginning of anything else is kept as the fact that it is."""
+
+    def __init_subclass__(cls, begun_by: type[ClientFact], **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        PartOfPath.BEGINNINGS[begun_by] = cls
+
+    def with_fact(self, slot: str, fact: Fact[Any]) -> Self:
+        """The part with one more fact in a slot; a slot of many keeps them all."""
+        held = getattr(self, slot)
+        return replace(self, **{slot: (*held, fact) if isinstance(held, tuple) else fact})
+
+    def with_changed(self, slot: str, old: Fact[Any], new: Fact[Any]) -> Self:
+        """The part with the new value of a fact in a slot; as it is where another fact has taken the slot since."""
+        return replace(self, **{slot: changed(getattr(self, slot), old, new)})
+
+
+def changed(held: Any, old: Fact[Any], new: Fact[Any]) -> Any:
+    """What a slot holds with the new value of a fact in the place of the old one."""
+    if isinstance(held, tuple):
+        return tuple(new if fact is old else fact for fact in held)
+    return new if held is old else held
+
+
+Parts = dict[str, Any]
+"""A pathway's fields, while facts are being added."""
+
+
+class Fold(NamedTuple):
+    """How one kind of event is folded in, and how a new value of it takes the old one's place."""
+
+    add: Callable[[Parts, Fact[Any]], None]
+    change: Callable[[Parts, Fact[Any], Fact[Any]], None]
+
+
+class WrongPlace(TypeError):
+    """An event declares a place that the pathway does not have."""
+
+
+def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Mapping[type[Event], Fold]:
+    """How each event of a client is folded. Raises `WrongPlace` for a place that is not there."""
+    declared = {cls: cls.PART for cls in events.values() if issubclass(cls, ClientFact)}
+    collections = {found.name: _empty(found) for found in fields(pathway)}
+    kept = {place.begun: (place.kept_in, cls) for cls, place in declared.items() if place.begun and place.kept_in}
+    found: dict[type[Event], Fold] = {}
+    for cls, place in declared.items():
+        if place.kept_in and place.kept_in not in collections:
+            raise WrongPlace(f"{cls.__name__}: the pathway keeps no {place.kept_in}")
+        if place.begun and place.kept_in:
+            found[cls] = _beginning(place, PartOfPath.BEGINNINGS.get(cls))
+        elif place.kept_in:
+            found[cls] = _listed(place.kept_in, collections[place.kept_in])
+        elif place.key:
+            if place.key not in kept:
+                raise WrongPlace(f"{cls.__name__}: no part begins under {place.key}")
+            collection, begun_by = kept[place.key]
+            part = PartOfPath.BEGINNINGS.get(begun_by)
+            if part is None or place.slot not in {slot.name for slot in fields(part)}:
+                raise WrongPlace(f"{cls.__name__}: the part of {place.key} has no slot {place.slot}")
+            found[cls] = _belonging(place.key, collection, place.slot)
+        else:
+            found[cls] = _NOWHERE
+    return found
+
+
+def _beginning(place: Place, part: type[PartOfPath] | None) -> Fold:
+    key, collection = place.key, place.kept_in
+    first = fields(part)[0].name if part else ""
+
+    def add(parts: Parts, fact: Fact[Any]) -> None:
+        begun = part(fact) if part else fact  # type: ignore[call-arg]
+        parts[collection] = {**parts[collection], getattr(fact.event, key): begun}
+
+    def change(parts: Parts, old: Fact[Any], new: Fact[Any]) -> None:
+        known = parts[collection]
+        held = known[getattr(old.event, key)]
+        now = held.with_changed(first, old, new) if part else changed(held, old, new)
+        parts[collection] = {**known, getattr(old.event, key): now}
+
+    return Fold(add, change)
+
+
+def _belonging(key: str, collection: str, slot: str) -> Fold:
+    def add(parts: Parts, fact: Fact[Any]) -> None:
+        known = parts[collection]
+        part = known.get(getattr(fact.event, key))
+        # The part may lie outside what is folded, for example before the day asked about.
+        if part is not None:
+            parts[collection] = {**known, getattr(fact.event, key): part.with_fact(slot, fact)}
+
+    def change(parts: Parts, old: Fact[Any], new: Fact[Any]) -> None:
+        known = parts[collection]
+        part = known.get(getattr(old.event, key))
+        if part is not None:
+            parts[collection] = {**known, getattr(old.event, key): part.with_changed(slot, old, new)}
+
+    return Fold(add, change)
+
+
+def _empty(found: Field[Any]) -> Any:
+    return found.default if found.default_factory is MISSING else found.default_factory()
+
+
+def _listed(collection: str, empty: Any) -> Fold:
+    """A collection is a tuple, or keeps an order of its own, or is one fact."""
+    own_order = hasattr(empty, "with_fact")
+
+    def add(parts: Parts, fact: Fact[Any]) -> None:
+        held = parts[collection]
+        parts[collection] = held.with_fact(fact) if own_order else (*held, fact) if isinstance(held, tuple) else fact
+
+    def change(parts: Parts, old: Fact[Any], new: Fact[Any]) -> None:
+        held = parts[collection]
+        parts[collection] = held.with_changed(old, new) if own_order else changed(held, old, new)
+
+    return Fold(add, change)
+
+
+def _leave(parts: Parts, *facts: Fact[Any]) -> None:
+    """Nothing adds up."""
+
+
+_NOWHERE = Fold(_leave, _leave)

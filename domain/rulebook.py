@@ -1,0 +1,73 @@
+"""Every command with its decision and those who may ask for it, and every guard: the chapters as one book.
+
+What a chapter leaves out or says twice is found here, when the book is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain.catalogue import CLIENT_FACTS
+from domain.catalogue import event_class as event_class
+from domain.catalogue import type_of as type_of
+from domain.catalogue import upcast as upcast
+from domain.chapters.assessments import decisions as assessments
+from domain.chapters.attendance import decisions as attendance
+from domain.chapters.benefits import decisions as benefits
+from domain.chapters.clients import decisions as clients
+from domain.chapters.corrections import decisions as corrections
+from domain.chapters.decisions import decisions as issued
+from domain.chapters.exits import decisions as exits
+from domain.chapters.follow_ups import decisions as follow_ups
+from domain.chapters.judging import guard_of
+from domain.chapters.ledgers import decisions as ledgers
+from domain.chapters.notices import decisions as notices
+from domain.chapters.organisations import decisions as organisations
+from domain.chapters.own_workers import decisions as own_workers
+from domain.chapters.parallel_services import decisions as parallel_services
+from domain.chapters.periods import decisions as periods
+from domain.chapters.placements import decisions as placements
+from domain.chapters.plans import decisions as plans
+from domain.chapters.referrals import decisions as referrals
+from domain.commands import Command, CommandKind
+
+CHAPTERS = (
+    ledgers,
+    organisations,
+    clients,
+    referrals,
+    assessments,
+    own_workers,
+    benefits,
+    plans,
+    issued,
+    placements,
+    periods,
+    attendance,
+    parallel_services,
+    follow_ups,
+    notices,
+    exits,
+    corrections,
+)
+"""In the order of a client's path."""
+
+
+def _by_name() -> Mapping[str, CommandKind]:
+    kinds = [kind for chapter in CHAPTERS for kind in chapter.COMMANDS]
+    by_name = {kind.name: kind for kind in kinds}
+    if len(by_name) != len(kinds):
+        raise ValueError("two commands have one name")
+    return by_name
+
+
+COMMANDS = _by_name()
+"""Every command by its permanent name."""
+
+GUARDS = {cls: guard for cls in CLIENT_FACTS.values() if (guard := guard_of(cls)) is not None}
+"""What a fact of each kind had to pass, and its corrected value has to pass again."""
+
+
+def kind_of(command: type[Command]) -> CommandKind:
+    """The kind of a command class."""
+    return COMMANDS[command.NAME]
