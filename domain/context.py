@@ -10,14 +10,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.directory import Directory
+from domain.event import Event
 from domain.rules import RuleSet
-
-if TYPE_CHECKING:
-    from domain.directory import Directory
-    from domain.events import Event
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
 

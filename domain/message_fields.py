@@ -14,7 +14,8 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 from pydantic import BaseModel, StringConstraints
 from pydantic_core import ErrorDetails
 
-from domain.events import Event
+from domain.catalogue import EVENTS
+from domain.event import Event
 from domain.health_content import looks_like_diagnosis
 from domain.refusals import Reason
 from domain.vocabulary import Ref
@@ -75,8 +76,6 @@ def _place(annotation: Any, name: str) -> Place | None:
 @cache
 def _places_of_facts() -> Mapping[str, Place]:
     """References among the fields of facts, by name: what a correction may give a new value."""
-    from domain.catalogue import EVENTS
-
     found: dict[str, Place] = {}
     for cls in EVENTS.values():
         found.update(_event_places(cls))

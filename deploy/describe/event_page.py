@@ -13,7 +13,7 @@ from deploy.describe.publication_schemas import COLUMNS, Telling, telling
 from domain.catalogue import type_of
 from domain.disclosure.policy import policy
 from domain.disclosure.windows import TASK_OF_COLUMN
-from domain.events import Event
+from domain.event import NO_PART, ClientFact, Event
 from domain.vocabulary import DataClass
 
 LEAD = """Every fact that a ledger can record, in the order of a client's path. A fact is never changed: it is corrected by
@@ -63,6 +63,9 @@ def event_page() -> str:
 
 def _event(cls: type[Event]) -> Iterator[str]:
     schema: dict[str, Any] = event_schema(cls)
+    # What names the fact's case and part comes first, whatever model the field stands in.
+    place = cls.PART if issubclass(cls, ClientFact) else NO_PART
+    rows = sorted(field_rows(schema), key=lambda row: row[0].strip("`") not in ("case_id", place.key, place.begun))
     commands = recorded_by()[cls.NAME]
     yield f"## {type_of(cls)}"
     yield paragraph(cls.__doc__)
@@ -72,7 +75,7 @@ def _event(cls: type[Event]) -> Iterator[str]:
         ["field", "takes", "there", "data class"],
         [
             (name, takes, there, schema["properties"][name.strip("`")]["x-data-class"])
-            for name, takes, there in field_rows(schema)
+            for name, takes, there in rows
         ],
     )
     tellings = [told for column in COLUMNS if (told := telling(column, cls))]

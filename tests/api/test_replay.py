@@ -126,7 +126,7 @@ def test_an_auditor_learns_what_differs_and_not_what_it_was(corrected: House, mo
         return draft_plan(pathway, command.model_copy(update={"goal": "Another goal"}), context)
 
     kinds["draft_plan"] = replace(kinds["draft_plan"], decide=otherwise)
-    monkeypatch.setattr(audit, "command_kinds", lambda: kinds)
+    monkeypatch.setattr(audit, "COMMANDS", kinds)
     for by, seen in ((OWN_WORKER, "plan.drafted.goal: recorded 'A regular rhythm"), (AUDITOR, "plan.drafted.goal")):
         decisions = corrected.get(path(corrected, "decisions"), by).json()["decisions"]
         [difference] = next(one["differences"] for one in decisions if one["command"] == "draft_plan")

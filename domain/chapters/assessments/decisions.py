@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from domain import events as e
+from domain.chapters.assessments.events import AssessmentBeginning, AssessmentResult
 from domain.chapters.guards import (
     by_own_authority,
     case_of,
@@ -24,37 +25,25 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import DocumentId, NeedCriterion, PlanOwner, Ref, SetOf, Text80
+from domain.vocabulary import NeedCriterion, SetOf, Text80
 
 SelfRating = Annotated[int, Field(ge=0, le=10)]
 
 
-class StartAssessment(ClientCommand):
+class StartAssessment(AssessmentBeginning, ClientCommand):
     """Begin to find out what the client needs."""
 
     NAME = "start_assessment"
-    owner: PlanOwner
-    client_attended: bool
 
 
-class CompleteAssessment(ClientCommand):
+class CompleteAssessment(AssessmentResult, ClientCommand):
     """Say what the client needs, or that there is no need. Ratings are the client's own, 0 to 10."""
 
     NAME = "complete_assessment"
-    assessment_id: Ref
-    result: Literal["need", "no_need"]
     needs: SetOf[NeedCriterion | Text80] | None = None
-    client_attended: bool
-    special_support_need: bool
-    no_duty_ground: Literal["works_over_8_hours", "entrepreneur", "full_time_student", "other_employment_service"] | None = (
-        None
-    )
-    long_term_unemployment: bool | None = None
     last_worked_year: Annotated[int, Field(ge=1900, le=2200)] | None = None
     self_rated_work_ability: SelfRating | None = None
     self_rated_functional_capacity: SelfRating | None = None
-    capacity_statement_id: DocumentId | None = None
-    assessment_document_id: DocumentId | None = None
 
 
 def start_assessment(pathway: Pathway, command: StartAssessment, context: Context) -> list[Draft]:

@@ -7,6 +7,7 @@ from typing import Literal
 from domain.event import (
     BY_DAY,
     CaseEvent,
+    Content,
     Moves,
     begins,
     belongs_to,
@@ -26,7 +27,14 @@ from domain.vocabulary import (
 )
 
 
-class AssessmentStarted(CaseEvent):
+class AssessmentBeginning(Content):
+    """Who assesses, and whether the client was there."""
+
+    owner: Service[PlanOwner]
+    client_attended: Service[bool]
+
+
+class AssessmentStarted(AssessmentBeginning, CaseEvent):
     """Work on finding out what the client needs began."""
 
     NAME = "assessment.started"
@@ -35,11 +43,24 @@ class AssessmentStarted(CaseEvent):
     CORRECTED = judged_by("judge_start")
     FOUND = BY_DAY
     assessment_id: Routing[Ref]
-    owner: Service[PlanOwner]
+
+
+class AssessmentResult(Content):
+    """What an assessment found."""
+
+    assessment_id: Routing[Ref]
+    result: Service[Literal["need", "no_need"]]
     client_attended: Service[bool]
+    special_support_need: Social[bool]
+    no_duty_ground: Social[
+        Literal["works_over_8_hours", "entrepreneur", "full_time_student", "other_employment_service"] | None
+    ] = None
+    long_term_unemployment: Social[bool | None] = None
+    capacity_statement_id: Health[DocumentId | None] = None
+    assessment_document_id: Professional[DocumentId | None] = None
 
 
-class AssessmentCompleted(CaseEvent):
+class AssessmentCompleted(AssessmentResult, CaseEvent):
     """The need is known. A limit or a need is named, never a diagnosis."""
 
     NAME = "assessment.completed"
@@ -47,17 +68,7 @@ class AssessmentCompleted(CaseEvent):
     MOVES = Moves.NOTHING
     CORRECTED = judged_by("judge_result")
     FOUND = BY_DAY
-    assessment_id: Routing[Ref]
-    result: Service[Literal["need", "no_need"]]
     needs: Social[SetOf[NeedCriterion] | None] = None
-    client_attended: Service[bool]
-    special_support_need: Social[bool]
-    no_duty_ground: Social[
-        Literal["works_over_8_hours", "entrepreneur", "full_time_student", "other_employment_service"] | None
-    ] = None
-    long_term_unemployment: Social[bool | None] = None
     last_worked_year: Social[int | None] = None
     self_rated_work_ability: Health[int | None] = None
     self_rated_functional_capacity: Health[int | None] = None
-    capacity_statement_id: Health[DocumentId | None] = None
-    assessment_document_id: Professional[DocumentId | None] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from domain import events as e
+from domain.chapters.attendance.events import AccountOfDay, DaysNotArranged, ReportedDays
 from domain.chapters.guards import (
     day_of,
     entitled,
@@ -32,15 +33,11 @@ OFFICIAL = ("provider", "county")
 """Accounts that decide what a day was; the client's and the payer's stand beside them and may differ."""
 
 
-class RecordAttendance(ClientCommand):
+class RecordAttendance(AccountOfDay, ClientCommand):
     """Say what a participation day was. `occurred_on` is the day; hours, in halves and without travel, when present."""
 
     NAME = "record_attendance"
-    period_id: Ref
     account: Account | None = None
-    day_status: RecordedDayStatus
-    hours: Hours | None = None
-    swap_of_on: date | None = None
 
 
 class GroupEntry(Part):
@@ -60,24 +57,18 @@ class RecordGroupAttendance(Command):
     entries: tuple[GroupEntry, ...]
 
 
-class RecordNotArranged(ClientCommand):
+class RecordNotArranged(DaysNotArranged, ClientCommand):
     """Say that the service was not arranged on a day or a range of days. `until_on`: none is the same day."""
 
     NAME = "record_not_arranged"
-    period_id: Ref
-    from_on: date
     until_on: date | None = None
-    not_arranged_reason: e.NotArrangedReason
 
 
-class SendAbsenceReport(ClientCommand):
+class SendAbsenceReport(ReportedDays, ClientCommand):
     """Tell the payer about absences. None given: the payer of the last day, and the absences that the provider recorded."""
 
     NAME = "send_absence_report"
-    period_id: Ref
     payer_org_id: OrgId | None = None
-    from_on: date
-    until_on: date
     absences: tuple[e.Absence, ...] | None = None
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from domain.event import (
     BY_DAY,
     CaseEvent,
+    Content,
     Moves,
     Part,
     Tied,
@@ -28,7 +29,16 @@ from domain.vocabulary import (
 )
 
 
-class AttendanceRecorded(CaseEvent):
+class AccountOfDay(Content):
+    """What one account says of a day."""
+
+    period_id: Routing[Ref]
+    day_status: Schedule[RecordedDayStatus]
+    hours: Schedule[Hours | None] = None
+    swap_of_on: Schedule[date | None] = None
+
+
+class AttendanceRecorded(AccountOfDay, CaseEvent):
     """One account of one participation day: the provider's, the client's, the payer's or the county's."""
 
     NAME = "attendance.recorded"
@@ -36,18 +46,22 @@ class AttendanceRecorded(CaseEvent):
     MOVES = Moves.NOTHING
     CORRECTED = judged_by("judge_day")
     FOUND = BY_DAY
-    period_id: Routing[Ref]
     placement_id: Routing[Ref | None] = None
     account: Schedule[Tied[Account]]
-    day_status: Schedule[RecordedDayStatus]
-    hours: Schedule[Hours | None] = None
-    swap_of_on: Schedule[date | None] = None
 
 
 NotArrangedReason = Literal["public_holiday", "break", "site_closed", "instructor_absent", "other"]
 
 
-class ServiceDayNotArranged(CaseEvent):
+class DaysNotArranged(Content):
+    """Days on which the service was not arranged, and why."""
+
+    period_id: Routing[Ref]
+    from_on: Schedule[date]
+    not_arranged_reason: Schedule[NotArrangedReason]
+
+
+class ServiceDayNotArranged(DaysNotArranged, CaseEvent):
     """The service was not arranged on a day or a range of days: no absence, and no allowance."""
 
     NAME = "service_day.not_arranged"
@@ -55,11 +69,8 @@ class ServiceDayNotArranged(CaseEvent):
     MOVES = Moves.CUT
     CORRECTED = judged_by("judge_closed_days")
     FOUND = days("from_on", "until_on")
-    period_id: Routing[Ref]
     placement_id: Routing[Ref]
-    from_on: Schedule[date]
     until_on: Schedule[date]
-    not_arranged_reason: Schedule[NotArrangedReason]
 
 
 class Absence(Part):
@@ -69,7 +80,15 @@ class Absence(Part):
     day_status: RecordedDayStatus
 
 
-class AbsenceReportSent(CaseEvent):
+class ReportedDays(Content):
+    """The days that a report to the payer covers."""
+
+    period_id: Routing[Ref]
+    from_on: Schedule[date]
+    until_on: Schedule[date]
+
+
+class AbsenceReportSent(ReportedDays, CaseEvent):
     """The provider told the payer of the benefit about absences, at least every two weeks."""
 
     NAME = "absence_report.sent"
@@ -78,9 +97,6 @@ class AbsenceReportSent(CaseEvent):
     CORRECTED = judged_by("judge_report")
     FOUND = days("from_on", "until_on", part="period_id")
     report_id: Routing[Ref]
-    period_id: Routing[Ref]
     payer_org_id: Benefit[OrgId]
     reporting_org_id: Routing[OrgId]
-    from_on: Schedule[date]
-    until_on: Schedule[date]
     absences: Schedule[tuple[Absence, ...]]

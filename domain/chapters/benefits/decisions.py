@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
 
 from domain import events as e
+from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
 from domain.chapters.guards import (
     by_own_authority,
     day_of,
@@ -22,29 +22,20 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import BenefitStatus, OrgId, Ref
+from domain.vocabulary import OrgId
 
 
-class ChangeBenefitStatus(ClientCommand):
+class ChangeBenefitStatus(BenefitHeld, ClientCommand):
     """Say what the client lives on from a day on, and who pays the unemployment benefit. Social assistance has no payer."""
 
     NAME = "change_benefit_status"
-    benefit: BenefitStatus
-    payer_org_id: OrgId | None = None
-    from_on: date
-    until_on: date | None = None
 
 
-class IssueLabourPolicyStatement(ClientCommand):
+class IssueLabourPolicyStatement(LabourPolicyStatement, ClientCommand):
     """Tell the payer whether the conditions of the benefit hold during the service. No payer given: that of the day."""
 
     NAME = "issue_labour_policy_statement"
-    period_id: Ref
     payer_org_id: OrgId | None = None
-    labour_statement_kind: Literal["start", "change", "end"]
-    service_from_on: date
-    service_until_on: date
-    conditions_met: bool
 
 
 def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, context: Context) -> list[Draft]:

@@ -8,6 +8,7 @@ from typing import Literal
 from domain.event import (
     CaseEvent,
     ClientFact,
+    Content,
     Moves,
     begins,
     days,
@@ -24,7 +25,16 @@ from domain.vocabulary import (
 )
 
 
-class BenefitStatusChanged(ClientFact):
+class BenefitHeld(Content):
+    """The benefit, its payer and its days."""
+
+    benefit: Benefit[BenefitStatus]
+    payer_org_id: Benefit[OrgId | None] = None
+    from_on: Benefit[date]
+    until_on: Benefit[date | None] = None
+
+
+class BenefitStatusChanged(BenefitHeld, ClientFact):
     """The client lives on another benefit, or another body pays it, from a day on."""
 
     NAME = "benefit_status.changed"
@@ -33,13 +43,19 @@ class BenefitStatusChanged(ClientFact):
     MOVES = Moves.WINDOWS | Moves.IN_FORCE | Moves.CUT
     CORRECTED = judged_by("judge_benefit")
     FOUND = days("from_on", "until_on")
-    benefit: Benefit[BenefitStatus]
-    payer_org_id: Benefit[OrgId | None] = None
-    from_on: Benefit[date]
-    until_on: Benefit[date | None] = None
 
 
-class LabourPolicyStatementIssued(CaseEvent):
+class LabourPolicyStatement(Content):
+    """What a labour policy statement says."""
+
+    period_id: Routing[Ref]
+    labour_statement_kind: Benefit[Literal["start", "change", "end"]]
+    service_from_on: Service[date]
+    service_until_on: Service[date]
+    conditions_met: Benefit[bool]
+
+
+class LabourPolicyStatementIssued(LabourPolicyStatement, CaseEvent):
     """The employment authority told the payer that the conditions of the benefit hold during the service."""
 
     NAME = "labour_policy_statement.issued"
@@ -48,9 +64,4 @@ class LabourPolicyStatementIssued(CaseEvent):
     CORRECTED = judged_by("judge_statement")
     FOUND = days("service_from_on", "service_until_on", part="period_id")
     labour_statement_id: Routing[Ref]
-    period_id: Routing[Ref]
     payer_org_id: Benefit[OrgId]
-    labour_statement_kind: Benefit[Literal["start", "change", "end"]]
-    service_from_on: Service[date]
-    service_until_on: Service[date]
-    conditions_met: Benefit[bool]

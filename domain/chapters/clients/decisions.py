@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from domain import events as e
+from domain.chapters.clients.events import Registration
 from domain.chapters.guards import day_of, not_ahead
 from domain.commands import Command, CommandKind
 from domain.context import Context, Draft
@@ -12,12 +11,10 @@ from domain.pathway import Pathway
 from domain.refusals import Refusals
 
 
-class RegisterClient(Command):
+class RegisterClient(Registration, Command):
     """Make a person known to the organiser. The identity arrives beside the command and goes to the vault."""
 
     NAME = "register_client"
-    identity_kind: Literal["identity_code", "temporary_identifier", "none"]
-    registered_from: Literal["referral", "own_contact", "transfer", "import"]
 
 
 def register_client(pathway: Pathway, command: RegisterClient, context: Context) -> list[Draft]:

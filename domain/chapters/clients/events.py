@@ -8,6 +8,7 @@ from domain.event import (
     BY_DAY,
     BY_TYPES_ALONE,
     ClientFact,
+    Content,
     Moves,
     listed_in,
 )
@@ -17,7 +18,14 @@ from domain.vocabulary import (
 )
 
 
-class SubjectRegistered(ClientFact):
+class Registration(Content):
+    """How the person became known."""
+
+    identity_kind: Identity[Literal["identity_code", "temporary_identifier", "none"]]
+    registered_from: Routing[Literal["referral", "own_contact", "transfer", "import"]]
+
+
+class SubjectRegistered(Registration, ClientFact):
     """The person became known to the organiser under a random reference; who it is stands in the vault alone."""
 
     NAME = "subject.registered"
@@ -26,5 +34,3 @@ class SubjectRegistered(ClientFact):
     MOVES = Moves.NOTHING
     CORRECTED = BY_TYPES_ALONE
     FOUND = BY_DAY
-    identity_kind: Identity[Literal["identity_code", "temporary_identifier", "none"]]
-    registered_from: Routing[Literal["referral", "own_contact", "transfer", "import"]]

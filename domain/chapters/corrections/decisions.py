@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
 
 import orjson
 from pydantic import ValidationError
 
 from domain import events as e
 from domain.catalogue import FIXED
+from domain.chapters.corrections.events import Correction
 from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recorded
 from domain.chapters.judging import guard_of
 from domain.commands import ClientCommand, CommandKind
@@ -18,17 +18,12 @@ from domain.event import ClientFact
 from domain.message_fields import reasons_of
 from domain.pathway import Fact, Pathway, replay
 from domain.refusals import Refusals, Refused
-from domain.vocabulary import EventRef
 
 
-class CorrectFact(ClientCommand):
+class CorrectFact(Correction, ClientCommand):
     """Say how a recorded fact really was: the fields that change, whole new values, null where a field falls away."""
 
     NAME = "correct_fact"
-    target_event_id: EventRef
-    correction_reason: Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]
-    corrected_occurred_on: date | None = None
-    new_values: dict[str, Any] | None = None
 
 
 def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> list[Draft]:

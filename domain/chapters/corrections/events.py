@@ -8,6 +8,7 @@ from typing import Any, Literal
 from domain.event import (
     NO_PART,
     ClientFact,
+    Content,
     Found,
     Moves,
     Never,
@@ -18,7 +19,17 @@ from domain.vocabulary import (
 )
 
 
-class FactCorrected(ClientFact):
+class Correction(Content):
+    """Which fact was wrong, and how it was."""
+
+    target_event_id: Routing[EventRef]
+    correction_reason: Routing[Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]]
+    corrected_occurred_on: Routing[date | None] = None
+    new_values: dict[str, Any] | None = None
+    """The target's fields that change, whole new values, null where a field falls away; each sealed under its own class."""
+
+
+class FactCorrected(Correction, ClientFact):
     """A recorded fact was wrong; this is how it was. The first account stays readable."""
 
     NAME = "fact.corrected"
@@ -27,8 +38,3 @@ class FactCorrected(ClientFact):
     MOVES = Moves.WINDOWS
     CORRECTED = Never("the fact itself is corrected once more")
     FOUND = Found(part="target_event_id")
-    target_event_id: Routing[EventRef]
-    correction_reason: Routing[Literal["wrong_entry", "wrong_date", "known_later", "supplemented", "rectification"]]
-    corrected_occurred_on: Routing[date | None] = None
-    new_values: dict[str, Any] | None = None
-    """The target's fields that change, whole new values, null where a field falls away; each sealed under its own class."""

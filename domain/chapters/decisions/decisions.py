@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from domain import events as e
+from domain.chapters.decisions.events import DecisionTerms
 from domain.chapters.guards import case_on, day_of, no_diagnosis, not_ahead, only_when, recorded, said
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import DocumentId, Hours, Ref, SetOf, Text1000
 
 
-class IssueDecision(ClientCommand):
+class IssueDecision(DecisionTerms, ClientCommand):
     """Grant, refuse or end the service. A grant names its days a week and hours a day; a refusal its reasons."""
 
     NAME = "issue_decision"
-    outcome: Literal["granted", "refused", "ended"]
     less_than_asked: bool = False
-    granted_from_on: date | None = None
-    granted_until_on: date | None = None
-    ends_on: date | None = None
     max_days_per_week: Annotated[int, Field(ge=1, le=7)] | None = None
-    max_hours_per_day: Hours | None = None
-    refusal_reasons: SetOf[e.RefusalReason] | None = None
-    reasons: Text1000 | None = None
-    hearing_id: Ref | None = None
-    not_heard_ground: Literal["manifestly_unnecessary", "purpose_endangered", "urgent"] | None = None
-    appeal_instructions: bool
-    decision_document_id: DocumentId | None = None
 
 
 def issue_decision(pathway: Pathway, command: IssueDecision, context: Context) -> list[Draft]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
+from domain.chapters.exits.events import Closing, ExitTerms
 from domain.chapters.guards import case_on, day_of, known, not_ahead, only_when, recorded
 from domain.chapters.notices.decisions import notice_due
 from domain.code_lists import code_list
@@ -12,10 +13,10 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway, Period
 from domain.refusals import Refusals
-from domain.vocabulary import ClosingCode, ExitKind, Ref
+from domain.vocabulary import ExitKind
 
 
-class RecordExit(ClientCommand):
+class RecordExit(ExitTerms, ClientCommand):
     """Say where the client went (X1 to X10). None given: the period started last; `from_on` the day of the command.
 
     X9 ends only the period, X8 keeps the case open, every other kind needs the period ended first.
@@ -23,16 +24,12 @@ class RecordExit(ClientCommand):
 
     NAME = "record_exit"
     exit_kind: ExitKind
-    period_id: Ref | None = None
-    from_on: date | None = None
 
 
-class CloseCase(ClientCommand):
+class CloseCase(Closing, ClientCommand):
     """End the case: its retention time begins. `exit_id`: none is the last exit, when an exit closes it."""
 
     NAME = "close_case"
-    closing_code: ClosingCode
-    exit_id: Ref | None = None
 
 
 def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list[Draft]:

@@ -8,6 +8,7 @@ from domain.event import (
     BY_DAY,
     BY_TYPES_ALONE,
     CaseEvent,
+    Content,
     Moves,
     begins,
     belongs_to,
@@ -24,7 +25,14 @@ from domain.vocabulary import (
 )
 
 
-class ExitRecorded(CaseEvent):
+class ExitTerms(Content):
+    """When the client went on, and from which period."""
+
+    period_id: Routing[Ref | None] = None
+    from_on: Service[date | None] = None
+
+
+class ExitRecorded(ExitTerms, CaseEvent):
     """Where the client went after the service. An exit that reveals health stands apart, under its own class."""
 
     NAME = "exit.recorded"
@@ -33,13 +41,18 @@ class ExitRecorded(CaseEvent):
     CORRECTED = judged_by("judge_exit")
     FOUND = BY_DAY
     exit_id: Routing[Ref]
-    period_id: Routing[Ref | None] = None
     exit_kind: Service[OpenExitKind]
     health_exit_kind: Health[HealthExitKind | None] = None
-    from_on: Service[date | None] = None
 
 
-class CaseClosed(CaseEvent):
+class Closing(Content):
+    """Why a case is closed."""
+
+    closing_code: Service[ClosingCode]
+    exit_id: Routing[Ref | None] = None
+
+
+class CaseClosed(Closing, CaseEvent):
     """The case ended; its retention time begins."""
 
     NAME = "case.closed"
@@ -47,5 +60,3 @@ class CaseClosed(CaseEvent):
     MOVES = Moves.WINDOWS
     CORRECTED = BY_TYPES_ALONE
     FOUND = BY_DAY
-    closing_code: Service[ClosingCode]
-    exit_id: Routing[Ref | None] = None

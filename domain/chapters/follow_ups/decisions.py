@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
+from domain.chapters.follow_ups.events import Meeting
 from domain.chapters.guards import (
     case_on,
     day_of,
@@ -21,19 +22,12 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Case, Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import FollowupKind, PartyKind, Ref, SetOf
 
 
-class HoldFollowUp(ClientCommand):
+class HoldFollowUp(Meeting, ClientCommand):
     """Note a follow-up that was held, who was there and what comes next. `period_id`: none is the period that runs."""
 
     NAME = "hold_follow_up"
-    period_id: Ref | None = None
-    followup_kind: FollowupKind
-    parties_present: SetOf[PartyKind]
-    next_step: e.NextStep | None = None
-    next_step_from_on: date | None = None
-    next_followup_on: date | None = None
 
 
 def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) -> list[Draft]:

@@ -9,6 +9,7 @@ from domain.event import (
     BY_TYPES_ALONE,
     FROM_ITS_DAY,
     CaseEvent,
+    Content,
     Moves,
     begins,
 )
@@ -32,7 +33,18 @@ NextStep = Literal[
 ]
 
 
-class FollowUpHeld(CaseEvent):
+class Meeting(Content):
+    """Who met, and what comes next."""
+
+    period_id: Routing[Ref | None] = None
+    followup_kind: Service[FollowupKind]
+    parties_present: Service[SetOf[PartyKind]]
+    next_step: Service[NextStep | None] = None
+    next_step_from_on: Service[date | None] = None
+    next_followup_on: Service[date | None] = None
+
+
+class FollowUpHeld(Meeting, CaseEvent):
     """Those around the client met and looked at how it goes."""
 
     NAME = "followup.held"
@@ -41,9 +53,3 @@ class FollowUpHeld(CaseEvent):
     CORRECTED = BY_TYPES_ALONE
     FOUND = FROM_ITS_DAY
     followup_id: Routing[Ref]
-    period_id: Routing[Ref | None] = None
-    followup_kind: Service[FollowupKind]
-    parties_present: Service[SetOf[PartyKind]]
-    next_step: Service[NextStep | None] = None
-    next_step_from_on: Service[date | None] = None
-    next_followup_on: Service[date | None] = None

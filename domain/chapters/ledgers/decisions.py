@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
-from typing import Annotated, Literal
+from datetime import UTC
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from domain import events as e
 from domain.chapters.guards import day_of, said
+from domain.chapters.ledgers.events import LedgerTerms, RulesetTerms
 from domain.chapters.organisations.decisions import LEDGER
 from domain.commands import Command, CommandKind
 from domain.context import HELSINKI, Context, Draft
 from domain.directory import Directory
 from domain.refusals import Refusals
-from domain.vocabulary import OrgId, Text40, Text200
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class OpenLedger(Command):
+class OpenLedger(LedgerTerms, Command):
     """Open the ledger of one organiser: live or simulated, for life. It begins with the rules that are in force."""
 
     NAME = "open_ledger"
-    organiser_org_id: OrgId
-    mode: Literal["live", "simulated"]
 
 
 class AdvanceClock(Command):
@@ -34,15 +32,11 @@ class AdvanceClock(Command):
     to_at: AwareDatetime
 
 
-class PublishRules(Command):
+class PublishRules(RulesetTerms, Command):
     """Put rules, policy, lists or labels into force from a day on, by the hash of their content, after a dry run."""
 
     NAME = "publish_rules"
-    ruleset_version: Text40
-    content_kind: Literal["rules", "disclosure_policy", "code_lists", "labels", "retention"]
     content_hash: Sha256
-    effective_on: date
-    past_change_ground: Text200 | None = None
     dry_run_differences: Annotated[int, Field(ge=0)]
 
 

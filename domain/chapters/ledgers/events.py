@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from domain.event import (
+    Content,
     LedgerEvent,
     RegisterFact,
 )
@@ -18,24 +19,34 @@ from domain.vocabulary import (
 )
 
 
-class RulesetPublished(RegisterFact):
+class RulesetTerms(Content):
+    """Which content takes effect, and from when."""
+
+    ruleset_version: Routing[Text40]
+    content_kind: Routing[Literal["rules", "disclosure_policy", "code_lists", "labels", "retention"]]
+    effective_on: Routing[date]
+    past_change_ground: Routing[Text200 | None] = None
+
+
+class RulesetPublished(RulesetTerms, RegisterFact):
     """Rules, policy, lists or labels changed from a day on, by the hash of their content."""
 
     NAME = "ruleset.published"
-    ruleset_version: Routing[Text40]
-    content_kind: Routing[Literal["rules", "disclosure_policy", "code_lists", "labels", "retention"]]
     content_hash: Routing[Text64]
-    effective_on: Routing[date]
-    past_change_ground: Routing[Text200 | None] = None
     dry_run_differences: Routing[int]
 
 
-class LedgerOpened(LedgerEvent):
+class LedgerTerms(Content):
+    """Whose ledger it is, and whether it is live or simulated."""
+
+    organiser_org_id: Routing[OrgId]
+    mode: Routing[Literal["live", "simulated"]]
+
+
+class LedgerOpened(LedgerTerms, LedgerEvent):
     """The ledger began: live or simulated, for life."""
 
     NAME = "ledger.opened"
-    organiser_org_id: Routing[OrgId]
-    mode: Routing[Literal["live", "simulated"]]
     ruleset_version: Routing[Text40]
 
 

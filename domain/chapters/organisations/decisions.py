@@ -4,79 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Literal
 
 from domain import events as e
 from domain.chapters.guards import code_valid, day_of, holds, not_ahead, noted, rule, said
+from domain.chapters.organisations.events import ContractTerms, OrganisationEntry, ProviderEntry
 from domain.commands import Command, CommandKind
 from domain.context import Context, Draft
 from domain.directory import Directory
 from domain.identifiers import is_business_id
 from domain.refusals import Refusals
 from domain.vocabulary import (
-    AgencyKind,
-    ContractId,
-    MunicipalityCode,
     OrgId,
-    ProviderKind,
-    ProvisionRole,
-    SetOf,
-    Text9,
-    Text30,
-    Text60,
-    Text80,
-    Text120,
 )
 
 LEDGER = "ledger"
 """The matter of facts about organisations and rules: its key is never destroyed."""
 
 
-class JoinLedger(Command):
+class JoinLedger(OrganisationEntry, Command):
     """Let an organisation join the ledger, or take on one more task. Each task is a recipient under its short name."""
 
     NAME = "join_ledger"
-    org_id: OrgId
-    org_name: Text120
-    agency_kind: AgencyKind
-    business_id: Text9 | None = None
-    organisation_oid: Text60 | None = None
-    tasks: tuple[e.TaskFrom, ...]
-    municipalities: SetOf[MunicipalityCode] | None = None
-    transport: Literal["kafka", "http", "both", "hosted"]
-    public_keys: tuple[e.PublicKey, ...] | None = None
-    contact_mailbox: Text120
-    succeeds_org_id: OrgId | None = None
 
 
-class RegisterProvider(Command):
+class RegisterProvider(ProviderEntry, Command):
     """Enter a provider in the register with its kind, its roles and its sites."""
 
     NAME = "register_provider"
-    org_id: OrgId
-    org_name: Text120
-    provider_kind: ProviderKind
-    provider_kind_note: Text80 | None = None
-    company: bool
-    provision_roles: SetOf[ProvisionRole]
-    business_id: Text9 | None = None
-    association_number: Text30 | None = None
-    register_number: Text30 | None = None
-    sites: tuple[e.Site, ...]
 
 
-class ContractProvider(Command):
+class ContractProvider(ContractTerms, Command):
     """Record the organiser's contract with a provider: roles, time, places. `organiser_org_id`: none is the ledger's own."""
 
     NAME = "contract_provider"
-    contract_id: ContractId
-    org_id: OrgId
     organiser_org_id: OrgId | None = None
-    provision_roles: SetOf[ProvisionRole]
-    from_on: date
-    until_on: date
-    capacity: tuple[e.Capacity, ...]
-    files_absence_reports: bool
 
 
 def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> list[Draft]:

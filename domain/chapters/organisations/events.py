@@ -7,6 +7,7 @@ from typing import Literal
 
 from domain.event import (
     OPEN,
+    Content,
     Found,
     Part,
     RegisterFact,
@@ -51,10 +52,9 @@ class PublicKey(Part):
     key: Text2000
 
 
-class OrganisationJoined(RegisterFact):
-    """An organisation joined the ledger with its tasks."""
+class OrganisationEntry(Content):
+    """What the register holds of an organisation."""
 
-    NAME = "organisation.joined"
     org_id: Routing[OrgId]
     org_name: Routing[Text120]
     agency_kind: Routing[AgencyKind]
@@ -68,6 +68,12 @@ class OrganisationJoined(RegisterFact):
     succeeds_org_id: Routing[OrgId | None] = None
 
 
+class OrganisationJoined(OrganisationEntry, RegisterFact):
+    """An organisation joined the ledger with its tasks."""
+
+    NAME = "organisation.joined"
+
+
 class Site(Part):
     """A place of activity of a provider."""
 
@@ -78,11 +84,9 @@ class Site(Part):
     placement_forms: SetOf[PlacementForm]
 
 
-class ProviderRegistered(RegisterFact):
-    """A provider was entered in the register with its kind and its sites."""
+class ProviderEntry(Content):
+    """What the register holds of a provider."""
 
-    NAME = "provider.registered"
-    FOUND = Found(None, OPEN, part="org_id")
     org_id: Routing[OrgId]
     org_name: Routing[Text120]
     provider_kind: Routing[ProviderKind]
@@ -95,6 +99,13 @@ class ProviderRegistered(RegisterFact):
     sites: Routing[tuple[Site, ...]]
 
 
+class ProviderRegistered(ProviderEntry, RegisterFact):
+    """A provider was entered in the register with its kind and its sites."""
+
+    NAME = "provider.registered"
+    FOUND = Found(None, OPEN, part="org_id")
+
+
 class Capacity(Part):
     """How many clients a site takes at one time."""
 
@@ -102,16 +113,21 @@ class Capacity(Part):
     places: int
 
 
-class ProviderContracted(RegisterFact):
-    """The organiser made a contract with a provider."""
+class ContractTerms(Content):
+    """What was agreed with a provider."""
 
-    NAME = "provider.contracted"
-    FOUND = days("from_on", "until_on", part="contract_id")
     contract_id: Routing[ContractId]
     org_id: Routing[OrgId]
-    organiser_org_id: Routing[OrgId]
     provision_roles: Routing[SetOf[ProvisionRole]]
     from_on: Routing[date]
     until_on: Routing[date]
     capacity: Routing[tuple[Capacity, ...]]
     files_absence_reports: Routing[bool]
+
+
+class ProviderContracted(ContractTerms, RegisterFact):
+    """The organiser made a contract with a provider."""
+
+    NAME = "provider.contracted"
+    FOUND = days("from_on", "until_on", part="contract_id")
+    organiser_org_id: Routing[OrgId]

@@ -6,24 +6,17 @@ from datetime import date
 
 from domain import events as e
 from domain.chapters.guards import case_on, day_of, not_ahead, recorded, said
+from domain.chapters.own_workers.events import WorkerInCharge
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import PersonId, Profession, RegisterNumber
 
 
-class AssignOwnWorker(ClientCommand):
+class AssignOwnWorker(WorkerInCharge, ClientCommand):
     """Name the client's own worker, with the registration that was checked. `effective_on` is the first day in charge."""
 
     NAME = "assign_own_worker"
-    worker_id: PersonId
-    effective_on: date
-    profession: Profession
-    registration_number: RegisterNumber
-    registration_from_on: date
-    registration_until_on: date | None = None
-    registration_checked_on: date
 
 
 def assign_own_worker(pathway: Pathway, command: AssignOwnWorker, context: Context) -> list[Draft]:

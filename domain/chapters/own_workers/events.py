@@ -6,6 +6,7 @@ from datetime import date
 
 from domain.event import (
     CaseEvent,
+    Content,
     Moves,
     belongs_to,
     days,
@@ -22,7 +23,19 @@ from domain.vocabulary import (
 )
 
 
-class OwnWorkerAssigned(CaseEvent):
+class WorkerInCharge(Content):
+    """The worker, with the registration that was checked."""
+
+    worker_id: Actor[PersonId]
+    effective_on: Service[date]
+    profession: Actor[Profession]
+    registration_number: Actor[RegisterNumber]
+    registration_from_on: Actor[date]
+    registration_until_on: Actor[date | None] = None
+    registration_checked_on: Actor[date]
+
+
+class OwnWorkerAssigned(WorkerInCharge, CaseEvent):
     """The client got a named own worker, a registered professional of social welfare."""
 
     NAME = "own_worker.assigned"
@@ -31,10 +44,3 @@ class OwnWorkerAssigned(CaseEvent):
     CORRECTED = judged_by("judge_own_worker")
     FOUND = days("effective_on")
     assignment_id: Routing[Ref]
-    worker_id: Actor[PersonId]
-    effective_on: Service[date]
-    profession: Actor[Profession]
-    registration_number: Actor[RegisterNumber]
-    registration_from_on: Actor[date]
-    registration_until_on: Actor[date | None] = None
-    registration_checked_on: Actor[date]

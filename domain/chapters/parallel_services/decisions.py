@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
 
 from domain import events as e
 from domain.chapters.guards import (
@@ -20,22 +19,18 @@ from domain.chapters.guards import (
     recorded,
     said,
 )
+from domain.chapters.parallel_services.events import ServiceBeside
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import OrgId, ParallelService, Ref, Text80
+from domain.vocabulary import Ref
 
 
-class StartParallelService(ClientCommand):
+class StartParallelService(ServiceBeside, ClientCommand):
     """Note that another service runs beside this one. `from_on`: none is the day of the command."""
 
     NAME = "start_parallel_service"
-    service: ParallelService
-    service_note: Text80 | None = None
-    service_org_id: OrgId | None = None
-    told_by: Literal["client", "own_worker", "service"]
-    consent_id: Ref | None = None
     from_on: date | None = None
 
 

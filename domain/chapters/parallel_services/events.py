@@ -7,6 +7,7 @@ from typing import Literal
 
 from domain.event import (
     CaseEvent,
+    Content,
     Moves,
     begins,
     belongs_to,
@@ -23,7 +24,17 @@ from domain.vocabulary import (
 )
 
 
-class ParallelServiceStarted(CaseEvent):
+class ServiceBeside(Content):
+    """Another service, and who told of it."""
+
+    service: Parallel[ParallelService]
+    service_note: Parallel[Text80 | None] = None
+    service_org_id: Parallel[OrgId | None] = None
+    told_by: Parallel[Literal["client", "own_worker", "service"]]
+    consent_id: Routing[Ref | None] = None
+
+
+class ParallelServiceStarted(ServiceBeside, CaseEvent):
     """Another service runs beside this one."""
 
     NAME = "parallel_service.started"
@@ -32,11 +43,6 @@ class ParallelServiceStarted(CaseEvent):
     CORRECTED = judged_by("judge_service")
     FOUND = days("from_on")
     parallel_service_id: Routing[Ref]
-    service: Parallel[ParallelService]
-    service_note: Parallel[Text80 | None] = None
-    service_org_id: Parallel[OrgId | None] = None
-    told_by: Parallel[Literal["client", "own_worker", "service"]]
-    consent_id: Routing[Ref | None] = None
     from_on: Parallel[date]
 
 

@@ -17,6 +17,7 @@ from domain.chapters.guards import (
     rule,
 )
 from domain.chapters.notices.decisions import notice_due
+from domain.chapters.periods.events import PeriodTerms
 from domain.chapters.plans.decisions import JOINT_KINDS
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
@@ -27,15 +28,11 @@ from domain.vocabulary import Ref
 A_DAY = timedelta(days=1)
 
 
-class PlanPeriod(ClientCommand):
+class PlanPeriod(PeriodTerms, ClientCommand):
     """Plan a period under the agreed plan. `plan_id`: none is the agreed plan of the case that covers it."""
 
     NAME = "plan_period"
     plan_id: Ref | None = None
-    starts_on: date
-    planned_end_on: date
-    schedule: e.WeekSchedule
-    no_duty_overridden: bool | None = None
 
 
 class StartPeriod(ClientCommand):

@@ -7,6 +7,7 @@ from datetime import date
 from domain.chapters.plans.events import WeekSchedule
 from domain.event import (
     CaseEvent,
+    Content,
     Moves,
     Tied,
     begins,
@@ -23,7 +24,16 @@ from domain.vocabulary import (
 )
 
 
-class PeriodPlanned(CaseEvent):
+class PeriodTerms(Content):
+    """The dates and the week of a period."""
+
+    starts_on: Service[date]
+    planned_end_on: Service[date]
+    schedule: Schedule[WeekSchedule]
+    no_duty_overridden: Social[bool | None] = None
+
+
+class PeriodPlanned(PeriodTerms, CaseEvent):
     """A period of participation was planned: three to twenty-four months."""
 
     NAME = "period.planned"
@@ -34,10 +44,6 @@ class PeriodPlanned(CaseEvent):
     period_id: Routing[Ref]
     plan_id: Routing[Ref]
     plan_version: Service[Tied[int]]
-    starts_on: Service[date]
-    planned_end_on: Service[date]
-    schedule: Schedule[WeekSchedule]
-    no_duty_overridden: Social[bool | None] = None
 
 
 class PeriodStarted(CaseEvent):

@@ -17,38 +17,21 @@ from domain.chapters.guards import (
     said,
 )
 from domain.chapters.organisations.decisions import may_provide
+from domain.chapters.placements.events import NamedInstructor, PlaceAsked
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway, Placement
 from domain.refusals import Refusals
 from domain.vocabulary import (
-    ContractId,
-    OrgId,
-    PersonId,
-    PlacementForm,
-    ProviderWorkerRole,
-    ProvisionRole,
     Ref,
-    SiteId,
-    Text200,
 )
 
 
-class ProposePlacement(ClientCommand):
+class ProposePlacement(PlaceAsked, ClientCommand):
     """Ask a provider under contract to take the client at a site for a time."""
 
     NAME = "propose_placement"
-    provider_org_id: OrgId
-    contract_id: ContractId
-    site_id: SiteId
-    provision_role: ProvisionRole
-    placement_form: PlacementForm
-    from_on: date
-    until_on: date
     outside_commuting_area: bool = False
-    consent_id: Ref | None = None
-    site_needs: Text200 | None = None
-    replaces_placement_id: Ref | None = None
 
 
 class AcceptPlacement(ClientCommand):
@@ -58,13 +41,10 @@ class AcceptPlacement(ClientCommand):
     placement_id: Ref
 
 
-class NameInstructor(ClientCommand):
+class NameInstructor(NamedInstructor, ClientCommand):
     """Name the client's own instructor at the site."""
 
     NAME = "name_instructor"
-    placement_id: Ref
-    instructor_id: PersonId
-    instructor_role: ProviderWorkerRole
 
 
 def propose_placement(pathway: Pathway, command: ProposePlacement, context: Context) -> list[Draft]:

@@ -8,6 +8,7 @@ from domain.event import (
     BY_TYPES_ALONE,
     FROM_ITS_DAY,
     CaseEvent,
+    Content,
     Moves,
     begins,
     belongs_to,
@@ -31,7 +32,22 @@ from domain.vocabulary import (
 )
 
 
-class PlacementProposed(CaseEvent):
+class PlaceAsked(Content):
+    """The place that a provider is asked for."""
+
+    provider_org_id: Routing[OrgId]
+    contract_id: Routing[ContractId]
+    site_id: Routing[SiteId]
+    provision_role: Service[ProvisionRole]
+    placement_form: Service[PlacementForm]
+    from_on: Service[date]
+    until_on: Service[date]
+    consent_id: Routing[Ref | None] = None
+    site_needs: Health[Text200 | None] = None
+    replaces_placement_id: Routing[Ref | None] = None
+
+
+class PlacementProposed(PlaceAsked, CaseEvent):
     """The own worker asked a provider to take the client at a site."""
 
     NAME = "placement.proposed"
@@ -40,17 +56,7 @@ class PlacementProposed(CaseEvent):
     CORRECTED = judged_by("judge_placement")
     FOUND = days("from_on", "until_on")
     placement_id: Routing[Ref]
-    provider_org_id: Routing[OrgId]
-    contract_id: Routing[ContractId]
-    site_id: Routing[SiteId]
-    provision_role: Service[ProvisionRole]
-    placement_form: Service[PlacementForm]
-    from_on: Service[date]
-    until_on: Service[date]
     outside_commuting_area: Service[bool]
-    consent_id: Routing[Ref | None] = None
-    site_needs: Health[Text200 | None] = None
-    replaces_placement_id: Routing[Ref | None] = None
 
 
 class PlacementConfirmed(CaseEvent):
@@ -64,7 +70,15 @@ class PlacementConfirmed(CaseEvent):
     placement_id: Routing[Ref]
 
 
-class InstructorNamed(CaseEvent):
+class NamedInstructor(Content):
+    """The client's own instructor in a placement."""
+
+    placement_id: Routing[Ref]
+    instructor_id: Actor[PersonId]
+    instructor_role: Actor[ProviderWorkerRole]
+
+
+class InstructorNamed(NamedInstructor, CaseEvent):
     """The provider named the client's own instructor."""
 
     NAME = "instructor.named"
@@ -72,6 +86,3 @@ class InstructorNamed(CaseEvent):
     MOVES = Moves.NOTHING
     CORRECTED = BY_TYPES_ALONE
     FOUND = FROM_ITS_DAY
-    placement_id: Routing[Ref]
-    instructor_id: Actor[PersonId]
-    instructor_role: Actor[ProviderWorkerRole]

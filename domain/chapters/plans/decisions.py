@@ -21,23 +21,14 @@ from domain.chapters.guards import (
     recorded,
     said,
 )
+from domain.chapters.plans.events import PlanBeginning, PlanTerms, VersionOfPlan
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway, Plan, PlanVersion
 from domain.refusals import Refusals
 from domain.vocabulary import (
-    DocumentId,
-    EligibilityKey,
-    OrgId,
-    ParallelService,
     PartyKind,
-    PlacementForm,
-    PlanKind,
-    PlanOwner,
-    Ref,
-    SetOf,
-    Text300,
 )
 
 JOINT_KINDS = ("activation_plan", "multi_sectoral_employment_plan")
@@ -45,57 +36,32 @@ JOINT_KINDS = ("activation_plan", "multi_sectoral_employment_plan")
 PARTY_OF_TASK = {"organiser": "organiser", "employment_authority": "employment_side", "multi_sectoral_team": "kela"}
 
 
-class StartPlan(ClientCommand):
+class StartPlan(PlanBeginning, ClientCommand):
     """Begin to make a plan with its parties. An activation plan names the grounds of eligibility relied on."""
 
     NAME = "start_plan"
-    plan_kind: PlanKind
-    initiator: PartyKind
-    parties: SetOf[PartyKind]
-    owner: PlanOwner | None = None
-    employment_authority_org_id: OrgId | None = None
-    kela_services_coordinated: bool | None = None
-    eligibility_keys: SetOf[EligibilityKey] | None = None
 
 
-class DraftPlan(ClientCommand):
+class DraftPlan(PlanTerms, ClientCommand):
     """Lay the next version of a plan before the parties; with the service in it, its goal, support, dates and week."""
 
     NAME = "draft_plan"
-    plan_id: Ref
-    includes_kuty: bool
-    kuty_from_on: date | None = None
-    kuty_until_on: date | None = None
-    schedule: e.WeekSchedule | None = None
-    placement_form: SetOf[PlacementForm] | None = None
-    goal: Text300 | None = None
-    support: Text300 | None = None
-    review_due_on: date | None = None
-    measures: SetOf[e.Measure] | None = None
-    parallel_services: SetOf[ParallelService] | None = None
-    circumstances_affecting_employment: SetOf[e.Circumstance] | None = None
-    capacity_limits_affecting_employment: SetOf[e.CapacityLimit] | None = None
-    plan_document_id: DocumentId | None = None
 
 
-class AcceptPlan(ClientCommand):
+class AcceptPlan(VersionOfPlan, ClientCommand):
     """Say yes to a version for one party; the last mandatory yes agrees the plan.
 
     The party is the caller's own. A worker of the county may also note the client's yes, given on paper.
     """
 
     NAME = "accept_plan"
-    plan_id: Ref
-    plan_version: int
     party_kind: PartyKind | None = None
 
 
-class AgreePlan(ClientCommand):
+class AgreePlan(VersionOfPlan, ClientCommand):
     """Put a version into force that every mandatory party has accepted."""
 
     NAME = "agree_plan"
-    plan_id: Ref
-    plan_version: int
 
 
 def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[Draft]:

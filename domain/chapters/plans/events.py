@@ -12,6 +12,7 @@ from domain.event import (
     BY_TYPES_ALONE,
     FROM_ITS_DAY,
     CaseEvent,
+    Content,
     Moves,
     Part,
     Tied,
@@ -71,15 +72,9 @@ Circumstance = Literal["housing", "economy", "family", "transport", "language", 
 CapacityLimit = Literal["stamina", "pace", "concentration", "learning", "physical_load", "social_situations"]
 
 
-class PlanDraftingStarted(CaseEvent):
-    """The parties began to make a plan."""
+class PlanBeginning(Content):
+    """Which plan is to be made, by whom."""
 
-    NAME = "plan.drafting_started"
-    PART = begins("plan_id", "plans")
-    MOVES = Moves.WINDOWS
-    CORRECTED = judged_by("judge_plan")
-    FOUND = FROM_ITS_DAY
-    plan_id: Routing[Ref]
     plan_kind: Service[PlanKind]
     initiator: Service[PartyKind]
     parties: Service[SetOf[PartyKind]]
@@ -89,16 +84,21 @@ class PlanDraftingStarted(CaseEvent):
     eligibility_keys: Benefit[SetOf[EligibilityKey] | None] = None
 
 
-class PlanDrafted(CaseEvent):
-    """A version of the plan lies before the parties."""
+class PlanDraftingStarted(PlanBeginning, CaseEvent):
+    """The parties began to make a plan."""
 
-    NAME = "plan.drafted"
-    PART = belongs_to("plan_id", "versions")
-    MOVES = Moves.NOTHING
-    CORRECTED = judged_by("judge_draft")
-    FOUND = days("kuty_from_on", "kuty_until_on")
+    NAME = "plan.drafting_started"
+    PART = begins("plan_id", "plans")
+    MOVES = Moves.WINDOWS
+    CORRECTED = judged_by("judge_plan")
+    FOUND = FROM_ITS_DAY
     plan_id: Routing[Ref]
-    plan_version: Service[Tied[int]]
+
+
+class PlanTerms(Content):
+    """What a version of a plan says."""
+
+    plan_id: Routing[Ref]
     includes_kuty: Service[bool]
     kuty_from_on: Service[date | None] = None
     kuty_until_on: Service[date | None] = None
@@ -114,7 +114,25 @@ class PlanDrafted(CaseEvent):
     plan_document_id: Professional[DocumentId | None] = None
 
 
-class PlanAcceptedByParty(CaseEvent):
+class PlanDrafted(PlanTerms, CaseEvent):
+    """A version of the plan lies before the parties."""
+
+    NAME = "plan.drafted"
+    PART = belongs_to("plan_id", "versions")
+    MOVES = Moves.NOTHING
+    CORRECTED = judged_by("judge_draft")
+    FOUND = days("kuty_from_on", "kuty_until_on")
+    plan_version: Service[Tied[int]]
+
+
+class VersionOfPlan(Content):
+    """One version of a plan."""
+
+    plan_id: Routing[Ref]
+    plan_version: Service[Tied[int]]
+
+
+class PlanAcceptedByParty(VersionOfPlan, CaseEvent):
     """One party said yes to a version."""
 
     NAME = "plan.accepted_by_party"
@@ -122,12 +140,10 @@ class PlanAcceptedByParty(CaseEvent):
     MOVES = Moves.NOTHING
     CORRECTED = BY_TYPES_ALONE
     FOUND = BY_DAY
-    plan_id: Routing[Ref]
-    plan_version: Service[Tied[int]]
     party_kind: Service[Tied[PartyKind]]
 
 
-class PlanAgreed(CaseEvent):
+class PlanAgreed(VersionOfPlan, CaseEvent):
     """Every mandatory party accepted the version: it is in force."""
 
     NAME = "plan.agreed"
@@ -135,6 +151,4 @@ class PlanAgreed(CaseEvent):
     MOVES = Moves.IN_FORCE
     CORRECTED = BY_TYPES_ALONE
     FOUND = days("kuty_from_on", "kuty_until_on")
-    plan_id: Routing[Ref]
-    plan_version: Service[Tied[int]]
     parties: Service[SetOf[PartyKind]]

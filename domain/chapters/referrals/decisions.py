@@ -18,36 +18,30 @@ from domain.chapters.guards import (
     noted,
     recorded,
 )
+from domain.chapters.referrals.events import ReferralArrival, ReferralContent
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import LegalBasis, NeedCriterion, Ref, ReferralSource, SetOf, Text80
+from domain.vocabulary import NeedCriterion, Ref, SetOf, Text80
 
 EMPLOYMENT_SIDE = ("employment_authority", "te_services", "municipal_trial")
 """Sources that only the body of employment services may name: it becomes the client's employment authority."""
 
 
-class SubmitReferral(ClientCommand):
+class SubmitReferral(ReferralContent, ClientCommand):
     """Ask the county to look at a person's need for the service. A need is one of N1 to N4, never a diagnosis."""
 
     NAME = "submit_referral"
-    source: ReferralSource
-    source_note: Text80 | None = None
-    legal_basis: LegalBasis | None = None
     identity_named: SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] = ()
-    consent_id: Ref | None = None
     needs: SetOf[NeedCriterion | Text80] | None = None
-    long_term_unemployment: bool | None = None
 
 
-class ReceiveReferral(ClientCommand):
+class ReceiveReferral(ReferralArrival, ClientCommand):
     """Note that a referral reached the county's intake."""
 
     NAME = "receive_referral"
-    referral_id: Ref
-    received_via: Literal["electronic", "paper", "phone", "in_person"]
 
 
 class AcceptReferral(ClientCommand):

@@ -10,6 +10,7 @@ from domain.event import (
     FROM_ITS_DAY,
     CaseEvent,
     ClientFact,
+    Content,
     Moves,
     Tied,
     begins,
@@ -31,7 +32,17 @@ from domain.vocabulary import (
 )
 
 
-class ReferralSubmitted(ClientFact):
+class ReferralContent(Content):
+    """What the sender of a referral says."""
+
+    source: Service[ReferralSource]
+    source_note: Social[Text80 | None] = None
+    legal_basis: Routing[LegalBasis | None] = None
+    consent_id: Routing[Ref | None] = None
+    long_term_unemployment: Social[bool | None] = None
+
+
+class ReferralSubmitted(ReferralContent, ClientFact):
     """Somebody asked the county to look at this person's need."""
 
     NAME = "referral.submitted"
@@ -41,19 +52,21 @@ class ReferralSubmitted(ClientFact):
     CORRECTED = judged_by("judge_referral")
     FOUND = FROM_ITS_DAY
     referral_id: Routing[Ref]
-    source: Service[ReferralSource]
-    source_note: Social[Text80 | None] = None
     sender_org_id: Routing[Tied[OrgId | None]] = None
-    legal_basis: Routing[LegalBasis | None] = None
     identity_named: Routing[SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] | None] = (
         None
     )
-    consent_id: Routing[Ref | None] = None
     needs: Social[SetOf[NeedCriterion] | None] = None
-    long_term_unemployment: Social[bool | None] = None
 
 
-class ReferralReceived(ClientFact):
+class ReferralArrival(Content):
+    """How a referral came."""
+
+    referral_id: Routing[Ref]
+    received_via: Routing[Literal["electronic", "paper", "phone", "in_person"]]
+
+
+class ReferralReceived(ReferralArrival, ClientFact):
     """The referral reached the county's intake."""
 
     NAME = "referral.received"
@@ -62,8 +75,6 @@ class ReferralReceived(ClientFact):
     MOVES = Moves.NOTHING
     CORRECTED = BY_TYPES_ALONE
     FOUND = BY_DAY
-    referral_id: Routing[Ref]
-    received_via: Routing[Literal["electronic", "paper", "phone", "in_person"]]
 
 
 class ReferralAccepted(ClientFact):
