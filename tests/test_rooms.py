@@ -29,6 +29,7 @@ DOORS = {
     "fastapi": re.compile(r"api/|deploy/"),
     "starlette": re.compile(r"api/"),
     "uvicorn": re.compile(r"deploy/"),
+    "shtab": re.compile(r"deploy/cli\.py"),
 }
 BANNED_WORDS = {
     "manager", "helper", "helpers", "util", "utils", "handler", "handlers", "processor", "base", "impl", "data", "info",
