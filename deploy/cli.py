@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import shtab
 
+from deploy.logs import write_logs
 from deploy.settings import Settings, WrongSetting
 
 ROOT = """The shared, provable record of a client's path through rehabilitative work activity.
@@ -38,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
+        write_logs(settings.log_level)
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
