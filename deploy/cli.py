@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import shtab
+
+from deploy.logs import write_logs
 from deploy.settings import Settings, WrongSetting
 
 ROOT = """The shared, provable record of a client's path through rehabilitative work activity.
@@ -36,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
+        write_logs(settings.log_level)
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
@@ -60,6 +64,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every word that is understood."""
     root = argparse.ArgumentParser(prog="kuty", description=ROOT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shtab.add_argument_to(root, help="print the script with which this shell completes these words; source it")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _serving(commands)
     _ledgers(commands)
@@ -85,6 +90,12 @@ def _command(commands: Sub, name: str, does: tuple[str, str], help: str, more: s
 def _group(commands: Sub, name: str, help: str) -> Sub:
     added = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
     return added.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _path(command: argparse.ArgumentParser, name: str, completed: dict[str, Any] = shtab.FILE, **words: Any) -> None:
+    """A word that names a file, or a folder: the shell completes it as one."""
+    added = command.add_argument(name, type=Path, **words)
+    added.complete = completed  # type: ignore[attr-defined]  # this is how shtab is told
 
 
 def _demo_words(command: argparse.ArgumentParser) -> None:
@@ -151,7 +162,7 @@ def _histories(commands: Sub) -> None:
         "for each expectation what came. Mistakes in a file are printed with line and reason, and nothing is run then. The "
         "exit code is 0 when everything came as expected. docs/reference/scenarios.md says what a file may hold.",
     )  # fmt: skip
-    scenario.add_argument("file", type=Path, nargs="+", help="a scenario: deploy/scenarios/as-1.yaml")
+    _path(scenario, "file", nargs="+", help="a scenario: deploy/scenarios/as-1.yaml")
     scenario.add_argument("--kafka", action="store_true", help="on real PostgreSQL and Kafka instead of embedded")
     scenario.add_argument("--brief", action="store_true", help="print only what came otherwise than expected")
 
@@ -217,7 +228,7 @@ def _agencies(commands: Sub) -> None:
         each.add_argument("recipient", help="its short name: provider-s01")
         each.add_argument("--http", metavar="URL", help="over HTTP at this address, even where the settings name a Kafka")
         each.add_argument("--token", help="who calls over HTTP; a development token unless given")
-    publish.add_argument("file", type=Path, help="messages")
+    _path(publish, "file", help="messages")
     follow.add_argument("--all", action="store_true", help="print heartbeats and repetitions too")
     for each in (follow, receipts):
         each.add_argument("--wait", type=float, default=2.0, metavar="SECONDS", help="end when none has come for so long")
@@ -226,7 +237,7 @@ def _agencies(commands: Sub) -> None:
 def _describing(commands: Sub) -> None:
     describe = _command(commands, "describe", ("measuring", "references"), "write the generated references")
     describe.add_argument("kind", choices=REFERENCES, help="which of them")
-    describe.add_argument("--folder", type=Path, default=Path("docs/reference"), help="where to")
+    _path(describe, "--folder", shtab.DIRECTORY, default=Path("docs/reference"), help="where to")
     _command(commands, "settings", ("measuring", "settings_listed"), "list every setting with its default and its meaning")
     bench = _command(
         commands, "bench", ("measuring", "bench"), "measure, side by side with the libraries that one could use instead",
@@ -234,7 +245,7 @@ def _describing(commands: Sub) -> None:
     )  # fmt: skip
     bench.add_argument("--only", action="append", metavar="KEY", help="only this figure; may be repeated")
     bench.add_argument("--quick", action="store_true", help="fewer and shorter rounds: rough figures in a few minutes")
-    bench.add_argument("--out", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    _path(bench, "--out", default=Path("build/bench.json"), help="where the figures go")
 
 
 def _count(text: str) -> int:

@@ -106,7 +106,7 @@ class Server:
     """A uvicorn server that another thread can wait for and stop."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        settings = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False,
+        settings = uvicorn.Config(app, host=host, port=port, log_config=None, log_level="warning", access_log=False,
                                   lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)

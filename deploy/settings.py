@@ -110,7 +110,10 @@ class Settings:
         default=60.0, metadata=_means("Seconds of silence after which a recipient's topic gets a heartbeat.")
     )
     log_level: str = field(
-        default="WARNING", metadata=_means("DEBUG, INFO, WARNING or ERROR: how much the roles say on standard error.")
+        default="WARNING",
+        metadata=_means(
+            "DEBUG, INFO, WARNING or ERROR: how much is logged on standard error, as JSON lines unless that is a terminal."
+        ),
     )
 
     @property

@@ -29,6 +29,8 @@ DOORS = {
     "fastapi": re.compile(r"api/|deploy/"),
     "starlette": re.compile(r"api/"),
     "uvicorn": re.compile(r"deploy/"),
+    "structlog": re.compile(r"deploy/logs\.py"),
+    "shtab": re.compile(r"deploy/cli\.py"),
 }
 BANNED_WORDS = {
     "manager", "helper", "helpers", "util", "utils", "handler", "handlers", "processor", "base", "impl", "data", "info",

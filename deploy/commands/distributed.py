@@ -39,7 +39,6 @@ STORE_LOGIN, MODELS_LOGIN = "kuty_store", "kuty_models"
 
 def up(arguments: Namespace, settings: Settings) -> int:
     """Start everything, fill it, watch over it until Ctrl-C."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     # Whatever is going on, demo data included, is left in order, and the servers that were started are stopped.
     signal.signal(signal.SIGTERM, _leave)
     with suppress(KeyboardInterrupt), ExitStack() as stack:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import logging
 from collections.abc import Sequence
 
 from deploy.demo import run_demo
@@ -22,7 +21,6 @@ GARBAGE_THRESHOLD = 200_000
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     names: Sequence[str] = arguments.role or (API, *ROLES)
     if not arguments.role:
         migrate(settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -11,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shtab
+from blocks import ROOT
 
 from deploy.cli import main, parser
 from deploy.commands.distributed import kept_for_others
@@ -52,6 +56,37 @@ def test_every_command_says_what_one_needs() -> None:
         assert name in help_of(command)
         for action in command._actions:
             assert action.help or isinstance(action, argparse._SubParsersAction), f"{name} {action.dest}"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_what_completes_words_is_printed_whatever_the_settings(
+    shell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUTY_PORT", "none")
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--print-completion", shell])
+    printed = capsys.readouterr().out
+    missing = [name for name, _ in commands(parser()) if not set(name.split()) <= set(re.findall(r"[\w-]+", printed))]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        (["re"], ["rebuild", "replay"]),
+        (["replay", ""], ["client", "told", "asof"]),
+        (["serve", "--role", "in"], ["intake"]),
+        (["agency", "follow", "--a"], ["--all"]),
+        (["scenario", "deploy/scenarios/as-"], ["deploy/scenarios/as-1.yaml"]),
+        (["describe", "--folder", "docs/refer"], ["docs/reference"]),
+    ],
+)
+def test_bash_completes_what_one_types(typed: list[str], completed: list[str]) -> None:
+    words = " ".join(shlex.quote(word) for word in ("kuty", *typed))
+    asked = f'COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _shtab_kuty; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    script = f"{shtab.complete(parser(), 'bash')}\n{asked}"
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert said.stdout.split() == completed
 
 
 @pytest.mark.parametrize(

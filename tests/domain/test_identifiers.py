@@ -1,4 +1,7 @@
-"""Identity codes and business ids: only the test range and unassigned low numbers are used here."""
+"""Identity codes and business ids: only numbers that no living person can have, and unassigned low business ids, are used.
+
+The second half compares them with the package `python-stdnum`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,16 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum.fi import hetu, ytunnus
 
-from domain.identifiers import CHECK_CHARACTERS, is_business_id, is_identity_code, is_test_code, synthetic_identity_code
+from domain.identifiers import (
+    CENTURIES,
+    CHECK_CHARACTERS,
+    is_business_id,
+    is_identity_code,
+    is_test_code,
+    synthetic_identity_code,
+)
 
 SYNTHETIC_BUSINESS_IDS = [
     "0000001-9", "0000002-7", "0000003-5", "0000004-3", "0000005-1", "0000007-8", "0000008-6", "0000009-4", "0000010-7",
@@ -81,3 +92,77 @@ def test_synthetic_business_ids_are_well_formed(business_id: str) -> None:
 )
 def test_a_business_id_with_a_fault_is_refused(business_id: str) -> None:
     assert not is_business_id(business_id)
+
+
+# --- against the package `python-stdnum` ------------------------------------------------------------------------------
+
+NOT_LIVING = st.one_of(st.dates(date(1800, 1, 1), date(1899, 12, 31)), st.dates(date(2060, 1, 1), date(2099, 12, 31)))
+UNUSUAL_DIGITS = "٣３"
+"""Three, in Arabic and in full width: digits to Python, none to the authority."""
+TYPED = st.sampled_from("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcxyz+-_./ \n")
+
+
+@st.composite
+def well_formed(draw: st.DrawFn) -> str:
+    """A well-formed code with any separator of its century: of the test range, or of nobody who lives."""
+    born_on = draw(st.dates(date(1800, 1, 1), date(2099, 12, 31)))
+    number = draw(st.integers(900, 999))
+    if draw(st.booleans()):
+        born_on, number = draw(NOT_LIVING), draw(st.integers(0, 999))
+    separator = draw(st.sampled_from([sign for sign, century in CENTURIES.items() if century == born_on.year // 100 * 100]))
+    digits = f"{born_on:%d%m}{born_on.year % 100:02d}{number:03d}"
+    return f"{digits[:6]}{separator}{digits[6:]}{CHECK_CHARACTERS[int(digits) % 31]}"
+
+
+@st.composite
+def broken(draw: st.DrawFn, text: st.SearchStrategy[str]) -> str:
+    """A text with some characters changed, added or left out."""
+    characters = list(draw(text))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(characters) - 1))
+        characters[at : at + draw(st.integers(0, 2))] = draw(st.lists(TYPED, max_size=2))
+        characters = characters or ["0"]
+    return "".join(characters)
+
+
+def read_by_others(code: str, *, also_temporary: bool) -> bool:
+    """What python-stdnum says of the code as it is: it would take small letters and spaces too, which the vault does not."""
+    return hetu.is_valid(code, allow_temporary=also_temporary) and hetu.compact(code) == code
+
+
+@given(st.one_of(well_formed(), broken(well_formed())))
+def test_an_identity_code_is_one_to_others_too(code: str) -> None:
+    assert is_identity_code(code) is read_by_others(code, also_temporary=True)
+    assert is_test_code(code) is (is_identity_code(code) and not read_by_others(code, also_temporary=False))
+
+
+@pytest.mark.parametrize("separator", CENTURIES)
+@pytest.mark.parametrize("day", ["290200", "290299", "310400", "010100", "311299", "000100", "011300"])
+def test_every_separator_stands_for_the_same_century_to_others(separator: str, day: str) -> None:
+    code = f"{day}{separator}900{CHECK_CHARACTERS[int(day + '900') % 31]}"
+    assert is_identity_code(code) is read_by_others(code, also_temporary=True)
+
+
+@pytest.mark.parametrize("number", ["000", "001", "002", "899", "900", "999"])
+def test_the_edges_of_the_number_are_the_same_to_others(number: str) -> None:
+    code = f"010150+{number}{CHECK_CHARACTERS[int('010150' + number) % 31]}"
+    assert is_identity_code(code) is read_by_others(code, also_temporary=True)
+    assert is_test_code(code) is (number >= "900")
+
+
+@pytest.mark.parametrize("digit", UNUSUAL_DIGITS)
+def test_only_the_ten_digits_of_ascii_are_digits(digit: str) -> None:
+    assert not is_identity_code(f"140598-90{digit}F")
+    assert not is_business_id(f"000000{digit}-5")
+
+
+@given(st.integers(0, 99_999), st.sampled_from("0123456789"))
+def test_a_business_id_is_one_to_others_too(number: int, check: str) -> None:
+    business_id = f"{number:07d}-{check}"
+    assert is_business_id(business_id) is ytunnus.is_valid(business_id)
+
+
+@given(broken(st.sampled_from(SYNTHETIC_BUSINESS_IDS)))
+def test_a_business_id_is_taken_in_its_one_written_form_alone(text: str) -> None:
+    # Others take it without its hyphen, or as a VAT number, too.
+    assert is_business_id(text) is (ytunnus.is_valid(text) and ytunnus.format(text) == text)
