@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from blocks import ROOT, read_page, run_page
 
 from deploy.cli import REFERENCES, parser
-from deploy.describe import KINDS, WRITERS, UnknownKind, describe
+from deploy.describe import BUILT, KINDS, WRITERS, UnknownKind, describe
 from deploy.describe.asyncapi import RECIPIENT_KINDS
 from deploy.describe.error_page import examples
 from deploy.describe.event_schemas import in_order
@@ -30,6 +33,8 @@ TYPED = ("README.md", "docs/tutorial.md", "docs/explanation/proof-of-delivery.md
 """Pages whose blocks are run."""
 DECISIONS = DOCS / "decisions"
 """A decision is never edited: what it names may have moved since."""
+BIG = 100_000
+"""Bytes of a file above which somebody has to say why it is kept."""
 PROSE = [
     ROOT / "README.md",
     *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or p.stem == "README")),
@@ -47,7 +52,7 @@ def headings(text: str) -> set[str]:
 # --- references -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind not in BUILT])
 def test_a_reference_is_what_the_code_says(kind: str, tmp_path: Path) -> None:
     written = describe(kind, tmp_path)
     assert written
@@ -60,9 +65,29 @@ def test_a_reference_is_what_the_code_says(kind: str, tmp_path: Path) -> None:
 
 
 def test_nothing_lies_in_the_reference_that_the_code_does_not_write(tmp_path: Path) -> None:
-    written = {path.relative_to(tmp_path) for path in describe("all", tmp_path)}
+    written = {path.relative_to(tmp_path) for kind in WRITERS if kind not in BUILT for path in describe(kind, tmp_path)}
     there = {path.relative_to(REFERENCE) for path in REFERENCE.rglob("*") if path.is_file()}
     assert there - written == set(), "take it away, or let deploy/describe write it"
+
+
+def test_what_is_built_is_the_same_from_any_process(tmp_path: Path, built: dict[str, bytes]) -> None:
+    for kind in BUILT:
+        command = [sys.executable, "-m", "deploy.cli", "describe", kind, "--folder", str(tmp_path)]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True, capture_output=True)
+    assert {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.*")} == built
+
+
+def test_only_pages_that_a_person_reads_and_schemas_are_kept_in_the_reference() -> None:
+    kept = [path.relative_to(REFERENCE) for path in REFERENCE.rglob("*") if path.is_file()]
+    built = [path for path in kept if not (path.parts[0] == "schemas" or (len(path.parts) == 1 and path.suffix == ".md"))]
+    assert built == [], "build what nobody reads line by line: BUILT in deploy/describe"
+
+
+def test_nothing_big_comes_into_the_project() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    kept = [ROOT / name for name in listed.split("\0") if name and not name.startswith("docs/reference/")]
+    big = {path.relative_to(ROOT).as_posix() for path in kept if path.is_file() and path.stat().st_size > BIG}
+    assert big == {"requirements.lock"}, "what can be built is built, not kept"
 
 
 def test_a_kind_of_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
