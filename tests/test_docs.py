@@ -7,11 +7,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from blocks import ROOT, read_page, run_page
+from page_links import headings, leads_somewhere, links
 
 from deploy.cli import REFERENCES, parser
 from deploy.describe import BUILT, KINDS, WRITERS, UnknownKind, describe
@@ -19,7 +19,6 @@ from deploy.describe.asyncapi import RECIPIENT_KINDS
 from deploy.describe.error_page import examples
 from deploy.describe.event_schemas import in_order
 from deploy.describe.list_pages import commands, help_of
-from deploy.describe.pages import anchor
 from deploy.settings import described
 from domain.catalogue import command_kinds, type_of
 from domain.code_lists import code_list, code_list_names
@@ -32,21 +31,17 @@ REFERENCE = DOCS / "reference"
 TYPED = ("README.md", "docs/tutorial.md", "docs/explanation/proof-of-delivery.md")
 """Pages whose blocks are run."""
 DECISIONS = DOCS / "decisions"
-"""A decision is never edited: what it names may have moved since."""
+"""A record is never edited: what it names may have moved since. The list of them and the design are kept as they stand."""
 BIG = 100_000
 """Bytes of a file above which somebody has to say why it is kept."""
 PROSE = [
     ROOT / "README.md",
-    *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or p.stem == "README")),
+    *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or not p.stem[0].isdigit())),
 ]
 
 
 def text_of(page: str) -> str:
     return (REFERENCE / page).read_text(encoding="utf-8")
-
-
-def headings(text: str) -> set[str]:
-    return set(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
 
 
 # --- references -------------------------------------------------------------------------------------------------------
@@ -187,19 +182,6 @@ def files_named(text: str) -> list[str]:
     """Paths of the project in a text, as code."""
     rooms = "domain|projections|consumers|api|deploy|tests|docs"
     return re.findall(rf"`((?:(?:{rooms})/[\w./-]+|(?:README|CHANGELOG)\.md|LICENSE|Makefile|pyproject\.toml))`", text)
-
-
-def links(text: str) -> Iterator[str]:
-    outside = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from (target for target in re.findall(r"\]\(([^)\s]+)\)", outside) if "://" not in target)
-
-
-def leads_somewhere(path: Path, target: str) -> bool:
-    name, _, place = target.partition("#")
-    file = path if not name else path.parent / name
-    if not file.exists():
-        return False
-    return not place or place in {anchor(title) for title in headings(file.read_text(encoding="utf-8"))}
 
 
 # --- what is typed is run ---------------------------------------------------------------------------------------------
