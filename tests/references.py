@@ -1,7 +1,7 @@
 """The notations in which code and pages name a place in the domain reference, the design or the law, and where each leads.
 
-- `domain/pathway.md 4.4 row 25`: a page of `docs/domain`, a section, and in it a row, rule, column, key or id. More places of the
-  same page follow after a comma: `domain/law.md 2.6, 2.8`; `-` spans: `domain/disclosure.md 5.2-5.5`.
+- `domain/pathway.md 4.4 row 25`: a page of `docs/domain`, a section, and in it a row, rule, column, key or id. More places
+  of the same page follow after a comma: `domain/law.md 2.6, 2.8`; `-` spans: `domain/disclosure.md 5.2-5.5`.
 - `design D9`, `design 5`: a decision or a section of `docs/decisions/design.md`; `design D11, D12`.
 - `integration.md 2`, `faults.md 3`: a section of a page of `docs/explanation`.
 - `189/2001 s. 13`, `HE 109/2025`: an act or a bill that `docs/domain/law.md` names.
@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,7 +36,9 @@ RULES = re.compile(rf"\(rules? ({NUMBERS})\)")
 ACT = re.compile(r"(?<![\w./-])(?:HE )?\d{2,4}/(?:19|20)\d{2}(?![\w/-])")
 PARAGRAPH = re.compile(r"§(\d{1,2}(?:\.\d{1,2})?)")
 LABEL = re.compile(r"(?<![\w`])source: (?=(\S+))")
-KNOWN = re.compile(r"domain/[A-Za-z-]+\.md \d|domain/[A-Za-z-]+\.md (?:[A-Z]|fact)|design [D\d]|(?:integration|faults)\.md \d|RFC \d|(?:HE )?\d{2,4}/\d{4}")
+KNOWN = re.compile(
+    r"domain/[A-Za-z-]+\.md (?:\d|[A-Z]|fact)|design [D\d]|(?:integration|faults)\.md \d|RFC \d|(?:HE )?\d{2,4}/\d{4}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,16 @@ class Section:
     def has_column(self, name: str) -> bool:
         """A column or a line of this name in one of its tables."""
         return bool(re.search(rf"^\|.*(?<=\|) ?{name} ?\|", self.text, re.MULTILINE))
+
+    def has(self, item: re.Match[str]) -> bool:
+        """Whether the place is in this section: rows, a column, an id (first cell or heading), a key (first cell)."""
+        if item["rows"]:
+            return all(self.has_row(number) for number in _listed(item["rows"]))
+        if item["column"]:
+            return self.has_column(item["column"])
+        if item["id"]:
+            return item["id"] in self.first_cells or bool(re.search(rf"^#+ {item['id']} ", self.text, re.MULTILINE))
+        return any(item["key"] in cell for cell in self.first_cells)
 
 
 @cache
@@ -118,16 +130,8 @@ def _of_a_domain_page(name: str, text: str, at: int) -> Iterator[str]:
                 yield f"no section {number} in domain/{name}.md"
                 return
             here = sections(page)[number]
-            continue
-        checks: dict[str, Callable[[str], bool]] = {
-            "rows": lambda numbers: all(here.has_row(number) for number in _listed(numbers)),
-            "column": here.has_column,
-            "id": lambda one: one in here.first_cells or bool(re.search(rf"^#+ {one} ", here.text, re.MULTILINE)),
-            "key": lambda key: any(key in cell for cell in here.first_cells),
-        }
-        for kind, holds in checks.items():
-            if item[kind] and not holds(item[kind]):
-                yield f"no {item[0]} there in domain/{name}.md"
+        elif not here.has(item):
+            yield f"no {item[0]} there in domain/{name}.md"
 
 
 def _items(text: str, at: int) -> Iterator[re.Match[str]]:

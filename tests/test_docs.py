@@ -36,7 +36,11 @@ BIG = 100_000
 """Bytes of a file above which somebody has to say why it is kept."""
 PROSE = [
     ROOT / "README.md",
-    *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or not p.stem[0].isdigit())),
+    *(
+        page
+        for page in sorted(DOCS.rglob("*.md"))
+        if REFERENCE not in page.parents and (page.parent != DECISIONS or not page.stem[0].isdigit())
+    ),
 ]
 
 

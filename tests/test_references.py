@@ -20,6 +20,7 @@ FILES = [
     if (path.suffix in KINDS or path.name == "Makefile") and path.name not in ("references.py", "test_references.py")
 ]
 
+
 @pytest.mark.parametrize("room", ["", *ROOMS])
 def test_every_reference_leads_somewhere(room: str) -> None:
     wrong = [
@@ -142,8 +143,9 @@ def test_every_mark_leads_to_its_explanation_and_every_source_to_its_entry(page:
     defined = dict(DEFINITION.findall(text))
     shown = re.sub(r"`[^`\n]*`", "", DEFINITION.sub("", text))
     assert set(re.findall(LABEL, shown)) == set(defined), "each is defined at the end of its page, and nothing else is"
-    wrong = [(label, target) for label, target in defined.items() if not (leads_somewhere(page, target) and fits(label, target))]
-    assert wrong == []
+    for label, target in defined.items():
+        assert leads_somewhere(page, target), (label, target)
+        assert fits(label, target), (label, target)
     assert MARK.findall(re.sub(LABEL, "", FOUND.sub("", shown))) == [], "[own], or [found: [S4], [S8]]"
 
 
