@@ -38,7 +38,7 @@ types: env       ## mypy, strict
 bench: env       ## the figures, side by side with the libraries they are measured against; writes build/bench.json
 	$(KUTY) bench
 
-docs: env        ## the generated references in docs/reference
+docs: env        ## the generated references: docs/reference, and build/ for what the API serves
 	$(KUTY) describe all
 
 clean:           ## remove what the project made here: .venv, var, build

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import DevelopmentIssuer, Verifier
+from api.documents import AgencyDocument
 from api.ledgers import LedgerDoor, Ledgers
 from api.problems import LastResort, add_problems, describe_problems, language_of, problem_response
-from api.routes import commands, ledger, messages, pages, questions, replay
+from api.routes import commands, documents, ledger, messages, pages, questions, replay
 from api.routes import development as developing
 from domain.refusals import Reason
 from domain.store.database import StoreUnavailable
@@ -34,8 +35,10 @@ def create_app(
     live_allowed: bool = False,
     development: DevelopmentIssuer | None = None,
     hosts: tuple[str, ...] = HOSTS,
+    agency_documents: Sequence[AgencyDocument] = (),
 ) -> FastAPI:
-    """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere."""
+    """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere;
+    `agency_documents` are served to anybody who asks."""
     app = FastAPI(
         title="KUTY",
         version="1",
@@ -47,6 +50,7 @@ def create_app(
     app.state.ledgers = Ledgers(doors, live_allowed=live_allowed)
     app.state.verifier = verifier
     app.state.waits = {}
+    app.state.documents = agency_documents
     add_problems(app)
 
     @app.exception_handler(StoreUnavailable)
@@ -57,7 +61,7 @@ def create_app(
     async def _erased(request: Request, error: KeyDestroyed) -> Response:
         return problem_response([Reason("E_ERASED")], language_of(request))
 
-    parts = [commands, questions, messages, replay, ledger, pages]
+    parts = [commands, questions, messages, replay, ledger, documents, pages]
     if development is not None:
         app.state.development = development
         parts.append(developing)

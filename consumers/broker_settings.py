@@ -17,7 +17,7 @@ class Connection:
     """Where the broker is and who we are to it. `deadline_s` bounds every call.
 
     Outside the loopback interface only TLS is taken. Raises ValueError for anything else: the client itself only
-    warns. source: design D16, reliability.md 7
+    warns. source: design D16, faults.md 2
     """
 
     bootstrap: str
@@ -48,7 +48,7 @@ def client_settings(role: Role, connection: Connection) -> dict[str, Any]:
 
     Ours against the client's own: no topic made by a typo, checksums checked, no offset committed or reset by
     the client, uncommitted reads (a foreign open transaction must not stall us), acknowledgement by all in-sync
-    replicas without duplicates, and time limits below our own deadline. source: reliability.md F10, F11
+    replicas without duplicates, and time limits below our own deadline. source: faults.md 1, 2
     """
     deadline_ms = int(connection.deadline_s * 1000)
     settings: dict[str, Any] = {

@@ -18,7 +18,7 @@ class KafkaReader:
     """A reader over one consumer without a group: positions are the caller's, nothing is committed or reset.
 
     A topic that was deleted and made again is noticed by its id at the next refresh of metadata; the chain of
-    hashes in the records is the sure sign. source: reliability.md F12
+    hashes in the records is the sure sign. source: faults.md 3
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -235,9 +235,13 @@ def _agencies(commands: Sub) -> None:
 
 
 def _describing(commands: Sub) -> None:
-    describe = _command(commands, "describe", ("measuring", "references"), "write the generated references")
+    describe = _command(
+        commands, "describe", ("measuring", "references"), "write the generated references",
+        "Pages and schemas go to docs/reference, where they are kept. The AsyncAPI and OpenAPI documents, which the API "
+        "serves at /asyncapi and /openapi.json, go to build.",
+    )  # fmt: skip
     describe.add_argument("kind", choices=REFERENCES, help="which of them")
-    _path(describe, "--folder", shtab.DIRECTORY, default=Path("docs/reference"), help="where to")
+    _path(describe, "--folder", shtab.DIRECTORY, help="where to, all of it; where each belongs unless given")
     _command(commands, "settings", ("measuring", "settings_listed"), "list every setting with its default and its meaning")
     bench = _command(
         commands, "bench", ("measuring", "bench"), "measure, side by side with the libraries that one could use instead",

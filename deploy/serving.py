@@ -18,6 +18,7 @@ from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor
 from consumers.disclosed import line_of
 from consumers.wire import out_topic, publication_of
+from deploy.describe.served import agency_documents
 from deploy.local.ports import PartFailed
 from deploy.migration import token_key
 from deploy.settings import Settings
@@ -90,6 +91,7 @@ def app_of(wired: Wired) -> FastAPI:
         Verifier(issuer.public_key),
         live_allowed=wired.settings.allow_live,
         development=issuer,
+        agency_documents=agency_documents(),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.describe import BUILT, describe
 from deploy.local.parts import Kafka, Parts, Postgres, choose_parts
 
 
@@ -38,6 +39,13 @@ def kafka(parts: Parts, parts_folder: Path) -> Iterator[Kafka]:
     """`.bootstrap` of a broker that is shared by the whole session: give topics names of your own."""
     with parts.kafka(parts_folder / "kafka") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The big generated documents, which are never kept: their bytes by their path, as `kuty describe` writes them."""
+    folder = tmp_path_factory.mktemp("built")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for kind in BUILT for path in describe(kind, folder)}
 
 
 USED = pytest.StashKey[str]()

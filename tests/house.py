@@ -35,6 +35,7 @@ from api.app import create_app
 from api.caller import Claims, DevelopmentIssuer, Verifier
 from consumers import wire
 from consumers.log import Entry
+from deploy.describe.served import agency_documents
 from deploy.roles import settle
 from deploy.serving import door_of
 from deploy.settings import Settings
@@ -188,4 +189,5 @@ def house_after(row: str, folder: Path) -> Iterator[House]:
 
 def app_of(wired: Wired) -> Any:
     """The application, with tokens that tests sign themselves."""
-    return create_app({LEDGER: door_of(wired)}, Verifier(ISSUER.public_key), development=ISSUER)
+    doors, verifier = {LEDGER: door_of(wired)}, Verifier(ISSUER.public_key)
+    return create_app(doors, verifier, development=ISSUER, agency_documents=agency_documents())

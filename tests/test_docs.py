@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from blocks import ROOT, read_page, run_page
+from page_links import headings, leads_somewhere, links
 
 from deploy.cli import REFERENCES, parser
-from deploy.describe import KINDS, WRITERS, UnknownKind, describe
+from deploy.describe import BUILT, KINDS, WRITERS, UnknownKind, describe
 from deploy.describe.asyncapi import RECIPIENT_KINDS
 from deploy.describe.error_page import examples
 from deploy.describe.event_schemas import in_order
 from deploy.describe.list_pages import commands, help_of
-from deploy.describe.pages import anchor
 from deploy.settings import described
 from domain.catalogue import type_of
 from domain.code_lists import code_list, code_list_names
@@ -30,10 +32,16 @@ REFERENCE = DOCS / "reference"
 TYPED = ("README.md", "docs/tutorial.md", "docs/explanation/proof-of-delivery.md")
 """Pages whose blocks are run."""
 DECISIONS = DOCS / "decisions"
-"""A decision is never edited: what it names may have moved since."""
+"""A record is never edited: what it names may have moved since. The list of them and the design are kept as they stand."""
+BIG = 100_000
+"""Bytes of a file above which somebody has to say why it is kept."""
 PROSE = [
     ROOT / "README.md",
-    *(p for p in sorted(DOCS.rglob("*.md")) if REFERENCE not in p.parents and (p.parent != DECISIONS or p.stem == "README")),
+    *(
+        page
+        for page in sorted(DOCS.rglob("*.md"))
+        if REFERENCE not in page.parents and (page.parent != DECISIONS or not page.stem[0].isdigit())
+    ),
 ]
 
 
@@ -41,14 +49,10 @@ def text_of(page: str) -> str:
     return (REFERENCE / page).read_text(encoding="utf-8")
 
 
-def headings(text: str) -> set[str]:
-    return set(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
-
-
 # --- references -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind not in BUILT])
 def test_a_reference_is_what_the_code_says(kind: str, tmp_path: Path) -> None:
     written = describe(kind, tmp_path)
     assert written
@@ -61,9 +65,29 @@ def test_a_reference_is_what_the_code_says(kind: str, tmp_path: Path) -> None:
 
 
 def test_nothing_lies_in_the_reference_that_the_code_does_not_write(tmp_path: Path) -> None:
-    written = {path.relative_to(tmp_path) for path in describe("all", tmp_path)}
+    written = {path.relative_to(tmp_path) for kind in WRITERS if kind not in BUILT for path in describe(kind, tmp_path)}
     there = {path.relative_to(REFERENCE) for path in REFERENCE.rglob("*") if path.is_file()}
     assert there - written == set(), "take it away, or let deploy/describe write it"
+
+
+def test_what_is_built_is_the_same_from_any_process(tmp_path: Path, built: dict[str, bytes]) -> None:
+    for kind in BUILT:
+        command = [sys.executable, "-m", "deploy.cli", "describe", kind, "--folder", str(tmp_path)]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True, capture_output=True)
+    assert {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.*")} == built
+
+
+def test_only_pages_that_a_person_reads_and_schemas_are_kept_in_the_reference() -> None:
+    kept = [path.relative_to(REFERENCE) for path in REFERENCE.rglob("*") if path.is_file()]
+    built = [path for path in kept if not (path.parts[0] == "schemas" or (len(path.parts) == 1 and path.suffix == ".md"))]
+    assert built == [], "build what nobody reads line by line: BUILT in deploy/describe"
+
+
+def test_nothing_big_comes_into_the_project() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    kept = [ROOT / name for name in listed.split("\0") if name and not name.startswith("docs/reference/")]
+    big = {path.relative_to(ROOT).as_posix() for path in kept if path.is_file() and path.stat().st_size > BIG}
+    assert big == {"requirements.lock"}, "what can be built is built, not kept"
 
 
 def test_a_kind_of_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -163,19 +187,6 @@ def files_named(text: str) -> list[str]:
     """Paths of the project in a text, as code."""
     rooms = "domain|projections|consumers|api|deploy|tests|docs"
     return re.findall(rf"`((?:(?:{rooms})/[\w./-]+|(?:README|CHANGELOG)\.md|LICENSE|Makefile|pyproject\.toml))`", text)
-
-
-def links(text: str) -> Iterator[str]:
-    outside = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from (target for target in re.findall(r"\]\(([^)\s]+)\)", outside) if "://" not in target)
-
-
-def leads_somewhere(path: Path, target: str) -> bool:
-    name, _, place = target.partition("#")
-    file = path if not name else path.parent / name
-    if not file.exists():
-        return False
-    return not place or place in {anchor(title) for title in headings(file.read_text(encoding="utf-8"))}
 
 
 # --- what is typed is run ---------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // Every route out of openapi.json, with a form to try it as the person chosen on the first page.
-import { call, make, problem, speak, word } from "/pages/words.js";
+import { call, label, make, problem, speak, word } from "/pages/words.js";
 
 const token = () => sessionStorage.getItem("token") || "";
 
@@ -59,7 +59,9 @@ async function start() {
     localStorage.setItem("language", node.dataset.language);
     location.reload();
   }));
-  const described = await call("/openapi.json");
+  const [described, documents] = await Promise.all([call("/openapi.json"), call("/asyncapi")]);
+  if (documents.ok) document.getElementById("documents").append(...documents.content.documents.map((one) =>
+    make("li", {}, make("a", { href: one.address }, label(one.label)), " ", make("code", {}, one.address))));
   const root = document.getElementById("routes");
   if (!described.ok) return root.append(problem(described));
   if (!token()) root.append(make("p", { class: "problem" }, word("token_needed")));

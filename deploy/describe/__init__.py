@@ -6,26 +6,29 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import orjson
-import yaml
 
 Written = list[Path]
+REFERENCE = Path("docs/reference")
+"""Where the pages that a person reads and the schemas that the compatibility test compares are kept."""
+BUILD = Path("build")
+"""Where the documents are built that the API serves; never kept."""
+BUILT = ("asyncapi", "openapi")
 
 
 class UnknownKind(ValueError):
     """There is no reference of this kind."""
 
 
-def describe(kind: str, folder: Path) -> Written:
-    """Write the references of a kind below `folder`; the paths written. The same code gives the same bytes.
+def describe(kind: str, folder: Path | None = None) -> Written:
+    """Write the references of a kind below `folder`, else where each belongs: pages and schemas, which are kept, in
+    `docs/reference`, the documents that the API serves in `build`. The paths written; the same code gives the same bytes.
 
     Raises UnknownKind, and `deploy.describe.compatibility.BreakingChange` when a committed schema would lose something.
     """
-    if kind == "all":
-        return [path for name in WRITERS for path in WRITERS[name](folder)]
-    if kind not in WRITERS:
+    if kind not in KINDS:
         raise UnknownKind(f"{kind}: one of {', '.join(KINDS)}")
-    folder.mkdir(parents=True, exist_ok=True)
-    return WRITERS[kind](folder)
+    wanted = WRITERS if kind == "all" else (kind,)
+    return [path for name in wanted for path in WRITERS[name](folder or (BUILD if name in BUILT else REFERENCE))]
 
 
 def _page(path: Path, content: str) -> Written:
@@ -89,15 +92,12 @@ def _schemas(folder: Path) -> Written:
 
 
 def _asyncapi(folder: Path) -> Written:
-    from deploy.describe.asyncapi import RECIPIENT_KINDS, document_of
-
-    def text(document: object) -> str:
-        return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
+    from deploy.describe.served import agency_documents
 
     return [
         path
-        for kind in RECIPIENT_KINDS
-        for path in _page(folder / "asyncapi" / f"{kind.name}.yaml", text(document_of(kind)))
+        for document in agency_documents()
+        for path in _page(folder / "asyncapi" / f"{document.name}.yaml", document.text())
     ]
 
 
@@ -106,13 +106,6 @@ def _openapi(folder: Path) -> Written:
 
     document = orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     return _page(folder / "openapi.json", document.decode())
-
-
-class _Plain(yaml.CSafeDumper):
-    """Writes what stands in two places twice: a reader need not know YAML's anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
 
 
 WRITERS: Mapping[str, Callable[[Path], Written]] = {

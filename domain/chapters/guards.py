@@ -170,7 +170,7 @@ def recorded(
     causation: str | None = None,
     corrects: str | None = None,
 ) -> Draft:
-    """The event under its matter; `late_recorded` when it comes later than the rule allows (domain/pathway.md 4.4, 47)."""
+    """The event under its matter; `late_recorded` when it comes later than a rule allows (domain/pathway.md 4.4 row 47)."""
     patience = rule(context, "late_recorded.limit_days", on)
     if patience is not None and (context.today - on).days > patience:
         flags = (*flags, "late_recorded")

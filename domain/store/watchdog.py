@@ -1,7 +1,7 @@
 """No call waits for a silent database for ever: after its time the connection is shut from our side.
 
 The server's own timeouts do not run while the server hangs, and the operating system goes on acknowledging for it.
-source: reliability 5.3 row 9
+source: faults.md 5
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The relay: everything in order, once in effect, whatever the broker does. source: design D11, D12; reliability.md 5.2"""
+"""The relay: everything in order, once in effect, whatever the broker does. source: design D11, D12; faults.md 4"""
 
 from __future__ import annotations
 

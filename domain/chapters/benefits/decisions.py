@@ -66,7 +66,7 @@ def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged,
 
 def _own_payee(pathway: Pathway, event: e.BenefitStatusChanged, context: Context) -> bool:
     """Whether a clerk speaks of a payee of its own: nobody takes over another payer's by saying so, and with them their
-    days. source: domain/events.md 11.22, domain/privacy.md 3.9"""
+    days. source: domain/pathway.md 4.4 row 42, domain/events.md 11.21, domain/privacy.md 3.9"""
     match context.caller.task:
         case "benefit_payment":
             return event.payer_org_id == context.caller.org and pathway.payer(event.from_on) in (None, context.caller.org)

@@ -33,7 +33,7 @@ class CloseCase(Closing, ClientCommand):
 
 
 def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list[Draft]:
-    """The exit and its end notice, unless a new period follows or it is due already. source: domain/pathway.md 4.4, 38"""
+    """The exit and its end notice, unless a new period follows or it is due already. source: domain/pathway.md 4.4 row 38"""
     no, on = Refusals(), day_of(command, context)
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
@@ -72,7 +72,10 @@ def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, 
 
 
 def close_case(pathway: Pathway, command: CloseCase, context: Context) -> list[Draft]:
-    """The end of the case. What is still open warns (`W_OPEN_PERIOD`, `W_OPEN_NOTICE`). source: domain/pathway.md 4.4, 40"""
+    """The end of the case. What is still open warns (`W_OPEN_PERIOD`, `W_OPEN_NOTICE`).
+
+    source: domain/pathway.md 4.4 row 40
+    """
     no, on = Refusals(), day_of(command, context)
     closed = [case.closed for case in pathway.cases.values() if case.closed and case.closed.occurred_on == on]
     if any(end.event.closing_code == command.closing_code for end in closed):

@@ -43,7 +43,10 @@ class StopParallelService(ClientCommand):
 
 
 def start_parallel_service(pathway: Pathway, command: StartParallelService, context: Context) -> list[Draft]:
-    """Another service begins; the service itself tells only with the client's consent. source: domain/pathway.md 4.4, 34"""
+    """Another service begins; the service itself tells only with the client's consent.
+
+    source: domain/pathway.md 4.4 row 34
+    """
     no, on = Refusals(), day_of(command, context)
     entitled(of_county(context) or command.told_by == "service", "/told_by")
     case = case_on(pathway, on)

@@ -163,7 +163,7 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
 
 
 def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[Draft]:
-    """The agreement alone, once every mandatory party has accepted this version. source: row 15"""
+    """The agreement alone, once every mandatory party has accepted this version. source: domain/pathway.md 4.4 row 15"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)

@@ -101,7 +101,10 @@ def _listed(needs: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 def receive_referral(pathway: Pathway, command: ReceiveReferral, context: Context) -> list[Draft]:
-    """The referral's arrival; one whose client nobody knows by name goes to the manual queue. source: row 2"""
+    """The referral's arrival; one whose client nobody knows by name goes to the manual queue.
+
+    source: domain/pathway.md 4.4 row 2
+    """
     referral = known(pathway.referrals, command.referral_id, "/referral_id")
     if referral.received:
         return []

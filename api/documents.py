@@ -1,0 +1,16 @@
+"""The documents that the API serves and does not make itself: what each kind of recipient sends and gets over Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyDocument:
+    """The AsyncAPI document of one kind of recipient, which has this task. `text` gives it as YAML; it may take a moment
+    the first time."""
+
+    name: str
+    task: str
+    text: Callable[[], str]

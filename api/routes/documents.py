@@ -1,0 +1,53 @@
+"""What an agency's system needs before it has a token: the AsyncAPI document of its kind of recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import json_response
+from api.documents import AgencyDocument
+from api.problems import problem
+from domain.code_lists import LANGUAGES, code_list
+
+YAML = "application/yaml"
+"""RFC 9512."""
+
+
+def routes() -> APIRouter:
+    """The list of documents, and each of them; nobody needs a token."""
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route("/asyncapi", listed, methods=["GET"])
+    router.add_api_route("/asyncapi/{name}.yaml", document, methods=["GET"])
+    return router
+
+
+async def listed(request: Request) -> Response:
+    """Every kind of recipient: its task in three languages, and the address of its document."""
+    documents: Sequence[AgencyDocument] = request.app.state.documents
+    tasks = code_list("organisation_task")
+    return json_response(
+        {
+            "documents": [
+                {
+                    "task": one.task,
+                    "label": {language: tasks.label(one.task, language) for language in LANGUAGES},
+                    "address": f"/asyncapi/{one.name}.yaml",
+                }
+                for one in documents
+            ]
+        }
+    )
+
+
+async def document(request: Request, name: str) -> Response:
+    """The AsyncAPI document of a kind of recipient. Raises Problem (`E_NOT_FOUND`)."""
+    documents: Sequence[AgencyDocument] = request.app.state.documents
+    for one in documents:
+        if one.name == name:
+            return Response(await run_in_threadpool(one.text), 200, {"X-Content-Type-Options": "nosniff"}, YAML)
+    raise problem("E_NOT_FOUND")
