@@ -1,0 +1,99 @@
+"""What an event says that it moves holds, for any event with any content (domain/event.py, design D23).
+
+An event that is forgotten here cannot be: the events come from the catalogue, their content from their own types.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pytest
+from any_fact import DAYS, any_client_event, any_event
+from disclosure.paths import OWN_WORKER, Path, in_service, members, whole
+from disclosure.test_short_and_long_way import told_by
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.catalogue import CLIENT_FACTS
+from domain.disclosure.desired import in_force, view_of
+from domain.disclosure.entitlement import told_of
+from domain.disclosure.policy import policy
+from domain.disclosure.windows import Span, standings_of
+from domain.event import ClientFact, Moves
+from domain.events import PlanAgreed, PlanDrafted
+from domain.pathway import Fact, Pathway, evolved, replay
+
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def still(what: Moves) -> list[str]:
+    return sorted(name for name, cls in CLIENT_FACTS.items() if not cls.MOVES & what)
+
+
+@cache
+def histories() -> tuple[Pathway, Pathway]:
+    """A client in service, and one whose case is closed."""
+    return replay("c" * 32, in_service().facts), replay("c" * 32, whole().facts)
+
+
+MEMBERS = members()
+
+
+def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
+    """One of the histories, and one more fact of a kind on any day."""
+    pathway = data.draw(st.sampled_from(histories()))
+    event, on = data.draw(any_event(CLIENT_FACTS[name])), data.draw(DAYS)
+    return pathway, Path(list(pathway.facts.values())).add(event, on, OWN_WORKER)
+
+
+@pytest.mark.parametrize("name", still(Moves.WINDOWS))
+@SLOW
+@given(data=st.data())
+def test_an_event_that_does_not_say_so_moves_nobodys_window(name: str, data: st.DataObject) -> None:
+    pathway, fact = one_more(data, name)
+    assert standings_of(evolved(pathway, [fact]), MEMBERS) == standings_of(pathway, MEMBERS)
+
+
+@pytest.mark.parametrize("name", still(Moves.WINDOWS | Moves.IN_FORCE))
+@SLOW
+@given(data=st.data())
+def test_an_event_that_does_not_say_so_changes_nothing_that_is_in_force(name: str, data: st.DataObject) -> None:
+    pathway, fact = one_more(data, name)
+    after = evolved(pathway, [fact])
+    for standing in standings_of(pathway, MEMBERS):
+        assert in_force(after, standing) == in_force(pathway, standing)
+
+
+@pytest.mark.parametrize("name", still(Moves.CUT))
+@SLOW
+@given(data=st.data())
+def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_for(name: str, data: st.DataObject) -> None:
+    pathway, fact = one_more(data, name)
+    after = evolved(pathway, [fact])
+    for standing in view_of(after, MEMBERS).standings.values():
+        spans = tuple(replace(span, first=fact.occurred_on, last=fact.occurred_on) for span in standing.spans)
+        for narrow in (replace(standing, spans=spans), replace(standing, spans=(*standing.spans, Span(date.min, date.max)))):
+            one, other = told_of(fact, after, standing, policy()), told_of(fact, after, narrow, policy())
+            if one is not None and other is not None and one.profile == other.profile:
+                assert one.fields == other.fields
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    closes=st.booleans(),
+    extra=st.lists(st.tuples(any_client_event("fact.corrected", "subject.registered"), DAYS), min_size=1, max_size=4),
+)
+def test_any_events_are_told_the_same_by_both_ways(closes: bool, extra: list[tuple[ClientFact, date]]) -> None:
+    path = whole() if closes else in_service()
+    # A part begins once, and a version of a plan; a version is agreed once, the first one already.
+    begun: set[object] = {(PlanAgreed, 1)}
+    for event, on in extra:
+        of_version = isinstance(event, PlanDrafted | PlanAgreed)
+        part = (type(event), event.plan_version) if of_version else getattr(event, event.PART.begun, None)
+        if part is None or part not in begun:
+            path.add(event, on)
+            begun.add(part)
+    assert told_by(path.told()) == told_by(path.told(always_whole=True))
