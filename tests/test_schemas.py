@@ -29,6 +29,7 @@ from domain.disclosure.policy import policy
 from domain.disclosure.publications import Publication
 from domain.disclosure.windows import TASK_OF_COLUMN, column_of
 from domain.messages import message_types
+from projections.kinds import kinds
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs/reference/schemas"
 Schema = dict[str, Any]
@@ -192,7 +193,7 @@ def test_a_document_lists_what_is_sent_and_told_and_every_reference_leads_somewh
     document = document_of(kind)
     channels = document["channels"]
     assert set(channels["out"]["messages"]) - {"heartbeat.v1"} == {t.type for c in kind.columns for t in tellings()[c]}
-    assert set(channels.get("in", {"messages": {}})["messages"]) == set(message_types(kind.task))
+    assert set(channels.get("in", {"messages": {}})["messages"]) == set(message_types(kinds()[kind.columns[0]]))
     for reference in references(document):
         place: Any = document
         for step in reference.removeprefix("#/").split("/"):

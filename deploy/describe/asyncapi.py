@@ -18,6 +18,7 @@ from deploy.describe.schemas import message_schemas, receipt_schema
 from domain.code_lists import code_list
 from domain.disclosure.policy import policy
 from domain.json_gate import LIMIT
+from projections.kinds import kinds
 
 Part = dict[str, Any]
 JSON = "application/json"
@@ -158,7 +159,7 @@ def _messages_sent(kind: RecipientKind) -> dict[str, Part]:
             "payload": _inside(schema),
             "bindings": _key(f"Your own name for the client where you know it, else the message id. At most {LIMIT} bytes."),
         }
-        for type_name, schema in message_schemas(kind.task).items()
+        for type_name, schema in message_schemas(kinds()[kind.columns[0]]).items()
     }
 
 

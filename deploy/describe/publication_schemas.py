@@ -22,6 +22,7 @@ from domain.disclosure.windows import TASK_OF_COLUMN
 from domain.events import Event
 from domain.store.vault import ClientRecord, StaffCard
 from domain.vocabulary import DataClass
+from projections.kinds import kinds
 
 COLUMNS = tuple(column for column in policy().columns if column != "ST")
 """Every column that is told facts one by one; counts for statistics are made apart."""
@@ -85,7 +86,8 @@ def tellings() -> Mapping[str, tuple[Telling, ...]]:
 @cache
 def telling(column: str, cls: type[Event]) -> Telling | None:
     """What the column may be told of the fact; none where it is told nothing."""
-    cell, own = policy().cell(cls.NAME, column), cls.NAME in own_facts(TASK_OF_COLUMN[column]) and column != "county"
+    sender = kinds().of_task(TASK_OF_COLUMN[column])[0]
+    cell, own = policy().cell(cls.NAME, column), cls.NAME in own_facts(sender) and column != "county"
     forms = ([str(cell)] if cell.shape not in "–CS" else []) + ([OWN_FACT] if own else [])
     if not forms:
         return None

@@ -271,7 +271,6 @@ COMMANDS = (
         "client",
         path="attendance",
         roles=frozenset({"instructor", "client", "fund_clerk", "kela_clerk", "own_worker"}),
-        tasks=frozenset({"provider", "benefit_payment"}),
     ),
     CommandKind(
         RecordNotArranged,
@@ -279,7 +278,6 @@ COMMANDS = (
         "client",
         path="days-not-arranged",
         roles=frozenset({"instructor"}),
-        tasks=frozenset({"provider"}),
     ),
     CommandKind(
         SendAbsenceReport,
@@ -287,6 +285,5 @@ COMMANDS = (
         "client",
         path="absence-reports",
         roles=frozenset({"instructor", "system"}),
-        tasks=frozenset({"provider"}),
     ),
 )

@@ -117,7 +117,6 @@ COMMANDS = (
         "client",
         path="parallel-services",
         roles=frozenset({"own_worker", "referrer"}),
-        tasks=frozenset({"referrer"}),
     ),
     CommandKind(
         StopParallelService,
@@ -125,6 +124,5 @@ COMMANDS = (
         "client",
         path="stopped-parallel-services",
         roles=frozenset({"own_worker", "referrer"}),
-        tasks=frozenset({"referrer"}),
     ),
 )

@@ -161,7 +161,6 @@ COMMANDS = (
         "client",
         path="accepted-placements",
         roles=frozenset({"provider_manager"}),
-        tasks=frozenset({"provider"}),
     ),
     CommandKind(
         NameInstructor,
@@ -169,6 +168,5 @@ COMMANDS = (
         "client",
         path="instructors",
         roles=frozenset({"provider_manager"}),
-        tasks=frozenset({"provider"}),
     ),
 )

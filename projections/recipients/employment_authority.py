@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from projections.kinds import Kind
 from projections.periods import PERIOD_FACTS, periods_from
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
+from projections.questions import OPEN, Answer, Coded, Lookup, Paged, Question, View, coded
 from projections.read_models import Row
 from projections.recipients.referrer import client_name
 
@@ -167,10 +168,22 @@ def _question(question_id: Literal["EA1", "EA6"], path: str, fi: str, sv: str, e
 
 
 KIND = Kind(
-    "employment_authority",
-    "employment_authority",
-    FACTS,
-    (
+    name="employment_authority",
+    task="employment_authority",
+    column="EA",
+    roles=("employment_expert",),
+    sends=frozenset({
+        "change_benefit_status",
+        "issue_labour_policy_statement",
+        "start_plan",
+        "draft_plan",
+        "accept_plan",
+        "agree_plan",
+        "hold_follow_up",
+        "correct_fact",
+    }),
+    facts=FACTS,
+    questions=(
         _question(
             "EA1", "customers",
             "Ketkä asiakkaistamme ovat kuntouttavassa työtoiminnassa, mistä päivästä mihin päivään?",

@@ -13,8 +13,9 @@ from decimal import Decimal
 from domain.code_lists import code_list
 from projections.day_changes import Changes, Since, changes_since
 from projections.days import DAY_FACTS, SeenDay, days_from
+from projections.kinds import Kind
 from projections.periods import PERIOD_FACTS, periods_from
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, OfClient, Question, View, coded
+from projections.questions import OPEN, Answer, Coded, Lookup, OfClient, Question, View, coded
 
 CLERKS = frozenset({"kela_clerk", "fund_clerk"})
 
@@ -237,10 +238,13 @@ def _question(question_id: str, path: str, fi: str, sv: str, en: str, asks: type
 
 
 KIND = Kind(
-    "kela_benefits",
-    "benefit_payment",
-    FACTS,
-    (
+    name="kela_benefits",
+    task="benefit_payment",
+    column="KB",
+    roles=("kela_clerk", "fund_clerk"),
+    sends=frozenset({"change_benefit_status", "record_attendance", "correct_fact"}),
+    facts=FACTS,
+    questions=(
         _question(
             "KE1", "service",
             "Oliko henkilöllä palvelu maksujaksolla, ja milloin se alkoi ja päättyi?",

@@ -9,8 +9,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from projections.days import DAY_FACTS, SeenDay, UnreportedAbsence, days_from, missing_days, unreported, week_of
+from projections.kinds import Kind
 from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, OfClient, Parameters, Question, View, coded
+from projections.questions import OPEN, Answer, Coded, Lookup, OfClient, Parameters, Question, View, coded
 from projections.read_models import Row
 from projections.recipients.referrer import client_name
 
@@ -261,10 +262,22 @@ def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: obj
 
 
 KIND = Kind(
-    "provider",
-    "provider",
-    FACTS,
-    (
+    name="provider",
+    task="provider",
+    column="PR",
+    roles=("instructor", "provider_manager"),
+    sends=frozenset({
+        "accept_placement",
+        "name_instructor",
+        "record_attendance",
+        "record_group_attendance",
+        "record_not_arranged",
+        "send_absence_report",
+        "hold_follow_up",
+        "correct_fact",
+    }),
+    facts=FACTS,
+    questions=(
         _question(
             "PI1", "expected",
             "Ketkä tulevat työtoimintapaikkaani tänään ja tällä viikolla, ja mihin aikaan?",

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
+from projections.kinds import Kind
+from projections.questions import OPEN, Answer, Coded, Lookup, Paged, Question, View, coded
 
 FACTS = {
     "referral.submitted": Lookup("referral_id", None, OPEN, "source"),
@@ -96,10 +97,13 @@ def client_name(block: dict[str, str]) -> str | None:
 
 
 KIND = Kind(
-    "referrer",
-    "referrer",
-    FACTS,
-    (
+    name="referrer",
+    task="referrer",
+    column="RF",
+    roles=("referrer", "employment_expert"),
+    sends=frozenset({"submit_referral", "start_parallel_service", "stop_parallel_service", "correct_fact"}),
+    facts=FACTS,
+    questions=(
         Question(
             "EA2",
             "referrals",

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from datetime import date
 
+from projections.kinds import Kind
 from projections.obligations import Facts, Obligation, obligations, retention_due_on
 from projections.participation import Participation, participation
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.plans import PlanInForce, plan_in_force
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, OfClient, Question, View, coded
+from projections.questions import OPEN, Answer, Coded, Lookup, OfClient, Question, View, coded
 from projections.read_models import Row
 from projections.recipients.referrer import client_name
 
@@ -196,10 +197,15 @@ def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: obj
 
 
 KIND = Kind(
-    "social_work",
-    "organiser",
-    FACTS,
-    (
+    name="social_work",
+    task="organiser",
+    column="county",
+    roles=(
+        "own_worker", "social_worker", "team_lead", "intake", "contract_manager",
+        "rule_keeper", "data_protection_officer", "auditor", "system", "client",
+    ),
+    facts=FACTS,
+    questions=(
         _question(
             "CW1", "case",
             "Missä vaiheessa asiakkaan asia on tänään, ja mitä minun on tehtävä seuraavaksi ja mihin mennessä?",

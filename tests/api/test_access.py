@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ from stories import (
 from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
 from domain.catalogue import command_kinds
 from domain.context import Caller
+from domain.directory import Recipient
 from domain.store.database import StoreUnavailable
-from projections.questions import kinds
+from projections.kinds import Kind, kinds
 
 RECIPIENTS = {
     "county": OWN_WORKER,
@@ -94,14 +95,18 @@ def test_a_token_is_good_for_its_own_ledger_alone(lived: House) -> None:
         assert missing.status_code == 404
 
 
+def kind_of(by: Caller) -> Kind:
+    return kinds().of(Recipient("any", by.org, by.task, date(2025, 1, 1)))
+
+
 def questions() -> Iterator[tuple[str, str, frozenset[str]]]:
     for short_name, by in RECIPIENTS.items():
-        for question in kinds()[by.task].questions:
+        for question in kind_of(by).questions:
             yield short_name, question.id, question.who
 
 
 def path_of(short_name: str, question_id: str) -> str:
-    return kinds()[RECIPIENTS[short_name].task].question(question_id).path
+    return kind_of(RECIPIENTS[short_name]).question(question_id).path
 
 
 @pytest.mark.parametrize(("short_name", "question_id", "who"), [*questions()])
@@ -110,7 +115,7 @@ def test_a_question_is_answered_to_the_right_agency_alone(
 ) -> None:
     path = f"/recipients/{short_name}/" + filled(lived, path_of(short_name, question_id), short_name)
     query = {"period_from_on": "2025-03-01", "period_until_on": "2025-03-31", "site": "S-01", "since": "2025-03-10"}
-    wanted = kinds()[RECIPIENTS[short_name].task].question(question_id).parameters.model_fields
+    wanted = kind_of(RECIPIENTS[short_name]).question(question_id).parameters.model_fields
     query = {name: value for name, value in query.items() if name in wanted}
     by = RECIPIENTS[short_name]
     right = lived.get(path, Caller(by.org, by.task, next(role for role in sorted(who)), by.person), **query)

@@ -11,7 +11,7 @@ from golden.files import SOURCE, commands_of, missing, read, texts
 
 from consumers import wire
 from consumers.log import Read
-from domain.catalogue import EVENTS, command_kinds, event_class, type_of, upcast
+from domain.catalogue import EVENTS, event_class, type_of, upcast
 from domain.directory import Recipient
 from domain.disclosure.publications import Publication
 from domain.envelopes import read_envelope
@@ -21,6 +21,7 @@ from domain.receipts import Receipt
 from domain.refusals import Reason
 from domain.store.field_classes import TARGET_TYPE, joined, section_bytes, split
 from domain.store.record import Header, Record, digest
+from projections.kinds import kinds
 
 FILES = {part: read(part) for part in ("events", "publications", "receipts", "messages")}
 HOW = "python tests/golden/files.py writes it"
@@ -48,8 +49,7 @@ def test_every_published_version_of_every_event_has_a_golden_file() -> None:
 
 
 def test_every_message_type_has_a_golden_file() -> None:
-    tasks = {task for kind in command_kinds().values() for task in kind.tasks}
-    assert {name for task in tasks for name in message_types(task)} == FILES["messages"].keys(), HOW
+    assert {name for sender in kinds() for name in message_types(sender)} == FILES["messages"].keys(), HOW
 
 
 def test_every_status_of_a_receipt_has_a_golden_file() -> None:
