@@ -21,8 +21,9 @@ from projections.questions import Lookup, Question
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kind(told.Kind):
     """One kind of recipient with its read model: by what its facts are found, and what may be asked. Without `facts` it has
-    no model here."""
+    no model here. `document` names its AsyncAPI document, where that is called otherwise than the kind."""
 
+    document: str = ""
     facts: Mapping[str, Lookup] = field(default_factory=dict)
     questions: tuple[Question[Any, Any], ...] = ()
 
@@ -44,10 +45,9 @@ def kinds() -> Kinds[Kind]:
     """Every kind of recipient, one file each. Raises `TwoKinds`."""
     from projections import recipients
 
-    return Kinds(
-        importlib.import_module(f"{recipients.__name__}.{module.name}").KIND
-        for module in pkgutil.iter_modules(recipients.__path__)
-    )
+    names = [f"{recipients.__name__}.{found.name}" for found in pkgutil.iter_modules(recipients.__path__)]
+    files = [importlib.import_module(name) for name in names]
+    return Kinds(kind for file in files for kind in (file.KIND, *getattr(file, "ALSO", ())))
 
 
 def model_of(recipient: Recipient) -> Kind | None:

@@ -219,3 +219,8 @@ def coded(list_name: str, code: str | None, on: date | None = None) -> Coded | N
     entry = code_list(list_name).entries.get(code)
     labels = {language: entry.label(language, on) if entry else code for language in LANGUAGES}
     return Coded(code=code, **labels)
+
+
+def client_name(block: dict[str, str]) -> str | None:
+    """Given names and family name, as far as they are told."""
+    return " ".join(filter(None, (block.get("given_names"), block.get("family_name")))) or None

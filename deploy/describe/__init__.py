@@ -89,15 +89,15 @@ def _schemas(folder: Path) -> Written:
 
 
 def _asyncapi(folder: Path) -> Written:
-    from deploy.describe.asyncapi import RECIPIENT_KINDS, document_of
+    from deploy.describe.asyncapi import document_of, documented, name_of
 
     def text(document: object) -> str:
         return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 
     return [
         path
-        for kind in RECIPIENT_KINDS
-        for path in _page(folder / "asyncapi" / f"{kind.name}.yaml", text(document_of(kind)))
+        for kind in documented()
+        for path in _page(folder / "asyncapi" / f"{name_of(kind)}.yaml", text(document_of(kind)))
     ]
 
 

@@ -116,7 +116,7 @@ def _figures(wanted: Ask, known: Sequence[str], marked: Marked, wrong: Wrong) ->
 def field_names() -> frozenset[str]:
     """Every field that a publication could hold: of facts, of what is known of clients, and derived ones."""
     own = {name for event in EVENTS.values() for name in event.model_fields}
-    derived = {name for form in policy().forms.values() for name in form.classes}
+    derived = {name for form in policy(kinds()).forms.values() for name in form.classes}
     return frozenset(
         own | derived | set(ClientRecord.model_fields) | {name for name in StaffCard.model_fields if "_" in name}
     )

@@ -6,6 +6,10 @@ from projections.kinds import Kind
 
 KIND = Kind(
     name="statistics",
+    title="statistics",
     task="statistics",
     column="ST",
+    told_one_by_one=False,
+    legal_basis="LB-STAT",
+    purpose="statistics",
 )

@@ -6,5 +6,7 @@ from projections.kinds import Kind
 
 KIND = Kind(
     name="supervision",
+    title="supervision",
     task="supervision",
+    told_one_by_one=False,
 )

@@ -7,7 +7,6 @@ import pytest
 from domain.catalogue import EVENTS
 from domain.code_lists import LANGUAGES, code_list
 from domain.disclosure.policy import policy
-from domain.disclosure.windows import TASK_OF_COLUMN
 from projections.kinds import Kind, kinds
 from projections.labels import labels
 
@@ -15,6 +14,7 @@ ASKED: dict[str, set[str]] = {
     "social_work": {"CW1", "CW2", "CW3", "CW6"},
     "employment_authority": {"EA1", "EA6"},
     "kela_benefits": {"KE1", "KE2", "KE3", "KE4", "KE6", "KE7"},
+    "unemployment_fund": {"KE1", "KE2", "KE3", "KE4", "KE6", "KE7"},
     "provider": {"PI1", "PI3", "PI4", "PI6"},
     "referrer": {"EA2"},
 }
@@ -36,9 +36,7 @@ def test_a_kind_finds_every_fact_that_its_recipients_are_told(kind: Kind) -> Non
     if not kind.has_model:
         assert not kind.questions
         return
-    columns = [column for column, task in TASK_OF_COLUMN.items() if task == kind.task]
-    rows = policy().rows
-    told = {name for name in EVENTS for column in columns if name in rows and rows[name][column].shape in ("D", "R")}
+    told = {name for name in EVENTS if policy(kinds()).cell(name, kind.key).shape in ("D", "R")}
     # What is found by its own day alone needs no entry: facts on organisations and rules, a registration.
     by_day = {"subject.registered", "organisation.joined", "ruleset.published", "provider.registered", "provider.contracted"}
     assert told - kind.facts.keys() - by_day == set()
