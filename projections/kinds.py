@@ -45,9 +45,10 @@ def kinds() -> Kinds[Kind]:
     """Every kind of recipient, one file each. Raises `TwoKinds`."""
     from projections import recipients
 
-    names = [f"{recipients.__name__}.{found.name}" for found in pkgutil.iter_modules(recipients.__path__)]
-    files = [importlib.import_module(name) for name in names]
-    return Kinds(kind for file in files for kind in (file.KIND, *getattr(file, "ALSO", ())))
+    return Kinds(
+        importlib.import_module(f"{recipients.__name__}.{file.name}").KIND
+        for file in pkgutil.iter_modules(recipients.__path__)
+    )
 
 
 def model_of(recipient: Recipient) -> Kind | None:

@@ -16,6 +16,7 @@ from domain.code_lists import code_list
 from domain.directory import Directory, Recipient, enter
 from domain.disclosure.kinds import Kinds, TwoKinds
 from domain.disclosure.policy import FILES, POLICY, BrokenPolicy, policy, read_policy
+from domain.envelopes import Incoming, caller_of
 from domain.events import OrganisationJoined, TaskFrom
 from domain.messages import GROUP, GROUP_OF, message_types
 from projections import recipients
@@ -59,7 +60,7 @@ def test_no_column_and_no_profile_is_named_outside_the_files_of_the_kinds() -> N
 
 def test_every_file_is_a_kind_under_its_own_name() -> None:
     stems = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
-    assert stems <= {kind.name for kind in kinds()}
+    assert stems == {kind.name for kind in kinds()}
     assert list(recipients.__path__) == [str(FOLDER)]
 
 
@@ -102,6 +103,14 @@ def test_two_kinds_of_one_task_say_whose_organisations_are_whose() -> None:
 def test_a_recipient_is_of_the_kind_that_names_its_organisations(agency_kind: str, column: str) -> None:
     recipient = Recipient("any", "any", "benefit_payment", date(2025, 1, 1), agency_kind)
     assert kinds().of(recipient).column == column
+
+
+@pytest.mark.parametrize(("agency_kind", "role"), [("kela", "kela_clerk"), ("unemployment_fund", "fund_clerk")])
+def test_the_system_of_a_payer_speaks_as_its_clerk(agency_kind: str, role: str) -> None:
+    payer = Recipient("any", "any", "benefit_payment", date(2025, 1, 1), agency_kind)
+    said = Incoming(payer, "m-1", "change_benefit_status.v1", b"{}")
+    assert caller_of(said, kinds(), command_kinds()["change_benefit_status"]).role == role
+    assert caller_of(said, kinds()).role == role
 
 
 def test_an_organisation_that_becomes_one_of_another_kind_takes_its_recipients_along() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from domain.disclosure.payers import for_payer, of_statement, paid_days, payer_moved
 from projections.kinds import Kind
 from projections.payers import FACTS, questions_of_payer
@@ -14,7 +12,7 @@ KIND = Kind(
     document="benefit_payment",
     task="benefit_payment",
     column="KB",
-    roles=("kela_clerk", "fund_clerk"),
+    roles=("kela_clerk",),
     sends=frozenset({"change_benefit_status", "record_attendance", "correct_fact"}),
     window=paid_days,
     entitled=for_payer,
@@ -24,17 +22,5 @@ KIND = Kind(
     replaced=True,
     moved_by=payer_moved,
     facts=FACTS,
-    questions=questions_of_payer(frozenset({"kela_clerk", "fund_clerk"})),
-)
-
-ALSO = (
-    replace(
-        KIND,
-        name="unemployment_fund",
-        title="benefit payment (unemployment fund)",
-        document="unemployment_fund",
-        column="FU",
-        profiles=(),
-        agency_kinds=frozenset({"unemployment_fund"}),
-    ),
+    questions=questions_of_payer(frozenset({"kela_clerk"})),
 )

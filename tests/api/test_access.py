@@ -17,8 +17,11 @@ from stories import (
     CLIENT,
     CONTRACTS,
     EXPERT,
+    FUND,
+    FUND_CLERK,
     INSTRUCTOR,
     INTAKE,
+    KELA,
     OPERATOR,
     OWN_WORKER,
     PAYER,
@@ -207,6 +210,8 @@ FORGED = {
     "no organisation": lambda: token(org=None),
     "another organisation's task": lambda: token(org=INSTRUCTOR.org),
     "a role that the task has not": lambda: token(org=INSTRUCTOR.org, task="provider", role="social_worker"),
+    "Kela's role at a fund": lambda: token(org=FUND, task="benefit_payment", role="kela_clerk"),
+    "a fund's role at Kela": lambda: token(org=KELA, task="benefit_payment", role="fund_clerk"),
     "a task without roles": lambda: token(org=INSTRUCTOR.org, task="supervision", role="auditor"),
     "another key": lambda: jwt.encode(
         {**jwt.decode(token(), options={"verify_signature": False})},
@@ -222,6 +227,13 @@ FORGED = {
     "huge": lambda: "x" * 10_000,
     "nothing": lambda: "",
 }
+
+
+def test_a_funds_clerk_is_let_in_where_kelas_is(lived: House) -> None:
+    for short_name, by in (("fund", FUND_CLERK), ("kela-payment", PAYER)):
+        assert lived.get("/health", by).status_code == 200
+        nobody = lived.get(f"/recipients/{short_name}/clients/nobody/allowance-days", by)
+        assert (nobody.status_code, nobody.json()["answer"]["days"]) == (200, 0)
 
 
 @pytest.mark.parametrize("case", FORGED)
