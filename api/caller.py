@@ -22,8 +22,8 @@ from api.problems import problem
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import UnknownPseudonym
-from domain.envelopes import TASK_ROLES
 from domain.vocabulary import ActorRole, OrganisationTask, OrgId, Purpose
+from projections.kinds import Kind, kinds
 
 ALGORITHM = "EdDSA"
 AUDIENCE = "kuty"
@@ -125,6 +125,10 @@ class SignedIn:
             raise problem("E_NOT_FOUND")
         return self.recipient
 
+    def may_send(self, command: str) -> bool:
+        """Whether the systems of the caller's kind may send the command."""
+        return any(command in kind.sends for kind in _kinds_of(self.recipient, self.caller.task))
+
     def as_recipient(self, short_name: str) -> Recipient:
         """The caller's recipient, when it is the one named. Anyone else may not even know of it (`E_NOT_FOUND`).
 
@@ -166,9 +170,10 @@ async def signed_in(request: Request, ledger: str) -> SignedIn:
     directory = door.store.recent_directory
     # The county's roles are the organiser's alone: whoever signed another token did not know this ledger.
     foreign = claims.task == "organiser" and claims.org != directory.organiser
-    if foreign or claims.role not in (*TASK_ROLES.get(claims.task, ()), "system"):
-        raise problem("E_UNAUTHENTICATED")
     recipient = directory.recipient(claims.org, claims.task)
+    there = {"system", *(role for kind in _kinds_of(recipient, claims.task) for role in kind.roles)}
+    if foreign or claims.role not in there:
+        raise problem("E_UNAUTHENTICATED")
     person = claims.person
     if claims.role == "client":
         try:
@@ -178,6 +183,11 @@ async def signed_in(request: Request, ledger: str) -> SignedIn:
         except UnknownPseudonym as error:
             raise problem("E_UNAUTHENTICATED") from error
     return SignedIn(door, Caller(claims.org, claims.task, claims.role, person, claims.purpose), recipient)
+
+
+def _kinds_of(recipient: Recipient | None, task: str) -> tuple[Kind, ...]:
+    """The kind of the caller's recipient; of an organisation that has not joined only the task is known."""
+    return (kinds().of(recipient),) if recipient else kinds().of_task(task)
 
 
 SignedInCaller = Annotated[SignedIn, Depends(signed_in)]

@@ -13,6 +13,7 @@ from domain.context import Caller, Draft
 from domain.directory import Directory
 from domain.disclosure.desired import view_of
 from domain.disclosure.kept import recipient_of
+from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.publish import Line
 from domain.disclosure.reconcile import Client, Disclosed, Disclosures
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
@@ -81,11 +82,12 @@ class Followed:
 class Memory:
     """The follower's state at its position. Forgotten whole after any doubt, and read back when asked for."""
 
-    def __init__(self, store: Store, position: int) -> None:
+    def __init__(self, store: Store, position: int, kinds: Kinds[Kind]) -> None:
         self.position = position
         self.directory = store.directory_at(position)
         self.told_of_register = _disclosed(store, (LEDGER_MATTER,))
         self._store = store
+        self._kinds = kinds
         self._told_before = store.head()
         self._clients: OrderedDict[str, Followed] = OrderedDict()
         self._lines: dict[str, Line] = {}
@@ -112,7 +114,7 @@ class Memory:
             self._clients.popitem(last=False)
 
     def _fresh(self, reference: str) -> Followed:
-        return Followed(Client(view_of(Pathway(reference), self.directory)))
+        return Followed(Client(view_of(Pathway(reference), self.directory, self._kinds)))
 
     def _read(self, reference: str, first: Record | None) -> Followed:
         records = [record for record in self._store.stream(reference) if record.position <= self.position]
@@ -122,7 +124,7 @@ class Memory:
         matters = sorted({record.header.matter for record in (*records, *((first,) if first else ()))})
         disclosed = _disclosed(self._store, matters) if matters else {}
         hashes = {record.header.event_id: record.hash for record in records}
-        return Followed(Client(view_of(pathway, self.directory), disclosed), hashes)
+        return Followed(Client(view_of(pathway, self.directory, self._kinds), disclosed), hashes)
 
 
 def _disclosed(store: Store, matters: Sequence[str]) -> Disclosures:

@@ -29,6 +29,7 @@ from domain.store.known import fact_of
 from domain.store.record import Record
 from domain.store.recorders import Conflict
 from domain.store.streams import is_client_stream
+from projections.kinds import kinds
 
 NAME = "disclosure"
 """The follower's name in the store's table of positions."""
@@ -65,7 +66,7 @@ class Disclosure:
         self.store = store
         self.vault = vault
         self._batch = batch
-        self.policy = rules or policy()
+        self.policy = rules or policy(kinds())
         self.always_whole = always_whole
         self.random_id = random_id
         self.salt = salt
@@ -96,7 +97,7 @@ class Disclosure:
             return done
 
     def _step(self) -> int:
-        memory = self._memory or Memory(self.store, self.store.tracking(NAME))
+        memory = self._memory or Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
         self._memory = None
         head = self.store.head()
         if head <= memory.position:

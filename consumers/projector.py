@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 
@@ -16,7 +16,7 @@ from consumers.lines import LOOK_AHEAD, Line
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
 from consumers.wire import out_topic
 from domain.directory import Recipient
-from projections.questions import kinds
+from projections.kinds import Kind, model_of
 from projections.read_models import Feed, NotProvisioned, ReadModels
 
 logger = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Projector:
 
     def _serve(self) -> None:
         """Open a line for each recipient that has a topic and a model and none yet; follow exactly those."""
-        wanted = {out_topic(self._ledger, r.short_name): r for r in self._recipients() if r.task in kinds()}
+        wanted = {out_topic(self._ledger, r.short_name): (r.short_name, kind) for r, kind in self._with_models()}
         if frozenset(wanted) != self._served and time.monotonic() >= self._look_again_at:
             self._look_again_at = time.monotonic() + LOOK_AGAIN_S
             missing = [topic for topic in wanted if topic not in self._lines and topic not in self._gone]
@@ -140,12 +140,16 @@ class Projector:
         if frozenset(self._lines) != self._followed:
             self._follow()
 
-    def _open(self, topic: str, recipient: Recipient, there: dict[str, str], begins: dict[str, int]) -> bool:
+    def _with_models(self) -> Iterator[tuple[Recipient, Kind]]:
+        return ((recipient, kind) for recipient in self._recipients() if (kind := model_of(recipient)))
+
+    def _open(self, topic: str, wanted: tuple[str, Kind], there: dict[str, str], begins: dict[str, int]) -> bool:
+        short_name, kind = wanted
         try:
-            model = self._models.of(recipient.short_name)
+            model = self._models.of(short_name)
         except NotProvisioned:
             return False
-        line = Line(recipient.short_name, topic, model, kinds()[recipient.task].facts, self._look_ahead)
+        line = Line(short_name, topic, model, kind.facts, self._look_ahead)
         line.load(there[topic], begins[topic])
         self._lines[topic] = line
         return True

@@ -33,6 +33,7 @@ from domain.look_ups import LookUps
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
 from domain.sender_names import SenderNames
 from domain.store.answers import Answer
+from projections.kinds import kinds
 
 GIVEN_FILES = ("given.yaml", "given-demo.yaml")
 SCENARIOS = Path(__file__).with_name("scenarios")
@@ -152,7 +153,7 @@ class _Demo:
 
     def _by_system(self, deed: Action, message_id: str) -> tuple[Wish, Caller]:
         recipient = self.world.store.directory.recipients[deed.recipient]
-        caller = caller_of(Incoming(recipient, message_id, f"{deed.kind.name}.v1", b""), deed.kind)
+        caller = caller_of(Incoming(recipient, message_id, f"{deed.kind.name}.v1", b""), kinds(), deed.kind)
         body = self._body(deed, deed.recipient, caller.sender)
         if deed.by_identity_code:
             body[IDENTITY_CODE] = self.people[deed.client].identity_code

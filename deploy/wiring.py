@@ -35,7 +35,7 @@ from domain.store.keys import Keys, WrappedKeys
 from domain.store.postgres_recorder import PostgresRecorder
 from domain.store.sqlite_recorder import SqliteRecorder
 from domain.store.vault import Vault
-from projections.questions import kinds
+from projections.kinds import kinds, model_of
 from projections.read_models import NotProvisioned, ReadModels
 from projections.read_models_postgres import PostgresModels
 from projections.read_models_sqlite import SqliteModels
@@ -91,7 +91,7 @@ class Wired:
     @cached_property
     def receiving(self) -> Receiving:
         """What decides messages, over Kafka and over HTTP alike."""
-        return Receiving(self.store, self.vault, self.pseudonyms)
+        return Receiving(self.store, self.vault, self.pseudonyms, kinds())
 
     @cached_property
     def intake(self) -> Intake:
@@ -172,7 +172,7 @@ class Wired:
         behind = 0
         for recipient in self.recipients():
             end = ends.get(wire.out_topic(self.store.ledger, recipient.short_name))
-            if end is not None and recipient.task in kinds():
+            if end is not None and model_of(recipient):
                 with suppress(NotProvisioned):
                     behind += max(0, end.offset + 1 - self.models.of(recipient.short_name).feed().next_offset)
         return behind
@@ -200,7 +200,7 @@ class Provisioner:
 
     def step(self) -> int:
         """Make what is missing; how many there were."""
-        missing = [r.short_name for r in self._recipients() if r.task in kinds() and r.short_name not in self._made]
+        missing = [r.short_name for r in self._recipients() if model_of(r) and r.short_name not in self._made]
         for short_name in missing:
             provision(self._settings, short_name)
             self._made.add(short_name)

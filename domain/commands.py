@@ -39,8 +39,8 @@ Decide = Callable[[Any, Any, Context], list[Draft]]
 class CommandKind:
     """One command: what it is asked of, who decides it, who may ask.
 
-    `roles` may ask it over HTTP; `tasks` may send it as a message of their systems (domain/pathway.md 4.8).
-    `path` is the noun under which workers post it, relative to the client or the ledger.
+    `roles` may ask it over HTTP; whose systems may send it as a message, each kind of recipient says
+    (domain/pathway.md 4.8). `path` is the noun under which workers post it, relative to the client or the ledger.
     """
 
     command: type[Command]
@@ -48,7 +48,6 @@ class CommandKind:
     target: Target
     path: str
     roles: frozenset[str]
-    tasks: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

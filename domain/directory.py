@@ -16,12 +16,14 @@ from domain.events import Erased, Event
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One task of one organisation: what a topic, a role and a read model are made for."""
+    """One task of one organisation: what a topic, a role and a read model are made for. `agency_kind` is that of its
+    organisation (list `agency_kind`): where kinds of recipients share a task, it tells them apart."""
 
     short_name: str
     org: str
     task: str
     from_on: date
+    agency_kind: str = ""
 
     @property
     def stream_prefix(self) -> str:
@@ -99,13 +101,18 @@ def enter(directory: Directory, event: Event | Erased, position: int) -> Directo
             known = directory.organisations.get(event.org_id)
             tasks = (*(known.tasks if known else ()), *event.tasks)
             recipients = {
-                task.short_name: Recipient(task.short_name, event.org_id, task.task, task.from_on) for task in event.tasks
+                name: replace(r, agency_kind=event.agency_kind) if r.org == event.org_id else r
+                for name, r in directory.recipients.items()
             }
+            for new in event.tasks:
+                recipients[new.short_name] = Recipient(
+                    new.short_name, event.org_id, new.task, new.from_on, event.agency_kind
+                )
             return replace(
                 directory,
                 version=str(position),
                 organisations={**directory.organisations, event.org_id: Organisation(event, tasks)},
-                recipients={**directory.recipients, **recipients},
+                recipients=recipients,
             )
         case e.ProviderRegistered():
             return replace(directory, version=str(position), providers={**directory.providers, event.org_id: event})

@@ -9,34 +9,11 @@ from dataclasses import dataclass
 from domain.commands import CommandKind
 from domain.context import Caller
 from domain.directory import Recipient
+from domain.disclosure.kinds import Kind, Kinds
 
 MESSAGE_ID = re.compile(r"[!-~]{1,80}")
 MESSAGE_TYPE = re.compile(r"[a-z0-9_.]{1,60}")
 PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
-
-TASK_ROLES: Mapping[str, tuple[str, ...]] = {
-    "organiser": (
-        "own_worker",
-        "social_worker",
-        "team_lead",
-        "intake",
-        "contract_manager",
-        "rule_keeper",
-        "data_protection_officer",
-        "auditor",
-        "system",
-        "client",
-    ),
-    "referrer": ("referrer", "employment_expert"),
-    "employment_authority": ("employment_expert",),
-    "statement_issuer": ("keha_expert",),
-    "benefit_payment": ("kela_clerk", "fund_clerk"),
-    "social_assistance": ("kela_clerk",),
-    "multi_sectoral_team": ("kela_clerk",),
-    "provider": ("instructor", "provider_manager"),
-}
-"""The roles that there are in each task, and nobody has another one there. An agency's system speaks in the first one that
-may ask for the command."""
 
 
 class UnreadableEnvelope(Exception):
@@ -75,8 +52,8 @@ def readable_id(headers: Mapping[str, bytes]) -> str | None:
     return message_id if MESSAGE_ID.fullmatch(message_id) else None
 
 
-def caller_of(message: Incoming, kind: CommandKind | None = None) -> Caller:
-    """The agency's system, in a role of its task that may ask for the command."""
-    roles = TASK_ROLES.get(message.recipient.task, ("system",))
-    role = next((role for role in roles if kind is not None and role in kind.roles), roles[0])
+def caller_of(message: Incoming, kinds: Kinds[Kind], asked: CommandKind | None = None) -> Caller:
+    """The agency's system, in a role of its kind that may ask for the command."""
+    roles = kinds.of(message.recipient).roles or ("system",)
+    role = next((role for role in roles if asked is not None and role in asked.roles), roles[0])
     return Caller(message.recipient.org, message.recipient.task, role, message.person)

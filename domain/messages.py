@@ -16,6 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from domain.commands import Command, CommandKind
+from domain.disclosure.kinds import Kind
 from domain.identifiers import is_identity_code
 from domain.message_fields import UNRESOLVED, places, reasons_of, resolved
 from domain.refusals import Reason, Refused, refuse
@@ -95,13 +96,13 @@ class Wish:
 
 
 @cache
-def message_types(task: str) -> Mapping[str, CommandKind]:
-    """What a sender in the task may send, by type: `record_attendance.v1`. The group's message stands for its command."""
-    kinds = [kind for kind in COMMANDS.values() if task in kind.tasks]
-    types = {f"{kind.name}.v1": kind for kind in kinds}
-    if task == "provider" and f"{GROUP_OF}.v1" in types:
-        types[f"{GROUP}.v1"] = types[f"{GROUP_OF}.v1"]
-    return types
+def message_types(sender: Kind) -> Mapping[str, CommandKind]:
+    """What a sender of the kind may send, by type: `record_attendance.v1`. The group's message stands for its command.
+
+    Raises `KeyError` where the kind names a command that there is none of.
+    """
+    commands = COMMANDS
+    return {f"{name}.v1": commands[GROUP_OF if name == GROUP else name] for name in sorted(sender.sends)}
 
 
 def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names) -> Wish:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ import orjson
 
 from domain.commands import CommandKind
 from domain.directory import Recipient
+from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, caller_of
 from domain.events import Event, MessageHeld, MessageQuarantined
@@ -53,10 +54,13 @@ class Received:
 class Receiving:
     """Decides messages of one ledger. Safe for several threads, as its store and vault are."""
 
-    def __init__(self, store: ReceivingStore, vault: Vault, pseudonyms: Callable[[str], Pseudonyms]) -> None:
+    def __init__(
+        self, store: ReceivingStore, vault: Vault, pseudonyms: Callable[[str], Pseudonyms], kinds: Kinds[Kind]
+    ) -> None:
         self._store = store
         self._vault = vault
         self._pseudonyms = pseudonyms
+        self._kinds = kinds
         self.look_ups = LookUps(store, vault)
 
     def receive(self, message: Incoming, *, dry_run: bool = False) -> Received:
@@ -67,7 +71,7 @@ class Receiving:
             return self.quarantine(
                 message.recipient, bad.code, message.raw, message.place, message_id=message.message_id, dry_run=dry_run
             )
-        kind = message_types(message.recipient.task).get(message.type)
+        kind = self._types(message.recipient).get(message.type)
         if kind is None:
             return self._told(message, self._refused(message, [Reason("E_UNKNOWN_COMMAND")], dry_run))
         if message.type.startswith(f"{GROUP}.v"):
@@ -123,7 +127,7 @@ class Receiving:
         if self._store.now() >= held.held_until_at:
             decided = self._refused(message, [Reason("E_WAITING_EXPIRED")], False)
         else:
-            kind = message_types(sender.task)[message.type]
+            kind = self._types(sender)[message.type]
             try:
                 wish = wish_of_message(kind, body, self._names(message))
             except Waits:
@@ -195,7 +199,7 @@ class Receiving:
     def _submitted(self, message: Incoming, wish: Wish, dry_run: bool) -> Future[Answer]:
         return self._store.submit(
             wish.command,
-            caller_of(message, wish.kind),
+            caller_of(message, self._kinds, wish.kind),
             message.message_id,
             client=wish.client,
             look_ups=self.look_ups.of(wish.kind, wish.command, wish.client),
@@ -210,7 +214,7 @@ class Receiving:
             self._store.refuse(
                 message.type,
                 reasons,
-                caller_of(message),
+                caller_of(message, self._kinds),
                 message.message_id,
                 content=message.raw,
                 input_position=message.place,
@@ -242,7 +246,7 @@ class Receiving:
 
     def _note(self, event: Event, message: Incoming) -> Answer:
         return self._store.note(
-            event, caller_of(message), message.message_id, content=message.raw, input_position=message.place
+            event, caller_of(message, self._kinds), message.message_id, content=message.raw, input_position=message.place
         ).result()
 
     def _told(self, message: Incoming, decided: _Decided) -> Received:
@@ -258,9 +262,12 @@ class Receiving:
         repeats = () if receipt.numbered else (receipt,)
         return Received((receipt,), repeats, placed=bool(receipt.numbered and message.place))
 
+    def _types(self, sender: Recipient) -> Mapping[str, CommandKind]:
+        return message_types(self._kinds.of(sender))
+
     def _names(self, message: Incoming) -> SenderNames:
-        pseudonyms = self._pseudonyms(message.recipient.short_name)
-        return SenderNames(self._store, self._vault, pseudonyms, caller_of(message), message.recipient.short_name)
+        short_name, caller = message.recipient.short_name, caller_of(message, self._kinds)
+        return SenderNames(self._store, self._vault, self._pseudonyms(short_name), caller, short_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from domain.pathway import Pathway, evolve
 from domain.store.known import fact_of
 from domain.store.record import Record
 from domain.store.streams import is_client_stream
+from projections.kinds import kinds
 from projections.timeline import Open
 
 NOT_COMPARED = frozenset({"new_values"})
@@ -64,7 +65,7 @@ def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Polic
     follower tells everybody what follows from an event before it goes on, so that what follows from an event behind
     which it has come must be there. What follows from later events may simply not have been told yet.
     """
-    walk = _Walk(open_record, rules or policy())
+    walk = _Walk(open_record, rules or policy(kinds()))
     return [*walk.through(records), *walk.missing()]
 
 
@@ -110,7 +111,7 @@ class _Walk:
         reference = record.header.stream
         client = self._clients.get(reference)
         if client is None:
-            client = self._clients[reference] = Client(view_of(Pathway(reference), self._directory))
+            client = self._clients[reference] = Client(view_of(Pathway(reference), self._directory, self._rules.kinds))
         fact = fact_of(record, event)
         if isinstance(event, Erased):
             client.view = client.view.erased(evolve(client.view.pathway, fact))

@@ -1,18 +1,14 @@
 """Questions: what a reader may ask of a recipient's own model, and what comes back.
 
 A question is a pure function over the rows of one consistent look: the same look, day and parameters give the same
-answer. Who asks and whether he may is the caller's matter (design D19). Adding a kind of recipient is one file in
-`projections/recipients/` with its `KIND`; nothing else names it.
+answer. Who asks and whether he may is the caller's matter (design D19).
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -144,23 +140,6 @@ class Question(Generic[P, A]):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of recipient: its task, by what its facts are found, and what may be asked."""
-
-    name: str
-    task: str
-    facts: Mapping[str, Lookup]
-    questions: tuple[Question[Any, Any], ...]
-
-    def question(self, question_id: str) -> Question[Any, Any]:
-        """The question of this id. Raises `KeyError`."""
-        for question in self.questions:
-            if question.id == question_id:
-                return question
-        raise KeyError(question_id)
-
-
-@dataclass(frozen=True, slots=True)
 class Freshness:
     """How new an answer is. `read_at` is the broker's time of the last record seen, a heartbeat included;
     `newest_at` the newest publication's own. `incomplete` names the clients with something that could not be digested."""
@@ -242,18 +221,6 @@ def coded(list_name: str, code: str | None, on: date | None = None) -> Coded | N
     return Coded(code=code, **labels)
 
 
-@cache
-def kinds() -> Mapping[str, Kind]:
-    """Every kind of recipient by its task, one file each."""
-    from projections import recipients
-
-    found = [
-        importlib.import_module(f"{recipients.__name__}.{module.name}").KIND
-        for module in pkgutil.iter_modules(recipients.__path__)
-    ]
-    return {kind.task: kind for kind in found}
-
-
-def kind_of(task: str) -> Kind:
-    """The kind of a recipient's task (list `organisation_task`). Raises `KeyError` for a kind that is not there."""
-    return kinds()[task]
+def client_name(block: dict[str, str]) -> str | None:
+    """Given names and family name, as far as they are told."""
+    return " ".join(filter(None, (block.get("given_names"), block.get("family_name")))) or None

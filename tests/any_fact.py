@@ -1,6 +1,6 @@
 """Any event, made from its own types: what a test feeds in that must hold for events nobody has thought of yet.
 
-References to parts are such as the pathway has, but for the part that begins; organisations are members; dates lie about a year apart.
+References to parts are such as the pathway has, but for the part that begins; organisations are members; one year of dates.
 """
 
 from __future__ import annotations

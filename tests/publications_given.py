@@ -14,7 +14,7 @@ from consumers.lines import Line
 from consumers.log import Entry, Read
 from consumers.wire import OUT, out_topic, publication_entry
 from domain.disclosure.publications import FIRST_HASH, Publication
-from projections.questions import Kind
+from projections.kinds import Kind
 from projections.read_models import ReadModel
 
 LEDGER = "test"

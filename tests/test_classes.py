@@ -17,7 +17,7 @@ from domain.rulebook import COMMANDS
 from domain.store.field_classes import field_classes
 from domain.store.vault import ClientRecord
 from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of, is_free_text
-from projections.questions import kinds
+from projections.kinds import kinds
 
 CARRIED = ("new_values", "publication")
 """Each of the fields inside these keeps the class that it has in its own fact."""
@@ -118,10 +118,10 @@ def schemas() -> dict[str, Any]:
     found |= {kind.name: body_schema(kind) for kind in COMMANDS.values()}
     found |= {
         f"message {name}": message_schema(name, kind)
-        for task in {task for kind in COMMANDS.values() for task in kind.tasks}
-        for name, kind in message_types(task).items()
+        for sender in kinds()
+        for name, kind in message_types(sender).items()
     }
-    found |= {q.id: q.answer.model_json_schema() for kind in kinds().values() for q in kind.questions}
+    found |= {q.id: q.answer.model_json_schema() for kind in kinds() for q in kind.questions}
     return {**found, "vault": ClientRecord.model_json_schema()}
 
 

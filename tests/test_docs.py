@@ -15,7 +15,6 @@ from page_links import headings, leads_somewhere, links
 
 from deploy.cli import REFERENCES, parser
 from deploy.describe import BUILT, KINDS, WRITERS, UnknownKind, describe
-from deploy.describe.asyncapi import RECIPIENT_KINDS
 from deploy.describe.error_page import examples
 from deploy.describe.event_schemas import in_order
 from deploy.describe.list_pages import commands, help_of
@@ -25,7 +24,7 @@ from domain.code_lists import code_list, code_list_names
 from domain.messages import message_types
 from domain.refusals import refusals
 from domain.rulebook import COMMANDS
-from projections.questions import kinds
+from projections.kinds import kinds
 
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
@@ -111,7 +110,7 @@ def test_every_code_of_a_refusal_is_in_the_reference_with_its_example() -> None:
 
 def test_every_question_is_in_the_reference_in_three_languages() -> None:
     text = text_of("questions.md")
-    for kind in kinds().values():
+    for kind in kinds():
         for question in kind.questions:
             assert f"{question.id} {kind.name.replace('_', ' ')}" in headings(text)
             assert all(question.title[language] in text for language in ("fi", "sv", "en"))
@@ -120,8 +119,8 @@ def test_every_question_is_in_the_reference_in_three_languages() -> None:
 def test_every_command_and_every_message_is_in_the_reference() -> None:
     text = text_of("commands.md")
     assert set(COMMANDS) <= headings(text)
-    for kind in RECIPIENT_KINDS:
-        assert all(f"`{name}`" in text for name in message_types(kind.task))
+    for kind in kinds():
+        assert all(f"`{name}`" in text for name in message_types(kind))
 
 
 def test_every_code_list_and_every_setting_is_in_the_reference() -> None:

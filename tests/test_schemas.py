@@ -18,7 +18,7 @@ from golden.files import read
 from json_schema import faults
 from stories import as_1
 
-from deploy.describe.asyncapi import RECIPIENT_KINDS, document_of
+from deploy.describe.asyncapi import document_of, documented
 from deploy.describe.compatibility import WHAT_TO_DO, BreakingChange, broken
 from deploy.describe.event_schemas import event_schema
 from deploy.describe.grounds import grounds_of
@@ -27,8 +27,8 @@ from deploy.describe.schemas import all_schemas, receipt_schema, write_schemas
 from domain.catalogue import EVENTS, event_class
 from domain.disclosure.policy import policy
 from domain.disclosure.publications import Publication
-from domain.disclosure.windows import TASK_OF_COLUMN, column_of
 from domain.messages import message_types
+from projections.kinds import kinds
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs/reference/schemas"
 Schema = dict[str, Any]
@@ -125,8 +125,8 @@ def histories() -> tuple[Everybody, ...]:
 def published() -> Iterator[tuple[str, Publication]]:
     for everybody in histories():
         for short_name, told in everybody.told.items():
-            column = column_of(everybody.directory.recipients[short_name], everybody.directory)
-            yield from ((str(column), publication) for publication in told)
+            column = kinds().of(everybody.directory.recipients[short_name]).key
+            yield from ((column, publication) for publication in told)
 
 
 def test_every_publication_of_whole_histories_fits_its_schema_and_its_grounds() -> None:
@@ -149,13 +149,13 @@ def test_a_field_too_many_does_not_fit() -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_column_has_a_schema_for_every_cell_that_delivers(column: str) -> None:
-    delivered = {name for name in EVENTS if policy().cell(name, column).shape in "DR"}
+    delivered = {name for name in EVENTS if policy(kinds()).cell(name, column).shape in "DR"}
     assert delivered <= {told.event.NAME for told in tellings()[column]}
 
 
 @pytest.mark.parametrize("column", [column for column in COLUMNS if column != "county"])
 def test_no_schema_of_another_agency_has_a_field_that_its_profile_hides(column: str) -> None:
-    profiles = [policy().profiles[name] for name in ((column, "PR-support") if column == "PR" else (column,))]
+    profiles = [policy(kinds()).profiles[name] for name in kinds()[column].profiles]
     for told in tellings()[column]:
         if told.forms == ("D",) or told.forms[0].startswith("R:"):
             for name, schema in told.fields.items():
@@ -183,16 +183,16 @@ def test_golden_receipts_and_messages_fit_their_schemas() -> None:
 
 
 def test_there_is_a_document_for_every_kind_of_recipient_that_is_told_facts() -> None:
-    assert {kind.task for kind in RECIPIENT_KINDS} == {TASK_OF_COLUMN[column] for column in COLUMNS}
-    assert sorted(column for kind in RECIPIENT_KINDS for column in kind.columns) == sorted(COLUMNS)
+    assert [kind.column for kind in documented()] == [*COLUMNS]
+    assert {kind.key for kind in kinds() if kind.told_one_by_one} == {*COLUMNS}
 
 
-@pytest.mark.parametrize("kind", RECIPIENT_KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", documented(), ids=lambda kind: kind.name)
 def test_a_document_lists_what_is_sent_and_told_and_every_reference_leads_somewhere(kind: Any) -> None:
     document = document_of(kind)
     channels = document["channels"]
-    assert set(channels["out"]["messages"]) - {"heartbeat.v1"} == {t.type for c in kind.columns for t in tellings()[c]}
-    assert set(channels.get("in", {"messages": {}})["messages"]) == set(message_types(kind.task))
+    assert set(channels["out"]["messages"]) - {"heartbeat.v1"} == {t.type for t in tellings()[kind.key]}
+    assert set(channels.get("in", {"messages": {}})["messages"]) == set(message_types(kind))
     for reference in references(document):
         place: Any = document
         for step in reference.removeprefix("#/").split("/"):
@@ -212,7 +212,7 @@ def references(document: Any) -> Iterator[str]:
 
 
 def test_headers_of_a_publication_fit_its_document() -> None:
-    documents = {column: document_of(kind) for kind in RECIPIENT_KINDS for column in kind.columns}
+    documents = {kind.key: document_of(kind) for kind in documented()}
     for column, publication in published():
         message = documents[column]["components"]["messages"][publication.type]
         headers = {name: value.decode() for name, value in publication.headers}

@@ -116,7 +116,7 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
     body = read_json(raw)
     door, caller = signed.door, signed.caller
     found: dict[str, Any] = {}
-    if caller.task != "organiser" and (caller.task not in kind.tasks or caller.role == "system"):
+    if caller.task != "organiser" and (caller.role == "system" or not signed.may_send(kind.name)):
         # What an agency's system may not send, its workers may not post; the system itself sends messages.
         return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
     try:

@@ -18,14 +18,11 @@ from api.problems import Problem, problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
 from domain.directory import Recipient
-from domain.envelopes import TASK_ROLES
 from domain.message_fields import reasons_of
-from projections.questions import kind_of
+from projections.kinds import kinds, model_of
 from projections.read_models import NoSuchGeneration, NotProvisioned, Selection
 
 FEW = 20
-ROLES = {task: tuple(role for role in roles if role != "client") for task, roles in TASK_ROLES.items()}
-"""Who works in each task. Whom a client is depends on the ledger: nobody is offered one."""
 
 
 def routes() -> APIRouter:
@@ -64,7 +61,9 @@ def _people(ledgers: Ledgers, name: str) -> list[dict[str, Any]]:
 
 
 def _of(ledger: str, recipient: Recipient, org_name: str) -> Iterator[dict[str, Any]]:
-    for role in ROLES.get(recipient.task, ()):
+    for role in kinds().of(recipient).roles:
+        if role == "client":
+            continue  # whom a client is depends on the ledger: nobody is offered one
         words = code_list("actor_role")[role]
         claims = Claims(ledger=ledger, org=recipient.org, task=recipient.task, role=role, person=f"dev-{role}")
         yield {
@@ -102,12 +101,15 @@ async def clients(signed: SignedInCaller) -> Response:
 
 
 def _clients(signed: SignedIn, own: Recipient) -> list[dict[str, Any]]:
+    kind = model_of(own)
+    if kind is None:
+        return []
     try:
-        names = tuple(kind_of(own.task).facts)
+        names = tuple(kind.facts)
         with signed.door.models.of(own.short_name).look() as look:
             known = look.clients(Selection(names), "", FEW)
             blocks = look.blocks(known)
-    except (KeyError, NoSuchGeneration, NotProvisioned):
+    except (NoSuchGeneration, NotProvisioned):
         return []
     return [{"client": client, **_shown(blocks.get(client, {}))} for client in known]
 

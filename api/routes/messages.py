@@ -26,6 +26,7 @@ from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
 from domain.refusals import refusal, refuse
 from domain.sender_names import SenderNames
+from projections.kinds import kinds
 
 LONGEST_WAIT_S = 25.0
 PAGE = 500
@@ -45,8 +46,8 @@ class IdentityCode(BaseModel):
 def routes() -> APIRouter:
     """Messages in, receipts and publications out."""
     router = doors("/ledgers/{ledger}", "agency systems")
-    kinds = {name: kind for task in SENDERS for name, kind in message_types(task).items()}
-    bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(kinds.items())]}
+    sent = {name: kind for sender in kinds() for name, kind in message_types(sender).items()}
+    bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(sent.items())]}
     router.add_api_route(
         "/in/{recipient}",
         send_message,
@@ -57,7 +58,7 @@ def routes() -> APIRouter:
         openapi_extra={
             "parameters": [
                 _header("ce-id", "Your own id of the message, unique for ever."),
-                _header("ce-type", "One of your message types: " + ", ".join(sorted(kinds))),
+                _header("ce-type", "One of your message types: " + ", ".join(sorted(sent))),
                 _header("ce-specversion", "1.0", required=False),
             ],
             "requestBody": {"required": True, "content": {"application/json": {"schema": bodies}}},
@@ -79,17 +80,6 @@ def routes() -> APIRouter:
     )
     router.add_api_route("/redeliveries", redeliver, methods=["POST"], summary="Everything again, in a fresh epoch")
     return router
-
-
-SENDERS = (
-    "referrer",
-    "employment_authority",
-    "statement_issuer",
-    "benefit_payment",
-    "social_assistance",
-    "multi_sectoral_team",
-    "provider",
-)
 
 
 async def send_message(

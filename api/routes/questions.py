@@ -25,7 +25,8 @@ from api.routing import doors
 from domain.disclosure.pseudonyms import UnknownPseudonym
 from domain.sender_names import use_of
 from domain.store.tokens import UnknownToken
-from projections.questions import Answered, Freshness, Paged, Parameters, Question, ask, kinds
+from projections.kinds import kinds
+from projections.questions import Answered, Freshness, Paged, Parameters, Question, ask
 from projections.read_models import NoSuchGeneration, NotProvisioned
 
 VISIBLE_WITHIN_S = 5.0
@@ -56,29 +57,30 @@ class Told(BaseModel):
 
 
 def routes() -> APIRouter:
-    """One route for each question's address; kinds of recipients that share one are told apart by their task."""
+    """One route for each question's address; kinds of recipients that share one are told apart by their key."""
     router = doors("/ledgers/{ledger}/recipients/{recipient}")
     by_path: dict[str, dict[str, Question[Any, Any]]] = {}
-    for task, kind in kinds().items():
+    for kind in kinds():
         for question in kind.questions:
-            by_path.setdefault(question.path, {})[task] = question
-    for path, by_task in by_path.items():
-        _add(router, path, by_task)
+            by_path.setdefault(question.path, {})[kind.key] = question
+    for path, by_key in by_path.items():
+        _add(router, path, by_key)
     return router
 
 
-def _add(router: APIRouter, path: str, by_task: dict[str, Question[Any, Any]]) -> None:
-    first = next(iter(by_task.values()))
+def _add(router: APIRouter, path: str, by_key: dict[str, Question[Any, Any]]) -> None:
+    first = next(iter(by_key.values()))
+    tasks = sorted({kinds()[key].task for key in by_key})
     answer = create_model(f"Answer{first.id}", __base__=Told, answer=(first.answer, ...))
     router.add_api_route(
         f"/{path}",
-        _endpoint(by_task),
+        _endpoint(by_key),
         methods=["GET"],
         name=first.id,
-        operation_id="_".join([first.id, *sorted(by_task)]),
+        operation_id="_".join([first.id, *tasks]),
         summary=f"{first.id}: {first.title['en']}",
-        description=" · ".join(dict.fromkeys(q.title[language] for q in by_task.values() for language in ("fi", "sv"))),
-        tags=[f"questions of {', '.join(sorted(by_task))}"],
+        description=" · ".join(dict.fromkeys(q.title[language] for q in by_key.values() for language in ("fi", "sv"))),
+        tags=[f"questions of {', '.join(tasks)}"],
         responses={200: {"model": answer}, **PROBLEMS},
         response_class=Response,
         response_model=None,
@@ -101,10 +103,10 @@ def _parameters(model: type[Parameters], path: str) -> Iterator[dict[str, Any]]:
     }
 
 
-def _endpoint(by_task: dict[str, Question[Any, Any]]) -> Endpoint:
+def _endpoint(by_key: dict[str, Question[Any, Any]]) -> Endpoint:
     async def endpoint(request: Request, recipient: ShortName, signed: SignedInCaller) -> Response:
         own = signed.as_recipient(recipient)
-        question = by_task.get(own.task)
+        question = by_key.get(kinds().of(own).key)
         if question is None or signed.caller.role not in question.who:
             raise problem("E_NOT_FOUND")
         parameters = _asked(request, question)

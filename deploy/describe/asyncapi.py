@@ -6,46 +6,32 @@ The document is written from the recipient's side: it sends on the in topic and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from consumers import wire
 from consumers.log import TopicSettings
-from deploy.describe.event_page import KINDS
 from deploy.describe.grounds import grounds_of
-from deploy.describe.publication_schemas import Telling, publication_schema, tellings
+from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, publication_schema, tellings
 from deploy.describe.schemas import message_schemas, receipt_schema
 from domain.code_lists import code_list
-from domain.disclosure.policy import policy
 from domain.json_gate import LIMIT
+from projections.kinds import Kind, kinds
 
 Part = dict[str, Any]
 JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientKind:
-    """A kind of recipient: the name of its document, its task, and its columns of the policy."""
-
-    name: str
-    task: str
-    columns: tuple[str, ...]
+def documented() -> tuple[Kind, ...]:
+    """Every kind of recipient whose systems are told facts one by one, in the order of the policy's columns."""
+    return kinds().of_columns(COLUMNS)
 
 
-RECIPIENT_KINDS = (
-    RecipientKind("county", "organiser", ("county",)),
-    RecipientKind("employment_authority", "employment_authority", ("EA",)),
-    RecipientKind("benefit_payment", "benefit_payment", ("KB", "FU")),
-    RecipientKind("provider", "provider", ("PR",)),
-    RecipientKind("referrer", "referrer", ("RF",)),
-    RecipientKind("social_assistance", "social_assistance", ("KS",)),
-    RecipientKind("multi_sectoral_team", "multi_sectoral_team", ("KM",)),
-    RecipientKind("statement_issuer", "statement_issuer", ("KEHA",)),
-)
-"""Each task of the directory whose systems are told facts one by one."""
+def name_of(kind: Kind) -> str:
+    """The name of the kind's document."""
+    return kind.document or kind.name
 
 
-def document_of(kind: RecipientKind) -> Part:
+def document_of(kind: Kind) -> Part:
     """The document of one kind of recipient."""
     sent = _messages_sent(kind)
     told = _messages_told(kind)
@@ -57,10 +43,10 @@ def document_of(kind: RecipientKind) -> Part:
     }
     return {
         "asyncapi": "3.0.0",
-        "id": f"urn:kuty:asyncapi:{kind.name}",
+        "id": f"urn:kuty:asyncapi:{name_of(kind)}",
         "info": {
-            "title": f"KUTY for {' and '.join(KINDS[column] for column in kind.columns)}",
-            "version": policy().version,
+            "title": f"KUTY for {kind.title}",
+            "version": POLICY.version,
             "description": _about(kind, bool(sent)),
         },
         "defaultContentType": JSON,
@@ -79,7 +65,7 @@ _OUT = (
 _RECEIPTS = "How each of your messages was answered, numbered from 1 in `ce_logsequence`."
 
 
-def _about(kind: RecipientKind, sends: bool) -> str:
+def _about(kind: Kind, sends: bool) -> str:
     label = code_list("organisation_task").label(kind.task, "en")
     lines = [
         f"What a system of an organisation with the task `{kind.task}` ({label}) sends to a ledger and gets from it, over "
@@ -139,7 +125,7 @@ def _operations(sent: Mapping[str, Part], told: Mapping[str, Part]) -> Part:
     return operations
 
 
-def _messages_sent(kind: RecipientKind) -> dict[str, Part]:
+def _messages_sent(kind: Kind) -> dict[str, Part]:
     headers = _headers(
         {
             "ce_id": "Your own id of the message, unique for ever among yours: sent again, it changes nothing.",
@@ -158,25 +144,16 @@ def _messages_sent(kind: RecipientKind) -> dict[str, Part]:
             "payload": _inside(schema),
             "bindings": _key(f"Your own name for the client where you know it, else the message id. At most {LIMIT} bytes."),
         }
-        for type_name, schema in message_schemas(kind.task).items()
+        for type_name, schema in message_schemas(kind).items()
     }
 
 
-def _messages_told(kind: RecipientKind) -> dict[str, Part]:
-    by_type: dict[str, list[Telling]] = {}
-    for column in kind.columns:
-        for told in tellings()[column]:
-            by_type.setdefault(told.type, []).append(told)
-    return {type_name: _publication(type_name, told) for type_name, told in by_type.items()}
+def _messages_told(kind: Kind) -> dict[str, Part]:
+    return {told.type: _publication(told.type, told) for told in tellings()[kind.key]}
 
 
-def _publication(type_name: str, told: list[Telling]) -> Part:
-    schemas: list[Part] = []
-    for each in told:
-        schema = _inside(publication_schema(each))
-        if schema not in schemas:
-            schemas.append(schema)
-    grounds = sorted({ground for each in told for ground in grounds_of(each)})
+def _publication(type_name: str, told: Telling) -> Part:
+    schema, grounds = _inside(publication_schema(told)), grounds_of(told)
     headers = _headers(
         {
             "ce_id": "The publication's own id.",
@@ -202,10 +179,10 @@ def _publication(type_name: str, told: list[Telling]) -> Part:
     return {
         "name": type_name,
         "title": type_name,
-        "summary": schemas[0]["description"],
+        "summary": schema["description"],
         "contentType": JSON,
         "headers": _of_type(headers, type_name),
-        "payload": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
+        "payload": schema,
         "bindings": _key("Your own name for the client; the publication's id for a fact without one."),
         "x-legal-bases": [{"legal_basis": basis, "purpose": purpose} for basis, purpose in grounds],
     }

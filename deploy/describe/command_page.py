@@ -12,6 +12,7 @@ from domain.chapters.attendance.decisions import RecordGroupAttendance
 from domain.commands import CommandKind
 from domain.messages import GROUP, GROUP_OF
 from domain.rulebook import COMMANDS
+from projections.kinds import kinds
 
 LEAD = """What may be asked for, in the order of a client's path. A worker posts the fields as JSON to the route, an agency's
 system sends them as a message of the type, with the client beside them (`client`, the own name for it, or `identity_code`).
@@ -24,12 +25,12 @@ Any command may also be refused because its body cannot be read or its key was u
 
 def command_page() -> str:
     """The whole page."""
-    kinds = COMMANDS.values()
+    commands = COMMANDS.values()
     contents = table(
         ["command", "what it does", "sent as a message by"],
-        [(link(f"`{k.name}`", "", anchor(k.name)), paragraph(k.command.__doc__), words(sorted(k.tasks))) for k in kinds],
+        [(link(f"`{k.name}`", "", anchor(k.name)), paragraph(k.command.__doc__), _senders(k.name)) for k in commands],
     )
-    return page("What may be asked for", LEAD, contents, *(part for kind in kinds for part in _command(kind)))
+    return page("What may be asked for", LEAD, contents, *(part for kind in commands for part in _command(kind)))
 
 
 def route_of(kind: CommandKind) -> str:
@@ -41,7 +42,7 @@ def route_of(kind: CommandKind) -> str:
 
 
 def _command(kind: CommandKind) -> Iterator[str]:
-    origin = origin_of(kind.name)
+    origin, senders = origin_of(kind.name), _senders(kind.name)
     yield f"## {kind.name}"
     yield paragraph(kind.command.__doc__)
     facts = ", ".join(link(f"`{name}`", "events.md", anchor(f"{name}.v{_version(name)}")) for name in sorted(origin.events))
@@ -49,7 +50,7 @@ def _command(kind: CommandKind) -> Iterator[str]:
         [
             f"- Route: {route_of(kind)}",
             f"- Roles: {words(sorted(kind.roles))}",
-            *([f"- Message: `{kind.name}.v1`, by {words(sorted(kind.tasks))}"] if kind.tasks else []),
+            *([f"- Message: `{kind.name}.v1`, by {senders}"] if senders else []),
             f"- Records: {facts}",
             f"- May be refused or warned: {_codes(origin.codes)}",
         ]
@@ -58,10 +59,14 @@ def _command(kind: CommandKind) -> Iterator[str]:
     if kind.name == GROUP_OF:
         yield f"### {GROUP}"
         yield (
-            f"{paragraph(RecordGroupAttendance.__doc__)} A message alone: `{GROUP}.v1`, by `provider`. What is said beside "
-            "the entries holds for each of them."
+            f"{paragraph(RecordGroupAttendance.__doc__)} A message alone: `{GROUP}.v1`, by {_senders(GROUP)}. What is said "
+            "beside the entries holds for each of them."
         )
         yield table(["field", "takes", "there"], field_rows(schema_of(RecordGroupAttendance)))
+
+
+def _senders(command: str) -> str:
+    return words(kinds().tasks_sending(command))
 
 
 def _version(name: str) -> int:

@@ -9,10 +9,8 @@ from deploy.describe.event_schemas import event_schema, in_order
 from deploy.describe.grounds import grounds_of
 from deploy.describe.origins import recorded_by
 from deploy.describe.pages import anchor, field_rows, link, page, paragraph, table, words
-from deploy.describe.publication_schemas import COLUMNS, Telling, telling
+from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, telling
 from domain.catalogue import type_of
-from domain.disclosure.policy import policy
-from domain.disclosure.windows import TASK_OF_COLUMN
 from domain.event import NO_PART, ClientFact, Event
 from domain.vocabulary import DataClass
 
@@ -30,18 +28,6 @@ MATTERS = {
     "fact": "that of the fact that was told",
 }
 MANY = 6
-KINDS = {
-    "county": "county",
-    "EA": "employment authority",
-    "KEHA": "statement issuer",
-    "KB": "benefit payment (Kela)",
-    "FU": "benefit payment (unemployment fund)",
-    "KS": "social assistance",
-    "KM": "multi-sectoral team (Kela)",
-    "PR": "provider",
-    "RF": "referrer",
-}
-"""Columns of the policy as words."""
 
 
 def event_page() -> str:
@@ -53,7 +39,7 @@ def event_page() -> str:
     classes = table(["class", "word"], [(f"`{each.value}`", each.word) for each in DataClass])
     told = table(
         ["column", "kind of recipient", "task"],
-        [(f"`{column}`", KINDS[column], f"`{TASK_OF_COLUMN[column]}`") for column in COLUMNS],
+        [(f"`{kind.key}`", kind.title, f"`{kind.task}`") for kind in POLICY.kinds.of_columns(COLUMNS)],
     )
     return page(
         "What can happen", LEAD, contents, "## Data classes", classes, "## Kinds of recipients", told,
@@ -90,6 +76,6 @@ def _told(told: Telling) -> tuple[str, str, str, str]:
     grounds = ", ".join(f"`{basis}` ({purpose})" for basis, purpose in found)
     if len(found) > MANY:
         grounds = f"that of the recipient's own referral ({', '.join(purposes)})"
-    limits = [policy().forms[form[2:]].limit for form in told.forms if form[:2] in ("R:", "C:")]
+    limits = [POLICY.forms[form[2:]].limit for form in told.forms if form[:2] in ("R:", "C:")]
     limit = f" ({limits[0]})" if limits and limits[0] else ""
-    return f"{KINDS[told.column]}", words(told.forms) + limit, words(told.fields), grounds
+    return POLICY.kinds[told.column].title, words(told.forms) + limit, words(told.fields), grounds

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from deploy.describe.publication_schemas import COLUMNS, Telling, tellings
+from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, tellings
 from domain import events as e
 from domain.catalogue import REGISTER_FACTS
 from domain.code_lists import code_list
 from domain.directory import Recipient
 from domain.disclosure.entitlement import OWN_FACT
 from domain.disclosure.grounds import ADMINISTRATION, ground_of
-from domain.disclosure.policy import policy
-from domain.disclosure.windows import TASK_OF_COLUMN, Standing
+from domain.disclosure.kinds import Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway, Plan
 
@@ -26,11 +25,11 @@ def grounds_of(told: Telling) -> list[tuple[str, str]]:
     """(legal basis, purpose), each pair once, in alphabetical order. A referrer is answered on its referral's own basis."""
     if told.event.NAME in REGISTER_FACTS:
         return [("LB-OWN-TASK", ADMINISTRATION)]
-    cell = policy().cell(told.event.NAME, told.column)
-    standing = Standing(Recipient("any", "any", TASK_OF_COLUMN[told.column], _DAY), told.column)
+    kind, cell = POLICY.kinds[told.column], POLICY.cell(told.event.NAME, told.column)
+    standing = Standing(Recipient("any", "any", kind.task, _DAY), kind)
     asked = [ground_of(_fact(told.event), pathway, standing, cell) for pathway in _pathways()]
     pairs = {pair for pair in asked if told.forms != (OWN_FACT,)}
-    if told.column == "RF":
+    if kind.any_legal_basis:
         pairs |= {(basis, purpose) for _, purpose in pairs for basis in code_list("legal_basis").codes}
     if OWN_FACT in told.forms:
         pairs |= {("LB-OWN-TASK", purpose) for _, purpose in asked}

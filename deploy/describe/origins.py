@@ -17,6 +17,7 @@ from typing import Any
 from domain import events
 from domain.catalogue import EVENTS
 from domain.chapters.corrections import decisions as corrections
+from domain.disclosure.kinds import Kind
 from domain.events import Event
 from domain.messages import message_types
 from domain.refusals import refusals
@@ -57,12 +58,10 @@ def refused_by() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
-def own_facts(task: str) -> frozenset[str]:
-    """The facts that a sender in this task may state itself, and therefore gets back whole."""
-    kinds = {kind.name for kind in message_types(task).values()} | {
-        kind.name for kind in COMMANDS.values() if task in kind.tasks
-    }
-    return frozenset(name for command in kinds for name in origin_of(command).events)
+def own_facts(sender: Kind) -> frozenset[str]:
+    """The facts that a sender of this kind may state itself, and therefore gets back whole."""
+    commands = {kind.name for kind in message_types(sender).values()}
+    return frozenset(name for command in commands for name in origin_of(command).events)
 
 
 def _is_code(value: object) -> bool:

@@ -15,17 +15,17 @@ from deploy.describe.event_schemas import CARRIED, DIALECT, class_words, in_orde
 from deploy.describe.origins import own_facts
 from domain.catalogue import EVENTS, REGISTER_FACTS, type_of
 from domain.disclosure.entitlement import HEADER_FIELDS, OWN_FACT, classes_of, references_of
-from domain.disclosure.policy import Cell, Form, Policy, Profile, policy
+from domain.disclosure.kinds import Kind
+from domain.disclosure.policy import Cell, Form, Profile, policy
 from domain.disclosure.publish import EVENT_REFERENCE
-from domain.disclosure.windows import TASK_OF_COLUMN
 from domain.events import Event
 from domain.store.vault import ClientRecord, StaffCard
 from domain.vocabulary import DataClass
+from projections.kinds import kinds
 
-COLUMNS = tuple(column for column in policy().columns if column != "ST")
+POLICY = policy(kinds())
+COLUMNS = tuple(kind.key for kind in POLICY.kinds.of_columns(POLICY.columns))
 """Every column that is told facts one by one; counts for statistics are made apart."""
-PROFILES: Mapping[str, tuple[str, ...]] = {"PR": ("PR", "PR-support")}
-"""A provider has two profiles, by the provision role of its placement; every other column is its own."""
 
 Fields = dict[str, dict[str, Any]]
 PSEUDONYM = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$", "x-reference": "your own name"}
@@ -84,14 +84,15 @@ def tellings() -> Mapping[str, tuple[Telling, ...]]:
 @cache
 def telling(column: str, cls: type[Event]) -> Telling | None:
     """What the column may be told of the fact; none where it is told nothing."""
-    cell, own = policy().cell(cls.NAME, column), cls.NAME in own_facts(TASK_OF_COLUMN[column]) and column != "county"
+    kind = POLICY.kinds[column]
+    cell, own = POLICY.cell(cls.NAME, column), cls.NAME in own_facts(kind) and kind.own_facts_whole
     forms = ([str(cell)] if cell.shape not in "–CS" else []) + ([OWN_FACT] if own else [])
     if not forms:
         return None
     fields: Fields = {}
     for form in forms:
-        for profile in PROFILES.get(column, (column,)):
-            fields |= _fields(cls, cell, form, policy().profiles[profile], policy())
+        for profile in kind.profiles:
+            fields |= _fields(cls, cell, form, kind, POLICY.profiles[profile])
     return Telling(column, cls, tuple(forms), {name: fields[name] for name in sorted(fields)})
 
 
@@ -128,8 +129,8 @@ def publication_schema(told: Telling) -> dict[str, Any]:
 def client_schema(column: str) -> dict[str, Any]:
     """The client block of a column: each field is there when the vault knows it and the recipient may see it."""
     known, names = schema_of(ClientRecord)["properties"], dict[str, None]()
-    for profile in PROFILES.get(column, (column,)):
-        block = policy().blocks[profile]
+    for profile in POLICY.kinds[column].profiles:
+        block = POLICY.blocks[profile]
         names |= dict.fromkeys((*block.identity, *block.contact, *block.with_absence_reports))
     return _object({name: _without_null(known[name]) for name in sorted(names)}, [])
 
@@ -145,18 +146,17 @@ def _always_there(told: Telling) -> list[str]:
     return sorted(name for name in required if name in parts and not name.endswith(EVENT_REFERENCE))
 
 
-def _fields(cls: type[Event], cell: Cell, form: str, profile: Profile, rules: Policy) -> Fields:
-    names = _of_form(cls, rules.forms[cell.form], profile) if form.startswith("R:") else _whole(cls, form, profile)
+def _fields(cls: type[Event], cell: Cell, form: str, kind: Kind, profile: Profile) -> Fields:
+    names = _of_form(cls, POLICY.forms[cell.form], profile) if form.startswith("R:") else _whole(cls, form, kind, profile)
     letters = {**classes_of(cls), **dict.fromkeys(HEADER_FIELDS, "L"), "days_per_week": "E", "hours_per_week": "E"}
-    letters |= rules.forms[cell.form].classes if form.startswith("R:") else {}
+    letters |= POLICY.forms[cell.form].classes if form.startswith("R:") else {}
     fields = {name: _field(cls, name, letters.get(name)) for name in names}
     staff = profile.staff_card and (
-        (form.startswith("R:") and rules.forms[cell.form].staff_card)
-        or (cls.NAME == "instructor.named" and profile.name.startswith("PR"))
+        (form.startswith("R:") and POLICY.forms[cell.form].staff_card) or cls.NAME in kind.staff_cards
     )
     if staff:
         cards = schema_of(StaffCard)["properties"]
-        fields |= {name: {**_without_null(cards[name]), "x-data-class": "L actor"} for name in rules.staff_card}
+        fields |= {name: {**_without_null(cards[name]), "x-data-class": "L actor"} for name in POLICY.staff_card}
     return fields
 
 
@@ -166,11 +166,11 @@ def _of_form(cls: type[Event], form: Form, profile: Profile) -> list[str]:
     return [*references_of(cls), *shown]
 
 
-def _whole(cls: type[Event], form: str, profile: Profile) -> list[str]:
+def _whole(cls: type[Event], form: str, kind: Kind, profile: Profile) -> list[str]:
     if form == OWN_FACT or cls.NAME in REGISTER_FACTS:
         return list(cls.model_fields)
     shown = [name for name, letter in classes_of(cls).items() if profile.shows(letter, name)]
-    if profile.name == "county":
+    if not kind.own_facts_whole:
         # Its own workers state most facts, and an author gets the own fact back whole.
         shown += [name for name in classes_of(cls) if name in profile.never]
     load = [

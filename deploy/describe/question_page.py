@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from deploy.describe.event_schemas import schema_of
 from deploy.describe.pages import anchor, field_rows, link, page, paragraph, table, words
 from domain.code_lists import LANGUAGES
-from projections.questions import Kind, Parameters, Question, kinds
+from projections.kinds import Kind, kinds
+from projections.questions import Parameters, Question
 
 LEAD = """Each recipient asks its own read model, fed from its own topic alone: no answer holds what it was never told.
 Every answer says of which day it speaks (`on`), as known when (`known_at`), how new it is (`freshness`) and whether
@@ -21,7 +22,7 @@ The address is `GET /ledgers/{ledger}/recipients/{recipient}/` and the path; all
 
 def question_page() -> str:
     """The whole page."""
-    ordered = sorted(kinds().values(), key=lambda kind: kind.name)
+    ordered = list(kinds())
     contents = table(
         ["question", "asked by", "what it asks"],
         [(link(q.id, "", anchor(_title(q, kind))), kind.name.replace("_", " "), q.title["en"]) for kind, q in _all(ordered)],

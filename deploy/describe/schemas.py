@@ -14,9 +14,10 @@ import orjson
 from deploy.describe.compatibility import BreakingChange, broken
 from deploy.describe.event_schemas import DIALECT, event_schemas
 from deploy.describe.publication_schemas import publication_schema, tellings
+from domain.disclosure.kinds import Kind
 from domain.message_schemas import message_schema
 from domain.messages import message_types
-from domain.rulebook import COMMANDS
+from projections.kinds import kinds
 
 Schema = dict[str, Any]
 _TEXT = {"type": "string"}
@@ -38,20 +39,15 @@ _CODES = {
 _STATUS = {"type": "string", "enum": ["recorded", "already_recorded", "waiting", "refused", "quarantined"]}
 
 
-def senders() -> tuple[str, ...]:
-    """Every task whose systems may send messages, in alphabetical order."""
-    return tuple(sorted({task for kind in COMMANDS.values() for task in kind.tasks}))
-
-
-def message_schemas(task: str) -> dict[str, Schema]:
-    """What systems in this task may send, by message type."""
+def message_schemas(sender: Kind) -> dict[str, Schema]:
+    """What systems of this kind may send, by message type."""
     return {
         type_name: {
             "$schema": DIALECT,
             "$id": f"urn:kuty:schema:message:{type_name}",
             **message_schema(type_name, kind),
         }
-        for type_name, kind in sorted(message_types(task).items())
+        for type_name, kind in sorted(message_types(sender).items())
     }
 
 
@@ -103,8 +99,8 @@ def all_schemas() -> Mapping[str, Schema]:
     found = {f"events/{type_name}.json": schema for type_name, schema in event_schemas().items()}
     for column, told in tellings().items():
         found |= {f"publications/{column}/{each.type}.json": publication_schema(each) for each in told}
-    for task in senders():
-        found |= {f"messages/{type_name}.json": schema for type_name, schema in message_schemas(task).items()}
+    for sender in kinds():
+        found |= {f"messages/{type_name}.json": schema for type_name, schema in message_schemas(sender).items()}
     return {**found, "receipt.v1.json": receipt_schema()}
 
 

@@ -8,17 +8,17 @@ from functools import cache, partial
 import yaml
 
 from api.documents import AgencyDocument
-from deploy.describe.asyncapi import RECIPIENT_KINDS, document_of
+from deploy.describe.asyncapi import document_of, documented, name_of
 
 
 def agency_documents() -> Sequence[AgencyDocument]:
     """One for each kind of recipient, each made when it is first asked for."""
-    return [AgencyDocument(kind.name, kind.task, partial(_text, kind.name)) for kind in RECIPIENT_KINDS]
+    return [AgencyDocument(name_of(kind), kind.task, partial(_text, name_of(kind))) for kind in documented()]
 
 
 @cache
 def _text(name: str) -> str:
-    (kind,) = (kind for kind in RECIPIENT_KINDS if kind.name == name)
+    (kind,) = (kind for kind in documented() if name_of(kind) == name)
     return yaml.dump(document_of(kind), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 
 

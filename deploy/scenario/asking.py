@@ -104,7 +104,7 @@ class Asking:
         if wanted.ask in REPLAYS:
             path += "clients/{client}/" + REPLAYS[wanted.ask].path
         else:
-            path += f"recipients/{wanted.to}/{question_of(self._cast.recipient(wanted.to).task, wanted.ask).path}"
+            path += f"recipients/{wanted.to}/{question_of(self._cast.recipient(wanted.to), wanted.ask).path}"
         if "{recipient}" in path:
             path = path.replace("{recipient}", query.pop("recipient"))
         if "{client}" in path:

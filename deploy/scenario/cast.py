@@ -29,7 +29,7 @@ class Cast:
         self.organisations = {name: one.id for name, one in given.organisations.items()}
         self.organisations |= {name: one.id for name, one in given.providers.items()}
         self.recipients = {
-            short_name: Recipient(short_name, one.id, task, one.joined_on)
+            short_name: Recipient(short_name, one.id, task, one.joined_on, one.kind)
             for one in given.organisations.values()
             for task, short_name in one.tasks.items()
         }

@@ -15,9 +15,11 @@ from deploy.scenario.replays import REPLAYS, TO_TASK
 from deploy.scenario.story import Expectation
 from deploy.scenario.words import Ask, Deliveries, NeverTold
 from domain.catalogue import EVENTS
+from domain.directory import Recipient
 from domain.disclosure.policy import policy
 from domain.store.vault import ClientRecord, StaffCard
-from projections.questions import OfClient, Question, kinds
+from projections.kinds import kinds
+from projections.questions import OfClient, Question
 
 OTHERS = "others"
 COUNTED = ("total", "revised", "withdrawn")
@@ -56,10 +58,10 @@ def checked(wanted: Ask | Deliveries | NeverTold, marked: Marked, cast: Cast, wr
     return Expectation(marked.line, wanted, cast.client(wanted.client))
 
 
-def question_of(task: str, question_id: str) -> Question[Any, Any]:
-    """The question that a recipient in the task answers. Raises Unknown."""
-    kind = kinds().get(task)
-    known = {question.id: question for question in kind.questions} if kind else {}
+def question_of(recipient: Recipient, question_id: str) -> Question[Any, Any]:
+    """The question that the recipient answers. Raises Unknown."""
+    kind, task = kinds().of(recipient), recipient.task
+    known = {question.id: question for question in kind.questions}
     if question_id not in known:
         raise Unknown(f"a recipient in the task {task} answers no question {question_id}{similar(question_id, list(known))}")
     return known[question_id]
@@ -85,7 +87,7 @@ def _replayed(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectat
 
 def _asked(wanted: Ask, marked: Marked, cast: Cast, wrong: Wrong) -> Expectation:
     recipient = cast.recipient(wanted.to)
-    question = question_of(recipient.task, wanted.ask)
+    question = question_of(recipient, wanted.ask)
     person = cast.person(wanted.by) if wanted.by else cast.asker(recipient, question.who)
     _figures(wanted, list(question.answer.model_fields), marked, wrong)
     about = issubclass(question.parameters, OfClient)
@@ -114,7 +116,7 @@ def _figures(wanted: Ask, known: Sequence[str], marked: Marked, wrong: Wrong) ->
 def field_names() -> frozenset[str]:
     """Every field that a publication could hold: of facts, of what is known of clients, and derived ones."""
     own = {name for event in EVENTS.values() for name in event.model_fields}
-    derived = {name for form in policy().forms.values() for name in form.classes}
+    derived = {name for form in policy(kinds()).forms.values() for name in form.classes}
     return frozenset(
         own | derived | set(ClientRecord.model_fields) | {name for name in StaffCard.model_fields if "_" in name}
     )

@@ -13,7 +13,7 @@ from deploy.scenario.doing import GIVEN_ALREADY, PART_WORDS
 from deploy.scenario.lines import Marked, read_yaml
 from deploy.scenario.replays import REPLAYS, TO_TASK
 from domain.rulebook import COMMANDS
-from projections.questions import kinds
+from projections.kinds import kinds
 
 SCENARIOS = Path(__file__).parent.with_name("scenarios")
 
@@ -52,18 +52,18 @@ def _commands() -> Iterator[str]:
             f"`{field}`" if described.is_required() else f"`{field}`?"
             for field, described in kind.command.model_fields.items()
         )
-        roles, tasks = ", ".join(sorted(kind.roles)), ", ".join(sorted(kind.tasks))
+        roles, tasks = ", ".join(sorted(kind.roles)), ", ".join(kinds().tasks_sending(name))
         yield f"| `{name}` | {roles} | {tasks} | {fields} |"
 
 
 def _questions() -> Iterator[str]:
     yield "| ask | to a recipient in the task | with | what it asks | figures |"
     yield "| --- | --- | --- | --- | --- |"
-    for task, kind in sorted(kinds().items()):
+    for kind in sorted(kinds(), key=lambda kind: (kind.task, kind.name)):
         for question in kind.questions:
             parameters = [f"`{name}`" for name in question.parameters.model_fields if name not in OF_VIEW]
             figures = ", ".join(f"`{name}`" for name in question.answer.model_fields)
-            yield f"| `{question.id}` | {task} | {', '.join(parameters)} | {question.title['en']} | {figures} |"
+            yield f"| `{question.id}` | {kind.task} | {', '.join(parameters)} | {question.title['en']} | {figures} |"
     for replay in REPLAYS.values():
         parameters = [f"`{name}`" for name in replay.parameters]
         figures = ", ".join(f"`{name}`" for name in replay.figures)

@@ -15,9 +15,11 @@ from deploy.scenario.story import Action, Checking, Expected
 from deploy.scenario.words import Doing, EveryDay, Step
 from domain.catalogue import PARTS_BEGUN
 from domain.commands import CommandKind
+from domain.directory import Recipient
 from domain.messages import CLIENT, GROUP, GROUP_OF
 from domain.refusals import refusals
 from domain.rulebook import COMMANDS
+from projections.kinds import kinds
 
 FACT = "fact"
 ENTRIES = "entries"
@@ -99,7 +101,7 @@ class Doings:
             ),
         )
         if doing.send is None and not refused and not doing.again:
-            self._check(action, marked, recipient.task if recipient else "")
+            self._check(action, marked, recipient)
         self._check_words(doing, marked)
         return action
 
@@ -114,15 +116,16 @@ class Doings:
             said = {name: value for name, value in one.items() if name != CLIENT}
             yield self._cast.client(one.get(CLIENT)), body_of(kind, said, self._cast, on)
 
-    def _check(self, action: Action, marked: Marked, task: str) -> None:
+    def _check(self, action: Action, marked: Marked, recipient: Recipient | None) -> None:
         """What is expected to be recorded has to be asked by somebody who may, with fields that fit."""
         kind = action.kind
         if action.person and action.person.role not in kind.roles:
             allowed = ", ".join(sorted(kind.roles))
             self._wrong(marked.line, f"{action.person.role} may not {kind.name}: {allowed} may; or say how it is refused")
-        if task and task not in kind.tasks:
-            allowed = ", ".join(sorted(kind.tasks)) or "none"
-            self._wrong(marked.line, f"the system of a {task} may not send {kind.name}; systems that may: {allowed}")
+        if recipient and kinds().of(recipient) not in kinds().sending(kind.name):
+            allowed = ", ".join(kinds().tasks_sending(kind.name)) or "none"
+            reason = f"the system of a {recipient.task} may not send {kind.name}; systems that may: {allowed}"
+            self._wrong(marked.line, reason)
         said = marked.parts.get("with", Marked({}, marked.line, {}))
         for fields in _said(action):
             for line, reason in wrong_fields(kind, fields, said):

@@ -12,13 +12,11 @@ from datetime import date
 from domain.catalogue import moving
 from domain.directory import Directory
 from domain.disclosure.entitlement import Told, told_of
+from domain.disclosure.kinds import Kind, Kinds, Standing
 from domain.disclosure.policy import Policy
-from domain.disclosure.windows import Standing, column_of, standings_of
+from domain.disclosure.windows import standings_of
 from domain.event import Event, Moves
 from domain.pathway import Fact, Pathway
-
-NEW_RECIPIENTS = frozenset({"EA", "KB", "FU", "PR"})
-"""The columns whose recipients follow one another: the new one gets what is in force."""
 
 IN_FORCE = moving(Moves.IN_FORCE)
 """Names of the facts that go on being in force after their day."""
@@ -43,16 +41,16 @@ class View:
         return View(pathway, self.standings, self.authors)
 
 
-def view_of(pathway: Pathway, directory: Directory) -> View:
+def view_of(pathway: Pathway, directory: Directory, kinds: Kinds[Kind]) -> View:
     """The client as known now, worked out whole."""
     authors = authors_of(pathway)
-    standings = {s.recipient.short_name: s for s in standings_of(pathway, directory)}
+    standings = {s.recipient.short_name: s for s in standings_of(pathway, directory, kinds)}
     for author in dict.fromkeys(authors.values()):
-        _add_author(standings, author, directory)
+        _add_author(standings, author, directory, kinds)
     return View(pathway, standings, authors)
 
 
-def with_fact(view: View, pathway: Pathway, fact: Fact[Event], directory: Directory) -> View:
+def with_fact(view: View, pathway: Pathway, fact: Fact[Event], directory: Directory, kinds: Kinds[Kind]) -> View:
     """The view after one more fact that moves no window."""
     author = _author_of(fact, pathway)
     if author is None:
@@ -60,7 +58,7 @@ def with_fact(view: View, pathway: Pathway, fact: Fact[Event], directory: Direct
     standings = view.standings
     if all((s.recipient.org, s.recipient.task) != author for s in standings.values()):
         standings = dict(standings)
-        _add_author(standings, author, directory)
+        _add_author(standings, author, directory, kinds)
     return View(pathway, standings, {**view.authors, fact.event_id: author})
 
 
@@ -87,11 +85,12 @@ def _author_of(fact: Fact[Event], pathway: Pathway) -> Author | None:
     return (fact.actor_org, fact.actor_task) if fact.name == first else None
 
 
-def _add_author(standings: dict[str, Standing], author: Author, directory: Directory) -> None:
+def _add_author(standings: dict[str, Standing], author: Author, directory: Directory, kinds: Kinds[Kind]) -> None:
     recipient = directory.recipient(*author)
-    column = column_of(recipient, directory) if recipient else None
-    if recipient and column and recipient.short_name not in standings:
-        standings[recipient.short_name] = Standing(recipient, column)
+    if recipient and recipient.short_name not in standings:
+        kind = kinds.of(recipient)
+        if kind.column:
+            standings[recipient.short_name] = Standing(recipient, kind)
 
 
 def desired(view: View, standing: Standing, policy: Policy) -> dict[str, Told]:
@@ -108,7 +107,7 @@ def desired(view: View, standing: Standing, policy: Policy) -> dict[str, Told]:
 
 def in_force(pathway: Pathway, standing: Standing) -> frozenset[str]:
     """The facts, dated before it, that hold on a first day of the recipient (rule 7)."""
-    if standing.column not in NEW_RECIPIENTS:
+    if not standing.kind.replaced:
         return frozenset()
     return frozenset(fact.event_id for day in standing.first_days() for fact in _holding(pathway, day))
 

@@ -1,6 +1,7 @@
 """Whether one fact may be told to one recipient, in which form, and on what ground: a pure policy (design D9).
 
-The policy's cell says the form, the window says the days, the data class of each field says what is left of it.
+The policy's cell says the form, the kind of recipient says which facts on which days, the data class of each field says
+what is left of it.
 source: domain/disclosure.md 5.3 (rules 1-12a), 5.5
 """
 
@@ -13,10 +14,10 @@ from functools import cache
 from typing import Any
 
 from domain import events as e
-from domain.disclosure.forms import Fields, Telling, cut_range, form_fields, last_day_paid, picked, week_load
+from domain.disclosure.forms import Fields, Telling, cut_range, form_fields, picked, week_load
 from domain.disclosure.grounds import ground_of
+from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Cell, Policy, Profile
-from domain.disclosure.windows import Standing, last_placement, running
 from domain.events import Event
 from domain.pathway import Fact, Pathway
 from domain.vocabulary import data_class_of
@@ -64,11 +65,11 @@ def told_of(
 
     `own`: it stated the fact itself (rule 9). `in_force`: the fact holds on the recipient's first day (rule 7).
     """
-    column = standing.column
-    if own and column != "county":
+    kind = standing.kind
+    if own and kind.own_facts_whole:
         return _own_fact(fact, pathway, standing, policy)
-    cell = policy.cell(fact.name, column)
-    if cell.shape in "–CS" or not (in_force or _entitled(fact, pathway, standing, cell)):
+    cell = policy.cell(fact.name, kind.key)
+    if cell.shape in "–CS" or not (in_force or kind.entitled(fact, pathway, standing)):
         # C: no fact of today gives a consent. S: travels as a revision of the fact it refers to.
         return None
     profile = policy.profiles[profile_of(fact, pathway, standing)]
@@ -84,81 +85,15 @@ def told_of(
         fields=fields,
         classes=_classes(fact, pathway, cell, fields, policy),
         profile=profile.name,
-        staff=_staff_of(fact, cell, profile, policy),
-        message_id=fact.command_id if own else _message_id(fact, pathway, standing),
+        staff=_staff_of(fact, standing, cell, profile, policy),
+        message_id=fact.command_id if own else kind.answers(fact, pathway) if kind.answers else None,
     )
 
 
 def profile_of(fact: Fact[Event], pathway: Pathway, standing: Standing) -> str:
-    """The profile of 5.2: the column, for a provider by the role of the placement that the fact falls under."""
-    if standing.column != "PR":
-        return standing.column
-    own = [span.placement_id for span in standing.spans]
-    named = getattr(fact.event, "placement_id", None)
-    keys = [named] if named in own else [span.placement_id for span in standing.spans if fact.occurred_on in span] or own
-    roles = {pathway.placements[key].proposed.event.provision_role for key in keys if key in pathway.placements}
-    return "PR-support" if roles == {"support_and_guidance"} else "PR"
-
-
-def _entitled(fact: Fact[Event], pathway: Pathway, standing: Standing, cell: Cell) -> bool:
-    match standing.column:
-        case "county":
-            return True
-        case "RF":
-            return _own_referral(fact.event, pathway, standing)
-        case "PR":
-            return _for_provider(fact, pathway, standing)
-        case "KB" | "FU":
-            return _for_payer(fact, pathway, standing)
-    if isinstance(fact.event, e.NotificationSent):
-        named = fact.event.recipient_org_id == standing.recipient.org
-        return named and (standing.column != "KS" or standing.covers(fact.occurred_on))
-    return standing.covers(fact.occurred_on)
-
-
-def _for_provider(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
-    """Facts of a placement go to the provider of that placement; of the days only its own account (rule 2)."""
-    event, org = fact.event, standing.recipient.org
-    if isinstance(event, e.AbsenceReportSent):
-        return event.reporting_org_id == org and cut_range(event, standing) is not None
-    if isinstance(event, e.AttendanceRecorded) and event.account != "provider":
-        return False
-    if isinstance(event, e.PeriodCompleted):
-        placement = last_placement(pathway, pathway.periods[event.period_id]) if event.period_id in pathway.periods else None
-        if placement and placement.proposed.event.provider_org_id == org:
-            return True
-        return standing.covers(fact.occurred_on)
-    named = getattr(event, "placement_id", None)
-    if named is None or isinstance(event, e.PeriodStarted):
-        return standing.covers(fact.occurred_on)
-    placement = pathway.placements.get(named)
-    return placement is not None and placement.proposed.event.provider_org_id == org
-
-
-def _for_payer(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
-    """The payer of the fact's day; a statement, a notice, a report only where it names this payer."""
-    event, org = fact.event, standing.recipient.org
-    if isinstance(event, e.BenefitStatusChanged):
-        # `payer_end`: to the payer whose time ends, once it has got a period.
-        return bool(standing.spans) and last_day_paid(fact, pathway, org) is not None  # type: ignore[arg-type]
-    if isinstance(event, e.LabourPolicyStatementIssued | e.NotificationSent):
-        named = event.payer_org_id if isinstance(event, e.LabourPolicyStatementIssued) else event.recipient_org_id
-        period = pathway.periods.get(event.period_id or "")
-        run = running(period) if period else None
-        day = min(fact.occurred_on, run.last) if run else fact.occurred_on
-        return named == org and pathway.payer(day) == org
-    if isinstance(event, e.AbsenceReportSent):
-        return event.payer_org_id == org and cut_range(event, standing) is not None
-    if isinstance(event, e.ServiceDayNotArranged):
-        return cut_range(event, standing) is not None
-    if isinstance(event, e.PeriodCompleted):
-        return standing.covers(min(fact.occurred_on, event.ended_on))
-    return standing.covers(fact.occurred_on)
-
-
-def _own_referral(event: Event, pathway: Pathway, standing: Standing) -> bool:
-    referral = pathway.referrals.get(getattr(event, "referral_id", None) or "")
-    return referral is not None and referral.submitted.event.sender_org_id == standing.recipient.org
+    """The profile of 5.2 that holds for the fact: of most kinds of recipients the only one."""
+    kind = standing.kind
+    return kind.profile_of(fact, pathway, standing) if kind.profile_of else kind.profiles[0]
 
 
 # --- Fields -----------------------------------------------------------------------------------------------------------
@@ -231,7 +166,7 @@ def _own_fact(fact: Fact[Event], pathway: Pathway, standing: Standing, policy: P
     profile = policy.profiles[profile_of(fact, pathway, standing)]
     fields = {name: value for name in type(event).model_fields if (value := getattr(event, name)) is not None}
     for name in _corrected_by_others(fact, pathway, standing):
-        cell = policy.cell(fact.name, standing.column)
+        cell = policy.cell(fact.name, standing.kind.key)
         row = told_of(fact, pathway, standing, policy) if cell.shape in "DR" else None
         if row is None or name not in row.fields:
             fields.pop(name, None)
@@ -239,11 +174,11 @@ def _own_fact(fact: Fact[Event], pathway: Pathway, standing: Standing, policy: P
         cell=OWN_FACT,
         occurred_on=fact.occurred_on,
         legal_basis="LB-OWN-TASK",
-        purpose=ground_of(fact, pathway, standing, policy.cell(fact.name, standing.column))[1],
+        purpose=ground_of(fact, pathway, standing, policy.cell(fact.name, standing.kind.key))[1],
         fields=fields,
         classes=_classes(fact, pathway, Cell("D"), fields, policy),
         profile=profile.name,
-        staff=_instructor(event) if standing.column == "PR" else None,
+        staff=_named_staff(event, standing),
         message_id=fact.command_id,
     )
 
@@ -276,21 +211,14 @@ def _classes(fact: Fact[Event], pathway: Pathway, cell: Cell, fields: Fields, po
     return {name: letters[name] for name in fields}
 
 
-def _staff_of(fact: Fact[Event], cell: Cell, profile: Profile, policy: Policy) -> str | None:
+def _staff_of(fact: Fact[Event], standing: Standing, cell: Cell, profile: Profile, policy: Policy) -> str | None:
     if not profile.staff_card:
         return None
     if cell.form and policy.forms[cell.form].staff_card:
         return getattr(fact.event, "worker_id", None)
-    return _instructor(fact.event) if profile.name.startswith("PR") else None
+    return _named_staff(fact.event, standing)
 
 
-def _instructor(event: Event) -> str | None:
-    return event.instructor_id if isinstance(event, e.InstructorNamed) else None
-
-
-def _message_id(fact: Fact[Event], pathway: Pathway, standing: Standing) -> str | None:
-    """The sender's own message id, on the answers to its referral."""
-    if standing.column != "RF":
-        return None
-    referral = pathway.referrals.get(getattr(fact.event, "referral_id", None) or "")
-    return referral.submitted.command_id if referral else None
+def _named_staff(event: Event, standing: Standing) -> str | None:
+    field = standing.kind.staff_cards.get(event.NAME)
+    return getattr(event, field) if field else None

@@ -14,8 +14,9 @@ from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from domain import events as e
+from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Profile
-from domain.disclosure.windows import Standing, benefit_spans
+from domain.disclosure.windows import benefit_spans
 from domain.events import Event
 from domain.pathway import Fact, Pathway, Period
 

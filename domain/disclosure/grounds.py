@@ -3,66 +3,31 @@
 from __future__ import annotations
 
 from domain import events as e
+from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Cell
-from domain.disclosure.windows import Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway
 
-PURPOSES = {
-    "county": "service",
-    "EA": "plan_making",
-    "KEHA": "labour_policy_statement",
-    "KB": "benefit_payment",
-    "KS": "social_assistance",
-    "KM": "plan_making",
-    "FU": "benefit_payment",
-    "PR": "provision",
-    "RF": "referral_answer",
-    "ST": "statistics",
-}
-"""By column; facts on organisations and rules go to every recipient for `administration`."""
-
 ADMINISTRATION = "administration"
+"""For what facts on organisations and rules go to every recipient."""
+
+STATEMENT = "LB-UI-STATEMENT"
+"""The legal basis of a labour policy statement."""
 
 
 def ground_of(fact: Fact[Event], pathway: Pathway, standing: Standing, cell: Cell) -> tuple[str, str]:
     """(legal basis, purpose) of telling the fact to this recipient."""
-    column = standing.column
-    return _basis(fact, pathway, column, cell), _purpose(fact.event, column)
+    kind = standing.kind
+    other = kind.ground(fact, pathway, cell.form) if kind.ground else None
+    return other or (kind.legal_basis, kind.purpose)
 
 
-def _purpose(event: Event, column: str) -> str:
-    if column in ("EA", "KM"):
-        if isinstance(event, e.NotificationSent):
-            return "notice"
-        if isinstance(event, e.LabourPolicyStatementIssued):
-            return "labour_policy_statement"
-    return PURPOSES[column]
-
-
-def _basis(fact: Fact[Event], pathway: Pathway, column: str, cell: Cell) -> str:
-    event = fact.event
-    if column == "county":
-        return "LB-OWN-TASK"
-    if column == "EA" and isinstance(event, e.NotificationSent):
-        return "LB-189-NOTICE"
-    if isinstance(event, e.LabourPolicyStatementIssued) or (column == "PR" and cell.form == "payer"):
-        return "LB-UI-STATEMENT"
-    match column:
-        case "EA" | "KM":
-            return "LB-381-JOINT" if _multi_sectoral(pathway) else "LB-189-PLAN"
-        case "KB" | "FU":
-            return "LB-UI-ATT"
-        case "PR":
-            return "LB-OUTSOURCE"
-        case "KS":
-            return "LB-SA-PTA" if cell.form == "assessed" else "LB-SA-REFUSAL"
-        case "RF":
-            referral = pathway.referrals.get(getattr(event, "referral_id", None) or "")
-            return (referral.submitted.event.legal_basis if referral else None) or "LB-SHL-35"
-        case "ST":
-            return "LB-STAT"
-    return "LB-OWN-TASK"
+def of_joint_plan(fact: Fact[Event], pathway: Pathway, form: str) -> tuple[str, str]:
+    """The ground of a party to the joint plan: that of the plan which began last."""
+    if isinstance(fact.event, e.LabourPolicyStatementIssued):
+        return STATEMENT, "labour_policy_statement"
+    purpose = "notice" if isinstance(fact.event, e.NotificationSent) else "plan_making"
+    return "LB-381-JOINT" if _multi_sectoral(pathway) else "LB-189-PLAN", purpose
 
 
 def _multi_sectoral(pathway: Pathway) -> bool:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from domain.catalogue import EVENTS, SYSTEM_EVENTS
+from domain.disclosure.kinds import Kind, Kinds
 from domain.vocabulary import DataClass
 
 POLICY = Path(__file__).with_name("policy")
@@ -90,7 +91,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rows, profiles, forms and client blocks of one version. `hash` is SHA-256 over the files, in hex."""
+    """Rows, profiles, forms and client blocks of one version, and the kinds of recipients that it speaks of.
+
+    `hash` is SHA-256 over the files, in hex."""
 
     version: str
     hash: str
@@ -100,9 +103,10 @@ class Policy:
     forms: Mapping[str, Form]
     blocks: Mapping[str, Block]
     staff_card: tuple[str, ...]
+    kinds: Kinds[Kind]
 
     def cell(self, event_name: str, column: str) -> Cell:
-        """The cell; an event without a row and a task without a column are denied."""
+        """The cell; an event without a row and a kind without a column are denied."""
         return self.rows.get(event_name, {}).get(column, DENIED)
 
     @property
@@ -112,15 +116,18 @@ class Policy:
 
 
 @cache
-def policy() -> Policy:
-    """The policy that ships with this version. Raises `BrokenPolicy`."""
+def policy(kinds: Kinds[Kind]) -> Policy:
+    """The policy that ships with this version, for these kinds of recipients. Raises `BrokenPolicy`."""
     raw = {name: (POLICY / f"{name}.toml").read_bytes() for name in FILES}
     digest = hashlib.sha256(b"\0".join(raw[name] for name in FILES)).hexdigest()
-    return read_policy({name: tomllib.loads(content.decode()) for name, content in raw.items()}, digest)
+    return read_policy({name: tomllib.loads(content.decode()) for name, content in raw.items()}, digest, kinds)
 
 
-def read_policy(files: Mapping[str, Mapping[str, Any]], digest: str) -> Policy:
-    """A policy from its parsed files, checked for completeness. Raises `BrokenPolicy` with every fault found."""
+def read_policy(files: Mapping[str, Mapping[str, Any]], digest: str, kinds: Kinds[Kind]) -> Policy:
+    """A policy from its parsed files, checked for completeness and against the kinds of recipients.
+
+    Raises `BrokenPolicy` with every fault found.
+    """
     versions = {files[name]["version"] for name in FILES}
     forms = {name: _form(name, row) for name, row in files["forms"].items() if isinstance(row, dict)}
     never = frozenset(files["fields"]["never"])
@@ -131,7 +138,7 @@ def read_policy(files: Mapping[str, Mapping[str, Any]], digest: str) -> Policy:
     faults = [
         *([f"versions differ: {sorted(versions)}"] if len(versions) > 1 else []),
         *_faults_of_rows(rows, forms),
-        *(f"column {column} has no profile" for column in columns if column not in profiles),
+        *_faults_of_columns(columns, profiles, kinds),
         *(f"profile {name} has no client block" for name in profiles if name not in blocks),
         *_faults_of_classes(forms, profiles),
     ]
@@ -146,6 +153,7 @@ def read_policy(files: Mapping[str, Mapping[str, Any]], digest: str) -> Policy:
         forms=MappingProxyType(forms),
         blocks=MappingProxyType(blocks),
         staff_card=tuple(files["fields"]["staff_card"]),
+        kinds=kinds,
     )
 
 
@@ -203,6 +211,23 @@ def _faults_of_rows(rows: Mapping[str, Mapping[str, Cell]], forms: Mapping[str, 
         for column, cell in row.items():
             if cell.form and cell.form not in forms:
                 yield f"row {name}, column {column}: no form {cell.form}"
+
+
+def _faults_of_columns(
+    columns: Iterable[str], profiles: Mapping[str, Profile], kinds: Kinds[Kind]
+) -> Iterable[str]:
+    of_kinds = {kind.column: kind for kind in kinds if kind.column}
+    for column in columns:
+        if column not in profiles:
+            yield f"column {column} has no profile"
+        if column not in of_kinds:
+            yield f"column {column} is that of no kind of recipient"
+    for column, kind in of_kinds.items():
+        if column not in columns:
+            yield f"kind {kind.name}: there is no column {column}"
+        for name in kind.profiles:
+            if name not in profiles and name != column:
+                yield f"kind {kind.name}: there is no profile {name}"
 
 
 def _faults_of_classes(forms: Mapping[str, Form], profiles: Mapping[str, Profile]) -> Iterable[str]:

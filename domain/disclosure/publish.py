@@ -15,12 +15,11 @@ from domain.catalogue import type_of
 from domain.directory import Directory
 from domain.disclosure.desired import View
 from domain.disclosure.entitlement import Told, references_of
-from domain.disclosure.grounds import PURPOSES
+from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Policy
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.disclosure.reconcile import Change, Disclosed
-from domain.disclosure.windows import Standing
 from domain.events import Event
 from domain.identifiers import organisation_source
 
@@ -103,7 +102,7 @@ def publication_of(
         epoch=line.epoch,
         ruleset=at.ruleset,
         legal_basis=told.legal_basis if told is not None else before.legal_basis if before else "LB-OWN-TASK",
-        purpose=told.purpose if told is not None else PURPOSES[standing.column],
+        purpose=told.purpose if told is not None else standing.kind.purpose,
         previous_hash=line.previous_hash,
         occurred_on=fact.occurred_on if told is not None else None,
         client=client,
@@ -197,9 +196,11 @@ def client_block(
     """(class, field, value) of the vault record that this recipient gets. source: domain/disclosure.md 5.4"""
     block = at.policy.blocks[told.profile]
     identity: tuple[str, ...] = block.identity
-    if told.profile == "RF":
-        identity = tuple(name for name in identity if name in _named_by_referral(change, about))
-    elif block.with_absence_reports and _files_absence_reports(change, about, at.directory):
+    fact, pathway, standing = change.fact, about.view.pathway, change.standing
+    named, files = standing.kind.identity_named, standing.kind.files_absence_reports
+    if named:
+        identity = tuple(name for name in identity if name in named(fact, pathway, standing))
+    if files and block.with_absence_reports and files(fact, pathway, standing, at.directory):
         identity += block.with_absence_reports
     contact = ("protected",) if shielded and "protected" in block.contact else () if shielded else block.contact
     for letter, names in (("B", identity), ("C", contact)):
@@ -207,22 +208,6 @@ def client_block(
             value = about.record.get(name)
             if value is not None:
                 yield letter, name, value
-
-
-def _named_by_referral(change: Change, about: About) -> frozenset[str]:
-    referrals = about.view.pathway.referrals.values()
-    org = change.standing.recipient.org
-    own = [r.submitted.event for r in referrals if r.submitted.event.sender_org_id == org]
-    key = getattr(change.fact.event, "referral_id", None)
-    return frozenset(name for event in own if key in (None, event.referral_id) for name in event.identity_named or ())
-
-
-def _files_absence_reports(change: Change, about: About, directory: Directory) -> bool:
-    """Whether the contract of the placement says so: the placement of the fact's day, else any of this provider."""
-    standing, placements = change.standing, about.view.pathway.placements
-    spans = [span for span in standing.spans if change.fact.occurred_on in span] or list(standing.spans)
-    contracts = [placements[s.placement_id].proposed.event.contract_id for s in spans if s.placement_id in placements]
-    return any(c in directory.contracts and directory.contracts[c].files_absence_reports for c in contracts)
 
 
 # --- Protected clients (rule 5) ---------------------------------------------------------------------------------------
@@ -234,7 +219,7 @@ _TRAVELS_ALL_THE_SAME = frozenset({"R:day", "R:report"})
 def _shielded(about: About | None, standing: Standing) -> bool:
     """Whether the client is protected from what this recipient would be told of place and time."""
     protected = about is not None and about.record.get("protected") is True
-    return protected and standing.column not in ("county", "PR")
+    return protected and standing.kind.shielded
 
 
 def _names_place_or_time(name: str, told: Told) -> bool:

@@ -16,8 +16,8 @@ from domain.catalogue import moving
 from domain.directory import Directory
 from domain.disclosure.desired import IN_FORCE, View, desired, in_force, view_of, with_fact
 from domain.disclosure.entitlement import Told, told_of
+from domain.disclosure.kinds import Span, Standing
 from domain.disclosure.policy import Policy
-from domain.disclosure.windows import Span, Standing
 from domain.event import Event, Moves
 from domain.pathway import Fact, evolve
 
@@ -26,7 +26,6 @@ Kind = Literal["fact", "revised", "withdrawn"]
 MOVES_WINDOWS = moving(Moves.WINDOWS)
 """Names of the facts that may begin, end or move somebody's window."""
 
-PAYERS = frozenset({"KB", "FU"})
 CUT_TO_DAYS = moving(Moves.CUT)
 """Names of the facts whose form follows the recipient's window: a range cut to its days, the last day paid."""
 
@@ -67,7 +66,10 @@ class Client:
         before = self.view
         pathway = evolve(before.pathway, fact)
         moved = always_whole or fact.name in MOVES_WINDOWS
-        self.view = view_of(pathway, directory) if moved else with_fact(before, pathway, fact, directory)
+        kinds = policy.kinds
+        self.view = (
+            view_of(pathway, directory, kinds) if moved else with_fact(before, pathway, fact, directory, kinds)
+        )
         if moved or _may_be_in_force(fact, self.view):
             changes = list(self._whole(before, fact, policy, always_whole))
         else:
@@ -76,7 +78,7 @@ class Client:
 
     def reconcile(self, directory: Directory, policy: Policy) -> list[Change]:
         """What is to be told because the register changed: the whole client against what was told."""
-        before, self.view = self.view, view_of(self.view.pathway, directory)
+        before, self.view = self.view, view_of(self.view.pathway, directory, policy.kinds)
         changes = [
             change
             for name in _names(self.view, self.disclosed)
@@ -173,10 +175,9 @@ def _differs(
     """Whether the fact moved this recipient's window, on days of which something is known, or what is in force in it."""
     if old is None or new is None:
         return True
-    if new.column in PAYERS and isinstance(fact.event, e.BenefitStatusChanged):
-        return True
-    if new.column == "PR" and isinstance(fact.event, e.PlacementConfirmed):
-        return any(period.completed for period in after.pathway.periods.values())
+    moved = new.kind.moved_by(fact, after.pathway) if new.kind.moved_by else None
+    if moved is not None:
+        return moved
     if bool(old.spans) != bool(new.spans) or _clipped(old, days) != _clipped(new, days):
         return True
     return in_force(before.pathway, old) != in_force(after.pathway, new)

@@ -8,9 +8,9 @@ from domain import events as e
 from domain.directory import Directory, Recipient
 from domain.disclosure.entitlement import Told, classes_of
 from domain.disclosure.grounds import ADMINISTRATION
+from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Policy
 from domain.disclosure.reconcile import Change
-from domain.disclosure.windows import NOT_TOLD, Standing, column_of
 from domain.events import Event
 from domain.pathway import Fact
 
@@ -19,8 +19,8 @@ def register_changes(fact: Fact[Event], directory: Directory, policy: Policy) ->
     """What to tell of one such fact, `directory` as it is after it: to the county and to the recipients of the organisation
     that it names, of rules to everybody who has joined; never any earlier fact."""
     for recipient in _recipients(fact.event, directory):
-        column = column_of(recipient, directory)
-        if column is None or recipient.task in NOT_TOLD or policy.cell(fact.name, column).shape != "D":
+        kind = policy.kinds.of(recipient)
+        if not kind.told_one_by_one or policy.cell(fact.name, kind.key).shape != "D":
             continue
         told = Told(
             cell="D",
@@ -29,9 +29,9 @@ def register_changes(fact: Fact[Event], directory: Directory, policy: Policy) ->
             purpose=ADMINISTRATION,
             fields={name: value for name, value in fact.event if value is not None},
             classes=classes_of(type(fact.event)),
-            profile=column,
+            profile=kind.profiles[0],
         )
-        yield Change("fact", Standing(recipient, column), fact, told, fact.event_id)
+        yield Change("fact", Standing(recipient, kind), fact, told, fact.event_id)
 
 
 def _recipients(event: Event, directory: Directory) -> list[Recipient]:

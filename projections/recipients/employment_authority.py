@@ -3,15 +3,21 @@ periods, notices, exits; no day statuses, no assessment text."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
-from projections.periods import PERIOD_FACTS, periods_from
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
+from domain.disclosure.grounds import of_joint_plan
+from domain.disclosure.kinds import EVER, Span
+from domain.disclosure.windows import closing
+from domain.events import Event, NotificationSent
+from domain.pathway import Fact, Pathway
+from projections.kinds import Kind
+from projections.periods import A_DAY, PERIOD_FACTS, periods_from
+from projections.questions import OPEN, Answer, Coded, Lookup, Paged, Question, View, client_name, coded
 from projections.read_models import Row
-from projections.recipients.referrer import client_name
 
 EXPERT = frozenset({"employment_expert"})
 
@@ -166,11 +172,61 @@ def _question(question_id: Literal["EA1", "EA6"], path: str, fi: str, sv: str, e
     return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, EXPERT, *rest)  # type: ignore[arg-type]
 
 
+def authorities(pathway: Pathway) -> Iterator[tuple[str, Span]]:
+    """The employment authority last named by its own referral or by a plan's beginning, up to its case's closing."""
+    namings: list[tuple[date, int, str, date]] = []
+    for key, referral in pathway.referrals.items():
+        asked = referral.submitted
+        if asked.event.source in ("employment_authority", "te_services") and asked.event.sender_org_id:
+            case = next((c for c in pathway.cases.values() if c.opened.event.referral_id == key), None)
+            end = case.closed.occurred_on if case and case.closed else EVER
+            namings.append((asked.occurred_on, asked.version, asked.event.sender_org_id, end))
+    for plan in pathway.plans.values():
+        started = plan.started
+        if started.event.employment_authority_org_id:
+            closed = closing(pathway, started.event.case_id)
+            namings.append((started.occurred_on, started.version, started.event.employment_authority_org_id, closed))
+    yield from _in_turn(namings)
+
+
+def _in_turn(namings: list[tuple[date, int, str, date]]) -> Iterator[tuple[str, Span]]:
+    """Each named one from its day to its end, or to the day before somebody else is named."""
+    namings.sort()
+    for index, (first, _, org, end) in enumerate(namings):
+        successor = next((n[0] for n in namings[index + 1 :] if n[2] != org), None)
+        last = min(end, successor - A_DAY) if successor else end
+        if first <= last:
+            yield org, Span(first, last)
+
+
+def of_notice_or_plan(fact: Fact[Event], pathway: Pathway, form: str) -> tuple[str, str]:
+    """A notice has a legal basis of its own; everything else that of the joint plan."""
+    return ("LB-189-NOTICE", "notice") if isinstance(fact.event, NotificationSent) else of_joint_plan(fact, pathway, form)
+
+
 KIND = Kind(
-    "employment_authority",
-    "employment_authority",
-    FACTS,
-    (
+    name="employment_authority",
+    title="employment authority",
+    task="employment_authority",
+    column="EA",
+    roles=("employment_expert",),
+    sends=frozenset({
+        "change_benefit_status",
+        "issue_labour_policy_statement",
+        "start_plan",
+        "draft_plan",
+        "accept_plan",
+        "agree_plan",
+        "hold_follow_up",
+        "correct_fact",
+    }),
+    window=authorities,
+    legal_basis="LB-189-PLAN",
+    purpose="plan_making",
+    ground=of_notice_or_plan,
+    replaced=True,
+    facts=FACTS,
+    questions=(
         _question(
             "EA1", "customers",
             "Ketkä asiakkaistamme ovat kuntouttavassa työtoiminnassa, mistä päivästä mihin päivään?",

@@ -3,16 +3,29 @@ goals at the site, its own day records, the payer's name for the report. No asse
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from collections.abc import Iterator
 
-from projections.days import DAY_FACTS, SeenDay, UnreportedAbsence, days_from, missing_days, unreported, week_of
-from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, OfClient, Parameters, Question, View, coded
-from projections.read_models import Row
-from projections.recipients.referrer import client_name
+from domain import events as e
+from domain.directory import Directory
+from domain.disclosure.forms import cut_range
+from domain.disclosure.grounds import STATEMENT
+from domain.disclosure.kinds import Span, Standing
+from domain.disclosure.windows import last_placement
+from domain.events import Event
+from domain.pathway import Fact, Pathway
+from projections.kinds import Kind
+from projections.questions import OPEN, Lookup, OfClient, Question
+from projections.site_days import (
+    AbsencesToReport,
+    AtSite,
+    ExpectedWeek,
+    GoalAtSite,
+    MissingAttendances,
+    absences_to_report,
+    expected,
+    goal_at_site,
+    missing_last_week,
+)
 
 SITE_STAFF = frozenset({"instructor", "provider_manager"})
 
@@ -35,236 +48,100 @@ FACTS = {
     "provider.contracted": Lookup("contract_id", "from_on", "until_on"),
 }
 
-
-class AtSite(Parameters):
-    """One of our sites; none means all of them."""
-
-    site_id: str | None = None
-
-
-class ExpectedClient(Answer):
-    """One client on one day. `start_time` is local (HH:MM), `hours` decimal; `day_status` is what has been recorded."""
-
-    client: str
-    client_name: str | None
-    phone: str | None
-    site_id: str
-    placement_id: str
-    period_id: str
-    start_time: str | None
-    hours: float
-    day_status: Coded | None
-
-
-class ExpectedDay(Answer):
-    """One local date with those who are scheduled on it; `not_arranged` are those for whom the day falls away."""
-
-    on: date
-    expected: list[ExpectedClient]
-    not_arranged: int
-
-
-class ExpectedWeek(Answer):
-    """PI1: who comes today, and on each day of the ISO week."""
-
-    today: list[ExpectedClient]
-    week: list[ExpectedDay]
-
-
-class MissingAttendance(Answer):
-    """One client's scheduled days of which nothing has been recorded."""
-
-    client: str
-    client_name: str | None
-    placement_id: str
-    period_id: str
-    missing_on: list[date]
-
-
-class MissingAttendances(Answer):
-    """PI3: whose attendance is missing for the last full ISO week."""
-
-    from_on: date
-    until_on: date
-    days: int
-    clients: list[MissingAttendance]
-
-
-class AbsencesToReport(Answer):
-    """PI4: absences still to report, the most urgent first; `overdue` counts those past their 14 days."""
-
-    absences: list[UnreportedAbsence]
-    overdue: int
-
-
-class GoalAtSite(Answer):
-    """PI6: the client's goal and support at our site, and when the next follow-up is.
-
-    `next_followup_on` was agreed with the client; `followup_due_by` follows from the interval of the rules.
-    """
-
-    client: str
-    client_name: str | None
-    goal: str | None
-    support: str | None
-    kuty_from_on: date | None
-    kuty_until_on: date | None
-    last_followup_on: date | None
-    next_followup_on: date | None
-    followup_due_by: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """One confirmed placement with the client's periods."""
-
-    placement_id: str
-    client: str
-    site_id: str
-    from_on: date
-    until_on: date
-    periods: tuple[SeenPeriod, ...]
-
-    def covers(self, day: date) -> bool:
-        """Whether the day lies in the placement."""
-        return self.from_on <= day <= self.until_on
-
-
-def expected(view: View, asked: AtSite) -> ExpectedWeek:
-    """Scheduled days of confirmed placements in the week of the day asked about."""
-    monday, sunday = week_of(view.on)
-    placed = _placements(view, monday, sunday, asked.site_id)
-    days = {(d.client, d.period_id, d.on): d for d in _days(view, placed, monday, sunday)}
-    blocks = view.blocks(list({p.client for p in placed}))
-    week = [_day(monday + number * A_DAY, placed, days, blocks) for number in range(7)]
-    today = next(day.expected for day in week if day.on == view.on)
-    return ExpectedWeek(today=today, week=week)
-
-
-def _day(
-    on: date, placed: list[Placed], days: dict[tuple[str, str, date], SeenDay], blocks: dict[str, dict[str, Any]]
-) -> ExpectedDay:
-    found, fallen = [], 0
-    for placement in placed:
-        for period in placement.periods:
-            if not placement.covers(on) or not list(period.scheduled_days(on, on)):
-                continue
-            seen = days.get((placement.client, period.period_id, on))
-            if seen and seen.status == "not_arranged":
-                fallen += 1
-                continue
-            entry, block = period.schedule[on.isoweekday()], blocks.get(placement.client, {})
-            found.append(
-                ExpectedClient(
-                    client=placement.client,
-                    client_name=client_name(block),
-                    phone=block.get("phone"),
-                    site_id=placement.site_id,
-                    placement_id=placement.placement_id,
-                    period_id=period.period_id,
-                    start_time=entry.get("start_time"),
-                    hours=float(entry["hours"]),
-                    day_status=coded("day_status", seen.status) if seen else None,
-                )
-            )
-    found.sort(key=lambda client: (client.start_time or "", client.client_name or "", client.client))
-    return ExpectedDay(on=on, expected=found, not_arranged=fallen)
-
-
-def missing_last_week(view: View, asked: AtSite) -> MissingAttendances:
-    """Scheduled days of the last full ISO week without a record."""
-    monday = week_of(view.on)[0] - timedelta(days=7)
-    sunday = monday + 6 * A_DAY
-    placed = _placements(view, monday, sunday, asked.site_id)
-    days = _days(view, placed, monday, sunday)
-    blocks = view.blocks(list({p.client for p in placed}))
-    found = []
-    for placement in placed:
-        for period in placement.periods:
-            told = [day for day in days if day.client == placement.client]
-            missing = [d for d in missing_days(period, told, monday, sunday) if period.started and placement.covers(d)]
-            if missing:
-                found.append(
-                    MissingAttendance(
-                        client=placement.client,
-                        client_name=client_name(blocks.get(placement.client, {})),
-                        placement_id=placement.placement_id,
-                        period_id=period.period_id,
-                        missing_on=missing,
-                    )
-                )
-    return MissingAttendances(
-        from_on=monday, until_on=sunday, days=sum(len(client.missing_on) for client in found), clients=found
-    )
-
-
-def absences_to_report(view: View, asked: AtSite) -> AbsencesToReport:
-    """Absences up to the day that no report of ours names, with payer and last day. source: domain/law.md 2.8"""
-    rows = view.rows(*DAY_FACTS, until_on=view.on)
-    placed = {row.part: row.lookup for row in view.rows("placement.proposed")}
-    if asked.site_id is not None:
-        rows = [row for row in rows if placed.get(row.lookup) == asked.site_id]
-    days = [day for day in days_from(rows) if day.absent]
-    reports, payers = view.rows("absence_report.sent"), view.rows("benefit_status.changed")
-    found = sorted(unreported(view, days, reports, payers), key=lambda absence: (absence.due_on, absence.client))
-    return AbsencesToReport(absences=found, overdue=sum(absence.overdue for absence in found))
-
-
-def goal_at_site(view: View, asked: OfClient) -> GoalAtSite:
-    """The site part of the plan version in force, and the follow-ups."""
-    agreed = [row for row in view.rows("plan.agreed", client=asked.client) if row.occurred_on <= view.on]
-    held = [row for row in view.rows("followup.held", client=asked.client) if row.occurred_on <= view.on]
-    periods = periods_from([r for r in view.rows(*PERIOD_FACTS, client=asked.client) if r.occurred_on <= view.on])
-    running = next((period for period in periods if period.runs_on(view.on)), None)
-    plan = agreed[-1] if agreed else None
-    last = held[-1] if held else None
-    since = max(filter(None, (last.occurred_on if last else None, running.starts_on if running else None)), default=None)
-    interval = timedelta(days=view.rules.number("followup.interval_days", view.on))
-    return GoalAtSite(
-        client=asked.client,
-        client_name=client_name(view.blocks([asked.client]).get(asked.client, {})),
-        goal=plan.body.get("goal") if plan else None,
-        support=plan.body.get("support") if plan else None,
-        kuty_from_on=plan.day("kuty_from_on") if plan else None,
-        kuty_until_on=plan.day("kuty_until_on") if plan else None,
-        last_followup_on=last.occurred_on if last else None,
-        next_followup_on=last.day("next_followup_on") if last else None,
-        followup_due_by=since + interval if since and running else None,
-    )
-
-
-def _placements(view: View, first: date, last: date, site_id: str | None) -> list[Placed]:
-    proposed = view.rows("placement.proposed", from_on=first, until_on=last, lookup=site_id)
-    clients = tuple({row.client for row in proposed})
-    if not clients:
-        return []
-    confirmed = {row.part for row in view.rows("placement.confirmed", clients=clients)}
-    periods = periods_from(view.rows(*PERIOD_FACTS, clients=clients))
-    return [_placed(row, periods) for row in proposed if row.part in confirmed]
-
-
-def _placed(row: Row, periods: Iterable[SeenPeriod]) -> Placed:
-    own = tuple(period for period in periods if period.client == row.client)
-    return Placed(row.part or "", row.client, row.lookup or "", row.from_on, row.until_on or date.max, own)
-
-
-def _days(view: View, placed: list[Placed], first: date, last: date) -> list[SeenDay]:
-    clients = tuple({placement.client for placement in placed})
-    if not clients:
-        return []
-    periods = [period for placement in placed for period in placement.periods]
-    return days_from(view.rows(*DAY_FACTS, clients=clients, from_on=first, until_on=last), periods)
+ACTIVITY, SUPPORT = "PR", "PR-support"
+"""Its two profiles of the policy, by the provision role of its placement."""
 
 
 def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: object) -> Question:  # type: ignore[type-arg]
     return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, SITE_STAFF, *rest)  # type: ignore[arg-type]
 
 
+def placed(pathway: Pathway) -> Iterator[tuple[str, Span]]:
+    """The days of each placement that the provider was asked for."""
+    for key, placement in pathway.placements.items():
+        asked = placement.proposed
+        if asked.occurred_on <= asked.event.until_on:
+            yield asked.event.provider_org_id, Span(asked.occurred_on, asked.event.until_on, key)
+
+
+def of_own_placement(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
+    """Facts of a placement go to the provider of that placement; of the days only its own account (rule 2)."""
+    event, org = fact.event, standing.recipient.org
+    if isinstance(event, e.AbsenceReportSent):
+        return event.reporting_org_id == org and cut_range(event, standing) is not None
+    if isinstance(event, e.AttendanceRecorded) and event.account != "provider":
+        return False
+    if isinstance(event, e.PeriodCompleted):
+        period = pathway.periods.get(event.period_id)
+        placement = last_placement(pathway, period) if period else None
+        if placement and placement.proposed.event.provider_org_id == org:
+            return True
+        return standing.covers(fact.occurred_on)
+    named = getattr(event, "placement_id", None)
+    if named is None or isinstance(event, e.PeriodStarted):
+        return standing.covers(fact.occurred_on)
+    placement = pathway.placements.get(named)
+    return placement is not None and placement.proposed.event.provider_org_id == org
+
+
+def _ground(fact: Fact[Event], pathway: Pathway, form: str) -> tuple[str, str] | None:
+    return (STATEMENT, "provision") if form == "payer" else None
+
+
+def _profile_of(fact: Fact[Event], pathway: Pathway, standing: Standing) -> str:
+    """By the role of the placement that the fact falls under."""
+    own = [span.placement_id for span in standing.spans]
+    named = getattr(fact.event, "placement_id", None)
+    keys = [named] if named in own else [span.placement_id for span in standing.spans if fact.occurred_on in span] or own
+    roles = {pathway.placements[key].proposed.event.provision_role for key in keys if key in pathway.placements}
+    return SUPPORT if roles == {"support_and_guidance"} else ACTIVITY
+
+
+def _confirmed(fact: Fact[Event], pathway: Pathway) -> bool | None:
+    """A confirmation moves no window; but it may make a placement the last one of a period that has ended."""
+    if isinstance(fact.event, e.PlacementConfirmed):
+        return any(period.completed for period in pathway.periods.values())
+    return None
+
+
+def _files_reports(fact: Fact[Event], pathway: Pathway, standing: Standing, directory: Directory) -> bool:
+    """Whether the contract of the placement says so: the placement of the fact's day, else any of this provider."""
+    spans = [span for span in standing.spans if fact.occurred_on in span] or list(standing.spans)
+    placements = [pathway.placements[s.placement_id] for s in spans if s.placement_id in pathway.placements]
+    contracts = [directory.contracts.get(placement.proposed.event.contract_id) for placement in placements]
+    return any(contract.files_absence_reports for contract in contracts if contract)
+
+
 KIND = Kind(
-    "provider",
-    "provider",
-    FACTS,
-    (
+    name="provider",
+    title="provider",
+    task="provider",
+    column="PR",
+    roles=("instructor", "provider_manager"),
+    sends=frozenset({
+        "accept_placement",
+        "name_instructor",
+        "record_attendance",
+        "record_group_attendance",
+        "record_not_arranged",
+        "send_absence_report",
+        "hold_follow_up",
+        "correct_fact",
+    }),
+    window=placed,
+    entitled=of_own_placement,
+    legal_basis="LB-OUTSOURCE",
+    purpose="provision",
+    ground=_ground,
+    replaced=True,
+    moved_by=_confirmed,
+    profiles=(ACTIVITY, SUPPORT),
+    profile_of=_profile_of,
+    shielded=False,
+    staff_cards={"instructor.named": "instructor_id"},
+    files_absence_reports=_files_reports,
+    facts=FACTS,
+    questions=(
         _question(
             "PI1", "expected",
             "Ketkä tulevat työtoimintapaikkaani tänään ja tällä viikolla, ja mihin aikaan?",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, Paged, Question, View, coded
+from domain.disclosure.kinds import EVER, Span, Standing
+from domain.events import Event, ReferralSubmitted
+from domain.pathway import Fact, Pathway
+from projections.kinds import Kind
+from projections.questions import OPEN, Answer, Coded, Lookup, Paged, Question, View, client_name, coded
 
 FACTS = {
     "referral.submitted": Lookup("referral_id", None, OPEN, "source"),
@@ -90,16 +95,59 @@ def own_referrals(view: View, asked: Referrals) -> OwnReferrals:
     )
 
 
-def client_name(block: dict[str, str]) -> str | None:
-    """Given names and family name, as far as they are told."""
-    return " ".join(filter(None, (block.get("given_names"), block.get("family_name")))) or None
+def own_referral(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
+    """Facts of a referral go to its sender."""
+    submitted = _submitted(fact, pathway)
+    return submitted is not None and submitted.event.sender_org_id == standing.recipient.org
+
+
+def of_referral(fact: Fact[Event], pathway: Pathway, form: str) -> tuple[str, str]:
+    """A referral is answered on the legal basis that it named itself."""
+    submitted = _submitted(fact, pathway)
+    return (submitted.event.legal_basis if submitted else None) or "LB-SHL-35", "referral_answer"
+
+
+def senders(pathway: Pathway) -> Iterator[tuple[str, Span]]:
+    """Whoever sent a referral, from its day on."""
+    for referral in pathway.referrals.values():
+        if referral.submitted.event.sender_org_id:
+            yield referral.submitted.event.sender_org_id, Span(referral.submitted.occurred_on, EVER)
+
+
+def _submitted(fact: Fact[Event], pathway: Pathway) -> Fact[ReferralSubmitted] | None:
+    referral = pathway.referrals.get(getattr(fact.event, "referral_id", None) or "")
+    return referral.submitted if referral else None
+
+
+def _message_answered(fact: Fact[Event], pathway: Pathway) -> str | None:
+    submitted = _submitted(fact, pathway)
+    return submitted.command_id if submitted else None
+
+
+def _identity_named(fact: Fact[Event], pathway: Pathway, standing: Standing) -> frozenset[str]:
+    """Of the client's identity only what the own referral named."""
+    org, key = standing.recipient.org, getattr(fact.event, "referral_id", None)
+    own = [r.submitted.event for r in pathway.referrals.values() if r.submitted.event.sender_org_id == org]
+    return frozenset(name for event in own if key in (None, event.referral_id) for name in event.identity_named or ())
 
 
 KIND = Kind(
-    "referrer",
-    "referrer",
-    FACTS,
-    (
+    name="referrer",
+    title="referrer",
+    task="referrer",
+    column="RF",
+    roles=("referrer", "employment_expert"),
+    sends=frozenset({"submit_referral", "start_parallel_service", "stop_parallel_service", "correct_fact"}),
+    window=senders,
+    entitled=own_referral,
+    legal_basis="LB-SHL-35",
+    purpose="referral_answer",
+    ground=of_referral,
+    any_legal_basis=True,
+    answers=_message_answered,
+    identity_named=_identity_named,
+    facts=FACTS,
+    questions=(
         Question(
             "EA2",
             "referrals",

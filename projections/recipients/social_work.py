@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from datetime import date
 
+from domain.disclosure.kinds import Standing
+from domain.events import Event
+from domain.pathway import Fact, Pathway
+from projections.kinds import Kind
 from projections.obligations import Facts, Obligation, obligations, retention_due_on
 from projections.participation import Participation, participation
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.plans import PlanInForce, plan_in_force
-from projections.questions import OPEN, Answer, Coded, Kind, Lookup, OfClient, Question, View, coded
+from projections.questions import OPEN, Answer, Coded, Lookup, OfClient, Question, View, client_name, coded
 from projections.read_models import Row
-from projections.recipients.referrer import client_name
 
 OWN_WORKER = frozenset({"own_worker", "social_worker", "team_lead"})
 
@@ -195,11 +198,27 @@ def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: obj
     return Question(question_id, f"clients/{{client}}/{path}", titles, OWN_WORKER, OfClient, *rest)  # type: ignore[arg-type]
 
 
+def every_fact(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
+    """The county is told everything, whatever the day."""
+    return True
+
+
 KIND = Kind(
-    "social_work",
-    "organiser",
-    FACTS,
-    (
+    name="social_work",
+    title="county",
+    document="county",
+    task="organiser",
+    column="county",
+    roles=(
+        "own_worker", "social_worker", "team_lead", "intake", "contract_manager",
+        "rule_keeper", "data_protection_officer", "auditor", "system", "client",
+    ),
+    entitled=every_fact,
+    purpose="service",
+    own_facts_whole=False,
+    shielded=False,
+    facts=FACTS,
+    questions=(
         _question(
             "CW1", "case",
             "Missä vaiheessa asiakkaan asia on tänään, ja mitä minun on tehtävä seuraavaksi ja mihin mennessä?",

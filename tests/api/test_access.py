@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from stories import (
     CLIENT,
     CONTRACTS,
     EXPERT,
+    FUND,
+    FUND_CLERK,
     INSTRUCTOR,
     INTAKE,
+    KELA,
     OPERATOR,
     OWN_WORKER,
     PAYER,
@@ -29,9 +32,10 @@ from stories import (
 
 from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
 from domain.context import Caller
+from domain.directory import Recipient
 from domain.rulebook import COMMANDS
 from domain.store.database import StoreUnavailable
-from projections.questions import kinds
+from projections.kinds import Kind, kinds
 
 RECIPIENTS = {
     "county": OWN_WORKER,
@@ -94,14 +98,18 @@ def test_a_token_is_good_for_its_own_ledger_alone(lived: House) -> None:
         assert missing.status_code == 404
 
 
+def kind_of(by: Caller) -> Kind:
+    return kinds().of(Recipient("any", by.org, by.task, date(2025, 1, 1)))
+
+
 def questions() -> Iterator[tuple[str, str, frozenset[str]]]:
     for short_name, by in RECIPIENTS.items():
-        for question in kinds()[by.task].questions:
+        for question in kind_of(by).questions:
             yield short_name, question.id, question.who
 
 
 def path_of(short_name: str, question_id: str) -> str:
-    return kinds()[RECIPIENTS[short_name].task].question(question_id).path
+    return kind_of(RECIPIENTS[short_name]).question(question_id).path
 
 
 @pytest.mark.parametrize(("short_name", "question_id", "who"), [*questions()])
@@ -110,7 +118,7 @@ def test_a_question_is_answered_to_the_right_agency_alone(
 ) -> None:
     path = f"/recipients/{short_name}/" + filled(lived, path_of(short_name, question_id), short_name)
     query = {"period_from_on": "2025-03-01", "period_until_on": "2025-03-31", "site": "S-01", "since": "2025-03-10"}
-    wanted = kinds()[RECIPIENTS[short_name].task].question(question_id).parameters.model_fields
+    wanted = kind_of(RECIPIENTS[short_name]).question(question_id).parameters.model_fields
     query = {name: value for name, value in query.items() if name in wanted}
     by = RECIPIENTS[short_name]
     right = lived.get(path, Caller(by.org, by.task, next(role for role in sorted(who)), by.person), **query)
@@ -202,6 +210,8 @@ FORGED = {
     "no organisation": lambda: token(org=None),
     "another organisation's task": lambda: token(org=INSTRUCTOR.org),
     "a role that the task has not": lambda: token(org=INSTRUCTOR.org, task="provider", role="social_worker"),
+    "Kela's role at a fund": lambda: token(org=FUND, task="benefit_payment", role="kela_clerk"),
+    "a fund's role at Kela": lambda: token(org=KELA, task="benefit_payment", role="fund_clerk"),
     "a task without roles": lambda: token(org=INSTRUCTOR.org, task="supervision", role="auditor"),
     "another key": lambda: jwt.encode(
         {**jwt.decode(token(), options={"verify_signature": False})},
@@ -217,6 +227,13 @@ FORGED = {
     "huge": lambda: "x" * 10_000,
     "nothing": lambda: "",
 }
+
+
+def test_a_funds_clerk_is_let_in_where_kelas_is(lived: House) -> None:
+    for short_name, by in (("fund", FUND_CLERK), ("kela-payment", PAYER)):
+        assert lived.get("/health", by).status_code == 200
+        nobody = lived.get(f"/recipients/{short_name}/clients/nobody/allowance-days", by)
+        assert (nobody.status_code, nobody.json()["answer"]["days"]) == (200, 0)
 
 
 @pytest.mark.parametrize("case", FORGED)

@@ -15,6 +15,7 @@ from domain.commands import CommandKind
 from domain.context import Caller
 from domain.messages import message_types
 from domain.rulebook import COMMANDS
+from projections.kinds import kinds
 
 PEOPLE = {
     "county": (OWN_WORKER, SOCIAL_WORKER, INTAKE, CONTRACTS, OPERATOR),
@@ -74,7 +75,7 @@ def test_a_command_gets_a_clear_answer(home: House, data: st.DataObject) -> None
 def test_a_message_gets_a_receipt(home: House, data: st.DataObject) -> None:
     short_name = data.draw(st.sampled_from(["provider-s01", "authority", "authority-referrer"]))
     by = PEOPLE[short_name][0]
-    types = message_types(by.task)
+    types = message_types(kinds().of(home.wired.store.directory.recipients[short_name]))
     type_name = data.draw(st.sampled_from(sorted(types)))
     body = data.draw(bodies(types[type_name], names(home, short_name)))
     if data.draw(st.booleans()):

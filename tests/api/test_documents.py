@@ -8,7 +8,8 @@ import pytest
 import yaml
 from house import House, house_after
 
-from deploy.describe.asyncapi import RECIPIENT_KINDS, document_of
+from deploy.describe.asyncapi import document_of, documented, name_of
+from projections.kinds import Kind
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +20,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def test_every_kind_of_recipient_is_listed_in_three_languages_with_the_address_of_its_document(home: House) -> None:
     documents = home.http.get("/asyncapi").json()["documents"]
-    assert [one["task"] for one in documents] == [kind.task for kind in RECIPIENT_KINDS]
+    assert [one["task"] for one in documents] == [kind.task for kind in documented()]
     assert all(set(one["label"]) == {"fi", "sv", "en"} and all(one["label"].values()) for one in documents)
     assert [home.http.get(one["address"]).status_code for one in documents] == [200] * len(documents)
 
 
-@pytest.mark.parametrize("kind", RECIPIENT_KINDS, ids=lambda kind: kind.name)
-def test_a_document_is_served_as_it_is_written(kind: object, home: House, built: dict[str, bytes]) -> None:
-    name = kind.name  # type: ignore[attr-defined]
+@pytest.mark.parametrize("kind", documented(), ids=name_of)
+def test_a_document_is_served_as_it_is_written(kind: Kind, home: House, built: dict[str, bytes]) -> None:
+    name = name_of(kind)
     answer = home.http.get(f"/asyncapi/{name}.yaml")
     assert answer.headers["content-type"].startswith("application/yaml")
     assert answer.content == built[f"asyncapi/{name}.yaml"]
-    assert yaml.safe_load(answer.text) == document_of(kind)  # type: ignore[arg-type]
+    assert yaml.safe_load(answer.text) == document_of(kind)
 
 
 def test_the_description_that_is_written_is_the_one_that_is_served_but_for_what_is_for_development(

@@ -74,6 +74,8 @@ def test_every_word_stands_in_three_languages(home: House) -> None:
 def test_what_the_page_reads_is_there(home: House) -> None:
     people = home.http.get("/dev/people").json()["people"]
     assert {person["claims"]["role"] for person in people} >= {"own_worker", "instructor", "kela_clerk", "auditor"}
+    of_payers = {p["recipient"]: p["claims"]["role"] for p in people if p["claims"]["task"] == "benefit_payment"}
+    assert of_payers == {"kela-payment": "kela_clerk", "fund": "fund_clerk"}
     assert set(people[0]["role"]) == {"fi", "sv", "en"}
     made = home.http.post("/dev/tokens", json=people[0]["claims"])
     assert made.status_code == 201

@@ -18,7 +18,8 @@ from consumers.wire import OUT, heartbeat, out_topic
 from domain.directory import Recipient
 from domain.rules import RuleSet
 from projections.comparison import differences
-from projections.questions import Answered, ask, kind_of
+from projections.kinds import kinds
+from projections.questions import Answered, ask
 from projections.read_models import NoSuchGeneration
 from projections.read_models_sqlite import SqliteModels
 
@@ -54,7 +55,7 @@ class Stage:
         return self.models.of(recipient.short_name).feed()
 
     def asked(self, question_id: str = "KE2", recipient: Recipient = KELA, **asked: Any) -> Answered[Any]:
-        question = kind_of(recipient.task).question(question_id)
+        question = kinds().of(recipient).question(question_id)
         parameters = question.parameters.model_validate({"client": "client-1", **asked})
         model = self.models.of(recipient.short_name)
         return ask(question, model, parameters, today=date(2025, 9, 30), rules=RuleSet.current())
@@ -249,7 +250,7 @@ def test_a_rebuilt_model_equals_the_live_one(stage: Stage) -> None:
     for known_at in (None, "2025-09-09", "2025-09-10"):
         live = stage.asked(known_at=known_at).answer
         with stage.models.of("kela").look(1):
-            question = kind_of(KELA.task).question("KE2")
+            question = kinds().of(KELA).question("KE2")
             asked = question.parameters.model_validate({"client": "client-1", "known_at": known_at})
             old = ask(question, stage.models.of("kela"), asked, today=date(2025, 9, 30), rules=RuleSet.current(), epoch=1)
         assert old.answer == live

@@ -18,6 +18,7 @@ from disclosure.told import Everybody
 from domain.catalogue import EVENTS, SYSTEM_EVENTS
 from domain.disclosure.entitlement import HEADER_FIELDS, classes_of, references_of
 from domain.disclosure.policy import policy
+from projections.kinds import kinds
 
 DAY = date(2025, 3, 10)
 LOAD = {"days_per_week", "hours_per_week"}
@@ -74,19 +75,19 @@ def everybody(column: str) -> Everybody:
 @pytest.mark.parametrize("event_name", CLIENT_EVENTS)
 def test_a_cell_delivers_what_it_says_and_nothing_else(event_name: str, column: str) -> None:
     recipient = RECIPIENTS[column][0]
-    cell = policy().cell(event_name, column)
+    cell = policy(kinds()).cell(event_name, column)
     publications = [p for p in everybody(column).told.get(recipient, []) if p.type == f"{event_name}.v1"]
     if cell.shape not in "DR" or (column, event_name) in LIMITED:
         assert publications == []
         return
     assert publications
     event = EVENTS[event_name]
-    profile = policy().profiles[column]
+    profile = policy(kinds()).profiles[column]
     references = references_of(event)
     for publication in publications:
         content = publication.body.keys() - references
         if cell.shape == "R":
-            form = policy().forms[cell.form]
+            form = policy(kinds()).forms[cell.form]
             assert content <= form.classes.keys() | (STAFF if form.staff_card else set())
             assert all(profile.shows(form.classes[name], name) for name in content - STAFF)
         else:
@@ -99,7 +100,7 @@ def test_a_cell_delivers_what_it_says_and_nothing_else(event_name: str, column: 
 
 @pytest.mark.parametrize("column", [c for c in RECIPIENTS if c != "county"])
 def test_no_field_of_a_denied_class_is_in_any_publication(column: str) -> None:
-    profile = policy().profiles[column]
+    profile = policy(kinds()).profiles[column]
     for publication in everybody(column).told.get(RECIPIENTS[column][0], []):
         for name, letter in publication.classes.items():
             field = name.removeprefix("body.")

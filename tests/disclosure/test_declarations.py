@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from domain.catalogue import CLIENT_FACTS
 from domain.disclosure.desired import in_force, view_of
 from domain.disclosure.entitlement import told_of
+from domain.disclosure.kinds import Span
 from domain.disclosure.policy import policy
-from domain.disclosure.windows import Span, standings_of
+from domain.disclosure.windows import standings_of
 from domain.event import ClientFact, Moves
 from domain.events import PlanAgreed, PlanDrafted
 from domain.pathway import Fact, Pathway, evolved, replay
+from projections.kinds import kinds
 
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -39,7 +41,7 @@ def histories() -> tuple[Pathway, Pathway]:
     return replay("c" * 32, in_service().facts), replay("c" * 32, whole().facts)
 
 
-MEMBERS = members()
+MEMBERS, POLICY = members(), policy(kinds())
 
 
 def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
@@ -54,7 +56,7 @@ def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_moves_nobodys_window(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
-    assert standings_of(evolved(pathway, [fact]), MEMBERS) == standings_of(pathway, MEMBERS)
+    assert standings_of(evolved(pathway, [fact]), MEMBERS, kinds()) == standings_of(pathway, MEMBERS, kinds())
 
 
 @pytest.mark.parametrize("name", still(Moves.WINDOWS | Moves.IN_FORCE))
@@ -63,7 +65,7 @@ def test_an_event_that_does_not_say_so_moves_nobodys_window(name: str, data: st.
 def test_an_event_that_does_not_say_so_changes_nothing_that_is_in_force(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
     after = evolved(pathway, [fact])
-    for standing in standings_of(pathway, MEMBERS):
+    for standing in standings_of(pathway, MEMBERS, kinds()):
         assert in_force(after, standing) == in_force(pathway, standing)
 
 
@@ -73,10 +75,10 @@ def test_an_event_that_does_not_say_so_changes_nothing_that_is_in_force(name: st
 def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_for(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
     after = evolved(pathway, [fact])
-    for standing in view_of(after, MEMBERS).standings.values():
+    for standing in view_of(after, MEMBERS, kinds()).standings.values():
         spans = tuple(replace(span, first=fact.occurred_on, last=fact.occurred_on) for span in standing.spans)
         for narrow in (replace(standing, spans=spans), replace(standing, spans=(*standing.spans, Span(date.min, date.max)))):
-            one, other = told_of(fact, after, standing, policy()), told_of(fact, after, narrow, policy())
+            one, other = told_of(fact, after, standing, POLICY), told_of(fact, after, narrow, POLICY)
             if one is not None and other is not None and one.profile == other.profile:
                 assert one.fields == other.fields
 

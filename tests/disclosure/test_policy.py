@@ -12,6 +12,7 @@ from domain.catalogue import EVENTS, SYSTEM_EVENTS
 from domain.disclosure.forms import FORMS
 from domain.disclosure.policy import FILES, POLICY, BrokenPolicy, policy, read_policy
 from domain.vocabulary import DataClass
+from projections.kinds import kinds
 
 IN_SCOPE = ("county", "EA", "KEHA", "KB", "KS", "KM", "FU", "PR", "RF")
 
@@ -21,24 +22,24 @@ def files() -> dict[str, Any]:
 
 
 def test_every_event_of_a_client_or_of_the_register_has_a_row() -> None:
-    assert EVENTS.keys() - SYSTEM_EVENTS <= policy().rows.keys()
+    assert EVENTS.keys() - SYSTEM_EVENTS <= policy(kinds()).rows.keys()
 
 
 def test_the_matrix_has_the_ninety_five_rows_and_ten_columns_of_the_domain() -> None:
-    assert (len(policy().rows), len(policy().columns)) == (95, 10)
+    assert (len(policy(kinds()).rows), len(policy(kinds()).columns)) == (95, 10)
 
 
 def test_nobody_has_a_row_for_what_the_ledger_says_of_itself() -> None:
-    assert not SYSTEM_EVENTS & policy().rows.keys()
+    assert not SYSTEM_EVENTS & policy(kinds()).rows.keys()
 
 
 def test_every_form_that_an_event_of_today_can_take_is_computed() -> None:
-    cells = [policy().cell(name, column) for name in EVENTS for column in IN_SCOPE]
+    cells = [policy(kinds()).cell(name, column) for name in EVENTS for column in IN_SCOPE]
     assert {cell.form for cell in cells if cell.shape == "R"} <= FORMS.keys()
 
 
 def test_every_computed_form_is_a_form_of_the_policy() -> None:
-    assert FORMS.keys() <= policy().forms.keys()
+    assert FORMS.keys() <= policy(kinds()).forms.keys()
 
 
 def test_every_profile_answers_for_every_data_class() -> None:
@@ -48,7 +49,7 @@ def test_every_profile_answers_for_every_data_class() -> None:
 
 
 def test_no_class_wins_over_a_list() -> None:
-    kela = policy().profiles["KB"]
+    kela = policy(kinds()).profiles["KB"]
     assert kela.shows("D", "starts_on")
     assert not kela.shows("D", "exit_kind")
     assert not kela.shows("K", "service")
@@ -74,9 +75,9 @@ def test_a_policy_that_contradicts_itself_is_refused_at_start(fault: Any, said: 
     broken = copy.deepcopy(files())
     fault(broken)
     with pytest.raises(BrokenPolicy, match=said):
-        read_policy(broken, "0")
+        read_policy(broken, "0", kinds())
 
 
 def test_the_version_of_the_field_sets_changes_with_any_byte_of_the_files() -> None:
-    assert policy().field_set_version == f"{policy().version}/{policy().hash[:12]}"
-    assert read_policy(files(), "f" * 64).field_set_version != policy().field_set_version
+    assert policy(kinds()).field_set_version == f"{policy(kinds()).version}/{policy(kinds()).hash[:12]}"
+    assert read_policy(files(), "f" * 64, kinds()).field_set_version != policy(kinds()).field_set_version

@@ -35,6 +35,7 @@ from domain.disclosure.desired import desired, view_of
 from domain.disclosure.policy import policy
 from domain.events import Event, FactCorrected, OwnWorkerAssigned, PlacementProposed, PlanDraftingStarted
 from domain.pathway import Fact
+from projections.kinds import kinds
 
 BEGIN = date(2025, 1, 2)
 DAYS = st.integers(0, 270).map(lambda n: BEGIN + timedelta(days=n))
@@ -133,7 +134,7 @@ def test_everybody_holds_in_the_end_exactly_what_may_be_told_as_known_in_the_end
     facts = story(whole() if closes else in_service(), extra, corrections)
     everybody = Path(facts).told()
     client = everybody.client
-    view = view_of(client.view.pathway, everybody.directory)
+    view = view_of(client.view.pathway, everybody.directory, kinds())
     for name, standing in view.standings.items():
-        assert desired(view, standing, policy()).keys() == client.disclosed.get(name, {}).keys(), name
+        assert desired(view, standing, policy(kinds())).keys() == client.disclosed.get(name, {}).keys(), name
     assert {name for name, held in client.disclosed.items() if held} <= view.standings.keys()

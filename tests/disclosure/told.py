@@ -22,6 +22,7 @@ from domain.disclosure.publish import About, Circumstances, Line, publication_of
 from domain.disclosure.reconcile import Change, Client
 from domain.events import Event
 from domain.pathway import Fact, Pathway
+from projections.kinds import kinds
 
 SUBJECT = "c" * 32
 RECORD: Mapping[str, Any] = {
@@ -59,7 +60,7 @@ class Everybody:
     changes: list[Change] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client = Client(view_of(Pathway(SUBJECT), self.directory))
+        self.client = Client(view_of(Pathway(SUBJECT), self.directory, kinds()))
         self.lines: dict[str, Line] = {}
         self._ids = itertools.count(1)
 
@@ -67,7 +68,7 @@ class Everybody:
         """Take the facts; returns what is new, by recipient."""
         new: dict[str, list[Publication]] = {}
         for fact in facts:
-            for change in self.client.take(fact, self.directory, policy(), always_whole=self.always_whole):
+            for change in self.client.take(fact, self.directory, policy(kinds()), always_whole=self.always_whole):
                 self._tell(change, new)
         return new
 
@@ -75,7 +76,7 @@ class Everybody:
         """The register changed."""
         self.directory = directory
         new: dict[str, list[Publication]] = {}
-        for change in self.client.reconcile(directory, policy()):
+        for change in self.client.reconcile(directory, policy(kinds())):
             self._tell(change, new)
         return new
 
@@ -86,7 +87,7 @@ class Everybody:
             datetime(2025, 10, 1, tzinfo=UTC),
             self.directory,
             "2026-03",
-            policy(),
+            policy(kinds()),
             pseudonyms_of,
             lambda: f"{next(self._ids):032x}",
             str,

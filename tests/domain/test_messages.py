@@ -13,6 +13,7 @@ from domain.message_schemas import body_schema, message_schema
 from domain.messages import Begun, HeldReason, Waits, message_types, of_group, wish_of_body, wish_of_message
 from domain.refusals import Refused
 from domain.rulebook import COMMANDS
+from projections.kinds import kinds
 
 CLIENT = "a" * 32
 PERIOD = "b" * 32
@@ -236,18 +237,18 @@ def test_a_group_needs_its_entries(body: dict[str, Any], code: str, pointer: str
     assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [(code, pointer)]
 
 
-def test_each_task_sends_its_own_types() -> None:
-    provider, payer = message_types("provider"), message_types("benefit_payment")
+def test_each_kind_of_recipient_sends_its_own_types() -> None:
+    provider, payer = message_types(kinds()["PR"]), message_types(kinds()["KB"])
     assert {"record_attendance.v1", "record_group_attendance.v1", "accept_placement.v1"} <= provider.keys()
     assert "record_group_attendance.v1" not in payer
     assert "start_plan.v1" not in provider
-    assert "submit_referral.v1" in message_types("referrer")
-    assert "submit_referral.v1" not in message_types("employment_authority")
+    assert "submit_referral.v1" in message_types(kinds()["RF"])
+    assert "submit_referral.v1" not in message_types(kinds()["EA"])
 
 
 def test_every_command_has_a_schema_in_the_callers_words() -> None:
     for kind in COMMANDS.values():
         assert "[0-9a-f]{32}" not in str(body_schema(kind))
         assert "$ref" not in str(body_schema(kind))
-    for type_name, kind in message_types("provider").items():
+    for type_name, kind in message_types(kinds()["PR"]).items():
         assert "client" in str(message_schema(type_name, kind))

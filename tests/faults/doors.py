@@ -21,8 +21,8 @@ from deploy.scenario.story import Person
 from deploy.serving import issuer_of
 from deploy.wiring import Wired
 from deploy.world import LedgerWorld
-from domain.envelopes import TASK_ROLES
 from domain.store.database import StoreUnavailable
+from projections.kinds import kinds
 
 ANSWER_DEADLINE_S = 120.0
 UNAVAILABLE = 503
@@ -84,7 +84,7 @@ class Embedded(Http):
 
     def tell(self, recipient: str, message_id: str, kind: str, body: Mapping[str, Any], sent: Sent) -> dict[str, Any]:
         own = self.wired.store.directory.recipients[recipient]
-        role: Any = TASK_ROLES[own.task][0]
+        role: Any = kinds().of(own).roles[0]
         claims = Claims(ledger=self.wired.store.ledger, org=own.org, task=own.task, role=role, person="system")
         headers = {"ce-specversion": "1.0", "ce-id": message_id, "ce-type": f"{kind}.v1", "ce-source": own.org}
         return self.post(f"in/{recipient}", claims, headers, body, sent)

@@ -21,7 +21,7 @@ from deploy.wiring import Wired
 from domain.disclosure.publications import Publication
 from domain.store.record import Record
 from domain.store.streams import is_client_stream
-from projections.questions import kinds
+from projections.kinds import model_of
 
 PAGE = 1_000
 READ_WAIT_S = 2.0
@@ -136,7 +136,7 @@ def _publications(wired: Wired, names: Mapping[str, str]) -> Entries:
 
 def _models(wired: Wired, names: Mapping[str, str]) -> Entries:
     for recipient in wired.recipients():
-        if recipient.task not in kinds():
+        if not model_of(recipient):
             continue
         with wired.models.of(recipient.short_name).look() as look:
             rows, blocks = look.everything(), look.blocks({row.client for row in look.everything()})

@@ -15,7 +15,7 @@ from consumers.log import Read
 from deploy.wiring import Wired
 from domain.disclosure.publications import FIRST_HASH
 from domain.store.record import Record
-from projections.questions import kinds
+from projections.kinds import model_of
 
 
 def check_store(wired: Wired) -> list[Record]:
@@ -64,7 +64,7 @@ def check_out_topics(wired: Wired) -> int:
             entry = wire.publication_entry(wire.publication_of(record, event))  # type: ignore[arg-type]
             read = by_sequence[publication.sequence]
             assert (read.key, read.value, read.headers) == (entry.key, entry.value, entry.headers)
-        if recipient.task in kinds():
+        if model_of(recipient):
             with wired.models.of(recipient.short_name).look() as look:
                 assert (look.position.sequence, look.position.chain_hash) == (len(told), before), recipient.short_name
                 assert look.parked() == []

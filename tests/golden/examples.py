@@ -13,12 +13,12 @@ from stories import as_1, register
 from domain import events as e
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
-from domain.disclosure.windows import column_of
 from domain.events import Event
 from domain.identifiers import synthetic_identity_code
 from domain.messages import Begun
 from domain.receipts import Receipt
 from domain.refusals import Reason
+from projections.kinds import kinds
 
 AT = datetime(2025, 3, 3, 7, 0, 0, 250, UTC)
 ON = date(2025, 3, 3)
@@ -128,7 +128,7 @@ def publications() -> dict[tuple[str, str], Publication]:
     path.add(correction(day, None, day_status="absent_other", hours=None), date(2025, 3, 14))
     for told in (everybody, path.told()):
         for short_name, publications_told in told.told.items():
-            column = column_of(told.directory.recipients[short_name], told.directory)
+            column = kinds().of(told.directory.recipients[short_name]).key
             for publication in publications_told:
                 if told is everybody or publication.kind == "revised":
                     kind = "" if publication.kind == "fact" else f".{publication.kind}"

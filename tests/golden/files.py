@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from golden import examples  # noqa: E402
 
 from consumers import wire  # noqa: E402
 from domain.catalogue import event_class, type_of  # noqa: E402
+from domain.directory import Recipient  # noqa: E402
 from domain.events import Event  # noqa: E402
 from domain.messages import GROUP, message_types, of_group, wish_of_message  # noqa: E402
 from domain.receipts import Receipt  # noqa: E402
 from domain.store.field_classes import section_bytes, split  # noqa: E402
 from domain.store.record import Header, Record, digest  # noqa: E402
+from projections.kinds import kinds  # noqa: E402
 
 Golden = dict[str, Any]
 SOURCE = "urn:oid:1.2.246.10.19"
@@ -100,7 +103,7 @@ def message_golden(type_name: str, task: str, body: Mapping[str, Any]) -> Golden
 
 def commands_of(type_name: str, task: str, body: Mapping[str, Any]) -> list[Golden]:
     """What today's code makes of a message: for each command its client and its fields."""
-    kind = message_types(task)[type_name]
+    kind = message_types(kinds().of(Recipient("any", "any", task, date(2025, 1, 1))))[type_name]
     bodies = [entry for _, entry in of_group(body)] if type_name.startswith(GROUP) else [body]
     wishes = [wish_of_message(kind, each, examples.Names()) for each in bodies]
     return [{"client": wish.client, **wish.command.model_dump(mode="json", exclude_unset=True)} for wish in wishes]

@@ -14,7 +14,7 @@ from deploy.scenario.reader import read_scenario
 from deploy.scenario.story import Action, Checking, Story
 from deploy.scenario.words import Ask, Deliveries, EveryDay, NeverTold, Step
 from domain.rulebook import COMMANDS
-from projections.questions import kinds
+from projections.kinds import kinds
 
 SCENARIOS = Path(__file__).parents[2] / "deploy" / "scenarios"
 
@@ -234,7 +234,7 @@ def test_the_reference_explains_every_word_and_lists_every_command_and_question(
     text = describe_scenarios()
     for kind in COMMANDS.values():
         assert (f"| `{kind.name}` |" in text) == (kind.name not in GIVEN_ALREADY)
-    for recipient_kind in kinds().values():
+    for recipient_kind in kinds():
         assert all(f"| `{question.id}` |" in text for question in recipient_kind.questions)
     for words in (Step, Ask, Deliveries, NeverTold, EveryDay):
         for name, described in words.model_fields.items():

@@ -17,7 +17,8 @@ from consumers.lines import Line
 from consumers.wire import out_topic, publication_entry
 from domain.rules import RuleSet
 from projections.comparison import differences
-from projections.questions import ask, kind_of
+from projections.kinds import kinds
+from projections.questions import ask
 from projections.read_models_sqlite import SqliteModels
 
 
@@ -38,8 +39,8 @@ class History:
         told = self.ledger.told(name, epoch)
         line = self._lines.get(name)
         if line is None:
-            task = self.ledger.store.directory.recipients[name].task
-            line = self._lines[name] = Line(name, out_topic("test", name), self.models.of(name), kind_of(task).facts)
+            kind = kinds().of(self.ledger.store.directory.recipients[name])
+            line = self._lines[name] = Line(name, out_topic("test", name), self.models.of(name), kind.facts)
             line.load("one", 0)
         records = reads((publication_entry(p) for p in told), self._offsets.get(name, 0))
         line.take(records)
@@ -50,7 +51,7 @@ class History:
         return self.follower.pseudonyms(recipient).of(self.client)
 
     def asked(self, recipient: str, question_id: str, today: str = "2025-09-05", **asked: Any) -> Any:
-        kind = kind_of(self.ledger.store.directory.recipients[recipient].task)
+        kind = kinds().of(self.ledger.store.directory.recipients[recipient])
         question = kind.question(question_id)
         if "client" in question.parameters.model_fields:
             asked = {"client": self.name(recipient), **asked}

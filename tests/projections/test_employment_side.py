@@ -8,7 +8,8 @@ from typing import Any
 from publications_given import Told, in_model
 
 from domain.rules import RuleSet
-from projections.questions import Kind, ask
+from projections.kinds import Kind
+from projections.questions import ask
 from projections.read_models import ReadModel
 from projections.recipients import employment_authority, referrer
 

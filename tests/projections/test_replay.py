@@ -20,6 +20,7 @@ from domain.store.record import Damaged, Record, read_record
 from projections import audit
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures
+from projections.kinds import kinds
 from projections.tellings import told_about, told_by
 from projections.timeline import by_occurrence, history, pathway_as_known
 
@@ -228,7 +229,7 @@ def test_every_telling_follows_from_the_policy(feed: Feed) -> None:
 
 
 def test_a_policy_that_was_changed_names_the_tellings_that_it_would_not_give(feed: Feed) -> None:
-    rules = policy()
+    rules = policy(kinds())
     row = {**rules.rows["absence_report.sent"], "KB": Cell("–", "")}
     stricter = replace(rules, rows={**rules.rows, "absence_report.sent": row})
     differing = [r for r in rerun_disclosures(feed.records, feed.open, stricter) if r.same is False]

@@ -253,7 +253,6 @@ COMMANDS = (
         "client",
         path="attendance",
         roles=frozenset({"instructor", "client", "fund_clerk", "kela_clerk", "own_worker"}),
-        tasks=frozenset({"provider", "benefit_payment"}),
     ),
     CommandKind(
         RecordNotArranged,
@@ -261,7 +260,6 @@ COMMANDS = (
         "client",
         path="days-not-arranged",
         roles=frozenset({"instructor"}),
-        tasks=frozenset({"provider"}),
     ),
     CommandKind(
         SendAbsenceReport,
@@ -269,6 +267,5 @@ COMMANDS = (
         "client",
         path="absence-reports",
         roles=frozenset({"instructor", "system"}),
-        tasks=frozenset({"provider"}),
     ),
 )

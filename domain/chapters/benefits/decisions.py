@@ -122,7 +122,6 @@ COMMANDS = (
         "client",
         path="benefit-statuses",
         roles=frozenset({"employment_expert", "kela_clerk", "fund_clerk"}),
-        tasks=frozenset({"employment_authority", "benefit_payment", "social_assistance"}),
     ),
     CommandKind(
         IssueLabourPolicyStatement,
@@ -130,6 +129,5 @@ COMMANDS = (
         "client",
         path="labour-policy-statements",
         roles=frozenset({"employment_expert", "keha_expert"}),
-        tasks=frozenset({"employment_authority", "statement_issuer"}),
     ),
 )

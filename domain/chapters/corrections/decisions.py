@@ -122,16 +122,5 @@ COMMANDS = (
                 "client",
             }
         ),
-        tasks=frozenset(
-            {
-                "referrer",
-                "employment_authority",
-                "statement_issuer",
-                "benefit_payment",
-                "social_assistance",
-                "multi_sectoral_team",
-                "provider",
-            }
-        ),
     ),
 )

@@ -68,6 +68,5 @@ COMMANDS = (
         "client",
         path="follow-ups",
         roles=frozenset({"own_worker", "instructor", "employment_expert", "client"}),
-        tasks=frozenset({"provider", "employment_authority"}),
     ),
 )

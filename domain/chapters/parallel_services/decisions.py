@@ -107,7 +107,6 @@ COMMANDS = (
         "client",
         path="parallel-services",
         roles=frozenset({"own_worker", "referrer"}),
-        tasks=frozenset({"referrer"}),
     ),
     CommandKind(
         StopParallelService,
@@ -115,6 +114,5 @@ COMMANDS = (
         "client",
         path="stopped-parallel-services",
         roles=frozenset({"own_worker", "referrer"}),
-        tasks=frozenset({"referrer"}),
     ),
 )

@@ -136,7 +136,6 @@ COMMANDS = (
         "client",
         path="accepted-placements",
         roles=frozenset({"provider_manager"}),
-        tasks=frozenset({"provider"}),
     ),
     CommandKind(
         NameInstructor,
@@ -144,6 +143,5 @@ COMMANDS = (
         "client",
         path="instructors",
         roles=frozenset({"provider_manager"}),
-        tasks=frozenset({"provider"}),
     ),
 )

@@ -228,7 +228,6 @@ COMMANDS = (
         "client",
         path="plans",
         roles=frozenset({"employment_expert", "own_worker"}),
-        tasks=frozenset({"employment_authority"}),
     ),
     CommandKind(
         DraftPlan,
@@ -236,7 +235,6 @@ COMMANDS = (
         "client",
         path="plan-versions",
         roles=frozenset({"employment_expert", "own_worker", "kela_clerk"}),
-        tasks=frozenset({"employment_authority", "multi_sectoral_team"}),
     ),
     CommandKind(
         AcceptPlan,
@@ -244,7 +242,6 @@ COMMANDS = (
         "client",
         path="plan-acceptances",
         roles=frozenset({"client", "own_worker", "social_worker", "employment_expert", "kela_clerk"}),
-        tasks=frozenset({"employment_authority", "multi_sectoral_team"}),
     ),
     CommandKind(
         AgreePlan,
@@ -252,6 +249,5 @@ COMMANDS = (
         "client",
         path="agreed-plans",
         roles=frozenset({"own_worker", "social_worker", "employment_expert", "kela_clerk"}),
-        tasks=frozenset({"employment_authority", "multi_sectoral_team"}),
     ),
 )

@@ -156,7 +156,6 @@ COMMANDS = (
         "client",
         path="referrals",
         roles=frozenset({"referrer", "client"}),
-        tasks=frozenset({"referrer"}),
     ),
     CommandKind(
         ReceiveReferral,

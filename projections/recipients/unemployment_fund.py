@@ -1,0 +1,26 @@
+"""An unemployment fund as payer of the earnings-related allowance: its own payees' days, periods, reports and statements."""
+
+from __future__ import annotations
+
+from domain.disclosure.payers import for_payer, of_statement, paid_days, payer_moved
+from projections.kinds import Kind
+from projections.payers import FACTS, questions_of_payer
+
+KIND = Kind(
+    name="unemployment_fund",
+    title="benefit payment (unemployment fund)",
+    task="benefit_payment",
+    column="FU",
+    agency_kinds=frozenset({"unemployment_fund"}),
+    roles=("fund_clerk",),
+    sends=frozenset({"change_benefit_status", "record_attendance", "correct_fact"}),
+    window=paid_days,
+    entitled=for_payer,
+    legal_basis="LB-UI-ATT",
+    purpose="benefit_payment",
+    ground=of_statement,
+    replaced=True,
+    moved_by=payer_moved,
+    facts=FACTS,
+    questions=questions_of_payer(frozenset({"fund_clerk"})),
+)
