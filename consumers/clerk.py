@@ -18,7 +18,7 @@ from domain.commands import Command
 from domain.context import HELSINKI, Caller
 from domain.directory import Directory
 from domain.events import Erased, Event, NotificationDue, NotificationSent
-from domain.store.record import Record
+from domain.record import Record
 
 FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME)
 SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")

@@ -17,10 +17,10 @@ from domain.disclosure.publish import Line
 from domain.disclosure.reconcile import Client, Disclosed, Disclosures
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.pathway import Pathway, evolve
+from domain.record import Record
 from domain.rules import RuleSet
-from domain.store.keys import Keys
-from domain.store.known import LEDGER_MATTER, fact_of
-from domain.store.record import Record
+from domain.store.deciding.known import LEDGER_MATTER, fact_of
+from domain.store.sealed.keys import Keys
 
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""

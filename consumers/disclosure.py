@@ -24,11 +24,11 @@ from domain.disclosure.reconcile import Change
 from domain.disclosure.register import REGISTER_FACTS, register_changes
 from domain.events import Erased, Event, OrganisationJoined
 from domain.pathway import evolve
-from domain.store.keys import KeyDestroyed
-from domain.store.known import fact_of
-from domain.store.record import Record
-from domain.store.recorders import Conflict
-from domain.store.streams import is_client_stream
+from domain.record import Record
+from domain.store.deciding.known import fact_of
+from domain.store.sealed.keys import KeyDestroyed
+from domain.store.tables.recorders import Conflict
+from domain.streams import is_client_stream
 
 NAME = "disclosure"
 """The follower's name in the store's table of positions."""
@@ -39,7 +39,7 @@ FOLLOWED = tuple(sorted((EVENTS.keys() - SYSTEM_EVENTS) | DIRECTORY_EVENTS))
 
 
 class Vault(Protocol):
-    """What it asks of `domain.store.vault.Vault`: who a client is, how a worker is reached."""
+    """What it asks of `domain.store.sealed.vault.Vault`: who a client is, how a worker is reached."""
 
     def get(self, subject_refs: Iterable[str]) -> Mapping[str, Any]: ...
 

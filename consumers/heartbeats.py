@@ -10,7 +10,7 @@ from consumers import wire
 from consumers.log import Entry
 from consumers.relay_store import RelayStore
 from domain.disclosure.publish import source_of
-from domain.store.relayed import Acknowledged
+from domain.store.tables.relayed import Acknowledged
 
 LOOK_S = 1.0
 """How often it is looked for quiet topics, at most, in seconds."""

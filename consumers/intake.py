@@ -18,7 +18,7 @@ from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, Rea
 from domain.directory import Directory, Recipient
 from domain.envelopes import UnreadableEnvelope, read_envelope, readable_id
 from domain.receipts import Receipt
-from domain.receiving import Receiving
+from domain.store.receiving.receiving import Receiving
 
 logger = logging.getLogger(__name__)
 

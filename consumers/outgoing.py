@@ -12,7 +12,7 @@ from domain.disclosure.kept import recipient_of
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, OrganisationJoined
 from domain.receipts import receipt_of
-from domain.store.record import Record
+from domain.record import Record
 
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""

@@ -16,9 +16,9 @@ from domain.context import HELSINKI, Caller, Draft
 from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.disclosure.publish import Line
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
-from domain.store.keys import KeyDestroyed
-from domain.store.record import Record
-from domain.store.recorders import Conflict
+from domain.record import Record
+from domain.store.sealed.keys import KeyDestroyed
+from domain.store.tables.recorders import Conflict
 
 ATTEMPTS = 20
 

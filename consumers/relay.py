@@ -19,7 +19,7 @@ from consumers.log import Broker, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
 from consumers.relay_store import RelayStore
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import Acknowledged, Parked
 
 log = logging.getLogger("kuty.relay")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from consumers.outgoing import Unsealing
-from domain.store.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import Acknowledged, Parked
 
 
 class RelayStore(Unsealing, Protocol):

@@ -17,7 +17,7 @@ from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
 from domain.identifiers import organisation_source
 from domain.receipts import Receipt
-from domain.store.record import Damaged, Record, read_record
+from domain.record import Damaged, Record, read_record
 
 EVENTS = TopicSettings(retention_ms=FOREVER)
 """The full feed is kept for ever."""

@@ -26,13 +26,13 @@ from deploy.scenario.story import Action
 from deploy.scenario.words import Given
 from deploy.scenario.world import World
 from deploy.synthetic import FIRST_REFERRAL, deeds_of, synthetic_clients
+from domain.answers import Answer
 from domain.chapters.ledgers import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
-from domain.look_ups import LookUps
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
-from domain.sender_names import SenderNames
-from domain.store.answers import Answer
+from domain.store.receiving.look_ups import LookUps
+from domain.store.receiving.sender_names import SenderNames
 
 GIVEN_FILES = ("given.yaml", "given-demo.yaml")
 SCENARIOS = Path(__file__).with_name("scenarios")

@@ -16,10 +16,10 @@ from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain import catalogue
 from domain.events import Erased, Event
-from domain.store.decisions import Decision, decision_of
-from domain.store.keys import WrappedKeys
-from domain.store.record import Damaged, Record
-from domain.store.sealing import Sealer
+from domain.record import Damaged, Record
+from domain.store.deciding.decisions import Decision, decision_of
+from domain.store.sealed.keys import WrappedKeys
+from domain.store.sealed.sealing import Sealer
 
 PAGE = 2_000
 WAIT_S = 2.0

@@ -13,10 +13,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.settings import Settings, WrongSetting
-from domain.store.database import Database, PostgresDatabase, SqliteDatabase, lock_number
-from domain.store.keys import WrappedKeys
-from domain.store.migrations import migrate_postgres, migrate_sqlite, schema_of
-from domain.store.vault import Vault
+from domain.store.sealed.keys import WrappedKeys
+from domain.store.sealed.vault import Vault
+from domain.store.tables.database import Database, PostgresDatabase, SqliteDatabase, lock_number
+from domain.store.tables.migrations import migrate_postgres, migrate_sqlite, schema_of
 from projections.read_models_postgres import make_login, provision_recipient
 
 MASTER_KEY_BYTES = 32

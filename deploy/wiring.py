@@ -29,12 +29,12 @@ from deploy.roles import Role
 from deploy.settings import Settings
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.receiving import Receiving
 from domain.store.event_store import EventStore
-from domain.store.keys import Keys, WrappedKeys
-from domain.store.postgres_recorder import PostgresRecorder
-from domain.store.sqlite_recorder import SqliteRecorder
-from domain.store.vault import Vault
+from domain.store.receiving.receiving import Receiving
+from domain.store.sealed.keys import Keys, WrappedKeys
+from domain.store.sealed.vault import Vault
+from domain.store.tables.postgres_recorder import PostgresRecorder
+from domain.store.tables.sqlite_recorder import SqliteRecorder
 from projections.questions import kinds
 from projections.read_models import NotProvisioned, ReadModels
 from projections.read_models_postgres import PostgresModels

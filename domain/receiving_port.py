@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from domain.answers import Answer
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Event
-from domain.look_ups import LookStore
 from domain.refusals import Reason
-from domain.sender_names import NamesStore
-from domain.store.answers import Answer
+from domain.store.receiving.look_ups import LookStore
+from domain.store.receiving.sender_names import NamesStore
 
 
 class ReceivingStore(NamesStore, LookStore, Protocol):

@@ -21,12 +21,12 @@ from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
 from domain.pathway import Pathway, evolve
+from domain.record import DECISION, Damaged, Record, digest
 from domain.refusals import Refused
 from domain.rules import RuleSet
-from domain.store.decisions import Decision
-from domain.store.known import fact_of
-from domain.store.record import DECISION, Damaged, Record, digest
-from domain.store.streams import is_client_stream
+from domain.store.deciding.decisions import Decision
+from domain.store.deciding.known import fact_of
+from domain.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 
 UNDECIDED = frozenset({MessageHeld.NAME, MessageQuarantined.NAME})

@@ -22,9 +22,9 @@ from domain.disclosure.reconcile import Change, Client
 from domain.disclosure.register import REGISTER_FACTS, register_changes
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, OrganisationJoined
 from domain.pathway import Pathway, evolve
-from domain.store.known import fact_of
-from domain.store.record import Record
-from domain.store.streams import is_client_stream
+from domain.record import Record
+from domain.store.deciding.known import fact_of
+from domain.streams import is_client_stream
 from projections.timeline import Open
 
 NOT_COMPARED = frozenset({"new_values"})

@@ -13,8 +13,8 @@ from domain.catalogue import EVENTS, command_kinds
 from domain.events import Event
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import message_types
-from domain.store.field_classes import field_classes
-from domain.store.vault import ClientRecord
+from domain.store.sealed.field_classes import field_classes
+from domain.store.sealed.vault import ClientRecord
 from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of, is_free_text
 from projections.questions import kinds
 
@@ -63,7 +63,7 @@ def test_a_field_with_two_classes_is_found() -> None:
 
 
 def test_a_header_names_nobody_and_says_nothing_of_health() -> None:
-    from domain.store.record import Header
+    from domain.record import Header
 
     told = {"family_name", "given_names", "identity_code", "phone", "email", "reason", "status", "kind"}
     assert not told & set(Header.__slots__)

@@ -135,9 +135,7 @@ def test_every_public_thing_says_what_it_is() -> None:
         (path, node.name)
         for path, tree in sources(*ROOMS)
         for node in tree.body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-        and not node.name.startswith("_")
-        and not ast.get_docstring(node)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_") and not ast.get_docstring(node)
     }
     assert missing == set()
 

@@ -22,11 +22,11 @@ from api.routing import doors
 from domain.catalogue import CommandKind, command_kinds
 from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
-from domain.look_ups import LOOKING
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
-from domain.sender_names import SenderNames
+from domain.store.receiving.look_ups import LOOKING
+from domain.store.receiving.sender_names import SenderNames
 
 OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""

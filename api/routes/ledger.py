@@ -20,12 +20,12 @@ from api.routing import doors
 from domain.catalogue import command_kinds
 from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
-from domain.look_ups import registration
 from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
 from domain.messages import wish_of_body
 from domain.refusals import Reason, Refused
-from domain.store.vault import ClientRecord
+from domain.store.receiving.look_ups import registration
+from domain.store.sealed.vault import ClientRecord
 
 REGISTER = "register_client"
 ADVANCE = "advance_clock"

@@ -16,7 +16,7 @@ from deploy.bench.ground import Servers, accepted, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, day, start
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
-from domain.store.answers import Answer
+from domain.answers import Answer
 
 PROCESSES, WRITERS = 2, 4
 """Writers are threads, so many in each process."""

@@ -15,8 +15,8 @@ from deploy.settings import Settings
 from domain.context import HELSINKI
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import OrganisationJoined
-from domain.store.keys import WrappedKeys
-from domain.store.streams import is_client_stream
+from domain.store.sealed.keys import WrappedKeys
+from domain.streams import is_client_stream
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures
 from projections.questions import moment

@@ -10,7 +10,7 @@ from consumers.log import Broker
 from deploy.scenario.story import Person
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.store.event_store import EventStore
-from domain.store.vault import Vault
+from domain.store.sealed.vault import Vault
 
 
 class HttpAnswer(NamedTuple):

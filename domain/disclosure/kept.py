@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn
-from domain.store.record import Damaged, Record
+from domain.record import Damaged, Record
 
 
 def recipient_of(stream: str) -> tuple[str, int] | None:

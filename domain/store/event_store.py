@@ -14,24 +14,24 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
 from domain import catalogue as permanent_names
+from domain.answers import Answer, content_hash
 from domain.catalogue import CommandKind
 from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import Directory
 from domain.events import CommandRefused, Event, RefusalCode
+from domain.record import Header, Record
 from domain.refusals import Reason
 from domain.rules import RuleSet
-from domain.store.answers import Answer, content_hash
-from domain.store.chaining import Place, compose
-from domain.store.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
-from domain.store.keys import KeyDestroyed, Keys, key_id_of
-from domain.store.known import LEDGER_MATTER
+from domain.store.deciding.chaining import Place, compose
+from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
+from domain.store.deciding.known import LEDGER_MATTER
+from domain.store.deciding.writer import PATIENCE_S, Writer
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, append_raw
-from domain.store.record import Header, Record
-from domain.store.recorders import Recorder
-from domain.store.sealing import Names
-from domain.store.writer import PATIENCE_S, Writer
+from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
+from domain.store.sealed.sealing import Names
+from domain.store.tables.recorders import Recorder
 
 
 class Catalogue(Names, Protocol):

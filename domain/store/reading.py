@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from domain.answers import Answer, answer_of
 from domain.directory import DIRECTORY_EVENTS, Directory
 from domain.events import Erased, Event
 from domain.pathway import Pathway
-from domain.store.answers import Answer, answer_of
-from domain.store.decisions import Decision, decision_of
-from domain.store.keys import Keys
-from domain.store.known import Known
-from domain.store.record import Record, read_record
-from domain.store.recorders import Recorder, Row, Sender
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.sealing import Names, Sealer
-from domain.store.tokens import Token, Tokens
+from domain.record import Record, read_record
+from domain.store.deciding.decisions import Decision, decision_of
+from domain.store.deciding.known import Known
+from domain.store.sealed.keys import Keys
+from domain.store.sealed.sealing import Names, Sealer
+from domain.store.sealed.tokens import Token, Tokens
+from domain.store.tables.recorders import Recorder, Row, Sender
+from domain.store.tables.relayed import Acknowledged, Parked
 
 Mode = Literal["live", "simulated", ""]
 

@@ -25,6 +25,7 @@ from store.small_ledger import (
     Stumble,
 )  # fmt: skip
 
+from domain.answers import Answer
 from domain.chapters.ledgers import AdvanceClock, OpenLedger
 from domain.context import Caller, Draft
 from domain.events import (
@@ -38,14 +39,13 @@ from domain.events import (
     NotificationDue,
     SubjectRegistered,
 )  # fmt: skip
+from domain.record import Record
 from domain.refusals import Reason
-from domain.store.answers import Answer
-from domain.store.database import StoreUnavailable
 from domain.store.event_store import EventStore
-from domain.store.keys import KeyDestroyed
-from domain.store.record import Record
-from domain.store.recorders import Conflict, Lost
-from domain.store.tokens import Token, UnknownToken
+from domain.store.sealed.keys import KeyDestroyed
+from domain.store.sealed.tokens import Token, UnknownToken
+from domain.store.tables.database import StoreUnavailable
+from domain.store.tables.recorders import Conflict, Lost
 
 DEADLINE_S = 60.0
 

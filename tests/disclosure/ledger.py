@@ -21,12 +21,12 @@ from domain.commands import Command
 from domain.context import Caller
 from domain.disclosure.publications import Publication
 from domain.pathway import Pathway
-from domain.store.database import SqliteDatabase
 from domain.store.event_store import EventStore
-from domain.store.keys import WrappedKeys
-from domain.store.migrations import migrate_sqlite
-from domain.store.sqlite_recorder import SqliteRecorder
-from domain.store.vault import ClientRecord, StaffCard, Vault
+from domain.store.sealed.keys import WrappedKeys
+from domain.store.sealed.vault import ClientRecord, StaffCard, Vault
+from domain.store.tables.database import SqliteDatabase
+from domain.store.tables.migrations import migrate_sqlite
+from domain.store.tables.sqlite_recorder import SqliteRecorder
 
 
 @dataclass

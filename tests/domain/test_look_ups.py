@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain import events as e
-from domain.look_ups import SitePlaces
+from domain.store.receiving.look_ups import SitePlaces
 
 ANOTHER, CLIENT = "a" * 32, "c" * 32
 

@@ -24,8 +24,8 @@ from domain.catalogue import event_class, type_of  # noqa: E402
 from domain.events import Event  # noqa: E402
 from domain.messages import GROUP, message_types, of_group, wish_of_message  # noqa: E402
 from domain.receipts import Receipt  # noqa: E402
-from domain.store.field_classes import section_bytes, split  # noqa: E402
-from domain.store.record import Header, Record, digest  # noqa: E402
+from domain.record import Header, Record, digest  # noqa: E402
+from domain.store.sealed.field_classes import section_bytes, split  # noqa: E402
 
 Golden = dict[str, Any]
 SOURCE = "urn:oid:1.2.246.10.19"

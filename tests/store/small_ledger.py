@@ -17,13 +17,13 @@ from domain.context import Caller, Context, Draft
 from domain.directory import Directory
 from domain.pathway import Pathway
 from domain.refusals import refuse
-from domain.store.database import PostgresDatabase, SqliteDatabase
 from domain.store.event_store import EventStore
-from domain.store.keys import WrappedKeys
-from domain.store.migrations import migrate_postgres, migrate_sqlite
-from domain.store.postgres_recorder import PostgresRecorder
-from domain.store.sqlite_recorder import SqliteRecorder
-from domain.store.vault import Vault
+from domain.store.sealed.keys import WrappedKeys
+from domain.store.sealed.vault import Vault
+from domain.store.tables.database import PostgresDatabase, SqliteDatabase
+from domain.store.tables.migrations import migrate_postgres, migrate_sqlite
+from domain.store.tables.postgres_recorder import PostgresRecorder
+from domain.store.tables.sqlite_recorder import SqliteRecorder
 
 LEDGER = "hyvinvointialue-1"
 MASTER_KEY = b"k" * 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from store.small_ledger import Ground
 
-from domain.store import keys as key_store
-from domain.store.keys import KeyDestroyed, WrappedKeys, WrongMasterKey
+from domain.store.sealed import keys as key_store
+from domain.store.sealed.keys import KeyDestroyed, WrappedKeys, WrongMasterKey
 
 
 def test_a_key_is_made_once_and_found_by_another_process(ground: Ground) -> None:

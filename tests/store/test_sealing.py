@@ -11,10 +11,10 @@ from store.small_ledger import Ground
 
 from domain import catalogue
 from domain import events as e
-from domain.store.field_classes import field_classes
-from domain.store.keys import WrappedKeys
-from domain.store.record import Damaged, Header, Record, digest, read_record, state_bytes
-from domain.store.sealing import Sealer, place_of
+from domain.record import Damaged, Header, Record, digest, read_record, state_bytes
+from domain.store.sealed.field_classes import field_classes
+from domain.store.sealed.keys import WrappedKeys
+from domain.store.sealed.sealing import Sealer, place_of
 from domain.vocabulary import Unclassified
 
 REF = "ab" * 16

@@ -16,11 +16,11 @@ from psycopg.conninfo import make_conninfo
 from store.small_ledger import LEDGER, WORKER, Ground, Register
 
 from domain.store.event_store import EventStore
-from domain.store.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
-from domain.store.postgres_recorder import PostgresRecorder
-from domain.store.recorders import Conflict
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.sqlite_recorder import SqliteRecorder
+from domain.store.tables.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
+from domain.store.tables.postgres_recorder import PostgresRecorder
+from domain.store.tables.recorders import Conflict
+from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.sqlite_recorder import SqliteRecorder
 
 ROLE = "kuty_store_test"
 

@@ -14,13 +14,13 @@ from typing import Any
 from eventsourcing.persistence import Notification, StoredEvent, Tracking
 from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
-from domain.store.commit_signal import CommitSignal
-from domain.store.database import StoreUnavailable, marks, open_sqlite
-from domain.store.migrations import SQLITE, NotMigrated
-from domain.store.record import Header
-from domain.store.recorders import AnswerRow, Conflict, Row, Sender
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
+from domain.record import Header
+from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import StoreUnavailable, marks, open_sqlite
+from domain.store.tables.migrations import SQLITE, NotMigrated
+from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender
+from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
 """How often a waiting follower looks whether another process has committed."""

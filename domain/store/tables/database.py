@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import psycopg
 from psycopg import sql
 
-from domain.store.watchdog import WATCHDOG
+from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]

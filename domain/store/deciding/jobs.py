@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from domain.answers import Answer
 from domain.catalogue import CommandKind
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Event, MessageHeld
-from domain.store.answers import Answer
-from domain.store.record import Record
+from domain.record import Record
 
 
 def _random_id() -> str:

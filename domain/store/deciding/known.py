@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeAlias, cast
 from domain.directory import Directory, enter
 from domain.events import Erased, Event
 from domain.pathway import Fact, Pathway, evolve
-from domain.store.record import Header, Record, read_record
-from domain.store.recorders import MANY, Recorder, Row, Sender, Writing
-from domain.store.sealing import Sealer
+from domain.record import Header, Record, read_record
+from domain.store.sealed.sealing import Sealer
+from domain.store.tables.recorders import MANY, Recorder, Row, Sender, Writing
 
 FACTS_KEPT = 100_000
 """Facts of all remembered pathways together, about two kilobytes each."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from domain.store.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import Acknowledged, Parked
 
 MANY = 5_000
 """So many events of other processes, and what was remembered is forgotten instead of looked through."""

@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict
 
-from domain.store.database import Ask, Database, marks
-from domain.store.keys import Keys
-from domain.store.record import Damaged
+from domain.record import Damaged
+from domain.store.sealed.keys import Keys
+from domain.store.tables.database import Ask, Database, marks
 from domain.vocabulary import Actor, Contact, Identity, MunicipalityCode, Text5, Text20, Text40, Text80
 
 M = TypeVar("M", bound=BaseModel)

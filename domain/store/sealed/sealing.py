@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
 from domain.events import Erased, Event
-from domain.store.field_classes import joined, section_bytes, split
-from domain.store.keys import Keys
-from domain.store.record import DECISION, Damaged, Header, Record
+from domain.record import DECISION, Damaged, Header, Record
+from domain.store.sealed.field_classes import joined, section_bytes, split
+from domain.store.sealed.keys import Keys
 
 NONCE_BYTES = 12
 CIPHERS_KEPT = 16_384

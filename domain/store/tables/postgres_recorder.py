@@ -20,14 +20,14 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row, tuple_row
 
-from domain.store.commit_signal import CommitSignal
-from domain.store.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, lock_number
-from domain.store.migrations import POSTGRES, NotMigrated, schema_of
-from domain.store.postgres_writing import PostgresWriting, register_columns
-from domain.store.record import Header
-from domain.store.recorders import AnswerRow, Conflict, Lost, Row, Sender
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.watchdog import WATCHDOG
+from domain.record import Header
+from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, lock_number
+from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
+from domain.store.tables.postgres_writing import PostgresWriting, register_columns
+from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender
+from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
 POLL_S = 1.0

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from domain.store.commit_signal import CommitSignal
-from domain.store.database import marks
-from domain.store.recorders import AnswerRow, Lost, Row, Sender
+from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import marks
+from domain.store.tables.recorders import AnswerRow, Lost, Row, Sender
 
 EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]

@@ -11,9 +11,9 @@ import psycopg
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-from domain.store.commit_signal import CommitSignal
-from domain.store.recorders import MANY, AnswerRow, Lost, Row, Sender
-from domain.store.watchdog import WATCHDOG
+from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.recorders import MANY, AnswerRow, Lost, Row, Sender
+from domain.store.tables.watchdog import WATCHDOG
 
 LONGEST_CALL_S = 6.0
 """A call to the database that takes longer is given up, and its outcome unknown."""

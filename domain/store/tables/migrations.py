@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from domain.store.database import POSTGRES_SETTINGS, lock_number, open_sqlite
+from domain.store.tables.database import POSTGRES_SETTINGS, lock_number, open_sqlite
 
 POSTGRES: Sequence[str] = (
     """

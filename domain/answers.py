@@ -10,7 +10,7 @@ import orjson
 
 from domain.context import Caller
 from domain.refusals import Reason
-from domain.store.recorders import AnswerRow
+from domain.store.tables.recorders import AnswerRow
 
 Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.context import Caller, Draft
-from domain.store.batch import Batch, Staged
-from domain.store.jobs import JobFailed
-from domain.store.keys import KeyDestroyed, Keys, key_id_of
-from domain.store.known import End
-from domain.store.record import header_bytes, state_bytes
-from domain.store.recorders import Row
-from domain.store.sealing import Sealer, bound_place
+from domain.record import header_bytes, state_bytes
+from domain.store.deciding.batch import Batch, Staged
+from domain.store.deciding.jobs import JobFailed
+from domain.store.deciding.known import End
+from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
+from domain.store.sealed.sealing import Sealer, bound_place
+from domain.store.tables.recorders import Row
 
 
 class Place(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.store.database import Ask, Database, marks
+from domain.store.tables.database import Ask, Database, marks
 
 MATTER_KEY_BYTES = 32
 NAMED_KEY_BYTES = 64

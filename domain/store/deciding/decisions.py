@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.context import Caller
-from domain.store.record import Record
+from domain.record import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,22 @@ from typing import Any
 
 import orjson
 
+from domain.answers import Answer, Status
 from domain.catalogue import CommandKind
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, caller_of
 from domain.events import Event, MessageHeld, MessageQuarantined
 from domain.json_gate import BadJson, read_json
-from domain.look_ups import LookUps
 from domain.messages import GROUP, GROUP_OF, HeldReason, Waits, Wish, message_types, of_group, wish_of_message
 from domain.receipts import Receipt, receipt_of_answer
 from domain.receiving_port import ReceivingStore
 from domain.refusals import Reason, Refused, refuse
-from domain.sender_names import SenderNames
-from domain.store.answers import Answer, Status
-from domain.store.database import StoreUnavailable
-from domain.store.keys import KeyDestroyed
-from domain.store.vault import HeldMessage, Vault
+from domain.store.receiving.look_ups import LookUps
+from domain.store.receiving.sender_names import SenderNames
+from domain.store.sealed.keys import KeyDestroyed
+from domain.store.sealed.vault import HeldMessage, Vault
+from domain.store.tables.database import StoreUnavailable
 
 logger = logging.getLogger("kuty.receiving")
 

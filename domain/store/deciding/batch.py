@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from domain.answers import Answer, answer_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
 from domain.events import CommandRefused, FactCorrected, RefusalCode
@@ -17,11 +18,10 @@ from domain.pathway import Fact, Pathway, evolve
 from domain.receipts import parts_begun
 from domain.refusals import Reason, Refused
 from domain.rules import RuleSet
-from domain.store.answers import Answer, answer_of
-from domain.store.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
-from domain.store.known import LEDGER_MATTER, NOTHING, End, Known, Remembered
-from domain.store.recorders import AnswerRow, Conflict, Row, Sender, Writing
-from domain.store.streams import LEDGER_STREAM, refusals_of, stream_of
+from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
+from domain.store.deciding.known import LEDGER_MATTER, NOTHING, End, Known, Remembered
+from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
+from domain.streams import LEDGER_STREAM, refusals_of, stream_of
 
 
 class Circumstances(Protocol):

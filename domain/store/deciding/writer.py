@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.pathway import Pathway
-from domain.store.batch import Batch, Circumstances
-from domain.store.chaining import chain
-from domain.store.database import StoreUnavailable
-from domain.store.jobs import AppendJob, Job, JobFailed, LoopReply, Outcome
-from domain.store.keys import Keys
-from domain.store.known import Known, Remembered
-from domain.store.recorders import Lost, Recorder, Writing
-from domain.store.sealing import Sealer
+from domain.store.deciding.batch import Batch, Circumstances
+from domain.store.deciding.chaining import chain
+from domain.store.deciding.jobs import AppendJob, Job, JobFailed, LoopReply, Outcome
+from domain.store.deciding.known import Known, Remembered
+from domain.store.sealed.keys import Keys
+from domain.store.sealed.sealing import Sealer
+from domain.store.tables.database import StoreUnavailable
+from domain.store.tables.recorders import Lost, Recorder, Writing
 
 log = logging.getLogger("kuty.store")
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from domain.answers import Answer
 from domain.context import Caller
 from domain.directory import Directory
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import DisclosureMade, Erased, Event
 from domain.messages import Begun, HeldReason
 from domain.pathway import Pathway
-from domain.store.answers import Answer
-from domain.store.record import Record
-from domain.store.vault import Use, Vault
+from domain.record import Record
+from domain.store.sealed.vault import Use, Vault
 
 TELLINGS = ("disclosure.made", "disclosure.revised")
 

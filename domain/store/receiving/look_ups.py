@@ -14,9 +14,9 @@ from domain.directory import Directory
 from domain.events import Erased, Event
 from domain.identifiers import is_identity_code
 from domain.pathway import Pathway
+from domain.record import Record
 from domain.rules import Overlap, RuleSet, UnknownRuleSet
-from domain.store.record import Record
-from domain.store.vault import ClientRecord, Vault
+from domain.store.sealed.vault import ClientRecord, Vault
 
 LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules"})
 """The commands whose decision is told something from outside its stream."""
