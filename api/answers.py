@@ -12,7 +12,7 @@ from api.problems import PROBLEM, Problem, problem
 from domain.answers import Answer
 from domain.catalogue import command_kinds
 from domain.receipts import stated_code
-from domain.store.sealed.tokens import UnknownToken
+from domain.store import UnknownToken
 
 TOKEN = "KUTY-Token"
 """Header with an opaque token: given with a write, sent with a reading that is to see it."""

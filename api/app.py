@@ -15,8 +15,7 @@ from api.problems import LastResort, add_problems, describe_problems, language_o
 from api.routes import commands, ledger, messages, pages, questions, replay
 from api.routes import development as developing
 from domain.refusals import Reason
-from domain.store.sealed.keys import KeyDestroyed
-from domain.store.tables.database import StoreUnavailable
+from domain.store import KeyDestroyed, StoreUnavailable
 
 HOSTS = ("localhost", "127.0.0.1", "testserver", "[::1]")
 """Loopback only: a proxy with TLS stands before anything else."""

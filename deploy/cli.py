@@ -270,9 +270,7 @@ def _told_plainly() -> tuple[type[Exception], ...]:
     from deploy.roles import Stuck
     from deploy.wiring import InUse
     from domain.record import Damaged
-    from domain.store.sealed.keys import WrongMasterKey
-    from domain.store.tables.database import StoreUnavailable
-    from domain.store.tables.migrations import NotMigrated
+    from domain.store import NotMigrated, StoreUnavailable, WrongMasterKey
 
     return (BrokerError, PartFailed, Stuck, InUse, StoreUnavailable, WrongMasterKey, NotMigrated, Damaged, OperationalError)
 

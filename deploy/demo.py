@@ -31,8 +31,7 @@ from domain.chapters.ledgers import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
-from domain.store.receiving.look_ups import LookUps
-from domain.store.receiving.sender_names import SenderNames
+from domain.store import LookUps, SenderNames
 
 GIVEN_FILES = ("given.yaml", "given-demo.yaml")
 SCENARIOS = Path(__file__).with_name("scenarios")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
-import orjson
-
-from domain.context import Caller
 from domain.refusals import Reason
-from domain.store.tables.recorders import AnswerRow
 
 Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
 
@@ -38,38 +33,3 @@ class Answer:
     def repeated(self) -> Answer:
         """The answer to a repeat of the same command."""
         return replace(self, status="already_recorded", first=self.status)
-
-    def kept(self) -> bytes:
-        """What the table keeps beside the columns of its own."""
-        parts: dict[str, Any] = {
-            "events": self.events,
-            "codes": [[reason.code, reason.pointer] for reason in self.codes],
-            "references": self.references,
-            "warnings": self.warnings,
-            "version": self.stream_version,
-            "client": self.client,
-        }
-        return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
-
-
-def answer_of(row: AnswerRow) -> Answer:
-    """The answer that a row keeps."""
-    parts = orjson.loads(row.answer)
-    events = tuple((event_id, name, position) for event_id, name, position in parts.get("events", ()))
-    return Answer(
-        status=row.status,  # type: ignore[arg-type]  # written from an Answer
-        number=row.number,
-        events=events,
-        codes=tuple(Reason(code, pointer) for code, pointer in parts.get("codes", ())),
-        references=parts.get("references", {}),
-        warnings=tuple(parts.get("warnings", ())),
-        position=events[-1][2] if events else row.position,
-        stream_version=parts.get("version", 0),
-        client=parts.get("client"),
-    )
-
-
-def content_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> str:
-    """HMAC-SHA256 (hex) over the canonical JSON of a command: same id and same hash is a repeat."""
-    speaker = (caller.org, caller.task, caller.role, caller.person, caller.purpose)
-    return hmac.digest(key, orjson.dumps((name, body, speaker, client), option=orjson.OPT_SORT_KEYS), "sha256").hex()

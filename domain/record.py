@@ -11,9 +11,12 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
+
+from domain.events import Erased, Event
+from domain.pathway import Fact
 
 DECISION = "decision"
 """Name of the extra section of a decision's first event: the accepted command and its context (design D3)."""
@@ -143,3 +146,12 @@ def state_bytes(header: bytes, sections: dict[str, bytes]) -> bytes:
 def digest(sealed: bytes) -> str:
     """SHA-256 of one ciphertext, in hex."""
     return hashlib.sha256(sealed).hexdigest()
+
+
+def fact_of(record: Record, event: Event | Erased) -> Fact[Event]:
+    """A record and its event as the pathway takes them."""
+    h = record.header
+    return Fact(
+        h.event_id, cast(Event, event), h.occurred_on, h.recorded_at, record.position, h.stream_version, h.matter,
+        h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id,
+    )  # fmt: skip

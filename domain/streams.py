@@ -14,6 +14,8 @@ from domain.events import (
 )
 
 LEDGER_STREAM = "ledger"
+LEDGER_MATTER = "ledger"
+"""The matter of what concerns no client."""
 RULESETS_STREAM = "rulesets"
 
 

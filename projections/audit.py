@@ -15,17 +15,16 @@ from pydantic import ValidationError
 
 from domain.catalogue import command_kinds
 from domain.context import Context, Draft
+from domain.decided import Decision
 from domain.directory import DIRECTORY_EVENTS, Directory, enter
 from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
 from domain.pathway import Pathway, evolve
-from domain.record import DECISION, Damaged, Record, digest
+from domain.record import DECISION, Damaged, Record, digest, fact_of
 from domain.refusals import Refused
 from domain.rules import RuleSet
-from domain.store.deciding.decisions import Decision
-from domain.store.deciding.known import fact_of
 from domain.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 

@@ -22,8 +22,7 @@ from domain.disclosure.reconcile import Change, Client
 from domain.disclosure.register import REGISTER_FACTS, register_changes
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, OrganisationJoined
 from domain.pathway import Pathway, evolve
-from domain.record import Record
-from domain.store.deciding.known import fact_of
+from domain.record import Record, fact_of
 from domain.streams import is_client_stream
 from projections.timeline import Open
 

@@ -15,8 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from domain.store.tables.database import POSTGRES_SETTINGS, StoreUnavailable
-from domain.store.tables.watchdog import WATCHDOG
+from domain.store import POSTGRES_SETTINGS, WATCHDOG, StoreUnavailable
 from projections.read_models import Entry, NotProvisioned, schema_name
 from projections.read_models_sql import COLUMNS, Run, SqlModel
 from projections.read_models_tables import STATE

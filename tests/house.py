@@ -44,8 +44,7 @@ from domain.chapters.ledgers import AdvanceClock, OpenLedger
 from domain.commands import Command
 from domain.context import HELSINKI, Caller
 from domain.identifiers import synthetic_identity_code
-from domain.store.receiving.look_ups import registration
-from domain.store.sealed.vault import ClientRecord
+from domain.store import ClientRecord, registration
 
 LEDGER = "house"
 CODE = synthetic_identity_code(date(1998, 5, 14), 903)

@@ -13,8 +13,7 @@ from domain.catalogue import EVENTS, command_kinds
 from domain.events import Event
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import message_types
-from domain.store.sealed.field_classes import field_classes
-from domain.store.sealed.vault import ClientRecord
+from domain.store import ClientRecord, field_classes
 from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of, is_free_text
 from projections.questions import kinds
 

@@ -25,8 +25,7 @@ from domain.json_gate import read_json
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
-from domain.store.receiving.look_ups import LOOKING
-from domain.store.receiving.sender_names import SenderNames
+from domain.store import LOOKING, SenderNames
 
 OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""

@@ -24,8 +24,7 @@ from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
 from domain.messages import wish_of_body
 from domain.refusals import Reason, Refused
-from domain.store.receiving.look_ups import registration
-from domain.store.sealed.vault import ClientRecord
+from domain.store import ClientRecord, registration
 
 REGISTER = "register_client"
 ADVANCE = "advance_clock"

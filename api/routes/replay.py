@@ -24,8 +24,7 @@ from api.routes.messages import ShortName
 from api.routing import doors
 from domain.catalogue import EVENTS
 from domain.record import Record
-from domain.store.receiving.sender_names import use_of
-from domain.store.sealed.field_classes import field_classes
+from domain.store import field_classes, use_of
 from projections.audit import Rerun, rerun_decisions
 from projections.questions import Moment, moment
 from projections.tellings import Telling, told_about, told_by

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from consumers.wire import out_topic
 from deploy.wiring import Wired
-from domain.store.tables.migrations import schema_of
+from domain.store import schema_of
 from projections.read_models import schema_name
 
 LOOK_S = 0.002

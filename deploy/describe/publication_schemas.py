@@ -20,7 +20,7 @@ from domain.disclosure.publish import EVENT_REFERENCE
 from domain.disclosure.register import REGISTER_FACTS
 from domain.disclosure.windows import TASK_OF_COLUMN
 from domain.events import Event
-from domain.store.sealed.vault import ClientRecord, StaffCard
+from domain.store import ClientRecord, StaffCard
 from domain.vocabulary import DataClass
 
 COLUMNS = tuple(column for column in policy().columns if column != "ST")

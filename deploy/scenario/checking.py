@@ -16,7 +16,7 @@ from deploy.scenario.story import Expectation
 from deploy.scenario.words import Ask, Deliveries, NeverTold
 from domain.catalogue import EVENTS
 from domain.disclosure.policy import policy
-from domain.store.sealed.vault import ClientRecord, StaffCard
+from domain.store import ClientRecord, StaffCard
 from projections.questions import OfClient, Question, kinds
 
 OTHERS = "others"

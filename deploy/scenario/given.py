@@ -17,9 +17,7 @@ from domain.chapters.organisations import ContractProvider, JoinLedger, Register
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Capacity, Site, TaskFrom
-from domain.store.event_store import EventStore
-from domain.store.receiving.look_ups import registration
-from domain.store.sealed.vault import ClientRecord, StaffCard, Vault
+from domain.store import ClientRecord, EventStore, StaffCard, Vault, registration
 
 CARDS_FROM = date(2000, 1, 1)
 MAILBOX = "register@example.invalid"

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from domain.answers import Answer, answer_of
+from domain.answers import Answer
+from domain.decided import Decision, decision_of
 from domain.directory import DIRECTORY_EVENTS, Directory
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
-from domain.store.deciding.decisions import Decision, decision_of
+from domain.store.deciding.kept_answers import answer_of
 from domain.store.deciding.known import Known
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Names, Sealer

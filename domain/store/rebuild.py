@@ -14,6 +14,7 @@ from domain.events import CommandRefused, Erased, Event, MessageHeld, MessageQua
 from domain.receipts import parts_begun
 from domain.record import Damaged, Header, Record, read_record
 from domain.refusals import Reason
+from domain.store.deciding.kept_answers import kept
 from domain.store.deciding.known import NOTHING, End
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import AnswerRow, Conflict, Recorder, Row, Writing
@@ -141,5 +142,5 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
     )
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,
-        first.position, answer.kept(),
+        first.position, kept(answer),
     )  # fmt: skip

@@ -30,7 +30,7 @@ from stories import (
 from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
 from domain.catalogue import command_kinds
 from domain.context import Caller
-from domain.store.tables.database import StoreUnavailable
+from domain.store import StoreUnavailable
 from projections.questions import kinds
 
 RECIPIENTS = {

@@ -18,10 +18,8 @@ from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
 from domain.events import CommandRefused, DisclosureMade, Erased, Event, LedgerOpened, OrganisationJoined, TaskFrom
 from domain.record import Header, Record, digest, read_record
-from domain.store.tables.migrations import migrate_sqlite
+from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
 from domain.store.tables.recorders import Row
-from domain.store.tables.relayed import Acknowledged, Parked
-from domain.store.tables.sqlite_recorder import SqliteRecorder
 
 NOW = datetime(2025, 3, 3, 7, 0, tzinfo=UTC)
 EVENTS = "kuty.demo.events.v1"

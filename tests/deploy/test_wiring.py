@@ -17,7 +17,7 @@ from deploy.migration import migrate
 from deploy.settings import Settings
 from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, opened
 from domain.record import Damaged
-from domain.store.tables.migrations import NotMigrated
+from domain.store import NotMigrated
 from projections.audit import rerun_decisions, verify_chains
 
 

@@ -22,7 +22,7 @@ from deploy.serving import issuer_of
 from deploy.wiring import Wired
 from deploy.world import LedgerWorld
 from domain.envelopes import TASK_ROLES
-from domain.store.tables.database import StoreUnavailable
+from domain.store import StoreUnavailable
 
 ANSWER_DEADLINE_S = 120.0
 UNAVAILABLE = 503

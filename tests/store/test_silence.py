@@ -14,8 +14,7 @@ from store.small_ledger import PROVIDER, WORKER, Ground, RecordDay, Register
 
 from deploy.local.postgres import LocalPostgres
 from domain.answers import Answer
-from domain.store.event_store import EventStore
-from domain.store.tables.database import StoreUnavailable
+from domain.store import EventStore, StoreUnavailable
 
 DEADLINE_S = 120.0
 

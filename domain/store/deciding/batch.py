@@ -8,30 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from domain.answers import Answer, answer_of
+from domain.answers import Answer
 from domain.context import Caller, Context, Draft, name_based_id
-from domain.directory import DIRECTORY_EVENTS, Directory, enter
+from domain.directory import DIRECTORY_EVENTS, enter
 from domain.events import CommandRefused, FactCorrected, RefusalCode
 from domain.pathway import Fact, Pathway, evolve
 from domain.receipts import parts_begun
 from domain.refusals import Reason, Refused
-from domain.rules import RuleSet
+from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
-from domain.store.deciding.known import LEDGER_MATTER, NOTHING, End, Known, Remembered
+from domain.store.deciding.kept_answers import answer_of, kept
+from domain.store.deciding.known import NOTHING, End, Known, Remembered
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
-from domain.streams import LEDGER_STREAM, refusals_of, stream_of
-
-
-class Circumstances(Protocol):
-    """What a batch asks of the store around it."""
-
-    def type_of(self, draft: Draft) -> str: ...
-
-    def rules_of(self, directory: Directory) -> RuleSet: ...
-
-    def time_of(self, directory: Directory, last_at: datetime | None, job: CommandJob | NoteJob) -> datetime: ...
+from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
 
 
 @dataclass(slots=True)
@@ -211,7 +202,7 @@ class Batch:
             self.ends[place] = End(end.version + 1, end.hash)
             self.head += 1
             staged = Staged(
-                job, draft, self._around.type_of(draft), place, end.version + 1, self.head, at, ruleset, version
+                job, draft, self._around.type_of(draft.event), place, end.version + 1, self.head, at, ruleset, version
             )  # fmt: skip
             if isinstance(job, CommandJob) and job.of_client and place == job.client:
                 self._evolve(staged, job.caller)
@@ -227,7 +218,7 @@ class Batch:
             self.ends[self.order[-1].stream].version, answer.client,
         )  # fmt: skip
         sender = job.caller.sender
-        row = AnswerRow(*sender, job.command_id, final, job.content_hash, number, answer.status, first, numbered.kept())
+        row = AnswerRow(*sender, job.command_id, final, job.content_hash, number, answer.status, first, kept(numbered))
         self.answers.append(row)
         self._given[*sender, job.command_id, final] = (job.content_hash, numbered)
         self._track(job)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from domain.answers import Answer
 from domain.catalogue import CommandKind
@@ -19,14 +19,6 @@ from domain.record import Record
 
 def _random_id() -> str:
     return os.urandom(16).hex()
-
-
-class Reply(Protocol):
-    """Where the outcome goes."""
-
-    def set_result(self, result: Any, /) -> None: ...
-
-    def set_exception(self, exception: BaseException, /) -> None: ...
 
 
 class LoopReply:
@@ -54,6 +46,10 @@ class LoopReply:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
+
+
+Reply: TypeAlias = Future[Any] | LoopReply
+"""Where the outcome goes: to a thread that waits, or to a task."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,21 +11,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
 from domain.directory import Directory, enter
 from domain.events import Erased, Event
-from domain.pathway import Fact, Pathway, evolve
-from domain.record import Header, Record, read_record
+from domain.pathway import Pathway, evolve
+from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import MANY, Recorder, Row, Sender, Writing
+from domain.streams import LEDGER_MATTER
 
 FACTS_KEPT = 100_000
 """Facts of all remembered pathways together, about two kilobytes each."""
 ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
-LEDGER_MATTER = "ledger"
 Stated: TypeAlias = Event | Erased
 
 
@@ -230,12 +230,3 @@ class Known:
             self._pathways.clear()
             self._stale.clear()
             self._facts = 0
-
-
-def fact_of(record: Record, event: Stated) -> Fact[Event]:
-    """A record and its event as the pathway takes them."""
-    h = record.header
-    return Fact(
-        h.event_id, cast(Event, event), h.occurred_on, h.recorded_at, record.position, h.stream_version, h.matter,
-        h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id,
-    )  # fmt: skip

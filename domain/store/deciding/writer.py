@@ -12,11 +12,11 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from domain.pathway import Pathway
-from domain.store.deciding.batch import Batch, Circumstances
+from domain.store.deciding.batch import Batch
 from domain.store.deciding.chaining import chain
+from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, Job, JobFailed, LoopReply, Outcome
 from domain.store.deciding.known import Known, Remembered
 from domain.store.sealed.keys import Keys
@@ -160,20 +160,18 @@ class Writer:
 def _hand_over(outcomes: Sequence[Outcome]) -> None:
     woken: dict[asyncio.AbstractEventLoop, list[LoopReply]] = {}
     for job, answer in outcomes:
-        reply: Any = job.reply
-        reply.set_result(answer)
-        if isinstance(reply, LoopReply):
-            woken.setdefault(reply.loop, []).append(reply)
+        job.reply.set_result(answer)
+        if isinstance(job.reply, LoopReply):
+            woken.setdefault(job.reply.loop, []).append(job.reply)
     _wake(woken)
 
 
 def _fail(jobs: Sequence[Job], error: BaseException) -> None:
     woken: dict[asyncio.AbstractEventLoop, list[LoopReply]] = {}
     for job in jobs:
-        reply: Any = job.reply
-        reply.set_exception(error)
-        if isinstance(reply, LoopReply):
-            woken.setdefault(reply.loop, []).append(reply)
+        job.reply.set_exception(error)
+        if isinstance(job.reply, LoopReply):
+            woken.setdefault(job.reply.loop, []).append(job.reply)
     _wake(woken)
 
 

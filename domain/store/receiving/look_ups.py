@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from domain import events as e
 from domain.catalogue import CommandKind
 from domain.commands import Command
-from domain.directory import Directory
-from domain.events import Erased, Event
 from domain.identifiers import is_identity_code
-from domain.pathway import Pathway
-from domain.record import Record
 from domain.rules import Overlap, RuleSet, UnknownRuleSet
+from domain.store.event_store import EventStore
 from domain.store.sealed.vault import ClientRecord, Vault
 
 LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules"})
 """The commands whose decision is told something from outside its stream."""
 PAGE = 5_000
-
-
-class LookStore(Protocol):
-    """What the look-ups ask of the event store."""
-
-    @property
-    def directory(self) -> Directory:
-        """The register at the head of the feed."""
-
-    def pathway(self, client: str) -> Pathway:
-        """A client's pathway."""
-
-    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
-        """The events behind a position, of some names alone."""
-
-    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
-        """The events in the records."""
 
 
 class Stay(NamedTuple):
@@ -52,7 +32,7 @@ class Stay(NamedTuple):
 class SitePlaces:
     """Who has a place at which site, and when: followed in the feed, so that a count costs no search in it."""
 
-    def __init__(self, store: LookStore) -> None:
+    def __init__(self, store: EventStore) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._position = 0
@@ -82,7 +62,7 @@ class SitePlaces:
 class LookUps:
     """The look-ups of one ledger."""
 
-    def __init__(self, store: LookStore, vault: Vault) -> None:
+    def __init__(self, store: EventStore, vault: Vault) -> None:
         self._store = store
         self._vault = vault
         self._places = SitePlaces(store)

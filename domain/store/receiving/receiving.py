@@ -25,8 +25,8 @@ from domain.events import Event, MessageHeld, MessageQuarantined
 from domain.json_gate import BadJson, read_json
 from domain.messages import GROUP, GROUP_OF, HeldReason, Waits, Wish, message_types, of_group, wish_of_message
 from domain.receipts import Receipt, receipt_of_answer
-from domain.receiving_port import ReceivingStore
 from domain.refusals import Reason, Refused, refuse
+from domain.store.event_store import EventStore
 from domain.store.receiving.look_ups import LookUps
 from domain.store.receiving.sender_names import SenderNames
 from domain.store.sealed.keys import KeyDestroyed
@@ -53,7 +53,7 @@ class Received:
 class Receiving:
     """Decides messages of one ledger. Safe for several threads, as its store and vault are."""
 
-    def __init__(self, store: ReceivingStore, vault: Vault, pseudonyms: Callable[[str], Pseudonyms]) -> None:
+    def __init__(self, store: EventStore, vault: Vault, pseudonyms: Callable[[str], Pseudonyms]) -> None:
         self._store = store
         self._vault = vault
         self._pseudonyms = pseudonyms

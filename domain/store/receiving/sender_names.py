@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
-from domain.answers import Answer
 from domain.context import Caller
-from domain.directory import Directory
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
-from domain.events import DisclosureMade, Erased, Event
+from domain.events import DisclosureMade
 from domain.messages import Begun, HeldReason
-from domain.pathway import Pathway
-from domain.record import Record
+from domain.store.event_store import EventStore
 from domain.store.sealed.vault import Use, Vault
 
 TELLINGS = ("disclosure.made", "disclosure.revised")
-
-
-class NamesStore(Protocol):
-    """What finding out about names asks of the event store."""
-
-    def now(self) -> datetime:
-        """The ledger's time, UTC."""
-
-    @property
-    def directory(self) -> Directory:
-        """The register at the head of the feed."""
-
-    def pathway(self, client: str) -> Pathway:
-        """The client's pathway at the head of the feed."""
-
-    def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]:
-        """The events of these names in these matters, in feed order."""
-
-    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
-        """The events in the records; `Erased` where the matter's key is gone."""
-
-    def answer(self, sender: tuple[str, str], command_id: str) -> Answer | None:
-        """The final answer to the sender's command, else that it waits, else none."""
 
 
 @dataclass(frozen=True, slots=True)
 class SenderNames:
     """The names of one sender, looked up in the store and the vault. A look-up by identity code is logged as use."""
 
-    store: NamesStore
+    store: EventStore
     vault: Vault
     pseudonyms: Pseudonyms
     caller: Caller

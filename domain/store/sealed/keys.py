@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,30 +44,16 @@ class KeyDestroyed(Exception):
     """A key that was destroyed does not come back: nothing new can be sealed in its matter."""
 
 
-class Keys(Protocol):
-    """The port. Safe for several threads."""
-
-    def create(self, matters: Iterable[str]) -> dict[str, bytes]:
-        """The keys of the matters by key id, made in one commit where they are missing. Raises `KeyDestroyed`."""
-
-    def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
-        """The keys that exist; one that was destroyed, or never made, is left out."""
-
-    def named(self, name: str) -> bytes:
-        """A key of 64 bytes under a name such as `pseudonym/kela-benefit-payment`, made when first asked for."""
-
-    def destroy(self, matter: str) -> str:
-        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed.
-        Raises `LookupError` for a matter that never had a key."""
-
-
 def key_id_of(matter: str) -> str:
     """The stable name of a matter's key."""
     return f"{matter}/1"
 
 
-class WrappedKeys:
-    """Keys in a database, each wrapped by AES-256-GCM under the master key (32 bytes) and bound to its name."""
+class Keys:
+    """Keys in a database of their own, each wrapped by AES-256-GCM under the master key (32 bytes) and bound to its name.
+
+    Safe for several threads. Whatever asks for a key asks here, so that they can be kept in another way.
+    """
 
     def __init__(self, database: Database, master_key: bytes) -> None:
         """Raises `WrongMasterKey`."""
@@ -87,6 +72,7 @@ class WrappedKeys:
         database.migrate(TABLES)
 
     def create(self, matters: Iterable[str]) -> dict[str, bytes]:
+        """The keys of the matters by key id, made in one commit where they are missing. Raises `KeyDestroyed`."""
         ids = sorted({key_id_of(matter) for matter in matters})
         fresh = {key_id: os.urandom(MATTER_KEY_BYTES) for key_id in ids}
 
@@ -106,6 +92,7 @@ class WrappedKeys:
         return made
 
     def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
+        """The keys that exist; one that was destroyed, or never made, is left out."""
         if time.monotonic() - self._looked_at > LOOK_FOR_DESTROYED_S:
             self._forget_destroyed()
         known = self._known
@@ -126,6 +113,7 @@ class WrappedKeys:
         return found
 
     def named(self, name: str) -> bytes:
+        """A key of 64 bytes under a name such as `pseudonym/kela-benefit-payment`, made when first asked for."""
         known = self._named.get(name)
         if known is not None:
             return known
@@ -139,6 +127,8 @@ class WrappedKeys:
         return key
 
     def destroy(self, matter: str) -> str:
+        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed.
+        Raises `LookupError` for a matter that never had a key."""
         key_id = key_id_of(matter)
 
         def work(ask: Ask) -> str:

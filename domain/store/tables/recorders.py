@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from domain.answers import Status
 from domain.store.tables.relayed import Acknowledged, Parked
 
 MANY = 5_000
@@ -38,7 +39,7 @@ class AnswerRow(NamedTuple):
     final: bool
     content_hash: str
     number: int
-    status: str
+    status: Status
     position: int
     answer: bytes
 
