@@ -114,7 +114,7 @@ class Intake:
                 message = read_envelope(recipient, headers, read.value, place)
             except UnreadableEnvelope:
                 named = readable_id(headers)
-                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place, message_id=named)
+                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place, named)
             else:
                 received = self._receiving.receive(message)
             self._publish(recipient, received.repeats)
