@@ -8,7 +8,7 @@ import pytest
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from consumers.kafka_records import batch_reads
+from consumers.kafka_inside import batch_reads
 from consumers.log import Read
 
 RECORDS: list[tuple[bytes | None, bytes, list[tuple[str, bytes]]]] = [
