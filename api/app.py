@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor, Ledgers
-from api.problems import LastResort, add_problems, describe_problems, language_of, problem_response
+from api.problems import DescribedApi, LastResort, add_problems, language_of, problem_response
 from api.routes import commands, ledger, messages, pages, questions, replay
 from api.routes import development as developing
 from domain.refusals import Reason
@@ -35,7 +35,7 @@ def create_app(
     hosts: tuple[str, ...] = HOSTS,
 ) -> FastAPI:
     """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere."""
-    app = FastAPI(
+    app = DescribedApi(
         title="KUTY",
         version="1",
         description=ABOUT,
@@ -63,7 +63,6 @@ def create_app(
     for part in parts:
         # Not included but put there: an included router is asked twice for every request.
         app.router.routes.extend(part.routes().routes)
-    describe_problems(app)
     app.add_middleware(LastResort)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     return app

@@ -105,7 +105,7 @@ def line_of(store: EventStore, recipient: str) -> Line:
     if version:
         last = store.stream(line.stream, version - 1)[-1]
         (event,) = store.opened_all([last])
-        publication = publication_of(last, event)  # type: ignore[arg-type]
+        publication = publication_of(last, event)
         line.sequence = version
         line.record_hash = last.hash
         line.previous_hash = publication.previous_hash if isinstance(event, Erased) else publication.hash

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from consumers import wire
 from consumers.log import Entry, TopicSettings
-from domain.disclosure.kept import recipient_of
+from domain.disclosure.kept import told_to
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, OrganisationJoined
+from domain.events import Erased, Event, OrganisationJoined
 from domain.receipts import receipt_of
 from domain.record import Record
 from domain.store import EventStore
@@ -61,8 +61,7 @@ class Packing:
                 continue
             event = events[record.position]
             if record.header.name in DISCLOSURES:
-                assert isinstance(event, DisclosureMade | DisclosureWithdrawn | Erased)
-                topic, epoch = self._out_topic(record.header.stream)
+                topic, epoch = self._out_topic(record)
                 entry = wire.publication_entry(wire.publication_of(record, event))
                 outgoing.append(Outgoing(record.position, topic, epoch, entry))
                 continue
@@ -102,12 +101,12 @@ class Packing:
                     _enter(self._senders, event, record.position)
         return self._senders
 
-    def _out_topic(self, stream: str) -> tuple[str, int]:
+    def _out_topic(self, record: Record) -> tuple[str, int]:
+        stream = record.header.stream
         place = self._out_topics.get(stream)
         if place is None:
-            found = recipient_of(stream)
-            assert found is not None
-            place = self._out_topics[stream] = (wire.out_topic(self._ledger, found[0]), found[1])
+            recipient, epoch = told_to(record)
+            place = self._out_topics[stream] = (wire.out_topic(self._ledger, recipient), epoch)
         return place
 
 

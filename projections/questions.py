@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -221,6 +221,14 @@ def freshness(position: Position, feed: Feed, parked: tuple[Parked, ...] = ()) -
         feed.waiting_for,
         tuple(sorted({p.client for p in parked})),
     )
+
+
+@overload
+def moment(given: datetime | date) -> datetime: ...
+
+
+@overload
+def moment(given: datetime | date | None) -> datetime | None: ...
 
 
 def moment(given: datetime | date | None) -> datetime | None:

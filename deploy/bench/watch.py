@@ -77,8 +77,7 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):
-            row = self._connection.execute(self._ask).fetchone()
-            assert row is not None
-            moment = time.perf_counter()
-            self.disclosed.note(row[0], moment)
-            self.visible.note(row[1], moment)
+            for disclosed, visible in self._connection.execute(self._ask).fetchall():
+                moment = time.perf_counter()
+                self.disclosed.note(disclosed, moment)
+                self.visible.note(visible, moment)

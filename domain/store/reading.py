@@ -6,11 +6,10 @@ Nothing here writes events. A method that asks the database raises `StoreUnavail
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 from domain.answers import Answer
 from domain.decided import Decision, decision_of
-from domain.directory import DIRECTORY_EVENTS, Directory
+from domain.directory import DIRECTORY_EVENTS, Directory, Mode
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
@@ -21,8 +20,6 @@ from domain.store.sealed.sealing import Names, Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
-
-Mode = Literal["live", "simulated", ""]
 
 
 class LedgerReading:
@@ -87,7 +84,7 @@ class LedgerReading:
     @property
     def mode(self) -> Mode:
         """`live` or `simulated`, for life; empty before the ledger is opened."""
-        return self.recent_directory.mode or self.directory.mode  # type: ignore[return-value]
+        return self.recent_directory.mode or self.directory.mode
 
     @property
     def organiser_org(self) -> str:

@@ -196,6 +196,7 @@ class Batch:
         first = self.head + 1
         ruleset, version = self._around.rules_of(self.directory).version, self.directory.version
         events = []
+        added: list[Staged] = []
         for draft in drafts:
             place = stream or stream_of(draft.event)
             end = self.end_of(place)
@@ -208,10 +209,10 @@ class Batch:
                 self._evolve(staged, job.caller)
             elif draft.event.NAME in DIRECTORY_EVENTS:
                 self.directory = enter(self.directory, draft.event, self.head)
-            self.order.append(staged)
+            added.append(staged)
             events.append((draft.event_id, draft.event.NAME, self.head))
-        opening = self.order[-len(drafts)]
-        assert isinstance(opening, Staged)
+        self.order += added
+        opening = added[0]
         opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
         numbered = Answer(
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,

@@ -104,9 +104,10 @@ class Sealer:
         if not header.type.endswith(f".v{cls.VERSION}"):
             fields = self._names.upcast(header.type, fields)
         try:
-            return cls.__pydantic_validator__.validate_python(fields)  # type: ignore[no-any-return]
+            event: Event = cls.__pydantic_validator__.validate_python(fields)
         except ValidationError as error:
             raise Damaged(f"the content of {header.event_id} is not a {header.type}") from error
+        return event
 
     def _opened(self, record: Record, section: str, key: bytes) -> dict[str, Any]:
         sealed = record.sections[section]
