@@ -196,7 +196,7 @@ def batch_reads(topic: str, batch: Any) -> list[Read]:
     appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None
     try:
         found = list(decoded_records(topic, content, begin, batch.records_count, base_offset, first, appended))
-    except (IndexError, UnicodeDecodeError) as error:
+    except (IndexError, ValueError) as error:
         raise kafka_errors.CorruptRecordError(
             f"a batch of {topic} at offset {base_offset} cannot be read: {error!r}"
         ) from error

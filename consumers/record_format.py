@@ -6,8 +6,6 @@ goes. Tests compare the two byte by byte.
 
 from collections.abc import Iterator
 
-from kafka.errors import CorruptRecordError
-
 from consumers.log import Entry, Read
 
 SHORT = 8_192
@@ -67,7 +65,7 @@ def decoded_records(
     """The records of a batch of the topic: `count` of them in `content` from `pos` on, their offsets after `base_offset`.
 
     `first` is the time of the first one, `appended` that of the broker where it put its own over all. Raises
-    `CorruptRecordError`, and `IndexError` where the bytes end too soon.
+    `ValueError`, and `IndexError` where the bytes end too soon.
     """
     names = _read_names
     for _ in range(count):
@@ -99,10 +97,10 @@ def decoded_records(
             headers.append((names.get(raw) or _read_name(raw), content[pos : pos + length]))
             pos += length
         if pos != end:
-            raise CorruptRecordError(f"a record of {topic} at offset {base_offset + offset} has {pos - end} bytes too many")
+            raise ValueError(f"a record of {topic} at offset {base_offset + offset} has {pos - end} bytes too many")
         yield Read(topic, base_offset + offset, moment, key, value or b"", tuple(headers))
     if pos != len(content):
-        raise CorruptRecordError(f"a batch of {topic} at offset {base_offset} has bytes behind its records")
+        raise ValueError(f"a batch of {topic} at offset {base_offset} has bytes behind its records")
 
 
 def _number(content: bytes, pos: int) -> tuple[int, int]:

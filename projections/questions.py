@@ -224,11 +224,13 @@ def freshness(position: Position, feed: Feed, parked: tuple[Parked, ...] = ()) -
 
 
 @overload
-def moment(given: datetime | date) -> datetime: ...
+def moment(given: datetime | date) -> datetime:
+    """A time that is given."""
 
 
 @overload
-def moment(given: datetime | date | None) -> datetime | None: ...
+def moment(given: datetime | date | None) -> datetime | None:
+    """A time that may be left out."""
 
 
 def moment(given: datetime | date | None) -> datetime | None:

@@ -21,10 +21,10 @@ MAY_IMPORT = {
     "deploy": set(ROOMS),
 }
 DOORS = {
-    "eventsourcing": re.compile(r"domain/store/|deploy/bench/"),
-    "psycopg": re.compile(r"domain/store/|projections/read_models|deploy/"),
-    "psycopg_pool": re.compile(r"domain/store/|projections/read_models"),
-    "sqlite3": re.compile(r"domain/store/|projections/read_models|consumers/embedded_broker|deploy/"),
+    "eventsourcing": re.compile(r"domain/store/tables/|deploy/bench/"),
+    "psycopg": re.compile(r"domain/store/tables/|projections/read_models|deploy/"),
+    "psycopg_pool": re.compile(r"projections/read_models"),
+    "sqlite3": re.compile(r"domain/store/tables/|projections/read_models|consumers/embedded_broker|deploy/"),
     "kafka": re.compile(r"consumers/broker\.py|consumers/kafka_|deploy/local/|deploy/bench/|deploy/agency/"),
     "fastapi": re.compile(r"api/|deploy/"),
     "starlette": re.compile(r"api/"),
