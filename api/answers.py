@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from api.caller import SignedIn
 from api.problems import PROBLEM, Problem, problem
+from domain.answers import Answer
 from domain.receipts import stated_code
 from domain.rulebook import COMMANDS
-from domain.store.answers import Answer
-from domain.store.tokens import UnknownToken
+from domain.store import UnknownToken
 
 TOKEN = "KUTY-Token"
 """Header with an opaque token: given with a write, sent with a reading that is to see it."""

@@ -12,12 +12,11 @@ from starlette.responses import Response
 from api.caller import DevelopmentIssuer, Verifier
 from api.documents import AgencyDocument
 from api.ledgers import LedgerDoor, Ledgers
-from api.problems import LastResort, add_problems, describe_problems, language_of, problem_response
+from api.problems import DescribedApi, LastResort, add_problems, language_of, problem_response
 from api.routes import commands, documents, ledger, messages, pages, questions, replay
 from api.routes import development as developing
 from domain.refusals import Reason
-from domain.store.database import StoreUnavailable
-from domain.store.keys import KeyDestroyed
+from domain.store import KeyDestroyed, StoreUnavailable
 
 HOSTS = ("localhost", "127.0.0.1", "testserver", "[::1]")
 """Loopback only: a proxy with TLS stands before anything else."""
@@ -39,7 +38,7 @@ def create_app(
 ) -> FastAPI:
     """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere;
     `agency_documents` are served to anybody who asks."""
-    app = FastAPI(
+    app = DescribedApi(
         title="KUTY",
         version="1",
         description=ABOUT,
@@ -68,7 +67,6 @@ def create_app(
     for part in parts:
         # Not included but put there: an included router is asked twice for every request.
         app.router.routes.extend(part.routes().routes)
-    describe_problems(app)
     app.add_middleware(LastResort)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     return app

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from api.problems import problem
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
-from domain.receiving import Receiving
-from domain.store.event_store import EventStore
-from domain.store.vault import Vault
+from domain.store import EventStore, Receiving, Vault
 from projections.read_models import ReadModels
 from projections.tellings import Acknowledged
 

@@ -135,19 +135,16 @@ class ProblemStated(BaseModel):
     codes: list[StatedCode]
 
 
-def describe_problems(app: FastAPI) -> None:
-    """Put the problem's schema where the description of the API names it."""
-    described = app.openapi
+class DescribedApi(FastAPI):
+    """An application in whose description the problem's schema stands where it is named."""
 
-    def openapi() -> dict[str, Any]:
-        document = described()
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
         schema = ProblemStated.model_json_schema(ref_template="#/components/schemas/{model}")
         known = document.setdefault("components", {}).setdefault("schemas", {})
         known.update(schema.pop("$defs"))
         known["Problem"] = schema
         return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class LastResort:

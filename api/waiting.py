@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 
-from domain.store.event_store import EventStore
+from domain.store import EventStore
 
 LONGEST_LOOK_S = 1.0
 

@@ -9,46 +9,17 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol
+from datetime import date
+from typing import NamedTuple
 
 from domain.chapters.notices.decisions import SendNotification
-from domain.commands import Command
 from domain.context import HELSINKI, Caller
-from domain.directory import Directory
-from domain.events import Erased, Event, NotificationDue, NotificationSent
-from domain.store.record import Record
+from domain.events import NotificationDue, NotificationSent
+from domain.record import Record
+from domain.store import EventStore
 
 FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME)
 SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")
-
-
-class ClerkStore(Protocol):
-    """What the clerk asks of the event store."""
-
-    @property
-    def ledger(self) -> str:
-        """The ledger's name."""
-
-    @property
-    def directory(self) -> Directory:
-        """The register at the head of the feed."""
-
-    def now(self) -> datetime:
-        """The ledger's time, UTC."""
-
-    def head(self) -> int:
-        """The position of the last event."""
-
-    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
-        """The events of these names behind a position, in order, at most `limit`."""
-
-    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
-        """The events in the records; `Erased` where the matter's key is gone."""
-
-    def submit(self, command: Command, caller: Caller, command_id: str, *, client: str | None = None) -> Future[Any]:
-        """Decide and record a command, once per sender and id."""
 
 
 class Due(NamedTuple):
@@ -63,7 +34,7 @@ class Clerk:
 
     name = "clerk"
 
-    def __init__(self, store: ClerkStore, *, window: int = 1000) -> None:
+    def __init__(self, store: EventStore, *, window: int = 1000) -> None:
         self._store = store
         self._window = window
         self._position = 0

@@ -5,70 +5,23 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
 
 from consumers.wire import publication_of
-from domain.context import Caller, Draft
-from domain.directory import Directory
 from domain.disclosure.desired import view_of
 from domain.disclosure.kept import recipient_of
 from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.publish import Line
 from domain.disclosure.reconcile import Client, Disclosed, Disclosures
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
 from domain.pathway import Pathway, evolve
-from domain.rules import RuleSet
-from domain.store.keys import Keys
-from domain.store.known import LEDGER_MATTER, fact_of
-from domain.store.record import Record
+from domain.record import Record, fact_of
+from domain.store import EventStore
+from domain.streams import LEDGER_MATTER
 
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""
 
 DISCLOSURES = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
-
-
-class Store(Protocol):
-    """What the follower asks of `domain.store.event_store.EventStore`."""
-
-    keys: Keys
-
-    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]: ...
-
-    def stream(self, stream: str, after: int = 0) -> list[Record]: ...
-
-    def stream_version(self, stream: str) -> int: ...
-
-    def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]: ...
-
-    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]: ...
-
-    def directory_at(self, position: int) -> Directory: ...
-
-    def rules_of(self, directory: Directory) -> RuleSet: ...
-
-    def now(self) -> datetime: ...
-
-    def head(self) -> int: ...
-
-    def tracking(self, name: str) -> int: ...
-
-    def build(
-        self,
-        stream: str,
-        version: int,
-        previous_hash: str,
-        draft: Draft,
-        caller: Caller,
-        command_id: str,
-        *,
-        recorded_at: datetime | None = None,
-        directory: Directory | None = None,
-        policy_version: str | None = None,
-    ) -> Record: ...
-
-    def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -82,7 +35,7 @@ class Followed:
 class Memory:
     """The follower's state at its position. Forgotten whole after any doubt, and read back when asked for."""
 
-    def __init__(self, store: Store, position: int, kinds: Kinds[Kind]) -> None:
+    def __init__(self, store: EventStore, position: int, kinds: Kinds[Kind]) -> None:
         self.position = position
         self.directory = store.directory_at(position)
         self.told_of_register = _disclosed(store, (LEDGER_MATTER,))
@@ -127,7 +80,7 @@ class Memory:
         return Followed(Client(view_of(pathway, self.directory, self._kinds), disclosed), hashes)
 
 
-def _disclosed(store: Store, matters: Sequence[str]) -> Disclosures:
+def _disclosed(store: EventStore, matters: Sequence[str]) -> Disclosures:
     """What every recipient was told of these matters and still holds."""
     records = store.of_matter(matters, DISCLOSURES)
     told: Disclosures = {}
@@ -144,7 +97,7 @@ def _disclosed(store: Store, matters: Sequence[str]) -> Disclosures:
     return told
 
 
-def line_of(store: Store, recipient: str) -> Line:
+def line_of(store: EventStore, recipient: str) -> Line:
     """The end of a recipient's newest epoch, read from its stream."""
     epoch = 1
     while store.stream_version(Line(recipient, epoch + 1).stream):
@@ -154,7 +107,7 @@ def line_of(store: Store, recipient: str) -> Line:
     if version:
         last = store.stream(line.stream, version - 1)[-1]
         (event,) = store.opened_all([last])
-        publication = publication_of(last, event)  # type: ignore[arg-type]
+        publication = publication_of(last, event)
         line.sequence = version
         line.record_hash = last.hash
         line.previous_hash = publication.previous_hash if isinstance(event, Erased) else publication.hash

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from consumers.disclosed import Followed, Memory, Store
+from consumers.disclosed import Followed, Memory
 from consumers.redelivery import Redelivery, redeliver
 from domain.catalogue import DIRECTORY_EVENTS, EVENTS, REGISTER_FACTS, SYSTEM_EVENTS
 from domain.context import HELSINKI, Caller, Draft
@@ -24,11 +23,9 @@ from domain.disclosure.reconcile import Change
 from domain.disclosure.register import register_changes
 from domain.events import Erased, Event, OrganisationJoined
 from domain.pathway import evolve
-from domain.store.keys import KeyDestroyed
-from domain.store.known import fact_of
-from domain.store.record import Record
-from domain.store.recorders import Conflict
-from domain.store.streams import is_client_stream
+from domain.record import Record, fact_of
+from domain.store import Conflict, EventStore, KeyDestroyed, Vault
+from domain.streams import is_client_stream
 from projections.kinds import kinds
 
 NAME = "disclosure"
@@ -39,14 +36,6 @@ FOLLOWED = tuple(sorted((EVENTS.keys() - SYSTEM_EVENTS) | DIRECTORY_EVENTS))
 """Names of the events that it reads; its own and the ledger's others are passed over."""
 
 
-class Vault(Protocol):
-    """What it asks of `domain.store.vault.Vault`: who a client is, how a worker is reached."""
-
-    def get(self, subject_refs: Iterable[str]) -> Mapping[str, Any]: ...
-
-    def staff_cards(self, persons: Iterable[str], on: date) -> Mapping[str, Any]: ...
-
-
 class Disclosure:
     """The follower of one ledger. `random_id` gives 32 hex digits, `salt` 64; both are parameters for tests."""
 
@@ -54,7 +43,7 @@ class Disclosure:
 
     def __init__(
         self,
-        store: Store,
+        store: EventStore,
         vault: Vault,
         *,
         batch: int = LARGEST_BATCH,

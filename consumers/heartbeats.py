@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from consumers import wire
 from consumers.log import Entry
-from consumers.relay_store import RelayStore
 from domain.disclosure.publish import source_of
-from domain.store.relayed import Acknowledged
+from domain.store import Acknowledged, EventStore
 
 LOOK_S = 1.0
 """How often it is looked for quiet topics, at most, in seconds."""
@@ -27,7 +26,7 @@ class Last(NamedTuple):
 class Heartbeats:
     """What the relay has to send on topics that have been quiet for `quiet_s` seconds."""
 
-    def __init__(self, store: RelayStore, quiet_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: EventStore, quiet_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._quiet_s = quiet_s
         self._clock = clock

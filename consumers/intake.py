@@ -11,14 +11,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Protocol
 
 from consumers import wire
 from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
-from domain.directory import Directory, Recipient
+from domain.directory import Recipient
 from domain.envelopes import UnreadableEnvelope, read_envelope, readable_id
 from domain.receipts import Receipt
-from domain.receiving import Receiving
+from domain.store import EventStore, Receiving
 
 logger = logging.getLogger(__name__)
 
@@ -28,36 +27,12 @@ AT_ONCE = 16
 """Topics that are worked through beside each other; within a topic one message follows the other."""
 
 
-class IntakeStore(Protocol):
-    """What intake asks of the event store beside the decisions."""
-
-    @property
-    def ledger(self) -> str:
-        """The ledger's name."""
-
-    @property
-    def directory(self) -> Directory:
-        """The register at the head of the feed."""
-
-    def now(self) -> datetime:
-        """The ledger's time, UTC."""
-
-    def head(self) -> int:
-        """The position of the last event."""
-
-    def tracking(self, name: str) -> int:
-        """A follower's position, 0 before its first."""
-
-    def track(self, name: str, position: int) -> None:
-        """Move a position forward that belongs to no event."""
-
-
 class Intake:
     """The role. Its position in a topic is the first offset that has not been answered."""
 
     name = "intake"
 
-    def __init__(self, store: IntakeStore, broker: Broker, receiving: Receiving, *, wait: float = WAIT_S) -> None:
+    def __init__(self, store: EventStore, broker: Broker, receiving: Receiving, *, wait: float = WAIT_S) -> None:
         self._store = store
         self._broker = broker
         self._receiving = receiving
@@ -139,7 +114,7 @@ class Intake:
                 message = read_envelope(recipient, headers, read.value, place)
             except UnreadableEnvelope:
                 named = readable_id(headers)
-                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place, message_id=named)
+                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place, named)
             else:
                 received = self._receiving.receive(message)
             self._publish(recipient, received.repeats)

@@ -3,17 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence, Set
-from typing import Any
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka import errors as kafka_errors
-from kafka.producer.producer_batch import FinalState, ProducerBatch
-from kafka.record.memory_records import MemoryRecordsBuilder
 
 from consumers.broker_settings import MAX_REQUEST_BYTES, Connection, client_settings
-from consumers.kafka_client import answering, preload_metadata
+from consumers.kafka_client import answering
+from consumers.kafka_inside import BATCH_BYTES, WholeBatch, Window, learn_topics, let_go
 from consumers.log import UNKNOWN, Entry, Outcome
-from consumers.record_format import encoded_record
 
 REFUSALS: dict[type[Exception], str] = {
     kafka_errors.MessageSizeTooLargeError: "too_large",
@@ -26,7 +23,6 @@ REFUSALS: dict[type[Exception], str] = {
     kafka_errors.InvalidTopicError: "topic_gone",
     kafka_errors.UnknownTopicOrPartitionError: "topic_gone",
 }
-BATCH_BYTES = 1_000_000
 RECORD_OVERHEAD = 512
 
 
@@ -55,17 +51,15 @@ class KafkaAppender:
         places = _places_by_topic(topic_entries)
         gone = self._learn(producer, places.keys(), give_up_at)
         outcomes = [UNKNOWN] * len(topic_entries)
+        window = Window(producer)
         sent: list[tuple[list[int], WholeBatch]] = []
-        moment: int | None = None
         for topic, whole in places.items():
             if topic in gone:
                 outcomes[whole[0]] = Outcome("refused", code="topic_gone")
                 continue
             for part in self._parts(topic_entries, topic, whole, outcomes):
-                batch, moment = _batch(TopicPartition(topic, 0), [topic_entries[place][1] for place in part], moment)
-                _enqueue(producer._accumulator, batch)
-                sent.append((part, batch))
-        _flush(producer, [batch for _, batch in sent], give_up_at)
+                sent.append((part, window.put(topic, [topic_entries[place][1] for place in part])))
+        window.send(give_up_at)
         self._settle(sent, outcomes)
         return outcomes
 
@@ -90,7 +84,7 @@ class KafkaAppender:
         if part:
             yield part
 
-    def _settle(self, sent: list[tuple[list[int], "WholeBatch"]], outcomes: list[Outcome]) -> None:
+    def _settle(self, sent: list[tuple[list[int], WholeBatch]], outcomes: list[Outcome]) -> None:
         """Read the answer of each batch; throw the producer away when one of them is in doubt.
 
         A refusal may fail the batches of every topic with the same error. Those are aborted ones: only a batch that
@@ -98,15 +92,17 @@ class KafkaAppender:
         """
         doubt = False
         for part, batch in sent:
-            answer = batch.produce_future
-            offset, appended, error_of = answer.value if answer.is_done else (-1, -1, None)
-            if answer.is_done and error_of is None:
+            answer = batch.answer
+            if answer is None:
+                doubt = True
+                continue
+            if answer.error is None:
                 for index, place in enumerate(part):
-                    outcomes[place] = Outcome("acknowledged", offset + index, appended)
+                    outcomes[place] = Outcome("acknowledged", answer.offset + index, answer.appended)
                 continue
             doubt = True
-            code = REFUSALS.get(type(error_of(0))) if error_of else None
-            if code is None or batch.final_state is not FinalState.FAILED:
+            code = REFUSALS.get(type(answer.error))
+            if code is None or not answer.alone:
                 continue
             if len(part) == 1:
                 outcomes[part[0]] = Outcome("refused", code=code)
@@ -128,7 +124,7 @@ class KafkaAppender:
         missing = topics - self._known
         if not missing:
             return set()
-        absent = preload_metadata(producer._metadata, self._known | topics, give_up_at)
+        absent = learn_topics(producer, self._known | topics, give_up_at)
         self._known |= topics - absent
         return absent & set(topics)
 
@@ -136,9 +132,7 @@ class KafkaAppender:
         """Let go of the producer without waiting: what it still holds fails, what it has sent stays unknown."""
         producer, self.producer = self.producer, None
         if producer is not None:
-            producer._unregister_cleanup()
-            producer._closed = True
-            producer._sender.force_close()
+            let_go(producer)
 
     def forget(self) -> None:
         """Ask anew which topics are there, with the next window."""
@@ -154,53 +148,6 @@ class KafkaAppender:
 def open_producer(connection: Connection) -> KafkaProducer:
     """A producer with our settings and nothing around it; the relay's own and the benchmark's bare one."""
     return KafkaProducer(**client_settings("producer", connection))
-
-
-def _batch(partition: TopicPartition, entries: list[Entry], moment: int | None) -> tuple["WholeBatch", int]:
-    """A batch with these records in it, and its time. The client writes the first record of a window and reads the
-    clock for it; we write the others, much faster, with the same time. The broker puts its own time over it."""
-    records = MemoryRecordsBuilder(2, 0, BATCH_BYTES)
-    builder = records._builder
-    if moment is None:
-        first, *rest = entries
-        written = records.append(None, first.key, first.value, list(first.headers))
-        moment = builder._first_timestamp
-        start = written.offset + 1
-    else:
-        rest, start = entries, 0
-        builder._first_timestamp = builder._max_timestamp = moment
-    body = builder._buffer
-    for offset, entry in enumerate(rest, start):
-        body += encoded_record(offset, entry)
-    builder._num_records = records._next_offset = len(entries)
-    builder._last_offset = len(entries) - 1
-    return WholeBatch(partition, records), moment
-
-
-class WholeBatch(ProducerBatch):  # type: ignore[misc]
-    """A batch that the client may not split when the broker finds it too large: it counts as one record, and its one
-    answer is for all of it."""
-
-    @property
-    def record_count(self) -> int:
-        return 1
-
-
-def _enqueue(accumulator: Any, batch: WholeBatch) -> None:
-    with accumulator._tp_lock(batch.topic_partition):
-        accumulator._batches[batch.topic_partition].append(batch)
-        accumulator._incomplete.add(batch)
-
-
-def _flush(producer: KafkaProducer, batches: list[WholeBatch], give_up_at: float) -> None:
-    """Have everything sent now and wait for every answer; the client's own flush may wait as long for each one."""
-    accumulator = producer._accumulator
-    accumulator.begin_flush()
-    producer._sender.wakeup()
-    for batch in batches:
-        if not batch.produce_future.wait(max(0.0, give_up_at - time.monotonic())):
-            break
-    accumulator._flushes_in_progress.decrement()
 
 
 def _places_by_topic(topic_entries: Sequence[tuple[str, Entry]]) -> dict[str, list[int]]:

@@ -9,8 +9,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
-from consumers.kafka_client import answering, preload_metadata
-from consumers.kafka_records import WholeBatches
+from consumers.kafka_client import answering
+from consumers.kafka_inside import Incarnations, learn_topics, read_whole
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 
@@ -25,18 +25,18 @@ class KafkaReader:
         self._connection = connection
         with answering():
             self._consumer = KafkaConsumer(**client_settings("consumer", connection))
-        self._consumer._fetcher.PartitionRecords = WholeBatches
-        self._metadata = self._consumer._cluster
+        read_whole(self._consumer)
+        self._topics = Incarnations(self._consumer)
         self._incarnations: dict[str, Any] = {}
-        self._checked_at = 0.0
+        self._checked = 0
 
     def follow(self, positions: Mapping[str, int]) -> None:
         with answering():
             self._consumer.assign([TopicPartition(topic, 0) for topic in positions])
-            absent = preload_metadata(self._metadata, set(positions), time.monotonic() + self._connection.deadline_s)
+            absent = learn_topics(self._consumer, set(positions), time.monotonic() + self._connection.deadline_s)
             if absent:
                 raise TopicGone(min(absent))
-            self._incarnations = {topic: self._metadata.topic_id(topic) for topic in positions}
+            self._incarnations = {topic: self._topics.id_of(topic) for topic in positions}
             for topic, offset in positions.items():
                 self._consumer.seek(TopicPartition(topic, 0), offset)
 
@@ -62,11 +62,12 @@ class KafkaReader:
         return OffsetOutOfRange(partition.topic, offset, begin, end)
 
     def _check_incarnations(self) -> None:
-        if self._metadata._last_successful_refresh_ms == self._checked_at:
+        refreshes = self._topics.refreshes
+        if refreshes == self._checked:
             return
-        self._checked_at = self._metadata._last_successful_refresh_ms
+        self._checked = refreshes
         for topic, incarnation in self._incarnations.items():
-            present = self._metadata.topic_id(topic)
+            present = self._topics.id_of(topic)
             if present is None:
                 raise TopicGone(topic)
             if present != incarnation:
@@ -98,7 +99,7 @@ def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict
 def _consumer(connection: Connection) -> Iterator[KafkaConsumer]:
     with answering():
         consumer = KafkaConsumer(**client_settings("consumer", connection))
-        consumer._fetcher.PartitionRecords = WholeBatches
+        read_whole(consumer)
         try:
             yield consumer
         finally:
@@ -111,7 +112,7 @@ def _offsets(
     wanted = set(topics)
     if not wanted:
         return {}
-    absent = preload_metadata(consumer._cluster, wanted, time.monotonic() + connection.deadline_s)
+    absent = learn_topics(consumer, wanted, time.monotonic() + connection.deadline_s)
     if absent:
         raise TopicGone(min(absent))
     answer = ask([TopicPartition(topic, 0) for topic in wanted], timeout_ms=connection.deadline_s * 1000)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from consumers import wire
 from consumers.log import Entry, TopicSettings
-from domain.directory import Directory
-from domain.disclosure.kept import recipient_of
+from domain.disclosure.kept import told_to
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, OrganisationJoined
+from domain.events import Erased, Event, OrganisationJoined
 from domain.receipts import receipt_of
-from domain.store.record import Record
+from domain.record import Record
+from domain.store import EventStore
 
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""
@@ -29,32 +29,10 @@ class Outgoing(NamedTuple):
     entry: Entry
 
 
-class Unsealing(Protocol):
-    """What Packing asks of the store: `domain.store.event_store.EventStore`."""
-
-    @property
-    def ledger(self) -> str:
-        """The ledger's name."""
-        ...
-
-    @property
-    def directory(self) -> Directory:
-        """The register at the head of the feed."""
-        ...
-
-    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
-        """The events behind a position, in order, at most `limit`; `names` choose kinds of events."""
-        ...
-
-    def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
-        """The events in the records, in their order; `Erased` where the matter's key is gone."""
-        ...
-
-
 class Packing:
     """Turns events of one ledger into outgoing records. `pseudonyms` gives those of a recipient by its short name."""
 
-    def __init__(self, store: Unsealing, pseudonyms: Callable[[str], Pseudonyms]) -> None:
+    def __init__(self, store: EventStore, pseudonyms: Callable[[str], Pseudonyms]) -> None:
         self._store = store
         self._pseudonyms = pseudonyms
         self._ledger = store.ledger
@@ -83,8 +61,7 @@ class Packing:
                 continue
             event = events[record.position]
             if record.header.name in DISCLOSURES:
-                assert isinstance(event, DisclosureMade | DisclosureWithdrawn | Erased)
-                topic, epoch = self._out_topic(record.header.stream)
+                topic, epoch = self._out_topic(record)
                 entry = wire.publication_entry(wire.publication_of(record, event))
                 outgoing.append(Outgoing(record.position, topic, epoch, entry))
                 continue
@@ -124,12 +101,12 @@ class Packing:
                     _enter(self._senders, event, record.position)
         return self._senders
 
-    def _out_topic(self, stream: str) -> tuple[str, int]:
+    def _out_topic(self, record: Record) -> tuple[str, int]:
+        stream = record.header.stream
         place = self._out_topics.get(stream)
         if place is None:
-            found = recipient_of(stream)
-            assert found is not None
-            place = self._out_topics[stream] = (wire.out_topic(self._ledger, found[0]), found[1])
+            recipient, epoch = told_to(record)
+            place = self._out_topics[stream] = (wire.out_topic(self._ledger, recipient), epoch)
         return place
 
 

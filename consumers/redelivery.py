@@ -10,15 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from consumers.disclosed import Store, line_of
+from consumers.disclosed import line_of
 from consumers.wire import publication_of
 from domain.context import HELSINKI, Caller, Draft
 from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.disclosure.publish import Line
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
-from domain.store.keys import KeyDestroyed
-from domain.store.record import Record
-from domain.store.recorders import Conflict
+from domain.record import Record
+from domain.store import Conflict, EventStore, KeyDestroyed
 
 ATTEMPTS = 20
 
@@ -37,7 +36,9 @@ class _Repeat(NamedTuple):
     publication: Publication
 
 
-def redeliver(store: Store, follower: str, recipient: str, random_id: Callable[[], str], policy_version: str) -> Redelivery:
+def redeliver(
+    store: EventStore, follower: str, recipient: str, random_id: Callable[[], str], policy_version: str
+) -> Redelivery:
     """Write the fresh epoch. Raises `LookupError` when the recipient was never told anything, `Conflict` when the follower
     does not let it come between in many attempts."""
     for _ in range(ATTEMPTS):
@@ -59,7 +60,7 @@ def redeliver(store: Store, follower: str, recipient: str, random_id: Callable[[
     raise Conflict(f"the follower left no room for a redelivery to {recipient}")
 
 
-def _lawful(store: Store, line: Line) -> list[_Repeat]:
+def _lawful(store: EventStore, line: Line) -> list[_Repeat]:
     records = store.stream(line.stream)
     told: list[_Repeat] = []
     held: dict[str, bool] = {}
@@ -72,7 +73,12 @@ def _lawful(store: Store, line: Line) -> list[_Repeat]:
 
 
 def _repeated(
-    store: Store, line: Line, repeat: _Repeat, history: dict[str, int], random_id: Callable[[], str], policy_version: str
+    store: EventStore,
+    line: Line,
+    repeat: _Repeat,
+    history: dict[str, int],
+    random_id: Callable[[], str],
+    policy_version: str,
 ) -> Record:
     now, header = store.now(), repeat.record.header
     publication = replace(

@@ -17,9 +17,8 @@ from consumers import wire
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
-from consumers.relay_store import RelayStore
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store.relayed import Acknowledged, Parked
+from domain.store import Acknowledged, EventStore, Parked
 
 log = logging.getLogger("kuty.relay")
 
@@ -62,7 +61,7 @@ class Relay:
 
     def __init__(
         self,
-        store: RelayStore,
+        store: EventStore,
         broker: Broker,
         pseudonyms: Callable[[str], Pseudonyms],
         *,

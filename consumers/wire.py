@@ -14,10 +14,10 @@ import orjson
 from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
 from domain.disclosure.kept import epoch_of, kept_publication
 from domain.disclosure.publications import Publication
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.identifiers import organisation_source
 from domain.receipts import Receipt
-from domain.store.record import Damaged, Record, read_record
+from domain.record import Damaged, Record, read_record
 
 EVENTS = TopicSettings(retention_ms=FOREVER)
 """The full feed is kept for ever."""
@@ -113,14 +113,16 @@ def _schema(type_name: str, of: str) -> bytes:
 # --- Publications ----------------------------------------------------------------------------------------------------
 
 
-def publication_of(record: Record, event: DisclosureMade | DisclosureWithdrawn | Erased) -> Publication:
+def publication_of(record: Record, event: Event | Erased) -> Publication:
     """The publication that a disclosure event holds.
 
     A disclosure whose matter's key was destroyed before it was sent goes out as `withdrawn`, without content, under the
-    id of its event (design D15). Raises `Damaged` for a record outside a recipient's stream.
+    id of its event (design D15). Raises `Damaged` for a record outside a recipient's stream, and for any other event.
     """
-    if not isinstance(event, Erased):
+    if isinstance(event, DisclosureMade | DisclosureWithdrawn):
         return kept_publication(record, event)
+    if not isinstance(event, Erased):
+        raise Damaged(f"{record.header.event_id} is a {event.NAME} and no disclosure")
     header = record.header
     return Publication(
         id=header.event_id,

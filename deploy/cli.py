@@ -284,10 +284,8 @@ def _told_plainly() -> tuple[type[Exception], ...]:
     from deploy.local.ports import PartFailed
     from deploy.roles import Stuck
     from deploy.wiring import InUse
-    from domain.store.database import StoreUnavailable
-    from domain.store.keys import WrongMasterKey
-    from domain.store.migrations import NotMigrated
-    from domain.store.record import Damaged
+    from domain.record import Damaged
+    from domain.store import NotMigrated, StoreUnavailable, WrongMasterKey
 
     return (BrokerError, PartFailed, Stuck, InUse, StoreUnavailable, WrongMasterKey, NotMigrated, Damaged, OperationalError)
 

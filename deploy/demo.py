@@ -22,17 +22,16 @@ from deploy.scenario.cast import Cast
 from deploy.scenario.given import keep_cards, lay_out, register
 from deploy.scenario.lines import fitted, read_yaml
 from deploy.scenario.naming import Fact, Naming
-from deploy.scenario.story import Action
+from deploy.scenario.story import Action, Person
 from deploy.scenario.words import Given
 from deploy.scenario.world import World
 from deploy.synthetic import FIRST_REFERRAL, deeds_of, synthetic_clients
+from domain.answers import Answer
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
-from domain.look_ups import LookUps
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
-from domain.sender_names import SenderNames
-from domain.store.answers import Answer
+from domain.store import LookUps, SenderNames
 from projections.kinds import kinds
 
 GIVEN_FILES = ("given.yaml", "given-demo.yaml")
@@ -137,14 +136,12 @@ class _Demo:
 
     def _submitted(self, deed: Action) -> tuple[tuple[str, str], str, Future[Answer]]:
         command_id = uuid.uuid4().hex
-        wish, caller = self._by_person(deed) if deed.person else self._by_system(deed, command_id)
+        wish, caller = self._by_person(deed, deed.person) if deed.person else self._by_system(deed, command_id)
         store = self.world.store
         found = self._look_ups.of(wish.kind, wish.command, wish.client)
         return caller.sender, command_id, store.submit(wish.command, caller, command_id, client=wish.client, look_ups=found)
 
-    def _by_person(self, deed: Action) -> tuple[Wish, Caller]:
-        assert deed.person is not None
-        person = deed.person
+    def _by_person(self, deed: Action, person: Person) -> tuple[Wish, Caller]:
         caller = Caller(person.org, person.task, person.role, person.name)
         short_name = self._short_names[person.org, person.task]
         body = self._body(deed, short_name, caller.sender)

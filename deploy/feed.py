@@ -15,11 +15,10 @@ from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain import catalogue
+from domain.decided import Decision, decision_of
 from domain.events import Erased, Event
-from domain.store.decisions import Decision, decision_of
-from domain.store.keys import WrappedKeys
-from domain.store.record import Damaged, Record
-from domain.store.sealing import Sealer
+from domain.record import Damaged, Record
+from domain.store import Keys, Sealer
 
 PAGE = 2_000
 WAIT_S = 2.0
@@ -51,7 +50,7 @@ def feed_of_store(wired: Wired) -> Feed:
 def feed_of_topic(settings: Settings) -> Iterator[Feed]:
     """The feed as the events topic has it; nothing is asked of the store. Raises TopicGone, BrokerUnavailable."""
     database = keys_database(settings)
-    sealer = Sealer(WrappedKeys(database, master_key(settings)), catalogue)
+    sealer = Sealer(Keys(database, master_key(settings)), catalogue)
     broker: Broker = (
         KafkaBroker(settings.connection)
         if settings.kafka

@@ -13,10 +13,17 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.settings import Settings, WrongSetting
-from domain.store.database import Database, PostgresDatabase, SqliteDatabase, lock_number
-from domain.store.keys import WrappedKeys
-from domain.store.migrations import migrate_postgres, migrate_sqlite, schema_of
-from domain.store.vault import Vault
+from domain.store import (
+    Database,
+    Keys,
+    PostgresDatabase,
+    SqliteDatabase,
+    Vault,
+    lock_number,
+    migrate_postgres,
+    migrate_sqlite,
+    schema_of,
+)
 from projections.read_models_postgres import make_login, provision_recipient
 
 MASTER_KEY_BYTES = 32
@@ -50,14 +57,14 @@ def migrate(settings: Settings) -> None:
     """
     if not settings.store_dsn:
         migrate_sqlite(ledger_file(settings))
-        WrappedKeys.migrate(keys_database(settings))
+        Keys.migrate(keys_database(settings))
         Vault.migrate(vault_database(settings))
         return
     owner = settings.owner_dsn or settings.store_dsn
     role = _login(owner, settings.store_dsn)
     _login(owner, settings.models_dsn or settings.store_dsn)
     migrate_postgres(owner, settings.ledger, role=role)
-    for schema, tables in (("keys", WrappedKeys), ("vault", Vault)):
+    for schema, tables in (("keys", Keys), ("vault", Vault)):
         database = PostgresDatabase(owner, f"{schema_of(settings.ledger)}_{schema}")
         tables.migrate(database)
         database.close()

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from consumers.log import BrokerUnavailable
 from consumers.relay import FeedRefused, StoreBehindTopic
-from domain.store.database import StoreUnavailable
+from domain.store import StoreUnavailable
 
 log = logging.getLogger("kuty.roles")
 

@@ -16,7 +16,7 @@ from deploy.scenario.story import Action
 from domain.holidays import is_public_holiday, is_working_day, working_days_after
 from domain.identifiers import synthetic_identity_code
 from domain.rulebook import COMMANDS
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord
 
 FIRST_REFERRAL = date(2025, 1, 7)
 REFERRALS_WITHIN_DAYS = 120

@@ -29,12 +29,7 @@ from deploy.roles import Role
 from deploy.settings import Settings
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.receiving import Receiving
-from domain.store.event_store import EventStore
-from domain.store.keys import Keys, WrappedKeys
-from domain.store.postgres_recorder import PostgresRecorder
-from domain.store.sqlite_recorder import SqliteRecorder
-from domain.store.vault import Vault
+from domain.store import EventStore, Keys, PostgresRecorder, Receiving, SqliteRecorder, Vault
 from projections.kinds import kinds, model_of
 from projections.read_models import NotProvisioned, ReadModels
 from projections.read_models_postgres import PostgresModels
@@ -222,7 +217,7 @@ def open_ledger_parts(
         else SqliteRecorder(ledger_file(settings))
     )
     keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
-    keys = WrappedKeys(keys_at, master_key(apart or settings))
+    keys = Keys(keys_at, master_key(apart or settings))
     store = EventStore(recorder, keys, ledger=settings.ledger)
     models_dsn = settings.models_dsn or settings.store_dsn
     models: ReadModels = (

@@ -26,8 +26,7 @@ from deploy.serving import app_of, issuer_of, served
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened, total
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store.event_store import EventStore
-from domain.store.vault import Vault
+from domain.store import EventStore, Vault
 
 REQUEST_DEADLINE_S = 60.0
 SETTLE_DEADLINE_S = 120.0

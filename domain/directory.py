@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Literal
 
 from domain import events as e
 from domain.events import Erased, Event
+
+Mode = Literal["live", "simulated", ""]
+"""What a ledger is for life; empty before it is opened (design D5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Directory:
 
     version: str = "0"
     organiser: str = ""
-    mode: str = ""
+    mode: Mode = ""
     ruleset_version: str = ""
     clock_at: datetime | None = None
     organisations: Mapping[str, Organisation] = field(default_factory=dict)

@@ -88,22 +88,19 @@ def _event_places(cls: type[Event]) -> dict[str, Place]:
     return dict(places(cls))
 
 
-def resolved(value: Any, named: Mapping[str, Place], resolve: Resolve, pointer: str = "") -> Any:
+def resolved(fields: Mapping[str, Any], named: Mapping[str, Place], resolve: Resolve, pointer: str = "") -> dict[str, Any]:
     """A copy of the object with every reference resolved; what is not text there is left for the types to refuse."""
-    if not isinstance(value, dict):
-        return value
     return {
         key: _resolved(part, named[key], resolve, f"{pointer}/{escaped(key)}") if key in named else part
-        for key, part in value.items()
+        for key, part in fields.items()
     }
 
 
 def _resolved(value: Any, place: Place, resolve: Resolve, pointer: str) -> Any:
-    if place.kind == "list" and isinstance(value, list):
-        assert place.inner is not None
+    if place.inner is not None and isinstance(value, list):
         return [_resolved(part, place.inner, resolve, f"{pointer}/{n}") for n, part in enumerate(value)]
-    if place.kind == "named":
-        return resolved(value, place.named or {}, resolve, pointer)
+    if place.named is not None and isinstance(value, dict):
+        return resolved(value, place.named, resolve, pointer)
     if place.kind in ("part", "event") and isinstance(value, str):
         return resolve(value, place.kind, pointer)
     return value

@@ -135,18 +135,16 @@ class _Reading:
 
     def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
         self._client = client
-        translated = resolved(dict(fields), places(kind.command), self._resolve)
-        command: Command | None = None
+        translated = resolved(fields, places(kind.command), self._resolve)
         try:
             command = kind.command.model_validate_json(orjson.dumps(translated), strict=True)
         except ValidationError as wrong:
             errors = wrong.errors(include_url=False, include_context=False)
-            self._reasons += reasons_of(errors, translated)
+            raise Refused(*self._reasons, *reasons_of(errors, translated)) from wrong
         if self._reasons:
             raise Refused(*self._reasons)
         if self._waits is not None:
             raise Waits(self._waits)
-        assert command is not None
         return Wish(kind, command, client)
 
     def client(self, body: Mapping[str, Any]) -> str | None:

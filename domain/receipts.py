@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from domain import events as e
+from domain.answers import Answer, Status
 from domain.catalogue import ANSWERS, EVENTS, PARTS_BEGUN, type_of
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event
+from domain.record import Header, Record
 from domain.refusals import Reason, refusal
-from domain.store.answers import Answer, Status
-from domain.store.record import Header, Record
 
 
 def parts_begun(events: Iterable[Event]) -> dict[str, str]:

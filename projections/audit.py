@@ -15,19 +15,18 @@ from pydantic import ValidationError
 
 from domain.catalogue import DIRECTORY_EVENTS
 from domain.context import Context, Draft
+from domain.decided import Decision
 from domain.directory import Directory, enter
 from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
 from domain.pathway import Pathway, evolve
+from domain.record import DECISION, Damaged, Record, digest, fact_of
 from domain.refusals import Refused
 from domain.rulebook import COMMANDS
 from domain.rules import RuleSet
-from domain.store.decisions import Decision
-from domain.store.known import fact_of
-from domain.store.record import DECISION, Damaged, Record, digest
-from domain.store.streams import is_client_stream
+from domain.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 
 UNDECIDED = frozenset({MessageHeld.NAME, MessageQuarantined.NAME})

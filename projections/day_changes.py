@@ -37,18 +37,14 @@ class Changes(Answer):
 def changes_since(view: View, asked: Since) -> Changes:
     """Days that are told differently now than then; a day after that time is news, not a change."""
     since = moment(asked.since)
-    assert since is not None
     now = _statuses(view.rows(*DAY_FACTS, client=asked.client))
     then = _statuses(view.look.rows(Selection(DAY_FACTS, client=asked.client, known_at=since)))
     last = max(then, default=date.min)
     found = []
-    for day in sorted(now.keys() | {d for d in then if d not in now}):
+    for day, told in sorted({**then, **now}.items()):
         before, after = then.get(day), now.get(day)
         if (before and after and before.status == after.status) or (before is None and day > last):
             continue
-        told = after or before
-        assert told is not None
-        assert told.row is not None
         found.append(
             DayChange(
                 day_on=day,

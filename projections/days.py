@@ -22,15 +22,15 @@ DAY_FACTS = ("attendance.recorded", "service_day.not_arranged")
 
 @dataclass(frozen=True, slots=True)
 class SeenDay:
-    """One day of one period. `status` is the one that counts, `rows` what it was read from."""
+    """One day of one period. `status` is the one that counts, `row` what it was read from."""
 
     client: str
     period_id: str
     on: date
     status: str
+    row: Row
     hours: float = 0.0
     accounts: dict[str, str] = field(default_factory=dict)
-    row: Row | None = None
 
     @property
     def accounts_differ(self) -> bool:
@@ -54,13 +54,13 @@ def days_from(rows: Iterable[Row], periods: Iterable[SeenPeriod] = ()) -> list[S
             accounts.setdefault((row.client, row.part or "", row.occurred_on), {})[row.body["account"]] = row
         else:
             for day in _not_arranged(row, by_id.get(row.part or "")):
-                found[row.client, row.part or "", day] = SeenDay(row.client, row.part or "", day, "not_arranged", row=row)
+                found[row.client, row.part or "", day] = SeenDay(row.client, row.part or "", day, "not_arranged", row)
     for key, told in accounts.items():
         row = next(told[account] for account in ACCOUNTS if account in told)
         status = row.body["day_status"]
         hours = float(row.body.get("hours") or 0)
         statuses = {account: each.body["day_status"] for account, each in told.items()}
-        found[key] = SeenDay(*key, status, hours, statuses, row)
+        found[key] = SeenDay(*key, status, row, hours, statuses)
     return sorted(found.values(), key=lambda day: (day.on, day.client, day.period_id))
 
 

@@ -23,9 +23,8 @@ from domain.disclosure.reconcile import Change, Client
 from domain.disclosure.register import register_changes
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, OrganisationJoined
 from domain.pathway import Pathway, evolve
-from domain.store.known import fact_of
-from domain.store.record import Record
-from domain.store.streams import is_client_stream
+from domain.record import Record, fact_of
+from domain.streams import is_client_stream
 from projections.kinds import kinds
 from projections.timeline import Open
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -200,6 +200,16 @@ def freshness(position: Position, feed: Feed, parked: tuple[Parked, ...] = ()) -
         feed.waiting_for,
         tuple(sorted({p.client for p in parked})),
     )
+
+
+@overload
+def moment(given: datetime | date) -> datetime:
+    """A time that is given."""
+
+
+@overload
+def moment(given: datetime | date | None) -> datetime | None:
+    """A time that may be left out."""
 
 
 def moment(given: datetime | date | None) -> datetime | None:

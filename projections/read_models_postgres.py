@@ -15,10 +15,9 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from domain.store.database import POSTGRES_SETTINGS, StoreUnavailable
-from domain.store.watchdog import WATCHDOG
+from domain.store import POSTGRES_SETTINGS, WATCHDOG, StoreUnavailable
 from projections.read_models import Entry, NotProvisioned, schema_name
-from projections.read_models_sql import COLUMNS, Run, SqlModel
+from projections.read_models_sql import COLUMNS, SqlModel
 from projections.read_models_tables import STATE
 
 TIME = "TIMESTAMPTZ"
@@ -39,7 +38,7 @@ NOT_THERE = (
 )
 
 
-class PostgresModel(SqlModel):
+class PostgresModel(SqlModel["_PostgresRun"]):
     """The model of one recipient. `schema` is also the role that is taken on. Every method raises `StoreUnavailable` when
     the database does not answer."""
 
@@ -53,13 +52,13 @@ class PostgresModel(SqlModel):
         self._take_on_to_look = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; ") + self._take_on
 
     @contextmanager
-    def _writing(self) -> Iterator[Run]:
+    def _writing(self) -> Iterator[_PostgresRun]:
         with _answering(), self._pool.connection() as connection, connection.transaction():
             connection.execute(self._take_on)
             yield _PostgresRun(connection)
 
     @contextmanager
-    def _looking(self) -> Iterator[Run]:
+    def _looking(self) -> Iterator[_PostgresRun]:
         with (
             _answering(),
             self._pool.connection() as connection,
@@ -69,8 +68,7 @@ class PostgresModel(SqlModel):
             connection.execute(self._take_on_to_look)
             yield _PostgresRun(connection)
 
-    def _load(self, run: Run, epoch: int, entries: Sequence[Entry]) -> None:
-        assert isinstance(run, _PostgresRun)
+    def _load(self, run: _PostgresRun, epoch: int, entries: Sequence[Entry]) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(f"facts_{epoch}"), sql.SQL(COLUMNS))
         with run.connection.cursor() as cursor, cursor.copy(statement) as copy:
             lines: list[bytes] = []

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 
@@ -130,19 +130,22 @@ class SqlLook:
         return [_row(columns) for columns in self._run.all(query)]
 
 
-class SqlModel:
+R = TypeVar("R", bound=Run)
+
+
+class SqlModel(Generic[R]):
     """A read model in any SQL database. A subclass opens transactions and loads rows in bulk."""
 
     TIME = "TEXT"
     DATE = "TEXT"
 
-    def _writing(self) -> AbstractContextManager[Run]:
+    def _writing(self) -> AbstractContextManager[R]:
         raise NotImplementedError
 
-    def _looking(self) -> AbstractContextManager[Run]:
+    def _looking(self) -> AbstractContextManager[R]:
         raise NotImplementedError
 
-    def _load(self, run: Run, epoch: int, entries: Sequence[Entry]) -> None:
+    def _load(self, run: R, epoch: int, entries: Sequence[Entry]) -> None:
         raise NotImplementedError
 
     def _make(self, run: Run, statements: str, epoch: int = 0) -> None:
@@ -204,7 +207,7 @@ class SqlModel:
                  feed.waiting_for),
             )  # fmt: skip
 
-    def _write_batch(self, run: Run, batch: Batch) -> None:
+    def _write_batch(self, run: R, batch: Batch) -> None:
         position, epoch = batch.position, batch.position.epoch
         moved = run.change(
             "UPDATE generations SET sequence = ?, chain_hash = ?, newest_at = ?, until_sequence = ? "
@@ -285,23 +288,22 @@ def _parked(run: Run, epoch: int) -> list[Parked]:
 def _row(columns: tuple[Any, ...]) -> Row:
     (sequence, publication, kind, client, name, part, lookup, occurred_on, from_on, until_on, known_from, known_until,
      replaces, message_id, legal_basis, body) = columns  # fmt: skip
-    known = _time(known_from)
-    assert known is not None
-    first, start = _date(occurred_on), _date(from_on)
-    assert first is not None
-    assert start is not None
     return Row(
-        sequence, publication, kind, client, name, part, lookup, first, start, _date(until_on), known,
-        _time(known_until), replaces, message_id, legal_basis, orjson.loads(body),
+        sequence, publication, kind, client, name, part, lookup, _on(occurred_on), _on(from_on), until_on and _on(until_on),
+        _at(known_from), _time(known_until), replaces, message_id, legal_basis, orjson.loads(body),
     )  # fmt: skip
 
 
-def _date(value: date | str | None) -> date | None:
+def _on(value: date | str) -> date:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _time(value: datetime | str | None) -> datetime | None:
+def _at(value: datetime | str) -> datetime:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _time(value: datetime | str | None) -> datetime | None:
+    return None if value is None else _at(value)
 
 
 def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from projections.read_models import Entry
-from projections.read_models_sql import COLUMNS, Run, SqlModel
+from projections.read_models_sql import COLUMNS, SqlModel
 
 
-class SqliteModel(SqlModel):
+class SqliteModel(SqlModel["_SqliteRun"]):
     """The model of one recipient in a file of its own. One thread writes at a time; looks are transactions of their own."""
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,7 @@ class SqliteModel(SqlModel):
         self.feed()
 
     @contextmanager
-    def _writing(self) -> Iterator[Run]:
+    def _writing(self) -> Iterator[_SqliteRun]:
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -38,13 +38,13 @@ class SqliteModel(SqlModel):
             self._connection.execute("COMMIT")
 
     @contextmanager
-    def _looking(self) -> Iterator[Run]:
+    def _looking(self) -> Iterator[_SqliteRun]:
         with closing(_connect(self._path)) as connection:
             connection.execute("PRAGMA query_only = 1")
             connection.execute("BEGIN")
             yield _SqliteRun(connection)
 
-    def _load(self, run: Run, epoch: int, entries: Sequence[Entry]) -> None:
+    def _load(self, run: _SqliteRun, epoch: int, entries: Sequence[Entry]) -> None:
         marks = ", ".join("?" * len(Entry._fields))
         self._connection.executemany(
             f"INSERT INTO facts_{epoch} ({COLUMNS}) VALUES ({marks})",

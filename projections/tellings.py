@@ -13,15 +13,14 @@ from typing import Any, Literal, TypeAlias
 
 from domain.disclosure.kept import recipient_of
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased
-from domain.store.record import Record
-from domain.store.streams import is_client_stream
+from domain.record import Record
+from domain.streams import is_client_stream
 from projections.labels import labelled
 from projections.questions import Coded, coded
 from projections.timeline import Open
 
 Acknowledged: TypeAlias = Callable[[str, int, int], datetime | None]
 """(recipient's short name, epoch, sequence) to the broker's time of acknowledgement, none while it is not acknowledged."""
-
 
 
 @dataclass(frozen=True, slots=True)

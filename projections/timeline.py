@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 from domain import events as e
 from domain.events import Erased, Event
 from domain.pathway import Pathway, evolve
-from domain.store.known import fact_of
-from domain.store.record import Record
+from domain.record import Record, fact_of
 from projections.labels import labelled
 from projections.questions import Coded
 

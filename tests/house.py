@@ -40,13 +40,12 @@ from deploy.roles import settle
 from deploy.serving import door_of
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened
+from domain.answers import Answer
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.commands import Command
 from domain.context import HELSINKI, Caller
 from domain.identifiers import synthetic_identity_code
-from domain.look_ups import registration
-from domain.store.answers import Answer
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord, registration
 
 LEDGER = "house"
 CODE = synthetic_identity_code(date(1998, 5, 14), 903)

@@ -14,8 +14,7 @@ from domain.events import Event
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import message_types
 from domain.rulebook import COMMANDS
-from domain.store.field_classes import field_classes
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord, field_classes
 from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of, is_free_text
 from projections.kinds import kinds
 
@@ -64,7 +63,7 @@ def test_a_field_with_two_classes_is_found() -> None:
 
 
 def test_a_header_names_nobody_and_says_nothing_of_health() -> None:
-    from domain.store.record import Header
+    from domain.record import Header
 
     told = {"family_name", "given_names", "identity_code", "phone", "email", "reason", "status", "kind"}
     assert not told & set(Header.__slots__)

@@ -22,12 +22,11 @@ from api.routing import doors
 from domain.commands import CommandKind
 from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
-from domain.look_ups import LOOKING
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.sender_names import SenderNames
+from domain.store import LOOKING, SenderNames
 
 OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""

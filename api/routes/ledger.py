@@ -19,13 +19,12 @@ from api.routes.commands import add, command, idempotency_key, names_of, refusal
 from api.routing import doors
 from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
-from domain.look_ups import registration
 from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
 from domain.messages import wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord, registration
 
 REGISTER = "register_client"
 ADVANCE = "advance_clock"

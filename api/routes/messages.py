@@ -25,7 +25,7 @@ from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
 from domain.refusals import refusal, refuse
-from domain.sender_names import SenderNames
+from domain.store import SenderNames
 from projections.kinds import kinds
 
 LONGEST_WAIT_S = 25.0

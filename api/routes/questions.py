@@ -23,8 +23,7 @@ from api.problems import problem
 from api.routes.messages import ShortName
 from api.routing import doors
 from domain.disclosure.pseudonyms import UnknownPseudonym
-from domain.sender_names import use_of
-from domain.store.tokens import UnknownToken
+from domain.store import UnknownToken, use_of
 from projections.kinds import kinds
 from projections.questions import Answered, Freshness, Paged, Parameters, Question, ask
 from projections.read_models import NoSuchGeneration, NotProvisioned

@@ -23,9 +23,8 @@ from api.routes.commands import Client
 from api.routes.messages import ShortName
 from api.routing import doors
 from domain.catalogue import EVENTS
-from domain.sender_names import use_of
-from domain.store.field_classes import field_classes
-from domain.store.record import Record
+from domain.record import Record
+from domain.store import field_classes, use_of
 from projections.audit import Rerun, rerun_decisions
 from projections.questions import Moment, moment
 from projections.tellings import Telling, told_about, told_by

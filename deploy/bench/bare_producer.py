@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from consumers.broker_settings import Connection
-from consumers.kafka_client import preload_metadata
+from consumers.kafka_inside import learn_topics
 from consumers.kafka_producer import open_producer
 from consumers.log import Entry
 
@@ -20,11 +20,7 @@ def produce_bare(bootstrap: str, topic_entries: Sequence[tuple[str, Entry]], win
     """
     producer = open_producer(Connection(bootstrap))
     try:
-        preload_metadata(
-            producer._metadata,
-            {topic for topic, _ in topic_entries},
-            time.monotonic() + METADATA_DEADLINE_S,
-        )
+        learn_topics(producer, {topic for topic, _ in topic_entries}, time.monotonic() + METADATA_DEADLINE_S)
         size = window or len(topic_entries)
         started = time.perf_counter()
         for start in range(0, len(topic_entries), size):

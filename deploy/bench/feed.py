@@ -14,9 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from deploy.bench.figures import Figures
 from deploy.bench.ground import Servers, accepted, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, day, start
+from deploy.bench.processes import piped
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
-from domain.store.answers import Answer
+from domain.answers import Answer
 
 PROCESSES, WRITERS = 2, 4
 """Writers are threads, so many in each process."""
@@ -58,9 +59,8 @@ def _writing(settings: Settings, clients: list[Refs], events: int) -> subprocess
         stdin=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(clients))
-    process.stdin.close()
+    with piped(process.stdin) as line:
+        line.write(json.dumps(clients))
     return process
 
 

@@ -20,9 +20,8 @@ from deploy.scenario.given import keep_cards, lay_out
 from deploy.scenario.reader import read_scenario
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
-from domain.store.answers import Answer
-from domain.store.event_store import EventStore
-from domain.store.vault import ClientRecord, Vault
+from domain.answers import Answer
+from domain.store import ClientRecord, EventStore, Vault
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "as-1.yaml"
 STORE, MODELS = "kuty_bench_store", "kuty_bench_models"

@@ -216,13 +216,8 @@ def course(span: Span) -> Iterator[Asked]:
             period_id=r["period_id"], from_on=first + A_WEEK, until_on=first + 18 * A_DAY, occurred_on=first + 18 * A_DAY
         ),
     )
-    for start_on, end_on, reason in ((closed, closed, "public_holiday"), (away.first, away.last, "break")):
-        yield _part(
-            INSTRUCTOR,
-            lambda r, a=start_on, b=end_on, why=reason: RecordNotArranged(  # type: ignore[misc]
-                period_id=r["period_id"], from_on=a, until_on=b, not_arranged_reason=why
-            ),
-        )
+    yield _not_arranged(closed, closed, "public_holiday")
+    yield _not_arranged(away.first, away.last, "break")
     yield _asked(
         OWN_WORKER,
         HoldFollowUp(
@@ -262,6 +257,13 @@ def day(by: Caller, on: date, status: str = "present") -> Asked:
 
 def _asked(by: Caller, command: Command, **look_ups: bool) -> Asked:
     return Asked(lambda _: by, lambda _: command, look_ups)
+
+
+def _not_arranged(first: date, last: date, reason: e.NotArrangedReason) -> Asked:
+    return _part(
+        INSTRUCTOR,
+        lambda r: RecordNotArranged(period_id=r["period_id"], from_on=first, until_on=last, not_arranged_reason=reason),
+    )
 
 
 def _part(by: Caller, command: Callable[[Refs], Command]) -> Asked:

@@ -10,7 +10,7 @@ from consumers.outgoing import Packing
 from deploy.bench.ground import Servers, bring
 from deploy.bench.history import as_1
 from deploy.wiring import Wired
-from domain.store.record import Record
+from domain.record import Record
 
 CLIENTS, FEW_CLIENTS = 480, 48
 """So many give the county more than 50,000 publications; a quick run takes fewer."""

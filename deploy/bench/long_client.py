@@ -10,7 +10,7 @@ from deploy.bench.figures import Figures, median
 from deploy.bench.ground import Servers, accepted, bring, laid_out
 from deploy.bench.history import COUNTY, INSTRUCTOR, LONG, OWN_WORKER, Asked, Refs, day, start
 from domain.context import Caller
-from domain.store.event_store import EventStore
+from domain.store import EventStore
 
 SHORT_EVENTS, LONG_EVENTS = 50, 600
 PAIRS = 4

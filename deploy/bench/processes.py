@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 from deploy.settings import Settings
 
@@ -19,8 +20,7 @@ def running(settings: Settings, names: Sequence[str]) -> Iterator[None]:
     started = [_start(settings, name) for name in names]
     try:
         for name, process in zip(names, started, strict=True):
-            assert process.stdout is not None
-            if not process.stdout.readline():  # its first line says that it is at work
+            if not piped(process.stdout).readline():  # its first line says that it is at work
                 raise RuntimeError(f"{name} did not start")
         yield
     finally:
@@ -32,6 +32,13 @@ def running(settings: Settings, names: Sequence[str]) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def piped(stream: IO[str] | None) -> IO[str]:
+    """The pipe to or from a process that was started with one."""
+    if stream is None:
+        raise RuntimeError("the process was started without a pipe")
+    return stream
 
 
 def _start(settings: Settings, name: str) -> subprocess.Popen[str]:

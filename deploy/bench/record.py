@@ -17,7 +17,7 @@ from deploy.bench.stock import saver, stock_application
 from domain.chapters.attendance.decisions import RecordAttendance
 from domain.commands import Command
 from domain.context import Caller
-from domain.store.event_store import EventStore
+from domain.store import EventStore
 
 CALLERS = 32
 CLIENTS_EACH, TURNS, DAYS = 40, 4, 60

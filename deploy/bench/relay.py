@@ -17,7 +17,7 @@ from deploy.wiring import Wired
 from domain.chapters.organisations.decisions import JoinLedger
 from domain.context import Caller, Draft
 from domain.events import AttendanceRecorded, DisclosureMade, Event, TaskFrom
-from domain.store.record import Record
+from domain.record import Record
 
 RECIPIENTS = 1_000
 STREAMS = 500

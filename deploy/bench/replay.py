@@ -16,9 +16,8 @@ from deploy.bench.large import large_ledger
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts
 from domain.pathway import Pathway, evolve
-from domain.store.known import fact_of
-from domain.store.record import Damaged
-from domain.store.streams import is_client_stream
+from domain.record import Damaged, fact_of
+from domain.streams import is_client_stream
 
 PAGE = 2_000
 

@@ -79,8 +79,9 @@ def facts(servers: Servers) -> dict[str, str | int | float]:
     """What the figures depend on besides the code."""
     with psycopg.connect(servers.postgres.dsn) as connection:
         version, fsync, commit = (
-            str(connection.execute(f"SHOW {name}".encode()).fetchone()[0])  # type: ignore[index]
+            str(shown)
             for name in ("server_version", "fsync", "synchronous_commit")
+            for (shown,) in connection.execute(f"SHOW {name}".encode())
         )
     return {
         "cores": os.cpu_count() or 0,

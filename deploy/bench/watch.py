@@ -11,7 +11,7 @@ from psycopg import sql
 
 from consumers.wire import out_topic
 from deploy.wiring import Wired
-from domain.store.migrations import schema_of
+from domain.store import schema_of
 from projections.read_models import schema_name
 
 LOOK_S = 0.002
@@ -77,8 +77,7 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):
-            row = self._connection.execute(self._ask).fetchone()
-            assert row is not None
-            moment = time.perf_counter()
-            self.disclosed.note(row[0], moment)
-            self.visible.note(row[1], moment)
+            for disclosed, visible in self._connection.execute(self._ask).fetchall():
+                moment = time.perf_counter()
+                self.disclosed.note(disclosed, moment)
+                self.visible.note(visible, moment)

@@ -41,7 +41,8 @@ class Door:
 
     def _sign(self, by: Caller) -> tuple[str, str]:
         recipient = self._parts.store.directory.recipient(by.org, by.task)
-        assert recipient is not None
+        if recipient is None:
+            raise LookupError(f"{by.org} has not joined as {by.task}")
         claims = Claims(
             ledger=self._parts.store.ledger, org=by.org, task=by.task, role=by.role, person=by.person
         )  # fmt: skip

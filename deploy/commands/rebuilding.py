@@ -19,7 +19,7 @@ from deploy.migration import ledger_file, migrate
 from deploy.roles import Role
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
-from domain.store.record import Header, Record
+from domain.record import Header, Record
 from projections.comparison import differences
 from projections.read_models import ReadModel
 

@@ -15,8 +15,8 @@ from deploy.settings import Settings
 from domain.context import HELSINKI
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import OrganisationJoined
-from domain.store.keys import WrappedKeys
-from domain.store.streams import is_client_stream
+from domain.store import Keys
+from domain.streams import is_client_stream
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures
 from projections.questions import moment
@@ -139,7 +139,7 @@ def _client(found: Feed, name: str, settings: Settings) -> str:
     if is_client_stream(name):
         return name
     database = keys_database(settings)
-    keys = WrappedKeys(database, master_key(settings))
+    keys = Keys(database, master_key(settings))
     try:
         return Pseudonyms(keys.named(f"pseudonym/{_organiser(found)}")).reference(name)
     except UnknownPseudonym:

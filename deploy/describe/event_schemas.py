@@ -59,19 +59,19 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    placed = _placed(schema, definitions)
-    assert isinstance(placed, dict)
-    return placed
+    return _placed_object(schema, definitions)
 
 
 def _placed(schema: Any, definitions: Mapping[str, Any]) -> Any:
     if isinstance(schema, list):
         return [_placed(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
+    return _placed_object(schema, definitions) if isinstance(schema, dict) else schema
+
+
+def _placed_object(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     if "$ref" in schema:
         named = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        return _placed({**named, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
+        return _placed_object({**named, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
     kept: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":

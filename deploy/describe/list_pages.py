@@ -70,7 +70,9 @@ def commands(root: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Argu
 def help_of(parser: argparse.ArgumentParser) -> str:
     """What `--help` says, in lines of one width whatever the terminal."""
     shape = parser.formatter_class
-    formatter = shape(prog=parser.prog, width=HELP_WIDTH)  # type: ignore[call-arg]
+    if not (isinstance(shape, type) and issubclass(shape, argparse.HelpFormatter)):
+        raise TypeError(f"{parser.prog} writes its help in a way of its own")
+    formatter = shape(parser.prog, width=HELP_WIDTH)
     formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)
     formatter.add_text(parser.description)
     for group in parser._action_groups:

@@ -19,7 +19,7 @@ from domain.disclosure.kinds import Kind
 from domain.disclosure.policy import Cell, Form, Profile, policy
 from domain.disclosure.publish import EVENT_REFERENCE
 from domain.events import Event
-from domain.store.vault import ClientRecord, StaffCard
+from domain.store import ClientRecord, StaffCard
 from domain.vocabulary import DataClass
 from projections.kinds import kinds
 

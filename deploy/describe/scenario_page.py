@@ -11,7 +11,7 @@ from deploy.describe.event_schemas import schema_of
 from deploy.describe.pages import anchor, link, page, paragraph, table, type_words
 from deploy.scenario import words as scenario_words
 from deploy.scenario.description import describe_scenarios
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord
 
 LEAD = """A scenario is a YAML file: a history of dated steps, each done by somebody, with what has to come of it.
 `kuty scenario FILE…` runs each file in a simulated ledger of its own and prints what was asked and what came.

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -88,15 +89,15 @@ class LocalKafka:
         if self._server is not None:
             raise PartFailed("this Kafka is running already")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._jars = self._jars or kafka_jars(self._cache)
+        jars = self._jars = self._jars or kafka_jars(self._cache)
         record = self.folder / "ports"
         chosen = self._ports
         for attempt in range(3):
             kept = kept_ports(record, 2) if attempt == 0 else None
-            self._ports = chosen or ((kept[0], kept[1]) if kept else (free_port(), free_port()))
+            ports = self._ports = chosen or ((kept[0], kept[1]) if kept else (free_port(), free_port()))
             try:
-                self._run()
-                record.write_text(" ".join(map(str, self._ports)))
+                self._run(jars, ports)
+                record.write_text(" ".join(map(str, ports)))
                 return
             except PartFailed:
                 self._server = None
@@ -149,47 +150,44 @@ class LocalKafka:
             raise PartFailed("this Kafka is not running")
         self._server.send_signal(number)
 
-    def _run(self) -> None:
-        assert self._ports is not None
+    def _run(self, jars: Path, ports: tuple[int, int]) -> None:
         settings = self.folder / "server.properties"
-        broker_port, controller_port = self._ports
+        broker_port, controller_port = ports
         settings.write_text(SETTINGS.format(broker_port=broker_port, controller_port=controller_port, folder=self.folder))
         if not (self.folder / "data" / "meta.properties").exists():
-            self._format(settings)
+            self._format(jars, settings)
         log = self.folder / "server.log"
         with log.open("ab") as output:
             self._server = subprocess.Popen(
-                [*self._command("-Xmx512m"), "kafka.Kafka", settings],
+                [*self._command(jars, "-Xmx512m"), "kafka.Kafka", settings],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         try:
-            wait_until_ready("Kafka", self._server, self._answers, log, START_DEADLINE_S)
+            wait_until_ready("Kafka", self._server, partial(self._answers, broker_port), log, START_DEADLINE_S)
         except PartFailed:
             self.kill()
             raise
 
-    def _answers(self) -> bool:
-        assert self._ports is not None
-        return listens(self._ports[0]) and broker_answers(self.bootstrap)
+    def _answers(self, port: int) -> bool:
+        return listens(port) and broker_answers(self.bootstrap)
 
-    def _format(self, settings: Path) -> None:
+    def _format(self, jars: Path, settings: Path) -> None:
         log = self.folder / "format.log"
         # A fixed first letter: an id that begins with a hyphen would be read as an option.
         cluster = base64.urlsafe_b64encode(b"k" + secrets.token_bytes(15)).decode().rstrip("=")
         with log.open("wb") as output:
             formatted = subprocess.run(
-                [*self._command("-Xmx128m"), "kafka.tools.StorageTool", "format", "--standalone",
+                [*self._command(jars, "-Xmx128m"), "kafka.tools.StorageTool", "format", "--standalone",
                  "-t", cluster, "-c", settings],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=FORMAT_DEADLINE_S, check=False,
             )  # fmt: skip
         if formatted.returncode != 0:
             raise PartFailed(f"Kafka could not format its folder:\n{tail_of(log)}")
 
-    def _command(self, memory: str) -> list[str | os.PathLike[str]]:
-        assert self._jars is not None
+    def _command(self, jars: Path, memory: str) -> list[str | os.PathLike[str]]:
         return [
             self._java or _any_java(), memory, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-            "-cp", f"{self._jars}/*",
+            "-cp", f"{jars}/*",
         ]  # fmt: skip
 
 

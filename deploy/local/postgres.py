@@ -117,7 +117,7 @@ class LocalPostgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._owner is not None:
             os.chown(self.folder, self._owner, -1)
-            self._check_reachable()
+            self._check_reachable(self._owner)
         self._binaries = self._reachable_binaries()
         if (self.folder / "data" / "PG_VERSION").exists():
             return
@@ -176,10 +176,9 @@ class LocalPostgres:
             unfinished.rename(copy)
         return copy / source.relative_to(source.parents[2])
 
-    def _check_reachable(self) -> None:
-        assert self._owner is not None
-        if not _reachable(self.folder, self._owner):
-            user = pwd.getpwuid(self._owner).pw_name
+    def _check_reachable(self, owner: int) -> None:
+        if not _reachable(self.folder, owner):
+            user = pwd.getpwuid(owner).pw_name
             raise PartFailed(f"PostgreSQL runs as {user}, who cannot enter {self.folder}: choose another folder")
 
 

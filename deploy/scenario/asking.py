@@ -18,7 +18,7 @@ from deploy.scenario.paths import at_path, equal
 from deploy.scenario.replays import REPLAYS
 from deploy.scenario.results import Canonical, Figure, Told
 from deploy.scenario.sending import Sending
-from deploy.scenario.story import Expectation
+from deploy.scenario.story import Expectation, Person
 from deploy.scenario.words import Ask, Deliveries, NeverTold
 from deploy.scenario.world import World
 from domain.disclosure.publications import Publication
@@ -82,7 +82,9 @@ class Asking:
     # --- questions ---
 
     def _asked(self, expectation: Expectation, wanted: Ask) -> Iterator[Figure]:
-        status, answer = self._ask(expectation, wanted)
+        if expectation.person is None:
+            raise ValueError(f"line {expectation.line}: a question comes with the person who asks it")
+        status, answer = self._ask(expectation.person, expectation.client, wanted)
         of = f"{wanted.ask} of {wanted.to}"
         shown = "".join(f" {word} {value}" for word, value in (("on", wanted.on), ("known at", wanted.known_at)) if value)
         if status != 200:
@@ -95,9 +97,8 @@ class Asking:
             found = at_path(content, path)
             yield Figure(expectation.line, of + shown, path, figure, found, equal(figure, found))
 
-    def _ask(self, expectation: Expectation, wanted: Ask) -> tuple[int, dict[str, Any]]:
-        assert expectation.person is not None
-        client = self._naming.client(expectation.client, wanted.to) if expectation.client else ""
+    def _ask(self, person: Person, asked_about: str, wanted: Ask) -> tuple[int, dict[str, Any]]:
+        client = self._naming.client(asked_about, wanted.to) if asked_about else ""
         query = {name: _text(value) for name, value in wanted.with_.items()}
         query |= {name: _text(value) for name, value in (("on", wanted.on), ("known_at", wanted.known_at)) if value}
         path = f"/ledgers/{self._world.ledger}/"
@@ -111,7 +112,7 @@ class Asking:
             path = path.replace("{client}", client)
         elif client:
             query["client"] = client
-        headers = {"authorization": f"Bearer {self._sending.token(expectation.person)}", "accept-language": "en"}
+        headers = {"authorization": f"Bearer {self._sending.token(person)}", "accept-language": "en"}
         answer = self._world.request("GET", path + (f"?{urlencode(query)}" if query else ""), headers)
         try:
             content = orjson.loads(answer.body)

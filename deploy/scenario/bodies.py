@@ -59,15 +59,13 @@ def parts_named(kind: CommandKind, body: Mapping[str, Any]) -> Iterator[str]:
         found.append(text)
         return UNRESOLVED
 
-    resolved(dict(body), places(kind.command), note)
+    resolved(body, places(kind.command), note)
     yield from found
 
 
 def with_references(kind: CommandKind, body: Mapping[str, Any], reference: Callable[[str, str], str]) -> dict[str, Any]:
     """The body as it is sent. `reference` answers for (name, "part" or "event") what the sender calls it."""
-    sent = resolved(dict(body), places(kind.command), lambda text, sort, _pointer: reference(text, sort))
-    assert isinstance(sent, dict)
-    return sent
+    return resolved(body, places(kind.command), lambda text, sort, _pointer: reference(text, sort))
 
 
 def wrong_fields(kind: CommandKind, body: Mapping[str, Any], said: Marked) -> Iterator[tuple[int, str]]:

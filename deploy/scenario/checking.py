@@ -17,7 +17,7 @@ from deploy.scenario.words import Ask, Deliveries, NeverTold
 from domain.catalogue import EVENTS
 from domain.directory import Recipient
 from domain.disclosure.policy import policy
-from domain.store.vault import ClientRecord, StaffCard
+from domain.store import ClientRecord, StaffCard
 from projections.kinds import kinds
 from projections.questions import OfClient, Question
 

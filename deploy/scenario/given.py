@@ -10,16 +10,14 @@ from typing import Any
 
 from deploy.scenario.cast import Cast
 from deploy.scenario.words import Given, Provider
+from domain.answers import Answer
 from domain.chapters.clients.decisions import RegisterClient
 from domain.chapters.ledgers.decisions import OpenLedger
 from domain.chapters.organisations.decisions import ContractProvider, JoinLedger, RegisterProvider
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Capacity, Site, TaskFrom
-from domain.look_ups import registration
-from domain.store.answers import Answer
-from domain.store.event_store import EventStore
-from domain.store.vault import ClientRecord, StaffCard, Vault
+from domain.store import ClientRecord, EventStore, StaffCard, Vault, registration
 
 CARDS_FROM = date(2000, 1, 1)
 MAILBOX = "register@example.invalid"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import DisclosureMade
 from domain.messages import BY_MESSAGE
-from domain.store.event_store import EventStore
+from domain.store import EventStore
 
 FIRST_EPOCH = 1
 

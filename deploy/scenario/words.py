@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord
 from domain.vocabulary import (
     ActorRole,
     AgencyKind,

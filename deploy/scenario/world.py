@@ -9,8 +9,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from consumers.log import Broker
 from deploy.scenario.story import Person
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store.event_store import EventStore
-from domain.store.vault import Vault
+from domain.store import EventStore, Vault
 
 
 class HttpAnswer(NamedTuple):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn
-from domain.store.record import Damaged, Record
+from domain.record import Damaged, Record
 
 
 def recipient_of(stream: str) -> tuple[str, int] | None:
@@ -17,12 +17,17 @@ def recipient_of(stream: str) -> tuple[str, int] | None:
     return short_name, int(epoch)
 
 
-def epoch_of(record: Record) -> int:
-    """The epoch of a record in a recipient's stream. Raises `Damaged` for any other stream."""
+def told_to(record: Record) -> tuple[str, int]:
+    """(short name, epoch) of a record in a recipient's stream. Raises `Damaged` for any other stream."""
     found = recipient_of(record.header.stream)
     if found is None:
         raise Damaged(f"{record.header.event_id} stands in no recipient's stream")
-    return found[1]
+    return found
+
+
+def epoch_of(record: Record) -> int:
+    """The epoch of a record in a recipient's stream. Raises `Damaged` for any other stream."""
+    return told_to(record)[1]
 
 
 def kept_publication(record: Record, event: DisclosureMade | DisclosureWithdrawn) -> Publication:

@@ -1,1 +1,68 @@
-"""Where facts are kept: the record, its keys, the vault, the store."""
+"""Where a ledger is kept and decided: its one door. Whoever needs the store asks here, and nothing else in `domain` does.
+
+Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault), `tables` (PostgreSQL, SQLite).
+"""
+
+from domain.store.event_store import EventStore
+from domain.store.receiving.look_ups import LOOKING, LookUps, registration
+from domain.store.receiving.receiving import Receiving
+from domain.store.receiving.sender_names import SenderNames, use_of
+from domain.store.sealed.field_classes import field_classes
+from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
+from domain.store.sealed.sealing import Sealer
+from domain.store.sealed.tokens import Token, UnknownToken
+from domain.store.sealed.vault import ClientRecord, CodeTaken, PostalAddress, StaffCard, Use, Vault
+from domain.store.tables.database import (
+    POSTGRES_SETTINGS,
+    Database,
+    PostgresDatabase,
+    SqliteDatabase,
+    StoreUnavailable,
+    lock_number,
+)
+from domain.store.tables.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
+from domain.store.tables.postgres_recorder import PostgresRecorder
+from domain.store.tables.recorders import Conflict, Lost
+from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.sqlite_recorder import SqliteRecorder
+from domain.store.tables.watchdog import WATCHDOG
+
+__all__ = [
+    "LOOKING",
+    "POSTGRES_SETTINGS",
+    "WATCHDOG",
+    "Acknowledged",
+    "ClientRecord",
+    "CodeTaken",
+    "Conflict",
+    "Database",
+    "EventStore",
+    "KeyDestroyed",
+    "Keys",
+    "LookUps",
+    "Lost",
+    "NotMigrated",
+    "Parked",
+    "PostalAddress",
+    "PostgresDatabase",
+    "PostgresRecorder",
+    "Receiving",
+    "Sealer",
+    "SenderNames",
+    "SqliteDatabase",
+    "SqliteRecorder",
+    "StaffCard",
+    "StoreUnavailable",
+    "Token",
+    "UnknownToken",
+    "Use",
+    "Vault",
+    "WrongMasterKey",
+    "field_classes",
+    "lock_number",
+    "migrate_postgres",
+    "migrate_sqlite",
+    "registration",
+    "schema_of",
+    "use_of",
+]

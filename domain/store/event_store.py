@@ -10,35 +10,28 @@ import asyncio
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, date, datetime, time
-from typing import Any, Protocol
+from datetime import date, datetime
+from typing import Any
 
 from domain import rulebook
-from domain.commands import Command, CommandKind
+from domain.answers import Answer
+from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import Directory
 from domain.events import CommandRefused, Event, RefusalCode
+from domain.record import Header, Record
 from domain.refusals import Reason
 from domain.rules import RuleSet
-from domain.store.answers import Answer, content_hash
-from domain.store.chaining import Place, compose
-from domain.store.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
-from domain.store.keys import KeyDestroyed, Keys, key_id_of
-from domain.store.known import LEDGER_MATTER
+from domain.store.deciding.chaining import Place, compose
+from domain.store.deciding.circumstances import Catalogue, Circumstances, Clock, wall_clock
+from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
+from domain.store.deciding.kept_answers import content_hash
+from domain.store.deciding.writer import PATIENCE_S, Writer
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, append_raw
-from domain.store.record import Header, Record
-from domain.store.recorders import Recorder
-from domain.store.sealing import Names
-from domain.store.writer import PATIENCE_S, Writer
-
-
-class Catalogue(Names, Protocol):
-    """The permanent names; `domain.rulebook` is it."""
-
-    def kind_of(self, command: type[Command]) -> CommandKind: ...
-
-    def type_of(self, event: Event | type[Event]) -> str: ...
+from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
+from domain.store.tables.recorders import Recorder
+from domain.streams import LEDGER_MATTER
 
 
 class EventStore(LedgerReading):
@@ -51,16 +44,14 @@ class EventStore(LedgerReading):
         *,
         ledger: str,
         catalogue: Catalogue = rulebook,
-        wall_clock: Any = None,
+        wall_clock: Clock = wall_clock,
         patience: float = PATIENCE_S,
     ) -> None:
         super().__init__(recorder, keys, catalogue)
         self.ledger = ledger
-        self._catalogue = catalogue
-        self._wall_clock = wall_clock or _wall_clock
-        self._rules: dict[str, RuleSet] = {}
+        self._around = Circumstances(catalogue, wall_clock)
         self._content_key = keys.named("content-mac")[:32]
-        self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self, patience=patience)
+        self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self._around, patience=patience)
 
     # --- commands ---
 
@@ -184,7 +175,7 @@ class EventStore(LedgerReading):
             if draft.matter != LEDGER_MATTER:
                 raise KeyDestroyed(key_id)
             key = self.keys.create((draft.matter,))[key_id]
-        type_name = self._catalogue.type_of(draft.event)
+        type_name = self._around.type_of(draft.event)
         at = recorded_at or self.now()
         composed = compose(
             self._sealer,
@@ -229,7 +220,7 @@ class EventStore(LedgerReading):
         """The ledger's time, UTC: the wall clock, or in a simulated ledger its own; never behind the last recording."""
         last = self._recorder.last()
         last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
-        return self._time(self._known.directory(last.position if last else 0), last_at)
+        return self._around.now(self._known.directory(last.position if last else 0), last_at)
 
     def today(self) -> date:
         """The ledger's local date (Europe/Helsinki)."""
@@ -240,41 +231,16 @@ class EventStore(LedgerReading):
         self._writer.close()
         self._recorder.close()
 
-    # --- asked by the writer ---
-
-    def type_of(self, draft: Draft) -> str:
-        """The permanent name of a draft's event."""
-        return self._catalogue.type_of(draft.event)
-
     def rules_of(self, directory: Directory) -> RuleSet:
         """The rules that the ledger follows; a ledger that is not open yet begins with the newest."""
-        version = directory.ruleset_version
-        rules = self._rules.get(version)
-        if rules is None:
-            rules = self._rules[version] = RuleSet.load(version) if version else RuleSet.current()
-        return rules
-
-    def time_of(self, directory: Directory, last_at: datetime | None, job: CommandJob | NoteJob) -> datetime:
-        """When a job is recorded. A simulated ledger begins at the start of the day that its opening names."""
-        if not directory.mode and isinstance(job, CommandJob) and getattr(job.command, "mode", "") == "simulated":
-            opened_on = job.command.occurred_on
-            if opened_on is not None:
-                return datetime.combine(opened_on, time(), HELSINKI).astimezone(UTC)
-        return self._time(directory, last_at)
-
-    def _time(self, directory: Directory, last_at: datetime | None) -> datetime:
-        if directory.mode == "simulated":
-            known = [at for at in (directory.clock_at, last_at) if at is not None]
-            return max(known).astimezone(UTC)
-        now: datetime = self._wall_clock()
-        return max(now, last_at) if last_at is not None else now
+        return self._around.rules_of(directory)
 
     def _put(
         self, reply: Reply, command: Command, caller: Caller, command_id: str, client: str | None,
         expected_version: int | None, look_ups: Mapping[str, Any] | None, dry_run: bool,
         input_position: tuple[str, int] | None,
     ) -> None:  # fmt: skip
-        kind = self._catalogue.kind_of(type(command))
+        kind = self._around.kind_of(command)
         if client is None and kind.target == "new_client":
             client = uuid.uuid4().hex
         if client is None and kind.target == "client":
@@ -286,7 +252,3 @@ class EventStore(LedgerReading):
             input_position, reply,
         )  # fmt: skip
         self._writer.put(job)
-
-
-def _wall_clock() -> datetime:
-    return datetime.now(UTC)

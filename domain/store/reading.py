@@ -6,23 +6,21 @@ Nothing here writes events. A method that asks the database raises `StoreUnavail
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
+from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS
-from domain.directory import Directory
+from domain.decided import Decision, decision_of
+from domain.directory import Directory, Mode
 from domain.events import Erased, Event
 from domain.pathway import Pathway
-from domain.store.answers import Answer, answer_of
-from domain.store.decisions import Decision, decision_of
-from domain.store.keys import Keys
-from domain.store.known import Known
-from domain.store.record import Record, read_record
-from domain.store.recorders import Recorder, Row, Sender
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.sealing import Names, Sealer
-from domain.store.tokens import Token, Tokens
-
-Mode = Literal["live", "simulated", ""]
+from domain.record import Record, read_record
+from domain.store.deciding.kept_answers import answer_of
+from domain.store.deciding.known import Known
+from domain.store.sealed.keys import Keys
+from domain.store.sealed.sealing import Names, Sealer
+from domain.store.sealed.tokens import Token, Tokens
+from domain.store.tables.recorders import Recorder, Row, Sender
+from domain.store.tables.relayed import Acknowledged, Parked
 
 
 class LedgerReading:
@@ -87,7 +85,7 @@ class LedgerReading:
     @property
     def mode(self) -> Mode:
         """`live` or `simulated`, for life; empty before the ledger is opened."""
-        return self.recent_directory.mode or self.directory.mode  # type: ignore[return-value]
+        return self.recent_directory.mode or self.directory.mode
 
     @property
     def organiser_org(self) -> str:

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
+from domain.answers import Answer, Status
 from domain.events import CommandRefused, Erased, Event, MessageHeld, MessageQuarantined
 from domain.receipts import parts_begun
+from domain.record import Damaged, Header, Record, read_record
 from domain.refusals import Reason
-from domain.store.answers import Answer, Status
-from domain.store.known import NOTHING, End
-from domain.store.record import Damaged, Header, Record, read_record
-from domain.store.recorders import AnswerRow, Conflict, Recorder, Row, Writing
-from domain.store.sealing import Sealer
-from domain.store.streams import is_client_stream
+from domain.store.deciding.kept_answers import kept
+from domain.store.deciding.known import NOTHING, End
+from domain.store.sealed.sealing import Sealer
+from domain.store.tables.recorders import AnswerRow, Conflict, Recorder, Row, Writing
+from domain.streams import is_client_stream
 
 FollowerOf = Callable[[Header], str | None]
 """The name under which the follower that wrote an event keeps its position; none for an event of a command. Its position
@@ -141,5 +142,5 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
     )
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,
-        first.position, answer.kept(),
+        first.position, kept(answer),
     )  # fmt: skip

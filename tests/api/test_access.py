@@ -34,7 +34,7 @@ from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.rulebook import COMMANDS
-from domain.store.database import StoreUnavailable
+from domain.store import StoreUnavailable
 from projections.kinds import Kind, kinds
 
 RECIPIENTS = {

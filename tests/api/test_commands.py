@@ -11,8 +11,7 @@ from house import CODE, PERSON, House, house
 from stories import EXPERT, INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, REFERRER, SOCIAL_WORKER, last
 
 from domain.identifiers import synthetic_identity_code
-from domain.store.tokens import Token
-from domain.store.vault import ClientRecord
+from domain.store import ClientRecord, Token
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,9 @@ from domain.directory import Directory, enter
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
 from domain.events import CommandRefused, DisclosureMade, Erased, Event, LedgerOpened, OrganisationJoined, TaskFrom
-from domain.store.migrations import migrate_sqlite
-from domain.store.record import Header, Record, digest, read_record
-from domain.store.recorders import Row
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.sqlite_recorder import SqliteRecorder
+from domain.record import Header, Record, digest, read_record
+from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
+from domain.store.tables.recorders import Row
 
 NOW = datetime(2025, 3, 3, 7, 0, tzinfo=UTC)
 EVENTS = "kuty.demo.events.v1"

@@ -12,7 +12,7 @@ from consumers import wire
 from consumers.log import Entry, Read
 from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.events import DisclosureMade, Erased
-from domain.store.record import Damaged, Header, Record, digest
+from domain.record import Damaged, Header, Record, digest
 
 STREAM = "recipient/kela-benefit-payment/2"
 SECTIONS = {"A": b"sealed routing", "E": b"sealed schedule"}

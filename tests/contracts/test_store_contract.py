@@ -22,9 +22,11 @@ from store.small_ledger import (
     Join,
     RecordDay,
     Register,
+    SmallCatalogue,
     Stumble,
 )  # fmt: skip
 
+from domain.answers import Answer
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.context import Caller, Draft
 from domain.events import (
@@ -38,14 +40,9 @@ from domain.events import (
     NotificationDue,
     SubjectRegistered,
 )  # fmt: skip
+from domain.record import Record
 from domain.refusals import Reason
-from domain.store.answers import Answer
-from domain.store.database import StoreUnavailable
-from domain.store.event_store import EventStore
-from domain.store.keys import KeyDestroyed
-from domain.store.record import Record
-from domain.store.recorders import Conflict, Lost
-from domain.store.tokens import Token, UnknownToken
+from domain.store import Conflict, EventStore, KeyDestroyed, Lost, StoreUnavailable, Token, UnknownToken
 
 DEADLINE_S = 60.0
 
@@ -554,7 +551,7 @@ def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventS
     # when its records are taken over by an empty store with the same keys
     fresh = Ground("sqlite", str(tmp_path / "fresh"))
     fresh.migrate()
-    rebuilt = EventStore(fresh.recorder(), store.keys, ledger=LEDGER, catalogue=store._catalogue)
+    rebuilt = EventStore(fresh.recorder(), store.keys, ledger=LEDGER, catalogue=SmallCatalogue())
     follower_of = {"recipient/provider-s01/1": "disclosure"}.get
     count = rebuilt.append_raw(whole_feed(store), lambda header: follower_of(header.stream))
     # then bytes, positions, answers and followers' positions are the same

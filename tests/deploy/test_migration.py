@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from deploy.migration import migrate
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts
-from domain.store.vault import Use
+from domain.store import Use
 
 LOGIN = "kuty_migration_test"
 

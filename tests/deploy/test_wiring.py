@@ -16,8 +16,8 @@ from deploy.feed import feed_of_store, feed_of_topic, records_of
 from deploy.migration import migrate
 from deploy.settings import Settings
 from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, opened
-from domain.store.migrations import NotMigrated
-from domain.store.record import Damaged
+from domain.record import Damaged
+from domain.store import NotMigrated
 from projections.audit import rerun_decisions, verify_chains
 
 

@@ -21,12 +21,7 @@ from domain.commands import Command
 from domain.context import Caller
 from domain.disclosure.publications import Publication
 from domain.pathway import Pathway
-from domain.store.database import SqliteDatabase
-from domain.store.event_store import EventStore
-from domain.store.keys import WrappedKeys
-from domain.store.migrations import migrate_sqlite
-from domain.store.sqlite_recorder import SqliteRecorder
-from domain.store.vault import ClientRecord, StaffCard, Vault
+from domain.store import ClientRecord, EventStore, Keys, SqliteDatabase, SqliteRecorder, StaffCard, Vault, migrate_sqlite
 
 
 @dataclass
@@ -99,9 +94,9 @@ def ledger_in(folder: Folder) -> Iterator[Ledger]:
     """A simulated ledger with everybody who takes part in AS-1."""
     migrate_sqlite(folder / "ledger.db")
     keys_at, vault_at = SqliteDatabase(folder / "keys.db"), SqliteDatabase(folder / "vault.db")
-    WrappedKeys.migrate(keys_at)
+    Keys.migrate(keys_at)
     Vault.migrate(vault_at)
-    keys = WrappedKeys(keys_at, b"k" * 32)
+    keys = Keys(keys_at, b"k" * 32)
     store = EventStore(SqliteRecorder(folder / "ledger.db"), keys, ledger="test")
     ledger = Ledger(store, Vault(vault_at, keys), folder)
     for person, card in CARDS.items():

@@ -21,7 +21,7 @@ from deploy.scenario.story import Person
 from deploy.serving import issuer_of
 from deploy.wiring import Wired
 from deploy.world import LedgerWorld
-from domain.store.database import StoreUnavailable
+from domain.store import StoreUnavailable
 from projections.kinds import kinds
 
 ANSWER_DEADLINE_S = 120.0

@@ -19,8 +19,8 @@ from consumers import wire
 from consumers.log import Broker, Read
 from deploy.wiring import Wired
 from domain.disclosure.publications import Publication
-from domain.store.record import Record
-from domain.store.streams import is_client_stream
+from domain.record import Record
+from domain.streams import is_client_stream
 from projections.kinds import model_of
 
 PAGE = 1_000

@@ -14,7 +14,7 @@ from consumers import wire
 from consumers.log import Read
 from deploy.wiring import Wired
 from domain.disclosure.publications import FIRST_HASH
-from domain.store.record import Record
+from domain.record import Record
 from projections.kinds import model_of
 
 

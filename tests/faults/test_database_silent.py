@@ -25,7 +25,7 @@ from deploy.serving import app_of, served
 from deploy.settings import Settings
 from deploy.wiring import opened
 from deploy.world import LedgerWorld
-from domain.store.database import StoreUnavailable
+from domain.store import StoreUnavailable
 
 A_FEW_SECONDS = 20.0
 """What no answer may take, on a machine that is busy; the client's own patience is longer."""

@@ -20,7 +20,7 @@ from psycopg import sql
 from deploy.local.parts import Kafka, Postgres
 from deploy.local.ports import free_port
 from deploy.settings import Settings
-from domain.store.migrations import schema_of
+from domain.store import schema_of
 
 CLIENTS = 2
 SEED = 2

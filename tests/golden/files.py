@@ -26,8 +26,8 @@ from domain.directory import Recipient  # noqa: E402
 from domain.events import Event  # noqa: E402
 from domain.messages import GROUP, message_types, of_group, wish_of_message  # noqa: E402
 from domain.receipts import Receipt  # noqa: E402
-from domain.store.field_classes import section_bytes, split  # noqa: E402
-from domain.store.record import Header, Record, digest  # noqa: E402
+from domain.record import Header, Record, digest  # noqa: E402
+from domain.store.sealed.field_classes import section_bytes, split  # noqa: E402
 from projections.kinds import kinds  # noqa: E402
 
 Golden = dict[str, Any]

@@ -18,9 +18,9 @@ from domain.envelopes import read_envelope
 from domain.events import Event
 from domain.messages import message_types
 from domain.receipts import Receipt
+from domain.record import Header, Record, digest
 from domain.refusals import Reason
-from domain.store.field_classes import TARGET_TYPE, joined, section_bytes, split
-from domain.store.record import Header, Record, digest
+from domain.store.sealed.field_classes import TARGET_TYPE, joined, section_bytes, split
 from projections.kinds import kinds
 
 FILES = {part: read(part) for part in ("events", "publications", "receipts", "messages")}

@@ -16,7 +16,7 @@ from domain.commands import CommandKind
 from domain.context import Context, Draft
 from domain.disclosure.policy import Cell, policy
 from domain.pathway import Pathway
-from domain.store.record import Damaged, Record, read_record
+from domain.record import Damaged, Record, read_record
 from projections import audit
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from store.small_ledger import Ground
 
-from domain.store.event_store import EventStore
+from domain.store import EventStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

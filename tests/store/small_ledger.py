@@ -16,13 +16,17 @@ from domain.context import Caller, Context, Draft
 from domain.directory import Directory
 from domain.pathway import Pathway
 from domain.refusals import refuse
-from domain.store.database import PostgresDatabase, SqliteDatabase
-from domain.store.event_store import EventStore
-from domain.store.keys import WrappedKeys
-from domain.store.migrations import migrate_postgres, migrate_sqlite
-from domain.store.postgres_recorder import PostgresRecorder
-from domain.store.sqlite_recorder import SqliteRecorder
-from domain.store.vault import Vault
+from domain.store import (
+    EventStore,
+    Keys,
+    PostgresDatabase,
+    PostgresRecorder,
+    SqliteDatabase,
+    SqliteRecorder,
+    Vault,
+    migrate_postgres,
+    migrate_sqlite,
+)
 
 LEDGER = "hyvinvointialue-1"
 MASTER_KEY = b"k" * 32
@@ -155,15 +159,15 @@ class Ground:
         return SqliteDatabase(Path(self.place) / f"{name}.db")
 
     def migrate(self) -> None:
-        WrappedKeys.migrate(self.database("keys"))
+        Keys.migrate(self.database("keys"))
         Vault.migrate(self.database("vault"))
         if self.kind == "postgresql":
             migrate_postgres(self.place, LEDGER)
         else:
             migrate_sqlite(Path(self.place) / "ledger.db")
 
-    def keys(self) -> WrappedKeys:
-        return WrappedKeys(self.database("keys"), MASTER_KEY)
+    def keys(self) -> Keys:
+        return Keys(self.database("keys"), MASTER_KEY)
 
     def vault(self) -> Vault:
         return Vault(self.database("vault"), self.keys())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from store.small_ledger import Ground
 
-from domain.store import keys as key_store
-from domain.store.keys import KeyDestroyed, WrappedKeys, WrongMasterKey
+from domain.store import KeyDestroyed, Keys, WrongMasterKey
+from domain.store.sealed import keys as key_store
 
 
 def test_a_key_is_made_once_and_found_by_another_process(ground: Ground) -> None:
@@ -27,7 +27,7 @@ def test_keys_are_wrapped_in_the_database(ground: Ground) -> None:
 def test_another_master_key_is_noticed_at_once(ground: Ground) -> None:
     ground.keys()
     with pytest.raises(WrongMasterKey):
-        WrappedKeys(ground.database("keys"), b"x" * 32)
+        Keys(ground.database("keys"), b"x" * 32)
 
 
 def test_a_destroyed_key_is_gone_everywhere_and_never_made_again(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

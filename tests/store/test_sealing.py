@@ -11,10 +11,9 @@ from store.small_ledger import Ground
 
 from domain import catalogue
 from domain import events as e
-from domain.store.field_classes import field_classes
-from domain.store.keys import WrappedKeys
-from domain.store.record import Damaged, Header, Record, digest, read_record, state_bytes
-from domain.store.sealing import Sealer, place_of
+from domain.record import Damaged, Header, Record, digest, read_record, state_bytes
+from domain.store import Keys, Sealer, field_classes
+from domain.store.sealed.sealing import place_of
 from domain.vocabulary import Unclassified
 
 REF = "ab" * 16
@@ -25,18 +24,18 @@ PLAN = e.PlanDrafted(
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> WrappedKeys:
+def keys(tmp_path: Path) -> Keys:
     ground = Ground("sqlite", str(tmp_path))
     ground.migrate()
     return ground.keys()
 
 
 @pytest.fixture
-def sealer(keys: WrappedKeys) -> Sealer:
+def sealer(keys: Keys) -> Sealer:
     return Sealer(keys, catalogue)
 
 
-def sealed(sealer: Sealer, keys: WrappedKeys, event: e.Event, target_type: str | None = None, stream: str = REF) -> Record:
+def sealed(sealer: Sealer, keys: Keys, event: e.Event, target_type: str | None = None, stream: str = REF) -> Record:
     """A record of the event as first of its stream, in the matter `m`."""
     key = keys.create(["m"])["m/1"]
     header = Header(
@@ -50,7 +49,7 @@ def sealed(sealer: Sealer, keys: WrappedKeys, event: e.Event, target_type: str |
     return read_record(Record(header, header.to_bytes(), sections).state, 1, 1)
 
 
-def test_every_field_is_sealed_under_its_class_and_comes_back(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_every_field_is_sealed_under_its_class_and_comes_back(sealer: Sealer, keys: Keys) -> None:
     record = sealed(sealer, keys, PLAN)
     assert set(record.sections) == {"A", "D", "E", "J"}
     assert sealer.open(record) == PLAN
@@ -62,7 +61,7 @@ def test_every_field_of_every_event_has_one_class() -> None:
         assert set(plan.letters) | ({plan.carried} - {None}) == set(cls.model_fields)
 
 
-def test_a_publication_is_sealed_by_the_classes_that_it_names(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_a_publication_is_sealed_by_the_classes_that_it_names(sealer: Sealer, keys: Keys) -> None:
     publication = {
         "type": "attendance.recorded.v1", "kind": "revised", "source": "county", "subject": "x", "replaces": "y",
         "client": {"family_name": "Virtanen", "phone": "040 1234567"},
@@ -79,7 +78,7 @@ def test_a_publication_is_sealed_by_the_classes_that_it_names(sealer: Sealer, ke
     assert sealer.open(record) == event
 
 
-def test_a_field_of_a_publication_without_a_class_is_not_sealed(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_a_field_of_a_publication_without_a_class_is_not_sealed(sealer: Sealer, keys: Keys) -> None:
     publication = {"client": {}, "body": {"day_status": "present"}, "classes": {}}
     event = e.DisclosureWithdrawn(
         publication_id=REF, source_event_id=REF, commitment="c", commitment_salt="s", legal_basis="LB-189-PLAN",
@@ -89,7 +88,7 @@ def test_a_field_of_a_publication_without_a_class_is_not_sealed(sealer: Sealer, 
         sealed(sealer, keys, event)
 
 
-def test_new_values_keep_the_classes_of_the_fact_they_correct(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_new_values_keep_the_classes_of_the_fact_they_correct(sealer: Sealer, keys: Keys) -> None:
     event = e.FactCorrected(
         target_event_id=REF,
         correction_reason="wrong_entry",
@@ -107,7 +106,7 @@ def test_new_values_keep_the_classes_of_the_fact_they_correct(sealer: Sealer, ke
         sealed(sealer, keys, event)
 
 
-def test_a_section_with_one_bit_changed_is_damaged(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_a_section_with_one_bit_changed_is_damaged(sealer: Sealer, keys: Keys) -> None:
     record = sealed(sealer, keys, PLAN)
     text = record.sections["J"]
     bent = dataclasses.replace(record, sections={**record.sections, "J": text[:-1] + bytes([text[-1] ^ 1])})
@@ -117,7 +116,7 @@ def test_a_section_with_one_bit_changed_is_damaged(sealer: Sealer, keys: Wrapped
         read_record(state_bytes(bent.header_bytes, bent.sections), 1, 1)
 
 
-def test_a_section_cannot_be_moved_to_another_event_or_class(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_a_section_cannot_be_moved_to_another_event_or_class(sealer: Sealer, keys: Keys) -> None:
     here, there = sealed(sealer, keys, PLAN), sealed(sealer, keys, PLAN, stream="cd" * 16)
     with pytest.raises(Damaged):
         sealer.open(dataclasses.replace(here, sections={**here.sections, "J": there.sections["J"]}))
@@ -125,20 +124,20 @@ def test_a_section_cannot_be_moved_to_another_event_or_class(sealer: Sealer, key
         sealer.open(dataclasses.replace(here, sections={**here.sections, "J": here.sections["D"]}))
 
 
-def test_content_that_is_no_such_event_is_damaged(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_content_that_is_no_such_event_is_damaged(sealer: Sealer, keys: Keys) -> None:
     wrong = e.PlanDrafted.model_construct(**{**dict(PLAN), "plan_version": "many"})
     with pytest.raises(Damaged, match=r"plan\.drafted"):
         sealer.open(sealed(sealer, keys, wrong))
 
 
-def test_a_type_that_is_not_known_halts(sealer: Sealer, keys: WrappedKeys) -> None:
+def test_a_type_that_is_not_known_halts(sealer: Sealer, keys: Keys) -> None:
     record = sealed(sealer, keys, PLAN)
     newer = dataclasses.replace(record, header=dataclasses.replace(record.header, type="plan.drafted.v9"))
     with pytest.raises(catalogue.UnknownEvent):
         sealer.open(newer)
 
 
-def test_an_older_version_is_lifted_when_it_is_read(keys: WrappedKeys) -> None:
+def test_an_older_version_is_lifted_when_it_is_read(keys: Keys) -> None:
     # given a type at version 2, whose first version called a field otherwise
     class Lifted(e.Event):
         NAME = "plan.lifted"
@@ -175,7 +174,7 @@ def test_an_older_version_is_lifted_when_it_is_read(keys: WrappedKeys) -> None:
     ],
     ids=lambda forged: next(iter(forged)),
 )
-def test_a_header_that_says_otherwise_does_not_open(sealer: Sealer, keys: WrappedKeys, forged: dict[str, object]) -> None:
+def test_a_header_that_says_otherwise_does_not_open(sealer: Sealer, keys: Keys, forged: dict[str, object]) -> None:
     record = sealed(sealer, keys, PLAN)
     header = dataclasses.replace(record.header, **forged)
     with pytest.raises(Damaged):

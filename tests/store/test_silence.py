@@ -13,9 +13,8 @@ import pytest
 from store.small_ledger import PROVIDER, WORKER, Ground, RecordDay, Register
 
 from deploy.local.postgres import LocalPostgres
-from domain.store.answers import Answer
-from domain.store.database import StoreUnavailable
-from domain.store.event_store import EventStore
+from domain.answers import Answer
+from domain.store import EventStore, StoreUnavailable
 
 DEADLINE_S = 120.0
 

@@ -13,14 +13,20 @@ import pytest
 from eventsourcing.persistence import StoredEvent, Tracking
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from store.small_ledger import LEDGER, WORKER, Ground, Register
+from store.small_ledger import LEDGER, WORKER, Ground, Register, SmallCatalogue
 
-from domain.store.event_store import EventStore
-from domain.store.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
-from domain.store.postgres_recorder import PostgresRecorder
-from domain.store.recorders import Conflict
-from domain.store.relayed import Acknowledged, Parked
-from domain.store.sqlite_recorder import SqliteRecorder
+from domain.store import (
+    Acknowledged,
+    Conflict,
+    EventStore,
+    NotMigrated,
+    Parked,
+    PostgresRecorder,
+    SqliteRecorder,
+    migrate_postgres,
+    migrate_sqlite,
+    schema_of,
+)
 
 ROLE = "kuty_store_test"
 
@@ -41,7 +47,7 @@ def role(postgres: Any) -> Iterator[tuple[Ground, str]]:
 
 def test_the_applications_role_may_append_and_nothing_else(role: tuple[Ground, str]) -> None:
     ground, dsn = role
-    store = EventStore(PostgresRecorder(dsn, LEDGER), ground.keys(), ledger=LEDGER, catalogue=ground.open()._catalogue)
+    store = EventStore(PostgresRecorder(dsn, LEDGER), ground.keys(), ledger=LEDGER, catalogue=SmallCatalogue())
     assert store.execute(Register(), WORKER, "1").status == "recorded"
     store.track("relay", 1)
     store.close()

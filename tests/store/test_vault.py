@@ -8,8 +8,9 @@ import pytest
 from store.small_ledger import Ground
 
 from domain.identifiers import synthetic_identity_code
-from domain.store.record import Damaged
-from domain.store.vault import ClientRecord, CodeTaken, HeldMessage, PostalAddress, StaffCard, Use
+from domain.record import Damaged
+from domain.store import ClientRecord, CodeTaken, PostalAddress, StaffCard, Use
+from domain.store.sealed.vault import HeldMessage
 
 CODE = synthetic_identity_code(date(1990, 5, 17), 901)
 OTHER = synthetic_identity_code(date(1985, 2, 3), 955)

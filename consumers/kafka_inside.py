@@ -1,0 +1,203 @@
+"""What is taken from the inside of kafka-python (its version is pinned), each part for a figure that was measured.
+
+- Batches written whole, and a producer let go at once: `relay_ratio`, 0.77 of a bare producer. Record by record through
+  `send` it is a half to a third of that, and what was handed over beside `send` no `close` gives up.
+- Batches read whole: `rebuild_ratio`, 21 times the library's runner.
+- All topics learned in one request: `relay_ratio_1000`, 0.93. The client asks topic by topic: 120 s for 1,000.
+
+Nothing else in the project looks inside; figures: docs/explanation/benchmarks.md. source: design D11
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.consumer.fetcher import Fetcher
+from kafka.producer.producer_batch import FinalState, ProducerBatch
+from kafka.record.memory_records import MemoryRecordsBuilder
+
+from consumers.log import BrokerUnavailable, Entry, Read
+from consumers.record_format import decoded_records, encoded_record
+
+BATCH_BYTES = 1_000_000
+METADATA_STEP_S = 0.02
+
+
+# --- all topics at once ---
+
+
+def learn_topics(client: KafkaProducer | KafkaConsumer, topics: set[str], give_up_at: float) -> set[str]:
+    """Have a client learn all its topics in one request; returns those that the broker does not have.
+
+    Raises BrokerUnavailable.
+    """
+    metadata = _metadata(client)
+    asked = metadata.set_topics(topics)
+    answers = 0
+    # The first answers may be to requests that left before our topics were in them; the third cannot.
+    while answers < 3:
+        answered = threading.Event()
+        asked.add_both(lambda _, event=answered: event.set())
+        if not answered.wait(max(0.0, give_up_at - time.monotonic())):
+            raise BrokerUnavailable("no metadata from the broker in time")
+        absent = {topic for topic in topics if metadata.partitions_for_topic(topic) is None}
+        if not absent:
+            return absent
+        if asked.succeeded() or isinstance(asked.exception, kafka_errors.BrokerResponseError):
+            answers += 1
+        else:
+            time.sleep(METADATA_STEP_S)
+        asked = metadata.request_update()
+    metadata._topics.difference_update(absent)  # else the client would go on asking for them
+    return absent
+
+
+class Incarnations:
+    """The ids of the topics that a consumer follows, as the broker told them last; `refreshes` counts how often it did."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._metadata = _metadata(consumer)
+        self.refreshes = 0
+        self._metadata.add_listener(self._told)
+
+    def id_of(self, topic: str) -> Any:
+        """The id of the topic's present incarnation; none when it is not there."""
+        return self._metadata.topic_id(topic)
+
+    def _told(self, _: Any) -> None:
+        self.refreshes += 1
+
+
+def _metadata(client: KafkaProducer | KafkaConsumer) -> Any:
+    return client._cluster if isinstance(client, KafkaConsumer) else client._metadata
+
+
+# --- batches written whole ---
+
+
+class BatchAnswer(NamedTuple):
+    """What the broker said to a batch. `alone`: it failed by itself, and not because another one did."""
+
+    offset: int
+    appended: int
+    error: Exception | None
+    alone: bool
+
+
+class WholeBatch(ProducerBatch):  # type: ignore[misc]
+    """A batch that the client may not split when the broker finds it too large: it counts as one record, and its one
+    answer is for all of it."""
+
+    @property
+    def record_count(self) -> int:
+        return 1
+
+    @property
+    def answer(self) -> BatchAnswer | None:
+        """The broker's answer; none as long as it is not known."""
+        if not self.produce_future.is_done:
+            return None
+        offset, appended, error_of = self.produce_future.value
+        return BatchAnswer(offset, appended, error_of(0) if error_of else None, self.final_state is FinalState.FAILED)
+
+
+class Window:
+    """Batches that a producer sends together."""
+
+    def __init__(self, producer: KafkaProducer) -> None:
+        self._producer = producer
+        self._batches: list[WholeBatch] = []
+        self._moment: int | None = None
+
+    def put(self, topic: str, entries: Sequence[Entry]) -> WholeBatch:
+        """One more batch, handed to the sender."""
+        partition = TopicPartition(topic, 0)
+        batch = WholeBatch(partition, self._records(entries))
+        accumulator = self._producer._accumulator
+        with accumulator._tp_lock(partition):
+            accumulator._batches[partition].append(batch)
+            accumulator._incomplete.add(batch)
+        self._batches.append(batch)
+        return batch
+
+    def send(self, give_up_at: float) -> None:
+        """Have everything sent now and wait for every answer; the client's own flush may wait as long for each one."""
+        accumulator = self._producer._accumulator
+        accumulator.begin_flush()
+        self._producer._sender.wakeup()
+        for batch in self._batches:
+            if not batch.produce_future.wait(max(0.0, give_up_at - time.monotonic())):
+                break
+        accumulator._flushes_in_progress.decrement()
+
+    def _records(self, entries: Sequence[Entry]) -> MemoryRecordsBuilder:
+        """The client writes the first record of a window and reads the clock for it; we write the others, much faster,
+        with the same time. The broker puts its own time over it."""
+        records = MemoryRecordsBuilder(2, 0, BATCH_BYTES)
+        builder = records._builder
+        if self._moment is None:
+            first, *rest = entries
+            written = records.append(None, first.key, first.value, list(first.headers))
+            self._moment = builder._first_timestamp
+            start = written.offset + 1
+        else:
+            rest, start = list(entries), 0
+            builder._first_timestamp = builder._max_timestamp = self._moment
+        body = builder._buffer
+        for offset, entry in enumerate(rest, start):
+            body += encoded_record(offset, entry)
+        builder._num_records = records._next_offset = len(entries)
+        builder._last_offset = len(entries) - 1
+        return records
+
+
+def let_go(producer: KafkaProducer) -> None:
+    """Give a producer up without waiting: what it still holds fails, what it has sent stays unknown."""
+    producer._unregister_cleanup()
+    producer._closed = True
+    producer._sender.force_close()
+
+
+# --- batches read whole ---
+
+
+def read_whole(consumer: KafkaConsumer) -> None:
+    """Have a consumer read its batches whole: its polls give `Read`s, and its checks stay."""
+    consumer._fetcher.PartitionRecords = WholeBatches
+
+
+class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """What the client's fetcher takes records from; gives `Read`s."""
+
+    def _unpack_records(self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any) -> Iterator[Read]:
+        while (batch := records.next_batch()) is not None:
+            if self.check_crcs and not batch.validate_crc():
+                raise kafka_errors.CorruptRecordError(f"a batch of {tp} at offset {batch.base_offset} failed its checksum")
+            self.leader_epoch = batch.leader_epoch
+            if not batch.is_control_batch:
+                for read in batch_reads(tp.topic, batch):
+                    self.records_read += 1
+                    self.next_fetch_offset = read.offset + 1
+                    yield read
+                self.bytes_read += batch.size_in_bytes
+            # The last offset of a batch stays though its last record is gone.
+            self.next_fetch_offset = batch.next_offset
+        self.drain()
+
+
+def batch_reads(topic: str, batch: Any) -> list[Read]:
+    """The records of one batch of the client (`DefaultRecordBatch`). Raises `CorruptRecordError`."""
+    batch._maybe_uncompress()
+    content, begin = bytes(batch._buffer), batch._pos
+    first, base_offset = batch.first_timestamp, batch.base_offset
+    appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None
+    try:
+        found = list(decoded_records(topic, content, begin, batch.records_count, base_offset, first, appended))
+    except (IndexError, ValueError) as error:
+        raise kafka_errors.CorruptRecordError(
+            f"a batch of {topic} at offset {base_offset} cannot be read: {error!r}"
+        ) from error
+    return found

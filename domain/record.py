@@ -1,0 +1,157 @@
+"""One event as it is kept: a clear header, one ciphertext per data class, and the chain between them.
+
+`state` is two lines: the header's JSON, exactly as hashed, and an object of base64 sections. The same bytes are
+kept in the event store and published on the events topic, so that anyone can verify the chain without our code.
+Position and epoch are given by the store and stand beside the header, outside the hash (design D15).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, cast
+
+import orjson
+
+from domain.events import Erased, Event
+from domain.pathway import Fact
+
+DECISION = "decision"
+"""Name of the extra section of a decision's first event: the accepted command and its context (design D3)."""
+
+
+class Damaged(Exception):
+    """Bytes that do not add up: a digest, a chain or a shape is wrong. The line halts; nothing is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What every event carries in clear (design 2, domain/events.md 11.2).
+
+    `occurred_on` is a local date (Europe/Helsinki), `recorded_at` UTC. Fields without a value are left out of the bytes.
+    """
+
+    event_id: str
+    type: str
+    ledger: str
+    stream: str
+    stream_version: int
+    matter: str
+    occurred_on: date
+    recorded_at: datetime
+    command_id: str
+    actor_org: str
+    actor_task: str
+    actor_role: str
+    actor_person: str
+    purpose: str
+    ruleset_version: str
+    directory_version: str
+    key_id: str
+    section_digests: dict[str, str]
+    previous_hash: str
+    policy_version: str | None = None
+    valid_from_on: date | None = None
+    valid_until_on: date | None = None
+    content_hash: str | None = None
+    answer_number: int | None = None
+    corrects: str | None = None
+    annuls: str | None = None
+    causation: str | None = None
+    flags: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The event's name without its version, for example `period.started`."""
+        return self.type.rsplit(".v", 1)[0]
+
+    def to_bytes(self) -> bytes:
+        """The header's JSON as hashed: keys sorted, absent fields left out."""
+        return header_bytes(
+            {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None and value != ()}
+        )
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Header:
+        """Read a header. Raises `Damaged` when it is not one."""
+        try:
+            fields = orjson.loads(raw)
+            for name in ("occurred_on", "valid_from_on", "valid_until_on"):
+                if name in fields:
+                    fields[name] = date.fromisoformat(fields[name])
+            fields["recorded_at"] = datetime.fromisoformat(fields["recorded_at"])
+            for name in ("flags", "warnings"):
+                if name in fields:
+                    fields[name] = tuple(fields[name])
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Damaged(f"not an event header: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event as kept. `position` and `epoch` are 0 until the store gives them; `read_from` are the bytes that it was read
+    from, so that who passes it on does not encode it again."""
+
+    header: Header
+    header_bytes: bytes
+    sections: dict[str, bytes] = field(default_factory=dict)
+    position: int = 0
+    epoch: int = 1
+    read_from: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the header's bytes, in hex: what the next event of the stream names as its previous hash."""
+        return hashlib.sha256(self.header_bytes).hexdigest()
+
+    @property
+    def state(self) -> bytes:
+        """The bytes that are stored and published."""
+        return self.read_from or state_bytes(self.header_bytes, self.sections)
+
+
+def read_record(state: bytes, position: int, epoch: int) -> Record:
+    """Read stored or published bytes. Raises `Damaged` when a section does not match its digest."""
+    header_bytes, separator, rest = state.partition(b"\n")
+    if not separator:
+        raise Damaged("a record needs a header line and a line of sections")
+    header = Header.from_bytes(header_bytes)
+    try:
+        sections = {name: base64.b64decode(text, validate=True) for name, text in orjson.loads(rest).items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Damaged(f"sections of {header.event_id} cannot be read") from error
+    if sections.keys() != header.section_digests.keys():
+        raise Damaged(f"sections of {header.event_id} are not those that its header names")
+    for name, sealed in sections.items():
+        if digest(sealed) != header.section_digests[name]:
+            raise Damaged(f"section {name} of {header.event_id} does not match its digest")
+    return Record(header, header_bytes, sections, position, epoch, state)
+
+
+def header_bytes(fields: dict[str, Any]) -> bytes:
+    """The JSON of a header's fields as hashed; absent fields are left out by the caller."""
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+
+
+def state_bytes(header: bytes, sections: dict[str, bytes]) -> bytes:
+    """The two lines that are stored and published."""
+    texts = {name: base64.b64encode(sealed).decode("ascii") for name, sealed in sections.items()}
+    return header + b"\n" + orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(sealed: bytes) -> str:
+    """SHA-256 of one ciphertext, in hex."""
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def fact_of(record: Record, event: Event | Erased) -> Fact[Event]:
+    """A record and its event as the pathway takes them."""
+    h = record.header
+    return Fact(
+        h.event_id, cast(Event, event), h.occurred_on, h.recorded_at, record.position, h.stream_version, h.matter,
+        h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id,
+    )  # fmt: skip

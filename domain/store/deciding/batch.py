@@ -1,0 +1,292 @@
+"""One batch of the writer: decide every job against what is committed and what the jobs before it decided, then seal.
+
+Nothing here is remembered until the transaction has committed; a batch whose outcome is unknown is simply run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.answers import Answer
+from domain.catalogue import DIRECTORY_EVENTS
+from domain.context import Caller, Context, Draft, name_based_id
+from domain.directory import enter
+from domain.events import CommandRefused, FactCorrected, RefusalCode
+from domain.pathway import Fact, Pathway, evolve
+from domain.receipts import parts_begun
+from domain.refusals import Reason, Refused
+from domain.store.deciding.circumstances import Circumstances
+from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
+from domain.store.deciding.kept_answers import answer_of, kept
+from domain.store.deciding.known import NOTHING, End, Known, Remembered
+from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
+from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
+
+
+@dataclass(slots=True)
+class Staged:
+    """An event that has its place but is not sealed yet."""
+
+    job: CommandJob | NoteJob
+    draft: Draft
+    type: str
+    stream: str
+    version: int
+    position: int
+    recorded_at: datetime
+    ruleset: str
+    directory: str
+    content_hash: str | None = None
+    number: int | None = None
+    decision: dict[str, Any] | None = None
+    target_type: str | None = None
+
+
+class Batch:
+    """The jobs of one transaction. After `decide`, `staged` and `appended` lie in `order` of their positions."""
+
+    def __init__(self, writing: Writing, known: Known, around: Circumstances) -> None:
+        known.catch_up(writing)
+        self.head = known.head
+        self.last_at = known.last_at
+        self.directory = known.directory(known.head)
+        self.order: list[Staged | Row] = []
+        self.answers: list[AnswerRow] = []
+        self.tracking: dict[str, int] = {}
+        self.numbers: dict[Sender, int] = {}
+        self.ends: dict[str, End] = {}
+        self.pathways: dict[str, Pathway] = {}
+        self.outcomes: list[Outcome] = []
+        self._writing = writing
+        self._known = known
+        self._around = around
+        self._remembered: dict[str, Remembered] = {}
+        self._given: dict[tuple[str, str, str, bool], tuple[str, Answer]] = {}
+
+    def decide(self, jobs: Sequence[Job]) -> None:
+        """Decide the jobs in order. Raises `JobFailed` for one that cannot be carried out at all, `Lost`."""
+        commands = [job for job in jobs if not isinstance(job, AppendJob)]
+        for row in self._writing.answers():
+            key = (row.sender_org, row.sender_task, row.command_id, row.final)
+            self._given[key] = (row.content_hash, answer_of(row))
+        clients = {job.client for job in commands if isinstance(job, CommandJob) and job.of_client and job.client}
+        if clients:
+            self._remembered = self._known.pathways(self._writing, clients)
+        answer: Answer | None
+        for job in jobs:
+            try:
+                if isinstance(job, AppendJob):
+                    self._append(job)
+                    answer = None
+                else:
+                    answer = self._answer(job)
+            except Conflict as error:
+                raise JobFailed(job, error) from error
+            self.outcomes.append((job, answer))
+
+    def end_of(self, stream: str) -> End:
+        """The end of a stream with what this batch adds; the hash is set when the events are sealed."""
+        end = self.ends.get(stream)
+        if end is None:
+            remembered = self._remembered.get(stream)
+            end = self.ends[stream] = remembered.end if remembered else self._known.end(self._writing, stream)
+        return end
+
+    def remembered_end(self, stream: str) -> End:
+        """The end of a stream as committed before this batch."""
+        remembered = self._remembered.get(stream)
+        return remembered.end if remembered else self._known.ends.get(stream, NOTHING)
+
+    def _answer(self, job: CommandJob | NoteJob) -> Answer:
+        repeat = self._repeat(job)
+        if repeat is not None:
+            return repeat
+        self.last_at = at = self._around.time_of(self.directory, self.last_at, job)
+        return self._note(job, at) if isinstance(job, NoteJob) else self._decide(job, at)
+
+    def _note(self, job: NoteJob, at: datetime) -> Answer:
+        answer, stream = Answer("quarantined" if job.final else "waiting"), LEDGER_STREAM
+        if isinstance(job.event, CommandRefused):
+            codes = tuple(Reason(refused.code, refused.pointer) for refused in job.event.codes)
+            answer, stream = Answer("refused", codes=codes, client=job.event.subject_ref), refusals_of(job.caller)
+        today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)
+        draft = today.draft(job.event, today.today, LEDGER_MATTER)
+        return self._record(job, [draft], stream, at, answer, final=job.final)
+
+    def _repeat(self, job: CommandJob | NoteJob) -> Answer | None:
+        final = not isinstance(job, NoteJob) or job.final
+        given = self._given.get((*job.caller.sender, job.command_id, True))
+        if given is None and not final:
+            given = self._given.get((*job.caller.sender, job.command_id, False))
+        if given is None:
+            return None
+        content_hash, answer = given
+        if content_hash != job.content_hash:
+            return Answer("refused", codes=(Reason("E_KEY_REUSED"),))
+        # A commit whose answer was lost on the way: this is no repeat, it is the first answer.
+        ours = name_based_id(job.decision_id, "event#1")
+        return answer if any(event_id == ours for event_id, _, _ in answer.events) else answer.repeated()
+
+    def _decide(self, job: CommandJob, at: datetime) -> Answer:
+        rules = self._around.rules_of(self.directory)
+        context = Context(job.decision_id, at, job.caller, rules, self.directory, job.look_ups)
+        pathway = self._pathway(job.client) if job.of_client and job.client else None
+        try:
+            if job.caller.role not in job.kind.roles:
+                raise Refused(Reason("E_NOT_ENTITLED"))
+            if pathway is not None and job.expected_version not in (None, pathway.version):
+                raise Refused(Reason("E_STALE_IF_MATCH"))
+            drafts = job.kind.decide(pathway if pathway is not None else self.directory, job.command, context)
+        except Refused as refused:
+            return self._refuse(job, refused, context, pathway)
+        except Exception as error:
+            raise JobFailed(job, error) from error
+        if not drafts:
+            version = pathway.version if pathway else 0
+            return Answer("already_recorded", client=job.client, stream_version=version, position=self.head)
+        answer = Answer(
+            "recorded",
+            references=parts_begun(draft.event for draft in drafts),
+            warnings=tuple(dict.fromkeys(warning for draft in drafts for warning in draft.warnings)),
+            client=job.client if job.of_client else None,
+        )
+        if job.dry_run:
+            events = tuple((draft.event_id, draft.event.NAME, 0) for draft in drafts)
+            return Answer("recorded", events=events, warnings=answer.warnings, client=job.client)
+        decision = {
+            "decision_id": job.decision_id,
+            "command": job.kind.name,
+            "body": job.body,
+            "client": job.client,
+            "caller": _spoken(job.caller),
+            "look_ups": dict(job.look_ups),
+        }
+        return self._record(job, drafts, job.client if job.of_client else None, at, answer, decision=decision)
+
+    def _refuse(self, job: CommandJob, refused: Refused, context: Context, pathway: Pathway | None) -> Answer:
+        codes = tuple(refused.codes)
+        if job.dry_run:
+            return Answer("refused", codes=codes, client=job.client)
+        event = CommandRefused(
+            command=job.kind.name,
+            codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in codes),
+            content_mac=job.content_hash,
+            subject_ref=job.client if pathway is not None and pathway.version else None,
+        )
+        # A context of its own: the ids must not depend on how far the decision came before it said no.
+        own = Context(context.decision_id, context.recorded_at, job.caller, context.rules, self.directory)
+        draft = own.draft(event, context.today, LEDGER_MATTER)
+        answer = Answer("refused", codes=codes, client=event.subject_ref)
+        return self._record(job, [draft], refusals_of(job.caller), context.recorded_at, answer)
+
+    def _record(
+        self,
+        job: CommandJob | NoteJob,
+        drafts: Sequence[Draft],
+        stream: str | None,
+        at: datetime,
+        answer: Answer,
+        *,
+        decision: dict[str, Any] | None = None,
+        final: bool = True,
+    ) -> Answer:
+        number = self._next_number(job.caller.sender)
+        first = self.head + 1
+        ruleset, version = self._around.rules_of(self.directory).version, self.directory.version
+        events = []
+        added: list[Staged] = []
+        for draft in drafts:
+            place = stream or stream_of(draft.event)
+            end = self.end_of(place)
+            self.ends[place] = End(end.version + 1, end.hash)
+            self.head += 1
+            staged = Staged(
+                job, draft, self._around.type_of(draft.event), place, end.version + 1, self.head, at, ruleset, version
+            )  # fmt: skip
+            if isinstance(job, CommandJob) and job.of_client and place == job.client:
+                self._evolve(staged, job.caller)
+            elif draft.event.NAME in DIRECTORY_EVENTS:
+                self.directory = enter(self.directory, draft.event, self.head)
+            added.append(staged)
+            events.append((draft.event_id, draft.event.NAME, self.head))
+        self.order += added
+        opening = added[0]
+        opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
+        numbered = Answer(
+            answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
+            self.ends[self.order[-1].stream].version, answer.client,
+        )  # fmt: skip
+        sender = job.caller.sender
+        row = AnswerRow(*sender, job.command_id, final, job.content_hash, number, answer.status, first, kept(numbered))
+        self.answers.append(row)
+        self._given[*sender, job.command_id, final] = (job.content_hash, numbered)
+        self._track(job)
+        return numbered
+
+    def _append(self, job: AppendJob) -> None:
+        name, expected, new = job.tracking
+        at = self.tracking.get(name)
+        if at is None:
+            at = self._writing.tracking((name,)).get(name, 0)
+        rows = [(record, record.header) for record in job.records]
+        if at == new != expected and all(self.end_of(h.stream).version >= h.stream_version for _, h in rows):
+            if rows and self.end_of(rows[-1][1].stream).hash != rows[-1][0].hash:
+                raise Conflict(f"{name} was taken to {new} by somebody else")
+            # Committed already: the answer was lost on the way.
+            return
+        if at != expected:
+            raise Conflict(f"{name} is at {at}, not at {expected}")
+        for record, header in rows:
+            end = self.end_of(header.stream)
+            if (end.version + 1, end.hash) != (header.stream_version, header.previous_hash):
+                raise Conflict(f"{header.stream} ends at version {end.version}, not before {header.stream_version}")
+            self.ends[header.stream] = End(header.stream_version, record.hash)
+            self.head += 1
+            self.last_at = max(self.last_at, header.recorded_at) if self.last_at else header.recorded_at
+            self.order.append(Row(self.head, header.stream, header.stream_version, header.type, record.state, header.matter))
+        self.tracking[name] = new
+
+    def _pathway(self, client: str) -> Pathway:
+        known = self.pathways.get(client)
+        return known if known is not None else self._remembered[client].pathway
+
+    def _evolve(self, staged: Staged, caller: Caller) -> None:
+        draft = staged.draft
+        pathway = self._pathway(staged.stream)
+        if isinstance(draft.event, FactCorrected):
+            target = pathway.facts.get(draft.event.target_event_id)
+            if target is None:
+                raise JobFailed(staged.job, LookupError(f"no fact {draft.event.target_event_id} to correct"))
+            staged.target_type = f"{target.event.NAME}.v{target.event.VERSION}"
+        fact = Fact(
+            draft.event_id, draft.event, draft.occurred_on, staged.recorded_at, staged.position, staged.version,
+            draft.matter, caller.org, caller.task, caller.role, caller.person, staged.job.command_id,
+        )  # fmt: skip
+        self.pathways[staged.stream] = evolve(pathway, fact)
+
+    def _next_number(self, sender: Sender) -> int:
+        last = self.numbers.get(sender)
+        if last is None:
+            last = self._known.numbers.get(sender)
+        if last is None:
+            last = self._writing.numbers((sender,)).get(sender, 0)
+        self.numbers[sender] = last + 1
+        return last + 1
+
+    def _track(self, job: CommandJob | NoteJob) -> None:
+        if job.input_position is not None and not (isinstance(job, CommandJob) and job.dry_run):
+            name, position = job.input_position
+            self.tracking[name] = max(position, self.tracking.get(name, 0))
+
+
+def _spoken(caller: Caller) -> Mapping[str, str]:
+    return {
+        "org": caller.org,
+        "task": caller.task,
+        "role": caller.role,
+        "person": caller.person,
+        "purpose": caller.purpose,
+    }

@@ -1,0 +1,122 @@
+"""What waits for the writer: a command to be decided, records of a follower to be appended, a note of intake."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from domain.answers import Answer
+from domain.commands import Command, CommandKind
+from domain.context import Caller
+from domain.events import Event, MessageHeld
+from domain.record import Record
+
+
+def _random_id() -> str:
+    return os.urandom(16).hex()
+
+
+class LoopReply:
+    """The outcome for a task of an event loop; those of one loop are handed over together."""
+
+    __slots__ = ("error", "future", "loop", "result")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def set_result(self, result: Any, /) -> None:
+        self.result = result
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        self.error = exception
+
+    def hand_over(self) -> None:
+        """Wake the task; in its loop's thread. A task that was cancelled meanwhile does not mind."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+Reply: TypeAlias = Future[Any] | LoopReply
+"""Where the outcome goes: to a thread that waits, or to a task."""
+
+
+@dataclass(slots=True, eq=False)
+class CommandJob:
+    """A command to be decided. `decision_id` is random and stays the same when the batch has to be run again."""
+
+    command: Command
+    kind: CommandKind
+    body: dict[str, Any]
+    caller: Caller
+    command_id: str
+    client: str | None
+    content_hash: str
+    expected_version: int | None
+    look_ups: Mapping[str, Any]
+    dry_run: bool
+    input_position: tuple[str, int] | None
+    reply: Reply
+    decision_id: str = field(default_factory=_random_id)
+
+    @property
+    def of_client(self) -> bool:
+        """Whether it is decided on a pathway."""
+        return self.kind.target in ("client", "new_client")
+
+
+@dataclass(slots=True, eq=False)
+class NoteJob:
+    """A fact of intake about a message: held, or quarantined."""
+
+    event: Event
+    caller: Caller
+    command_id: str
+    content_hash: str
+    input_position: tuple[str, int] | None
+    reply: Reply
+    decision_id: str = field(default_factory=_random_id)
+
+    @property
+    def final(self) -> bool:
+        """Whether no other answer follows."""
+        return not isinstance(self.event, MessageHeld)
+
+
+@dataclass(slots=True, eq=False)
+class AppendJob:
+    """Sealed records of a follower: (name, from, to) is its position, compared and set."""
+
+    records: Sequence[Record]
+    tracking: tuple[str, int, int]
+    reply: Reply
+
+
+Job: TypeAlias = CommandJob | NoteJob | AppendJob
+Outcome: TypeAlias = tuple[Job, Answer | None]
+
+
+class JobFailed(Exception):
+    """One job cannot be carried out; the others of its batch can."""
+
+    def __init__(self, job: Job, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.job = job
+        self.error = error
+
+
+def new_future() -> Future[Any]:
+    """A reply for a thread."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future

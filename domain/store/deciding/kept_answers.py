@@ -1,0 +1,49 @@
+"""How an answer is kept in its row, and by which hash a repeat is known (design D13)."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+import orjson
+
+from domain.answers import Answer
+from domain.context import Caller
+from domain.refusals import Reason
+from domain.store.tables.recorders import AnswerRow
+
+
+def kept(answer: Answer) -> bytes:
+    """What the table keeps of an answer beside the columns of its own."""
+    parts: dict[str, Any] = {
+        "events": answer.events,
+        "codes": [[reason.code, reason.pointer] for reason in answer.codes],
+        "references": answer.references,
+        "warnings": answer.warnings,
+        "version": answer.stream_version,
+        "client": answer.client,
+    }
+    return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
+
+
+def answer_of(row: AnswerRow) -> Answer:
+    """The answer that a row keeps."""
+    parts = orjson.loads(row.answer)
+    events = tuple((event_id, name, position) for event_id, name, position in parts.get("events", ()))
+    return Answer(
+        status=row.status,
+        number=row.number,
+        events=events,
+        codes=tuple(Reason(code, pointer) for code, pointer in parts.get("codes", ())),
+        references=parts.get("references", {}),
+        warnings=tuple(parts.get("warnings", ())),
+        position=events[-1][2] if events else row.position,
+        stream_version=parts.get("version", 0),
+        client=parts.get("client"),
+    )
+
+
+def content_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> str:
+    """HMAC-SHA256 (hex) over the canonical JSON of a command: same id and same hash is a repeat."""
+    speaker = (caller.org, caller.task, caller.role, caller.person, caller.purpose)
+    return hmac.digest(key, orjson.dumps((name, body, speaker, client), option=orjson.OPT_SORT_KEYS), "sha256").hex()

@@ -1,0 +1,232 @@
+"""What a process remembers of the ledger so that it need not read it again: never believed without a check.
+
+The writer checks it under the ledger's lock against what other processes have committed; a reader checks a pathway
+against the version of its stream.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from domain.directory import Directory, enter
+from domain.events import Erased, Event
+from domain.pathway import Pathway, evolve
+from domain.record import Header, Record, fact_of, read_record
+from domain.store.sealed.sealing import Sealer
+from domain.store.tables.recorders import MANY, Recorder, Row, Sender, Writing
+from domain.streams import LEDGER_MATTER
+
+FACTS_KEPT = 100_000
+"""Facts of all remembered pathways together, about two kilobytes each."""
+ENDS_KEPT = 50_000
+RECENT_S = 0.1
+"""How old the register may be that tells who calls; what is decided is decided with the present one."""
+Stated: TypeAlias = Event | Erased
+
+
+class End(NamedTuple):
+    """The end of a stream: its version and the hash of its last event."""
+
+    version: int
+    hash: str
+
+
+NOTHING = End(0, "")
+
+
+class Remembered(NamedTuple):
+    """A pathway and the end of its stream."""
+
+    pathway: Pathway
+    end: End
+
+
+class Known:
+    """The memory of one ledger in one process."""
+
+    def __init__(self, recorder: Recorder, sealer: Sealer, directory_topics: Sequence[str]) -> None:
+        self.head = 0
+        self.shares = True
+        """Whether others had written when this process last looked: then they are looked for at once."""
+        self.last_at: datetime | None = None
+        self.ends: OrderedDict[str, End] = OrderedDict()
+        self.numbers: dict[Sender, int] = {}
+        self._recorder = recorder
+        self._sealer = sealer
+        self._directory_topics = frozenset(directory_topics)
+        self._lock = threading.RLock()
+        self._pathways: OrderedDict[str, Remembered] = OrderedDict()
+        self._facts = 0
+        self._stale: set[str] = set()
+        self._directory = Directory()
+        self._directory_read = 0
+        self._directory_head = -1
+        self._directory_looked_at = -RECENT_S
+
+    # --- the register ---
+
+    def directory(self, head: int | None = None) -> Directory:
+        """The register at the head of the feed; `head` is that position where the caller knows it."""
+        at = self._recorder.head() if head is None else head
+        with self._lock:
+            if at < self._directory_read and head is None:
+                # Our own writer may have come further between the question and the lock.
+                at = self._recorder.head()
+            if at < self._directory_read:
+                self._directory, self._directory_read = Directory(), 0
+            if at != self._directory_head:
+                rows = self._recorder.matter_rows((LEDGER_MATTER,), sorted(self._directory_topics), self._directory_read)
+                for record, event in self.opened(rows):
+                    self._directory = enter(self._directory, event, record.position)
+                    self._directory_read = record.position
+                self._directory_head = max(at, self._directory_read)
+            self._directory_looked_at = time.monotonic()
+            return self._directory
+
+    def recent_directory(self) -> Directory:
+        """The register as it was `RECENT_S` ago at the earliest; what this process has committed is always in it."""
+        if time.monotonic() - self._directory_looked_at > RECENT_S:
+            return self.directory()
+        return self._directory
+
+    def directory_at(self, position: int) -> Directory:
+        """The register as it was known at a position."""
+        directory = Directory()
+        for record, event in self.opened(self._recorder.matter_rows((LEDGER_MATTER,), sorted(self._directory_topics))):
+            if record.position <= position:
+                directory = enter(directory, event, record.position)
+        return directory
+
+    # --- the pathways ---
+
+    def pathway(self, client: str) -> Pathway:
+        """A client's pathway at the head of its stream."""
+        known = self._recall(client)
+        after = known.end.version if known else 0
+        return self.fold(client, self._recorder.stream_rows(client, after), known).pathway
+
+    def folded(self, client: str, rows: Sequence[Row]) -> Pathway:
+        """A pathway of some events alone; not remembered."""
+        pathway = Pathway(client)
+        for record, event in self.opened(rows):
+            pathway = evolve(pathway, fact_of(record, event))
+        return pathway
+
+    def fold(self, client: str, rows: Sequence[Row], known: Remembered | None = None) -> Remembered:
+        """A pathway with the events that follow what is known of it; remembered."""
+        pathway, end = known or Remembered(Pathway(client), NOTHING)
+        for record, event in self.opened(rows):
+            pathway = evolve(pathway, fact_of(record, event))
+            end = End(record.header.stream_version, record.hash)
+        remembered = Remembered(pathway, end)
+        self.remember(remembered)
+        return remembered
+
+    def remember(self, remembered: Remembered) -> None:
+        """Keep a committed pathway, unless a later one is kept already."""
+        client = remembered.pathway.client
+        with self._lock:
+            before = self._pathways.get(client)
+            if before is not None:
+                if before.end.version >= remembered.end.version:
+                    return
+                self._facts -= len(before.pathway.facts)
+            self._pathways[client] = remembered
+            self._pathways.move_to_end(client)
+            self._facts += len(remembered.pathway.facts)
+            while self._facts > FACTS_KEPT and len(self._pathways) > 1:
+                _, oldest = self._pathways.popitem(last=False)
+                self._facts -= len(oldest.pathway.facts)
+
+    def _recall(self, client: str) -> Remembered | None:
+        with self._lock:
+            known = self._pathways.get(client)
+            if known is not None:
+                self._pathways.move_to_end(client)
+            return known
+
+    def opened(self, rows: Sequence[Row]) -> Iterable[tuple[Record, Stated]]:
+        """The records of rows with their events. Raises `Damaged`."""
+        records = [read_record(row.state, row.position, self._recorder.epoch) for row in rows]
+        return zip(records, self._sealer.open_all(records), strict=True)
+
+    # --- for the writer, under the ledger's lock ---
+
+    def catch_up(self, writing: Writing) -> None:
+        """Forget what other processes have made untrue."""
+        head = writing.head()
+        self.shares = head != self.head
+        if not self.shares:
+            return
+        if head < self.head or head - self.head > MANY:
+            self.forget()
+        else:
+            foreign = writing.foreign(self.head)
+            for stream, _ in foreign:
+                self.ends.pop(stream, None)
+            with self._lock:
+                self._stale.update(self._pathways.keys() & {stream for stream, _ in foreign})
+                if self._directory_head == self.head and not any(topic in self._directory_topics for _, topic in foreign):
+                    self._directory_head = head
+            self.numbers.clear()
+        last = writing.at(head)
+        self.last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
+        self.head = head
+
+    def pathways(self, writing: Writing, clients: Iterable[str]) -> dict[str, Remembered]:
+        """The pathways of clients as committed, read together where they are not known."""
+        found: dict[str, Remembered] = {}
+        wanted: dict[str, Remembered | None] = {}
+        for client in clients:
+            known = self._recall(client)
+            if known is None or client in self._stale:
+                wanted[client] = known
+            else:
+                found[client] = known
+        if wanted:
+            by_stream: dict[str, list[Row]] = {client: [] for client in wanted}
+            for row in writing.events({client: known.end.version if known else 0 for client, known in wanted.items()}):
+                by_stream[row.stream].append(row)
+            for client, rows in by_stream.items():
+                found[client] = self.fold(client, rows, wanted[client])
+                self._stale.discard(client)
+        return found
+
+    def end(self, writing: Writing, stream: str) -> End:
+        """The end of a stream that is no client's, or need not be folded."""
+        known = self.ends.get(stream)
+        if known is None:
+            rows = writing.ends((stream,))
+            known = End(rows[0].version, read_record(rows[0].state, 0, 0).hash) if rows else NOTHING
+            self.keep_end(stream, known)
+        return known
+
+    def advance(self, head: int, at: datetime | None, directory: Directory, numbers: dict[Sender, int]) -> None:
+        """Take over what a batch of our own has committed."""
+        with self._lock:
+            self.head, self.last_at = head, at
+            self._directory, self._directory_head = directory, head
+            self._directory_looked_at = time.monotonic()
+            self._directory_read = max(self._directory_read, head)
+            self.numbers |= numbers
+
+    def keep_end(self, stream: str, end: End) -> None:
+        """Remember the committed end of a stream."""
+        self.ends[stream] = end
+        while len(self.ends) > ENDS_KEPT:
+            self.ends.popitem(last=False)
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        with self._lock:
+            self.head, self.last_at = 0, None
+            self.ends.clear()
+            self.numbers.clear()
+            self._pathways.clear()
+            self._stale.clear()
+            self._facts = 0

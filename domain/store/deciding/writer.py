@@ -1,0 +1,189 @@
+"""The one who writes: a thread that joins waiting jobs in one transaction, so that they share a commit (design D12).
+
+Unknown outcomes are met by running the batch again: the ids of commands and the positions of followers tell what is
+there already. source: domain/events.md 11.2, design D13
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from domain.pathway import Pathway
+from domain.store.deciding.batch import Batch
+from domain.store.deciding.chaining import chain
+from domain.store.deciding.circumstances import Circumstances
+from domain.store.deciding.jobs import AppendJob, Job, JobFailed, LoopReply, Outcome
+from domain.store.deciding.known import Known, Remembered
+from domain.store.sealed.keys import Keys
+from domain.store.sealed.sealing import Sealer
+from domain.store.tables.database import StoreUnavailable
+from domain.store.tables.recorders import Lost, Recorder, Writing
+
+log = logging.getLogger("kuty.store")
+
+LARGEST_BATCH = 256
+LULL_S = 0.001
+"""Nobody has come for so long, in seconds: then nobody is waited for."""
+PATIENCE_S = 5.0
+"""How long a batch is tried again while the database does not answer."""
+FIRST_PAUSE_S = 0.02
+LONGEST_PAUSE_S = 1.0
+
+
+class Writer:
+    """The writer of one ledger in one process. Processes take turns by the ledger's lock."""
+
+    def __init__(
+        self, recorder: Recorder, known: Known, sealer: Sealer, keys: Keys, ledger: str, around: Circumstances,
+        *, patience: float = PATIENCE_S,
+    ) -> None:  # fmt: skip
+        self._recorder = recorder
+        self._known = known
+        self._sealer = sealer
+        self._keys = keys
+        self._ledger = ledger
+        self._around = around
+        self._patience = patience
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closed = False
+
+    def put(self, job: Job) -> None:
+        """Let a job wait for its turn. Raises `StoreUnavailable` once the store is closed."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name=f"writer-{self._ledger}", daemon=True)
+                    self._thread.start()
+        self._waiting.put(job)
+
+    def close(self) -> None:
+        """Carry out what waits, then end."""
+        self._closed = True
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        ended, answered = False, 0
+        while not ended:
+            jobs, ended = self._gathered(answered)
+            if jobs:
+                self._settle(jobs)
+            answered = len(jobs)
+
+    def _gathered(self, answered: int) -> tuple[list[Job], bool]:
+        """The jobs of the next batch, and whether the writer is to end.
+
+        Who was answered a moment ago often asks again at once: for as many jobs it is worth to wait a little, so that
+        callers keep sharing one commit instead of falling apart into many.
+        """
+        jobs: list[Job] = []
+        try:
+            job = self._waiting.get()
+            while job is not None:
+                jobs.append(job)
+                if len(jobs) == LARGEST_BATCH:
+                    return jobs, False
+                expected = len(jobs) < answered
+                job = self._waiting.get(timeout=LULL_S) if expected else self._waiting.get_nowait()
+        except queue.Empty:
+            return jobs, False
+        return jobs, True
+
+    def _settle(self, jobs: list[Job]) -> None:
+        give_up_at = time.monotonic() + self._patience
+        pause = FIRST_PAUSE_S
+        while jobs:
+            try:
+                _hand_over(self._attempt(jobs))
+                return
+            except JobFailed as failed:
+                jobs = [job for job in jobs if job is not failed.job]
+                _fail([failed.job], failed.error)
+            except (Lost, StoreUnavailable) as error:
+                if time.monotonic() > give_up_at:
+                    _fail(jobs, StoreUnavailable(str(error)))
+                    return
+                time.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            except Exception as error:
+                # Nothing was committed. What was remembered may be what was wrong: read it again, one job at a time.
+                log.exception("a batch of %d failed", len(jobs))
+                self._known.forget()
+                if len(jobs) == 1:
+                    _fail(jobs, error)
+                else:
+                    for job in jobs:
+                        self._settle([job])
+                return
+
+    def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
+        wanted = [(*job.caller.sender, job.command_id) for job in jobs if not isinstance(job, AppendJob)]
+        followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
+        after = (self._known.head or None) if self._known.shares else None
+        writing: Writing = self._recorder.begin(wanted, after, followers)
+        try:
+            batch = Batch(writing, self._known, self._around)
+            batch.decide(jobs)
+            rows = chain(batch, self._sealer, self._keys, self._ledger)
+            if not rows and not batch.tracking:
+                writing.rollback()
+                return batch.outcomes
+            writing.write(rows, batch.answers, batch.tracking)
+            writing.commit(batch.head)
+        except BaseException:
+            writing.rollback()
+            raise
+        self._remember(batch)
+        return batch.outcomes
+
+    def _remember(self, batch: Batch) -> None:
+        for stream, end in batch.ends.items():
+            pathway: Pathway | None = batch.pathways.get(stream)
+            if pathway is not None:
+                self._known.remember(Remembered(pathway, end))
+            else:
+                self._known.keep_end(stream, end)
+        self._known.advance(batch.head, batch.last_at, batch.directory, batch.numbers)
+
+
+def _hand_over(outcomes: Sequence[Outcome]) -> None:
+    woken: dict[asyncio.AbstractEventLoop, list[LoopReply]] = {}
+    for job, answer in outcomes:
+        job.reply.set_result(answer)
+        if isinstance(job.reply, LoopReply):
+            woken.setdefault(job.reply.loop, []).append(job.reply)
+    _wake(woken)
+
+
+def _fail(jobs: Sequence[Job], error: BaseException) -> None:
+    woken: dict[asyncio.AbstractEventLoop, list[LoopReply]] = {}
+    for job in jobs:
+        job.reply.set_exception(error)
+        if isinstance(job.reply, LoopReply):
+            woken.setdefault(job.reply.loop, []).append(job.reply)
+    _wake(woken)
+
+
+def _wake(woken: dict[asyncio.AbstractEventLoop, list[LoopReply]]) -> None:
+    for loop, replies in woken.items():
+        # One wake-up for all tasks of a loop; a loop that has ended wants nothing any more.
+        try:
+            loop.call_soon_threadsafe(_hand_all, replies)
+        except RuntimeError:
+            log.warning("%d answers came after their loop had ended", len(replies))
+
+
+def _hand_all(replies: Sequence[LoopReply]) -> None:
+    for reply in replies:
+        reply.hand_over()

@@ -1,0 +1,140 @@
+"""From what a message asks for to its answer: decided, refused, held for a week, or set aside.
+
+What a message becomes is recorded before it is answered; with a dry run nothing is.
+source: integration.md 2, design D13, D18
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.answers import Answer
+from domain.disclosure.kinds import Kind, Kinds
+from domain.envelopes import Incoming, caller_of
+from domain.events import Event, MessageHeld, MessageQuarantined
+from domain.messages import HeldReason, Wish
+from domain.refusals import Reason
+from domain.store.event_store import EventStore
+from domain.store.receiving.asked import Asked, Refusal, Unreadable, Waiting
+from domain.store.receiving.held import packed
+from domain.store.receiving.look_ups import LookUps
+from domain.store.sealed.keys import KeyDestroyed
+from domain.store.sealed.vault import HeldMessage, Vault
+from domain.store.tables.database import StoreUnavailable
+
+logger = logging.getLogger("kuty.receiving")
+
+HELD_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer, and what the receipt says beside it; `named` is the sender's own id where it was not the one taken."""
+
+    answer: Answer
+    codes: tuple[Reason, ...] = ()
+    reason: HeldReason | None = None
+    until: datetime | None = None
+    offset: int | None = None
+    named: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Answers what messages of one ledger ask for; with `dry_run` it says what it would answer."""
+
+    store: EventStore
+    vault: Vault
+    look_ups: LookUps
+    kinds: Kinds[Kind]
+    dry_run: bool = False
+
+    def begin(self, asked: Asked) -> Future[Answer] | Given:
+        """The decision on its way, or the answer where none is to be made."""
+        message = asked.message
+        match asked.what:
+            case Wish() as wish:
+                return self._submit(message, wish)
+            case Refusal(reasons):
+                return self._refuse(message, reasons)
+            case Waiting(reason):
+                return self._hold(message, reason)
+            case Unreadable(event):
+                return self._set_aside(message, event)
+
+    def finish(self, asked: Asked, begun: Future[Answer] | Given) -> Given:
+        """The answer once it is there. A mistake of ours refuses the one message and does not stop the line (design D18)."""
+        if isinstance(begun, Given):
+            return begun
+        try:
+            return Given(begun.result())
+        except StoreUnavailable:
+            raise
+        except KeyDestroyed:
+            code = "E_ERASED"
+        except Exception as error:
+            logger.error("deciding a %s failed: %s", asked.message.type, type(error).__name__)
+            code = "E_INTERNAL"
+        return self._refuse(asked.message, (Reason(code),))
+
+    def _submit(self, message: Incoming, wish: Wish) -> Future[Answer]:
+        return self.store.submit(
+            wish.command,
+            caller_of(message, self.kinds, wish.kind),
+            message.message_id,
+            client=wish.client,
+            look_ups=self.look_ups.of(wish.kind, wish.command, wish.client),
+            dry_run=self.dry_run,
+            input_position=message.place,
+        )
+
+    def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Given:
+        if self.dry_run:
+            return Given(Answer("refused", codes=reasons))
+        refused = self.store.refuse(
+            message.type,
+            reasons,
+            caller_of(message, self.kinds),
+            message.message_id,
+            content=message.raw,
+            input_position=message.place,
+        )
+        return Given(refused.result())
+
+    def _hold(self, message: Incoming, reason: HeldReason) -> Given:
+        until = self.store.now() + HELD_FOR
+        if self.dry_run:
+            return Given(Answer("waiting"), reason=reason, until=until)
+        sender = message.recipient
+        # Kept before it is recorded: a message that was promised an answer is never lost.
+        self.vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, packed(message)))
+        answer = self._note(
+            message,
+            MessageHeld(
+                sender_org_id=sender.org,
+                sender_task=sender.task,
+                message_id=message.message_id,
+                message_type=message.type,
+                held_reason=reason,
+                held_until_at=until,
+            ),
+        )
+        if "waiting" not in (answer.status, answer.first):
+            final = self.store.answer((sender.org, sender.task), message.message_id)
+            if final is not None and final.status != "waiting":
+                # The id had its last answer long before: nothing waits under it.
+                self.vault.drop_held(sender.org, sender.task, message.message_id)
+        return Given(answer, reason=reason, until=until)
+
+    def _set_aside(self, message: Incoming, event: MessageQuarantined) -> Given:
+        codes = (Reason(event.code),)
+        answer = Answer("quarantined", codes=codes) if self.dry_run else self._note(message, event)
+        return Given(answer, codes, offset=event.offset, named=event.message_id)
+
+    def _note(self, message: Incoming, event: Event) -> Answer:
+        return self.store.note(
+            event, caller_of(message, self.kinds), message.message_id, content=message.raw, input_position=message.place
+        ).result()

@@ -1,0 +1,119 @@
+"""What a decision is told from outside its stream, as results and never as identities (design D3)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from domain import events as e
+from domain.commands import Command, CommandKind
+from domain.identifiers import is_identity_code
+from domain.rules import Overlap, RuleSet, UnknownRuleSet
+from domain.store.event_store import EventStore
+from domain.store.sealed.vault import ClientRecord, Vault
+
+LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules"})
+"""The commands whose decision is told something from outside its stream."""
+PAGE = 5_000
+
+
+class Stay(NamedTuple):
+    """A confirmed placement's client, site and days."""
+
+    client: str
+    site_id: str
+    first: date
+    last: date
+
+
+class SitePlaces:
+    """Who has a place at which site, and when: followed in the feed, so that a count costs no search in it."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._position = 0
+        self._proposed: dict[str, Stay] = {}
+        self._confirmed: dict[str, dict[str, Stay]] = {}
+
+    def taken(self, site_id: str, first: date, last: date, client: str) -> int:
+        """How many other clients have a place at the site on some day between two, both included."""
+        with self._lock:
+            self._follow()
+            stays = self._confirmed.get(site_id, {}).values()
+            return len({s.client for s in stays if s.client != client and s.first <= last and first <= s.last})
+
+    def _follow(self) -> None:
+        names = (e.PlacementProposed.NAME, e.PlacementConfirmed.NAME)
+        while records := self._store.records(self._position, PAGE, names):
+            for record, event in zip(records, self._store.opened_all(records), strict=True):
+                if isinstance(event, e.PlacementProposed):
+                    client = record.header.stream
+                    self._proposed[event.placement_id] = Stay(client, event.site_id, event.from_on, event.until_on)
+                elif isinstance(event, e.PlacementConfirmed) and event.placement_id in self._proposed:
+                    stay = self._proposed.pop(event.placement_id)
+                    self._confirmed.setdefault(stay.site_id, {})[event.placement_id] = stay
+            self._position = records[-1].position
+
+
+class LookUps:
+    """The look-ups of one ledger."""
+
+    def __init__(self, store: EventStore, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._places = SitePlaces(store)
+
+    def of(self, kind: CommandKind, command: Command, client: str | None) -> dict[str, Any]:
+        """What the decision of a command is told.
+
+        `lives_in_area`: whether the home municipality is the organiser's, left out when either is not known;
+        `places_taken`: how many other clients the site has in the placement's time; `rows_overlap`: whether two rows of the
+        rule set to be published hold on one day.
+        """
+        if kind.name == "publish_rules":
+            return _rules(getattr(command, "content_kind", ""), getattr(command, "ruleset_version", ""))
+        if client is None or kind.name not in LOOKING:
+            return {}
+        return self._area(client) if kind.name == "accept_referral" else self._room(command, client)
+
+    def _area(self, client: str) -> dict[str, Any]:
+        record = self._vault.get([client]).get(client)
+        directory = self._store.directory
+        organiser = directory.organisation(directory.organiser)
+        area = organiser.joined.municipalities if organiser else None
+        if record is None or record.home_municipality is None or not area:
+            return {}
+        return {"lives_in_area": record.home_municipality in area}
+
+    def _room(self, command: Command, client: str) -> dict[str, Any]:
+        placement = self._store.pathway(client).placements.get(getattr(command, "placement_id", ""))
+        if placement is None:
+            return {}
+        asked = placement.proposed.event
+        return {"places_taken": self._places.taken(asked.site_id, asked.from_on, asked.until_on, client)}
+
+
+def registration(record: ClientRecord, reference: str, kept: str) -> Mapping[str, Any]:
+    """The look-ups of a registration: whether the code is well formed, and whether the vault knew it already.
+
+    `kept` is the reference under which the vault keeps the person, `reference` the one that was offered.
+    """
+    found: dict[str, Any] = {"identity_code_valid": is_identity_code(record.identity_code or "")}
+    if kept != reference:
+        found["known_reference"] = kept
+    return found
+
+
+def _rules(content_kind: str, version: str) -> dict[str, Any]:
+    try:
+        if content_kind == "rules":
+            RuleSet.load(version)
+    except Overlap:
+        return {"rows_overlap": True}
+    except UnknownRuleSet:
+        # The rows of a version that is not among the files here cannot be judged; its hash is recorded all the same.
+        return {}
+    return {}

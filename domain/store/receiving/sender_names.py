@@ -1,0 +1,77 @@
+"""What a sender's own names stand for: pseudonyms, publication ids, message ids, personal identity codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.context import Caller
+from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
+from domain.events import DisclosureMade
+from domain.messages import Begun, HeldReason
+from domain.store.event_store import EventStore
+from domain.store.sealed.vault import Use, Vault
+
+TELLINGS = ("disclosure.made", "disclosure.revised")
+
+
+@dataclass(frozen=True, slots=True)
+class SenderNames:
+    """The names of one sender, looked up in the store and the vault. A look-up by identity code is logged as use."""
+
+    store: EventStore
+    vault: Vault
+    pseudonyms: Pseudonyms
+    caller: Caller
+    short_name: str
+
+    def part(self, pseudonym: str) -> str | None:
+        """The raw reference behind the sender's pseudonym."""
+        try:
+            return self.pseudonyms.reference(pseudonym)
+        except UnknownPseudonym:
+            return None
+
+    def event(self, publication_id: str, client: str | None) -> str | None:
+        """The fact of this client that the sender's own publication told."""
+        if client is None:
+            return None
+        matters = sorted({fact.matter for fact in self.store.pathway(client).facts.values()})
+        stream = f"recipient/{self.short_name}/"
+        told = [r for r in self.store.of_matter(matters, TELLINGS) if r.header.stream.startswith(stream)]
+        for event in self.store.opened_all(told):
+            if isinstance(event, DisclosureMade) and event.publication_id == publication_id:
+                return event.source_event_id
+        return None
+
+    def begun_by(self, message_id: str) -> Begun | HeldReason | None:
+        """What the sender's own message began, or why to wait for it."""
+        final = self.store.answer(self.caller.sender, message_id)
+        if final is None:
+            return "waits_for_reference"
+        if final.status == "waiting":
+            return "waits_for_earlier"
+        if final.status != "recorded":
+            return None
+        return Begun(final.references, final.events[0][0] if final.events else None)
+
+    def client(self, identity_code: str) -> str | None:
+        """The client under a personal identity code."""
+        found = self.vault.find(identity_code)
+        if found is not None:
+            self.vault.log_use([use_of(self.caller, found, self.store.now(), "search")])
+        return found
+
+
+def use_of(caller: Caller, client: str, at: datetime, what: str) -> Use:
+    """A line of the use log. `at` is UTC. source: domain/privacy.md 3.3"""
+    return Use(
+        used_at=at,
+        subject_ref=client,
+        org=caller.org,
+        task=caller.task,
+        role=caller.role,
+        person=caller.person,
+        purpose=caller.purpose,
+        what=what,
+    )

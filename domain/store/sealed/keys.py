@@ -1,0 +1,179 @@
+"""The keys, kept apart from the store and wrapped by a master key (design D15).
+
+Each matter has a key; destroying it makes the matter's events unreadable at once. Named keys serve the ledger as a
+whole: a recipient's pseudonyms, keyed hashes, opaque tokens. A new key is on the disk before anything sealed with it
+can be; a key without events is harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.store.tables.database import Ask, Database, marks
+
+MATTER_KEY_BYTES = 32
+NAMED_KEY_BYTES = 64
+"""Enough for AES-SIV with 256-bit keys, and for any keyed hash."""
+KEYS_KEPT = 50_000
+LOOK_FOR_DESTROYED_S = 1.0
+"""A key destroyed by another process is forgotten here after at most so long."""
+_NONCE_BYTES = 12
+_PROBE = "master-key-check"
+
+TABLES = (
+    """
+    CREATE TABLE matter_keys (key_id text PRIMARY KEY, wrapped {bytes} NOT NULL);
+    CREATE TABLE named_keys (name text PRIMARY KEY, wrapped {bytes} NOT NULL);
+    CREATE TABLE destroyed_keys (number {number} PRIMARY KEY, key_id text NOT NULL UNIQUE, proof text NOT NULL);
+    """,
+)
+
+
+class WrongMasterKey(Exception):
+    """The master key is not the one that wrapped these keys."""
+
+
+class KeyDestroyed(Exception):
+    """A key that was destroyed does not come back: nothing new can be sealed in its matter."""
+
+
+def key_id_of(matter: str) -> str:
+    """The stable name of a matter's key."""
+    return f"{matter}/1"
+
+
+class Keys:
+    """Keys in a database of their own, each wrapped by AES-256-GCM under the master key (32 bytes) and bound to its name.
+
+    Safe for several threads. Whatever asks for a key asks here, so that they can be kept in another way.
+    """
+
+    def __init__(self, database: Database, master_key: bytes) -> None:
+        """Raises `WrongMasterKey`."""
+        self._database = database
+        self._master = AESGCM(master_key)
+        self._lock = threading.Lock()
+        self._known: dict[str, bytes] = {}
+        self._named: dict[str, bytes] = {}
+        self._destroyed_seen = 0
+        self._looked_at = time.monotonic()
+        self.named(_PROBE)
+
+    @staticmethod
+    def migrate(database: Database) -> None:
+        """Make or upgrade the tables."""
+        database.migrate(TABLES)
+
+    def create(self, matters: Iterable[str]) -> dict[str, bytes]:
+        """The keys of the matters by key id, made in one commit where they are missing. Raises `KeyDestroyed`."""
+        ids = sorted({key_id_of(matter) for matter in matters})
+        fresh = {key_id: os.urandom(MATTER_KEY_BYTES) for key_id in ids}
+
+        def work(ask: Ask) -> list[tuple[str, bytes]]:
+            if ask(f"SELECT key_id FROM destroyed_keys WHERE key_id IN ({marks(len(ids))})", ids):
+                raise KeyDestroyed(", ".join(ids))
+            for key_id, key in fresh.items():
+                ask(
+                    "INSERT INTO matter_keys VALUES (%s, %s) ON CONFLICT (key_id) DO NOTHING",
+                    (key_id, self._wrap(key_id, key)),
+                )
+            return self._wrapped(ask, ids)
+
+        # Read back: another process may have made the same key a moment earlier.
+        made = {key_id: self._unwrap(key_id, wrapped) for key_id, wrapped in self._database.write(work)} if ids else {}
+        self._keep(made)
+        return made
+
+    def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
+        """The keys that exist; one that was destroyed, or never made, is left out."""
+        if time.monotonic() - self._looked_at > LOOK_FOR_DESTROYED_S:
+            self._forget_destroyed()
+        known = self._known
+        found: dict[str, bytes] = {}
+        missing: list[str] = []
+        for key_id in key_ids:
+            key = known.get(key_id)
+            if key is None:
+                missing.append(key_id)
+            else:
+                found[key_id] = key
+        for start in range(0, len(missing), 500):
+            some = missing[start : start + 500]
+            rows = self._database.read(f"SELECT key_id, wrapped FROM matter_keys WHERE key_id IN ({marks(len(some))})", some)
+            read = {key_id: self._unwrap(key_id, bytes(wrapped)) for key_id, wrapped in rows}
+            self._keep(read)
+            found |= read
+        return found
+
+    def named(self, name: str) -> bytes:
+        """A key of 64 bytes under a name such as `pseudonym/kela-benefit-payment`, made when first asked for."""
+        known = self._named.get(name)
+        if known is not None:
+            return known
+        fresh = self._wrap(name, os.urandom(NAMED_KEY_BYTES))
+
+        def work(ask: Ask) -> bytes:
+            ask("INSERT INTO named_keys VALUES (%s, %s) ON CONFLICT (name) DO NOTHING", (name, fresh))
+            return bytes(ask("SELECT wrapped FROM named_keys WHERE name = %s", (name,))[0][0])
+
+        key = self._named[name] = self._unwrap(name, self._database.write(work))
+        return key
+
+    def destroy(self, matter: str) -> str:
+        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed.
+        Raises `LookupError` for a matter that never had a key."""
+        key_id = key_id_of(matter)
+
+        def work(ask: Ask) -> str:
+            before = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
+            if before:
+                return str(before[0][0])
+            wrapped = self._wrapped(ask, [key_id])
+            if not wrapped:
+                raise LookupError(f"no key {key_id}")
+            proof = hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped[0][1]).hexdigest()
+            ask("INSERT INTO destroyed_keys (key_id, proof) VALUES (%s, %s)", (key_id, proof))
+            ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
+            return proof
+
+        proof = self._database.write(work)
+        self._known.pop(key_id, None)
+        return proof
+
+    def _forget_destroyed(self) -> None:
+        with self._lock:
+            self._looked_at = time.monotonic()
+            # Numbers may become visible out of order: look a little further back than the last one seen.
+            for number, key_id in self._database.read(
+                "SELECT number, key_id FROM destroyed_keys WHERE number > %s", (self._destroyed_seen - 100,)
+            ):
+                self._known.pop(key_id, None)
+                self._destroyed_seen = max(self._destroyed_seen, number)
+
+    def _keep(self, keys: dict[str, bytes]) -> None:
+        with self._lock:
+            self._known |= keys
+            while len(self._known) > KEYS_KEPT:
+                del self._known[next(iter(self._known))]
+
+    @staticmethod
+    def _wrapped(ask: Ask, ids: list[str]) -> list[tuple[str, bytes]]:
+        rows = ask(f"SELECT key_id, wrapped FROM matter_keys WHERE key_id IN ({marks(len(ids))})", ids)
+        return [(key_id, bytes(wrapped)) for key_id, wrapped in rows]
+
+    def _wrap(self, name: str, key: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._master.encrypt(nonce, key, name.encode())
+
+    def _unwrap(self, name: str, wrapped: bytes) -> bytes:
+        try:
+            return self._master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], name.encode())
+        except InvalidTag as error:
+            raise WrongMasterKey(f"key {name} was wrapped by another master key") from error

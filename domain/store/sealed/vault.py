@@ -1,0 +1,309 @@
+"""Who the client is: name, personal identity code, contact. Never in a stream, a topic, a URL or a log line.
+
+Every value is sealed under the vault's own key; a personal identity code is found by a keyed hash of it, so that the
+tables alone name nobody. Staff cards, held messages and the use log live here too, because no topic may hold them.
+source: domain/events.md 11.3, domain/privacy.md 3.3, 3.6
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel, ConfigDict
+
+from domain.record import Damaged
+from domain.store.sealed.keys import Keys
+from domain.store.tables.database import Ask, Database, marks
+from domain.vocabulary import Actor, Contact, Identity, MunicipalityCode, Text5, Text20, Text40, Text80
+
+M = TypeVar("M", bound=BaseModel)
+_NONCE_BYTES = 12
+
+TABLES = (
+    """
+    CREATE TABLE clients (subject_ref text PRIMARY KEY, code_index {bytes} UNIQUE, sealed {bytes} NOT NULL);
+    CREATE TABLE staff (
+        person text NOT NULL, org text NOT NULL, from_on text NOT NULL, until_on text, sealed {bytes} NOT NULL,
+        PRIMARY KEY (person, org, from_on)
+    );
+    CREATE TABLE held (
+        sender_org text NOT NULL, sender_task text NOT NULL, message_id text NOT NULL, held_until_at text NOT NULL,
+        sealed {bytes} NOT NULL, PRIMARY KEY (sender_org, sender_task, message_id)
+    );
+    CREATE TABLE uses (number {number} PRIMARY KEY, subject_ref text NOT NULL, sealed {bytes} NOT NULL);
+    CREATE INDEX uses_subject ON uses (subject_ref);
+    """,
+)
+
+
+class PostalAddress(BaseModel):
+    """Street, postcode of five digits, town."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    street: Text80
+    postcode: Text5
+    town: Text40
+
+
+class ClientRecord(BaseModel):
+    """What the vault knows of one client; every field may be unknown. source: domain/events.md 11.3"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family_name: Identity[Text80 | None] = None
+    given_names: Identity[Text80 | None] = None
+    identity_code: Identity[Text20 | None] = None
+    temporary_identifier: Identity[Text20 | None] = None
+    sex: Identity[str | None] = None
+    died_on: Identity[date | None] = None
+    phone: Contact[Text20 | None] = None
+    email: Contact[Text80 | None] = None
+    postal_address: Contact[PostalAddress | None] = None
+    home_municipality: Contact[MunicipalityCode | None] = None
+    language: Contact[Text20 | None] = None
+    interpreter_language: Contact[Text20 | None] = None
+    emergency_contact_name: Contact[Text80 | None] = None
+    emergency_contact_phone: Contact[Text20 | None] = None
+    site_allergies: Contact[Text80 | None] = None
+    protected: Contact[bool] = False
+
+
+class StaffCard(BaseModel):
+    """How a staff member is named and reached, from a local date until another (included; none: for now)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    person: str
+    org: str
+    from_on: date
+    until_on: date | None = None
+    staff_name: Actor[Text80]
+    staff_title: Actor[Text80 | None] = None
+    staff_unit: Actor[Text80 | None] = None
+    staff_work_phone: Actor[Text20 | None] = None
+
+
+class Use(BaseModel):
+    """One look at a client's record. `used_at` is the ledger's time, UTC. source: domain/privacy.md 3.3"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    used_at: datetime
+    subject_ref: str
+    org: str
+    task: str
+    role: str
+    person: str
+    purpose: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """An agency's message that waits. `held_until_at` is the ledger's time, UTC; `payload` the bytes as they came."""
+
+    sender_org: str
+    sender_task: str
+    message_id: str
+    held_until_at: datetime
+    payload: bytes
+
+
+class CodeTaken(Exception):
+    """The personal identity code belongs to another client already."""
+
+
+class Vault:
+    """The vault of one ledger. What it wrote is on the disk when a method returns; raises `StoreUnavailable`."""
+
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self._database = database
+        self._cipher = AESGCM(keys.named("vault")[:32])
+        self._index_key = keys.named("vault-index")
+
+    @staticmethod
+    def migrate(database: Database) -> None:
+        """Make or upgrade the tables."""
+        database.migrate(TABLES)
+
+    def register(self, subject_ref: str, record: ClientRecord) -> str:
+        """Enter a person under a random reference, before the event that makes it a client is committed.
+
+        Returns the reference to use: the known one when the code is known already, and nothing is changed then.
+        An entry whose event was never committed is harmless.
+        """
+        index = self._index(record.identity_code)
+
+        def work(ask: Ask) -> str:
+            ask(
+                "INSERT INTO clients VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (subject_ref, index, self._seal(f"client|{subject_ref}", record)),
+            )
+            if index is None:
+                return subject_ref
+            known = ask("SELECT subject_ref FROM clients WHERE code_index = %s", (index,))
+            return str(known[0][0]) if known else subject_ref
+
+        return self._database.write(work)
+
+    def find(self, identity_code: str) -> str | None:
+        """The reference of the client with this personal identity code."""
+        index = self._index(identity_code)
+        rows = self._database.read("SELECT subject_ref FROM clients WHERE code_index = %s", (index,)) if index else []
+        return str(rows[0][0]) if rows else None
+
+    def get(self, subject_refs: Iterable[str]) -> dict[str, ClientRecord]:
+        """The records of the clients that the vault knows."""
+        found: dict[str, ClientRecord] = {}
+        for some in _portions(list(subject_refs)):
+            for ref, sealed in self._database.read(
+                f"SELECT subject_ref, sealed FROM clients WHERE subject_ref IN ({marks(len(some))})", some
+            ):
+                found[ref] = self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+        return found
+
+    def change(self, subject_ref: str, **fields: Any) -> ClientRecord:
+        """Give some fields new values. Raises `LookupError` for an unknown client, `CodeTaken`, pydantic's
+        `ValidationError`."""
+
+        def work(ask: Ask) -> ClientRecord:
+            rows = ask("SELECT sealed FROM clients WHERE subject_ref = %s", (subject_ref,))
+            if not rows:
+                raise LookupError(f"no client {subject_ref} in the vault")
+            known = self._open(f"client|{subject_ref}", bytes(rows[0][0]), ClientRecord)
+            record = ClientRecord.model_validate({**dict(known), **fields})
+            index = self._index(record.identity_code)
+            taken = ask(
+                "SELECT 1 FROM clients WHERE code_index = %s AND subject_ref <> %s",
+                (index, subject_ref),
+            )
+            if taken:
+                raise CodeTaken
+            ask(
+                "UPDATE clients SET code_index = %s, sealed = %s WHERE subject_ref = %s",
+                (index, self._seal(f"client|{subject_ref}", record), subject_ref),
+            )
+            return record
+
+        return self._database.write(work)
+
+    def forget(self, subject_ref: str) -> None:
+        """Delete the link between person and reference, once the client's last matter is destroyed."""
+        self._database.write(lambda ask: ask("DELETE FROM clients WHERE subject_ref = %s", (subject_ref,)))
+
+    def keep_staff_card(self, card: StaffCard) -> None:
+        """Write a card; one of the same person, organisation and first day is replaced."""
+        until_on = card.until_on.isoformat() if card.until_on else None
+        place = f"staff|{card.person}|{card.org}|{card.from_on}"
+        self._database.write(
+            lambda ask: ask(
+                "INSERT INTO staff VALUES (%s, %s, %s, %s, %s) ON CONFLICT (person, org, from_on)"
+                " DO UPDATE SET until_on = excluded.until_on, sealed = excluded.sealed",
+                (card.person, card.org, card.from_on.isoformat(), until_on, self._seal(place, card)),
+            )
+        )
+
+    def staff_cards(self, persons: Iterable[str], on: date) -> dict[str, StaffCard]:
+        """The card of each person that holds on the local date; the latest begun wins."""
+        found: dict[str, StaffCard] = {}
+        day = on.isoformat()
+        for some in _portions(list(persons)):
+            for person, org, from_on, sealed in self._database.read(
+                f"SELECT person, org, from_on, sealed FROM staff WHERE person IN ({marks(len(some))})"
+                " AND from_on <= %s AND (until_on IS NULL OR until_on >= %s) ORDER BY from_on",
+                (*some, day, day),
+            ):
+                found[person] = self._open(f"staff|{person}|{org}|{from_on}", bytes(sealed), StaffCard)
+        return found
+
+    def keep_held(self, message: HeldMessage) -> None:
+        """Keep a message that waits; keeping it again changes nothing."""
+        place = f"held|{message.sender_org}|{message.sender_task}|{message.message_id}"
+        self._database.write(
+            lambda ask: ask(
+                "INSERT INTO held VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (
+                    message.sender_org,
+                    message.sender_task,
+                    message.message_id,
+                    message.held_until_at.isoformat(),
+                    self._sealed(place, message.payload),
+                ),
+            )
+        )
+
+    def held(self, sender: tuple[str, str] | None = None) -> list[HeldMessage]:
+        """The messages that wait, of one sender (organisation, task) or of all, the first to run out first."""
+        where = "" if sender is None else " WHERE sender_org = %s AND sender_task = %s"
+        rows = self._database.read(
+            f"SELECT sender_org, sender_task, message_id, held_until_at, sealed FROM held{where}"
+            " ORDER BY held_until_at, message_id",
+            sender or (),
+        )
+        return [
+            HeldMessage(
+                org, task, message_id, datetime.fromisoformat(until_at),
+                self._opened(f"held|{org}|{task}|{message_id}", bytes(sealed)),
+            )
+            for org, task, message_id, until_at, sealed in rows
+        ]  # fmt: skip
+
+    def drop_held(self, sender_org: str, sender_task: str, message_id: str) -> None:
+        """Let go of a message that has got its final answer."""
+        self._database.write(
+            lambda ask: ask(
+                "DELETE FROM held WHERE sender_org = %s AND sender_task = %s AND message_id = %s",
+                (sender_org, sender_task, message_id),
+            )
+        )
+
+    def log_use(self, uses: Sequence[Use]) -> None:
+        """Write looks at clients' records to the use log."""
+
+        def work(ask: Ask) -> None:
+            for use in uses:
+                ask(
+                    "INSERT INTO uses (subject_ref, sealed) VALUES (%s, %s)",
+                    (use.subject_ref, self._seal(f"use|{use.subject_ref}", use)),
+                )
+
+        self._database.write(work)
+
+    def uses(self, subject_ref: str) -> list[Use]:
+        """Every look at a client's record, the first one first."""
+        rows = self._database.read("SELECT sealed FROM uses WHERE subject_ref = %s ORDER BY number", (subject_ref,))
+        return [self._open(f"use|{subject_ref}", bytes(sealed), Use) for (sealed,) in rows]
+
+    def _index(self, identity_code: str | None) -> bytes | None:
+        if not identity_code:
+            return None
+        return hmac.digest(self._index_key, identity_code.strip().upper().encode(), "sha256")
+
+    def _seal(self, place: str, model: BaseModel) -> bytes:
+        return self._sealed(place, orjson.dumps(model.model_dump(mode="json", exclude_none=True)))
+
+    def _open(self, place: str, sealed: bytes, model: type[M]) -> M:
+        return model.model_validate_json(self._opened(place, sealed))
+
+    def _sealed(self, place: str, plain: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plain, place.encode())
+
+    def _opened(self, place: str, sealed: bytes) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
+        except InvalidTag as error:
+            raise Damaged(f"{place.split('|')[0]}: an entry of the vault was not sealed so") from error
+
+
+def _portions(items: list[str]) -> list[list[str]]:
+    return [items[start : start + 500] for start in range(0, len(items), 500)]

@@ -1,0 +1,1 @@
+"""Where a ledger is kept: its tables in PostgreSQL or in a SQLite file, behind one contract."""

@@ -1,0 +1,208 @@
+"""The small SQL door of what is kept apart from the store: keys, vault. PostgreSQL or a SQLite file, one way to ask.
+
+Statements are written once, with `%s` for a parameter. Whatever `write` did is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from domain.store.tables.watchdog import WATCHDOG
+
+T = TypeVar("T")
+Rows = list[tuple[Any, ...]]
+Ask = Callable[[str, Sequence[Any]], Rows]
+"""Run one statement inside a transaction and get its rows."""
+
+ATTEMPTS = 2
+LONGEST_CALL_S = 6.0
+"""A call to the database that takes longer is given up."""
+POSTGRES_SETTINGS: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A silent server is noticed within seconds (milliseconds for the last one); libpq's own defaults wait for hours."""
+SESSION_TIMEOUTS = (
+    "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
+)
+"""Milliseconds."""
+
+
+class StoreUnavailable(Exception):
+    """The database does not answer. What was asked for may or may not have been done: ask again under the same id."""
+
+
+class Database(Protocol):
+    """One schema of PostgreSQL, or one SQLite file. Safe for several threads."""
+
+    def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
+        """The rows of a query. Raises `StoreUnavailable`."""
+
+    def write(self, work: Callable[[Ask], T]) -> T:
+        """Run `work` in one transaction, durable on return. It may be run again after a lost connection, so it must
+        come to the same when its effect is already there. Raises `StoreUnavailable`."""
+
+    def migrate(self, versions: Sequence[str]) -> None:
+        """Bring the tables to the newest version; `versions` are scripts in order, `{bytes}` and `{number}` standing
+        for the types that differ. Several processes may do it at once."""
+
+    def close(self) -> None: ...
+
+
+class PostgresDatabase:
+    """A schema of its own, reached by a role of its own. `dsn` is a libpq connection string."""
+
+    def __init__(self, dsn: str, schema: str) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
+        return self._attempt(lambda connection: _ask(connection, statement, parameters))
+
+    def write(self, work: Callable[[Ask], T]) -> T:
+        def whole(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
+            with connection.transaction():
+                return work(partial(_ask, connection))
+
+        return self._attempt(whole)
+
+    def migrate(self, versions: Sequence[str]) -> None:
+        with psycopg.connect(self._dsn, **POSTGRES_SETTINGS) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{self._schema}"),))
+            schema = sql.Identifier(self._schema)
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+            connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(schema))
+            connection.execute("CREATE TABLE IF NOT EXISTS migrations (version bigint PRIMARY KEY)")
+            for number, script in _missing(versions, connection.execute("SELECT version FROM migrations").fetchall()):
+                connection.execute(script.format(bytes="bytea", number="bigserial").encode())
+                connection.execute("INSERT INTO migrations VALUES (%s)", (number,))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _attempt(self, work: Callable[[psycopg.Connection[tuple[Any, ...]]], T]) -> T:
+        with self._lock:
+            for attempt in range(ATTEMPTS):
+                try:
+                    connection = self._connected()
+                    with WATCHDOG.over(connection, LONGEST_CALL_S):
+                        return work(connection)
+                except psycopg.OperationalError as error:
+                    if self._connection is not None:
+                        self._connection.close()
+                    self._connection = None
+                    if attempt == ATTEMPTS - 1:
+                        raise StoreUnavailable(str(error)) from error
+        raise AssertionError("unreachable")
+
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._dsn,
+                autocommit=True,
+                options=f'{SESSION_TIMEOUTS} -c search_path="{self._schema}"',
+                **POSTGRES_SETTINGS,
+            )
+        return self._connection
+
+
+class SqliteDatabase:
+    """One file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
+        with self._lock:
+            return self._ask(statement, parameters)
+
+    def write(self, work: Callable[[Ask], T]) -> T:
+        with self._lock:
+            self._ask("BEGIN IMMEDIATE", ())
+            try:
+                result = work(self._ask)
+                self._ask("COMMIT", ())
+            except BaseException:
+                self._connected().rollback()
+                raise
+            return result
+
+    def migrate(self, versions: Sequence[str]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+
+        def work(ask: Ask) -> None:
+            ask("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)", ())
+            for number, script in _missing(versions, ask("SELECT version FROM migrations", ())):
+                for statement in script.format(bytes="BLOB", number="INTEGER").split(";"):
+                    if statement.strip():
+                        ask(statement, ())
+                ask("INSERT INTO migrations VALUES (%s)", (number,))
+
+        self.write(work)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _ask(self, statement: str, parameters: Sequence[Any]) -> Rows:
+        try:
+            return self._connected().execute(statement.replace("%s", "?"), parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_sqlite(self._path)
+            # A destroyed key must not stay readable in a free page of the file.
+            self._connection.execute("PRAGMA secure_delete=ON")
+        return self._connection
+
+
+def open_sqlite(path: Path) -> sqlite3.Connection:
+    """A connection in write-ahead mode, every commit on the disk, waiting 5 s for another writer."""
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def lock_number(name: str) -> int:
+    """The number of an advisory lock: 63 bits of the name's hash."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
+
+
+def marks(count: int) -> str:
+    """`%s, %s, …` for an IN list."""
+    return ", ".join(["%s"] * count)
+
+
+def _missing(versions: Sequence[str], done: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
+    there = {row[0] for row in done}
+    return [(number, script) for number, script in enumerate(versions, 1) if number not in there]
+
+
+def _ask(connection: psycopg.Connection[tuple[Any, ...]], statement: str, parameters: Sequence[Any]) -> Rows:
+    cursor = connection.execute(statement.encode(), parameters)
+    return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,152 @@
+"""The tables of a ledger, version by version. Only the migration command runs this; no service makes a table.
+
+`events` is append-only for everyone: a trigger refuses UPDATE, DELETE and TRUNCATE, whoever asks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from domain.store.tables.database import POSTGRES_SETTINGS, lock_number, open_sqlite
+
+POSTGRES: Sequence[str] = (
+    """
+    CREATE TABLE ledger (epoch bigint NOT NULL);
+    INSERT INTO ledger VALUES (1);
+    CREATE TABLE events (
+        originator_id text NOT NULL, originator_version bigint NOT NULL, topic text NOT NULL, state bytea NOT NULL,
+        notification_id bigint NOT NULL, matter text NOT NULL, PRIMARY KEY (originator_id, originator_version)
+    ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
+    ALTER TABLE events ALTER COLUMN state SET STORAGE EXTERNAL;
+    CREATE UNIQUE INDEX events_position ON events (notification_id);
+    CREATE INDEX events_matter ON events (matter, notification_id);
+    CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'events are only ever appended' USING ERRCODE = 'insufficient_privilege'; END $$;
+    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+    CREATE TABLE answers (
+        sender_org text NOT NULL, sender_task text NOT NULL, command_id text NOT NULL, final boolean NOT NULL,
+        content_hash text NOT NULL, answer_number bigint NOT NULL, status text NOT NULL,
+        first_position bigint NOT NULL, answer bytea NOT NULL,
+        PRIMARY KEY (command_id, sender_org, sender_task, final)
+    );
+    CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
+    -- Each statement of a volatile function has a snapshot of its own: what follows the lock sees all that was committed
+    -- before the lock was ours.
+    CREATE FUNCTION begin_writing(ledger_lock bigint, orgs text[], tasks text[], ids text[])
+        RETURNS TABLE (head bigint, org text, task text, id text, is_final boolean, hash text, number bigint, kept text,
+            position_of bigint, body bytea) LANGUAGE plpgsql VOLATILE AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(ledger_lock);
+            RETURN QUERY SELECT (SELECT coalesce(max(e.notification_id), 0) FROM events e), a.*
+                FROM (SELECT 1) AS one LEFT JOIN (unnest(orgs, tasks, ids) AS w(o, t, c) CROSS JOIN LATERAL
+                -- By the id alone, and each id by itself: a plan by organisation and task reads a sender's whole line.
+                (SELECT b.* FROM answers b WHERE b.command_id = w.c OFFSET 0) AS a)
+                ON a.sender_org = w.o AND a.sender_task = w.t;
+        END $$;
+    CREATE TABLE tracking (application_name text PRIMARY KEY, notification_id bigint NOT NULL) WITH (fillfactor = 50);
+    CREATE TABLE acknowledgements (
+        topic text NOT NULL, position bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL,
+        at_offset bigint NOT NULL, acknowledged_at bigint NOT NULL, PRIMARY KEY (topic, at_offset)
+    );
+    CREATE TABLE parked (topic text PRIMARY KEY, position bigint NOT NULL, code text NOT NULL);
+    """,
+)
+
+SQLITE: Sequence[str] = (
+    """
+    CREATE TABLE ledger (epoch INTEGER NOT NULL);
+    INSERT INTO ledger VALUES (1);
+    CREATE TABLE events (
+        notification_id INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
+        topic TEXT NOT NULL, state BLOB NOT NULL, matter TEXT NOT NULL, UNIQUE (originator_id, originator_version)
+    );
+    CREATE INDEX events_matter ON events (matter, notification_id);
+    CREATE TRIGGER no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are only ever appended'); END;
+    CREATE TRIGGER no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are only ever appended'); END;
+    CREATE TABLE answers (
+        sender_org TEXT NOT NULL, sender_task TEXT NOT NULL, command_id TEXT NOT NULL, final INTEGER NOT NULL,
+        content_hash TEXT NOT NULL, answer_number INTEGER NOT NULL, status TEXT NOT NULL,
+        first_position INTEGER NOT NULL, answer BLOB NOT NULL,
+        PRIMARY KEY (sender_org, sender_task, command_id, final)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
+    CREATE TABLE tracking (application_name TEXT PRIMARY KEY, notification_id INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE acknowledgements (
+        topic TEXT NOT NULL, position INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+        at_offset INTEGER NOT NULL, acknowledged_at INTEGER NOT NULL, PRIMARY KEY (topic, at_offset)
+    ) WITHOUT ROWID;
+    CREATE TABLE parked (topic TEXT PRIMARY KEY, position INTEGER NOT NULL, code TEXT NOT NULL);
+    """,
+)
+
+
+class NotMigrated(Exception):
+    """The tables are missing or older than this program: run the migration command."""
+
+
+def schema_of(ledger: str) -> str:
+    """The PostgreSQL schema of a ledger."""
+    return "kuty_" + ledger.replace("-", "_")
+
+
+def migrate_postgres(dsn: str, ledger: str, *, role: str | None = None) -> None:
+    """Bring a ledger's schema to the newest version. `dsn` belongs to an owner of the database; `role` is the
+    application's, which must exist: it may append and read events, and write answers and positions, and no more.
+
+    Any number of processes may do it at once. Raises psycopg's errors.
+    """
+    schema = sql.Identifier(schema_of(ledger))
+    with psycopg.connect(dsn, **POSTGRES_SETTINGS) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{schema_of(ledger)}"),))
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+        connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(schema))
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (version bigint PRIMARY KEY)")
+        for number, script in _missing(POSTGRES, connection.execute("SELECT version FROM migrations").fetchall()):
+            connection.execute(script.encode())
+            connection.execute("INSERT INTO migrations VALUES (%s)", (number,))
+        if role is not None:
+            for grant in (
+                "USAGE ON SCHEMA {s}",
+                "SELECT ON {s}.migrations, {s}.ledger",
+                "SELECT, INSERT ON {s}.events, {s}.answers",
+                "SELECT, INSERT, UPDATE ON {s}.tracking, {s}.acknowledgements",
+                "SELECT, INSERT, UPDATE, DELETE ON {s}.parked",
+            ):
+                connection.execute(sql.SQL("GRANT " + grant + " TO {r}").format(s=schema, r=sql.Identifier(role)))
+
+
+def migrate_sqlite(path: Path) -> None:
+    """Bring a ledger's file to the newest version; makes the file. Any number of processes may do it at once."""
+    # Broker and read models lie beside it, and they are readable: nobody else on the machine may look into the folder.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = open_sqlite(path)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)")
+        for number, script in _missing(SQLITE, connection.execute("SELECT version FROM migrations").fetchall()):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute("INSERT INTO migrations VALUES (?)", (number,))
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _missing(versions: Sequence[str], done: Iterable[tuple[int]]) -> list[tuple[int, str]]:
+    there = {row[0] for row in done}
+    return [(number, script) for number, script in enumerate(versions, 1) if number not in there]
+
+
+def _statements(script: str) -> Iterable[str]:
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

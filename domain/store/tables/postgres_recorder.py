@@ -1,0 +1,289 @@
+"""The ledger's tables in PostgreSQL: the library's recorder with positions of our own, an advisory lock and timeouts.
+
+The library's default takes an EXCLUSIVE table lock, for which an application role that may only append has no right,
+and its server-side function takes none, so that a tailing reader skips events (design D12). Here every transaction
+takes `pg_advisory_xact_lock` first and counts positions itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+from eventsourcing.persistence import StoredEvent, Tracking
+from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row, tuple_row
+
+from domain.record import Header
+from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, lock_number
+from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
+from domain.store.tables.postgres_writing import PostgresWriting, register_columns
+from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender
+from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.watchdog import WATCHDOG
+
+T = TypeVar("T")
+POLL_S = 1.0
+BY_INDEX = "-c enable_seqscan=off"
+"""The writer asks for few rows, each by its key; a plan made while the tables were small is kept while they grow."""
+PATIENCE_S = 5.0
+LONGEST_READ_S = 12.0
+"""Longer than the server's own limit for a statement: it ends what hangs, not what is slow."""
+TRACK = (
+    "INSERT INTO tracking VALUES (%s, %s) ON CONFLICT (application_name)"
+    " DO UPDATE SET notification_id = greatest(tracking.notification_id, excluded.notification_id)"
+)
+COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
+ANSWER_COLUMNS = "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer"
+
+
+class LedgerDatastore(PostgresDatastore):
+    """The library's pool of connections, each with our timeouts and the ledger's schema. Text stream names."""
+
+    def __init__(self, dsn: str, schema: str, *, pool_size: int = 1, max_overflow: int = 15) -> None:
+        named = conninfo_to_dict(dsn)
+        super().__init__(
+            dbname=str(named.get("dbname", "")), host=str(named.get("host", "")), port=str(named.get("port", 5432)),
+            user=str(named.get("user", "")), password=str(named.get("password", "")),
+            connect_timeout=5.0, idle_in_transaction_session_timeout=15.0, pool_size=pool_size,
+            max_overflow=max_overflow, lock_timeout=5, schema=schema, originator_id_type="text",
+            enable_db_functions=False,
+        )  # fmt: skip
+        self.settings = {
+            **named,
+            **POSTGRES_SETTINGS,
+            "options": f'{SESSION_TIMEOUTS} -c search_path="{schema}"',
+        }
+        # The library reads rows as mappings.
+        self.pool.kwargs = {**self.settings, "row_factory": dict_row}
+
+
+class PostgresRecorder(PostgresProcessRecorder):
+    """The tables of one ledger in schema `kuty_<ledger>`. Raises `NotMigrated` when they are not there."""
+
+    def __init__(self, dsn: str, ledger: str) -> None:
+        self.schema = schema_of(ledger)
+        self._store = LedgerDatastore(dsn, self.schema)
+        super().__init__(self._store, events_table_name="events", tracking_table_name="tracking")
+        self.channel_name = self.schema
+        self.lock = lock_number(f"ledger/{self.schema}")
+        self._signal = CommitSignal()
+        self._listening: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._guard = threading.Lock()
+        try:
+            version = self._ask("SELECT max(version) FROM migrations")[0][0]
+            self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+        except psycopg.errors.UndefinedTable as error:
+            raise NotMigrated(f"no ledger in schema {self.schema}") from error
+        if version < len(POSTGRES):
+            raise NotMigrated(f"schema {self.schema} is at version {version}, not {len(POSTGRES)}")
+
+    def create_table(self) -> None:
+        """Refused: tables are made by the migration command alone."""
+        raise NotMigrated("tables are made by the migration command")
+
+    # --- writing ---
+
+    def begin(
+        self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
+    ) -> PostgresWriting:
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = self._connect()
+            return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers)
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Lost(str(error)) from error
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        settings = {**self._store.settings, "options": f"{self._store.settings['options']} {BY_INDEX}"}
+        connection = psycopg.connect(**settings, row_factory=tuple_row, autocommit=True)
+        register_columns(connection)
+        return connection
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """The library's way in: append under the same lock, with the next positions. Raises `Conflict`, `Lost`."""
+        tracking: Tracking | None = kwargs.get("tracking")
+        with self._connect() as connection:
+            writing = PostgresWriting(connection, self.lock, self.channel_name, self._signal)
+            try:
+                head = writing.head()
+                rows = [
+                    Row(head + n, str(stored.originator_id), stored.originator_version, stored.topic, stored.state,
+                        Header.from_bytes(stored.state.partition(b"\n")[0]).matter)
+                    for n, stored in enumerate(stored_events, 1)
+                ]  # fmt: skip
+                writing.write(rows, (), {tracking.application_name: tracking.notification_id} if tracking else {})
+                writing.commit(head + len(rows))
+            except psycopg.errors.UniqueViolation as error:
+                writing.rollback()
+                raise Conflict(str(error)) from error
+            except BaseException:
+                writing.rollback()
+                raise
+        return [row.position for row in rows]
+
+    # --- reading ---
+
+    def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
+        chosen = " AND topic = ANY(%s)" if topics else ""
+        parameters = (after, list(topics), limit) if topics else (after, limit)
+        return self._rows(f"WHERE notification_id > %s{chosen} ORDER BY notification_id LIMIT %s", parameters)
+
+    def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
+        return self._rows(
+            "WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s",
+            (stream, after, limit),
+        )
+
+    def matter_rows(self, matters: Sequence[str], topics: Sequence[str], after: int = 0) -> list[Row]:
+        chosen = " AND topic = ANY(%s)" if topics else ""
+        parameters: list[Any] = [list(matters), after, *([list(topics)] if topics else [])]
+        return self._rows(f"WHERE matter = ANY(%s) AND notification_id > %s{chosen} ORDER BY notification_id", parameters)
+
+    def head(self) -> int:
+        return int(self._ask("SELECT coalesce(max(notification_id), 0) FROM events")[0][0])
+
+    def last(self) -> Row | None:
+        return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
+
+    def stream_version(self, stream: str) -> int:
+        found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
+        return int(found[0][0])
+
+    def answer_rows(self, sender: Sender, after: int, limit: int) -> list[AnswerRow]:
+        return [
+            AnswerRow(*row)
+            for row in self._ask(
+                f"SELECT {ANSWER_COLUMNS} FROM answers WHERE sender_org = %s AND sender_task = %s"
+                " AND answer_number > %s ORDER BY answer_number LIMIT %s",
+                (*sender, after, limit),
+            )
+        ]
+
+    def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
+        return [
+            AnswerRow(*row)
+            for row in self._ask(
+                f"SELECT {ANSWER_COLUMNS} FROM answers WHERE sender_org = %s AND sender_task = %s AND command_id = %s",
+                (*sender, command_id),
+            )
+        ]
+
+    def tracking(self, name: str) -> int:
+        found = self._ask("SELECT notification_id FROM tracking WHERE application_name = %s", (name,))
+        return int(found[0][0]) if found else 0
+
+    # --- the relay's book ---
+
+    def track(self, name: str, position: int) -> None:
+        self._ask(TRACK, (name, position))
+
+    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+        # One statement is one transaction, and one round trip.
+        self._ask(
+            "WITH kept AS (INSERT INTO acknowledgements SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
+            f" %s::bigint[], %s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING) {TRACK}",
+            (*([row[n] for row in rows] for n in range(6)), name, position),
+        )
+
+    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
+        rows = self._ask(
+            "SELECT * FROM acknowledgements WHERE topic = %s AND at_offset < %s ORDER BY at_offset DESC LIMIT 1",
+            (topic, offset),
+        )
+        return Acknowledged(*rows[0]) if rows else None
+
+    def acknowledged_ends(self) -> dict[str, Acknowledged]:
+        # From topic to topic along the index, instead of through every row.
+        rows = self._ask(
+            "WITH RECURSIVE t AS ((SELECT topic FROM acknowledgements ORDER BY topic LIMIT 1) UNION ALL"
+            " SELECT (SELECT topic FROM acknowledgements WHERE topic > t.topic ORDER BY topic LIMIT 1)"
+            " FROM t WHERE t.topic IS NOT NULL) SELECT a.* FROM t, LATERAL (SELECT * FROM acknowledgements"
+            " WHERE topic = t.topic ORDER BY at_offset DESC LIMIT 1) AS a"
+        )
+        return {row[0]: Acknowledged(*row) for row in rows}
+
+    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
+        return dict(
+            self._ask(
+                "SELECT sequence, min(acknowledged_at) FROM acknowledgements WHERE topic = %s AND epoch = %s"
+                " GROUP BY sequence",
+                (topic, epoch),
+            )
+        )
+
+    def park(self, parked: Parked) -> None:
+        self._ask("INSERT INTO parked VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", parked)
+
+    def unpark(self, topic: str) -> None:
+        self._ask("DELETE FROM parked WHERE topic = %s", (topic,))
+
+    def parked(self) -> dict[str, Parked]:
+        return {row[0]: Parked(*row) for row in self._ask("SELECT topic, position, code FROM parked")}
+
+    # --- following ---
+
+    def signalled(self, timeout: float, after: int | None) -> None:
+        if self._listening is None:
+            with self._guard:
+                if self._listening is None:
+                    self._listening = threading.Thread(target=self._listen, name=f"listen-{self.schema}", daemon=True)
+                    self._listening.start()
+        self._signal.wait(min(timeout, POLL_S), after)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._signal.wake(0)
+        if self._listening is not None:
+            self._listening.join()
+        if self._connection is not None:
+            self._connection.close()
+        self.datastore.close()
+
+    def _listen(self) -> None:
+        while not self._closed.is_set():
+            # A broken line is no fault: whoever waits looks again after a second anyway.
+            with suppress(psycopg.OperationalError, psycopg.InterfaceError), self._connect() as connection:
+                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.channel_name)))
+                while not self._closed.is_set():
+                    for notice in connection.notifies(timeout=0.2, stop_after=1):
+                        self._signal.wake(int(notice.payload or 0))
+            self._closed.wait(0.2)
+
+    def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
+        return [Row(*row) for row in self._ask(f"SELECT {COLUMNS} FROM events {where}", parameters)]
+
+    def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        def work(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+            cursor = connection.cursor(binary=True, row_factory=tuple_row).execute(statement.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+        return self._attempt(work)
+
+    def _attempt(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        # Pooled connections may have died while they lay there, all of them when the server was killed: each failure
+        # throws one out, and a server that is on its way up again is waited for.
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with self._borrowed() as connection, WATCHDOG.over(connection, LONGEST_READ_S):
+                    return work(connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if time.monotonic() > give_up_at or self._closed.is_set():
+                    raise StoreUnavailable(str(error)) from error
+                self._closed.wait(0.02)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
+        self._store.pool.open()
+        with self._store.pool.connection(timeout=5.0) as connection:
+            yield connection

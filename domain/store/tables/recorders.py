@@ -1,0 +1,162 @@
+"""What the store asks of its tables: one feed of events, the answers to commands, the positions of followers.
+
+Two recorders keep the contract, both subclasses of the library's: `postgres_recorder` and `sqlite_recorder`.
+Writing goes through one transaction at a time, which holds the ledger's lock from the first look to the commit, so
+that positions are contiguous and in commit order (design D12). Reading never waits for writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from domain.answers import Status
+from domain.store.tables.relayed import Acknowledged, Parked
+
+MANY = 5_000
+"""So many events of other processes, and what was remembered is forgotten instead of looked through."""
+Sender = tuple[str, str]
+"""(organisation, task): in whose line answers are numbered."""
+
+
+class Row(NamedTuple):
+    """One event as it stands in the table `events`."""
+
+    position: int
+    stream: str
+    version: int
+    topic: str
+    state: bytes
+    matter: str = ""
+
+
+class AnswerRow(NamedTuple):
+    """The answer to one command. `final` is false only for one that waits; `number` counts in the sender's line."""
+
+    sender_org: str
+    sender_task: str
+    command_id: str
+    final: bool
+    content_hash: str
+    number: int
+    status: Status
+    position: int
+    answer: bytes
+
+
+class Conflict(Exception):
+    """Somebody else was faster: a follower's position, or a stream's version, is not the expected one. Nothing was
+    written."""
+
+
+class Lost(Exception):
+    """The connection broke, or the database did not answer in time: whether a commit happened is not known."""
+
+
+class Writing(Protocol):
+    """One open transaction under the ledger's lock. Every method raises `Lost`."""
+
+    def head(self) -> int:
+        """Position of the last event, 0 in an empty ledger."""
+
+    def foreign(self, after: int) -> list[tuple[str, str]]:
+        """(stream, topic) of every event after a position: what other processes have committed."""
+
+    def answers(self) -> list[AnswerRow]:
+        """The stored answers to the commands that `begin` was told of."""
+
+    def numbers(self, senders: Iterable[Sender]) -> dict[Sender, int]:
+        """The last number in each sender's line."""
+
+    def events(self, after: Mapping[str, int]) -> list[Row]:
+        """The events of each stream after the given version, in order of stream and version."""
+
+    def ends(self, streams: Sequence[str]) -> list[Row]:
+        """The last event of each stream that has one."""
+
+    def at(self, position: int) -> Row | None:
+        """The event at a position."""
+
+    def tracking(self, names: Sequence[str]) -> dict[str, int]:
+        """The positions of followers; one that has none is left out."""
+
+    def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
+        """Append events and answers, set positions."""
+
+    def commit(self, head: int) -> None:
+        """Commit and wake those who follow the feed up to `head`."""
+
+    def rollback(self) -> None:
+        """Give up what was written; never raises."""
+
+
+class Recorder(Protocol):
+    """The tables of one ledger. Reading is safe for several threads; writing is for one at a time."""
+
+    epoch: int
+
+    def begin(
+        self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
+    ) -> Writing:
+        """Open a transaction, take the ledger's lock and read the answers to `wanted`: (organisation, task, command id).
+
+        `after` is a position behind which others may have written, `followers` are positions that will be asked for:
+        hints of what to read along. Raises `Lost`.
+        """
+
+    def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
+        """The feed after a position."""
+
+    def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
+        """One stream after a version."""
+
+    def matter_rows(self, matters: Sequence[str], topics: Sequence[str], after: int = 0) -> list[Row]:
+        """The events of some matters after a position, in feed order; no topics means all."""
+
+    def head(self) -> int:
+        """Position of the last event."""
+
+    def last(self) -> Row | None:
+        """The last event."""
+
+    def stream_version(self, stream: str) -> int:
+        """Version of the last event of a stream, 0 for none."""
+
+    def answer_rows(self, sender: Sender, after: int, limit: int) -> list[AnswerRow]:
+        """The numbered answers to one sender after a number."""
+
+    def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
+        """The stored answers to one command."""
+
+    def tracking(self, name: str) -> int:
+        """A follower's position, 0 before its first."""
+
+    def track(self, name: str, position: int) -> None:
+        """Move a follower's position forward; one that is there already stays."""
+
+    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+        """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
+
+    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
+        """The last acknowledgement of a topic below an offset."""
+
+    def acknowledged_ends(self) -> dict[str, Acknowledged]:
+        """By topic, the acknowledgement with the highest offset."""
+
+    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
+        """By sequence of an epoch, when the broker first took the record (ms since 1970 UTC)."""
+
+    def parked(self) -> dict[str, Parked]:
+        """The topics whose next record the broker refused for good."""
+
+    def park(self, parked: Parked) -> None:
+        """Keep a topic out of the relay's way from a position on."""
+
+    def unpark(self, topic: str) -> None:
+        """Take a topic up again."""
+
+    def signalled(self, timeout: float, after: int | None) -> None:
+        """Return when an event later than `after` (none: than now) may be there, at the latest after `timeout`
+        seconds."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,244 @@
+"""The ledger's tables in one SQLite file: the library's recorder with contiguous positions of our own."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from eventsourcing.persistence import Notification, StoredEvent, Tracking
+from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
+
+from domain.record import Header
+from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import StoreUnavailable, marks, open_sqlite
+from domain.store.tables.migrations import SQLITE, NotMigrated
+from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender
+from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
+
+POLL_S = 0.1
+"""How often a waiting follower looks whether another process has committed."""
+TRACK = (
+    "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"
+    " DO UPDATE SET notification_id = max(notification_id, excluded.notification_id)"
+)
+
+
+class SqliteRecorder(SQLiteProcessRecorder):
+    """The tables of one ledger in a file. Raises `NotMigrated` when they are not there."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise NotMigrated(f"no ledger in {path}")
+        self._path = path
+        super().__init__(SQLiteDatastore(str(path), lock_timeout=5, originator_id_type="text"), events_table_name="events")
+        self._signal = CommitSignal()
+        self._connection: sqlite3.Connection | None = None
+        self._local = threading.local()
+        self._readers: weakref.WeakSet[_OfThread] = weakref.WeakSet()
+        try:
+            version = self._ask("SELECT max(version) FROM migrations")[0][0]
+            self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+        except StoreUnavailable as error:
+            raise NotMigrated(f"no ledger in {path}") from error
+        if version < len(SQLITE):
+            raise NotMigrated(f"{path} is at version {version}, not {len(SQLITE)}")
+
+    def create_table(self) -> None:
+        """Refused: tables are made by the migration command alone."""
+        raise NotMigrated("tables are made by the migration command")
+
+    # --- writing ---
+
+    def begin(
+        self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
+    ) -> SqliteWriting:
+        if self._connection is None:
+            self._connection = open_sqlite(self._path)
+        return SqliteWriting(self._connection, self._signal, wanted)
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """The library's way in: append with the next positions. Raises `Conflict`, `Lost`."""
+        tracking: Tracking | None = kwargs.get("tracking")
+        connection = open_sqlite(self._path)
+        writing = SqliteWriting(connection, self._signal)
+        try:
+            head = writing.head()
+            rows = [
+                Row(head + n, str(stored.originator_id), stored.originator_version, stored.topic, stored.state,
+                    Header.from_bytes(stored.state.partition(b"\n")[0]).matter)
+                for n, stored in enumerate(stored_events, 1)
+            ]  # fmt: skip
+            writing.write(rows, (), {tracking.application_name: tracking.notification_id} if tracking else {})
+            writing.commit(head + len(rows))
+        except sqlite3.IntegrityError as error:
+            raise Conflict(str(error)) from error
+        finally:
+            writing.rollback()
+            connection.close()
+        return [row.position for row in rows]
+
+    # --- reading ---
+
+    def select_notifications(
+        self, start: int | None, limit: int, stop: int | None = None, topics: Sequence[str] = (),
+        *, inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:  # fmt: skip
+        """A page of the feed in the library's form."""
+        after = (start or 0) - (1 if inclusive_of_start and start is not None else 0)
+        return [
+            Notification(id=row.position, originator_id=row.stream, originator_version=row.version, topic=row.topic,
+                         state=row.state)
+            for row in self.rows(after, limit, topics)
+            if stop is None or row.position <= stop
+        ]  # fmt: skip
+
+    def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
+        chosen = f" AND topic IN ({marks(len(topics))})" if topics else ""
+        return self._rows(f"WHERE notification_id > %s{chosen} ORDER BY notification_id LIMIT %s", (after, *topics, limit))
+
+    def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
+        return self._rows(
+            "WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s",
+            (stream, after, -1 if limit is None else limit),
+        )
+
+    def matter_rows(self, matters: Sequence[str], topics: Sequence[str], after: int = 0) -> list[Row]:
+        chosen = f" AND topic IN ({marks(len(topics))})" if topics else ""
+        return self._rows(
+            f"WHERE matter IN ({marks(len(matters))}) AND notification_id > %s{chosen} ORDER BY notification_id",
+            (*matters, after, *topics),
+        )
+
+    def head(self) -> int:
+        return int(self._ask("SELECT coalesce(max(notification_id), 0) FROM events")[0][0])
+
+    def last(self) -> Row | None:
+        return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
+
+    def stream_version(self, stream: str) -> int:
+        found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
+        return int(found[0][0])
+
+    def answer_rows(self, sender: Sender, after: int, limit: int) -> list[AnswerRow]:
+        return [
+            answer_row(row)
+            for row in self._ask(
+                "SELECT * FROM answers WHERE sender_org = %s AND sender_task = %s"
+                " AND answer_number > %s ORDER BY answer_number LIMIT %s",
+                (*sender, after, limit),
+            )
+        ]
+
+    def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
+        return answers_of(self._ask, [(*sender, command_id)])
+
+    def tracking(self, name: str) -> int:
+        found = self._ask("SELECT notification_id FROM tracking WHERE application_name = %s", (name,))
+        return int(found[0][0]) if found else 0
+
+    # --- the relay's book ---
+
+    def track(self, name: str, position: int) -> None:
+        with self._written() as connection:
+            connection.execute(TRACK, (name, position))
+
+    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+        with self._written() as connection:
+            connection.executemany("INSERT INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+            connection.execute(TRACK, (name, position))
+
+    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
+        rows = self._ask(
+            "SELECT * FROM acknowledgements WHERE topic = %s AND at_offset < %s ORDER BY at_offset DESC LIMIT 1",
+            (topic, offset),
+        )
+        return Acknowledged(*rows[0]) if rows else None
+
+    def acknowledged_ends(self) -> dict[str, Acknowledged]:
+        topics = [topic for (topic,) in self._ask("SELECT DISTINCT topic FROM acknowledgements")]
+        ends = {topic: self.acknowledgement_before(topic, 1 << 62) for topic in topics}
+        return {topic: end for topic, end in ends.items() if end is not None}
+
+    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
+        return dict(
+            self._ask(
+                "SELECT sequence, min(acknowledged_at) FROM acknowledgements WHERE topic = %s AND epoch = %s"
+                " GROUP BY sequence",
+                (topic, epoch),
+            )
+        )
+
+    def park(self, parked: Parked) -> None:
+        with self._written() as connection:
+            connection.execute("INSERT INTO parked VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parked)
+
+    def unpark(self, topic: str) -> None:
+        with self._written() as connection:
+            connection.execute("DELETE FROM parked WHERE topic = ?", (topic,))
+
+    def parked(self) -> dict[str, Parked]:
+        return {row[0]: Parked(*row) for row in self._ask("SELECT topic, position, code FROM parked")}
+
+    # --- following ---
+
+    def signalled(self, timeout: float, after: int | None) -> None:
+        seen = self.head() if after is None else after
+        give_up_at = time.monotonic() + timeout
+        while self.head() <= seen and (remaining := give_up_at - time.monotonic()) > 0:
+            self._signal.wait(min(remaining, POLL_S), seen)
+
+    def close(self) -> None:
+        self._signal.wake(0)
+        for reader in list(self._readers):
+            reader.connection.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self.datastore.close()
+
+    def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
+        return [Row(*row) for row in self._ask(f"SELECT {EVENT_COLUMNS} FROM events {where}", parameters)]
+
+    def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._reader().execute(statement.replace("%s", "?"), parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    @contextmanager
+    def _written(self) -> Iterator[sqlite3.Connection]:
+        connection = self._reader()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise StoreUnavailable(str(error)) from error
+
+    def _reader(self) -> sqlite3.Connection:
+        reader: _OfThread | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _OfThread(open_sqlite(self._path))
+            self._readers.add(reader)
+        return reader.connection
+
+
+class _OfThread:
+    """A thread's own connection, closed with the thread: those that serve requests come and go."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()

@@ -1,0 +1,66 @@
+"""What decisions are told from outside their stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+from domain import events as e
+from domain.store.receiving.look_ups import SitePlaces
+
+ANOTHER, CLIENT = "a" * 32, "c" * 32
+
+
+@dataclass
+class Feed:
+    """A feed of placements, each proposed and confirmed."""
+
+    rows: list[tuple[int, str, e.Event]] = field(default_factory=list)
+
+    def placed(self, client: str, placement: str, first: date, last: date, *, confirmed: bool = True) -> None:
+        proposed = e.PlacementProposed(
+            case_id="d" * 32, placement_id=placement, provider_org_id="0000008-6", contract_id="K-01", site_id="S-01",
+            provision_role="activity", placement_form="group_activity", from_on=first, until_on=last,
+            outside_commuting_area=False,
+        )  # fmt: skip
+        self.rows.append((len(self.rows) + 1, client, proposed))
+        if confirmed:
+            self.rows.append((len(self.rows) + 1, client, e.PlacementConfirmed(case_id="d" * 32, placement_id=placement)))
+
+    def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Any]:
+        found = [row for row in self.rows if row[0] > after and row[2].NAME in names]
+        return [SimpleNamespace(position=p, header=SimpleNamespace(stream=c), event=event) for p, c, event in found[:limit]]
+
+    def opened_all(self, records: Sequence[Any]) -> list[e.Event]:
+        return [record.event for record in records]
+
+
+def taken(feed: Feed, first: date, last: date) -> int:
+    return SitePlaces(feed).taken("S-01", first, last, CLIENT)  # type: ignore[arg-type]
+
+
+def test_only_other_clients_whose_confirmed_days_meet_take_a_place() -> None:
+    feed = Feed()
+    feed.placed(ANOTHER, "1" * 32, date(2025, 3, 3), date(2025, 9, 2))
+    feed.placed(CLIENT, "2" * 32, date(2025, 3, 3), date(2025, 9, 2))
+    feed.placed("e" * 32, "3" * 32, date(2025, 3, 3), date(2025, 9, 2), confirmed=False)
+    assert taken(feed, date(2025, 9, 2), date(2025, 12, 1)) == 1
+    assert taken(feed, date(2025, 9, 3), date(2025, 12, 1)) == 0
+
+
+def test_a_client_with_two_placements_takes_one_place() -> None:
+    feed = Feed()
+    feed.placed(ANOTHER, "1" * 32, date(2025, 3, 3), date(2025, 5, 31))
+    feed.placed(ANOTHER, "2" * 32, date(2025, 6, 1), date(2025, 9, 2))
+    assert taken(feed, date(2025, 3, 3), date(2025, 9, 2)) == 1
+
+
+def test_what_is_confirmed_later_is_seen_later() -> None:
+    feed = Feed()
+    places = SitePlaces(feed)  # type: ignore[arg-type]
+    assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 0
+    feed.placed(ANOTHER, "1" * 32, date(2025, 3, 3), date(2025, 9, 2))
+    assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 1

@@ -1,0 +1,163 @@
+"""How the house hangs together: one door to the store, no circle, no interface for one, no assertion that steers.
+
+Each list of exceptions may only shrink: an entry that is no longer needed fails, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from architecture import ROOMS, ROOT, circles, imported, imports_within, is_self, members_of, shapes, sources
+
+STORE = "domain.store"
+KAFKA_INSIDE = "consumers/kafka_inside.py"
+KAFKA_PUBLIC = {"kafka", "kafka.admin", "kafka.errors"}
+
+INSIDES_OF_THE_STORE = {
+    "tests/consumers/test_relay.py": "writes rows that no relay has seen",
+    "tests/golden/files.py": "golden bytes are those of sealed sections",
+    "tests/golden/test_golden.py": "golden bytes are those of sealed sections",
+    "tests/store/test_keys.py": "how long a key is kept in memory",
+    "tests/store/test_look_ups.py": "places counted in a feed of its own",
+    "tests/store/test_sealing.py": "what a section is bound to",
+    "tests/store/test_vault.py": "messages that wait",
+}
+"""The tests that look behind the store's door, and for what."""
+
+IN_A_CIRCLE = {
+    "domain.catalogue",
+    "domain.chapters",
+    "domain.chapters.assessments",
+    "domain.chapters.attendance",
+    "domain.chapters.benefits",
+    "domain.chapters.clients",
+    "domain.chapters.corrections",
+    "domain.chapters.decisions",
+    "domain.chapters.exits",
+    "domain.chapters.follow_ups",
+    "domain.chapters.ledgers",
+    "domain.chapters.notices",
+    "domain.chapters.organisations",
+    "domain.chapters.own_workers",
+    "domain.chapters.parallel_services",
+    "domain.chapters.periods",
+    "domain.chapters.placements",
+    "domain.chapters.plans",
+    "domain.chapters.referrals",
+    "domain.message_fields",
+}
+"""The catalogue asks the chapters for their commands, and the chapters the catalogue for their events."""
+
+KEPT_BY_ONE = {
+    "projections/read_models.py Look": "every question is read against it, and none against its SQL",
+}
+"""Interfaces with one class behind them, and why they stay."""
+
+ASSERTED: Mapping[str, int] = {
+    "domain/chapters/attendance.py": 1,
+    "domain/chapters/corrections.py": 1,
+    "domain/chapters/guards.py": 1,
+    "domain/chapters/periods.py": 3,
+    "domain/chapters/plans.py": 1,
+    "projections/recipients/kela_benefits.py": 1,
+}
+"""Assertions that still narrow a type, by file: a guard that has refused already does not give back what it found."""
+
+IGNORED: Mapping[str, tuple[int, str]] = {
+    "consumers/kafka_inside.py": (2, "the client has no types: its classes cannot be based upon"),
+    "domain/disclosure/desired.py": (7, "a fact of one event among facts of many"),
+    "domain/disclosure/entitlement.py": (1, "a fact of one event among facts of many"),
+    "domain/disclosure/forms.py": (1, "a fact of one event among facts of many"),
+    "domain/pathway.py": (5, "a fact of one event among facts of many"),
+    "projections/recipients/employment_authority.py": (2, "what a question asks and gives is passed on unread"),
+    "projections/recipients/kela_benefits.py": (3, "what a question asks and gives is passed on unread; a sum of decimals"),
+    "projections/recipients/provider.py": (2, "what a question asks and gives is passed on unread"),
+    "projections/recipients/social_work.py": (2, "what a question asks and gives is passed on unread"),
+}
+"""Lines that the type checker is told to pass over, by file."""
+
+
+def behind_the_door(tree: ast.Module) -> bool:
+    return any(name.startswith(f"{STORE}.") for name in imported(tree))
+
+
+def test_nothing_else_in_the_domain_imports_the_store() -> None:
+    wrong = {
+        path
+        for path, tree in sources("domain")
+        if not path.startswith("domain/store/") and (STORE in imported(tree, {STORE}) or behind_the_door(tree))
+    }
+    assert wrong == set()
+
+
+def test_the_store_is_entered_by_its_door() -> None:
+    wrong = {path for path, tree in sources(*ROOMS) if not path.startswith("domain/store/") and behind_the_door(tree)}
+    assert wrong == set()
+
+
+def test_few_tests_look_behind_the_door() -> None:
+    assert {path for path, tree in sources("tests") if behind_the_door(tree)} == INSIDES_OF_THE_STORE.keys()
+
+
+def test_the_door_hands_out_nothing_that_nobody_asks_for() -> None:
+    (door,) = (tree for path, tree in sources("domain/store") if path == "domain/store/__init__.py")
+    given = {alias.asname or alias.name for node in door.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    asked = {
+        alias.name
+        for _, tree in sources("projections", "consumers", "api", "deploy", "tests")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == STORE
+        for alias in node.names
+    }
+    assert given == asked
+
+
+def test_no_modules_of_the_domain_import_each_other_in_a_circle() -> None:
+    assert set().union(*circles(imports_within("domain"))) == IN_A_CIRCLE
+
+
+def test_an_interface_is_kept_by_two_at_least() -> None:
+    everything = shapes(*ROOMS, "tests")
+    alone = set()
+    for interface in (shape for shape in shapes(*ROOMS) if shape.is_interface):
+        wanted = members_of(interface, everything)
+        keepers = [shape for shape in everything if not shape.is_interface and wanted <= members_of(shape, everything)]
+        if len(keepers) < 2:
+            alone.add(f"{interface.path} {interface.name}")
+    assert alone == KEPT_BY_ONE.keys()
+
+
+def test_nothing_is_steered_by_an_assertion() -> None:
+    found = Counter(path for path, tree in sources(*ROOMS) for node in ast.walk(tree) if isinstance(node, ast.Assert))
+    assert found == ASSERTED
+
+
+def test_the_type_checker_passes_over_no_more_lines_than_before() -> None:
+    found = {path: len(re.findall(r"# type: ignore", (ROOT / path).read_text("utf-8"))) for path, _ in sources(*ROOMS)}
+    assert {path: number for path, number in found.items() if number} == {
+        path: number for path, (number, _) in IGNORED.items()
+    }
+
+
+def test_the_inside_of_the_kafka_client_is_known_to_one_file() -> None:
+    speaking = {
+        path: tree
+        for path, tree in sources(*ROOMS)
+        if path != KAFKA_INSIDE and any(name.split(".")[0] == "kafka" or ".kafka_" in name for name in imported(tree))
+    }
+    modules = {
+        (path, name)
+        for path, tree in speaking.items()
+        for name in imported(tree)
+        if name.split(".")[0] == "kafka" and name not in KAFKA_PUBLIC
+    }
+    members = {
+        (path, node.lineno, node.attr)
+        for path, tree in speaking.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr) and not is_self(node.value)
+    }
+    assert (modules, members) == (set(), set())
