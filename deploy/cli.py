@@ -95,7 +95,7 @@ def _group(commands: Sub, name: str, help: str) -> Sub:
 def _path(command: argparse.ArgumentParser, name: str, completed: dict[str, Any] = shtab.FILE, **words: Any) -> None:
     """A word that names a file, or a folder: the shell completes it as one."""
     added = command.add_argument(name, type=Path, **words)
-    added.complete = completed  # type: ignore[attr-defined]  # this is how shtab is told
+    setattr(added, "complete", completed)  # noqa: B010 - this is how shtab is told
 
 
 def _demo_words(command: argparse.ArgumentParser) -> None:

@@ -14,7 +14,6 @@ from consumers.log import Broker
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
-from domain import catalogue
 from domain.decided import Decision, decision_of
 from domain.events import Erased, Event
 from domain.record import Damaged, Record
@@ -50,7 +49,7 @@ def feed_of_store(wired: Wired) -> Feed:
 def feed_of_topic(settings: Settings) -> Iterator[Feed]:
     """The feed as the events topic has it; nothing is asked of the store. Raises TopicGone, BrokerUnavailable."""
     database = keys_database(settings)
-    sealer = Sealer(Keys(database, master_key(settings)), catalogue)
+    sealer = Sealer(Keys(database, master_key(settings)))
     broker: Broker = (
         KafkaBroker(settings.connection)
         if settings.kafka

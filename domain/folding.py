@@ -26,7 +26,7 @@ class ClientStream:
 class PartOfPath:
     """A part of a pathway: it begins with one fact, which stands in its first slot; later ones take theirs."""
 
-    BEGINNINGS: ClassVar[dict[type[ClientFact], type[PartOfPath]]] = {}
+    BEGINNINGS: ClassVar[dict[type[ClientFact], type[Any]]] = {}
     """By the event that begins it, the part; the beginning of anything else is kept as the fact that it is."""
 
     def __init_subclass__(cls, begun_by: type[ClientFact], **kwargs: Any) -> None:
@@ -91,12 +91,12 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
     return found
 
 
-def _beginning(place: Place, part: type[PartOfPath] | None) -> Fold:
+def _beginning(place: Place, part: type[Any] | None) -> Fold:
     key, collection = place.key, place.kept_in
     first = fields(part)[0].name if part else ""
 
     def add(parts: Parts, fact: Fact[Any]) -> None:
-        begun = part(fact) if part else fact  # type: ignore[call-arg]
+        begun = part(fact) if part else fact
         parts[collection] = {**parts[collection], getattr(fact.event, key): begun}
 
     def change(parts: Parts, old: Fact[Any], new: Fact[Any]) -> None:

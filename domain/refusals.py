@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 TEXTS = Path(__file__).with_name("refusals.toml")
 WhoMends = Literal["retry", "mend", "human"]
@@ -114,6 +114,9 @@ def refuse(code: str, pointer: str = "") -> Refused:
     return Refused(Reason(code, pointer))
 
 
+X = TypeVar("X")
+
+
 class Refusals:
     """Collects what is wrong with a command, in the order of its row."""
 
@@ -145,6 +148,13 @@ class Refusals:
     def warnings(self) -> tuple[str, ...]:
         """Codes that are stored with the event."""
         return tuple(self._warnings)
+
+    def found(self, what: X | None) -> X:
+        """What every guard let pass. Raises Refused where something is wrong; what is not there has been refused by then."""
+        self.stop()
+        if what is None:
+            raise LookupError("nothing was found, and nothing was refused for it")
+        return what
 
     def stop(self) -> None:
         """Raises Refused with all that was noted; does nothing where nothing was."""

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from domain.catalogue import CLIENT_FACTS
-from domain.catalogue import event_class as event_class
-from domain.catalogue import type_of as type_of
-from domain.catalogue import upcast as upcast
 from domain.chapters.assessments import decisions as assessments
 from domain.chapters.attendance import decisions as attendance
 from domain.chapters.benefits import decisions as benefits

@@ -7,6 +7,7 @@ site, no hours, no other service.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -177,7 +178,6 @@ def absences(view: View, asked: PaymentPeriod) -> Absences:
 
 def _absent(view: View, day: SeenDay, number: int) -> AbsentDay:
     status = coded("day_status", day.status)
-    assert status is not None
     sick = day.status == "absent_own_sickness" and number > view.rules.number("sickness.self_notice_max_days", day.on)
     child = day.status == "absent_child_sickness" and number > view.rules.number("child_sickness.max_days", day.on)
     return AbsentDay(
@@ -227,8 +227,8 @@ def _days(view: View, asked: PaymentPeriod) -> list[SeenDay]:
     ]
 
 
-def _euros(amounts: object) -> Decimal:
-    return sum(amounts, Decimal("0.00")).quantize(Decimal("0.01"))  # type: ignore[call-overload, no-any-return]
+def _euros(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal("0.00")).quantize(Decimal("0.01"))
 
 
 def questions_of_payer(clerks: frozenset[str]) -> tuple[Question[Any, Any], ...]:

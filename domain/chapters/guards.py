@@ -78,9 +78,7 @@ def case_on(pathway: Pathway, on: date) -> Case:
     case = pathway.open_case(on)
     no = Refusals()
     no.when(case is None, "E_STATE")
-    no.stop()
-    assert case is not None
-    return case
+    return no.found(case)
 
 
 def case_of(pathway: Pathway, case_id: str, on: date) -> Case:

@@ -51,12 +51,12 @@ def week_load(schedule: Iterable[e.ScheduleEntry]) -> Fields:
     return {"days_per_week": len(entries), "hours_per_week": sum(entry.hours for entry in entries)}
 
 
-def arranged_days(fact: Fact[e.ServiceDayNotArranged], pathway: Pathway, standing: Standing) -> list[date]:
+def arranged_days(event: e.ServiceDayNotArranged, pathway: Pathway, standing: Standing) -> list[date]:
     """The scheduled dates of the range that lie in the recipient's window."""
-    period = pathway.periods.get(fact.event.period_id)
+    period = pathway.periods.get(event.period_id)
     if period is None:
         return []
-    days = period.scheduled_days(fact.event.from_on, fact.event.until_on)
+    days = period.scheduled_days(event.from_on, event.until_on)
     return [day for day in days if standing.covers(day)]
 
 
@@ -70,7 +70,7 @@ def cut_range(event: Any, standing: Standing) -> tuple[date, date] | None:
     return (min(first for first, _ in parts), max(last for _, last in parts)) if parts else None
 
 
-def last_day_paid(fact: Fact[e.BenefitStatusChanged], pathway: Pathway, org: str) -> date | None:
+def last_day_paid(fact: Fact[Event], pathway: Pathway, org: str) -> date | None:
     """The last day of the payer whose time this fact ends, as known now; none when it ends no time of this payer."""
     spans = list(benefit_spans(pathway))
     for (span, held), following in zip_longest(spans, spans[1:]):
@@ -128,7 +128,7 @@ def _day(t: Telling) -> Fields | None:
     event: Any = t.fact.event
     corrected = {"corrected": True} if _day_corrected(t) else {}
     if isinstance(event, e.ServiceDayNotArranged):
-        days = arranged_days(t.fact, t.pathway, t.standing)  # type: ignore[arg-type]
+        days = arranged_days(event, t.pathway, t.standing)
         return {"day_status": "not_arranged", "days_on": days, **corrected} if days else None
     return {**picked(event, "day_status", "account"), **corrected}
 

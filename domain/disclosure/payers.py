@@ -27,7 +27,7 @@ def for_payer(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
     event, org = fact.event, standing.recipient.org
     if isinstance(event, e.BenefitStatusChanged):
         # `payer_end`: to the payer whose time ends, once it has got a period.
-        return bool(standing.spans) and last_day_paid(fact, pathway, org) is not None  # type: ignore[arg-type]
+        return bool(standing.spans) and last_day_paid(fact, pathway, org) is not None
     if isinstance(event, e.LabourPolicyStatementIssued | e.NotificationSent):
         named = event.payer_org_id if isinstance(event, e.LabourPolicyStatementIssued) else event.recipient_org_id
         period = pathway.periods.get(event.period_id or "")

@@ -13,17 +13,18 @@ from concurrent.futures import Future
 from datetime import date, datetime
 from typing import Any
 
-from domain import rulebook
 from domain.answers import Answer
+from domain.catalogue import type_of
 from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import Directory
 from domain.events import CommandRefused, Event, RefusalCode
 from domain.record import Header, Record
 from domain.refusals import Reason
+from domain.rulebook import kind_of
 from domain.rules import RuleSet
 from domain.store.deciding.chaining import Place, compose
-from domain.store.deciding.circumstances import Catalogue, Circumstances, Clock, wall_clock
+from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
 from domain.store.deciding.kept_answers import content_hash
 from domain.store.deciding.writer import PATIENCE_S, Writer
@@ -35,7 +36,7 @@ from domain.streams import LEDGER_MATTER
 
 
 class EventStore(LedgerReading):
-    """One ledger. `catalogue` is a parameter for tests of the store alone; `wall_clock` for tests of time."""
+    """One ledger. `kind_of` is a parameter for tests of the store alone; `wall_clock` for tests of time."""
 
     def __init__(
         self,
@@ -43,13 +44,13 @@ class EventStore(LedgerReading):
         keys: Keys,
         *,
         ledger: str,
-        catalogue: Catalogue = rulebook,
+        kind_of: KindOf = kind_of,
         wall_clock: Clock = wall_clock,
         patience: float = PATIENCE_S,
     ) -> None:
-        super().__init__(recorder, keys, catalogue)
+        super().__init__(recorder, keys)
         self.ledger = ledger
-        self._around = Circumstances(catalogue, wall_clock)
+        self._around = Circumstances(kind_of, wall_clock)
         self._content_key = keys.named("content-mac")[:32]
         self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self._around, patience=patience)
 
@@ -175,7 +176,7 @@ class EventStore(LedgerReading):
             if draft.matter != LEDGER_MATTER:
                 raise KeyDestroyed(key_id)
             key = self.keys.create((draft.matter,))[key_id]
-        type_name = self._around.type_of(draft.event)
+        type_name = type_of(draft.event)
         at = recorded_at or self.now()
         composed = compose(
             self._sealer,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.answers import Answer
-from domain.catalogue import DIRECTORY_EVENTS
+from domain.catalogue import DIRECTORY_EVENTS, event_class
 from domain.decided import Decision, decision_of
 from domain.directory import Directory, Mode
 from domain.events import Erased, Event
@@ -17,7 +17,7 @@ from domain.record import Record, read_record
 from domain.store.deciding.kept_answers import answer_of
 from domain.store.deciding.known import Known
 from domain.store.sealed.keys import Keys
-from domain.store.sealed.sealing import Names, Sealer
+from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
@@ -26,12 +26,11 @@ from domain.store.tables.relayed import Acknowledged, Parked
 class LedgerReading:
     """The reading half of the event store. Safe for several threads."""
 
-    def __init__(self, recorder: Recorder, keys: Keys, names: Names) -> None:
+    def __init__(self, recorder: Recorder, keys: Keys) -> None:
         self.epoch = recorder.epoch
         self.keys = keys
         self._recorder = recorder
-        self._names = names
-        self._sealer = Sealer(keys, names)
+        self._sealer = Sealer(keys)
         self._known = Known(recorder, self._sealer, self._topics(DIRECTORY_EVENTS))
         self._tokens = Tokens(keys.named("token"))
 
@@ -179,5 +178,5 @@ class LedgerReading:
         return [
             f"{name}.v{version}"
             for name in sorted(names)
-            for version in range(1, self._names.event_class(f"{name}.v1").VERSION + 1)
+            for version in range(1, event_class(f"{name}.v1").VERSION + 1)
         ]

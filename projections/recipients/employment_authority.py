@@ -3,9 +3,8 @@ periods, notices, exits; no day statuses, no assessment text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Literal
 
 from pydantic import Field
 
@@ -16,7 +15,7 @@ from domain.events import Event, NotificationSent
 from domain.pathway import Fact, Pathway
 from projections.kinds import Kind
 from projections.periods import A_DAY, PERIOD_FACTS, periods_from
-from projections.questions import OPEN, Answer, Coded, Lookup, Paged, Question, View, client_name, coded
+from projections.questions import OPEN, A, Answer, Coded, Lookup, P, Paged, Question, View, client_name, coded
 from projections.read_models import Row
 
 EXPERT = frozenset({"employment_expert"})
@@ -168,8 +167,10 @@ def notices_received(view: View, asked: Notices) -> ReceivedNotices:
     )
 
 
-def _question(question_id: Literal["EA1", "EA6"], path: str, fi: str, sv: str, en: str, *rest: object) -> Question:  # type: ignore[type-arg]
-    return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, EXPERT, *rest)  # type: ignore[arg-type]
+def _question(
+    question_id: str, path: str, fi: str, sv: str, en: str, asks: type[P], gives: type[A], function: Callable[[View, P], A]
+) -> Question[P, A]:
+    return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, EXPERT, asks, gives, function)
 
 
 def authorities(pathway: Pathway) -> Iterator[tuple[str, Span]]:

@@ -3,7 +3,7 @@ goals at the site, its own day records, the payer's name for the report. No asse
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from domain import events as e
 from domain.directory import Directory
@@ -14,7 +14,7 @@ from domain.disclosure.windows import last_placement
 from domain.events import Event
 from domain.pathway import Fact, Pathway
 from projections.kinds import Kind
-from projections.questions import OPEN, Lookup, OfClient, Question
+from projections.questions import OPEN, A, Lookup, OfClient, P, Question, View
 from projections.site_days import (
     AbsencesToReport,
     AtSite,
@@ -52,8 +52,10 @@ ACTIVITY, SUPPORT = "PR", "PR-support"
 """Its two profiles of the policy, by the provision role of its placement."""
 
 
-def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: object) -> Question:  # type: ignore[type-arg]
-    return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, SITE_STAFF, *rest)  # type: ignore[arg-type]
+def _question(
+    question_id: str, path: str, fi: str, sv: str, en: str, asks: type[P], gives: type[A], function: Callable[[View, P], A]
+) -> Question[P, A]:
+    return Question(question_id, path, {"fi": fi, "sv": sv, "en": en}, SITE_STAFF, asks, gives, function)
 
 
 def placed(pathway: Pathway) -> Iterator[tuple[str, Span]]:

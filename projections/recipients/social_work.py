@@ -3,6 +3,7 @@ in service, the services beside it. The county is told every fact of its clients
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from domain.disclosure.kinds import Standing
@@ -13,7 +14,7 @@ from projections.obligations import Facts, Obligation, obligations, retention_du
 from projections.participation import Participation, participation
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.plans import PlanInForce, plan_in_force
-from projections.questions import OPEN, Answer, Coded, Lookup, OfClient, Question, View, client_name, coded
+from projections.questions import OPEN, A, Answer, Coded, Lookup, OfClient, Question, View, client_name, coded
 from projections.read_models import Row
 
 OWN_WORKER = frozenset({"own_worker", "social_worker", "team_lead"})
@@ -193,9 +194,11 @@ def _benefit_on(rows: list[Row], on: date) -> Row | None:
     return max(held, key=lambda row: (row.from_on, row.sequence), default=None)
 
 
-def _question(question_id: str, path: str, fi: str, sv: str, en: str, *rest: object) -> Question:  # type: ignore[type-arg]
+def _question(
+    question_id: str, path: str, fi: str, sv: str, en: str, gives: type[A], function: Callable[[View, OfClient], A]
+) -> Question[OfClient, A]:
     titles = {"fi": fi, "sv": sv, "en": en}
-    return Question(question_id, f"clients/{{client}}/{path}", titles, OWN_WORKER, OfClient, *rest)  # type: ignore[arg-type]
+    return Question(question_id, f"clients/{{client}}/{path}", titles, OWN_WORKER, OfClient, gives, function)
 
 
 def every_fact(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:

@@ -22,8 +22,8 @@ from store.small_ledger import (
     Join,
     RecordDay,
     Register,
-    SmallCatalogue,
     Stumble,
+    kind_of,
 )  # fmt: skip
 
 from domain.answers import Answer
@@ -551,7 +551,7 @@ def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventS
     # when its records are taken over by an empty store with the same keys
     fresh = Ground("sqlite", str(tmp_path / "fresh"))
     fresh.migrate()
-    rebuilt = EventStore(fresh.recorder(), store.keys, ledger=LEDGER, catalogue=SmallCatalogue())
+    rebuilt = EventStore(fresh.recorder(), store.keys, ledger=LEDGER, kind_of=kind_of)
     follower_of = {"recipient/provider-s01/1": "disclosure"}.get
     count = rebuilt.append_raw(whole_feed(store), lambda header: follower_of(header.stream))
     # then bytes, positions, answers and followers' positions are the same

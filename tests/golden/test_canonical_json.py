@@ -9,8 +9,8 @@ import pytest
 import rfc8785
 from golden.files import read
 
-from domain.store.field_classes import section_bytes
-from domain.store.record import Header
+from domain.record import Header
+from domain.store.sealed.field_classes import section_bytes
 
 HASHED = {
     **{f"header {name}": Header.from_bytes(orjson.dumps(g["header"])).to_bytes() for name, g in read("events").items()},

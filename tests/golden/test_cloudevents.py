@@ -17,8 +17,8 @@ from golden.files import read, texts
 from consumers import wire
 from domain.directory import Recipient
 from domain.envelopes import UnreadableEnvelope, read_envelope
-from domain.store.field_classes import section_bytes
-from domain.store.record import Header, Record
+from domain.record import Header, Record
+from domain.store.sealed.field_classes import section_bytes
 
 FORMAT = JSONFormat()
 FILES = {part: read(part) for part in ("events", "publications", "receipts", "messages")}

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from domain import catalogue
 from domain import events as e
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger, advance_clock, open_ledger
 from domain.commands import ClientCommand, Command, CommandKind
@@ -130,20 +129,9 @@ KINDS: Mapping[type[Command], CommandKind] = {
 }
 
 
-class SmallCatalogue:
-    """The permanent names of events, and the commands of this file."""
-
-    def kind_of(self, command: type[Command]) -> CommandKind:
-        return KINDS[command]
-
-    def type_of(self, event: e.Event | type[e.Event]) -> str:
-        return catalogue.type_of(event)
-
-    def event_class(self, type_name: str) -> type[e.Event]:
-        return catalogue.event_class(type_name)
-
-    def upcast(self, type_name: str, fields: dict[str, Any]) -> dict[str, Any]:
-        return catalogue.upcast(type_name, fields)
+def kind_of(command: type[Command]) -> CommandKind:
+    """The commands of this file."""
+    return KINDS[command]
 
 
 @dataclass(frozen=True)
@@ -178,4 +166,4 @@ class Ground:
         return SqliteRecorder(Path(self.place) / "ledger.db")
 
     def open(self, **options: Any) -> EventStore:
-        return EventStore(self.recorder(), self.keys(), ledger=LEDGER, catalogue=SmallCatalogue(), **options)
+        return EventStore(self.recorder(), self.keys(), ledger=LEDGER, kind_of=kind_of, **options)

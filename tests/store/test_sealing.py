@@ -14,7 +14,7 @@ from domain import events as e
 from domain.record import Damaged, Header, Record, digest, read_record, state_bytes
 from domain.store import Keys, Sealer, field_classes
 from domain.store.sealed.sealing import place_of
-from domain.vocabulary import Unclassified
+from domain.vocabulary import Ref, Routing, Unclassified
 
 REF = "ab" * 16
 PLAN = e.PlanDrafted(
@@ -32,7 +32,7 @@ def keys(tmp_path: Path) -> Keys:
 
 @pytest.fixture
 def sealer(keys: Keys) -> Sealer:
-    return Sealer(keys, catalogue)
+    return Sealer(keys)
 
 
 def sealed(sealer: Sealer, keys: Keys, event: e.Event, target_type: str | None = None, stream: str = REF) -> Record:
@@ -137,28 +137,22 @@ def test_a_type_that_is_not_known_halts(sealer: Sealer, keys: Keys) -> None:
         sealer.open(newer)
 
 
-def test_an_older_version_is_lifted_when_it_is_read(keys: Keys) -> None:
+def test_an_older_version_is_lifted_when_it_is_read(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a type at version 2, whose first version called a field otherwise
     class Lifted(e.Event):
         NAME = "plan.lifted"
         VERSION = 2
         MATTER = "case"
-        plan_id: e.Routing[e.Ref]
+        plan_id: Routing[Ref]
 
     class Old(e.Event):
         NAME = "plan.lifted"
         MATTER = "case"
-        plan: e.Routing[e.Ref]
+        plan: Routing[Ref]
 
-    class Names:
-        def event_class(self, type_name: str) -> type[e.Event]:
-            return Lifted
-
-        def upcast(self, type_name: str, fields: dict[str, object]) -> dict[str, object]:
-            assert type_name == "plan.lifted.v1"
-            return {"plan_id": fields["plan"]}
-
-    sealer = Sealer(keys, Names())
+    monkeypatch.setitem(catalogue.EVENTS, "plan.lifted", Lifted)  # type: ignore[arg-type]
+    monkeypatch.setitem(catalogue.UPCASTS, ("plan.lifted", 1), lambda fields: {"plan_id": fields["plan"]})  # type: ignore[arg-type]
+    sealer = Sealer(keys)
     assert sealer.open(sealed(sealer, keys, Old(plan=REF))) == Lifted(plan_id=REF)
 
 

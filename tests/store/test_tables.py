@@ -13,7 +13,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent, Tracking
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from store.small_ledger import LEDGER, WORKER, Ground, Register, SmallCatalogue
+from store.small_ledger import LEDGER, WORKER, Ground, Register, kind_of
 
 from domain.store import (
     Acknowledged,
@@ -47,7 +47,7 @@ def role(postgres: Any) -> Iterator[tuple[Ground, str]]:
 
 def test_the_applications_role_may_append_and_nothing_else(role: tuple[Ground, str]) -> None:
     ground, dsn = role
-    store = EventStore(PostgresRecorder(dsn, LEDGER), ground.keys(), ledger=LEDGER, catalogue=SmallCatalogue())
+    store = EventStore(PostgresRecorder(dsn, LEDGER), ground.keys(), ledger=LEDGER, kind_of=kind_of)
     assert store.execute(Register(), WORKER, "1").status == "recorded"
     store.track("relay", 1)
     store.close()

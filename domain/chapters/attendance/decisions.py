@@ -77,9 +77,8 @@ def record_attendance(pathway: Pathway, command: RecordAttendance, context: Cont
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
     accounts = ("client",) if is_client(context) else ACCOUNTS_OF_TASK.get(context.caller.task, ())
-    account = command.account or next(iter(accounts), None)
+    account = command.account or next(iter(accounts), "")
     entitled(account in accounts and _reports_on(pathway, period, on, context))
-    assert account is not None
     event = e.AttendanceRecorded(
         case_id=period.planned.event.case_id,
         period_id=command.period_id,

@@ -36,8 +36,7 @@ def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> li
     elsewhere = context.look_ups.get("target_subject") not in (None, pathway.client)
     no.when(target is None and not elsewhere, "E_TARGET", "/target_event_id")
     no.when(target is None and elsewhere, "E_SUBJECT_MISMATCH", "/target_event_id")
-    no.stop()
-    assert target is not None
+    target = no.found(target)
     entitled(_may_correct(target, context))
     no.when(isinstance(target.event, e.FactCorrected), "E_NOT_CORRECTABLE", "/target_event_id")
     for name in sorted(FIXED & set(command.new_values or {})):

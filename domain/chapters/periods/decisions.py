@@ -68,8 +68,7 @@ def plan_period(pathway: Pathway, command: PlanPeriod, context: Context) -> list
     ground = _no_duty_ground(pathway, case_id)
     no.when(ground is not None and not command.no_duty_overridden, "W_NO_DUTY")
     not_ahead(no, on, context)
-    no.stop()
-    assert version is not None
+    version = no.found(version)
     event = e.PeriodPlanned(
         case_id=case_id,
         period_id=context.new_id("period"),
@@ -134,9 +133,7 @@ def start_period(pathway: Pathway, command: StartPeriod, context: Context) -> li
     no.when(_review_due(pathway, first, context), "E_REVIEW_REQUIRED")
     not_ahead(no, on, context)
     not_ahead(no, first, context, "/starts_on")
-    no.stop()
-    assert decision is not None
-    assert placement is not None
+    decision, placement = no.found(decision), no.found(placement)
     event = e.PeriodStarted(
         case_id=planned.case_id,
         period_id=command.period_id,

@@ -142,9 +142,8 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
-    party = command.party_kind or _own_party(context)
-    entitled(party is not None and _may_speak(plan, party, context) and _is_party(plan, party, on, context), "/party_kind")
-    assert party is not None
+    party = command.party_kind or _own_party(context) or ""
+    entitled(bool(party) and _may_speak(plan, party, context) and _is_party(plan, party, on, context), "/party_kind")
     if any(yes.event.party_kind == party for yes in version.accepted):
         return []
     case_id = case_of(pathway, plan.started.event.case_id, on).opened.event.case_id

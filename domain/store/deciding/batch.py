@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.answers import Answer
-from domain.catalogue import DIRECTORY_EVENTS
+from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
 from domain.events import CommandRefused, FactCorrected, RefusalCode
@@ -204,7 +204,7 @@ class Batch:
             self.ends[place] = End(end.version + 1, end.hash)
             self.head += 1
             staged = Staged(
-                job, draft, self._around.type_of(draft.event), place, end.version + 1, self.head, at, ruleset, version
+                job, draft, type_of(draft.event), place, end.version + 1, self.head, at, ruleset, version
             )  # fmt: skip
             if isinstance(job, CommandJob) and job.of_client and place == job.client:
                 self._evolve(staged, job.caller)

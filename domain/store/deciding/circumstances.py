@@ -1,4 +1,4 @@
-"""What a decision stands in beside its pathway: the permanent names, the rules that the ledger follows, and its time.
+"""What a decision stands in beside its pathway: what its command is, the rules that the ledger follows, and its time.
 
 The only file that reads the clock (design D3, D5).
 """
@@ -7,26 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time
-from typing import Protocol
 
 from domain.commands import Command, CommandKind
 from domain.context import HELSINKI
 from domain.directory import Directory
-from domain.events import Event
+from domain.rulebook import kind_of
 from domain.rules import RuleSet
 from domain.store.deciding.jobs import CommandJob, NoteJob
-from domain.store.sealed.sealing import Names
 
 Clock = Callable[[], datetime]
 """Answers the present moment, UTC."""
 
 
-class Catalogue(Names, Protocol):
-    """The permanent names; `domain.catalogue` is it. A test of the store alone has a small one of its own."""
-
-    def kind_of(self, command: type[Command]) -> CommandKind: ...
-
-    def type_of(self, event: Event | type[Event]) -> str: ...
+KindOf = Callable[[type[Command]], CommandKind]
+"""What a command is: who may ask for it, and what decides it."""
 
 
 def wall_clock() -> datetime:
@@ -35,20 +29,17 @@ def wall_clock() -> datetime:
 
 
 class Circumstances:
-    """The circumstances of one ledger. `clock` is another than the wall clock only in tests of time."""
+    """The circumstances of one ledger. `kind_of` is another than the rulebook's in tests of the store alone, `clock` another
+    than the wall clock in tests of time."""
 
-    def __init__(self, catalogue: Catalogue, clock: Clock = wall_clock) -> None:
-        self._catalogue = catalogue
+    def __init__(self, kind_of: KindOf = kind_of, clock: Clock = wall_clock) -> None:
+        self._kind_of = kind_of
         self._clock = clock
         self._rules: dict[str, RuleSet] = {}
 
     def kind_of(self, command: Command) -> CommandKind:
         """What the command is: who may ask for it, and what decides it."""
-        return self._catalogue.kind_of(type(command))
-
-    def type_of(self, event: Event) -> str:
-        """The permanent name of an event."""
-        return self._catalogue.type_of(event)
+        return self._kind_of(type(command))
 
     def rules_of(self, directory: Directory) -> RuleSet:
         """The rules that the ledger follows; a ledger that is not open yet begins with the newest."""

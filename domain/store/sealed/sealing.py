@@ -11,7 +11,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
-from domain.events import Erased, Event
+from domain.catalogue import event_class, upcast
+from domain.event import Erased, Event
 from domain.record import DECISION, Damaged, Header, Record
 from domain.store.sealed.field_classes import joined, section_bytes, split
 from domain.store.sealed.keys import Keys
@@ -29,20 +30,11 @@ NONCE_BYTES = 12
 CIPHERS_KEPT = 16_384
 
 
-class Names(Protocol):
-    """What sealing asks of the catalogue of names."""
-
-    def event_class(self, type_name: str) -> type[Event]: ...
-
-    def upcast(self, type_name: str, fields: dict[str, Any]) -> dict[str, Any]: ...
-
-
 class Sealer:
     """Seals and opens the sections of events. Safe for several threads."""
 
-    def __init__(self, keys: Keys, names: Names) -> None:
+    def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._names = names
         # Under the matter's key itself: once the key store no longer gives the key, no cipher is found.
         self._ciphers: OrderedDict[tuple[bytes, str], AESGCM] = OrderedDict()
 
@@ -60,7 +52,7 @@ class Sealer:
 
         Raises `domain.vocabulary.Unclassified` when a value has no data class.
         """
-        target = self._names.event_class(target_type) if target_type else None
+        target = event_class(target_type) if target_type else None
         contents: dict[str, Mapping[str, Any]] = {**split(event, target, target_type)}
         if decision is not None:
             contents[DECISION] = decision
@@ -98,11 +90,11 @@ class Sealer:
         header = record.header
         if key is None:
             return Erased(header.name)
-        cls = self._names.event_class(header.type)
+        cls = event_class(header.type)
         sections = [self._opened(record, name, key) for name in record.sections if name != DECISION]
         fields = joined(cls, sections)
         if not header.type.endswith(f".v{cls.VERSION}"):
-            fields = self._names.upcast(header.type, fields)
+            fields = upcast(header.type, fields)
         try:
             event: Event = cls.__pydantic_validator__.validate_python(fields)
         except ValidationError as error:
