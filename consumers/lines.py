@@ -16,7 +16,7 @@ from consumers.generations import Generation, LineFault
 from consumers.log import Read
 from consumers.wire import HEARTBEAT
 from projections.digest import Digest
-from projections.questions import Lookup
+from projections.lookups import Lookup
 from projections.read_models import Feed, Position, ReadModel
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """From a record of an out topic to a row: the one place where a publication's shape is read into a model.
 
 Written for bulk: a rebuild passes every publication of years through here, so that values which are only carried stay
-bytes. What a kind of recipient finds its facts by is given (`projections.questions.Lookup`).
+bytes. What a kind of recipient finds its facts by is given (`projections.lookups.Lookup`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from domain.catalogue import EVENTS
-from projections.questions import OPEN, Lookup
+from domain.event import OPEN
+from projections.lookups import Lookup
 from projections.read_models import Entry, Row
 
 _PLAIN = re.compile(rb"[\x21-\x7e]*")

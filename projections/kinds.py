@@ -15,22 +15,35 @@ from typing import Any
 from domain.directory import Recipient
 from domain.disclosure import kinds as told
 from domain.disclosure.kinds import Kinds
-from projections.questions import Lookup, Question
+from projections.lookups import Lookup, lookups
+from projections.questions import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kind(told.Kind):
-    """One kind of recipient with its read model: by what its facts are found, and what may be asked. Without `facts` it has
-    no model here. `document` names its AsyncAPI document, where that is called otherwise than the kind."""
+    """One kind of recipient with its read model: what may be asked, and by what facts are found for it. Without questions it
+    has no model here. `document` names its AsyncAPI document, where that is called otherwise than the kind.
+
+    Facts are found as the events declare; `finds_by` names, by event, the field by which this kind searches besides, and
+    `part_of` the part under which it looks for an event instead of the event's own. `to_come` says it of events that this
+    software does not record yet, and a later one may tell.
+    """
 
     document: str = ""
-    facts: Mapping[str, Lookup] = field(default_factory=dict)
     questions: tuple[Question[Any, Any], ...] = ()
+    finds_by: Mapping[str, str] = field(default_factory=dict)
+    part_of: Mapping[str, str] = field(default_factory=dict)
+    to_come: Mapping[str, Lookup] = field(default_factory=dict)
+    facts: Mapping[str, Lookup] = field(init=False)
+
+    def __post_init__(self) -> None:
+        told.Kind.__post_init__(self)
+        object.__setattr__(self, "facts", lookups(self.finds_by, self.part_of, self.to_come))
 
     @property
     def has_model(self) -> bool:
         """Whether a read model is kept for its recipients."""
-        return bool(self.facts)
+        return bool(self.questions)
 
     def question(self, question_id: str) -> Question[Any, Any]:
         """The question of this id. Raises `KeyError`."""

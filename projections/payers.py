@@ -16,17 +16,12 @@ from domain.code_lists import code_list
 from projections.day_changes import Changes, Since, changes_since
 from projections.days import DAY_FACTS, SeenDay, days_from
 from projections.periods import PERIOD_FACTS, periods_from
-from projections.questions import OPEN, Answer, Coded, Lookup, OfClient, Question, View, coded
+from projections.questions import Answer, Coded, OfClient, Question, View, coded
 
-FACTS = {
-    "period.started": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.completed": Lookup("period_id", "ended_on", "ended_on"),
-    "attendance.recorded": Lookup("period_id", lookup="day_status"),
-    "service_day.not_arranged": Lookup("period_id", "from_on", "until_on"),
-    "absence_report.sent": Lookup("period_id", "from_on", "until_on", "reporting_org_id"),
-    "labour_policy_statement.issued": Lookup("period_id", "service_from_on", "service_until_on"),
-    "benefit_status.changed": Lookup(None, "from_on", OPEN),
-    "notification.sent": Lookup("notification_id", None, OPEN, "notification_kind"),
+FINDS_BY = {
+    "attendance.recorded": "day_status",
+    "absence_report.sent": "reporting_org_id",
+    "notification.sent": "notification_kind",
 }
 
 

@@ -21,24 +21,6 @@ from projections.read_models import Feed, Look, Parked, Position, ReadModel, Row
 PAGE = 100
 """How many entries a page holds unless asked otherwise."""
 
-OPEN = "*"
-"""In a `Lookup`: the fact holds until further notice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """By what a kind of recipient finds a fact: the fields of the body that name its part, its days, and one thing more.
-
-    Without `from_on` the fact is found by its own day. Without `until_on` it holds for its first day alone; `OPEN`, or a
-    named field that is not there, means until further notice.
-    """
-
-    part: str | None = None
-    from_on: str | None = None
-    until_on: str | None = None
-    lookup: str | None = None
-
-
 class Answer(BaseModel):
     """What a question gives."""
 

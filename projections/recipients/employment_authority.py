@@ -14,35 +14,17 @@ from domain.disclosure.windows import closing
 from domain.events import Event, NotificationSent
 from domain.pathway import Fact, Pathway
 from projections.kinds import Kind
+from projections.lookups import Lookup
 from projections.periods import A_DAY, PERIOD_FACTS, periods_from
-from projections.questions import OPEN, A, Answer, Coded, Lookup, P, Paged, Question, View, client_name, coded
+from projections.questions import A, Answer, Coded, P, Paged, Question, View, client_name, coded
 from projections.read_models import Row
 
 EXPERT = frozenset({"employment_expert"})
 
-FACTS = {
-    "case.opened": Lookup("case_id", None, OPEN),
-    "case.closed": Lookup("case_id"),
-    "assessment.started": Lookup("assessment_id"),
-    "assessment.completed": Lookup("assessment_id"),
-    "own_worker.assigned": Lookup("assignment_id", "effective_on", OPEN),
-    "benefit_status.changed": Lookup(None, "from_on", "until_on"),
-    "plan.drafting_started": Lookup("plan_id", None, OPEN, "plan_kind"),
-    "plan.drafted": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
-    "plan.accepted_by_party": Lookup("plan_id"),
-    "plan.agreed": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
-    "decision.issued": Lookup("decision_id", "granted_from_on", "granted_until_on"),
-    "placement.confirmed": Lookup("placement_id", "from_on", "until_on", "provider_org_id"),
-    "period.planned": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.started": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.completed": Lookup("period_id", "ended_on", "ended_on"),
-    "labour_policy_statement.issued": Lookup("period_id", "service_from_on", "service_until_on"),
-    "parallel_service.started": Lookup("parallel_service_id", "from_on", OPEN),
-    "parallel_service.stopped": Lookup("parallel_service_id", "until_on", "until_on"),
-    "followup.held": Lookup("followup_id"),
-    "exit.recorded": Lookup("exit_id"),
-    "notification.sent": Lookup("notification_id", None, OPEN, "notification_kind"),
-    "notification.acknowledged": Lookup("notification_id"),
+FINDS_BY = {
+    "plan.drafting_started": "plan_kind",
+    "placement.confirmed": "provider_org_id",
+    "notification.sent": "notification_kind",
 }
 
 
@@ -226,7 +208,8 @@ KIND = Kind(
     purpose="plan_making",
     ground=of_notice_or_plan,
     replaced=True,
-    facts=FACTS,
+    finds_by=FINDS_BY,
+    to_come={"notification.acknowledged": Lookup("notification_id")},
     questions=(
         _question(
             "EA1", "customers",

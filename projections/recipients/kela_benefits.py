@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.disclosure.payers import for_payer, of_statement, paid_days, payer_moved
 from projections.kinds import Kind
-from projections.payers import FACTS, questions_of_payer
+from projections.payers import FINDS_BY, questions_of_payer
 
 KIND = Kind(
     name="kela_benefits",
@@ -21,6 +21,6 @@ KIND = Kind(
     ground=of_statement,
     replaced=True,
     moved_by=payer_moved,
-    facts=FACTS,
+    finds_by=FINDS_BY,
     questions=questions_of_payer(frozenset({"kela_clerk"})),
 )

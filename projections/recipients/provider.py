@@ -14,7 +14,7 @@ from domain.disclosure.windows import last_placement
 from domain.events import Event
 from domain.pathway import Fact, Pathway
 from projections.kinds import Kind
-from projections.questions import OPEN, A, Lookup, OfClient, P, Question, View
+from projections.questions import A, OfClient, P, Question, View
 from projections.site_days import (
     AbsencesToReport,
     AtSite,
@@ -29,23 +29,13 @@ from projections.site_days import (
 
 SITE_STAFF = frozenset({"instructor", "provider_manager"})
 
-FACTS = {
-    "placement.proposed": Lookup("placement_id", "from_on", "until_on", "site_id"),
-    "placement.confirmed": Lookup("placement_id", None, OPEN),
-    "instructor.named": Lookup("placement_id", None, OPEN, "instructor_id"),
-    "own_worker.assigned": Lookup("assignment_id", "effective_on", OPEN),
-    "plan.agreed": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
-    "decision.issued": Lookup("decision_id", "granted_from_on", "granted_until_on"),
-    "benefit_status.changed": Lookup(None, "from_on", OPEN, "payer_org_id"),
-    "period.planned": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.started": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.completed": Lookup("period_id", "ended_on", "ended_on"),
-    "attendance.recorded": Lookup("period_id", lookup="placement_id"),
-    "service_day.not_arranged": Lookup("period_id", "from_on", "until_on", "placement_id"),
-    "absence_report.sent": Lookup("period_id", "from_on", "until_on", "payer_org_id"),
-    "followup.held": Lookup("followup_id", None, OPEN),
-    "provider.registered": Lookup("org_id", None, OPEN),
-    "provider.contracted": Lookup("contract_id", "from_on", "until_on"),
+FINDS_BY = {
+    "placement.proposed": "site_id",
+    "instructor.named": "instructor_id",
+    "benefit_status.changed": "payer_org_id",
+    "attendance.recorded": "placement_id",
+    "service_day.not_arranged": "placement_id",
+    "absence_report.sent": "payer_org_id",
 }
 
 ACTIVITY, SUPPORT = "PR", "PR-support"
@@ -142,7 +132,7 @@ KIND = Kind(
     shielded=False,
     staff_cards={"instructor.named": "instructor_id"},
     files_absence_reports=_files_reports,
-    facts=FACTS,
+    finds_by=FINDS_BY,
     questions=(
         _question(
             "PI1", "expected",

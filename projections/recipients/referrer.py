@@ -12,17 +12,10 @@ from domain.disclosure.kinds import EVER, Span, Standing
 from domain.events import Event, ReferralSubmitted
 from domain.pathway import Fact, Pathway
 from projections.kinds import Kind
-from projections.questions import OPEN, Answer, Coded, Lookup, Paged, Question, View, client_name, coded
+from projections.lookups import Lookup
+from projections.questions import Answer, Coded, Paged, Question, View, client_name, coded
 
-FACTS = {
-    "referral.submitted": Lookup("referral_id", None, OPEN, "source"),
-    "referral.accepted": Lookup("referral_id"),
-    "referral.merged": Lookup("referral_id"),
-    "referral.declined": Lookup("referral_id"),
-    "referral.withdrawn": Lookup("referral_id"),
-    "case.closed": Lookup("case_id"),
-    "own_worker.assigned": Lookup("assignment_id", "effective_on", OPEN),
-}
+FINDS_BY = {"referral.submitted": "source"}
 ANSWERS = ("referral.accepted", "referral.merged", "referral.declined", "referral.withdrawn")
 
 
@@ -146,7 +139,8 @@ KIND = Kind(
     any_legal_basis=True,
     answers=_message_answered,
     identity_named=_identity_named,
-    facts=FACTS,
+    finds_by=FINDS_BY,
+    to_come={f"referral.{what}": Lookup("referral_id") for what in ("merged", "declined", "withdrawn")},
     questions=(
         Question(
             "EA2",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from domain.catalogue import CLIENT_FACTS
 from domain.disclosure.kinds import Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway
@@ -14,43 +15,22 @@ from projections.obligations import Facts, Obligation, obligations, retention_du
 from projections.participation import Participation, participation
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.plans import PlanInForce, plan_in_force
-from projections.questions import OPEN, A, Answer, Coded, Lookup, OfClient, Question, View, client_name, coded
+from projections.questions import A, Answer, Coded, OfClient, Question, View, client_name, coded
 from projections.read_models import Row
 
 OWN_WORKER = frozenset({"own_worker", "social_worker", "team_lead"})
 
-FACTS = {
-    "referral.submitted": Lookup("referral_id", None, OPEN, "source"),
-    "referral.received": Lookup("referral_id"),
-    "referral.accepted": Lookup("referral_id"),
-    "case.opened": Lookup("case_id", None, OPEN),
-    "case.closed": Lookup("case_id"),
-    "assessment.started": Lookup("assessment_id"),
-    "assessment.completed": Lookup("assessment_id"),
-    "own_worker.assigned": Lookup("case_id", "effective_on", OPEN, "worker_id"),
-    "benefit_status.changed": Lookup(None, "from_on", "until_on", "payer_org_id"),
-    "plan.drafting_started": Lookup("plan_id", None, OPEN, "plan_kind"),
-    "plan.drafted": Lookup("plan_id", "kuty_from_on", "kuty_until_on"),
-    "plan.accepted_by_party": Lookup("plan_id", lookup="party_kind"),
-    "plan.agreed": Lookup("plan_id", None, OPEN),
-    "decision.issued": Lookup("decision_id", "granted_from_on", "granted_until_on"),
-    "placement.proposed": Lookup("placement_id", "from_on", "until_on", "provider_org_id"),
-    "placement.confirmed": Lookup("placement_id"),
-    "instructor.named": Lookup("placement_id", None, OPEN),
-    "period.planned": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.started": Lookup("period_id", "starts_on", "planned_end_on"),
-    "period.completed": Lookup("period_id", "ended_on", "ended_on"),
-    "attendance.recorded": Lookup("period_id", lookup="placement_id"),
-    "service_day.not_arranged": Lookup("period_id", "from_on", "until_on"),
-    "absence_report.sent": Lookup("period_id", "from_on", "until_on"),
-    "labour_policy_statement.issued": Lookup("period_id", "service_from_on", "service_until_on"),
-    "parallel_service.started": Lookup("parallel_service_id", "from_on", OPEN, "service"),
-    "parallel_service.stopped": Lookup("parallel_service_id", "until_on", "until_on"),
-    "followup.held": Lookup("followup_id", None, OPEN),
-    "exit.recorded": Lookup("exit_id"),
-    "notification.due": Lookup("notification_id", None, "due_on", "notification_kind"),
-    "notification.sent": Lookup("notification_id", None, OPEN, "notification_kind"),
-    "fact.corrected": Lookup("target_event_id"),
+FINDS_BY = {
+    "referral.submitted": "source",
+    "own_worker.assigned": "worker_id",
+    "benefit_status.changed": "payer_org_id",
+    "plan.drafting_started": "plan_kind",
+    "plan.accepted_by_party": "party_kind",
+    "placement.proposed": "provider_org_id",
+    "attendance.recorded": "placement_id",
+    "parallel_service.started": "service",
+    "notification.due": "notification_kind",
+    "notification.sent": "notification_kind",
 }
 
 
@@ -108,7 +88,7 @@ class ParallelServices(Answer):
 
 def case_today(view: View, asked: OfClient) -> CaseToday:
     """The latest case of the client with everything that is open in it."""
-    rows = view.rows(*FACTS, client=asked.client)
+    rows = view.rows(*CLIENT_FACTS, client=asked.client)
     facts = Facts(rows, view.on)
     periods = periods_from(facts.all(*PERIOD_FACTS))
     opened = facts.last("case.opened")
@@ -220,7 +200,8 @@ KIND = Kind(
     purpose="service",
     own_facts_whole=False,
     shielded=False,
-    facts=FACTS,
+    finds_by=FINDS_BY,
+    part_of={"own_worker.assigned": "case_id"},
     questions=(
         _question(
             "CW1", "case",

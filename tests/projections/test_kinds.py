@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from deploy.describe.origins import own_facts
 from domain.catalogue import EVENTS
 from domain.code_lists import LANGUAGES, code_list
 from domain.disclosure.policy import policy
+from domain.event import BY_DAY, OPEN, Found
 from projections.kinds import Kind, kinds
 from projections.labels import labels
 
@@ -31,15 +35,30 @@ def test_a_kind_is_a_task_of_the_directory(kind: Kind) -> None:
     assert kind.task in code_list("organisation_task")
 
 
+def fields_told(name: str, *columns: str) -> set[str]:
+    """What a recipient in one of the columns may be told of an event, in its own fields or in a form's."""
+    rules = policy(kinds())
+    cells = [rules.cell(name, column) for column in columns]
+    return {*EVENTS[name].model_fields, *(field for cell in cells if cell.form for field in rules.forms[cell.form].classes)}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_is_found_by_what_somebody_is_told_of_it(name: str) -> None:
+    found: Found = getattr(EVENTS[name], "FOUND", BY_DAY)
+    named = {found.part, found.from_on, found.until_on} - {None, "", OPEN}
+    assert named <= fields_told(name, *policy(kinds()).columns)
+
+
 @each_kind
-def test_a_kind_finds_every_fact_that_its_recipients_are_told(kind: Kind) -> None:
-    if not kind.has_model:
-        assert not kind.questions
-        return
-    told = {name for name in EVENTS if policy(kinds()).cell(name, kind.key).shape in ("D", "R")}
-    # What is found by its own day alone needs no entry: facts on organisations and rules, a registration.
-    by_day = {"subject.registered", "organisation.joined", "ruleset.published", "provider.registered", "provider.contracted"}
-    assert told - kind.facts.keys() - by_day == set()
+def test_a_kind_searches_by_what_its_recipients_are_told(kind: Kind) -> None:
+    for name, field in (*kind.finds_by.items(), *kind.part_of.items()):
+        assert policy(kinds()).cell(name, kind.key).shape in ("D", "R") or name in own_facts(kind)
+        assert field in fields_told(name, kind.key)
+
+
+def test_a_kind_that_finds_by_an_event_that_there_is_not_cannot_be_made() -> None:
+    with pytest.raises(KeyError, match=r"plan\.lifted"):
+        replace(kinds()["RF"], finds_by={"plan.lifted": "plan_id"})
 
 
 @each_kind
