@@ -7,6 +7,7 @@ leaves one out is no event: its class cannot be made.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import Flag
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -60,7 +61,7 @@ NO_PART = Place()
 
 
 class Moves(Flag):
-    """What a fact may change beside its own part."""
+    """What a fact may change beside its own part, and whether its own telling changes with the recipient's window."""
 
     NOTHING = 0
     WINDOWS = 1
@@ -68,7 +69,9 @@ class Moves(Flag):
     IN_FORCE = 2
     """It goes on being in force after its day: who becomes a recipient later is told it then (rule 7)."""
     CUT = 4
-    """What is told of it is cut to the days of the recipient's window."""
+    """Its days are cut to those of the recipient's window."""
+    FOLLOWS = 8
+    """What is told of it follows from the recipient's window, as a payer's last day does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,13 @@ class Found:
     until_on: str | None = None
     part: str = ""
 
+    def days_of(self, event: BaseModel, occurred_on: date) -> tuple[date, date | None]:
+        """First and last day of the fact; none means until further notice."""
+        first: date = (getattr(event, self.from_on, None) if self.from_on else None) or occurred_on
+        if self.until_on is None:
+            return first, first
+        return first, getattr(event, self.until_on, None)
+
 
 BY_DAY = Found()
 """Found by its own day alone."""
@@ -158,6 +168,7 @@ class Event(BaseModel):
     NAME: ClassVar[str]
     VERSION: ClassVar[int] = 1
     MATTER: ClassVar[Matter]
+    FOUND: ClassVar[Found] = BY_DAY
 
 
 DECLARED = ("PART", "MOVES", "CORRECTED", "FOUND")
@@ -169,7 +180,6 @@ class ClientFact(Event):
     PART: ClassVar[Place]
     MOVES: ClassVar[Moves]
     CORRECTED: ClassVar[Corrected]
-    FOUND: ClassVar[Found]
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -191,7 +201,6 @@ class RegisterFact(Event):
     """A fact on organisations, contracts or rules: without client data, told for administration."""
 
     MATTER = "ledger"
-    FOUND: ClassVar[Found] = BY_DAY
 
 
 class SystemEvent(Event):

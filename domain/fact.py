@@ -38,6 +38,11 @@ class Fact(Generic[E_co]):
         """The event's name without version."""
         return self.event.NAME
 
+    @property
+    def days(self) -> tuple[date, date | None]:
+        """The first and the last day that the fact speaks of; none means until further notice."""
+        return self.event.FOUND.days_of(self.event, self.occurred_on)
+
 
 def corrected(target: Fact[Event], correction: FactCorrected, by: str) -> Fact[Event]:
     """The target as it holds after the correction; unchanged when this correction is already applied."""

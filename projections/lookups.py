@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.catalogue import CLIENT_FACTS, EVENTS
-from domain.event import BY_DAY, Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,6 @@ def lookups(
 
 def _lookup(name: str, by: str | None, part: str | None) -> Lookup:
     event = EVENTS[name]
-    found: Found = getattr(event, "FOUND", BY_DAY)
+    found = event.FOUND
     own = CLIENT_FACTS[name].PART.part if name in CLIENT_FACTS else ""
     return Lookup(part or found.part or own or None, found.from_on, found.until_on, by)

@@ -14,15 +14,18 @@ from functools import cache
 from typing import Any
 
 from domain import events as e
+from domain.catalogue import moving
 from domain.disclosure.forms import Fields, Telling, cut_range, form_fields, picked, week_load
 from domain.disclosure.grounds import ground_of
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Cell, Policy, Profile
-from domain.events import Event
+from domain.event import Event, Moves
 from domain.pathway import Fact, Pathway
 from domain.vocabulary import data_class_of
 
 OWN_FACT = "own_fact"
+CUT = moving(Moves.CUT)
+"""Names of the facts whose days are cut to the recipient's."""
 HEADER_FIELDS = ("actor_org", "actor_task", "actor_role", "actor_person")
 """Who stated a fact: header fields of class L that travel in the body of a D cell where the profile lists them."""
 
@@ -135,7 +138,7 @@ def _whole(telling: Telling) -> Fields:
     schedule = getattr(event, "schedule", None)
     if schedule and "schedule" not in shown:
         shown |= {name: value for name, value in week_load(schedule).items() if profile.shows("E", name)}
-    if "from_on" in shown and "until_on" in shown and isinstance(event, e.ServiceDayNotArranged | e.AbsenceReportSent):
+    if fact.name in CUT and "from_on" in shown and "until_on" in shown:
         shown |= _cut(event, telling.standing)
     if "parallel_services" in shown and profile.codes:
         codes = tuple(code for code in shown.pop("parallel_services") if code in profile.codes)
@@ -145,7 +148,7 @@ def _whole(telling: Telling) -> Fields:
     return shown
 
 
-def _cut(event: e.ServiceDayNotArranged | e.AbsenceReportSent, standing: Standing) -> Fields:
+def _cut(event: Event, standing: Standing) -> Fields:
     days = cut_range(event, standing)
     fields: Fields = dict(zip(("from_on", "until_on"), days, strict=True)) if days else {}
     if isinstance(event, e.AbsenceReportSent):

@@ -26,8 +26,8 @@ Kind = Literal["fact", "revised", "withdrawn"]
 MOVES_WINDOWS = moving(Moves.WINDOWS)
 """Names of the facts that may begin, end or move somebody's window."""
 
-CUT_TO_DAYS = moving(Moves.CUT)
-"""Names of the facts whose form follows the recipient's window: a range cut to its days, the last day paid."""
+FOLLOW_WINDOWS = moving(Moves.CUT | Moves.FOLLOWS)
+"""Names of the facts whose form follows the recipient's window: days cut to it, the last day paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _changed(
     skipped = correction.target_event_id if correction and cause.event_id in wanted else None
     for key, told in wanted.items():
         fact = pathway.facts.get(key)
-        if fact is None or key not in known or key == skipped or not (correction or fact.name in CUT_TO_DAYS):
+        if fact is None or key not in known or key == skipped or not (correction or fact.name in FOLLOW_WINDOWS):
             continue
         own = before.states_itself(key, standing)
         earlier = told_of(fact, pathway, standing, policy, own=own, in_force=key in holding)
@@ -194,14 +194,12 @@ def _clipped(standing: Standing, days: Span | None) -> set[tuple[date, date]]:
 
 
 def _known_days(view: View) -> Span | None:
-    """From the first to the last day of which a fact is known, ranges included."""
-    days = [fact.occurred_on for fact in view.pathway.facts.values()]
+    """From the first to the last day of which a fact is known, the days that a fact speaks of included."""
+    first, last = date.max, date.min
     for fact in view.pathway.facts.values():
-        if isinstance(fact.event, e.ServiceDayNotArranged | e.AbsenceReportSent):
-            days += [fact.event.from_on, fact.event.until_on]
-        elif isinstance(fact.event, e.PeriodCompleted):
-            days.append(fact.event.ended_on)
-    return Span(min(days), max(days)) if days else None
+        begins, ends = fact.days
+        first, last = min(first, fact.occurred_on, begins), max(last, fact.occurred_on, ends or begins)
+    return Span(first, last) if view.pathway.facts else None
 
 
 def _may_be_in_force(fact: Fact[Event], view: View) -> bool:

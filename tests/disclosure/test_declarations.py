@@ -69,7 +69,7 @@ def test_an_event_that_does_not_say_so_changes_nothing_that_is_in_force(name: st
         assert in_force(after, standing) == in_force(pathway, standing)
 
 
-@pytest.mark.parametrize("name", still(Moves.CUT))
+@pytest.mark.parametrize("name", still(Moves.CUT | Moves.FOLLOWS))
 @SLOW
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_for(name: str, data: st.DataObject) -> None:

@@ -10,7 +10,7 @@ from deploy.describe.origins import own_facts
 from domain.catalogue import EVENTS
 from domain.code_lists import LANGUAGES, code_list
 from domain.disclosure.policy import policy
-from domain.event import BY_DAY, OPEN, Found
+from domain.event import OPEN
 from projections.kinds import Kind, kinds
 from projections.labels import labels
 
@@ -44,7 +44,7 @@ def fields_told(name: str, *columns: str) -> set[str]:
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_an_event_is_found_by_what_somebody_is_told_of_it(name: str) -> None:
-    found: Found = getattr(EVENTS[name], "FOUND", BY_DAY)
+    found = EVENTS[name].FOUND
     named = {found.part, found.from_on, found.until_on} - {None, "", OPEN}
     assert named <= fields_told(name, *policy(kinds()).columns)
 

@@ -40,7 +40,7 @@ class BenefitStatusChanged(BenefitHeld, ClientFact):
     NAME = "benefit_status.changed"
     MATTER = "client"
     PART = listed_in("benefits")
-    MOVES = Moves.WINDOWS | Moves.IN_FORCE | Moves.CUT
+    MOVES = Moves.WINDOWS | Moves.IN_FORCE | Moves.FOLLOWS
     CORRECTED = judged_by("judge_benefit")
     FOUND = days("from_on", "until_on")
 
