@@ -69,11 +69,16 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
     """How each event of a client is folded. Raises `WrongPlace` for a place that is not there."""
     declared = {cls: cls.PART for cls in events.values() if issubclass(cls, ClientFact)}
     collections = {found.name: _empty(found) for found in fields(pathway)}
-    kept = {place.begun: (place.kept_in, cls) for cls, place in declared.items() if place.begun and place.kept_in}
-    found: dict[type[Event], Fold] = {}
+    kept: dict[str, tuple[str, type[ClientFact]]] = {}
     for cls, place in declared.items():
         if place.kept_in and place.kept_in not in collections:
             raise WrongPlace(f"{cls.__name__}: the pathway keeps no {place.kept_in}")
+        if place.begun and place.kept_in:
+            other = kept.setdefault(place.begun, (place.kept_in, cls))[1]
+            if other is not cls:
+                raise WrongPlace(f"{cls.__name__}: the part of {place.begun} begins with {other.__name__}")
+    found: dict[type[Event], Fold] = {}
+    for cls, place in declared.items():
         if place.begun and place.kept_in:
             found[cls] = _beginning(place, PartOfPath.BEGINNINGS.get(cls))
         elif place.kept_in:

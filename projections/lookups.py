@@ -25,9 +25,7 @@ class Lookup:
     lookup: str | None = None
 
 
-def lookups(
-    finds_by: Mapping[str, str], part_of: Mapping[str, str], to_come: Mapping[str, Lookup]
-) -> Mapping[str, Lookup]:
+def lookups(finds_by: Mapping[str, str], part_of: Mapping[str, str], to_come: Mapping[str, Lookup]) -> Mapping[str, Lookup]:
     """How every event is found: as it declares, by the field more that `finds_by` names, under the part that `part_of` names
     instead. Raises `KeyError` for an event that is not there, or is there and said to come."""
     for name in (finds_by.keys() | part_of.keys()) - EVENTS.keys():

@@ -1,0 +1,115 @@
+"""What an event declares, and that nothing of it can be forgotten (domain/event.py, design D23)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain import events as e
+from domain.catalogue import CLIENT_FACTS, EVENTS, FIXED, PARTS_BEGUN, moving
+from domain.chapters.judging import NoGuard, guard_of
+from domain.event import (
+    BY_DAY,
+    BY_TYPES_ALONE,
+    DECLARED,
+    CaseEvent,
+    ClientFact,
+    Judged,
+    Moves,
+    begins,
+    belongs_to,
+    judged_by,
+    listed_in,
+)
+from domain.folding import PartOfPath, WrongPlace, folds
+from domain.pathway import Pathway
+from domain.rulebook import CHAPTERS, COMMANDS, GUARDS
+from domain.vocabulary import Ref, Routing
+
+
+def declaring(**but: Any) -> type[ClientFact]:
+    """An event of a case that declares what is given, and nothing else."""
+    body = {"__module__": __name__, "__annotations__": {"plan_id": Routing[Ref]}, "NAME": "plan.lifted", **but}
+    return type("PlanLifted", (CaseEvent,), body)
+
+
+WHOLE = {"PART": belongs_to("plan_id", "versions"), "MOVES": Moves.NOTHING, "CORRECTED": BY_TYPES_ALONE, "FOUND": BY_DAY}
+
+
+@pytest.mark.parametrize("left_out", DECLARED)
+def test_an_event_that_leaves_a_declaration_out_cannot_be_made(left_out: str) -> None:
+    with pytest.raises(TypeError, match=left_out):
+        declaring(**{name: value for name, value in WHOLE.items() if name != left_out})
+
+
+def test_an_event_does_not_inherit_what_it_declares() -> None:
+    with pytest.raises(TypeError, match="FOUND"):
+        type("PeriodResumed", (e.PeriodStarted,), {"__module__": __name__, "NAME": "period.resumed"})
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        (belongs_to("plan_id", "lifted"), "no slot lifted"),
+        (belongs_to("lift_id", "versions"), "no part begins under lift_id"),
+        (begins("plan_id", "lifts"), "no lifts"),
+        (listed_in("lifts"), "no lifts"),
+    ],
+)
+def test_an_event_whose_place_is_not_there_cannot_be_folded(place: Any, what: str) -> None:
+    with pytest.raises(WrongPlace, match=what):
+        folds(Pathway, {**EVENTS, "plan.lifted": declaring(**{**WHOLE, "PART": place})})
+
+
+def test_two_events_cannot_begin_the_same_part_in_two_collections() -> None:
+    with pytest.raises(WrongPlace, match="the part of plan_id begins with"):
+        folds(Pathway, {**EVENTS, "plan.lifted": declaring(**{**WHOLE, "PART": begins("plan_id", "decisions")})})
+
+
+def test_a_guard_that_is_not_there_or_judges_something_else_is_found_when_the_rulebook_is_opened() -> None:
+    for name in ("judge_lift", "judge_start"):
+        cls = declaring(**{**WHOLE, "CORRECTED": judged_by(name)})
+        cls.__module__ = "domain.chapters.periods.events"
+        with pytest.raises(NoGuard, match=name):
+            guard_of(cls)
+
+
+def test_every_event_of_a_client_that_says_so_is_judged_by_a_guard_of_its_own_chapter() -> None:
+    assert GUARDS.keys() == {cls for cls in CLIENT_FACTS.values() if isinstance(cls.CORRECTED, Judged)}
+    for cls, guard in GUARDS.items():
+        assert guard.__module__ == cls.__module__.replace(".events", ".decisions")
+
+
+def test_what_names_a_part_or_the_author_is_never_corrected() -> None:
+    # source: domain/pathway.md 4.4 row 45
+    assert set(PARTS_BEGUN.values()) <= FIXED
+    keys = {cls.PART.key for cls in CLIENT_FACTS.values()} - {""}
+    assert keys <= FIXED
+    assert {"account", "party_kind", "plan_version", "sender_org_id", "about_event_id", "previous_case_id"} <= FIXED
+
+
+def test_a_part_begins_with_one_event() -> None:
+    begun = [cls.PART.begun for cls in CLIENT_FACTS.values() if cls.PART.begun]
+    assert len(begun) == len(set(begun))
+
+
+def test_what_is_in_force_after_its_day_says_until_when() -> None:
+    for name in moving(Moves.IN_FORCE):
+        assert CLIENT_FACTS[name].FOUND != BY_DAY, name
+
+
+def test_what_is_cut_to_days_has_days_to_cut() -> None:
+    for name in moving(Moves.CUT):
+        found = CLIENT_FACTS[name].FOUND
+        assert (found.from_on, found.until_on) == ("from_on", "until_on"), name
+
+
+def test_every_chapter_is_in_the_book() -> None:
+    assert {chapter.__name__ for chapter in CHAPTERS} == {kind.decide.__module__ for kind in COMMANDS.values()}
+
+
+def test_a_part_is_begun_by_the_event_that_says_so() -> None:
+    for event, part in PartOfPath.BEGINNINGS.items():
+        assert event.PART.begun == event.PART.key
+        assert issubclass(part, PartOfPath)
