@@ -17,11 +17,12 @@ def joint(pathway: Pathway) -> Iterator[tuple[None, Span]]:
     starts = sorted((plan.started for plan in pathway.plans.values()), key=lambda s: (s.occurred_on, s.version))
     for index, started in enumerate(starts):
         event = started.event
-        if event.plan_kind == "multi_sectoral_employment_plan" and "kela" in event.parties:
+        if event.plan_kind == "multi_sectoral_employment_plan":
             successor = starts[index + 1].occurred_on - A_DAY if index + 1 < len(starts) else EVER
-            last = min(closing(pathway, event.case_id), successor)
-            if started.occurred_on <= last:
-                yield None, Span(started.occurred_on, last)
+            end = min(closing(pathway, event.case_id), successor)
+            for first, last in pathway.plans[event.plan_id].days_of("kela"):
+                if first <= min(end, last or EVER):
+                    yield None, Span(first, min(end, last or EVER))
 
 
 KIND = Kind(

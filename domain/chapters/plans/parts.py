@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Self
 
-from domain.chapters.plans.events import PlanAcceptedByParty, PlanAgreed, PlanDrafted, PlanDraftingStarted
+from domain.chapters.plans.events import PlanAcceptedByParty, PlanAgreed, PlanDrafted, PlanDraftingStarted, PlanTerms
 from domain.fact import Fact
 from domain.folding import ClientStream, PartOfPath, changed
 
@@ -38,10 +39,16 @@ class Plan(PartOfPath, begun_by=PlanDraftingStarted):
         """Number of the newest version, 0 before the first draft."""
         return max(self.versions, default=0)
 
+    def days_of(self, party: str) -> Iterator[tuple[date, date | None]]:
+        """The days on which somebody is a party to the plan, both ends included; none means until further notice."""
+        if party in self.started.event.parties:
+            yield self.started.occurred_on, None
+
     def with_fact(self, slot: str, fact: Fact[Any]) -> Self:
-        """The plan with a new version, or with something that happened to the version that the fact names."""
+        """The plan with a new version, where the fact says what a plan says, or with something that happened to the version
+        that it names."""
         number = fact.event.plan_version
-        if isinstance(fact.event, PlanDrafted):
+        if isinstance(fact.event, PlanTerms):
             return replace(self, versions={**self.versions, number: PlanVersion(fact)})
         version = self.versions.get(number)
         return replace(self, versions={**self.versions, number: version.with_fact(fact)}) if version else self
