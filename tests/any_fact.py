@@ -18,7 +18,7 @@ from stories import KEHA
 from deploy.describe.event_schemas import schema_of
 from domain.catalogue import CLIENT_FACTS, PARTS_BEGUN
 from domain.event import ClientFact
-from domain.events import PlanDrafted
+from domain.events import PlanTerms
 
 BEGIN = date(2025, 1, 2)
 DAYS = st.integers(0, 270).map(lambda n: BEGIN + timedelta(days=n))
@@ -48,8 +48,8 @@ def any_event(cls: type[ClientFact]) -> st.SearchStrategy[ClientFact]:
         name: _field(name, found, cls.PART.begun == name, name in schema.get("required", ()))
         for name, found in schema["properties"].items()
     }
-    if cls is PlanDrafted:
-        fields["plan_version"] = st.integers(2, 9)
+    if issubclass(cls, PlanTerms):
+        fields["plan_version"] = st.integers(3, 9)
     return st.fixed_dictionaries(fields).filter(_in_order).map(lambda body: cls.model_validate(body, strict=False))
 
 

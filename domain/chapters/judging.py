@@ -24,7 +24,7 @@ def guard_of(event: type[ClientFact]) -> Guard | None:
         return None
     chapter = importlib.import_module(event.__module__.removesuffix(".events") + ".decisions")
     guard: Guard | None = getattr(chapter, event.CORRECTED.guard, None)
-    judges = get_annotations(guard).get("event", "").removeprefix("e.") if guard else ""
-    if guard is None or judges != event.__name__:
+    judges = str(get_annotations(guard).get("event", "")) if guard else ""
+    if guard is None or event.__name__ not in [name.strip().removeprefix("e.") for name in judges.split("|")]:
         raise NoGuard(f"{event.__name__}: {chapter.__name__} has no {event.CORRECTED.guard} that judges it")
     return guard

@@ -198,6 +198,7 @@ KIND = Kind(
         "issue_labour_policy_statement",
         "start_plan",
         "draft_plan",
+        "revise_plan",
         "accept_plan",
         "agree_plan",
         "hold_follow_up",

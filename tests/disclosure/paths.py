@@ -126,6 +126,11 @@ def agreed() -> e.PlanAgreed:
     return e.PlanAgreed(case_id=CASE, plan_id=PLAN, plan_version=1, parties=("client", "organiser", "employment_side"))
 
 
+def revision(**but: Any) -> e.PlanRevised:
+    said: dict[str, Any] = {"plan_version": 2, "revises_version": 1, "revision_reason": "schedule"}
+    return e.PlanRevised(**dict(draft()) | said | but)
+
+
 def decision(**but: Any) -> e.DecisionIssued:
     said = {"outcome": "granted", "less_than_asked": False, "granted_from_on": FIRST, "granted_until_on": LAST}
     said |= {"max_days_per_week": 3, "max_hours_per_day": 5.0, "reasons": "Because", "appeal_instructions": True}
@@ -249,6 +254,7 @@ def whole(payer: str | None = KELA, **but: Any) -> Path:
         ),
         date(2025, 6, 2),
     )
+    path.add(revision(schedule=week(1, 2)), date(2025, 6, 9))
     completed = path.add(e.PeriodCompleted(case_id=CASE, period_id=PERIOD, ended_on=LAST), LAST)
     path.add(
         e.ExitRecorded(

@@ -120,6 +120,13 @@ JOINT = AGREED_PART | {
     "days_per_week": 3,
     "hours_per_week": 15.0,
 }
+REVISED = AGREED_PART | {
+    "plan_kind": "activation_plan",
+    "plan_version": 2,
+    "includes_kuty": True,
+    "days_per_week": 2,
+    "hours_per_week": 10.0,
+}
 GRANTED = {"outcome": "granted", "granted_from_on": "2025-03-03", "granted_until_on": "2025-08-29"}
 DATES = {"service_programme": "kuty", "starts_on": "2025-03-03", "planned_end_on": "2025-08-29"}
 WEEK = [{"weekday": day, "hours": 5.0} for day in (1, 2, 4)]
@@ -144,6 +151,7 @@ REPORT = {
         ("authority", "plan.drafted", JOINT),
         ("authority", "plan.accepted_by_party", {"party_kind": "client", "plan_version": 1, "answer": "accepted"}),
         ("authority", "plan.agreed", JOINT),
+        ("authority", "plan.revised", REVISED),
         ("authority", "decision.issued", GRANTED),
         (
             "authority",

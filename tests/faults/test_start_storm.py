@@ -49,7 +49,8 @@ def distributed(postgres: Postgres, kafka: Kafka, home: Path) -> Settings:
     owner = postgres.fresh_database()
     named = home.name.replace("-", "_")
     return Settings(
-        ledger=f"storm-{home.name[-6:].lower().replace('_', '0').strip('-')}", home=home, kafka=kafka.bootstrap, owner_dsn=owner,
+        ledger=f"storm-{home.name[-6:].lower().replace('_', '0').strip('-')}",
+        home=home, kafka=kafka.bootstrap, owner_dsn=owner,
         store_dsn=login_dsn(owner, f"store_{named}"), models_dsn=login_dsn(owner, f"models_{named}"),
     )  # fmt: skip
 

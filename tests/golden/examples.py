@@ -225,6 +225,7 @@ def messages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "start_plan.v1": ("employment_authority", {**about, **joint, "eligibility_keys": ["EL-O25-LMS500"]}),
         "draft_plan.v1": ("employment_authority", {**about, **version, "plan_id": "message:m-6"}),
+        "revise_plan.v1": ("employment_authority", {**about, **version, **plan, "revision_reason": "schedule"}),
         "accept_plan.v1": ("employment_authority", {**about, **plan, "plan_version": 1}),
         "agree_plan.v1": ("multi_sectoral_team", {**about, **plan, "plan_version": 1}),
         "hold_follow_up.v1": (

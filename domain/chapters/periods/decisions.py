@@ -19,9 +19,11 @@ from domain.chapters.guards import (
 from domain.chapters.notices.decisions import notice_due
 from domain.chapters.periods.events import PeriodTerms
 from domain.chapters.plans.decisions import JOINT_KINDS
+from domain.chapters.plans.events import PlanTerms
+from domain.chapters.plans.parts import VersionLaid
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
-from domain.pathway import Pathway, Period
+from domain.pathway import Fact, Pathway, Period
 from domain.refusals import Refusals
 from domain.vocabulary import Ref
 
@@ -61,7 +63,7 @@ def plan_period(pathway: Pathway, command: PlanPeriod, context: Context) -> list
     in_state(no, pathway, case, on, "placing", "active", "between_periods")
     first, last, schedule = command.starts_on, command.planned_end_on, command.schedule
     versions = _agreed(pathway, case_id, command.plan_id, on)
-    version = next((each for each in versions if _covers(each, first, last, schedule)), None)
+    version = next((each for each in versions if _covers(each.event, first, last, schedule)), None)
     judge_limits(no, first, last, schedule, context)
     no.when(version is None, "E_NO_PLAN", "/plan_id")
     no.when(_overlaps(pathway, first, last), "E_OVERLAP", "/starts_on")
@@ -72,8 +74,8 @@ def plan_period(pathway: Pathway, command: PlanPeriod, context: Context) -> list
     event = e.PeriodPlanned(
         case_id=case_id,
         period_id=context.new_id("period"),
-        plan_id=version.plan_id,
-        plan_version=version.plan_version,
+        plan_id=version.event.plan_id,
+        plan_version=version.event.plan_version,
         starts_on=first,
         planned_end_on=last,
         schedule=schedule,
@@ -189,19 +191,19 @@ def judge_end(no: Refusals, pathway: Pathway, event: e.PeriodCompleted, on: date
     not_ahead(no, event.ended_on, context, "/ended_on")
 
 
-def _agreed(pathway: Pathway, case_id: str, plan_id: str | None, on: date) -> list[e.PlanDrafted]:
+def _agreed(pathway: Pathway, case_id: str, plan_id: str | None, on: date) -> list[Fact[VersionLaid]]:
     """Of each plan that opens the service the version in force on the day, the newest plan first."""
-    found: list[e.PlanDrafted] = []
+    found: list[Fact[VersionLaid]] = []
     for plan in pathway.plans.values():
         started = plan.started.event
         agreed = [version for version in plan.versions.values() if version.agreed and version.agreed.occurred_on <= on]
         asked = started.case_id == case_id and plan_id in (None, started.plan_id)
         if asked and agreed and started.plan_kind in JOINT_KINDS:
-            found.insert(0, agreed[-1].drafted.event)
+            found.insert(0, agreed[-1].drafted)
     return found
 
 
-def _covers(version: e.PlanDrafted, first: date, last: date, schedule: e.WeekSchedule) -> bool:
+def _covers(version: PlanTerms, first: date, last: date, schedule: e.WeekSchedule) -> bool:
     """Whether the version has the service on these dates, weekdays and hours."""
     if not (version.includes_kuty and version.kuty_from_on and version.kuty_until_on and version.schedule):
         return False

@@ -21,7 +21,7 @@ from domain.chapters.guards import (
     recorded,
     said,
 )
-from domain.chapters.plans.events import PlanBeginning, PlanTerms, VersionOfPlan
+from domain.chapters.plans.events import PlanBeginning, PlanTerms, Revision, VersionOfPlan
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
@@ -46,6 +46,12 @@ class DraftPlan(PlanTerms, ClientCommand):
     """Lay the next version of a plan before the parties; with the service in it, its goal, support, dates and week."""
 
     NAME = "draft_plan"
+
+
+class RevisePlan(Revision, ClientCommand):
+    """Lay the next version of a plan in force before its parties, and say why; the present one holds until they agree."""
+
+    NAME = "revise_plan"
 
 
 class AcceptPlan(VersionOfPlan, ClientCommand):
@@ -123,7 +129,7 @@ def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[D
     return [recorded(pathway, event, on, context)]
 
 
-def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, context: Context) -> None:
+def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRevised, on: date, context: Context) -> None:
     """What a version has to fulfil on its day. source: domain/law.md 2.4 (goal and support since 2021)"""
     required = event.includes_kuty and context.rules.value("plan.goal_and_support_required", on)
     for name in ("goal", "support"):
@@ -137,13 +143,67 @@ def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, 
     no_diagnosis(no, event, "goal", "support")
 
 
+def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list[Draft]:
+    """The next version of a plan in force. source: domain/pathway.md 4.4 row 17"""
+    plan = known(pathway.plans, command.plan_id, "/plan_id")
+    no, on = Refusals(), day_of(command, context)
+    entitled(_takes_part(plan, context))
+    case_id = plan.started.event.case_id
+    terms = said(command)
+    # Parties are written down only when they change.
+    if command.parties is not None and set(command.parties) == set(plan.parties(plan.latest)):
+        terms["parties"] = None
+    if command.kela_services_coordinated is plan.kela_coordinates(plan.latest):
+        terms["kela_services_coordinated"] = None
+    event = e.PlanRevised(case_id=case_id, plan_version=plan.latest + 1, revises_version=plan.agreed, **terms)
+    if _says_again(plan, event):
+        return []
+    no.when(not pathway.cases[case_id].is_open(on), "E_CASE_CLOSED")
+    no.when(not plan.agreed, "E_STATE", "/plan_id")
+    others = event.parties is not None or event.kela_services_coordinated is not None
+    in_force = plan.versions[plan.agreed].drafted.event if plan.agreed else None
+    same = in_force is not None and not others and _same(event, in_force, "plan_document_id")
+    no.when(same, "E_NO_CHANGE")
+    judge_revision(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context)]
+
+
+def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: date, context: Context) -> None:
+    """What a revision has to fulfil: what every version has to, and parties that may be parties to this plan."""
+    judge_draft(no, pathway, event, on, context)
+    plan = pathway.plans[event.plan_id].started.event
+    no.when(
+        "employment_side" in (event.parties or ()) and plan.employment_authority_org_id is None,
+        "E_PARTY_MISSING",
+        "/parties",
+    )
+    multi_sectoral = plan.plan_kind == "multi_sectoral_employment_plan"
+    given = event.kela_services_coordinated is not None
+    no.when(given and not multi_sectoral, "E_FIELD_NOT_ALLOWED", "/kela_services_coordinated")
+
+
+def _same(one: PlanTerms, other: PlanTerms, *but: str) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in PlanTerms.model_fields if name not in but)
+
+
+def _says_again(plan: Plan, event: e.PlanRevised) -> bool:
+    """Whether the newest version is this revision already, with the same parties."""
+    newest = plan.versions[plan.latest].drafted.event if plan.latest else None
+    if not isinstance(newest, e.PlanRevised) or newest.revision_reason != event.revision_reason:
+        return False
+    return event.parties is None and event.kela_services_coordinated is None and _same(event, newest)
+
+
 def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list[Draft]:
     """One party's yes and, with the last mandatory one, the agreement. source: domain/pathway.md 4.4 row 15"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
     party = command.party_kind or _own_party(context) or ""
-    entitled(bool(party) and _may_speak(plan, party, context) and _is_party(plan, party, on, context), "/party_kind")
+    one_of_them = bool(party) and _is_party(plan, command.plan_version, party, on, context)
+    entitled(one_of_them and _may_speak(plan, party, context), "/party_kind")
     if any(yes.event.party_kind == party for yes in version.accepted):
         return []
     case_id = case_of(pathway, plan.started.event.case_id, on).opened.event.case_id
@@ -156,7 +216,7 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
     )
     accepted = recorded(pathway, event, on, context)
     parties = {*_parties(version), party}
-    if version.agreed or _mandatory(plan, on, context) - parties:
+    if version.agreed or _mandatory(plan, command.plan_version, on, context) - parties:
         return [accepted]
     return [accepted, _agreement(pathway, plan, command.plan_version, parties, on, context)]
 
@@ -171,7 +231,7 @@ def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[D
         return []
     case_of(pathway, plan.started.event.case_id, on)
     parties = _parties(version)
-    no.when(bool(_mandatory(plan, on, context) - parties), "E_PARTY_MISSING")
+    no.when(bool(_mandatory(plan, command.plan_version, on, context) - parties), "E_PARTY_MISSING")
     no.when(command.plan_version < plan.latest, "E_STALE_VERSION", "/plan_version")
     not_ahead(no, on, context)
     no.stop()
@@ -188,9 +248,9 @@ def _parties(version: PlanVersion) -> set[str]:
     return {yes.event.party_kind for yes in version.accepted}
 
 
-def _mandatory(plan: Plan, on: date, context: Context) -> frozenset[str]:
+def _mandatory(plan: Plan, version: int, on: date, context: Context) -> frozenset[str]:
     on = max(on, plan.started.occurred_on)
-    coordinated = bool(plan.started.event.kela_services_coordinated)
+    coordinated = plan.kela_coordinates(version)
     return context.rules.mandatory_parties(plan.started.event.plan_kind, on, kela_services_coordinated=coordinated)
 
 
@@ -204,8 +264,8 @@ def _may_speak(plan: Plan, party: str, context: Context) -> bool:
     return own or (party == "client" and of_county(context))
 
 
-def _is_party(plan: Plan, party: str, on: date, context: Context) -> bool:
-    return party in plan.started.event.parties or party in _mandatory(plan, on, context)
+def _is_party(plan: Plan, version: int, party: str, on: date, context: Context) -> bool:
+    return party in plan.parties(version) or party in _mandatory(plan, version, on, context)
 
 
 def _takes_part(plan: Plan, context: Context) -> bool:
@@ -216,7 +276,7 @@ def _takes_part(plan: Plan, context: Context) -> bool:
     if caller.task == "employment_authority":
         return caller.org == started.employment_authority_org_id
     if caller.task == "multi_sectoral_team":
-        return bool(started.kela_services_coordinated) or "kela" in started.parties
+        return any(plan.kela_coordinates(number) or "kela" in plan.parties(number) for number in {plan.agreed, plan.latest})
     return caller.org == context.directory.organiser
 
 
@@ -234,6 +294,13 @@ COMMANDS = (
         "client",
         path="plan-versions",
         roles=frozenset({"employment_expert", "own_worker", "kela_clerk"}),
+    ),
+    CommandKind(
+        RevisePlan,
+        revise_plan,
+        "client",
+        path="revised-plans",
+        roles=frozenset({"employment_expert", "own_worker"}),
     ),
     CommandKind(
         AcceptPlan,

@@ -125,6 +125,29 @@ class PlanDrafted(PlanTerms, CaseEvent):
     plan_version: Service[Tied[int]]
 
 
+RevisionReason = Literal["review", "schedule", "duration", "goal", "next_period", "parties", "other"]
+
+
+class Revision(PlanTerms):
+    """What changes in a plan, and why. The parties are named only when they change."""
+
+    revision_reason: Service[RevisionReason]
+    parties: Service[SetOf[PartyKind] | None] = None
+    kela_services_coordinated: Service[bool | None] = None
+
+
+class PlanRevised(Revision, CaseEvent):
+    """The plan in force is to change: its next version lies before the parties."""
+
+    NAME = "plan.revised"
+    PART = belongs_to("plan_id", "versions")
+    MOVES = Moves.WINDOWS
+    CORRECTED = judged_by("judge_revision")
+    FOUND = days("kuty_from_on", "kuty_until_on")
+    plan_version: Service[Tied[int]]
+    revises_version: Service[Tied[int]]
+
+
 class VersionOfPlan(Content):
     """One version of a plan."""
 
@@ -148,7 +171,7 @@ class PlanAgreed(VersionOfPlan, CaseEvent):
 
     NAME = "plan.agreed"
     PART = belongs_to("plan_id", "versions")
-    MOVES = Moves.IN_FORCE
+    MOVES = Moves.WINDOWS | Moves.IN_FORCE
     CORRECTED = BY_TYPES_ALONE
     FOUND = days("kuty_from_on", "kuty_until_on")
     parties: Service[SetOf[PartyKind]]
