@@ -84,6 +84,11 @@ def _value(name: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
         case "number":
             return st.sampled_from([4.0, 5.0])
         case "array":
+            codes = schema["items"].get("enum")
+            if codes:  # each code is in every second list, so that one that matters is not missed
+                return st.lists(st.booleans(), min_size=len(codes), max_size=len(codes)).map(
+                    lambda taken: [code for code, one in zip(codes, taken, strict=True) if one] or codes[:1]
+                )
             return st.lists(_value(name, schema["items"]), min_size=1, max_size=3)
         case "object":
             inner = schema.get("properties", {})

@@ -28,7 +28,7 @@ from domain.events import PlanAgreed, PlanDrafted, PlanRevised
 from domain.pathway import Fact, Pathway, evolved, replay
 from projections.kinds import kinds
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def still(what: Moves) -> list[str]:
@@ -37,13 +37,13 @@ def still(what: Moves) -> list[str]:
 
 @cache
 def histories() -> tuple[Pathway, ...]:
-    """A client in service, one whose case is closed, and one whose joint plan is to go on with Kela, or without."""
+    """A client in service, one whose case is closed, and joint plans: without Kela, to go on with it, to go on without it."""
     joint = {"plan_kind": "multi_sectoral_employment_plan", "kela_services_coordinated": False, "eligibility_keys": None}
     three = ("client", "organiser", "employment_side")
-    to_come, to_go = in_service(**joint, parties=three), in_service(**joint, parties=(*three, "kela"))
+    alone, to_come, to_go = (in_service(**joint, parties=parties) for parties in (three, three, (*three, "kela")))
     to_come.add(revision(parties=(*three, "kela")), date(2025, 6, 9))
     to_go.add(revision(parties=three), date(2025, 6, 9))
-    return tuple(replay("c" * 32, path.facts) for path in (in_service(), whole(), to_come, to_go))
+    return tuple(replay("c" * 32, path.facts) for path in (in_service(), whole(), alone, to_come, to_go))
 
 
 MEMBERS, POLICY = members(), policy(kinds())
