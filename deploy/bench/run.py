@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import psutil
 import psycopg
 
-from deploy.bench import feed, http, long_client, rebuild, record, relay, replay, visible
+from deploy.bench import feed, fold, http, long_client, rebuild, record, relay, replay, visible
 from deploy.bench.figures import TARGETS, Figures, reached, table
 from deploy.bench.ground import Servers
 from deploy.commands.serving import GARBAGE_THRESHOLD
@@ -24,6 +24,7 @@ MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
     "record": (record.measure, ("record_ratio_32", "record_p99_ratio_32")),
     "http": (http.measure, ("http_commands_per_s",)),
     "long_client": (long_client.measure, ("long_client_ratio",)),
+    "fold": (fold.measure, ("fold_ratio",)),
     "visible": (visible.measure, ("visible_p50_ms", "visible_p99_ms")),
     "feed": (feed.measure, ("feed_skipped",)),
     "rebuild": (rebuild.measure, ("rebuild_ratio",)),

@@ -37,7 +37,7 @@ def still(what: Moves) -> list[str]:
 
 @cache
 def histories() -> tuple[Pathway, ...]:
-    """A client in service, one whose case is closed, and joint plans: without Kela, to go on with it, to go on without it."""
+    """In service, closed, and joint plans: without Kela, to go on with it, to go on without it."""
     joint = {"plan_kind": "multi_sectoral_employment_plan", "kela_services_coordinated": False, "eligibility_keys": None}
     three = ("client", "organiser", "employment_side")
     alone, to_come, to_go = (in_service(**joint, parties=parties) for parties in (three, three, (*three, "kela")))
@@ -57,7 +57,7 @@ def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
 
 
 @pytest.mark.parametrize("name", still(Moves.WINDOWS))
-@SLOW
+@settings(SLOW, max_examples=150)
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_moves_nobodys_window(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
