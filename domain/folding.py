@@ -33,6 +33,12 @@ class PartOfPath:
         super().__init_subclass__(**kwargs)
         PartOfPath.BEGINNINGS[begun_by] = cls
 
+    @property
+    def beginning(self) -> Fact[Any]:
+        """The fact that the part begins with."""
+        found: Fact[Any] = getattr(self, fields(self)[0].name)
+        return found
+
     def with_fact(self, slot: str, fact: Fact[Any]) -> Self:
         """The part with one more fact in a slot; a slot of many keeps them all."""
         held = getattr(self, slot)

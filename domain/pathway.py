@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any, Literal
 
 from domain import events as e
-from domain.catalogue import EVENTS
+from domain.catalogue import CLIENT_FACTS, EVENTS
 from domain.chapters.assessments.parts import Assessment as Assessment
 from domain.chapters.assessments.parts import Assessments
 from domain.chapters.attendance.parts import Attendance
@@ -37,10 +37,10 @@ from domain.chapters.plans.parts import Plans
 from domain.chapters.plans.parts import PlanVersion as PlanVersion
 from domain.chapters.referrals.parts import Case as Case
 from domain.chapters.referrals.parts import Referral as Referral
-from domain.event import Erased, Event
+from domain.event import ClientFact, Erased, Event
 from domain.fact import Fact as Fact
 from domain.fact import corrected
-from domain.folding import Parts, folds
+from domain.folding import PartOfPath, Parts, folds
 
 CaseState = Literal["assessing", "planning", "placing", "active", "between_periods", "closed", "not_open"]
 
@@ -64,13 +64,15 @@ class Pathway(
     """One client's facts and what they add up to: every chapter's part of it, and what is asked across them."""
 
     def matter_of(self, event: Event) -> str:
-        """The matter that a new fact of this client belongs to. Raises `KeyError` for an unknown part."""
+        """The matter that a new fact of this client belongs to: of a case, also before there is one, that of its part.
+        Raises `KeyError` for an unknown part."""
         if isinstance(event, e.CaseEvent):
             return self.cases[event.case_id].opened.matter
         if isinstance(event, e.FactCorrected):
             return self.facts[event.target_event_id].matter
-        if isinstance(event, e.ReferralSubmitted | e.ReferralReceived | e.ReferralAccepted):
-            return self.referrals[event.referral_id].submitted.matter
+        if isinstance(event, ClientFact) and event.MATTER == "case":
+            part: PartOfPath = getattr(self, _COLLECTIONS[event.PART.key])[getattr(event, event.PART.key)]
+            return part.beginning.matter
         return self.client_matter
 
     def on(self, day: date) -> Pathway:
@@ -115,6 +117,7 @@ class Pathway(
 
 
 _FOLDS = folds(Pathway, EVENTS)
+_COLLECTIONS = {cls.PART.begun: cls.PART.kept_in for cls in CLIENT_FACTS.values() if cls.PART.kept_in}
 
 
 def replay(client: str, facts: Iterable[Fact[Event]]) -> Pathway:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from stories import as_1
 
 from domain import events as e
 from domain.catalogue import CLIENT_FACTS, EVENTS, FIXED, PARTS_BEGUN, moving
@@ -113,3 +114,14 @@ def test_a_part_is_begun_by_the_event_that_says_so() -> None:
     for event, part in PartOfPath.BEGINNINGS.items():
         assert event.PART.begun == event.PART.key
         assert issubclass(part, PartOfPath)
+
+
+def test_a_fact_of_a_case_that_is_not_there_yet_is_kept_under_the_matter_of_its_part() -> None:
+    """A matter begins with a referral and becomes the case. source: domain/events.md 11.4"""
+    before_a_case = {cls for cls in CLIENT_FACTS.values() if cls.MATTER == "case" and not issubclass(cls, CaseEvent)}
+    pathway = as_1("2").pathway
+    (referral,) = pathway.referrals.values()
+    assert before_a_case >= {e.ReferralReceived, e.ReferralAccepted}
+    for cls in before_a_case:
+        event = cls.model_construct(referral_id=referral.submitted.event.referral_id)
+        assert pathway.matter_of(event) == referral.submitted.matter != pathway.client_matter, cls
