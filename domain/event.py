@@ -161,7 +161,10 @@ class Content(BaseModel):
 
 
 class Event(BaseModel):
-    """A fact, without who and when: those stand in the header."""
+    """A fact, without who and when: those stand in the header.
+
+    Raises `TypeError` where a class with a name leaves out what its kind of fact has to declare.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -169,25 +172,26 @@ class Event(BaseModel):
     VERSION: ClassVar[int] = 1
     MATTER: ClassVar[Matter]
     FOUND: ClassVar[Found] = BY_DAY
+    DECLARES: ClassVar[tuple[str, ...]] = ("MATTER",)
 
-
-DECLARED = ("PART", "MOVES", "CORRECTED", "FOUND")
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """An event says all of it, itself: nothing but its matter is inherited."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "NAME" in vars(cls):
+            missing = [name for name in cls.DECLARES if not (name in vars(cls) or (name == "MATTER" and hasattr(cls, name)))]
+            if missing:
+                raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)} (domain/event.py)")
 
 
 class ClientFact(Event):
-    """A fact of a client's pathway. Raises `TypeError` where a class with a name leaves a declaration out."""
+    """A fact of a client's pathway."""
+
+    DECLARES = ("MATTER", "PART", "MOVES", "CORRECTED", "FOUND")
 
     PART: ClassVar[Place]
     MOVES: ClassVar[Moves]
     CORRECTED: ClassVar[Corrected]
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """An event says all of it, itself."""
-        super().__pydantic_init_subclass__(**kwargs)
-        missing = [name for name in DECLARED if "NAME" in vars(cls) and name not in vars(cls)]
-        if missing:
-            raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)} (domain/event.py)")
 
 
 class CaseEvent(ClientFact):
@@ -198,9 +202,14 @@ class CaseEvent(ClientFact):
 
 
 class RegisterFact(Event):
-    """A fact on organisations, contracts or rules: without client data, told for administration."""
+    """A fact on organisations, contracts or rules: without client data, told for administration.
+
+    `STREAM` is where it stands, the fields of the event that name it in braces.
+    """
 
     MATTER = "ledger"
+    DECLARES = ("STREAM",)
+    STREAM: ClassVar[str]
 
 
 class SystemEvent(Event):
@@ -211,6 +220,7 @@ class LedgerEvent(SystemEvent):
     """The ledger's own beginning and time."""
 
     MATTER = "ledger"
+    STREAM: ClassVar[str] = "ledger"
 
 
 class AnswerEvent(SystemEvent):

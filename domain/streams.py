@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from domain.context import Caller
-from domain.events import (
-    ClockAdvanced,
-    Event,
-    LedgerOpened,
-    OrganisationJoined,
-    ProviderContracted,
-    ProviderRegistered,
-    RulesetPublished,
-)
+from domain.event import Event, LedgerEvent, RegisterFact
 
-LEDGER_STREAM = "ledger"
+LEDGER_STREAM = LedgerEvent.STREAM
 LEDGER_MATTER = "ledger"
 """The matter of what concerns no client."""
-RULESETS_STREAM = "rulesets"
 
 
 def stream_of(event: Event) -> str:
     """The stream of a fact about organisations, contracts, rules or the ledger. Raises `LookupError` for any other."""
-    match event:
-        case OrganisationJoined() | ProviderRegistered() | ProviderContracted():
-            return f"organisation/{event.org_id}"
-        case RulesetPublished():
-            return RULESETS_STREAM
-        case LedgerOpened() | ClockAdvanced():
-            return LEDGER_STREAM
-        case _:
-            raise LookupError(f"{event.NAME} has no stream outside a client's")
+    if not isinstance(event, RegisterFact | LedgerEvent):
+        raise LookupError(f"{event.NAME} has no stream outside a client's")
+    return event.STREAM.format_map(vars(event))
 
 
 def refusals_of(caller: Caller) -> str:

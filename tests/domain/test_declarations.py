@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from stories import as_1
+from stories import AUTHORITY, as_1, register
 
 from domain import events as e
-from domain.catalogue import CLIENT_FACTS, EVENTS, FIXED, PARTS_BEGUN, moving
+from domain.catalogue import CLIENT_FACTS, DIRECTORY_EVENTS, EVENTS, FIXED, PARTS_BEGUN, moving
 from domain.chapters.judging import NoGuard, guard_of
+from domain.directory import Directory, enter
 from domain.event import (
     BY_DAY,
     BY_TYPES_ALONE,
-    DECLARED,
     CaseEvent,
     ClientFact,
     Judged,
     Moves,
+    RegisterFact,
     begins,
     belongs_to,
     judged_by,
@@ -26,6 +28,7 @@ from domain.event import (
 from domain.folding import PartOfPath, WrongPlace, folds
 from domain.pathway import Pathway
 from domain.rulebook import CHAPTERS, COMMANDS, GUARDS
+from domain.streams import stream_of
 from domain.vocabulary import Ref, Routing
 
 
@@ -35,10 +38,18 @@ def declaring(**but: Any) -> type[ClientFact]:
     return type("PlanLifted", (CaseEvent,), body)
 
 
+CLOCK = e.ClockAdvanced(advanced_to_at=datetime(2025, 3, 3, tzinfo=UTC))
+RULES = e.RulesetPublished(
+    ruleset_version="2026-03",
+    content_kind="rules",
+    content_hash="1f" * 32,
+    effective_on=date(2026, 1, 1),
+    dry_run_differences=0,
+)
 WHOLE = {"PART": belongs_to("plan_id", "versions"), "MOVES": Moves.NOTHING, "CORRECTED": BY_TYPES_ALONE, "FOUND": BY_DAY}
 
 
-@pytest.mark.parametrize("left_out", DECLARED)
+@pytest.mark.parametrize("left_out", [name for name in ClientFact.DECLARES if name != "MATTER"])
 def test_an_event_that_leaves_a_declaration_out_cannot_be_made(left_out: str) -> None:
     with pytest.raises(TypeError, match=left_out):
         declaring(**{name: value for name, value in WHOLE.items() if name != left_out})
@@ -125,3 +136,21 @@ def test_a_fact_of_a_case_that_is_not_there_yet_is_kept_under_the_matter_of_its_
     for cls in before_a_case:
         event = cls.model_construct(referral_id=referral.submitted.event.referral_id)
         assert pathway.matter_of(event) == referral.submitted.matter != pathway.client_matter, cls
+
+
+def test_a_fact_on_the_register_says_in_which_stream_it_stands() -> None:
+    with pytest.raises(TypeError, match="STREAM"):
+        type("SiteClosed", (RegisterFact,), {"__module__": __name__, "NAME": "site.closed"})
+    assert {stream_of(draft.event) for draft in as_1("1").recorded if draft.event.NAME in DIRECTORY_EVENTS} >= {
+        "ledger",
+        f"organisation/{AUTHORITY}",
+    }
+
+
+def test_every_fact_that_the_register_is_made_of_enters_it() -> None:
+    facts = {draft.event.NAME: draft.event for draft in register().recorded} | {
+        event.NAME: event for event in (CLOCK, RULES)
+    }
+    assert facts.keys() >= DIRECTORY_EVENTS
+    for name in DIRECTORY_EVENTS:
+        assert enter(Directory(), facts[name], 1) != Directory(), name

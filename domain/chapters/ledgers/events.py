@@ -32,6 +32,7 @@ class RulesetPublished(RulesetTerms, RegisterFact):
     """Rules, policy, lists or labels changed from a day on, by the hash of their content."""
 
     NAME = "ruleset.published"
+    STREAM = "rulesets"
     content_hash: Routing[Text64]
     dry_run_differences: Routing[int]
 

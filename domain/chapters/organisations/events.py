@@ -72,6 +72,7 @@ class OrganisationJoined(OrganisationEntry, RegisterFact):
     """An organisation joined the ledger with its tasks."""
 
     NAME = "organisation.joined"
+    STREAM = "organisation/{org_id}"
 
 
 class Site(Part):
@@ -103,6 +104,7 @@ class ProviderRegistered(ProviderEntry, RegisterFact):
     """A provider was entered in the register with its kind and its sites."""
 
     NAME = "provider.registered"
+    STREAM = "organisation/{org_id}"
     FOUND = Found(None, OPEN, part="org_id")
 
 
@@ -129,5 +131,6 @@ class ProviderContracted(ContractTerms, RegisterFact):
     """The organiser made a contract with a provider."""
 
     NAME = "provider.contracted"
+    STREAM = "organisation/{org_id}"
     FOUND = days("from_on", "until_on", part="contract_id")
     organiser_org_id: Routing[OrgId]
