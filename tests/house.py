@@ -18,18 +18,7 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
-from stories import (
-    CONTRACTS,
-    COUNTY,
-    MEMBERS,
-    OPERATOR,
-    PROVIDERS,
-    REGISTRATION,
-    STEPS,
-    contract,
-    joining,
-    provider,
-)
+from stories import CONTRACTS, COUNTY, MEMBERS, OPERATOR, PROVIDERS, REGISTRATION, STEPS, contract, joining, provider
 
 from api.app import create_app
 from api.caller import Claims, DevelopmentIssuer, Verifier

@@ -5,16 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from disclosure.paths import (
-    CITY_EXPERT,
-    KELA,
-    PARISH,
-    attendance,
-    benefit,
-    in_service,
-    placement,
-    whole,
-)
+from disclosure.paths import CITY_EXPERT, KELA, PARISH, attendance, benefit, in_service, placement, whole
 from disclosure.told import RECORD, of
 
 MAY, MAY_5, JUNE_3 = date(2025, 5, 1), date(2025, 5, 5), date(2025, 6, 3)

@@ -5,20 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from given import given
-from stories import (
-    AUTHORITY,
-    CLIENT,
-    COUNTY,
-    DOCTOR,
-    HOSPITAL,
-    INTAKE,
-    REFERRER,
-    as_1,
-    last,
-    referral,
-    register,
-    registered,
-)
+from stories import AUTHORITY, CLIENT, COUNTY, DOCTOR, HOSPITAL, INTAKE, REFERRER, as_1, last, referral, register, registered
 
 from domain.chapters.clients.decisions import RegisterClient
 from domain.chapters.referrals.decisions import AcceptReferral, ReceiveReferral, SubmitReferral

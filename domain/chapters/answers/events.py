@@ -7,21 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from domain.event import (
-    AnswerEvent,
-    Part,
-)
-from domain.vocabulary import (
-    OrganisationTask,
-    OrgId,
-    Ref,
-    Routing,
-    Text40,
-    Text60,
-    Text64,
-    Text80,
-    Text120,
-)
+from domain.event import AnswerEvent, Part
+from domain.vocabulary import OrganisationTask, OrgId, Ref, Routing, Text40, Text60, Text64, Text80, Text120
 
 
 class RefusalCode(Part):

@@ -9,17 +9,7 @@ from pydantic import Field
 
 from domain import events as e
 from domain.chapters.assessments.events import AssessmentBeginning, AssessmentResult
-from domain.chapters.guards import (
-    by_own_authority,
-    case_of,
-    case_on,
-    day_of,
-    entitled,
-    known,
-    not_ahead,
-    recorded,
-    said,
-)
+from domain.chapters.guards import by_own_authority, case_of, case_on, day_of, entitled, known, not_ahead, recorded, said
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.event import (
-    BY_DAY,
-    CaseEvent,
-    Content,
-    Moves,
-    begins,
-    belongs_to,
-    judged_by,
-)
+from domain.event import BY_DAY, CaseEvent, Content, Moves, begins, belongs_to, judged_by
 from domain.vocabulary import (
     DocumentId,
     Health,

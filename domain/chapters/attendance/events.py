@@ -5,28 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import (
-    BY_DAY,
-    CaseEvent,
-    Content,
-    Moves,
-    Part,
-    Tied,
-    begins,
-    days,
-    judged_by,
-    listed_in,
-)
-from domain.vocabulary import (
-    Account,
-    Benefit,
-    Hours,
-    OrgId,
-    RecordedDayStatus,
-    Ref,
-    Routing,
-    Schedule,
-)
+from domain.event import BY_DAY, CaseEvent, Content, Moves, Part, Tied, begins, days, judged_by, listed_in
+from domain.vocabulary import Account, Benefit, Hours, OrgId, RecordedDayStatus, Ref, Routing, Schedule
 
 
 class AccountOfDay(Content):

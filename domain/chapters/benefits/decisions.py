@@ -6,17 +6,7 @@ from datetime import date
 
 from domain import events as e
 from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
-from domain.chapters.guards import (
-    by_own_authority,
-    day_of,
-    entitled,
-    holds,
-    known,
-    not_ahead,
-    only_when,
-    recorded,
-    said,
-)
+from domain.chapters.guards import by_own_authority, day_of, entitled, holds, known, not_ahead, only_when, recorded, said
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft

@@ -5,24 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import (
-    CaseEvent,
-    ClientFact,
-    Content,
-    Moves,
-    begins,
-    days,
-    judged_by,
-    listed_in,
-)
-from domain.vocabulary import (
-    Benefit,
-    BenefitStatus,
-    OrgId,
-    Ref,
-    Routing,
-    Service,
-)
+from domain.event import CaseEvent, ClientFact, Content, Moves, begins, days, judged_by, listed_in
+from domain.vocabulary import Benefit, BenefitStatus, OrgId, Ref, Routing, Service
 
 
 class BenefitHeld(Content):

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.event import (
-    BY_DAY,
-    BY_TYPES_ALONE,
-    ClientFact,
-    Content,
-    Moves,
-    listed_in,
-)
-from domain.vocabulary import (
-    Identity,
-    Routing,
-)
+from domain.event import BY_DAY, BY_TYPES_ALONE, ClientFact, Content, Moves, listed_in
+from domain.vocabulary import Identity, Routing
 
 
 class Registration(Content):

@@ -5,18 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from domain.event import (
-    NO_PART,
-    ClientFact,
-    Content,
-    Found,
-    Moves,
-    Never,
-)
-from domain.vocabulary import (
-    EventRef,
-    Routing,
-)
+from domain.event import NO_PART, ClientFact, Content, Found, Moves, Never
+from domain.vocabulary import EventRef, Routing
 
 
 class Correction(Content):

@@ -51,12 +51,4 @@ def judge_decision(no: Refusals, pathway: Pathway, event: e.DecisionIssued, on: 
     no_diagnosis(no, event, "reasons")
 
 
-COMMANDS = (
-    CommandKind(
-        IssueDecision,
-        issue_decision,
-        "client",
-        path="decisions",
-        roles=frozenset({"social_worker"}),
-    ),
-)
+COMMANDS = (CommandKind(IssueDecision, issue_decision, "client", path="decisions", roles=frozenset({"social_worker"})),)

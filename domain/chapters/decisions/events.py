@@ -5,25 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import (
-    CaseEvent,
-    Content,
-    Moves,
-    begins,
-    days,
-    judged_by,
-)
-from domain.vocabulary import (
-    DocumentId,
-    Hours,
-    Professional,
-    Ref,
-    Routing,
-    Schedule,
-    Service,
-    SetOf,
-    Text1000,
-)
+from domain.event import CaseEvent, Content, Moves, begins, days, judged_by
+from domain.vocabulary import DocumentId, Hours, Professional, Ref, Routing, Schedule, Service, SetOf, Text1000
 
 RefusalReason = Literal[
     "no_need",

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from domain.event import (
-    SystemEvent,
-)
-from domain.vocabulary import (
-    EventRef,
-    LegalBasis,
-    Ref,
-    Routing,
-    Text20,
-    Text40,
-    Text64,
-)
+from domain.event import SystemEvent
+from domain.vocabulary import EventRef, LegalBasis, Ref, Routing, Text20, Text40, Text64
 
 
 class DisclosureMade(SystemEvent):

@@ -4,25 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import (
-    BY_DAY,
-    BY_TYPES_ALONE,
-    CaseEvent,
-    Content,
-    Moves,
-    begins,
-    belongs_to,
-    judged_by,
-)
-from domain.vocabulary import (
-    ClosingCode,
-    Health,
-    HealthExitKind,
-    OpenExitKind,
-    Ref,
-    Routing,
-    Service,
-)
+from domain.event import BY_DAY, BY_TYPES_ALONE, CaseEvent, Content, Moves, begins, belongs_to, judged_by
+from domain.vocabulary import ClosingCode, Health, HealthExitKind, OpenExitKind, Ref, Routing, Service
 
 
 class ExitTerms(Content):

@@ -5,22 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import (
-    BY_TYPES_ALONE,
-    FROM_ITS_DAY,
-    CaseEvent,
-    Content,
-    Moves,
-    begins,
-)
-from domain.vocabulary import (
-    FollowupKind,
-    PartyKind,
-    Ref,
-    Routing,
-    Service,
-    SetOf,
-)
+from domain.event import BY_TYPES_ALONE, FROM_ITS_DAY, CaseEvent, Content, Moves, begins
+from domain.vocabulary import FollowupKind, PartyKind, Ref, Routing, Service, SetOf
 
 NextStep = Literal[
     "continue",

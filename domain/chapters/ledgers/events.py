@@ -5,18 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from domain.event import (
-    Content,
-    LedgerEvent,
-    RegisterFact,
-)
-from domain.vocabulary import (
-    OrgId,
-    Routing,
-    Text40,
-    Text64,
-    Text200,
-)
+from domain.event import Content, LedgerEvent, RegisterFact
+from domain.vocabulary import OrgId, Routing, Text40, Text64, Text200
 
 
 class RulesetTerms(Content):

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import (
-    BY_TYPES_ALONE,
-    FROM_ITS_DAY,
-    CaseEvent,
-    Found,
-    Moves,
-    Tied,
-    begins,
-    belongs_to,
-)
-from domain.vocabulary import (
-    EventRef,
-    NotificationKind,
-    OrgId,
-    Ref,
-    Routing,
-    Service,
-)
+from domain.event import BY_TYPES_ALONE, FROM_ITS_DAY, CaseEvent, Found, Moves, Tied, begins, belongs_to
+from domain.vocabulary import EventRef, NotificationKind, OrgId, Ref, Routing, Service
 
 
 class NotificationDue(CaseEvent):

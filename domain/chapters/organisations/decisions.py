@@ -13,9 +13,7 @@ from domain.context import Context, Draft
 from domain.directory import Directory
 from domain.identifiers import is_business_id
 from domain.refusals import Refusals
-from domain.vocabulary import (
-    OrgId,
-)
+from domain.vocabulary import OrgId
 
 LEDGER = "ledger"
 """The matter of facts about organisations and rules: its key is never destroyed."""

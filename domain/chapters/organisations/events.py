@@ -5,14 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import (
-    OPEN,
-    Content,
-    Found,
-    Part,
-    RegisterFact,
-    days,
-)
+from domain.event import OPEN, Content, Found, Part, RegisterFact, days
 from domain.vocabulary import (
     AgencyKind,
     ContractId,

@@ -4,23 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import (
-    CaseEvent,
-    Content,
-    Moves,
-    belongs_to,
-    days,
-    judged_by,
-)
-from domain.vocabulary import (
-    Actor,
-    PersonId,
-    Profession,
-    Ref,
-    RegisterNumber,
-    Routing,
-    Service,
-)
+from domain.event import CaseEvent, Content, Moves, belongs_to, days, judged_by
+from domain.vocabulary import Actor, PersonId, Profession, Ref, RegisterNumber, Routing, Service
 
 
 class WorkerInCharge(Content):

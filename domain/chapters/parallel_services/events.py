@@ -5,23 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import (
-    CaseEvent,
-    Content,
-    Moves,
-    begins,
-    belongs_to,
-    days,
-    judged_by,
-)
-from domain.vocabulary import (
-    OrgId,
-    Parallel,
-    ParallelService,
-    Ref,
-    Routing,
-    Text80,
-)
+from domain.event import CaseEvent, Content, Moves, begins, belongs_to, days, judged_by
+from domain.vocabulary import OrgId, Parallel, ParallelService, Ref, Routing, Text80
 
 
 class ServiceBeside(Content):

@@ -5,17 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from domain import events as e
-from domain.chapters.guards import (
-    case_of,
-    case_on,
-    day_of,
-    in_state,
-    known,
-    months_on,
-    not_ahead,
-    recorded,
-    rule,
-)
+from domain.chapters.guards import case_of, case_on, day_of, in_state, known, months_on, not_ahead, recorded, rule
 from domain.chapters.notices.decisions import notice_due
 from domain.chapters.periods.events import PeriodTerms
 from domain.chapters.plans.decisions import JOINT_KINDS

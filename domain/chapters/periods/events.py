@@ -5,23 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from domain.chapters.plans.events import WeekSchedule
-from domain.event import (
-    CaseEvent,
-    Content,
-    Moves,
-    Tied,
-    begins,
-    belongs_to,
-    days,
-    judged_by,
-)
-from domain.vocabulary import (
-    Ref,
-    Routing,
-    Schedule,
-    Service,
-    Social,
-)
+from domain.event import CaseEvent, Content, Moves, Tied, begins, belongs_to, days, judged_by
+from domain.vocabulary import Ref, Routing, Schedule, Service, Social
 
 
 class PeriodTerms(Content):

@@ -5,26 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
-from domain.chapters.guards import (
-    case_of,
-    case_on,
-    day_of,
-    entitled,
-    known,
-    no_diagnosis,
-    not_ahead,
-    recorded,
-    said,
-)
+from domain.chapters.guards import case_of, case_on, day_of, entitled, known, no_diagnosis, not_ahead, recorded, said
 from domain.chapters.organisations.decisions import may_provide
 from domain.chapters.placements.events import NamedInstructor, PlaceAsked
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway, Placement
 from domain.refusals import Refusals
-from domain.vocabulary import (
-    Ref,
-)
+from domain.vocabulary import Ref
 
 
 class ProposePlacement(PlaceAsked, ClientCommand):
@@ -123,13 +111,7 @@ def _places(placement: Placement, context: Context) -> int | None:
 
 
 COMMANDS = (
-    CommandKind(
-        ProposePlacement,
-        propose_placement,
-        "client",
-        path="placements",
-        roles=frozenset({"own_worker"}),
-    ),
+    CommandKind(ProposePlacement, propose_placement, "client", path="placements", roles=frozenset({"own_worker"})),
     CommandKind(
         AcceptPlacement,
         accept_placement,
@@ -137,11 +119,5 @@ COMMANDS = (
         path="accepted-placements",
         roles=frozenset({"provider_manager"}),
     ),
-    CommandKind(
-        NameInstructor,
-        name_instructor,
-        "client",
-        path="instructors",
-        roles=frozenset({"provider_manager"}),
-    ),
+    CommandKind(NameInstructor, name_instructor, "client", path="instructors", roles=frozenset({"provider_manager"})),
 )

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import (
-    BY_TYPES_ALONE,
-    FROM_ITS_DAY,
-    CaseEvent,
-    Content,
-    Moves,
-    begins,
-    belongs_to,
-    days,
-    judged_by,
-)
+from domain.event import BY_TYPES_ALONE, FROM_ITS_DAY, CaseEvent, Content, Moves, begins, belongs_to, days, judged_by
 from domain.vocabulary import (
     Actor,
     ContractId,

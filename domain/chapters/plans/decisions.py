@@ -27,9 +27,7 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway, Plan, PlanVersion
 from domain.refusals import Refusals
-from domain.vocabulary import (
-    PartyKind,
-)
+from domain.vocabulary import PartyKind
 
 JOINT_KINDS = ("activation_plan", "multi_sectoral_employment_plan")
 """Plans that open the service: which of them a client may have depends on benefit and date."""
@@ -281,13 +279,7 @@ def _takes_part(plan: Plan, context: Context) -> bool:
 
 
 COMMANDS = (
-    CommandKind(
-        StartPlan,
-        start_plan,
-        "client",
-        path="plans",
-        roles=frozenset({"employment_expert", "own_worker"}),
-    ),
+    CommandKind(StartPlan, start_plan, "client", path="plans", roles=frozenset({"employment_expert", "own_worker"})),
     CommandKind(
         DraftPlan,
         draft_plan,

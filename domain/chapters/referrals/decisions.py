@@ -150,13 +150,7 @@ def accept_referral(pathway: Pathway, command: AcceptReferral, context: Context)
 
 
 COMMANDS = (
-    CommandKind(
-        SubmitReferral,
-        submit_referral,
-        "client",
-        path="referrals",
-        roles=frozenset({"referrer", "client"}),
-    ),
+    CommandKind(SubmitReferral, submit_referral, "client", path="referrals", roles=frozenset({"referrer", "client"})),
     CommandKind(
         ReceiveReferral,
         receive_referral,
