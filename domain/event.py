@@ -40,6 +40,10 @@ class Place:
         """The field by which the fact is told from others: the part that it begins, else the one that it belongs to."""
         return self.begun or self.key
 
+    def leads(self, name: str) -> bool:
+        """Whether the field names the fact's case or part: a reader is shown those first."""
+        return name in ("case_id", self.key, self.begun)
+
 
 def begins(key: str, kept_in: str) -> Place:
     """A part of the pathway begins with the fact, under the reference in the field `key`."""

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from domain import events as e
+from domain.event import NO_PART, ClientFact
 from domain.events import Erased, Event
 from domain.pathway import Pathway, evolve
 from domain.record import Record, fact_of
@@ -114,8 +115,12 @@ def pathway_as_known(
 
 
 def plain_fields(event: Event | Erased) -> dict[str, Any]:
-    """The event's fields as JSON has them, those without a value left out."""
-    return {} if isinstance(event, Erased) else event.model_dump(mode="json", exclude_none=True)
+    """The event's fields as JSON has them, those without a value left out; what names its case and part comes first."""
+    if isinstance(event, Erased):
+        return {}
+    place = event.PART if isinstance(event, ClientFact) else NO_PART
+    fields = event.model_dump(mode="json", exclude_none=True)
+    return dict(sorted(fields.items(), key=lambda field: not place.leads(field[0])))
 
 
 def _line(record: Record, event: Event | Erased) -> TimelineLine:

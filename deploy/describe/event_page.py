@@ -51,7 +51,7 @@ def _event(cls: type[Event]) -> Iterator[str]:
     schema: dict[str, Any] = event_schema(cls)
     # What names the fact's case and part comes first, whatever model the field stands in.
     place = cls.PART if issubclass(cls, ClientFact) else NO_PART
-    rows = sorted(field_rows(schema), key=lambda row: row[0].strip("`") not in ("case_id", place.key, place.begun))
+    rows = sorted(field_rows(schema), key=lambda row: not place.leads(row[0].strip("`")))
     commands = recorded_by()[cls.NAME]
     yield f"## {type_of(cls)}"
     yield paragraph(cls.__doc__)

@@ -83,9 +83,7 @@ def test_a_client_may_be_named_by_identity_code(names: Names) -> None:
 
 def test_a_message_about_somebody_unknown_waits(names: Names) -> None:
     with pytest.raises(Waits) as waits:
-        wish_of_message(
-            COMMANDS["record_attendance"], attendance(names, client=..., identity_code=UNKNOWN_CODE), names
-        )
+        wish_of_message(COMMANDS["record_attendance"], attendance(names, client=..., identity_code=UNKNOWN_CODE), names)
     assert waits.value.reason == "subject_unresolved"
 
 
@@ -252,3 +250,29 @@ def test_every_command_has_a_schema_in_the_callers_words() -> None:
         assert "$ref" not in str(body_schema(kind))
     for type_name, kind in message_types(kinds()["PR"]).items():
         assert "client" in str(message_schema(type_name, kind))
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "told"),
+    [
+        ("record_attendance", {"account": "x", "day_status": "x"}, ["/period_id", "/account", "/day_status"]),
+        ("record_exit", {"exit_kind": "F32.1", "from_on": "x"}, ["/exit_kind", "/from_on"]),
+        (
+            "issue_decision",
+            {"max_days_per_week": 9, "less_than_asked": "x"},
+            ["/outcome", "/less_than_asked", "/max_days_per_week"],
+        ),
+        (
+            "submit_referral",
+            {"needs": 1, "identity_named": 1, "consent_id": 1},
+            ["/source", "/identity_named", "/consent_id", "/needs"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_order_of_the_commands_own_fields(
+    names: Names, command: str, body: dict[str, Any], told: list[str]
+) -> None:
+    with pytest.raises(Refused) as refused:
+        wish_of_body(COMMANDS[command], body, CLIENT, names)
+    pointers = [reason.pointer for reason in refused.value.codes]
+    assert [pointer for pointer in pointers if pointer in told] == told

@@ -42,12 +42,16 @@ class AssessmentResult(Content):
 
     assessment_id: Routing[Ref]
     result: Service[Literal["need", "no_need"]]
+    needs: Social[SetOf[NeedCriterion] | None] = None
     client_attended: Service[bool]
     special_support_need: Social[bool]
     no_duty_ground: Social[
         Literal["works_over_8_hours", "entrepreneur", "full_time_student", "other_employment_service"] | None
     ] = None
     long_term_unemployment: Social[bool | None] = None
+    last_worked_year: Social[int | None] = None
+    self_rated_work_ability: Health[int | None] = None
+    self_rated_functional_capacity: Health[int | None] = None
     capacity_statement_id: Health[DocumentId | None] = None
     assessment_document_id: Professional[DocumentId | None] = None
 
@@ -60,7 +64,3 @@ class AssessmentCompleted(AssessmentResult, CaseEvent):
     MOVES = Moves.NOTHING
     CORRECTED = judged_by("judge_result")
     FOUND = BY_DAY
-    needs: Social[SetOf[NeedCriterion] | None] = None
-    last_worked_year: Social[int | None] = None
-    self_rated_work_ability: Health[int | None] = None
-    self_rated_functional_capacity: Health[int | None] = None

@@ -25,7 +25,7 @@ from domain.context import Context, Draft
 from domain.events import Part
 from domain.pathway import Pathway, Period
 from domain.refusals import Refusals
-from domain.vocabulary import Account, Hours, OrgId, RecordedDayStatus, Ref
+from domain.vocabulary import Hours, RecordedDayStatus, Ref
 
 ACCOUNTS_OF_TASK = {"provider": ("provider",), "benefit_payment": ("payer", "client"), "organiser": ("county",)}
 """Whose account of a day a sender may give; the first is meant when none is named."""
@@ -37,7 +37,6 @@ class RecordAttendance(AccountOfDay, ClientCommand):
     """Say what a participation day was. `occurred_on` is the day; hours, in halves and without travel, when present."""
 
     NAME = "record_attendance"
-    account: Account | None = None
 
 
 class GroupEntry(Part):
@@ -61,14 +60,12 @@ class RecordNotArranged(DaysNotArranged, ClientCommand):
     """Say that the service was not arranged on a day or a range of days. `until_on`: none is the same day."""
 
     NAME = "record_not_arranged"
-    until_on: date | None = None
 
 
 class SendAbsenceReport(ReportedDays, ClientCommand):
     """Tell the payer about absences. None given: the payer of the last day, and the absences that the provider recorded."""
 
     NAME = "send_absence_report"
-    payer_org_id: OrgId | None = None
     absences: tuple[e.Absence, ...] | None = None
 
 

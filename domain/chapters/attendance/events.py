@@ -13,6 +13,7 @@ class AccountOfDay(Content):
     """What one account says of a day."""
 
     period_id: Routing[Ref]
+    account: Schedule[Account | None] = None
     day_status: Schedule[RecordedDayStatus]
     hours: Schedule[Hours | None] = None
     swap_of_on: Schedule[date | None] = None
@@ -38,6 +39,7 @@ class DaysNotArranged(Content):
 
     period_id: Routing[Ref]
     from_on: Schedule[date]
+    until_on: Schedule[date | None] = None
     not_arranged_reason: Schedule[NotArrangedReason]
 
 
@@ -61,9 +63,10 @@ class Absence(Part):
 
 
 class ReportedDays(Content):
-    """The days that a report to the payer covers."""
+    """The days that a report covers, and the payer that gets it."""
 
     period_id: Routing[Ref]
+    payer_org_id: Benefit[OrgId | None] = None
     from_on: Schedule[date]
     until_on: Schedule[date]
 

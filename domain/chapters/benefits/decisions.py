@@ -12,7 +12,6 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-from domain.vocabulary import OrgId
 
 
 class ChangeBenefitStatus(BenefitHeld, ClientCommand):
@@ -25,7 +24,6 @@ class IssueLabourPolicyStatement(LabourPolicyStatement, ClientCommand):
     """Tell the payer whether the conditions of the benefit hold during the service. No payer given: that of the day."""
 
     NAME = "issue_labour_policy_statement"
-    payer_org_id: OrgId | None = None
 
 
 def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, context: Context) -> list[Draft]:

@@ -33,6 +33,7 @@ class LabourPolicyStatement(Content):
     """What a labour policy statement says."""
 
     period_id: Routing[Ref]
+    payer_org_id: Benefit[OrgId | None] = None
     labour_statement_kind: Benefit[Literal["start", "change", "end"]]
     service_from_on: Service[date]
     service_until_on: Service[date]

@@ -20,7 +20,6 @@ class IssueDecision(DecisionTerms, ClientCommand):
     """Grant, refuse or end the service. A grant names its days a week and hours a day; a refusal its reasons."""
 
     NAME = "issue_decision"
-    less_than_asked: bool = False
     max_days_per_week: Annotated[int, Field(ge=1, le=7)] | None = None
 
 

@@ -23,9 +23,11 @@ class DecisionTerms(Content):
     """What was decided, and why."""
 
     outcome: Service[Literal["granted", "refused", "ended"]]
+    less_than_asked: Service[bool] = False
     granted_from_on: Service[date | None] = None
     granted_until_on: Service[date | None] = None
     ends_on: Service[date | None] = None
+    max_days_per_week: Schedule[int | None] = None
     max_hours_per_day: Schedule[Hours | None] = None
     refusal_reasons: Service[SetOf[RefusalReason] | None] = None
     reasons: Professional[Text1000 | None] = None
@@ -45,4 +47,3 @@ class DecisionIssued(DecisionTerms, CaseEvent):
     FOUND = days("granted_from_on", "granted_until_on")
     decision_id: Routing[Ref]
     less_than_asked: Service[bool]
-    max_days_per_week: Schedule[int | None] = None

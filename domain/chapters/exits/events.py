@@ -9,8 +9,9 @@ from domain.vocabulary import ClosingCode, Health, HealthExitKind, OpenExitKind,
 
 
 class ExitTerms(Content):
-    """When the client went on, and from which period."""
+    """Where the client went, when, and from which period."""
 
+    exit_kind: Service[OpenExitKind]
     period_id: Routing[Ref | None] = None
     from_on: Service[date | None] = None
 
@@ -24,7 +25,6 @@ class ExitRecorded(ExitTerms, CaseEvent):
     CORRECTED = judged_by("judge_exit")
     FOUND = BY_DAY
     exit_id: Routing[Ref]
-    exit_kind: Service[OpenExitKind]
     health_exit_kind: Health[HealthExitKind | None] = None
 
 

@@ -14,8 +14,10 @@ class RulesetTerms(Content):
 
     ruleset_version: Routing[Text40]
     content_kind: Routing[Literal["rules", "disclosure_policy", "code_lists", "labels", "retention"]]
+    content_hash: Routing[Text64]
     effective_on: Routing[date]
     past_change_ground: Routing[Text200 | None] = None
+    dry_run_differences: Routing[int]
 
 
 class RulesetPublished(RulesetTerms, RegisterFact):
@@ -23,8 +25,6 @@ class RulesetPublished(RulesetTerms, RegisterFact):
 
     NAME = "ruleset.published"
     STREAM = "rulesets"
-    content_hash: Routing[Text64]
-    dry_run_differences: Routing[int]
 
 
 class LedgerTerms(Content):

@@ -13,7 +13,6 @@ from domain.context import Context, Draft
 from domain.directory import Directory
 from domain.identifiers import is_business_id
 from domain.refusals import Refusals
-from domain.vocabulary import OrgId
 
 LEDGER = "ledger"
 """The matter of facts about organisations and rules: its key is never destroyed."""
@@ -35,7 +34,6 @@ class ContractProvider(ContractTerms, Command):
     """Record the organiser's contract with a provider: roles, time, places. `organiser_org_id`: none is the ledger's own."""
 
     NAME = "contract_provider"
-    organiser_org_id: OrgId | None = None
 
 
 def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> list[Draft]:

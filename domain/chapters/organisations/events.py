@@ -113,6 +113,7 @@ class ContractTerms(Content):
 
     contract_id: Routing[ContractId]
     org_id: Routing[OrgId]
+    organiser_org_id: Routing[OrgId | None] = None
     provision_roles: Routing[SetOf[ProvisionRole]]
     from_on: Routing[date]
     until_on: Routing[date]

@@ -24,7 +24,6 @@ class PlanPeriod(PeriodTerms, ClientCommand):
     """Plan a period under the agreed plan. `plan_id`: none is the agreed plan of the case that covers it."""
 
     NAME = "plan_period"
-    plan_id: Ref | None = None
 
 
 class StartPeriod(ClientCommand):

@@ -10,8 +10,9 @@ from domain.vocabulary import Ref, Routing, Schedule, Service, Social
 
 
 class PeriodTerms(Content):
-    """The dates and the week of a period."""
+    """The dates and the week of a period, and the plan that has it."""
 
+    plan_id: Routing[Ref | None] = None
     starts_on: Service[date]
     planned_end_on: Service[date]
     schedule: Schedule[WeekSchedule]

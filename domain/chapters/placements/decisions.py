@@ -19,7 +19,6 @@ class ProposePlacement(PlaceAsked, ClientCommand):
     """Ask a provider under contract to take the client at a site for a time."""
 
     NAME = "propose_placement"
-    outside_commuting_area: bool = False
 
 
 class AcceptPlacement(ClientCommand):

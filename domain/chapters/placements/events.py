@@ -32,6 +32,7 @@ class PlaceAsked(Content):
     placement_form: Service[PlacementForm]
     from_on: Service[date]
     until_on: Service[date]
+    outside_commuting_area: Service[bool] = False
     consent_id: Routing[Ref | None] = None
     site_needs: Health[Text200 | None] = None
     replaces_placement_id: Routing[Ref | None] = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
 
 from domain import events as e
 from domain.chapters.guards import (
@@ -18,7 +17,7 @@ from domain.chapters.guards import (
     noted,
     recorded,
 )
-from domain.chapters.referrals.events import ReferralArrival, ReferralContent
+from domain.chapters.referrals.events import NamedIdentity, ReferralArrival, ReferralContent
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
@@ -34,7 +33,7 @@ class SubmitReferral(ReferralContent, ClientCommand):
     """Ask the county to look at a person's need for the service. A need is one of N1 to N4, never a diagnosis."""
 
     NAME = "submit_referral"
-    identity_named: SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] = ()
+    identity_named: SetOf[NamedIdentity] = ()
     needs: SetOf[NeedCriterion | Text80] | None = None
 
 

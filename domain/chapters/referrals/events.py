@@ -31,6 +31,8 @@ from domain.vocabulary import (
     Text80,
 )
 
+NamedIdentity = Literal["family_name", "given_names", "identity_code", "temporary_identifier"]
+
 
 class ReferralContent(Content):
     """What the sender of a referral says."""
@@ -38,7 +40,9 @@ class ReferralContent(Content):
     source: Service[ReferralSource]
     source_note: Social[Text80 | None] = None
     legal_basis: Routing[LegalBasis | None] = None
+    identity_named: Routing[SetOf[NamedIdentity] | None] = None
     consent_id: Routing[Ref | None] = None
+    needs: Social[SetOf[NeedCriterion] | None] = None
     long_term_unemployment: Social[bool | None] = None
 
 
@@ -53,10 +57,6 @@ class ReferralSubmitted(ReferralContent, ClientFact):
     FOUND = FROM_ITS_DAY
     referral_id: Routing[Ref]
     sender_org_id: Routing[Tied[OrgId | None]] = None
-    identity_named: Routing[SetOf[Literal["family_name", "given_names", "identity_code", "temporary_identifier"]] | None] = (
-        None
-    )
-    needs: Social[SetOf[NeedCriterion] | None] = None
 
 
 class ReferralArrival(Content):
