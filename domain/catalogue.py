@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from domain import events
@@ -57,10 +58,18 @@ CLIENT_FACTS: Mapping[str, type[ClientFact]] = {name: cls for name, cls in EVENT
 PARTS_BEGUN: Mapping[str, str] = {name: cls.PART.begun for name, cls in CLIENT_FACTS.items() if cls.PART.begun}
 """By event, the field that names the part which begins with it (domain/pathway.md 4.1)."""
 
-FIXED = frozenset(PARTS_BEGUN.values()) | {
-    name for cls in CLIENT_FACTS.values() for name, found in cls.model_fields.items() if TIE in found.metadata
-}
-"""What ties a fact to its part or its author: a fact of another part is another fact, so no correction changes it."""
+PART_KEYS = frozenset(PARTS_BEGUN.values())
+"""The fields that name parts."""
+
+
+@cache
+def fixed_in(event: type[Event]) -> frozenset[str]:
+    """What ties a fact to its part or its author: a fact of another part is another fact, so no correction changes it."""
+    return PART_KEYS | {name for name, found in event.model_fields.items() if TIE in found.metadata}
+
+
+for _cut in (cls for cls in CLIENT_FACTS.values() if Moves.CUT in cls.MOVES):
+    _cut.FOUND.ends  # noqa: B018 - raises where there is nothing to cut
 
 
 def moving(what: Moves) -> frozenset[str]:

@@ -121,6 +121,13 @@ class Found:
     until_on: str | None = None
     part: str = ""
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The fields with the first and the last day. Raises `TypeError` where not both are declared."""
+        if self.from_on is None or self.until_on in (None, OPEN):
+            raise TypeError("only a range from one field to another can be cut to days")
+        return self.from_on, str(self.until_on)
+
     def days_of(self, event: BaseModel, occurred_on: date) -> tuple[date, date | None]:
         """First and last day of the fact; none means until further notice."""
         first: date = (getattr(event, self.from_on, None) if self.from_on else None) or occurred_on

@@ -138,7 +138,7 @@ def _whole(telling: Telling) -> Fields:
     schedule = getattr(event, "schedule", None)
     if schedule and "schedule" not in shown:
         shown |= {name: value for name, value in week_load(schedule).items() if profile.shows("E", name)}
-    if fact.name in CUT and "from_on" in shown and "until_on" in shown:
+    if fact.name in CUT and shown.keys() >= set(event.FOUND.ends):
         shown |= _cut(event, telling.standing)
     if "parallel_services" in shown and profile.codes:
         codes = tuple(code for code in shown.pop("parallel_services") if code in profile.codes)
@@ -150,7 +150,7 @@ def _whole(telling: Telling) -> Fields:
 
 def _cut(event: Event, standing: Standing) -> Fields:
     days = cut_range(event, standing)
-    fields: Fields = dict(zip(("from_on", "until_on"), days, strict=True)) if days else {}
+    fields: Fields = dict(zip(event.FOUND.ends, days, strict=True)) if days else {}
     if isinstance(event, e.AbsenceReportSent):
         fields["absences"] = tuple(absence for absence in event.absences if standing.covers(absence.day_on))
     return fields

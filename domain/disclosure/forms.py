@@ -60,12 +60,13 @@ def arranged_days(event: e.ServiceDayNotArranged, pathway: Pathway, standing: St
     return [day for day in days if standing.covers(day)]
 
 
-def cut_range(event: Any, standing: Standing) -> tuple[date, date] | None:
-    """A range cut to the recipient's days, none when no day of it is the recipient's."""
+def cut_range(event: Event, standing: Standing) -> tuple[date, date] | None:
+    """The days of a fact that declares both ends, cut to the recipient's; none when no day of it is the recipient's."""
+    begins, ends = (getattr(event, name) for name in event.FOUND.ends)
     parts = [
-        (max(span.first, event.from_on), min(span.last, event.until_on))
+        (max(span.first, begins), min(span.last, ends))
         for span in standing.spans
-        if span.first <= event.until_on and event.from_on <= span.last
+        if span.first <= ends and begins <= span.last
     ]
     return (min(first for first, _ in parts), max(last for _, last in parts)) if parts else None
 

@@ -89,10 +89,14 @@ def _profile_of(fact: Fact[Event], pathway: Pathway, standing: Standing) -> str:
     return SUPPORT if roles == {"support_and_guidance"} else ACTIVITY
 
 
-def _confirmed(fact: Fact[Event], pathway: Pathway) -> bool | None:
-    """A confirmation moves no window; but it may make a placement the last one of a period that has ended."""
+def _moved(fact: Fact[Event], pathway: Pathway) -> bool | None:
+    """A confirmation moves no window; but it may make a placement the last one of a period that has ended. A placement that
+    is recorded after facts that name it shows whose they are, whatever its days."""
     if isinstance(fact.event, e.PlacementConfirmed):
         return any(period.completed for period in pathway.periods.values())
+    if isinstance(fact.event, e.PlacementProposed):
+        named = [getattr(each.event, "placement_id", None) for each in pathway.facts.values()]
+        return True if named.count(fact.event.placement_id) > 1 else None
     return None
 
 
@@ -126,7 +130,7 @@ KIND = Kind(
     purpose="provision",
     ground=_ground,
     replaced=True,
-    moved_by=_confirmed,
+    moved_by=_moved,
     profiles=(ACTIVITY, SUPPORT),
     profile_of=_profile_of,
     shielded=False,

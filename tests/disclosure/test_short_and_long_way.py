@@ -138,3 +138,13 @@ def test_everybody_holds_in_the_end_exactly_what_may_be_told_as_known_in_the_end
     for name, standing in view.standings.items():
         assert desired(view, standing, policy(kinds())).keys() == client.disclosed.get(name, {}).keys(), name
     assert {name for name, held in client.disclosed.items() if held} <= view.standings.keys()
+
+
+def test_a_placement_recorded_after_a_fact_that_names_it_shows_whose_the_fact_is() -> None:
+    path, county = whole(), ("0000001-9", "organiser", "own_worker", "W-01")
+    named = path.add(attendance("present", "provider", "late place"), BEGIN, county)
+    late = placement("late place", CENTRE, from_on=date(2025, 1, 3), until_on=date(2025, 1, 3))
+    path.add(late, date(2025, 1, 4), county)
+    told = path.told().told
+    assert told_by(path.told()) == told_by(path.told(always_whole=True))
+    assert named.occurred_on in [publication.occurred_on for publication in told["centre"]]

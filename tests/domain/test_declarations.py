@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from stories import AUTHORITY, as_1, register
+from given import given
+from stories import AUTHORITY, INSTRUCTOR, as_1, register
 
 from domain import events as e
-from domain.catalogue import CLIENT_FACTS, DIRECTORY_EVENTS, EVENTS, FIXED, PARTS_BEGUN, moving
+from domain.catalogue import CLIENT_FACTS, DIRECTORY_EVENTS, EVENTS, fixed_in, moving
+from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.judging import NoGuard, guard_of
 from domain.directory import Directory, enter
 from domain.event import (
@@ -19,7 +21,9 @@ from domain.event import (
     ClientFact,
     Judged,
     Moves,
+    Never,
     RegisterFact,
+    Tied,
     begins,
     belongs_to,
     judged_by,
@@ -95,10 +99,28 @@ def test_every_event_of_a_client_that_says_so_is_judged_by_a_guard_of_its_own_ch
 
 def test_what_names_a_part_or_the_author_is_never_corrected() -> None:
     # source: domain/pathway.md 4.4 row 45
-    assert set(PARTS_BEGUN.values()) <= FIXED
-    keys = {cls.PART.key for cls in CLIENT_FACTS.values()} - {""}
-    assert keys <= FIXED
-    assert {"account", "party_kind", "plan_version", "sender_org_id", "about_event_id", "previous_case_id"} <= FIXED
+    for cls in CLIENT_FACTS.values():
+        assert {cls.PART.key, cls.PART.begun} - {""} <= fixed_in(cls)
+    assert "account" in fixed_in(e.AttendanceRecorded)
+    assert "party_kind" in fixed_in(e.PlanAcceptedByParty)
+    assert "sender_org_id" in fixed_in(e.ReferralSubmitted)
+    assert "previous_case_id" in fixed_in(e.CaseOpened)
+    assert "about_event_id" in fixed_in(e.NotificationDue) & fixed_in(e.NotificationSent)
+    versions = (e.PlanDrafted, e.PlanRevised, e.PlanAcceptedByParty, e.PlanAgreed, e.PeriodPlanned)
+    assert all("plan_version" in fixed_in(cls) for cls in versions)
+
+
+def test_a_tie_holds_in_its_own_event_alone() -> None:
+    lifted = declaring(**WHOLE, __annotations__={"plan_id": Routing[Ref], "effective_on": Routing[Tied[date]]})
+    assert "effective_on" in fixed_in(lifted)
+    assert "effective_on" not in fixed_in(e.OwnWorkerAssigned)
+
+
+def test_what_is_never_corrected_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(e.AttendanceRecorded, "CORRECTED", Never("for the test"))
+    (key, *_) = [key for key, fact in as_1().pathway.facts.items() if isinstance(fact.event, e.AttendanceRecorded)]
+    wrong = CorrectFact(target_event_id=key, correction_reason="wrong_entry", new_values={"hours": 4.0})
+    given(as_1()).when(wrong, by=INSTRUCTOR, on=date(2025, 9, 8)).then_refused("E_NOT_CORRECTABLE", at="/target_event_id")
 
 
 def test_a_part_begins_with_one_event() -> None:

@@ -79,11 +79,26 @@ def test_nobody_accepts_the_version_that_was_revised() -> None:
     lying.when(yes(plan_version=3), by=CLIENT, on=ON).then_refused("E_UNKNOWN_REFERENCE")
 
 
-@pytest.mark.parametrize("papers", [None, "doc-2"])
-def test_a_revision_without_a_change_is_none_even_with_another_document(papers: str | None) -> None:
+def unchanged(**but: object) -> Callable[[Pathway], Command]:
+    """The terms of the version in force once more."""
     (agreed,) = as_1("12").pathway.plans.values()
-    same = revised(schedule=agreed.versions[1].drafted.event.schedule, plan_document_id=papers)
-    given(as_1("12")).when(same, by=OWN_WORKER, on=ON).then_refused("E_NO_CHANGE")
+    return revised(**{"schedule": agreed.versions[1].drafted.event.schedule} | but)
+
+
+def test_a_revision_without_a_change_is_none() -> None:
+    given(as_1("12")).when(unchanged(), by=OWN_WORKER, on=ON).then_refused("E_NO_CHANGE")
+    given(as_1("12")).when(unchanged(revision_reason="review"), by=OWN_WORKER, on=ON).then_refused("E_NO_CHANGE")
+
+
+def test_another_document_is_a_change_for_the_rest_of_the_plan_stands_there() -> None:
+    # source: domain/events.md 11.8
+    given(as_1("12")).when(unchanged(plan_document_id="doc-2"), by=OWN_WORKER, on=ON).then(PlanRevised)
+
+
+def test_a_revision_that_was_agreed_changes_nothing_a_second_time() -> None:
+    lying = given(as_1("12")).but(revised(), by=OWN_WORKER, on=ON)
+    agreed = lying.but(yes(), by=CLIENT, on=ON).but(yes(), by=EXPERT, on=ON).but(yes(), by=OWN_WORKER, on=ON)
+    agreed.when(revised(), by=OWN_WORKER, on=ON).then_refused("E_NO_CHANGE")
 
 
 def test_the_same_revision_twice_changes_nothing() -> None:
@@ -130,6 +145,39 @@ def test_kela_that_became_a_party_accepts_the_version_that_made_it_one() -> None
     almost = joined.but(yes(), by=CLIENT, on=ON).but(yes(), by=EXPERT, on=ON)
     waiting = almost.when(yes(), by=OWN_WORKER, on=ON).then(PlanAcceptedByParty)
     given(waiting.world).when(yes(), by=KELA_TEAM, on=ON).then(PlanAcceptedByParty, PlanAgreed)
+
+
+def test_nobody_is_waited_for_who_is_no_party() -> None:
+    coordinated = revised(kela_services_coordinated=True, revision_reason="parties")
+    in_force().when(coordinated, by=EXPERT, on=ON).then_refused("E_PARTY_MISSING", at="/parties")
+    for parties in ((), ("kela",), ("organiser", "employment_side")):
+        less = revised(parties=parties, revision_reason="parties")
+        in_force().when(less, by=EXPERT, on=ON).then_refused("E_PARTY_MISSING", at="/parties")
+
+
+def test_a_revision_of_the_parties_names_them() -> None:
+    in_force().when(revised(revision_reason="parties"), by=EXPERT, on=ON).then_refused("E_FIELD_MISSING", at="/parties")
+
+
+def test_a_version_that_was_never_agreed_hands_down_nothing() -> None:
+    joined = revised(parties=(*THREE, "kela"), revision_reason="parties")
+    never_agreed = in_force().but(joined, by=EXPERT, on=ON)
+    quiet = never_agreed.but(revised(goal="Another goal"), by=EXPERT, on=ON)
+    (plan_now,) = quiet.world.pathway.plans.values()
+    assert plan_now.parties(2) == ("client", "employment_side", "kela", "organiser")
+    assert set(plan_now.parties(3)) == set(THREE)
+    assert [*plan_now.days_of("kela")] == [(ON, None)]
+
+
+def test_a_plan_is_revised_from_the_day_on_which_it_was_agreed() -> None:
+    before = revised(occurred_on=date(2025, 2, 13))
+    given(as_1("12")).when(before, by=OWN_WORKER, on=ON).then_refused("E_ORDER", at="/occurred_on")
+    ancient = revised(occurred_on=date(1, 1, 1))
+    given(as_1("12")).when(ancient, by=OWN_WORKER, on=ON).then_refused("E_CASE_CLOSED", "E_ORDER")
+    lying = given(as_1("12")).but(revised(), by=OWN_WORKER, on=ON)
+    (key,) = [key for key, fact in lying.world.pathway.facts.items() if isinstance(fact.event, PlanRevised)]
+    moved = CorrectFact(target_event_id=key, correction_reason="wrong_date", corrected_occurred_on=date(2025, 2, 13))
+    lying.when(moved, by=OWN_WORKER, on=ON).then_refused("E_ORDER", at="/corrected_occurred_on")
 
 
 def test_new_parties_alone_are_a_change() -> None:

@@ -8,13 +8,13 @@ import orjson
 from pydantic import ValidationError
 
 from domain import events as e
-from domain.catalogue import FIXED
+from domain.catalogue import fixed_in
 from domain.chapters.corrections.events import Correction
 from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recorded
 from domain.chapters.judging import guard_of
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
-from domain.event import ClientFact
+from domain.event import ClientFact, Never
 from domain.message_fields import reasons_of
 from domain.pathway import Fact, Pathway, replay
 from domain.refusals import Refusals, Refused
@@ -38,8 +38,9 @@ def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> li
     no.when(target is None and elsewhere, "E_SUBJECT_MISMATCH", "/target_event_id")
     target = no.found(target)
     entitled(_may_correct(target, context))
-    no.when(isinstance(target.event, e.FactCorrected), "E_NOT_CORRECTABLE", "/target_event_id")
-    for name in sorted(FIXED & set(command.new_values or {})):
+    kind = type(target.event)
+    no.when(issubclass(kind, ClientFact) and isinstance(kind.CORRECTED, Never), "E_NOT_CORRECTABLE", "/target_event_id")
+    for name in sorted(fixed_in(kind) & set(command.new_values or {})):
         changed = command.new_values is not None and command.new_values[name] != getattr(target.event, name, None)
         no.when(changed, "E_NOT_CORRECTABLE", f"/new_values/{name}")
     not_ahead(no, on, context)

@@ -146,22 +146,18 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
     entitled(_takes_part(plan, context))
-    case_id = plan.started.event.case_id
     terms = said(command)
-    # Parties are written down only when they change.
-    if command.parties is not None and set(command.parties) == set(plan.parties(plan.latest)):
+    # Parties are written down only where they are others than in the version in force.
+    if set(command.parties or ()) == set(plan.parties(plan.agreed)):
         terms["parties"] = None
-    if command.kela_services_coordinated is plan.kela_coordinates(plan.latest):
+    if command.kela_services_coordinated == plan.kela_coordinates(plan.agreed):
         terms["kela_services_coordinated"] = None
-    event = e.PlanRevised(case_id=case_id, plan_version=plan.latest + 1, revises_version=plan.agreed, **terms)
-    if _says_again(plan, event):
+    event = e.PlanRevised(
+        case_id=plan.started.event.case_id, plan_version=plan.latest + 1, revises_version=plan.agreed, **terms
+    )
+    newest = plan.versions[plan.latest] if plan.latest else None
+    if newest and newest.agreed is None and newest.drafted.event == event.model_copy(update={"plan_version": plan.latest}):
         return []
-    no.when(not pathway.cases[case_id].is_open(on), "E_CASE_CLOSED")
-    no.when(not plan.agreed, "E_STATE", "/plan_id")
-    others = event.parties is not None or event.kela_services_coordinated is not None
-    in_force = plan.versions[plan.agreed].drafted.event if plan.agreed else None
-    same = in_force is not None and not others and _same(event, in_force, "plan_document_id")
-    no.when(same, "E_NO_CHANGE")
     judge_revision(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
@@ -169,29 +165,32 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
 
 
 def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: date, context: Context) -> None:
-    """What a revision has to fulfil: what every version has to, and parties that may be parties to this plan."""
-    judge_draft(no, pathway, event, on, context)
-    plan = pathway.plans[event.plan_id].started.event
-    no.when(
-        "employment_side" in (event.parties or ()) and plan.employment_authority_org_id is None,
-        "E_PARTY_MISSING",
-        "/parties",
+    """What a revision has to fulfil on its day: the plan is in force, something changes, and those who have to agree by law
+    are parties. source: domain/law.md 2.6, domain/events.md 11.8"""
+    plan = pathway.plans[event.plan_id]
+    started, revised = plan.started.event, plan.versions.get(event.revises_version)
+    agreed = revised.agreed if revised else None
+    no.when(not pathway.cases[started.case_id].is_open(on), "E_CASE_CLOSED")
+    no.when(agreed is None, "E_STATE", "/plan_id")
+    no.when(agreed is not None and on < agreed.occurred_on, "E_ORDER", "/occurred_on")
+    if no:
+        return  # of a day on which there is nothing to revise, no rule is asked
+    others = event.parties is not None or event.kela_services_coordinated is not None
+    same = revised is not None and all(
+        getattr(event, name) == getattr(revised.drafted.event, name) for name in PlanTerms.model_fields
     )
-    multi_sectoral = plan.plan_kind == "multi_sectoral_employment_plan"
+    no.when(same and not others, "E_NO_CHANGE")
+    no.when(event.revision_reason == "parties" and not others and not same, "E_FIELD_MISSING", "/parties")
+    judge_draft(no, pathway, event, on, context)
+    multi_sectoral = started.plan_kind == "multi_sectoral_employment_plan"
     given = event.kela_services_coordinated is not None
     no.when(given and not multi_sectoral, "E_FIELD_NOT_ALLOWED", "/kela_services_coordinated")
-
-
-def _same(one: PlanTerms, other: PlanTerms, *but: str) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in PlanTerms.model_fields if name not in but)
-
-
-def _says_again(plan: Plan, event: e.PlanRevised) -> bool:
-    """Whether the newest version is this revision already, with the same parties."""
-    newest = plan.versions[plan.latest].drafted.event if plan.latest else None
-    if not isinstance(newest, e.PlanRevised) or newest.revision_reason != event.revision_reason:
-        return False
-    return event.parties is None and event.kela_services_coordinated is None and _same(event, newest)
+    if others:
+        parties = event.parties if event.parties is not None else plan.parties(event.revises_version)
+        coordinated = bool(event.kela_services_coordinated) if given else plan.kela_coordinates(event.revises_version)
+        wanted = context.rules.mandatory_parties(started.plan_kind, on, kela_services_coordinated=coordinated)
+        stranger = "employment_side" in parties and started.employment_authority_org_id is None
+        no.when(stranger or not wanted <= set(parties), "E_PARTY_MISSING", "/parties")
 
 
 def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list[Draft]:

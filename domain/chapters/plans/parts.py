@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Self, TypeAlias
 
 from domain.chapters.plans.events import (
@@ -55,33 +55,40 @@ class Plan(PartOfPath, begun_by=PlanDraftingStarted):
         return max((number for number, version in self.versions.items() if version.agreed), default=0)
 
     def parties(self, number: int) -> tuple[str, ...]:
-        """The parties to a version: as the newest revision up to it says, else as when the plan began."""
-        said = (revision.parties for revision in self._revisions(number))
-        return next((parties for parties in said if parties is not None), self.started.event.parties)
+        """The parties to a version: as it says itself, else as the version that it follows, else as when the plan began."""
+        event = self.versions[number].drafted.event if number in self.versions else None
+        said = event.parties if isinstance(event, PlanRevised) else None
+        if said is not None:
+            return said
+        return self.parties(self._followed(number)) if event else self.started.event.parties
 
     def kela_coordinates(self, number: int) -> bool:
-        """Whether Kela's services are coordinated in a version, said as the parties are."""
-        said = (revision.kela_services_coordinated for revision in self._revisions(number))
-        return bool(next((given for given in said if given is not None), self.started.event.kela_services_coordinated))
+        """Whether Kela's services are coordinated in a version; said as its parties are."""
+        event = self.versions[number].drafted.event if number in self.versions else None
+        said = event.kela_services_coordinated if isinstance(event, PlanRevised) else None
+        if said is not None:
+            return said
+        return self.kela_coordinates(self._followed(number)) if event else bool(self.started.event.kela_services_coordinated)
 
-    def _revisions(self, number: int) -> Iterator[PlanRevised]:
-        for each in sorted(self.versions, reverse=True):
-            event = self.versions[each].drafted.event
-            if each <= number and isinstance(event, PlanRevised):
-                yield event
+    def _followed(self, number: int) -> int:
+        """The version in force when this one was laid: the one that it revises, else the newest agreed before it."""
+        event = self.versions[number].drafted.event
+        if isinstance(event, PlanRevised):
+            return min(event.revises_version, number - 1)
+        return max((each for each, version in self.versions.items() if each < number and version.agreed), default=0)
 
     def days_of(self, party: str) -> Iterator[tuple[date, date | None]]:
         """The days on which somebody is a party to the plan, both ends included; none means until further notice.
 
         Who is to become a party takes part from the day on which that is laid before the others; who is to be none any more,
-        until the version without it is agreed.
+        until the day on which the version without it is agreed.
         """
         since = self.started.occurred_on if party in self.started.event.parties else None
         for number, version in sorted(self.versions.items()):
             if party in self.parties(number):
                 since = since or version.drafted.occurred_on
             elif since and version.agreed:
-                yield since, version.agreed.occurred_on - timedelta(days=1)
+                yield since, version.agreed.occurred_on
                 since = None
         if since:
             yield since, None
