@@ -91,9 +91,9 @@ def _next_step_of(view: View, facts: Facts, state: str, case_id: str, periods: l
     elif state == "planning":
         yield _todo(view, "plan_to_agree", None, case_id)
     elif state == "placing":
-        laid = facts.all("plan.drafted", "plan.revised")
+        laid = max(facts.all("plan.drafted", "plan.revised"), key=lambda row: int(row.body["plan_version"]), default=None)
         planned = next((period for period in periods if not period.started), None)
-        start = planned.starts_on if planned else laid[-1].day("kuty_from_on") if laid else None
+        start = planned.starts_on if planned else laid.day("kuty_from_on") if laid else None
         yield _todo(view, "period_to_start", start, planned.period_id if planned else case_id)
     elif state == "active":
         yield from _period_end(view, facts, periods)

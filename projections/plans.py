@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,8 @@ class PlanChange(Answer):
 
 
 class PlanInForce(Answer):
-    """CW2: the plan version in force on the day, who accepted it, and what changed since the version before.
+    """CW2: the plan version in force on the day, who accepted it, and what changed since the version that it revises, and
+    why; of a draft since the version before.
 
     Everything but `client` is none while no version has been agreed.
     """
@@ -41,6 +43,7 @@ class PlanInForce(Answer):
     content: dict[str, Any] | None = None
     accepted: list[Acceptance] = Field(default_factory=list)
     previous_version: int | None = None
+    revision_reason: str | None = None
     changes: list[PlanChange] = Field(default_factory=list)
 
 
@@ -54,10 +57,8 @@ def plan_in_force(view: View, asked: OfClient) -> PlanInForce:
     if agreed is None:
         return PlanInForce(client=asked.client)
     number = int(agreed.body["plan_version"])
-    contents = {
-        int(row.body["plan_version"]): _plan_content(row)
-        for row in facts.all("plan.drafted", "plan.revised")
-        if row.part == agreed.part
+    laid = {
+        int(row.body["plan_version"]): row for row in facts.all("plan.drafted", "plan.revised") if row.part == agreed.part
     }
     begun = next((row for row in facts.all("plan.drafting_started") if row.part == agreed.part), None)
     accepted = [
@@ -66,8 +67,12 @@ def plan_in_force(view: View, asked: OfClient) -> PlanInForce:
         if row.part == agreed.part and row.body["plan_version"] == number
         if (party := coded("party_kind", row.body["party_kind"]))
     ]
-    previous = max((version for version in contents if version < number), default=None)
-    before, after = contents.get(previous or 0, {}), contents.get(number, {})
+    row = laid.get(number)
+    revised = row.body.get("revises_version") if row else None
+    previous = revised or max((version for version in laid if version < number), default=None)
+    content = _plan_content(row) if row else {}
+    agreed_ones = sorted(int(each.body["plan_version"]) for each in facts.all("plan.agreed") if each.part == agreed.part)
+    before, after = (_with_parties(each, laid, agreed_ones, begun) for each in (previous or 0, number))
     changes = [
         PlanChange(field=name, before=before.get(name), after=after.get(name))
         for name in sorted(before.keys() | after.keys())
@@ -79,15 +84,32 @@ def plan_in_force(view: View, asked: OfClient) -> PlanInForce:
         plan_kind=coded("document_kind", begun.body.get("plan_kind")) if begun else None,
         plan_version=number,
         agreed_on=agreed.occurred_on,
-        content=after,
+        content=content,
         accepted=accepted,
         previous_version=previous,
+        revision_reason=row.body.get("revision_reason") if row else None,
         changes=changes,
     )
 
 
+PARTIES = ("parties", "kela_services_coordinated")
+"""What a revision says only where it changes."""
+
+
+def _with_parties(number: int, laid: Mapping[int, Row], agreed: list[int], begun: Row | None) -> dict[str, Any]:
+    """What a version holds, its parties too: as it says itself, else as the version in force when it was laid, else as when
+    the plan began."""
+    row = laid.get(number)
+    if row is None:
+        return {name: begun.body.get(name) for name in PARTIES} if begun else {}
+    in_force = max((each for each in agreed if each < number), default=0)
+    handed_down = _with_parties(min(row.body.get("revises_version", in_force), number - 1), laid, agreed, begun)
+    said = {name: row.body.get(name, handed_down.get(name)) for name in PARTIES}
+    return {**_plan_content(row), **said}
+
+
 def _plan_content(row: Row) -> dict[str, Any]:
-    envelope = ("case_id", "plan_id", "plan_version", "revises_version", "revision_reason", "plan_document_id")
+    envelope = ("case_id", "plan_id", "plan_version", "revises_version", "revision_reason", "plan_document_id", *PARTIES)
     kept = {name: value for name, value in row.body.items() if name not in envelope and not name.startswith("actor_")}
     # An instruction of the wire, not of the plan: an empty start time is left out.
     if "schedule" in kept:

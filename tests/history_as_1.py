@@ -72,7 +72,9 @@ def county(until: str = "2025-09-05") -> Told:
     told.fact("own_worker.assigned", "2025-02-07", {"case_id": CASE, "worker_id": "W-01", "effective_on": "2025-02-07"})
     told.fact("benefit_status.changed", "2025-02-07", {
         "benefit": "labour_market_subsidy", "payer_org_id": KELA, "from_on": "2023-01-09"})  # fmt: skip
-    told.fact("plan.drafting_started", "2025-02-10", {"case_id": CASE, "plan_id": PLAN, "plan_kind": "activation_plan"})
+    told.fact("plan.drafting_started", "2025-02-10", {
+        "case_id": CASE, "plan_id": PLAN, "plan_kind": "activation_plan",
+        "parties": ["client", "employment_side", "organiser"]})  # fmt: skip
     plan(told, 1, "2025-02-14")
     told.fact("period.planned", "2025-02-21", {
         "case_id": CASE, "period_id": PERIOD, "starts_on": FIRST, "planned_end_on": LAST, "schedule": SCHEDULE})  # fmt: skip
@@ -107,12 +109,14 @@ def county(until: str = "2025-09-05") -> Told:
     return _rechained(kept)
 
 
-def plan(told: Told, version: int, on: str, **changes: Any) -> None:
+def plan(told: Told, version: int, on: str, *, name: str = "plan.drafted", agrees: bool = True, **changes: Any) -> None:
     """A version, three acceptances, agreed on one day."""
     content = {"includes_kuty": True, "kuty_from_on": FIRST, "kuty_until_on": LAST, "schedule": SCHEDULE,
                "goal": "regular rhythm", "support": "weekly talk"}  # fmt: skip
     named = {"case_id": CASE, "plan_id": PLAN, "plan_version": version}
-    told.fact("plan.drafted", on, {**named, **content, **changes})
+    told.fact(name, on, {**named, **content, **changes})
+    if not agrees:
+        return
     for party in ("client", "employment_side", "organiser"):
         told.fact("plan.accepted_by_party", on, {**named, "party_kind": party})
     told.fact("plan.agreed", on, {**named, "parties": ["client", "employment_side", "organiser"]})

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disclosure.paths import FUND, KELA, in_service, members
 
 from domain.code_lists import code_list
 from domain.directory import Directory, Recipient, enter
 from domain.disclosure.kinds import Kinds, TwoKinds
 from domain.disclosure.policy import FILES, POLICY, BrokenPolicy, policy, read_policy
+from domain.disclosure.windows import standings_of
 from domain.envelopes import Incoming, caller_of
 from domain.events import OrganisationJoined, TaskFrom
 from domain.messages import GROUP, GROUP_OF, message_types
+from domain.pathway import replay
 from domain.rulebook import COMMANDS
 from projections import recipients
 from projections.kinds import Kind, kinds
@@ -103,6 +106,15 @@ def test_two_kinds_of_one_task_say_whose_organisations_are_whose() -> None:
 def test_a_recipient_is_of_the_kind_that_names_its_organisations(agency_kind: str, column: str) -> None:
     recipient = Recipient("any", "any", "benefit_payment", date(2025, 1, 1), agency_kind)
     assert kinds().of(recipient).column == column
+
+
+def test_kinds_that_share_a_task_have_each_its_own_window() -> None:
+    narrow = Kinds([*(kind for kind in kinds() if kind.key != "FU"), replace(kinds()["FU"], window=lambda pathway: ())])
+    for payer, told in ((KELA, True), (FUND, False)):
+        pathway = replay("c" * 32, in_service(payer).facts)
+        standings = standings_of(pathway, members(), narrow)
+        assert any(s.recipient.org == payer and s.kind.task == "benefit_payment" for s in standings) is told
+        assert any(s.recipient.org == payer for s in standings_of(pathway, members(), kinds()))
 
 
 @pytest.mark.parametrize(("agency_kind", "role"), [("kela", "kela_clerk"), ("unemployment_fund", "fund_clerk")])

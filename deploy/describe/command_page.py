@@ -66,7 +66,7 @@ def _command(kind: CommandKind) -> Iterator[str]:
 
 
 def _senders(command: str) -> str:
-    return words(kinds().tasks_sending(command))
+    return words(sorted(kind.name for kind in kinds().sending(command)))
 
 
 def _version(name: str) -> int:

@@ -149,9 +149,13 @@ class Kinds(Generic[K_co]):
                 other = self._by_agency.setdefault((kind.task, agency_kind), kind)
                 if other is not kind:
                     raise TwoKinds(f"{kind.name} and {other.name} both have {agency_kind or 'all others'} in {kind.task}")
-        # Kinds that share a task and its window are looked for once.
-        windows = [(kind.task, kind.window) for kind in self if kind.window]
-        self.windows: tuple[tuple[str, Window], ...] = tuple(dict.fromkeys(windows))
+        # Kinds that share a task and a window are looked for together.
+        sharing: dict[tuple[str, Window], set[Kind]] = {}
+        for kind in self:
+            if kind.window:
+                sharing.setdefault((kind.task, kind.window), set()).add(kind)
+        self.windows = tuple((task, window, frozenset(those)) for (task, window), those in sharing.items())
+        """Each window with its task and the kinds whose it is."""
 
     def __iter__(self) -> Iterator[K_co]:
         return iter(self._by_key.values())

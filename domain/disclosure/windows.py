@@ -22,15 +22,15 @@ _DAY = timedelta(days=1)
 def standings_of(pathway: Pathway, directory: Directory, kinds: Kinds[Kind]) -> tuple[Standing, ...]:
     """Every recipient that may be told something of this client, each once; the county first, then by short name."""
     found: dict[str, Standing] = {}
-    for task, window in kinds.windows:
+    for task, window, those in kinds.windows:
         for org, span in window(pathway):
             for recipient in _holding(directory, task, org):
-                if span.last < recipient.from_on:
+                kind = kinds.of(recipient)
+                if span.last < recipient.from_on or kind not in those:
                     continue
                 dated = span if span.first >= recipient.from_on else Span(recipient.from_on, span.last, span.placement_id)
                 known = found.get(recipient.short_name)
-                kind, spans = (known.kind, known.spans) if known else (kinds.of(recipient), ())
-                found[recipient.short_name] = Standing(recipient, kind, (*spans, dated))
+                found[recipient.short_name] = Standing(recipient, kind, (*(known.spans if known else ()), dated))
     county = directory.recipient(directory.organiser, "organiser")
     first = (Standing(county, kinds.of(county), (Span(date.min, EVER),)),) if county else ()
     return (*first, *(found[name] for name in sorted(found)))

@@ -141,6 +141,45 @@ def test_a_new_version_says_what_it_changed(sqlite_model: ReadModel) -> None:
     assert answer(sqlite_model, "CW2", "2025-04-01", on="2025-03-31").plan_version == 1
 
 
+def changes(model: ReadModel, on: str) -> list[tuple[str, Any, Any]]:
+    return [(change.field, change.before, change.after) for change in answer(model, "CW2", on).changes]
+
+
+def test_a_revision_says_why_and_what_it_changed_in_the_version_that_it_revises(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-03")
+    three = ["client", "employment_side", "organiser"]
+    why: dict[str, Any] = {"name": "plan.revised", "revises_version": 1}
+    plan(told, 2, "2025-04-01", **why, revision_reason="goal", goal="never agreed", agrees=False)
+    plan(told, 3, "2025-04-02", **why, revision_reason="parties", parties=[*three, "kela"])
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "CW2", "2025-04-02")
+    assert (found.plan_version, found.previous_version, found.revision_reason) == (3, 1, "parties")
+    [(field, before, after)] = changes(sqlite_model, "2025-04-02")
+    assert (field, sorted(before), sorted(after)) == ("parties", three, sorted([*three, "kela"]))
+    assert "parties" not in found.content
+
+
+def test_a_revision_that_says_nothing_of_the_parties_changes_none(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-03")
+    three = ["client", "employment_side", "organiser"]
+    plan(told, 2, "2025-04-01", name="plan.revised", revises_version=1, revision_reason="parties", parties=[*three, "kela"])
+    plan(told, 3, "2025-04-02", name="plan.revised", revises_version=2, revision_reason="goal", goal="another")
+    plan(told, 4, "2025-04-03", goal="drafted")
+    in_model(sqlite_model, KIND, told)
+    assert changes(sqlite_model, "2025-04-02") == [("goal", "regular rhythm", "another")]
+    assert changes(sqlite_model, "2025-04-03") == [("goal", "another", "drafted")]
+
+
+def test_the_period_is_to_start_when_the_version_laid_last_says(sqlite_model: ReadModel) -> None:
+    told = county("2025-02-14")
+    later: dict[str, Any] = {"name": "plan.revised", "revises_version": 1, "revision_reason": "schedule"}
+    plan(told, 2, "2025-02-15", **later, kuty_from_on="2025-04-01")
+    plan(told, 3, "2025-02-16", kuty_from_on="2025-05-05")
+    in_model(sqlite_model, KIND, told)
+    assert ("period_to_start", "2025-04-01") in open_things(sqlite_model, "2025-02-15")
+    assert ("period_to_start", "2025-05-05") in open_things(sqlite_model, "2025-02-16")
+
+
 def test_a_parallel_service_runs_until_its_last_day(sqlite_model: ReadModel) -> None:
     in_model(sqlite_model, KIND, county())
     assert answer(sqlite_model, "CW6", "2025-06-30").running == 1
