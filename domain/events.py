@@ -6,10 +6,12 @@ decides who may see it, and under which key it is sealed. Field by field: domain
 
 from domain.chapters.clients.events import *
 from domain.chapters.referrals.events import *
+from domain.chapters.cases.events import *
 from domain.chapters.assessments.events import *
 from domain.chapters.own_workers.events import *
 from domain.chapters.benefits.events import *
 from domain.chapters.plans.events import *
+from domain.chapters.agreements.events import *
 from domain.chapters.decisions.events import *
 from domain.chapters.placements.events import *
 from domain.chapters.periods.events import *

@@ -19,6 +19,8 @@ from domain.chapters.assessments.parts import Assessment as Assessment
 from domain.chapters.assessments.parts import Assessments
 from domain.chapters.attendance.parts import Attendance
 from domain.chapters.benefits.parts import Benefits
+from domain.chapters.cases.parts import Case as Case
+from domain.chapters.cases.parts import Cases
 from domain.chapters.clients.parts import Clients
 from domain.chapters.decisions.parts import Decisions
 from domain.chapters.exits.parts import Exits
@@ -35,8 +37,8 @@ from domain.chapters.placements.parts import Placements
 from domain.chapters.plans.parts import Plan as Plan
 from domain.chapters.plans.parts import Plans
 from domain.chapters.plans.parts import PlanVersion as PlanVersion
-from domain.chapters.referrals.parts import Case as Case
 from domain.chapters.referrals.parts import Referral as Referral
+from domain.chapters.referrals.parts import Referrals
 from domain.event import ClientFact, Erased, Event
 from domain.fact import Fact as Fact
 from domain.fact import corrected
@@ -48,7 +50,9 @@ CaseState = Literal["assessing", "planning", "placing", "active", "between_perio
 @dataclass(frozen=True)
 class Pathway(
     Clients,
+    Referrals,
     OwnWorkers,
+    Cases,
     Assessments,
     Benefits,
     Plans,

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from domain.catalogue import CLIENT_FACTS
+from domain.chapters.agreements import decisions as agreements
 from domain.chapters.assessments import decisions as assessments
 from domain.chapters.attendance import decisions as attendance
 from domain.chapters.benefits import decisions as benefits
+from domain.chapters.cases import decisions as cases
 from domain.chapters.clients import decisions as clients
 from domain.chapters.corrections import decisions as corrections
 from domain.chapters.decisions import decisions as issued
@@ -37,6 +39,7 @@ CHAPTERS = (
     own_workers,
     benefits,
     plans,
+    agreements,
     issued,
     placements,
     periods,
@@ -45,6 +48,7 @@ CHAPTERS = (
     follow_ups,
     notices,
     exits,
+    cases,
     corrections,
 )
 """In the order of a client's path."""

@@ -10,19 +10,21 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from domain import events as e
+from domain.chapters.agreements.decisions import AcceptPlan
 from domain.chapters.assessments.decisions import CompleteAssessment, StartAssessment
 from domain.chapters.attendance.decisions import RecordAttendance, RecordNotArranged, SendAbsenceReport
 from domain.chapters.benefits.decisions import ChangeBenefitStatus, IssueLabourPolicyStatement
+from domain.chapters.cases.decisions import CloseCase
 from domain.chapters.clients.decisions import RegisterClient
 from domain.chapters.decisions.decisions import IssueDecision
-from domain.chapters.exits.decisions import CloseCase, RecordExit
+from domain.chapters.exits.decisions import RecordExit
 from domain.chapters.follow_ups.decisions import HoldFollowUp
 from domain.chapters.notices.decisions import SendNotification
 from domain.chapters.own_workers.decisions import AssignOwnWorker
 from domain.chapters.parallel_services.decisions import StartParallelService, StopParallelService
 from domain.chapters.periods.decisions import CompletePeriod, PlanPeriod, StartPeriod
 from domain.chapters.placements.decisions import AcceptPlacement, NameInstructor, ProposePlacement
-from domain.chapters.plans.decisions import AcceptPlan, DraftPlan, StartPlan
+from domain.chapters.plans.decisions import DraftPlan, StartPlan
 from domain.chapters.referrals.decisions import AcceptReferral, ReceiveReferral, SubmitReferral
 from domain.commands import Command
 from domain.context import Caller

@@ -7,7 +7,8 @@ from datetime import date
 from given import given
 from stories import EXPERT, LAST, OWN_WORKER, as_1, last, plan
 
-from domain.chapters.exits.decisions import CloseCase, RecordExit
+from domain.chapters.cases.decisions import CloseCase
+from domain.chapters.exits.decisions import RecordExit
 from domain.events import CaseClosed, ExitRecorded, NotificationDue
 
 ON = LAST

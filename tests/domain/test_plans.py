@@ -24,9 +24,9 @@ from stories import (
     yes,
 )
 
+from domain.chapters.agreements.decisions import AgreePlan
 from domain.chapters.benefits.decisions import ChangeBenefitStatus
 from domain.chapters.corrections.decisions import CorrectFact
-from domain.chapters.plans.decisions import AgreePlan
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import PlanAcceptedByParty, PlanAgreed, PlanDrafted, PlanDraftingStarted

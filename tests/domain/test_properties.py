@@ -42,8 +42,8 @@ from stories import (
 )
 
 from domain import events as e
+from domain.chapters.cases.decisions import CloseCase
 from domain.chapters.corrections.decisions import CorrectFact
-from domain.chapters.exits.decisions import CloseCase
 from domain.chapters.periods.decisions import CompletePeriod
 from domain.chapters.referrals.decisions import AcceptReferral
 from domain.context import Caller

@@ -1,1 +1,1 @@
-"""Where the client went, and the end of the case."""
+"""Where the client went."""

@@ -1,11 +1,11 @@
-"""The exit: where the client went after the service; and the end of the case."""
+"""The exit: where the client went after the service."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from domain import events as e
-from domain.chapters.exits.events import Closing, ExitTerms
+from domain.chapters.exits.events import ExitTerms
 from domain.chapters.guards import case_on, day_of, known, not_ahead, only_when, recorded
 from domain.chapters.notices.decisions import notice_due
 from domain.code_lists import code_list
@@ -24,12 +24,6 @@ class RecordExit(ExitTerms, ClientCommand):
 
     NAME = "record_exit"
     exit_kind: ExitKind
-
-
-class CloseCase(Closing, ClientCommand):
-    """End the case: its retention time begins. `exit_id`: none is the last exit, when an exit closes it."""
-
-    NAME = "close_case"
 
 
 def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list[Draft]:
@@ -71,35 +65,6 @@ def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, 
     no.when(same, "E_DUPLICATE_EXIT", "/period_id")
 
 
-def close_case(pathway: Pathway, command: CloseCase, context: Context) -> list[Draft]:
-    """The end of the case. What is still open warns (`W_OPEN_PERIOD`, `W_OPEN_NOTICE`).
-
-    source: domain/pathway.md 4.4 row 40
-    """
-    no, on = Refusals(), day_of(command, context)
-    closed = [case.closed for case in pathway.cases.values() if case.closed and case.closed.occurred_on == on]
-    if any(end.event.closing_code == command.closing_code for end in closed):
-        return []
-    case = case_on(pathway, on)
-    case_id = case.opened.event.case_id
-    exits = [key for key, left in pathway.exits.items() if left.event.case_id == case_id]
-    by_exit = command.closing_code == "exit"
-    no.when(command.exit_id is not None and (command.exit_id not in exits), "E_UNKNOWN_REFERENCE", "/exit_id")
-    no.when(command.exit_id is not None and not by_exit, "E_FIELD_NOT_ALLOWED", "/exit_id")
-    no.when(by_exit and not exits, "E_ORDER", "/closing_code")
-    no.when(any(_had(p, case_id) and p.completed is None for p in pathway.periods.values()), "W_OPEN_PERIOD")
-    unsent = any(n.sent is None and n.due.event.case_id == case_id for n in pathway.notices.values())
-    no.when(unsent, "W_OPEN_NOTICE")
-    not_ahead(no, on, context)
-    no.stop()
-    event = e.CaseClosed(
-        case_id=case_id,
-        closing_code=command.closing_code,
-        exit_id=(command.exit_id or exits[-1]) if by_exit else None,
-    )
-    return [recorded(pathway, event, on, context, warnings=no.warnings)]
-
-
 def _had(period: Period, case_id: str) -> bool:
     return period.started is not None and period.planned.event.case_id == case_id
 
@@ -114,7 +79,4 @@ def _end_notice_due(pathway: Pathway, period_id: str | None) -> bool:
     return period_id is not None and any(fact and getattr(fact.event, "period_id", None) == period_id for fact in about)
 
 
-COMMANDS = (
-    CommandKind(RecordExit, record_exit, "client", path="exits", roles=frozenset({"own_worker"})),
-    CommandKind(CloseCase, close_case, "client", path="closed-cases", roles=frozenset({"own_worker", "social_worker"})),
-)
+COMMANDS = (CommandKind(RecordExit, record_exit, "client", path="exits", roles=frozenset({"own_worker"})),)

@@ -1,11 +1,11 @@
-"""Where the client went, and the end of the case."""
+"""Where the client went."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from domain.event import BY_DAY, BY_TYPES_ALONE, CaseEvent, Content, Moves, begins, belongs_to, judged_by
-from domain.vocabulary import ClosingCode, Health, HealthExitKind, OpenExitKind, Ref, Routing, Service
+from domain.event import BY_DAY, CaseEvent, Content, Moves, begins, judged_by
+from domain.vocabulary import Health, HealthExitKind, OpenExitKind, Ref, Routing, Service
 
 
 class ExitTerms(Content):
@@ -26,20 +26,3 @@ class ExitRecorded(ExitTerms, CaseEvent):
     FOUND = BY_DAY
     exit_id: Routing[Ref]
     health_exit_kind: Health[HealthExitKind | None] = None
-
-
-class Closing(Content):
-    """Why a case is closed."""
-
-    closing_code: Service[ClosingCode]
-    exit_id: Routing[Ref | None] = None
-
-
-class CaseClosed(Closing, CaseEvent):
-    """The case ended; its retention time begins."""
-
-    NAME = "case.closed"
-    PART = belongs_to("case_id", "closed")
-    MOVES = Moves.WINDOWS
-    CORRECTED = BY_TYPES_ALONE
-    FOUND = BY_DAY

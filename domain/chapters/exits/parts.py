@@ -1,4 +1,4 @@
-"""Where the client went. The closing stands in the case that it ends."""
+"""Where the client went."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from domain.chapters.cases.parts import Cases
 from domain.chapters.own_workers.events import OwnWorkerAssigned
-from domain.chapters.referrals.parts import Referrals
 from domain.fact import Fact
 
 
 @dataclass(frozen=True)
-class OwnWorkers(Referrals):
+class OwnWorkers(Cases):
     """The own workers of the client's cases."""
 
     def own_worker(self, case_id: str, on: date) -> Fact[OwnWorkerAssigned] | None:

@@ -1,1 +1,1 @@
-"""The plan: its beginning, its versions, who accepted them."""
+"""The plan: its beginning, and its versions."""

@@ -1,4 +1,4 @@
-"""The plan: its beginning, its versions, who accepted them."""
+"""The plan: its beginning, and its versions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from domain.event import (
-    BY_DAY,
-    BY_TYPES_ALONE,
     FROM_ITS_DAY,
     CaseEvent,
     Content,
@@ -146,32 +144,3 @@ class PlanRevised(Revision, CaseEvent):
     FOUND = days("kuty_from_on", "kuty_until_on")
     plan_version: Service[Tied[int]]
     revises_version: Service[Tied[int]]
-
-
-class VersionOfPlan(Content):
-    """One version of a plan."""
-
-    plan_id: Routing[Ref]
-    plan_version: Service[Tied[int]]
-
-
-class PlanAcceptedByParty(VersionOfPlan, CaseEvent):
-    """One party said yes to a version."""
-
-    NAME = "plan.accepted_by_party"
-    PART = belongs_to("plan_id", "versions")
-    MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
-    FOUND = BY_DAY
-    party_kind: Service[Tied[PartyKind]]
-
-
-class PlanAgreed(VersionOfPlan, CaseEvent):
-    """Every mandatory party accepted the version: it is in force."""
-
-    NAME = "plan.agreed"
-    PART = belongs_to("plan_id", "versions")
-    MOVES = Moves.WINDOWS | Moves.IN_FORCE
-    CORRECTED = BY_TYPES_ALONE
-    FOUND = days("kuty_from_on", "kuty_until_on")
-    parties: Service[SetOf[PartyKind]]

@@ -7,14 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self, TypeAlias
 
-from domain.chapters.plans.events import (
-    PlanAcceptedByParty,
-    PlanAgreed,
-    PlanDrafted,
-    PlanDraftingStarted,
-    PlanRevised,
-    PlanTerms,
-)
+from domain.chapters.agreements.events import PlanAcceptedByParty, PlanAgreed
+from domain.chapters.plans.events import PlanDrafted, PlanDraftingStarted, PlanRevised, PlanTerms
 from domain.fact import Fact
 from domain.folding import ClientStream, PartOfPath, changed
 

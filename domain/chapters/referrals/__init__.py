@@ -1,1 +1,1 @@
-"""Somebody asks for the service; the case that comes of it."""
+"""Somebody asks for the service."""

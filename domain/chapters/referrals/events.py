@@ -1,4 +1,4 @@
-"""Somebody asks for the service; the case that comes of it."""
+"""Somebody asks for the service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from domain.event import (
     BY_DAY,
     BY_TYPES_ALONE,
     FROM_ITS_DAY,
-    CaseEvent,
     ClientFact,
     Content,
     Moves,
@@ -25,7 +24,6 @@ from domain.vocabulary import (
     ReferralSource,
     Routing,
     Service,
-    ServiceProgramme,
     SetOf,
     Social,
     Text80,
@@ -87,17 +85,3 @@ class ReferralAccepted(ClientFact):
     CORRECTED = BY_TYPES_ALONE
     FOUND = BY_DAY
     referral_id: Routing[Ref]
-
-
-class CaseOpened(CaseEvent):
-    """A case began. A client has at most one open case with one organiser."""
-
-    NAME = "case.opened"
-    PART = begins("case_id", "cases")
-    MOVES = Moves.WINDOWS
-    CORRECTED = BY_TYPES_ALONE
-    FOUND = FROM_ITS_DAY
-    referral_id: Routing[Ref | None] = None
-    previous_case_id: Routing[Tied[Ref | None]] = None
-    moved_from_org_id: Routing[OrgId | None] = None
-    service_programme: Service[ServiceProgramme]

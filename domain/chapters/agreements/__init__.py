@@ -1,0 +1,1 @@
+"""Who said yes to a version of a plan, and when all had."""

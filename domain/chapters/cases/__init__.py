@@ -1,0 +1,1 @@
+"""The case: from the accepted referral to its closing."""
