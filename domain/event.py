@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InPathway:
     """Where a client's pathway keeps the fact.
 
     `key` is the field that names its part, `kept_in` the collection of the pathway, `slot` the place in the part; `begun` is
@@ -45,22 +45,22 @@ class Place:
         return name in ("case_id", self.key, self.begun)
 
 
-def begins(key: str, kept_in: str) -> Place:
+def begins(key: str, kept_in: str) -> InPathway:
     """A part of the pathway begins with the fact, under the reference in the field `key`."""
-    return Place(key, kept_in, begun=key)
+    return InPathway(key, kept_in, begun=key)
 
 
-def belongs_to(key: str, slot: str, *, begun: str = "") -> Place:
+def belongs_to(key: str, slot: str, *, begun: str = "") -> InPathway:
     """The fact stands in the slot of the part that the field `key` names; nothing is kept where there is no such part."""
-    return Place(key, slot=slot, begun=begun)
+    return InPathway(key, slot=slot, begun=begun)
 
 
-def listed_in(kept_in: str, *, key: str = "") -> Place:
+def listed_in(kept_in: str, *, key: str = "") -> InPathway:
     """The fact stands in a collection of its own kind, beside the parts."""
-    return Place(key, kept_in)
+    return InPathway(key, kept_in)
 
 
-NO_PART = Place()
+NO_PART = InPathway()
 """The fact speaks of another fact, not of a part."""
 
 
@@ -200,7 +200,7 @@ class ClientFact(Event):
 
     DECLARES = ("MATTER", "PART", "MOVES", "CORRECTED", "FOUND")
 
-    PART: ClassVar[Place]
+    PART: ClassVar[InPathway]
     MOVES: ClassVar[Moves]
     CORRECTED: ClassVar[Corrected]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
-from domain.event import ClientFact, Event, Place
+from domain.event import ClientFact, Event, InPathway
 from domain.fact import Fact, Facts
 
 
@@ -25,13 +25,6 @@ class ClientStream:
 @dataclass(frozen=True)
 class PartOfPath:
     """A part of a pathway: it begins with one fact, which stands in its first slot; later ones take theirs."""
-
-    BEGINNINGS: ClassVar[dict[type[ClientFact], type[Any]]] = {}
-    """By the event that begins it, the part; the beginning of anything else is kept as the fact that it is."""
-
-    def __init_subclass__(cls, begun_by: type[ClientFact], **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        PartOfPath.BEGINNINGS[begun_by] = cls
 
     @property
     def beginning(self) -> Fact[Any]:
@@ -75,6 +68,7 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
     """How each event of a client is folded. Raises `WrongPlace` for a place that is not there."""
     declared = {cls: cls.PART for cls in events.values() if issubclass(cls, ClientFact)}
     collections = {found.name: _empty(found) for found in fields(pathway)}
+    parts = {name: _part_in(hint) for name, hint in get_type_hints(pathway).items()}
     kept: dict[str, tuple[str, type[ClientFact]]] = {}
     for cls, place in declared.items():
         if place.kept_in and place.kept_in not in collections:
@@ -86,14 +80,14 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
     found: dict[type[Event], Fold] = {}
     for cls, place in declared.items():
         if place.begun and place.kept_in:
-            found[cls] = _beginning(place, PartOfPath.BEGINNINGS.get(cls))
+            found[cls] = _beginning(place, parts[place.kept_in])
         elif place.kept_in:
             found[cls] = _listed(place.kept_in, collections[place.kept_in])
         elif place.key:
             if place.key not in kept:
                 raise WrongPlace(f"{cls.__name__}: no part begins under {place.key}")
-            collection, begun_by = kept[place.key]
-            part = PartOfPath.BEGINNINGS.get(begun_by)
+            collection, _ = kept[place.key]
+            part = parts[collection]
             if part is None or place.slot not in {slot.name for slot in fields(part)}:
                 raise WrongPlace(f"{cls.__name__}: the part of {place.key} has no slot {place.slot}")
             found[cls] = _belonging(place.key, collection, place.slot)
@@ -102,7 +96,7 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
     return found
 
 
-def _beginning(place: Place, part: type[Any] | None) -> Fold:
+def _beginning(place: InPathway, part: type[Any] | None) -> Fold:
     key, collection = place.key, place.kept_in
     first = fields(part)[0].name if part else ""
 
@@ -134,6 +128,12 @@ def _belonging(key: str, collection: str, slot: str) -> Fold:
             parts[collection] = {**known, getattr(old.event, key): part.with_changed(slot, old, new)}
 
     return Fold(add, change)
+
+
+def _part_in(hint: Any) -> type[Any] | None:
+    """What a collection's type says it keeps: parts, or facts as they are."""
+    kept = get_args(hint)[-1:]
+    return next((part for part in kept if isinstance(part, type) and issubclass(part, PartOfPath)), None)
 
 
 def _empty(found: Field[Any]) -> Any:

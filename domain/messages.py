@@ -101,8 +101,7 @@ def message_types(sender: Kind) -> Mapping[str, CommandKind]:
 
     Raises `KeyError` where the kind names a command that there is none of.
     """
-    commands = COMMANDS
-    return {f"{name}.v1": commands[GROUP_OF if name == GROUP else name] for name in sorted(sender.sends)}
+    return {f"{name}.v1": COMMANDS[GROUP_OF if name == GROUP else name] for name in sorted(sender.sends)}
 
 
 def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names) -> Wish:

@@ -6,6 +6,7 @@ import ast
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from architecture import ROOT, imported
@@ -85,9 +86,25 @@ def test_every_chapters_part_is_in_the_pathway() -> None:
 
 
 def test_every_part_begins_with_an_event_of_its_chapter() -> None:
-    for event, part in PartOfPath.BEGINNINGS.items():
-        assert part.__module__.rsplit(".", 1)[0] == event.__module__.rsplit(".", 1)[0]
-        assert event in CLIENT_FACTS.values()
+    kept = {cls.PART.kept_in: cls for cls in CLIENT_FACTS.values() if cls.PART.begun and cls.PART.kept_in}
+    for name, hint in get_type_hints(Pathway).items():
+        for part in get_args(hint):
+            if isinstance(part, type) and issubclass(part, PartOfPath):
+                assert part.__module__.rsplit(".", 1)[0] == kept[name].__module__.rsplit(".", 1)[0]
+
+
+def test_no_two_chapters_call_two_things_by_one_name() -> None:
+    """`domain/events.py` lists them all: one would hide the other there."""
+    named: dict[str, set[str]] = {}
+    for folder in CHAPTER_FOLDERS:
+        tree = ast.parse((folder / "events.py").read_text(encoding="utf-8"))
+        for node in tree.body:
+            names = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            for name in names:
+                named.setdefault(name, set()).add(folder.name)
+    assert {name: folders for name, folders in named.items() if len(folders) > 1} == {}
 
 
 def test_content_that_a_wish_and_its_fact_share_is_one_model() -> None:

@@ -35,12 +35,11 @@ IDENTITY_FIELDS = frozenset(ClientRecord.model_fields) - {"protected", "sex", "d
 def routes() -> APIRouter:
     """Registration, clock and health."""
     router = doors("/ledgers/{ledger}")
-    kinds = COMMANDS
-    wanted = body_schema(kinds[REGISTER])
+    wanted = body_schema(COMMANDS[REGISTER])
     identity = body_schema_of_identity()
     schema = {**wanted, "properties": {**wanted["properties"], **identity}}
-    add(router, kinds[REGISTER], "/clients", register_client, **schema)
-    add(router, kinds[ADVANCE], "/clock", advance_clock)
+    add(router, COMMANDS[REGISTER], "/clients", register_client, **schema)
+    add(router, COMMANDS[ADVANCE], "/clock", advance_clock)
     router.add_api_route("/health", health, methods=["GET"], summary="How far each role is behind", tags=["ledger"])
     return router
 

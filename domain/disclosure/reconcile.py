@@ -21,7 +21,7 @@ from domain.disclosure.policy import Policy
 from domain.event import Event, Moves
 from domain.pathway import Fact, evolve
 
-Kind = Literal["fact", "revised", "withdrawn"]
+HowTold = Literal["fact", "revised", "withdrawn"]
 
 MOVES_WINDOWS = moving(Moves.WINDOWS)
 """Names of the facts that may begin, end or move somebody's window."""
@@ -47,7 +47,7 @@ Disclosures = dict[str, dict[str, Disclosed]]
 class Change:
     """One thing to tell one recipient. `told` is none for a withdrawal; `cause` is the event being processed."""
 
-    kind: Kind
+    kind: HowTold
     standing: Standing
     fact: Fact[Event]
     told: Told | None

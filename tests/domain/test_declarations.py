@@ -29,7 +29,7 @@ from domain.event import (
     judged_by,
     listed_in,
 )
-from domain.folding import PartOfPath, WrongPlace, folds
+from domain.folding import WrongPlace, folds
 from domain.pathway import Pathway
 from domain.rulebook import CHAPTERS, COMMANDS, GUARDS
 from domain.streams import stream_of
@@ -141,12 +141,6 @@ def test_what_is_cut_to_days_has_days_to_cut() -> None:
 
 def test_every_chapter_is_in_the_book() -> None:
     assert {chapter.__name__ for chapter in CHAPTERS} == {kind.decide.__module__ for kind in COMMANDS.values()}
-
-
-def test_a_part_is_begun_by_the_event_that_says_so() -> None:
-    for event, part in PartOfPath.BEGINNINGS.items():
-        assert event.PART.begun == event.PART.key
-        assert issubclass(part, PartOfPath)
 
 
 def test_a_fact_of_a_case_that_is_not_there_yet_is_kept_under_the_matter_of_its_part() -> None:

@@ -11,7 +11,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class Assessment(PartOfPath, begun_by=AssessmentStarted):
+class Assessment(PartOfPath):
     """What the client needs, being found out."""
 
     started: Fact[AssessmentStarted]

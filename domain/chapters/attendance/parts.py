@@ -13,12 +13,12 @@ from domain.chapters.attendance.events import AbsenceReportSent, AttendanceRecor
 from domain.fact import Fact
 from domain.folding import ClientStream
 
-Account: TypeAlias = tuple[str, str]
+Speaker: TypeAlias = tuple[str, str]
 """(period, account): many accounts of one day stand side by side."""
 Day: TypeAlias = Fact[AttendanceRecorded]
 
 
-class Days(Mapping[date, Mapping[Account, Day]]):
+class Days(Mapping[date, Mapping[Speaker, Day]]):
     """What was said of each day, by account: the account recorded last where one spoke twice. Versions share what they have
     in common, so that one more day costs the same however many there are."""
 
@@ -26,8 +26,8 @@ class Days(Mapping[date, Mapping[Account, Day]]):
 
     def __init__(
         self,
-        shown: Map[date, Map[Account, Day]] = Map(),
-        behind: Map[tuple[date, Account], tuple[Day, ...]] = Map(),
+        shown: Map[date, Map[Speaker, Day]] = Map(),
+        behind: Map[tuple[date, Speaker], tuple[Day, ...]] = Map(),
     ) -> None:
         self._shown, self._behind = shown, behind
 
@@ -54,7 +54,7 @@ class Days(Mapping[date, Mapping[Account, Day]]):
             days = days.with_fact(told)
         return days
 
-    def __getitem__(self, on: date) -> Mapping[Account, Day]:
+    def __getitem__(self, on: date) -> Mapping[Speaker, Day]:
         return self._shown[on]
 
     def __iter__(self) -> Iterator[date]:
@@ -64,7 +64,7 @@ class Days(Mapping[date, Mapping[Account, Day]]):
         return len(self._shown)
 
 
-def _account(fact: Day) -> Account:
+def _account(fact: Day) -> Speaker:
     return fact.event.period_id, fact.event.account
 
 

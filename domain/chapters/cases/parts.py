@@ -13,7 +13,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class Case(PartOfPath, begun_by=CaseOpened):
+class Case(PartOfPath):
     """From the accepted referral to the closing; its matter is that of the referral."""
 
     opened: Fact[CaseOpened]

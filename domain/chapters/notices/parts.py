@@ -11,7 +11,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class Notice(PartOfPath, begun_by=NotificationDue):
+class Notice(PartOfPath):
     """A duty to tell somebody, and whether it was done."""
 
     due: Fact[NotificationDue]

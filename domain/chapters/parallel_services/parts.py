@@ -11,7 +11,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class ParallelRun(PartOfPath, begun_by=ParallelServiceStarted):
+class ParallelRun(PartOfPath):
     """Another service beside this one."""
 
     started: Fact[ParallelServiceStarted]

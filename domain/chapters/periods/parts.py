@@ -12,7 +12,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class Period(PartOfPath, begun_by=PeriodPlanned):
+class Period(PartOfPath):
     """A planned or running stretch of participation."""
 
     planned: Fact[PeriodPlanned]

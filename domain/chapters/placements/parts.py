@@ -12,7 +12,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class Placement(PartOfPath, begun_by=PlacementProposed):
+class Placement(PartOfPath):
     """A client's place at a site of a provider."""
 
     proposed: Fact[PlacementProposed]

@@ -32,7 +32,7 @@ class PlanVersion:
 
 
 @dataclass(frozen=True)
-class Plan(PartOfPath, begun_by=PlanDraftingStarted):
+class Plan(PartOfPath):
     """A plan with its versions, numbered from 1."""
 
     started: Fact[PlanDraftingStarted]

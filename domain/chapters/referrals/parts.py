@@ -11,7 +11,7 @@ from domain.folding import ClientStream, PartOfPath
 
 
 @dataclass(frozen=True)
-class Referral(PartOfPath, begun_by=ReferralSubmitted):
+class Referral(PartOfPath):
     """One message from one sender that asked for the service."""
 
     submitted: Fact[ReferralSubmitted]
