@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AgencyDocument:
-    """The AsyncAPI document of one kind of recipient, which has this task. `text` gives it as YAML; it may take a moment
-    the first time."""
+    """The AsyncAPI document of one kind of recipient: its task and, where others have the same task, the kinds of agencies
+    whose it is. `text` gives it as YAML; it may take a moment the first time."""
 
     name: str
     task: str
+    agency_kinds: frozenset[str]
     text: Callable[[], str]

@@ -27,21 +27,27 @@ def routes() -> APIRouter:
 
 
 async def listed(request: Request) -> Response:
-    """Every kind of recipient: its task in three languages, and the address of its document."""
+    """Every kind of recipient: its task in three languages, whose where it is shared, and the address of its document."""
     documents: Sequence[AgencyDocument] = request.app.state.documents
-    tasks = code_list("organisation_task")
     return json_response(
         {
             "documents": [
                 {
                     "task": one.task,
-                    "label": {language: tasks.label(one.task, language) for language in LANGUAGES},
+                    "label": {language: _label(one, language) for language in LANGUAGES},
                     "address": f"/asyncapi/{one.name}.yaml",
                 }
                 for one in documents
             ]
         }
     )
+
+
+def _label(document: AgencyDocument, language: str) -> str:
+    """The task; of kinds that share it, with the agencies whose it is."""
+    task = code_list("organisation_task").label(document.task, language)
+    agencies = ", ".join(code_list("agency_kind").label(kind, language) for kind in sorted(document.agency_kinds))
+    return f"{task} ({agencies})" if agencies else task
 
 
 async def document(request: Request, name: str) -> Response:

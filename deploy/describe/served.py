@@ -13,7 +13,9 @@ from deploy.describe.asyncapi import document_of, documented, name_of
 
 def agency_documents() -> Sequence[AgencyDocument]:
     """One for each kind of recipient, each made when it is first asked for."""
-    return [AgencyDocument(name_of(kind), kind.task, partial(_text, name_of(kind))) for kind in documented()]
+    return [
+        AgencyDocument(name_of(kind), kind.task, kind.agency_kinds, partial(_text, name_of(kind))) for kind in documented()
+    ]
 
 
 @cache

@@ -22,6 +22,7 @@ def test_every_kind_of_recipient_is_listed_in_three_languages_with_the_address_o
     documents = home.http.get("/asyncapi").json()["documents"]
     assert [one["task"] for one in documents] == [kind.task for kind in documented()]
     assert all(set(one["label"]) == {"fi", "sv", "en"} and all(one["label"].values()) for one in documents)
+    assert len({one["label"]["fi"] for one in documents}) == len(documents)
     assert [home.http.get(one["address"]).status_code for one in documents] == [200] * len(documents)
 
 
