@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Mapping
 
+import pytest
 from architecture import ROOMS, ROOT, circles, imported, imports_within, is_self, members_of, shapes, sources
 
 STORE = "domain.store"
@@ -75,8 +76,9 @@ def test_the_door_hands_out_nothing_that_nobody_asks_for() -> None:
     assert given == asked
 
 
-def test_no_modules_of_the_domain_import_each_other_in_a_circle() -> None:
-    assert list(circles(imports_within("domain"))) == []
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_modules_of_a_room_import_each_other_in_a_circle(room: str) -> None:
+    assert list(circles(imports_within(room))) == []
 
 
 def test_an_interface_is_kept_by_two_at_least() -> None:

@@ -206,6 +206,8 @@ def test_a_revision_is_corrected_under_the_guards_of_a_revision() -> None:
         return CorrectFact(target_event_id=key, correction_reason="wrong_entry", new_values=values)
 
     lying.when(mended(goal=None), by=OWN_WORKER, on=ON).then_refused("E_GOAL_SUPPORT_REQUIRED")
+    lying.when(mended(parties=["kela"]), by=OWN_WORKER, on=ON).then_refused("E_PARTY_MISSING", at="/new_values/parties")
+    lying.when(mended(revision_reason="parties"), by=OWN_WORKER, on=ON).then_refused("E_FIELD_MISSING")
     lying.when(mended(revises_version=2), by=OWN_WORKER, on=ON).then_refused("E_NOT_CORRECTABLE")
     (plan_now,) = lying.but(mended(goal="Another goal"), by=OWN_WORKER, on=ON).world.pathway.plans.values()
     assert plan_now.versions[2].drafted.event.goal == "Another goal"
