@@ -45,6 +45,9 @@ def lines_to(stream: TextIO) -> logging.Handler:
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
     """A failure is told by its type and the lines of code it came through: its text may quote what a client said."""
+    if line.get("logger") == "asyncio":
+        # Of a task that failed unseen it writes the failure's own words, behind the first line.
+        line["event"] = str(line["event"]).partition("\n")[0]
     failure = line.pop("exc_info", None)
     if failure:
         line["exception"] = "\n".join(_told(failure[1]))

@@ -23,13 +23,18 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: never part of a body (design D19). `org` is a directory id, `person` a staff reference, the client's own
-    reference, or `system`."""
+    reference, or `system`.
+
+    `or_role` are the roles in which an agency's system may have sent the same message before: its role is not said in the
+    message, but follows from what kind of recipient it is.
+    """
 
     org: str
     task: str
     role: str
     person: str
     purpose: str = "service"
+    or_role: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def sender(self) -> tuple[str, str]:

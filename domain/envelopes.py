@@ -56,4 +56,5 @@ def caller_of(message: Incoming, kinds: Kinds[Kind], asked: CommandKind | None =
     """The agency's system, in a role of its kind that may ask for the command."""
     roles = kinds.of(message.recipient).roles or ("system",)
     role = next((role for role in roles if asked is not None and role in asked.roles), roles[0])
-    return Caller(message.recipient.org, message.recipient.task, role, message.person)
+    others = {other for kind in kinds.of_task(message.recipient.task) for other in kind.roles} - {role}
+    return Caller(message.recipient.org, message.recipient.task, role, message.person, or_role=tuple(sorted(others)))

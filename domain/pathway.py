@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any, Literal
 
 from domain import events as e
-from domain.catalogue import CLIENT_FACTS, EVENTS
+from domain.catalogue import CLIENT_FACTS, EVENTS, fixed_in
 from domain.chapters.assessments.parts import Assessment as Assessment
 from domain.chapters.assessments.parts import Assessments
 from domain.chapters.attendance.parts import Attendance
@@ -121,6 +121,7 @@ class Pathway(
 
 
 _FOLDS = folds(Pathway, EVENTS)
+_TIES = {cls: fixed_in(cls) & cls.model_fields.keys() for cls in EVENTS.values()}
 _COLLECTIONS = {cls.PART.begun: cls.PART.kept_in for cls in CLIENT_FACTS.values() if cls.PART.kept_in}
 
 
@@ -157,6 +158,11 @@ def _correct(parts: Parts, correction: e.FactCorrected, by: str) -> None:
     if old is None:
         return
     new = corrected(old, correction, by)
-    if new is not old:
-        parts["facts"] = parts["facts"].with_fact(new)
+    if new is old:
+        return
+    parts["facts"] = parts["facts"].with_fact(new)
+    if all(getattr(old.event, name) == getattr(new.event, name) for name in _TIES[type(old.event)]):
         _FOLDS[type(old.event)].change(parts, old, new)
+    else:
+        # No decision of ours lets a fact change its part; a history in which one did is folded anew.
+        parts.update(vars(replay(parts["client"], parts["facts"].values())), version=parts["version"])

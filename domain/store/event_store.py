@@ -26,7 +26,7 @@ from domain.rules import RuleSet
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
-from domain.store.deciding.kept_answers import content_hash
+from domain.store.deciding.kept_answers import content_hash, is_hash_of
 from domain.store.deciding.writer import PATIENCE_S, Writer
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, append_raw
@@ -116,8 +116,7 @@ class EventStore(LedgerReading):
         `caller` is the sender, `command_id` the message's id, `content` its bytes: they tell a repeat from another message.
         """
         future = new_future()
-        hashed = self._message_hash(content, caller)
-        self._writer.put(NoteJob(event, caller, command_id, hashed, input_position, future))
+        self._writer.put(self._noted(event, caller, command_id, content, input_position, future))
         return future
 
     def refuse(
@@ -136,19 +135,24 @@ class EventStore(LedgerReading):
         `command` is the name of the command or message type; `content` the body's bytes.
         """
         future = new_future()
-        hashed = self._message_hash(content, caller)
         event = CommandRefused(
             command=command,
             codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in reasons),
-            content_mac=hashed,
+            content_mac=content_hash(*self._message(content, caller)),
             subject_ref=client,
         )
-        self._writer.put(NoteJob(event, caller, command_id, hashed, input_position, future))
+        self._writer.put(self._noted(event, caller, command_id, content, input_position, future))
         return future
 
-    def _message_hash(self, content: bytes, caller: Caller) -> str:
+    def _message(self, content: bytes, caller: Caller) -> tuple[bytes, str, dict[str, Any], Caller, None]:
         # One name for all: a message that waited and was refused in the end is still the same message.
-        return content_hash(self._content_key, "message", {"content": content.hex()}, caller, None)
+        return self._content_key, "message", {"content": content.hex()}, caller, None
+
+    def _noted(
+        self, event: Event, caller: Caller, command_id: str, content: bytes, place: tuple[str, int] | None, reply: Reply
+    ) -> NoteJob:
+        said = self._message(content, caller)
+        return NoteJob(event, caller, command_id, content_hash(*said), place, reply, lambda known: is_hash_of(known, *said))
 
     # --- followers ---
 
@@ -247,9 +251,9 @@ class EventStore(LedgerReading):
         if client is None and kind.target == "client":
             raise ValueError(f"{kind.name} speaks of a client")
         body = command.model_dump(mode="json", exclude_none=True)
-        hashed = content_hash(self._content_key, kind.name, body, caller, client if kind.target == "client" else None)
+        said = (self._content_key, kind.name, body, caller, client if kind.target == "client" else None)
         job = CommandJob(
-            command, kind, body, caller, command_id, client, hashed, expected_version, look_ups or {}, dry_run,
-            input_position, reply,
+            command, kind, body, caller, command_id, client, content_hash(*said), expected_version, look_ups or {}, dry_run,
+            input_position, reply, lambda known: is_hash_of(known, *said),
         )  # fmt: skip
         self._writer.put(job)

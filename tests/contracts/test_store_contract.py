@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from typing import Any
@@ -121,6 +122,21 @@ def test_a_repeated_command_gets_its_first_answer(store: EventStore) -> None:
     assert (again.status, again.first, again.number) == ("already_recorded", "recorded", first.number)
     assert (again.events, again.stream_version) == (first.events, first.stream_version)
     assert store.head() == 2
+
+
+def test_a_system_repeats_what_it_sent_in_whichever_role_it_speaks_now(store: EventStore) -> None:
+    client = new_client(store)
+    first = store.execute(day(0), PROVIDER, "day-1", client=client)
+    noted = store.refuse("record_day", [Reason("E_CODE")], PROVIDER, "m1", content=b"{}").result(DEADLINE_S)
+    renamed = replace(PROVIDER, role="own_worker")
+    now = replace(renamed, or_role=(PROVIDER.role,))
+    again = store.execute(day(0), now, "day-1", client=client)
+    assert (again.status, again.first, again.number) == ("already_recorded", "recorded", first.number)
+    refused = store.refuse("record_day", [Reason("E_CODE")], now, "m1", content=b"{}").result(DEADLINE_S)
+    assert (refused.status, refused.first, refused.number) == ("already_recorded", "refused", noted.number)
+    # Somebody who is asked by name has one role: there another role is another wish.
+    assert store.execute(day(0), renamed, "day-1", client=client).codes == (Reason("E_KEY_REUSED"),)
+    assert store.execute(day(1), now, "day-1", client=client).codes == (Reason("E_KEY_REUSED"),)
 
 
 def test_a_used_id_with_other_content_is_refused_and_leaves_no_trace(store: EventStore) -> None:

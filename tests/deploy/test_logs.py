@@ -74,6 +74,18 @@ def test_the_text_of_a_failure_is_never_logged(log: logging.Logger, stream: io.S
     assert not [word for word in SECRET.split() if word in stream.getvalue()]
 
 
+def test_the_words_of_a_task_that_failed_unseen_are_never_logged() -> None:
+    stream, asyncs = io.StringIO(), logging.getLogger("asyncio")
+    handler = lines_to(stream)
+    asyncs.addHandler(handler)
+    try:
+        asyncs.error(f"Task exception was never retrieved\nfuture: <Task finished exception=ValueError('{SECRET}')>")
+    finally:
+        asyncs.removeHandler(handler)
+    assert SECRET not in stream.getvalue()
+    assert line(stream)["event"] == "Task exception was never retrieved"
+
+
 def test_at_a_terminal_a_line_reads_as_words(log: logging.Logger) -> None:
     log.addHandler(lines_to(terminal := Terminal()))
     log.warning("topic %s is parked", "kuty.demo.out.kela.v1")

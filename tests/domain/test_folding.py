@@ -22,6 +22,8 @@ CHANGES: dict[str, Any] = {
     "period.completed": {"ended_on": date(2025, 5, 29)},
     "plan.agreed": {"parties": ("client",)},
     "plan.drafted": {"goal": "Another goal"},
+    "assessment.completed": {"assessment_id": "a" * 32},  # no decision lets it: the history is folded all the same
+    "placement.proposed": {"placement_id": "b" * 32},
     "plan.accepted_by_party": {},
     "own_worker.assigned": {"worker_id": "W-09"},
     "benefit_status.changed": {"until_on": date(2025, 12, 31)},

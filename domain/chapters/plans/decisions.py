@@ -126,7 +126,7 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
     """The next version of a plan in force. source: domain/pathway.md 4.4 row 17"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     terms = said(command)
     # Parties are written down only where they are others than in the version in force.
     if set(command.parties or ()) == set(plan.parties(plan.agreed)):
@@ -151,7 +151,8 @@ def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: dat
     plan = pathway.plans[event.plan_id]
     started, revised = plan.started.event, plan.versions.get(event.revises_version)
     agreed = revised.agreed if revised else None
-    no.when(not pathway.cases[started.case_id].is_open(on), "E_CASE_CLOSED")
+    closed = pathway.cases[started.case_id].closed
+    no.when(closed is not None and closed.occurred_on <= on, "E_CASE_CLOSED")
     no.when(agreed is None, "E_STATE", "/plan_id")
     no.when(agreed is not None and on < agreed.occurred_on, "E_ORDER", "/occurred_on")
     if no:

@@ -124,7 +124,7 @@ class Batch:
         if given is None:
             return None
         content_hash, answer = given
-        if content_hash != job.content_hash:
+        if content_hash != job.content_hash and not job.repeats(content_hash):
             return Answer("refused", codes=(Reason("E_KEY_REUSED"),))
         # A commit whose answer was lost on the way: this is no repeat, it is the first answer.
         ours = name_based_id(job.decision_id, "event#1")

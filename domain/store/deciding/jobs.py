@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -67,6 +67,8 @@ class CommandJob:
     dry_run: bool
     input_position: tuple[str, int] | None
     reply: Reply
+    repeats: Callable[[str], bool]
+    """Whether a hash is that of this very command."""
     decision_id: str = field(default_factory=_random_id)
 
     @property
@@ -85,6 +87,8 @@ class NoteJob:
     content_hash: str
     input_position: tuple[str, int] | None
     reply: Reply
+    repeats: Callable[[str], bool]
+    """Whether a hash is that of this very message."""
     decision_id: str = field(default_factory=_random_id)
 
     @property

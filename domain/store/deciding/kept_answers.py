@@ -45,5 +45,14 @@ def answer_of(row: AnswerRow) -> Answer:
 
 def content_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> str:
     """HMAC-SHA256 (hex) over the canonical JSON of a command: same id and same hash is a repeat."""
-    speaker = (caller.org, caller.task, caller.role, caller.person, caller.purpose)
+    return _hashed(key, name, body, caller, caller.role, client)
+
+
+def is_hash_of(known: str, key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> bool:
+    """Whether the hash is that of the same content from the same sender, in whichever role its system spoke then."""
+    return any(_hashed(key, name, body, caller, role, client) == known for role in (caller.role, *caller.or_role))
+
+
+def _hashed(key: bytes, name: str, body: dict[str, Any], caller: Caller, role: str, client: str | None) -> str:
+    speaker = (caller.org, caller.task, role, caller.person, caller.purpose)
     return hmac.digest(key, orjson.dumps((name, body, speaker, client), option=orjson.OPT_SORT_KEYS), "sha256").hex()
