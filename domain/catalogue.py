@@ -6,7 +6,7 @@ A name on disk or on the wire is never a module path: files move, history stays 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,9 +15,20 @@ from domain.event import TIE, AnswerEvent, ClientFact, Event, LedgerEvent, Moves
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
-EVENTS: Mapping[str, type[Event]] = {
-    cls.NAME: cls for _, cls in inspect.getmembers(events, inspect.isclass) if issubclass(cls, Event) and "NAME" in vars(cls)
-}
+
+def by_name(classes: Iterable[type[Event]]) -> Mapping[str, type[Event]]:
+    """The events by their names. Raises `TypeError` for two of one name: one would hide the other."""
+    found: dict[str, type[Event]] = {}
+    for cls in classes:
+        other = found.setdefault(cls.NAME, cls)
+        if other is not cls:
+            raise TypeError(f"two events are called {cls.NAME}: {other.__name__} and {cls.__name__}")
+    return found
+
+
+EVENTS: Mapping[str, type[Event]] = by_name(
+    cls for _, cls in inspect.getmembers(events, inspect.isclass) if issubclass(cls, Event) and "NAME" in vars(cls)
+)
 """Every event by its name without version."""
 
 UPCASTS: Mapping[tuple[str, int], Upcast] = {}

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.vocabulary import Ref, Routing
+from domain.vocabulary import Ref, Routing, Unclassified, data_class_of
 
 Matter = Literal["case", "client", "target", "ledger", "fact"]
 T = TypeVar("T")
@@ -156,6 +156,10 @@ Tied = Annotated[T, TIE]
 """A field that no correction changes, beside those that name parts."""
 
 
+CARRIED = frozenset({"new_values", "publication"})
+"""Fields that carry those of other facts: each of them keeps the data class that it has in its own fact."""
+
+
 # --- The kinds of facts -----------------------------------------------------------------------------------------------
 
 
@@ -193,6 +197,13 @@ class Event(BaseModel):
             missing = [name for name in cls.DECLARES if not (name in vars(cls) or (name == "MATTER" and hasattr(cls, name)))]
             if missing:
                 raise TypeError(f"{cls.__name__} does not declare {', '.join(missing)} (domain/event.py)")
+            if not cls.__doc__:
+                raise TypeError(f"{cls.__name__} does not say in a docstring what happened")
+            for name in cls.model_fields.keys() - CARRIED:
+                try:
+                    data_class_of(cls.model_fields[name])
+                except Unclassified as fault:
+                    raise TypeError(f"{cls.__name__}.{name} has no data class of its own (domain/vocabulary.py)") from fault
 
 
 class ClientFact(Event):
@@ -203,6 +214,13 @@ class ClientFact(Event):
     PART: ClassVar[InPathway]
     MOVES: ClassVar[Moves]
     CORRECTED: ClassVar[Corrected]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "NAME" in vars(cls):
+            for name in sorted({cls.PART.key, cls.PART.begun} - {"", *cls.model_fields}):
+                raise TypeError(f"{cls.__name__} says that the field {name} names its part, and has no such field")
 
 
 class CaseEvent(ClientFact):

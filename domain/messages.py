@@ -99,8 +99,11 @@ class Wish:
 def message_types(sender: Kind) -> Mapping[str, CommandKind]:
     """What a sender of the kind may send, by type: `record_attendance.v1`. The group's message stands for its command.
 
-    Raises `KeyError` where the kind names a command that there is none of.
+    Raises `LookupError` where the kind names a command that there is none of.
     """
+    unknown = sorted(sender.sends - COMMANDS.keys() - {GROUP})
+    if unknown:
+        raise LookupError(f"{sender.name} sends {', '.join(unknown)}: there is no such command")
     return {f"{name}.v1": COMMANDS[GROUP_OF if name == GROUP else name] for name in sorted(sender.sends)}
 
 

@@ -5,7 +5,7 @@ What a chapter leaves out or says twice is found here, when the book is opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from domain.catalogue import CLIENT_FACTS
 from domain.chapters.agreements import decisions as agreements
@@ -28,6 +28,7 @@ from domain.chapters.periods import decisions as periods
 from domain.chapters.placements import decisions as placements
 from domain.chapters.plans import decisions as plans
 from domain.chapters.referrals import decisions as referrals
+from domain.code_lists import code_list
 from domain.commands import Command, CommandKind
 
 CHAPTERS = (
@@ -54,15 +55,20 @@ CHAPTERS = (
 """In the order of a client's path."""
 
 
-def _by_name() -> Mapping[str, CommandKind]:
-    kinds = [kind for chapter in CHAPTERS for kind in chapter.COMMANDS]
+def commands_by_name(kinds: Sequence[CommandKind]) -> Mapping[str, CommandKind]:
+    """The commands by their names. Raises `ValueError` for two of one name, and for a role that there is none of."""
     by_name = {kind.name: kind for kind in kinds}
     if len(by_name) != len(kinds):
         raise ValueError("two commands have one name")
+    for kind in kinds:
+        for role in sorted(kind.roles - set(code_list("actor_role").codes)):
+            raise ValueError(
+                f"{kind.name} may be asked in the role {role}: there is no such role (domain/codes/actor_role.toml)"
+            )
     return by_name
 
 
-COMMANDS = _by_name()
+COMMANDS = commands_by_name([kind for chapter in CHAPTERS for kind in chapter.COMMANDS])
 """Every command by its permanent name."""
 
 GUARDS = {cls: guard for cls in CLIENT_FACTS.values() if (guard := guard_of(cls)) is not None}

@@ -55,13 +55,16 @@ class Kind(told.Kind):
 
 @cache
 def kinds() -> Kinds[Kind]:
-    """Every kind of recipient, one file each. Raises `TwoKinds`."""
+    """Every kind of recipient, one file each. Raises `TwoKinds`, `LookupError` for a file without one."""
     from projections import recipients
 
-    return Kinds(
-        importlib.import_module(f"{recipients.__name__}.{file.name}").KIND
-        for file in pkgutil.iter_modules(recipients.__path__)
-    )
+    files = [
+        importlib.import_module(f"{recipients.__name__}.{file.name}") for file in pkgutil.iter_modules(recipients.__path__)
+    ]
+    for file in files:
+        if not hasattr(file, "KIND"):
+            raise LookupError(f"{file.__name__} has no KIND")
+    return Kinds(file.KIND for file in files)
 
 
 def model_of(recipient: Recipient) -> Kind | None:

@@ -27,11 +27,11 @@ class Lookup:
 
 def lookups(finds_by: Mapping[str, str], part_of: Mapping[str, str], to_come: Mapping[str, Lookup]) -> Mapping[str, Lookup]:
     """How every event is found: as it declares, by the field more that `finds_by` names, under the part that `part_of` names
-    instead. Raises `KeyError` for an event that is not there, or is there and said to come."""
-    for name in (finds_by.keys() | part_of.keys()) - EVENTS.keys():
-        raise KeyError(name)
+    instead. Raises `LookupError` for an event that is not there, or is there and said to come."""
+    for name in sorted((finds_by.keys() | part_of.keys()) - EVENTS.keys()):
+        raise LookupError(f"finds_by or part_of names {name}: there is no such event")
     for name in to_come.keys() & EVENTS.keys():
-        raise KeyError(f"{name} has come: it is found as it declares")
+        raise LookupError(f"{name} has come: it is found as it declares")
     return {**to_come, **{name: _lookup(name, finds_by.get(name), part_of.get(name)) for name in EVENTS}}
 
 

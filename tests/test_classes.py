@@ -116,9 +116,7 @@ def schemas() -> dict[str, Any]:
     found: dict[str, Any] = {cls.NAME: cls.model_json_schema() for cls in EVENTS.values()}
     found |= {kind.name: body_schema(kind) for kind in COMMANDS.values()}
     found |= {
-        f"message {name}": message_schema(name, kind)
-        for sender in kinds()
-        for name, kind in message_types(sender).items()
+        f"message {name}": message_schema(name, kind) for sender in kinds() for name, kind in message_types(sender).items()
     }
     found |= {q.id: q.answer.model_json_schema() for kind in kinds() for q in kind.questions}
     return {**found, "vault": ClientRecord.model_json_schema()}
@@ -127,3 +125,24 @@ def schemas() -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "schema"), schemas().items(), ids=schemas())
 def test_no_field_anywhere_is_called_like_a_diagnosis(name: str, schema: Any) -> None:
     assert [field for field in names_in(schema) if LIKE_A_DIAGNOSIS.search(field)] == []
+
+
+OWN_HASH = {"previous_publication_hash"}
+"""What the software writes itself: the hash of what a recipient was told before, empty at first."""
+
+
+def unlimited(schema: Any, name: str = "") -> Iterator[str]:
+    """Names of texts that are neither of a list nor limited in form or length."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format", "pattern", "maxLength"}:
+            yield name
+        for inner, found in schema.items():
+            yield from unlimited(found, inner)
+    elif isinstance(schema, list):
+        for found in schema:
+            yield from unlimited(found, name)
+
+
+@pytest.mark.parametrize("cls", EVENTS.values(), ids=EVENTS)
+def test_no_text_is_without_a_limit(cls: type[Event]) -> None:
+    assert set(unlimited(cls.model_json_schema())) <= OWN_HASH, "take a type of domain/vocabulary.py in place of str"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from disclosure.paths import FUND, KELA, in_service, members
 
+from domain.catalogue import EVENTS
 from domain.code_lists import code_list
 from domain.directory import Directory, Recipient, enter
 from domain.disclosure.kinds import Kinds, TwoKinds
@@ -22,6 +23,7 @@ from domain.events import OrganisationJoined, TaskFrom
 from domain.messages import GROUP, GROUP_OF, message_types
 from domain.pathway import replay
 from domain.rulebook import COMMANDS
+from domain.rules import RuleSet
 from projections import recipients
 from projections.kinds import Kind, kinds
 
@@ -169,6 +171,38 @@ def test_roles_and_grounds_of_a_kind_are_codes(kind: Kind) -> None:
     assert kind.legal_basis in code_list("legal_basis")
     assert not kind.column or kind.purpose in code_list("purpose")
     assert kind.title
+
+
+def test_a_command_that_there_is_none_of_and_a_file_without_a_kind_are_said_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LookupError, match="referrer sends lift_plan: there is no such command"):
+        message_types(replace(kinds()["RF"], sends=frozenset({"lift_plan"})))
+    monkeypatch.delattr("projections.recipients.referrer.KIND")
+    with pytest.raises(LookupError, match="referrer has no KIND"):
+        kinds.__wrapped__()
+
+
+WINDOW_ELSEWHERE = {
+    "social_work": "an organiser is a recipient as its task says, on every day (domain/disclosure.md 5.3)",
+    "statement_issuer": "told only of statements that it issues itself, and no command lets it issue one",
+}
+
+
+@each_kind
+def test_a_kind_that_is_told_fact_by_fact_has_days_on_which_it_is_told(kind: Kind) -> None:
+    told = kind.column and kind.told_one_by_one and any(policy(kinds()).cell(n, kind.column).shape != "–" for n in EVENTS)
+    if told:
+        assert (kind.window is None) == (kind.name in WINDOW_ELSEWHERE), (
+            f"{kind.name} has no window: it is told nothing"
+        )
+    else:
+        assert kind.window is None
+
+
+def test_every_task_may_be_held_by_some_agency() -> None:
+    # source: domain/vocabulary.md 1.17
+    for task in code_list("organisation_task").codes:
+        held = [one for one in code_list("agency_kind").codes if RuleSet.current().task_allowed(task, one, date(2026, 3, 1))]
+        assert held, f"task {task}: name the agencies that may hold it in domain/rules/, under task.agency_kinds"
 
 
 def test_every_role_is_somebodys() -> None:

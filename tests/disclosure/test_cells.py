@@ -52,6 +52,11 @@ LIMITED = {
 }
 """Cells that let something through, where nothing comes for another reason."""
 
+
+def test_every_kind_that_is_told_fact_by_fact_is_in_this_table() -> None:
+    assert RECIPIENTS.keys() == {kind.column for kind in kinds() if kind.column and kind.told_one_by_one}
+
+
 CLIENT_EVENTS = sorted(
     name for name, cls in EVENTS.items() if cls.MATTER in ("case", "client") and name not in SYSTEM_EVENTS
 )

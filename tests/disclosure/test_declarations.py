@@ -28,7 +28,7 @@ from domain.events import PlanAgreed, PlanDrafted, PlanRevised
 from domain.pathway import Fact, Pathway, evolved, replay
 from projections.kinds import kinds
 
-SLOW = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def still(what: Moves) -> list[str]:
@@ -57,25 +57,27 @@ def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
 
 
 @pytest.mark.parametrize("name", still(Moves.WINDOWS))
-@settings(SLOW, max_examples=150)
+@MANY
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_moves_nobodys_window(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
-    assert standings_of(evolved(pathway, [fact]), MEMBERS, kinds()) == standings_of(pathway, MEMBERS, kinds())
+    before, after = (standings_of(path, MEMBERS, kinds()) for path in (pathway, evolved(pathway, [fact])))
+    assert after == before, f"{name} moves somebody's days: declare it, MOVES = Moves.WINDOWS"
 
 
 @pytest.mark.parametrize("name", still(Moves.WINDOWS | Moves.IN_FORCE))
-@SLOW
+@MANY
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_changes_nothing_that_is_in_force(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
     after = evolved(pathway, [fact])
     for standing in standings_of(pathway, MEMBERS, kinds()):
-        assert in_force(after, standing) == in_force(pathway, standing)
+        same = in_force(after, standing) == in_force(pathway, standing)
+        assert same, f"{name} is in force for {standing.kind.name}: declare it, MOVES = Moves.IN_FORCE"
 
 
 @pytest.mark.parametrize("name", still(Moves.CUT | Moves.FOLLOWS))
-@SLOW
+@MANY
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_for(name: str, data: st.DataObject) -> None:
     pathway, fact = one_more(data, name)
@@ -85,7 +87,8 @@ def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_fo
         for narrow in (replace(standing, spans=spans), replace(standing, spans=(*standing.spans, Span(date.min, date.max)))):
             one, other = told_of(fact, after, standing, POLICY), told_of(fact, after, narrow, POLICY)
             if one is not None and other is not None and one.profile == other.profile:
-                assert one.fields == other.fields
+                same = one.fields == other.fields
+                assert same, f"{name} changes with the days of {standing.kind.name}: declare it, Moves.CUT or Moves.FOLLOWS"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from dataclasses import is_dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from given import given
 from stories import AUTHORITY, INSTRUCTOR, as_1, register
 
+import domain
 from domain import events as e
-from domain.catalogue import CLIENT_FACTS, DIRECTORY_EVENTS, EVENTS, fixed_in, moving
+from domain.catalogue import CLIENT_FACTS, DIRECTORY_EVENTS, EVENTS, by_name, fixed_in, moving
 from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.judging import NoGuard, guard_of
 from domain.directory import Directory, enter
 from domain.event import (
     BY_DAY,
     BY_TYPES_ALONE,
+    OPEN,
     CaseEvent,
     ClientFact,
     Judged,
@@ -29,16 +35,20 @@ from domain.event import (
     judged_by,
     listed_in,
 )
-from domain.folding import WrongPlace, folds
+from domain.fact import Fact
+from domain.folding import PartOfPath, WrongPlace, folds
 from domain.pathway import Pathway
-from domain.rulebook import CHAPTERS, COMMANDS, GUARDS
+from domain.refusals import refusals
+from domain.rulebook import CHAPTERS, COMMANDS, GUARDS, commands_by_name
 from domain.streams import stream_of
-from domain.vocabulary import Ref, Routing
+from domain.vocabulary import Ref, Routing, Service
 
 
 def declaring(**but: Any) -> type[ClientFact]:
     """An event of a case that declares what is given, and nothing else."""
-    body = {"__module__": __name__, "__annotations__": {"plan_id": Routing[Ref]}, "NAME": "plan.lifted", **but}
+    fields = {"plan_id": Routing[Ref], "lift_id": Routing[Ref]}
+    said = {"__module__": __name__, "__doc__": "A plan was lifted.", "__annotations__": fields}
+    body = {**said, "NAME": "plan.lifted", **but}
     return type("PlanLifted", (CaseEvent,), body)
 
 
@@ -57,6 +67,72 @@ WHOLE = {"PART": belongs_to("plan_id", "versions"), "MOVES": Moves.NOTHING, "COR
 def test_an_event_that_leaves_a_declaration_out_cannot_be_made(left_out: str) -> None:
     with pytest.raises(TypeError, match=left_out):
         declaring(**{name: value for name, value in WHOLE.items() if name != left_out})
+
+
+@pytest.mark.parametrize(
+    ("but", "what"),
+    [
+        ({"PART": belongs_to("other_id", "versions")}, "other_id names its part, and has no such field"),
+        ({"PART": begins("other_id", "plans")}, "other_id names its part, and has no such field"),
+        ({"__doc__": None}, "does not say in a docstring what happened"),
+        ({"__annotations__": {"plan_id": Routing[Ref], "note": str}}, "PlanLifted.note has no data class of its own"),
+        ({"__annotations__": {"plan_id": Routing[Service[Ref]]}}, "PlanLifted.plan_id has no data class of its own"),
+    ],
+)
+def test_an_event_whose_declarations_do_not_fit_its_fields_cannot_be_made(but: dict[str, Any], what: str) -> None:
+    with pytest.raises(TypeError, match=what):
+        declaring(**{**WHOLE, **but})
+
+
+def test_two_events_cannot_have_one_name() -> None:
+    with pytest.raises(TypeError, match=r"two events are called period\.started: PeriodStarted and Other"):
+        by_name([e.PeriodStarted, type("Other", (e.PeriodStarted,), {"__module__": __name__})])
+
+
+def test_a_command_that_nobody_could_ask_for_is_found_when_the_rulebook_is_opened() -> None:
+    kind = replace(COMMANDS["start_period"], roles=frozenset({"own_worker", "clerk"}))
+    with pytest.raises(ValueError, match="start_period may be asked in the role clerk: there is no such role"):
+        commands_by_name([kind])
+
+
+def test_the_days_of_a_fact_are_its_own_fields_or_are_told_along_with_it() -> None:
+    told_along = {e.PlanAgreed: set(e.PlanDrafted.model_fields), e.PlacementConfirmed: set(e.PlacementProposed.model_fields)}
+    for cls in EVENTS.values():
+        named = {cls.FOUND.from_on, cls.FOUND.until_on, cls.FOUND.part} - {None, "", OPEN}
+        assert named <= cls.model_fields.keys() | told_along.get(cls, set()), cls
+
+
+def test_a_slot_is_of_the_facts_that_are_kept_in_it() -> None:
+    hints = get_type_hints(Pathway, include_extras=True)
+    parts = {cls.PART.key: cls.PART.kept_in for cls in CLIENT_FACTS.values() if cls.PART.begun and cls.PART.kept_in}
+    for cls in CLIENT_FACTS.values():
+        if cls.PART.slot:
+            (part,) = part_types(hints[parts[cls.PART.key]])
+            kept = facts_in(get_type_hints(part)[cls.PART.slot])
+            assert cls in kept, f"{part.__name__}.{cls.PART.slot} is of {kept}, and {cls.__name__} is kept there"
+
+
+def part_types(hint: Any) -> set[type[PartOfPath]]:
+    inner = get_args(hint)
+    own = {hint} if isinstance(hint, type) and issubclass(hint, PartOfPath) else set()
+    return own.union(*(part_types(each) for each in inner))
+
+
+def facts_in(hint: Any) -> set[type[ClientFact]]:
+    """Every event that a slot's type names; those of its own class where it is one."""
+    own = {hint} if isinstance(hint, type) and issubclass(hint, ClientFact) else set()
+    of_class = get_type_hints(hint).values() if isinstance(hint, type) and is_dataclass(hint) and hint is not Fact else ()
+    return own.union(*(facts_in(each) for each in (*get_args(hint), *of_class)))
+
+
+def test_every_code_that_a_decision_refuses_with_is_explained() -> None:
+    said = {
+        node.value
+        for path in sorted(Path(domain.__path__[0]).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch("[EW]_[A-Z_]+", node.value)
+    }
+    assert said - refusals().keys() == set()
 
 
 def test_an_event_does_not_inherit_what_it_declares() -> None:
@@ -124,7 +200,7 @@ def test_what_is_never_corrected_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_part_begins_with_one_event() -> None:
-    begun = [cls.PART.begun for cls in CLIENT_FACTS.values() if cls.PART.begun]
+    begun = [cls.PART.begun for cls in CLIENT_FACTS.values() if cls.PART.begun and cls.PART.kept_in]
     assert len(begun) == len(set(begun))
 
 

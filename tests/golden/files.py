@@ -1,6 +1,7 @@
 """Golden files: what was once written for others to read. They stay for ever; a new one is added, none is changed.
 
-`python tests/golden/files.py` writes those that are missing, from the examples, and touches no other.
+`python tests/golden/files.py` writes those that are missing, from the examples, and touches no other. Where an event has
+no example it says so and fails.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if __name__ == "__main__":
 from golden import examples  # noqa: E402
 
 from consumers import wire  # noqa: E402
-from domain.catalogue import event_class, type_of  # noqa: E402
+from domain.catalogue import EVENTS, event_class, type_of  # noqa: E402
 from domain.directory import Recipient  # noqa: E402
 from domain.events import Event  # noqa: E402
 from domain.messages import GROUP, message_types, of_group, wish_of_message  # noqa: E402
@@ -133,3 +134,6 @@ if __name__ == "__main__":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(orjson.dumps(golden, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
         print(path.relative_to(HERE))
+    without = sorted(EVENTS.keys() - examples.events().keys())
+    if without:
+        sys.exit(f"no example in tests/golden/examples.py: {', '.join(without)}")

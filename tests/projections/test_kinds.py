@@ -57,7 +57,7 @@ def test_a_kind_searches_by_what_its_recipients_are_told(kind: Kind) -> None:
 
 
 def test_a_kind_that_finds_by_an_event_that_there_is_not_cannot_be_made() -> None:
-    with pytest.raises(KeyError, match=r"plan\.lifted"):
+    with pytest.raises(LookupError, match=r"plan\.lifted: there is no such event"):
         replace(kinds()["RF"], finds_by={"plan.lifted": "plan_id"})
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from domain.event import CARRIED
 from domain.events import Event, FactCorrected
 from domain.vocabulary import DataClass, Unclassified, data_class_of
 
@@ -23,7 +24,6 @@ TARGET_TYPE = "@target_type"
 NEW_VALUES = "new_values"
 PUBLICATION = "publication"
 _PARTS = ("client", "body")
-_CARRIED = frozenset({NEW_VALUES, PUBLICATION})
 
 Contents = dict[str, dict[str, Any]]
 """Section letter to what stands in it."""
@@ -45,8 +45,8 @@ def field_classes(cls: type[Event]) -> FieldClasses:
     """The plan of an event class. Raises `Unclassified` for a field without exactly one data class."""
     plan = _plans.get(cls)
     if plan is None:
-        carried = next((name for name in cls.model_fields if name in _CARRIED), None)
-        letters = {name: data_class_of(found).value for name, found in cls.model_fields.items() if name not in _CARRIED}
+        carried = next((name for name in cls.model_fields if name in CARRIED), None)
+        letters = {name: data_class_of(found).value for name, found in cls.model_fields.items() if name not in CARRIED}
         plan = _plans[cls] = FieldClasses(letters, tuple(letters.items()), carried)
     return plan
 
