@@ -17,7 +17,8 @@ from projections.tellings import Acknowledged
 class LedgerDoor:
     """One ledger as the API sees it.
 
-    `lag` answers for each role how many records it is behind; `lagging` names those that the clock has to wait for.
+    `lag` answers for each role how many records it is behind; `lagging` names those that the clock has to wait for;
+    both raise `StoreUnavailable` where the database or the broker does not answer.
     `publications` reads a recipient's present epoch: (short name, epoch that the reader knows, after sequence, at most) to
     that epoch and what stands in it; another epoch than the reader's is read from its beginning. `redeliver` begins a fresh
     epoch for a recipient and answers its number. `acknowledged` is given in a live ledger: "told on" then means when the

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +18,7 @@ from api.app import create_app
 from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor
 from consumers.disclosed import line_of
+from consumers.log import BrokerUnavailable
 from consumers.wire import out_topic, publication_of
 from deploy.describe.served import agency_documents
 from deploy.local.ports import PartFailed
@@ -25,8 +27,10 @@ from deploy.settings import Settings
 from deploy.wiring import Wired
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from domain.store import StoreUnavailable
 from projections.tellings import Acknowledged
 
+T = TypeVar("T")
 START_DEADLINE_S = 15.0
 GRACE_S = 5
 """How long a request that is being answered may take when the server stops, seconds."""
@@ -42,11 +46,23 @@ def door_of(wired: Wired) -> LedgerDoor:
         receiving=wired.receiving,
         models=wired.models,
         publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),
-        lag=wired.lag,
-        lagging=wired.lagging,
+        lag=_asked_again_later(wired.lag),
+        lagging=_asked_again_later(wired.lagging),
         redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
         acknowledged=acknowledged_by(wired) if wired.store.mode == "live" else None,
     )
+
+
+def _asked_again_later(look: Callable[[], T]) -> Callable[[], T]:
+    """To a caller it is one whether the database or the broker does not answer: ask again. Raises `StoreUnavailable`."""
+
+    def asked() -> T:
+        try:
+            return look()
+        except BrokerUnavailable as error:
+            raise StoreUnavailable(str(error)) from error
+
+    return asked
 
 
 def acknowledged_by(wired: Wired) -> Acknowledged:

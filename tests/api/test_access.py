@@ -31,6 +31,7 @@ from stories import (
 )
 
 from api.caller import AUDIENCE, DEVELOPMENT_ISSUER, Claims
+from consumers.log import BrokerUnavailable
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.rulebook import COMMANDS
@@ -275,6 +276,18 @@ def test_a_store_that_does_not_answer_is_told_so(lived: House, monkeypatch: pyte
     answer = lived.post(f"/clients/{lived.name('county')}/exits", OWN_WORKER, body)
     assert (answer.status_code, answer.json()["codes"][0]["code"]) == (503, "E_UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable, BrokerUnavailable])
+def test_a_part_that_does_not_say_how_far_it_is_keeps_the_clock_waiting(
+    lived: House, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def silent(intake: Any) -> int:
+        raise error("no answer in time")
+
+    monkeypatch.setattr(type(lived.wired.intake), "behind", silent)
+    answers = [lived.get("/health", OWN_WORKER), lived.post("/clock", OPERATOR, {"to_at": "2026-01-05T08:00:00+02:00"})]
+    assert [(answer.status_code, answer.json()["codes"][0]["code"]) for answer in answers] == [(503, "E_UNAVAILABLE")] * 2
 
 
 def test_a_live_ledger_is_refused_unless_a_setting_says_so(lived: House, monkeypatch: pytest.MonkeyPatch) -> None:
