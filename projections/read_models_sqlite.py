@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from domain.store import write_ahead
 from projections.read_models import Entry
 from projections.read_models_sql import COLUMNS, SqlModel
 
@@ -22,7 +23,7 @@ class SqliteModel(SqlModel["_SqliteRun"]):
         self._path = path
         self._lock = threading.Lock()
         self._connection = _connect(path)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self.feed()
 

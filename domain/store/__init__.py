@@ -19,6 +19,7 @@ from domain.store.tables.database import (
     SqliteDatabase,
     StoreUnavailable,
     lock_number,
+    write_ahead,
 )
 from domain.store.tables.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
 from domain.store.tables.postgres_recorder import PostgresRecorder
@@ -65,4 +66,5 @@ __all__ = [
     "registration",
     "schema_of",
     "use_of",
+    "write_ahead",
 ]

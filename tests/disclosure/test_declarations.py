@@ -5,20 +5,21 @@ An event that is forgotten here cannot be: the events come from the catalogue, t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 from any_fact import DAYS, any_client_event, any_event
-from disclosure.paths import OWN_WORKER, Path, in_service, members, revision, whole
+from disclosure.paths import LAST, OWN_WORKER, PARISH, Path, in_service, members, moved, placement, ref, revision, whole
 from disclosure.test_short_and_long_way import told_by
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.catalogue import CLIENT_FACTS
-from domain.disclosure.desired import in_force, view_of
+from domain.disclosure.desired import desired, in_force, view_of
 from domain.disclosure.entitlement import told_of
 from domain.disclosure.kinds import Span
 from domain.disclosure.policy import policy
@@ -37,13 +38,18 @@ def still(what: Moves) -> list[str]:
 
 @cache
 def histories() -> tuple[Pathway, ...]:
-    """In service, closed, and joint plans: without Kela, to go on with it, to go on without it."""
+    """In service; closed; joint plans without Kela, to go on with it, to go on without it; a last placement unconfirmed."""
     joint = {"plan_kind": "multi_sectoral_employment_plan", "kela_services_coordinated": False, "eligibility_keys": None}
     three = ("client", "organiser", "employment_side")
     alone, to_come, to_go = (in_service(**joint, parties=parties) for parties in (three, three, (*three, "kela")))
     to_come.add(revision(parties=(*three, "kela")), date(2025, 6, 9))
     to_go.add(revision(parties=three), date(2025, 6, 9))
-    return tuple(replay("c" * 32, path.facts) for path in (in_service(), whole(), alone, to_come, to_go))
+    # The end of the period is dated after the placements: it is told by whose placement was the last one.
+    unconfirmed = whole()
+    late = date(2025, 9, 3)
+    unconfirmed.facts = [moved(f, occurred_on=late) if f.name == "period.completed" else f for f in unconfirmed.facts]
+    unconfirmed.add(placement("second", PARISH, from_on=LAST, until_on=LAST), LAST)
+    return tuple(replay("c" * 32, path.facts) for path in (in_service(), whole(), alone, to_come, to_go, unconfirmed))
 
 
 MEMBERS, POLICY = members(), policy(kinds())
@@ -53,6 +59,8 @@ def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
     """One of the histories, and one more fact of a kind on any day."""
     pathway = data.draw(st.sampled_from(histories()))
     event, on = data.draw(any_event(CLIENT_FACTS[name])), data.draw(DAYS)
+    if len(pathway.placements) > 1 and event.PART.begun != "placement_id" and "placement_id" in event.model_fields:
+        event = event.model_copy(update={"placement_id": ref(data.draw(st.sampled_from(("placement", "second"))))})
     return pathway, Path(list(pathway.facts.values())).add(event, on, OWN_WORKER)
 
 
@@ -76,6 +84,15 @@ def test_an_event_that_does_not_say_so_changes_nothing_that_is_in_force(name: st
         assert same, f"{name} is in force for {standing.kind.name}: declare it, MOVES = Moves.IN_FORCE"
 
 
+def test_whatever_is_in_force_on_some_day_says_so() -> None:
+    for pathway in histories():
+        standing = next(one for one in standings_of(pathway, MEMBERS, kinds()) if one.kind.replaced)
+        for day in (date(2025, 1, 1) + timedelta(days=n) for n in range(0, 300, 3)):
+            for key in in_force(pathway, replace(standing, spans=(Span(day, date.max),))):
+                kind = pathway.facts[key].name
+                assert Moves.IN_FORCE in CLIENT_FACTS[kind].MOVES, f"{kind} is in force: declare it, MOVES = Moves.IN_FORCE"
+
+
 @pytest.mark.parametrize("name", still(Moves.CUT | Moves.FOLLOWS))
 @MANY
 @given(data=st.data())
@@ -89,6 +106,26 @@ def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_fo
             if one is not None and other is not None and one.profile == other.profile:
                 same = one.fields == other.fields
                 assert same, f"{name} changes with the days of {standing.kind.name}: declare it, Moves.CUT or Moves.FOLLOWS"
+
+
+@pytest.mark.parametrize("name", still(Moves.WINDOWS | Moves.IN_FORCE))
+@MANY
+@given(data=st.data())
+def test_an_event_that_does_not_say_so_changes_nothing_that_was_told_before(name: str, data: st.DataObject) -> None:
+    pathway, fact = one_more(data, name)
+    before, after = (desired_by_all(path) for path in (pathway, evolved(pathway, [fact])))
+    for recipient, told in before.items():
+        told_now = {key: one for key, one in after[recipient].items() if key != fact.event_id}
+        assert told_now == told, f"{name} changes what {recipient} is told of others: declare it, MOVES = Moves.WINDOWS"
+
+
+def desired_by_all(pathway: Pathway) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """By recipient and fact, the fields that are told."""
+    view = view_of(pathway, MEMBERS, kinds())
+    return {
+        name: {key: told.fields for key, told in desired(view, standing, POLICY).items()}
+        for name, standing in view.standings.items()
+    }
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -74,6 +74,17 @@ def test_a_status_without_successor_ends_the_payers_time_by_its_own_last_day() -
     assert end.body == {"last_day_on": "2025-04-30"}
 
 
+def test_a_last_day_that_moves_by_another_fact_is_told_anew() -> None:
+    # given two times that Kela pays, both ended by the fund's; when the first turns out to have ended before
+    path = in_service()
+    path.add(benefit(FUND, MAY), date(2025, 4, 28))
+    path.add(benefit(KELA, date(2025, 5, 10), date(2025, 5, 15)), date(2025, 5, 9))
+    path.add(benefit(None, date(2025, 4, 15), date(2025, 4, 30)), date(2025, 5, 20))
+    ended, *later = of(path.told(), "kela-payment", "benefit_status.changed")
+    assert (ended.kind, ended.body) == ("fact", {"last_day_on": "2025-04-30"})
+    assert [(p.kind, p.body) for p in later if p.replaces == ended.id] == [("revised", {"last_day_on": "2025-05-15"})]
+
+
 def test_a_day_recorded_late_goes_to_the_payer_of_that_day() -> None:
     path = in_service()
     path.add(benefit(FUND, MAY), date(2025, 4, 28))

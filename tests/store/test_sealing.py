@@ -140,12 +140,16 @@ def test_a_type_that_is_not_known_halts(sealer: Sealer, keys: Keys) -> None:
 def test_an_older_version_is_lifted_when_it_is_read(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a type at version 2, whose first version called a field otherwise
     class Lifted(e.Event):
+        """A plan was lifted, told in new words."""
+
         NAME = "plan.lifted"
         VERSION = 2
         MATTER = "case"
         plan_id: Routing[Ref]
 
     class Old(e.Event):
+        """A plan was lifted, told in old words."""
+
         NAME = "plan.lifted"
         MATTER = "case"
         plan: Routing[Ref]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ Ask = Callable[[str, Sequence[Any]], Rows]
 ATTEMPTS = 2
 LONGEST_CALL_S = 6.0
 """A call to the database that takes longer is given up."""
+SQLITE_PATIENCE_S = 5.0
+"""How long another writer of the file is waited for."""
 POSTGRES_SETTINGS: dict[str, Any] = {
     "connect_timeout": 3,
     "keepalives": 1,
@@ -182,10 +185,26 @@ class SqliteDatabase:
 
 def open_sqlite(path: Path) -> sqlite3.Connection:
     """A connection in write-ahead mode, every commit on the disk, waiting 5 s for another writer."""
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.execute("PRAGMA journal_mode=WAL")
+    connection = sqlite3.connect(
+        path, timeout=SQLITE_PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Put a database into write-ahead mode. Where several open a new file at one moment, SQLite lets none of them wait for
+    the others, whatever its timeout: they try again. Raises `sqlite3.OperationalError` after 5 s."""
+    give_up_at = time.monotonic() + SQLITE_PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.005)
 
 
 def lock_number(name: str) -> int:
