@@ -59,7 +59,7 @@ def one_more(data: st.DataObject, name: str) -> tuple[Pathway, Fact[Any]]:
     """One of the histories, and one more fact of a kind on any day."""
     pathway = data.draw(st.sampled_from(histories()))
     event, on = data.draw(any_event(CLIENT_FACTS[name])), data.draw(DAYS)
-    if len(pathway.placements) > 1 and event.PART.begun != "placement_id" and "placement_id" in event.model_fields:
+    if len(pathway.placements) > 1 and event.PART.begun != "placement_id" and "placement_id" in type(event).model_fields:
         event = event.model_copy(update={"placement_id": ref(data.draw(st.sampled_from(("placement", "second"))))})
     return pathway, Path(list(pathway.facts.values())).add(event, on, OWN_WORKER)
 
