@@ -79,10 +79,6 @@ def fixed_in(event: type[Event]) -> frozenset[str]:
     return PART_KEYS | {name for name, found in event.model_fields.items() if TIE in found.metadata}
 
 
-for _cut in (cls for cls in CLIENT_FACTS.values() if Moves.CUT in cls.MOVES):
-    _cut.FOUND.ends  # noqa: B018 - raises where there is nothing to cut
-
-
 def moving(what: Moves) -> frozenset[str]:
     """Names of the events that may move it."""
     return frozenset(name for name, cls in CLIENT_FACTS.items() if cls.MOVES & what)

@@ -122,11 +122,16 @@ class Found:
     part: str = ""
 
     @property
+    def is_range(self) -> bool:
+        """Whether fields say both the first and the last day."""
+        return self.from_on is not None and self.until_on not in (None, OPEN)
+
+    @property
     def ends(self) -> tuple[str, str]:
         """The fields with the first and the last day. Raises `TypeError` where not both are declared."""
-        if self.from_on is None or self.until_on in (None, OPEN):
+        if not self.is_range:
             raise TypeError("only a range from one field to another can be cut to days")
-        return self.from_on, str(self.until_on)
+        return str(self.from_on), str(self.until_on)
 
     def days_of(self, event: BaseModel, occurred_on: date) -> tuple[date, date | None]:
         """First and last day of the fact; none means until further notice."""
@@ -221,6 +226,8 @@ class ClientFact(Event):
         if "NAME" in vars(cls):
             for name in sorted({cls.PART.key, cls.PART.begun} - {"", *cls.model_fields}):
                 raise TypeError(f"{cls.__name__} says that the field {name} names its part, and has no such field")
+            if Moves.CUT in cls.MOVES and not cls.FOUND.is_range:
+                raise TypeError(f"{cls.__name__}: only a range from one field to another can be cut to days")
 
 
 class CaseEvent(ClientFact):

@@ -32,6 +32,7 @@ from domain.event import (
     Tied,
     begins,
     belongs_to,
+    days,
     judged_by,
     listed_in,
 )
@@ -74,6 +75,8 @@ def test_an_event_that_leaves_a_declaration_out_cannot_be_made(left_out: str) ->
     [
         ({"PART": belongs_to("other_id", "versions")}, "other_id names its part, and has no such field"),
         ({"PART": begins("other_id", "plans")}, "other_id names its part, and has no such field"),
+        ({"MOVES": Moves.CUT}, "only a range from one field to another can be cut to days"),
+        ({"MOVES": Moves.CUT, "FOUND": days("until_on")}, "only a range from one field to another can be cut to days"),
         ({"__doc__": None}, "does not say in a docstring what happened"),
         ({"__annotations__": {"plan_id": Routing[Ref], "note": str}}, "PlanLifted.note has no data class of its own"),
         ({"__annotations__": {"plan_id": Routing[Service[Ref]]}}, "PlanLifted.plan_id has no data class of its own"),

@@ -40,9 +40,9 @@ def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> li
     entitled(_may_correct(target, context))
     kind = type(target.event)
     no.when(issubclass(kind, ClientFact) and isinstance(kind.CORRECTED, Never), "E_NOT_CORRECTABLE", "/target_event_id")
-    for name in sorted(fixed_in(kind) & set(command.new_values or {})):
-        changed = command.new_values is not None and command.new_values[name] != getattr(target.event, name, None)
-        no.when(changed, "E_NOT_CORRECTABLE", f"/new_values/{name}")
+    said = command.new_values or {}
+    for name in sorted(fixed_in(kind) & said.keys()):
+        no.when(said[name] != getattr(target.event, name, None), "E_NOT_CORRECTABLE", f"/new_values/{name}")
     not_ahead(no, on, context)
     no.stop()
     event, happened_on = _as_it_was(no, target, command)
@@ -51,7 +51,7 @@ def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> li
     not_ahead(no, happened_on, context, "/corrected_occurred_on")
     warnings = _judge_again(no, pathway, target, event, happened_on, context)
     no.stop()
-    values = event.model_dump(mode="json", include=set(command.new_values or {}))
+    values = event.model_dump(mode="json", include=set(said))
     correction = e.FactCorrected(
         target_event_id=command.target_event_id,
         correction_reason=command.correction_reason,
