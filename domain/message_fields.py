@@ -106,6 +106,11 @@ def _resolved(value: Any, place: Place, resolve: Resolve, pointer: str) -> Any:
     return value
 
 
+def renamed(fields: Mapping[str, Any], model: type[BaseModel], name_of: Callable[[str], str]) -> dict[str, Any]:
+    """A copy of a fact's fields, or of some of them, with a name in the place of every reference; all else as recorded."""
+    return resolved(fields, places(model), lambda reference, _kind, _pointer: name_of(reference))
+
+
 def escaped(key: str) -> str:
     """A key as a step of a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")

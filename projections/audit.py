@@ -21,6 +21,7 @@ from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
+from domain.message_fields import renamed
 from domain.pathway import Pathway, evolve
 from domain.record import DECISION, Damaged, Record, digest, fact_of
 from domain.refusals import Refused
@@ -175,9 +176,11 @@ def rerun_decisions(
     open_decision: OpenDecision,
     *,
     rules: Callable[[str], RuleSet] = RuleSet.load,
+    name_of: Callable[[str], str] = str,
 ) -> list[Rerun]:
     """Run every stored decision again, on the state, the register and the rules of its time, and compare the events with
-    those that were recorded: content, not ciphertext. Records must be the whole feed from position 1, in order.
+    those that were recorded: content, not ciphertext. Records must be the whole feed from position 1, in order. What
+    differs is said with the reader's own name for each reference (`name_of`).
 
     source: design D3, domain/pathway.md 4.5 I12
     """
@@ -188,7 +191,7 @@ def rerun_decisions(
             found.append(_not_run(decided, "refused", decided[0][1]))
         elif DECISION in first.sections:
             decision = open_decision(first)
-            found.append(_run(decision, decided, state, rules) if decision else _not_run(decided, "erased", None))
+            found.append(_run(decision, decided, state, rules, name_of) if decision else _not_run(decided, "erased", None))
         elif first.header.name not in UNDECIDED and recipient_of(first.header.stream) is None:
             found.append(_without_decision(decided))
         for record, event in decided:
@@ -217,7 +220,11 @@ def _groups(records: Iterable[Record], open_record: Open) -> Iterator[list[tuple
 
 
 def _run(
-    decision: Decision, decided: list[tuple[Record, Event | Erased]], state: _State, rules: Callable[[str], RuleSet]
+    decision: Decision,
+    decided: list[tuple[Record, Event | Erased]],
+    state: _State,
+    rules: Callable[[str], RuleSet],
+    name_of: Callable[[str], str],
 ) -> Rerun:
     kind = COMMANDS.get(decision.command)
     if kind is None:
@@ -241,14 +248,22 @@ def _run(
         return _rerun(decision, decided, [f"refused now: {codes}"])
     except (ValidationError, LookupError, ValueError) as error:
         return _rerun(decision, decided, [f"cannot be decided now: {type(error).__name__}: {error}"])
-    return _rerun(decision, decided, list(_differences(decision, drafts, decided)))
+    return _rerun(decision, decided, list(_differences(decision, drafts, decided, name_of)))
 
 
 SPOKEN = ("org", "task", "role", "person")
 """What the decision's own section and the header of each of its events say of who asked."""
 
+REFERENCES = ("event_id", "causation", "corrects", "annuls")
+"""Of the header those that name events."""
 
-def _differences(decision: Decision, drafts: list[Draft], decided: list[tuple[Record, Event | Erased]]) -> Iterator[str]:
+
+def _differences(
+    decision: Decision,
+    drafts: list[Draft],
+    decided: list[tuple[Record, Event | Erased]],
+    name_of: Callable[[str], str],
+) -> Iterator[str]:
     for record, _ in decided:
         for name in SPOKEN:
             stated, asked = getattr(record.header, f"actor_{name}"), getattr(decision.caller, name)
@@ -263,14 +278,17 @@ def _differences(decision: Decision, drafts: list[Draft], decided: list[tuple[Re
         if name != draft.event.NAME:
             yield f"{name} was recorded, {draft.event.NAME} is decided now"
             continue
-        recorded, now = plain_fields(event), plain_fields(draft.event)
+        recorded, now = (renamed(plain_fields(each), type(draft.event), name_of) for each in (event, draft.event))
         for key in sorted(recorded.keys() | now.keys()):
             if recorded.get(key) != now.get(key):
                 yield f"{name}.{key}: recorded {recorded.get(key)!r}, now {now.get(key)!r}"
         for key in ("event_id", "occurred_on", "matter", "flags", "warnings", "causation", "corrects", "annuls",
                     "valid_from_on", "valid_until_on"):  # fmt: skip
-            if getattr(header, key) != getattr(draft, key):
-                yield f"{name} {key}: recorded {getattr(header, key)!r}, now {getattr(draft, key)!r}"
+            stated, given = getattr(header, key), getattr(draft, key)
+            if stated != given:
+                if key in REFERENCES:
+                    stated, given = (each and name_of(each) for each in (stated, given))
+                yield f"{name} {key}: recorded {stated!r}, now {given!r}"
 
 
 def _rerun(decision: Decision, decided: list[tuple[Record, Event | Erased]], differences: list[str]) -> Rerun:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
+from domain.disclosure.publish import names_event
 from projections.read_models import ReadModel
 
 
@@ -50,14 +50,8 @@ def _contents(model: ReadModel, epoch: int) -> Counter[tuple[str, str, str, str]
     found: Counter[tuple[str, str, str, str]] = Counter()
     for row in rows:
         if first[row.publication] in lawful:
-            body = {name: _resolved(value, plain) for name, value in row.body.items()}
+            body = {name: plain.get(said, said) if names_event(name) else said for name, said in row.body.items()}
             when = f"{row.known_from} {row.known_until}"
             content = f"{sorted(body.items(), key=str)} {when} {row.message_id} {row.legal_basis}"
             found[row.name, row.client, row.occurred_on.isoformat(), content] += 1
     return found
-
-
-def _resolved(value: Any, plain: dict[str, str]) -> Any:
-    if isinstance(value, list):
-        return [_resolved(each, plain) for each in value]
-    return plain.get(value, value) if isinstance(value, str) else value

@@ -6,8 +6,7 @@ sealed field only that it is there (domain/privacy.md 3.10). Every look is a lin
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -23,6 +22,8 @@ from api.routes.commands import Client
 from api.routes.messages import ShortName
 from api.routing import doors
 from domain.catalogue import EVENTS
+from domain.events import Event
+from domain.message_fields import renamed
 from domain.record import Record
 from domain.store import field_classes, use_of
 from projections.audit import Rerun, rerun_decisions
@@ -37,7 +38,6 @@ IN_TERMS = frozenset({"auditor"})
 CLEAR = frozenset("ADL")
 SEALED = "sealed"
 TELLINGS = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
-_RAW = re.compile(r"^[0-9a-f]{32}$")
 HISTORY = {
     "fi": "Mitä kaikkea asiakkaasta on kirjattu, kirjaamis- tai tapahtumisjärjestyksessä?",
     "sv": "Vad har antecknats om klienten, i den ordning det antecknades eller skedde?",
@@ -103,15 +103,31 @@ def _history(signed: SignedIn, reference: str, order: str) -> dict[str, Any]:
     store = signed.door.store
     lines = history(store.stream(reference), store.opened, reference)
     ordered = by_occurrence(lines) if order == "occurrence" else lines
-    return {"order": order, "facts": [_line(signed, line) for line in ordered]}
+    names = {line.event_id: line.name for line in lines}
+    return {"order": order, "facts": [_line(signed, line, names) for line in ordered]}
 
 
-def _line(signed: SignedIn, line: TimelineLine) -> dict[str, Any]:
-    stated = asdict(line)
+def _line(signed: SignedIn, line: TimelineLine, names: Mapping[str, str]) -> dict[str, Any]:
+    """The line in the caller's own words. `names` gives each fact's name: a correction's changes are those of its target."""
+    name_of, stated = _name_of(signed), asdict(line)
+    for field in ("event_id", "corrects", "causation"):
+        stated[field] = name_of(stated[field]) if stated[field] else stated[field]
+    stated["corrected_by"] = [name_of(correction) for correction in line.corrected_by]
+    if line.actor_role == "client":
+        stated["actor_person"] = name_of(line.actor_person)
+    stated["fields"] = renamed(line.fields, EVENTS[line.name], name_of)
+    if line.changes:
+        target = EVENTS[names[line.fields["target_event_id"]]]
+        stated["changes"] = [_change(asdict(change), target, name_of) for change in line.changes]
     if signed.caller.role in IN_TERMS:
-        stated["fields"] = _in_terms(line.name, line.fields)
+        stated["fields"] = _in_terms(line.name, stated["fields"])
         stated["changes"] = [{**change, "before": SEALED, "after": SEALED} for change in stated["changes"]]
     return stated
+
+
+def _change(change: dict[str, Any], target: type[Event], name_of: Callable[[str], str]) -> dict[str, Any]:
+    said = {side: renamed({change["field"]: change[side]}, target, name_of)[change["field"]] for side in ("before", "after")}
+    return {**change, **said}
 
 
 def _in_terms(name: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -131,20 +147,20 @@ def _case(signed: SignedIn, reference: str, on: date | None, known_at: datetime 
     day, at = on or store.today(), moment(known_at)
     known = pathway_as_known(store.stream(reference), store.opened, reference, known_at=at)
     then = known.on(day)
-    facts = []
+    facts, name_of = [], _name_of(signed)
     for fact in then.facts.values():
-        fields = plain_fields(fact.event)
+        fields = renamed(plain_fields(fact.event), type(fact.event), name_of)
         facts.append(
             {
-                "event_id": fact.event_id,
+                "event_id": name_of(fact.event_id),
                 "name": fact.name,
                 "day": fact.occurred_on,
                 "recorded_at": fact.recorded_at,
-                "corrected_by": fact.corrected_by,
+                "corrected_by": [name_of(correction) for correction in fact.corrected_by],
                 "fields": _in_terms(fact.name, fields) if signed.caller.role in IN_TERMS else fields,
             }
         )
-    cases = [{"case_id": case_id, "state": then.case_state(case_id, day)} for case_id in then.cases]
+    cases = [{"case_id": name_of(case_id), "state": then.case_state(case_id, day)} for case_id in then.cases]
     return {"on": day, "known_at": at, "cases": cases, "facts": facts}
 
 
@@ -182,8 +198,11 @@ def _told_by(signed: SignedIn, reference: str, recipient: str, by: datetime | da
 
 
 def _telling(signed: SignedIn, telling: Telling) -> dict[str, Any]:
-    stated = asdict(telling)
+    """The telling; what the recipient was told, and its own publication ids, stand as they went out."""
+    name_of, stated = _name_of(signed), asdict(telling)
     del stated["client"]
+    for field in ("fact_id", "consent_id"):
+        stated[field] = name_of(stated[field]) if stated[field] else None
     if signed.caller.role in IN_TERMS and stated["body"] is not None:
         stated["body"] = dict.fromkeys(stated["body"], SEALED)
     return stated
@@ -209,12 +228,14 @@ def _decisions(signed: SignedIn, reference: str) -> dict[str, Any]:
     organisations = {f"organisation/{org}" for org in store.directory.organisations} | {"rulesets"}
     records = [*directory, *(r for stream in sorted(organisations) for r in store.stream(stream)), *store.stream(reference)]
     ordered = sorted(records, key=lambda record: record.position)
-    reruns = rerun_decisions(ordered, store.opened, store.decision)
+    reruns = rerun_decisions(ordered, store.opened, store.decision, name_of=_name_of(signed))
     return {"decisions": [_rerun(signed, rerun) for rerun in reruns if rerun.client == reference]}
 
 
 def _rerun(signed: SignedIn, rerun: Rerun) -> dict[str, Any]:
-    stated = asdict(rerun)
+    name_of, stated = _name_of(signed), asdict(rerun)
+    stated["client"] = name_of(rerun.client) if rerun.client else None
+    stated["event_ids"] = [name_of(event_id) for event_id in rerun.event_ids]
     if signed.caller.role in IN_TERMS:
         # What differs is named; what was recorded and what would be now is content like any other.
         stated["differences"] = [difference.partition(": recorded ")[0] for difference in rerun.differences]
@@ -240,20 +261,12 @@ def _answered(signed: SignedIn, reference: str, function: Callable[..., dict[str
         raise problem("E_NOT_FOUND")
     content = function(signed, reference, *given)
     door.vault.log_use([use_of(signed.caller, reference, door.store.now(), f"replay {function.__name__.strip('_')}")])
-    pseudonyms = door.pseudonyms(signed.own.short_name)
-    stated = {"ledger": door.ledger, "client": reference, "head": door.store.head(), **content}
-    plain = orjson.dumps(stated, default=lambda model: model.model_dump(), option=orjson.OPT_UTC_Z)
-    named = _named(orjson.loads(plain), pseudonyms.of)
+    stated = {"ledger": door.ledger, "client": _name_of(signed)(reference), "head": door.store.head(), **content}
+    body = orjson.dumps(stated, default=lambda model: model.model_dump(), option=orjson.OPT_UTC_Z)
     headers = {"Cache-Control": "no-store", "ETag": f'"{door.store.version_token(reference, version)}"'}
-    return Response(orjson.dumps(named), 200, headers, "application/json")
+    return Response(body, 200, headers, "application/json")
 
 
-def _named(content: Any, name_of: Callable[[str], str]) -> Any:
-    """The content with every raw reference in the caller's own words."""
-    if isinstance(content, dict):
-        return {key: _named(value, name_of) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_named(part, name_of) for part in content]
-    if isinstance(content, str) and _RAW.match(content):
-        return name_of(content)
-    return content
+def _name_of(signed: SignedIn) -> Callable[[str], str]:
+    """The caller's own name for a raw reference, by which nobody is ever told of it."""
+    return signed.door.pseudonyms(signed.own.short_name).of

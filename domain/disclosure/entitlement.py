@@ -20,6 +20,7 @@ from domain.disclosure.grounds import ground_of
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Cell, Policy, Profile
 from domain.event import Event, Moves
+from domain.message_fields import places
 from domain.pathway import Fact, Pathway
 from domain.vocabulary import data_class_of
 
@@ -57,8 +58,7 @@ def classes_of(cls: type[Event]) -> Mapping[str, str]:
 @cache
 def references_of(cls: type[Event]) -> frozenset[str]:
     """The fields that refer to a part of the client's stream, or to an event."""
-    patterns = {name: str(found.annotation) + str(found.metadata) for name, found in cls.model_fields.items()}
-    return frozenset(name for name, text in patterns.items() if "[0-9a-f]{32}" in text)
+    return frozenset(name for name, place in places(cls).items() if place.kind in ("part", "event"))
 
 
 def told_of(

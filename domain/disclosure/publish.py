@@ -27,6 +27,11 @@ EVENT_REFERENCE = "_event_id"
 """What the name of a reference to an event ends with; every other reference names a part."""
 
 
+def names_event(field: str) -> bool:
+    """Whether a field of a publication holds one of the recipient's own publication ids, by its name."""
+    return field.endswith(EVENT_REFERENCE)
+
+
 @dataclass(slots=True)
 class Line:
     """Where a recipient's line has come to: `sequence` 0 and empty hashes before the first. `previous_hash` is that of the
@@ -153,7 +158,7 @@ def body_of(
     body: dict[str, Any] = {}
     for name, value in told.fields.items():
         if name in references:
-            if not name.endswith(EVENT_REFERENCE):
+            if not names_event(name):
                 body[name] = pseudonyms.of(value)
             elif value in known:
                 body[name] = known[value].publication_id

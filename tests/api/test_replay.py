@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from house import House, house_after
-from stories import COUNTY, INSTRUCTOR, OWN_WORKER, SICK, SOCIAL_WORKER, TEAM_LEAD
+from stories import COUNTY, EXPERT, INSTRUCTOR, OWN_WORKER, SICK, SOCIAL_WORKER, TEAM_LEAD
 
+from domain.catalogue import EVENTS
 from domain.chapters.plans.decisions import DraftPlan, draft_plan
 from domain.context import Caller, Context, Draft
+from domain.message_fields import places
 from domain.pathway import Pathway
 from projections import audit
 
@@ -159,3 +162,90 @@ def test_replay_is_the_countys_alone_and_every_look_is_kept(what: str, corrected
     assert corrected.aino not in answer.text
     [use] = corrected.wired.vault.uses(corrected.aino)[before:]
     assert (use.person, use.what.split()[0]) == (OWN_WORKER.person, "replay")
+
+
+HEX = "deadbeef" * 4
+"""A text in the shape of a reference, which it is not."""
+
+
+@pytest.fixture(scope="module")
+def worded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A plan's goal, its draft's own message id and the expert's own number have the shape of references; the goal was
+    corrected to another such text."""
+    expert = replace(EXPERT, person="e" * 32)
+    with house_after("7", tmp_path_factory.mktemp("worded")) as home:
+        terms = {
+            "plan_id": home.name("authority", next(iter(home.pathway.plans))),
+            "includes_kuty": True,
+            "kuty_from_on": "2025-03-03",
+            "kuty_until_on": "2025-09-02",
+            "schedule": [{"weekday": 1, "hours": 5}],
+            "goal": HEX,
+            "support": "A talk every week",
+        }
+        answer = home.post(f"/clients/{home.name('authority')}/plan-versions", expert, terms, key="f" * 32)
+        assert answer.status_code == 201, answer.text
+        home.settle()
+        [drafted] = [p for p in published(home, "authority", EXPERT) if p["headers"]["ce_type"] == "plan.drafted.v1"]
+        assert drafted["value"]["body"]["goal"] == HEX
+        wrong = {
+            "target_event_id": drafted["headers"]["ce_id"],
+            "correction_reason": "wrong_entry",
+            "new_values": {"goal": HEX[::-1]},
+        }
+        answer = home.post(f"/clients/{home.name('authority')}/corrections", expert, wrong)
+        assert answer.status_code == 201, answer.text
+        home.send("authority", "a" * 32, "draft_plan.v1", terms | {"client": home.name("authority"), "support": HEX})
+        home.settle()
+        yield home
+
+
+def published(home: House, recipient: str, by: Caller) -> list[dict[str, Any]]:
+    return home.get(f"/out/{recipient}", by, wait=0, limit=500).json()["publications"]  # type: ignore[no-any-return]
+
+
+def test_a_text_in_the_shape_of_a_reference_comes_back_as_it_was_recorded(worded: House) -> None:
+    """source: design D10 (references are the reader's own; nothing else is changed)"""
+    facts = worded.get(path(worded, "history"), OWN_WORKER).json()["facts"]
+    first, corrected, second = (fact for fact in facts if fact["name"] in ("plan.drafted", "fact.corrected"))
+    assert (first["fields"]["goal"], first["command_id"], first["actor_person"]) == (HEX, "f" * 32, "e" * 32)
+    assert corrected["fields"]["new_values"] == {"goal": HEX[::-1]}
+    [change] = corrected["changes"]
+    assert (change["before"], change["after"]) == (HEX, HEX[::-1])
+    assert (second["fields"]["support"], second["command_id"]) == (HEX, "a" * 32)
+    plan = worded.name("county", next(iter(worded.pathway.plans)))
+    assert first["fields"]["plan_id"] == second["fields"]["plan_id"] == plan
+    assert corrected["corrects"] == corrected["fields"]["target_event_id"] == first["event_id"]
+    assert first["corrected_by"] == [corrected["event_id"]]
+    then = worded.get(path(worded, "as-of"), OWN_WORKER).json()["facts"]
+    goals = [fact["fields"]["goal"] for fact in then if fact["name"] == "plan.drafted"]
+    assert goals == [HEX[::-1], HEX]
+
+
+def test_what_was_told_and_answered_holds_the_text_as_it_was_recorded(worded: House) -> None:
+    tellings = worded.get(path(worded, "told"), OWN_WORKER).json()["tellings"]
+    told = {(t["recipient"], t["body"]["goal"]) for t in tellings if t["fact_name"] == "plan.drafted"}
+    assert told >= {("county", HEX), ("authority", HEX)}
+    mine = {p["headers"]["ce_id"] for p in published(worded, "authority", EXPERT)}
+    assert {t["publication_id"] for t in tellings if t["recipient"] == "authority"} <= mine
+    goals = [p["value"]["body"].get("goal") for p in published(worded, "county", OWN_WORKER)]
+    assert HEX in goals
+    receipt = worded.receipts("authority")[-1]
+    assert (receipt["message_id"], receipt["status"]) == ("a" * 32, "recorded")
+    assert [d["command_id"] for d in worded.get(path(worded, "decisions"), OWN_WORKER).json()["decisions"]][-1] == "a" * 32
+
+
+def test_no_answer_of_replay_holds_a_raw_reference(worded: House) -> None:
+    facts = list(worded.pathway.facts.values())
+    parts = {*worded.pathway.referrals, *worded.pathway.cases, *worded.pathway.plans}
+    raw = {worded.aino, *parts, *(fact.event_id for fact in facts), *(fact.matter for fact in facts)}
+    for what in ("history", "as-of", "told", "decisions"):
+        text = worded.get(path(worded, what), OWN_WORKER).text
+        assert [reference for reference in raw if reference in text] == []
+
+
+def test_a_name_that_is_a_reference_in_one_event_is_one_in_every_event() -> None:
+    """So the new values of a correction can be read by their names alone."""
+    for name in {name for cls in EVENTS.values() for name in places(cls)} - {"new_values"}:
+        having = [cls for cls in EVENTS.values() if name in cls.model_fields]
+        assert all(name in places(cls) for cls in having), name
