@@ -143,8 +143,9 @@ def _changed(
     cause: Fact[Event] | None,
     policy: Policy,
 ) -> set[str]:
-    """The told facts whose form shows something else than before (rule 6). Without a correction only what is cut to the
-    recipient's days can; who is told the correction itself is not told its target again."""
+    """The told facts whose form shows something else than before (rule 6). Without a correction that can only what is cut to
+    the recipient's days, and where a kind has several profiles what falls under another one now; who is told the correction
+    itself is not told its target again."""
     standing = before.standings.get(name)
     if standing is None or cause is None:
         return set()
@@ -153,14 +154,16 @@ def _changed(
     skipped = correction.target_event_id if correction and cause.event_id in wanted else None
     for key, told in wanted.items():
         fact = pathway.facts.get(key)
-        if fact is None or key not in known or key == skipped or not (correction or fact.name in FOLLOW_WINDOWS):
+        may_change = correction or standing.kind.profile_of or (fact and fact.name in FOLLOW_WINDOWS)
+        if fact is None or key not in known or key == skipped or not may_change:
             continue
         own = before.states_itself(key, standing)
         earlier = told_of(fact, pathway, standing, policy, own=own, in_force=key in holding)
         if earlier is None:
             continue
         fields = {field: value for field, value in earlier.fields.items() if not own or field in told.fields}
-        if fields != told.fields or earlier.staff != told.staff or fact.occurred_on != told.occurred_on:
+        same = (earlier.staff, earlier.profile, fact.occurred_on) == (told.staff, told.profile, told.occurred_on)
+        if fields != told.fields or not same:
             changed.add(key)
     return changed
 

@@ -36,4 +36,5 @@ KIND = Kind(
     legal_basis="LB-189-PLAN",
     purpose="plan_making",
     ground=of_joint_plan,
+    replaced=True,
 )

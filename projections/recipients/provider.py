@@ -91,12 +91,15 @@ def _profile_of(fact: Fact[Event], pathway: Pathway, standing: Standing) -> str:
 
 def _moved(fact: Fact[Event], pathway: Pathway) -> bool | None:
     """A confirmation moves no window; but it may make a placement the last one of a period that has ended. A placement that
-    is recorded after facts that name it shows whose they are, whatever its days."""
+    is recorded after facts that name it shows whose they are, whatever its days; one in another role than the provider's
+    others changes the profile of what it was told before any of them."""
     if isinstance(fact.event, e.PlacementConfirmed):
         return any(period.completed for period in pathway.periods.values())
     if isinstance(fact.event, e.PlacementProposed):
         named = [getattr(each.event, "placement_id", None) for each in pathway.facts.values()]
-        return True if named.count(fact.event.placement_id) > 1 else None
+        asked, others = fact.event, [placement.proposed.event for placement in pathway.placements.values()]
+        roles = {other.provision_role for other in others if other.provider_org_id == asked.provider_org_id}
+        return True if named.count(asked.placement_id) > 1 or len(roles) > 1 else None
     return None
 
 

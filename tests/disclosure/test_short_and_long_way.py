@@ -58,6 +58,7 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
     county, centre, expert = ("0000001-9", "organiser", "own_worker", "W-01"), AT_CENTRE, EXPERT
     last = first + timedelta(days=draw(st.integers(0, 20)))
     payer = draw(st.sampled_from([KELA, FUND]))
+    role = {"provision_role": draw(st.sampled_from(["activity", "support_and_guidance"]))}
     account = draw(st.sampled_from(["provider", "client", "payer"]))
     events: list[tuple[Event, Any]] = [
         (attendance(draw(st.sampled_from(["present", "absent_other"])), account), draw(st.sampled_from([county, centre]))),
@@ -65,7 +66,7 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
         (report(payer, first, last, first), draw(st.sampled_from([county, centre]))),
         (benefit(draw(st.sampled_from([KELA, FUND, None])), first, draw(st.sampled_from([None, last]))), expert),
         (plan(f"plan {first}", employment_authority_org_id=draw(st.sampled_from([CITY, "0000010-7"]))), expert),
-        (placement(f"place {first}", draw(st.sampled_from([PARISH, CENTRE])), from_on=first, until_on=last), county),
+        (placement(f"place {first}", draw(st.sampled_from([PARISH, CENTRE])), from_on=first, until_on=last, **role), county),
         (worker(f"worker {first}", first), county),
         (statement(payer), expert),
         (attendance("present", "provider", f"place {first}"), county),
@@ -138,6 +139,10 @@ def test_everybody_holds_in_the_end_exactly_what_may_be_told_as_known_in_the_end
     for name, standing in view.standings.items():
         assert desired(view, standing, policy(kinds())).keys() == client.disclosed.get(name, {}).keys(), name
     assert {name for name, held in client.disclosed.items() if held} <= view.standings.keys()
+    newest = {(c.standing.recipient.short_name, c.fact.event_id): c.told for c in everybody.changes}
+    for name, standing in view.standings.items():
+        for key, told in desired(view, standing, policy(kinds())).items():
+            assert getattr(newest[name, key], "profile", None) == told.profile, (name, view.pathway.facts[key].name)
 
 
 def test_a_placement_recorded_after_a_fact_that_names_it_shows_whose_the_fact_is() -> None:

@@ -142,6 +142,7 @@ def test_a_second_authority_named_by_a_new_plan_takes_over_from_its_day() -> Non
         "own_worker.assigned",
         "plan.agreed",
         "decision.issued",
+        "period.planned",
         "period.started",
         "plan.drafting_started",
         "period.completed",
@@ -159,14 +160,53 @@ def test_a_provider_hears_of_its_own_placement_alone() -> None:
     assert [p.occurred_on for p in of(everybody, "centre", "attendance.recorded")] == [MAY_5]
     assert [p.occurred_on for p in of(everybody, "parish", "attendance.recorded")] == [date(2025, 6, 5)]
     assert len(of(everybody, "centre", "placement.proposed")) == 1
-    assert names(everybody.told["parish"])[:6] == [
+    assert names(everybody.told["parish"])[:7] == [
         "benefit_status.changed",
         "own_worker.assigned",
         "plan.agreed",
         "decision.issued",
+        "period.planned",
         "period.started",
         "placement.proposed",
     ]
+
+
+def test_a_provider_that_takes_over_in_mid_period_is_told_the_week_and_the_start_of_the_open_period() -> None:
+    """source: domain/disclosure.md 5.3 rule 7 (of an open period its `period.planned` and `period.started`)"""
+    path = in_service()
+    path.add(placement("second", PARISH, from_on=JUNE_3), MAY)
+    everybody = path.told()
+    (planned,), (started,) = (of(everybody, "parish", name) for name in ("period.planned", "period.started"))
+    assert [entry["weekday"] for entry in planned.body["schedule"]] == [1, 2, 4]
+    assert (started.body["starts_on"], started.occurred_on) == ("2025-03-03", FIRST)
+    assert path.told(always_whole=True).told == everybody.told
+
+
+def test_a_period_that_is_open_past_its_planned_end_is_in_force_and_one_that_ended_is_not() -> None:
+    """source: domain/disclosure.md 5.3 rule 7 (an open period), domain/pathway.md 4.4 row 40 (open: no 36 recorded)"""
+    after = date(2025, 9, 8)
+    path = in_service()
+    path.add(placement("second", PARISH, from_on=after, until_on=date(2025, 12, 31)), after)
+    assert of(path.told(), "parish", "period.planned")
+    ended = in_service()
+    ended.add(e.PeriodCompleted(case_id=CASE, period_id=PERIOD, ended_on=LAST), LAST)
+    ended.add(placement("second", PARISH, from_on=after, until_on=date(2025, 12, 31)), after)
+    assert not {"period.planned", "period.started"} & set(names(ended.told().told["parish"]))
+
+
+def test_what_a_provider_was_told_for_support_is_told_anew_when_it_is_asked_for_the_activity_too() -> None:
+    """source: domain/disclosure.md 5.2 (two profiles of a provider), 5.3 rule 7"""
+    path = in_service(provider=PARISH, role="support_and_guidance")
+    goal = ("plan.agreed", "own_worker.assigned")
+    before = path.told()
+    assert [p.client.keys() & {"language"} for name in goal for p in of(before, "parish", name)] == [set(), set()]
+    path.add(placement("second", PARISH, from_on=JUNE_3, until_on=date(2026, 1, 31)), MAY)
+    after = path.told()
+    for name in goal:
+        first, second = of(after, "parish", name)
+        assert (second.kind, second.replaces) == ("revised", first.id)
+        assert second.client["language"] == "fi"
+    assert path.told(always_whole=True).told == after.told
 
 
 def test_a_period_that_ends_late_is_told_to_the_provider_of_its_last_placement() -> None:
@@ -181,7 +221,7 @@ def test_a_multi_sectoral_plan_brings_in_kelas_team_and_another_ground() -> None
     parties = ("client", "organiser", "employment_side", "kela")
     joint: dict[str, Any] = {"plan_kind": "multi_sectoral_employment_plan", "parties": parties, "eligibility_keys": None}
     everybody = in_service(**joint, kela_services_coordinated=True).told()
-    assert names(everybody.told["kela-team"])[0] == "plan.drafting_started"
+    assert names(everybody.told["kela-team"])[:2] == ["own_worker.assigned", "plan.drafting_started"]
     assert {p.legal_basis for p in everybody.told["kela-team"]} == {"LB-381-JOINT"}
     assert of(everybody, "authority", "period.started")[0].legal_basis == "LB-381-JOINT"
     assert of(everybody, "authority", "case.opened")[0].legal_basis == "LB-189-PLAN"
