@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import shtab
 
 from deploy.logs import write_logs
 from deploy.settings import Settings, WrongSetting
+from domain.dates import EARLIEST, LATEST, day_of_text, within
 
 ROOT = """The shared, provable record of a client's path through rehabilitative work activity.
 
@@ -24,6 +25,7 @@ in `var/`, no server needed. With KUTY_STORE_DSN and KUTY_KAFKA it runs on Postg
 if TYPE_CHECKING:
     Sub = argparse._SubParsersAction[argparse.ArgumentParser]
 
+T = TypeVar("T", date, datetime, date | datetime)
 ROLES = ("api", "intake", "clerk", "disclosure", "relay", "projector")
 REFERENCES = (
     "events", "commands", "errors", "questions", "codes", "settings", "cli", "scenarios", "schemas", "asyncapi", "openapi",
@@ -264,16 +266,24 @@ def _count(text: str) -> int:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = day_of_text(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no date like 2025-03-03") from None
+    return _within(day, text)
 
 
 def _day_or_moment(text: str) -> date | datetime:
     try:
-        return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+        given = day_of_text(text) if len(text) == 10 else datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no date like 2025-03-03 and no time like 2025-03-03T12:00") from None
+    return _within(given, text)
+
+
+def _within(given: T, text: str) -> T:
+    if not within(given):
+        raise argparse.ArgumentTypeError(f"{text} is not between the years {EARLIEST.year} and {LATEST.year}")
+    return given
 
 
 def _told_plainly() -> tuple[type[Exception], ...]:

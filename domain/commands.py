@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from domain.context import Context, Draft
+from domain.dates import Dated
 
 
-class Command(BaseModel):
+class Command(Dated):
     """A wish, as it arrives from a worker, an agency or the clock. Identity of the caller is never in it (design D19).
 
     `occurred_on` is the day on which it happened, was decided or was said (Europe/Helsinki); none means the ledger's today.

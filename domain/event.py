@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.dates import Dated
 from domain.vocabulary import Ref, Routing, Unclassified, data_class_of
 
 Matter = Literal["case", "client", "target", "ledger", "fact"]
@@ -168,19 +169,19 @@ CARRIED = frozenset({"new_values", "publication"})
 # --- The kinds of facts -----------------------------------------------------------------------------------------------
 
 
-class Part(BaseModel):
+class Part(Dated):
     """A group of values inside a fact."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Content(BaseModel):
+class Content(Dated):
     """What a wish says and its fact repeats: written once, in both."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Event(BaseModel):
+class Event(Dated):
     """A fact, without who and when: those stand in the header.
 
     Raises `TypeError` where a class with a name leaves out what its kind of fact has to declare.

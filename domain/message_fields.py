@@ -15,6 +15,7 @@ from pydantic import BaseModel, StringConstraints
 from pydantic_core import ErrorDetails
 
 from domain.catalogue import EVENTS
+from domain.dates import DATE_RANGE
 from domain.event import Event
 from domain.health_content import looks_like_diagnosis
 from domain.refusals import Reason
@@ -121,6 +122,7 @@ CODES = {
     "missing": "E_FIELD_MISSING",
     "literal_error": "E_CODE",
     "enum": "E_CODE",
+    DATE_RANGE: "E_DATE_RANGE",
 }
 """Codes of what the types refuse; every other fault is one of form (`E_FIELD_TYPE`)."""
 

@@ -16,6 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from domain.commands import Command, CommandKind
+from domain.dates import FROM_OUTSIDE
 from domain.disclosure.kinds import Kind
 from domain.identifiers import is_identity_code
 from domain.message_fields import UNRESOLVED, places, reasons_of, resolved
@@ -139,7 +140,7 @@ class _Reading:
         self._client = client
         translated = resolved(fields, places(kind.command), self._resolve)
         try:
-            command = kind.command.model_validate_json(orjson.dumps(translated), strict=True)
+            command = kind.command.model_validate_json(orjson.dumps(translated), strict=True, context=FROM_OUTSIDE)
         except ValidationError as wrong:
             errors = wrong.errors(include_url=False, include_context=False)
             raise Refused(*self._reasons, *reasons_of(errors, translated)) from wrong

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
+from domain.dates import Moment
 from projections.days import DAY_FACTS, SeenDay, days_from
-from projections.questions import Answer, Coded, Moment, OfClient, View, coded, moment
+from projections.questions import Answer, Coded, OfClient, View, coded, moment
 from projections.read_models import Row, Selection
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.code_lists import LANGUAGES, code_list
-from domain.context import HELSINKI
+from domain.dates import HELSINKI, Dated, Moment
 from domain.rules import RuleSet
 from projections.read_models import Feed, Look, Parked, Position, ReadModel, Row, Selection
 
@@ -36,15 +36,7 @@ class Coded(Answer):
     en: str
 
 
-def _day_or_time(given: Any) -> Any:
-    return date.fromisoformat(given) if isinstance(given, str) and len(given) == 10 else given
-
-
-Moment = Annotated[datetime | date, BeforeValidator(_day_or_time)]
-"""A moment, or a date: the end of that day in Europe/Helsinki. A moment without zone is Helsinki's."""
-
-
-class Parameters(BaseModel):
+class Parameters(Dated):
     """What every question takes. `on` is a local date (Europe/Helsinki), none means the ledger's today.
 
     `known_at` asks for what this recipient had been told by then: a moment, or a date, which means the end of that day in

@@ -17,6 +17,7 @@ from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem, problem
 from api.routes.commands import add, command, idempotency_key, names_of, refusal
 from api.routing import doors
+from domain.dates import FROM_OUTSIDE
 from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
 from domain.message_fields import reasons_of
@@ -62,7 +63,7 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     rest = {name: value for name, value in body.items() if name not in IDENTITY_FIELDS}
     reasons: list[Reason] = []
     try:
-        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True)
+        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True, context=FROM_OUTSIDE)
     except ValidationError as wrong:
         reasons = reasons_of(wrong.errors(include_url=False, include_context=False), stated)
     try:

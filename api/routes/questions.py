@@ -22,6 +22,7 @@ from api.ledgers import LedgerDoor
 from api.problems import problem
 from api.routes.messages import ShortName
 from api.routing import doors
+from domain.dates import FROM_OUTSIDE
 from domain.disclosure.pseudonyms import UnknownPseudonym
 from domain.store import UnknownToken, use_of
 from projections.kinds import kinds
@@ -127,7 +128,7 @@ def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
         given[name] = value
     path = {name: value for name, value in request.path_params.items() if name not in ("ledger", "recipient")}
     try:
-        asked: Parameters = question.parameters.model_validate_strings({**given, **path})
+        asked: Parameters = question.parameters.model_validate_strings({**given, **path}, context=FROM_OUTSIDE)
     except ValidationError as wrong:
         places = dict.fromkeys("/" + "/".join(str(step) for step in one["loc"][:1]) for one in wrong.errors())
         raise problem("E_QUERY", next(iter(places))) from wrong

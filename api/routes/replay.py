@@ -22,12 +22,13 @@ from api.routes.commands import Client
 from api.routes.messages import ShortName
 from api.routing import doors
 from domain.catalogue import EVENTS
+from domain.dates import LocalDate, Moment
 from domain.events import Event
 from domain.message_fields import renamed
 from domain.record import Record
 from domain.store import field_classes, use_of
 from projections.audit import Rerun, rerun_decisions
-from projections.questions import Moment, moment
+from projections.questions import moment
 from projections.tellings import Telling, told_about, told_by
 from projections.timeline import TimelineLine, by_occurrence, history, pathway_as_known, plain_fields
 
@@ -62,7 +63,7 @@ KnownAt = Annotated[
     Moment | None,
     Query(description="A moment, or a date, which means the end of that day in Europe/Helsinki. None means now."),
 ]
-On = Annotated[date | None, Query(description="A local date (Europe/Helsinki). None means the ledger's today.")]
+On = Annotated[LocalDate | None, Query(description="A local date (Europe/Helsinki). None means the ledger's today.")]
 
 
 def routes() -> APIRouter:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
+from domain.dates import Dated
 from domain.store import ClientRecord
 from domain.vocabulary import (
     ActorRole,
@@ -32,7 +33,7 @@ SAME_DAY = "same day"
 """In a field: the date of the step."""
 
 
-class Words(BaseModel):
+class Words(Dated):
     """A part of a file: a word that is not listed is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -110,9 +111,9 @@ class Person(Words):
 class Given(Words):
     """What stands before the first row. A file of its own may hold it for several histories."""
 
-    organisations: dict[str, Organisation] = {}
-    providers: dict[str, Provider] = {}
-    staff: dict[str, Person] = {}
+    organisations: dict[str, Organisation] = Field({})
+    providers: dict[str, Provider] = Field({})
+    staff: dict[str, Person] = Field({})
     clients: dict[str, ClientRecord] = Field(
         {}, description="Who they are; identity codes with the numbers 900 to 999 only."
     )

@@ -14,6 +14,7 @@ from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recor
 from domain.chapters.judging import guard_of
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
+from domain.dates import FROM_OUTSIDE
 from domain.event import ClientFact, Never
 from domain.message_fields import reasons_of
 from domain.pathway import Fact, Pathway, replay
@@ -73,7 +74,7 @@ def _as_it_was(no: Refusals, target: Fact[e.Event], command: CorrectFact) -> tup
     """The fact with its new values. Raises Refused with a code for every value that does not fit."""
     values = {**target.event.model_dump(mode="json"), **(command.new_values or {})}
     try:
-        event = type(target.event).model_validate_json(orjson.dumps(values), strict=True)
+        event = type(target.event).model_validate_json(orjson.dumps(values), strict=True, context=FROM_OUTSIDE)
     except ValidationError as wrong:
         for reason in reasons_of(wrong.errors(include_url=False, include_context=False), values):
             no.when(True, reason.code, f"/new_values{reason.pointer}")

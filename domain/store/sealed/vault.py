@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict
 
+from domain.dates import Dated
 from domain.record import Damaged
 from domain.store.sealed.keys import Keys
 from domain.store.tables.database import Ask, Database, marks
@@ -44,7 +45,7 @@ TABLES = (
 )
 
 
-class PostalAddress(BaseModel):
+class PostalAddress(Dated):
     """Street, postcode of five digits, town."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +55,7 @@ class PostalAddress(BaseModel):
     town: Text40
 
 
-class ClientRecord(BaseModel):
+class ClientRecord(Dated):
     """What the vault knows of one client; every field may be unknown. source: domain/events.md 11.3"""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +78,7 @@ class ClientRecord(BaseModel):
     protected: Contact[bool] = False
 
 
-class StaffCard(BaseModel):
+class StaffCard(Dated):
     """How a staff member is named and reached, from a local date until another (included; none: for now)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,7 +93,7 @@ class StaffCard(BaseModel):
     staff_work_phone: Actor[Text20 | None] = None
 
 
-class Use(BaseModel):
+class Use(Dated):
     """One look at a client's record. `used_at` is the ledger's time, UTC. source: domain/privacy.md 3.3"""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
