@@ -38,6 +38,7 @@ class Clerk:
         self._store = store
         self._window = window
         self._position = 0
+        self._erasures = 0
         self._open: dict[str, Due] = {}
         self._lock = threading.Lock()
 
@@ -65,6 +66,9 @@ class Clerk:
 
     def _read_on(self) -> tuple[int, bool]:
         """How many events were passed, and whether it was all that there is."""
+        if self._erasures != self._store.erasures:
+            # Read again: what was erased is not on the list then.
+            self._erasures, self._position, self._open = self._store.erasures, 0, {}
         head = self._store.head()
         if head <= self._position:
             return 0, True

@@ -36,6 +36,8 @@ class Memory:
     """The follower's state at its position. Forgotten whole after any doubt, and read back when asked for."""
 
     def __init__(self, store: EventStore, position: int, kinds: Kinds[Kind]) -> None:
+        self.erasures = store.erasures
+        """How many keys were destroyed before anything was read."""
         self.position = position
         self.directory = store.directory_at(position)
         self.told_of_register = _disclosed(store, (LEDGER_MATTER,))

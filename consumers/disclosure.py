@@ -86,8 +86,9 @@ class Disclosure:
             return done
 
     def _step(self) -> int:
-        memory = self._memory or Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
-        self._memory = None
+        memory, self._memory = self._memory, None
+        if memory is None or memory.erasures != self.store.erasures:
+            memory = Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
         head = self.store.head()
         if head <= memory.position:
             self._memory = memory

@@ -82,6 +82,7 @@ class Relay:
         self._behind: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._in_flight: Window | None = None
+        self._erasures = 0
         self._doubt = True
         self._touched: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
@@ -101,6 +102,7 @@ class Relay:
             self._start()
         if self._behind:
             return self._catch_up()
+        self._take_back_erased()
         if self._in_flight is None:
             records = self._store.records(self._position, self._window)
             if not records:
@@ -121,6 +123,14 @@ class Relay:
         self._position, self._in_flight = window.end, None
         self._beat()
         return window.end - before
+
+    def _take_back_erased(self) -> None:
+        """What is in flight when a key is destroyed is made anew, so that what was not sent yet goes out as withdrawn. What
+        stands in the topics by now stays as it is."""
+        erasures = self._store.erasures
+        if self._in_flight is not None and erasures != self._erasures:
+            self._in_flight, self._doubt = None, True
+        self._erasures = erasures
 
     # --- Sending -----------------------------------------------------------------------------------------------------
 

@@ -129,6 +129,11 @@ class Wired:
         """The role that makes read models for recipients that join."""
         return Provisioner(self.settings, self.recipients)
 
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """What lets content go from the memory of a process that nobody asks for anything."""
+        return Forgetting(self.keys)
+
     def recipients(self) -> list[Recipient]:
         """Every recipient that has joined."""
         return list(self.store.directory.recipients.values())
@@ -181,6 +186,21 @@ class Wired:
         """Let go of everything, the roles first."""
         for close in self._closing:
             close()
+
+
+class Forgetting:
+    """Looks, again and again, whether keys were destroyed: what is remembered here of their content goes then, even while
+    nobody asks it for anything (design D15). Every process that serves a ledger runs it."""
+
+    name = "forgetting"
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def step(self) -> int:
+        """Look, and forget; there is never more to do."""
+        self._keys.look()
+        return 0
 
 
 class Provisioner:

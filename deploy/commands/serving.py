@@ -50,9 +50,14 @@ def run(wired: Wired, names: Sequence[str]) -> int:
     """Run roles, and the API where it is among them, until a signal comes."""
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
-    if API not in names:
-        print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
-        return roles.start().until_signal()
-    with served(app_of(wired), settings.host, settings.port):
-        print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
-        return roles.start().until_signal()
+    # Beside the roles, not one of them: a process all of whose roles have halted ends.
+    forgetting = Running([wired.forgetting], wired.wait).start()
+    try:
+        if API not in names:
+            print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
+            return roles.start().until_signal()
+        with served(app_of(wired), settings.host, settings.port):
+            print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
+            return roles.start().until_signal()
+    finally:
+        forgetting.stop()

@@ -31,10 +31,17 @@ class LedgerReading:
         self.keys = keys
         self._recorder = recorder
         self._sealer = Sealer(keys)
-        self._known = Known(recorder, self._sealer, self._topics(DIRECTORY_EVENTS))
+        self._known = Known(recorder, keys, self._sealer, self._topics(DIRECTORY_EVENTS))
         self._tokens = Tokens(keys.named("token"))
 
     # --- reading ---
+
+    @property
+    def erasures(self) -> int:
+        """How many keys were destroyed, by whichever process: who remembers content that was opened while it was another
+        number forgets it, and reads it again."""
+        self.keys.look()
+        return self.keys.erasures
 
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
         """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""

@@ -139,14 +139,19 @@ def test_a_mistake_of_ours_refuses_one_message_and_the_line_goes_on(home: House,
     assert recorded["status"] == "recorded"
 
 
-def test_what_speaks_of_a_destroyed_matter_is_refused(home: House) -> None:
+def test_what_speaks_of_a_destroyed_matter_is_refused_like_what_was_never_there(home: House) -> None:
+    """Design D15, D22: nobody can tell any more what a reference into it once named."""
+    erased, name = attendance(home), home.name(SENDER)
+    never = {**erased, "period_id": home.wired.pseudonyms(SENDER).of("0" * 32)}
+    system = Caller(INSTRUCTOR.org, "provider", "system", "system")
     home.wired.keys.destroy(next(iter(home.pathway.cases.values())).opened.matter)
-    headers = {"ce-id": home.id(), "ce-type": "record_attendance.v1"}
-    answer = home.post(f"/in/{SENDER}", Caller(INSTRUCTOR.org, "provider", "system", "system"), attendance(home), **headers)
-    assert (answer.status_code, answer.json()["codes"][0]["code"]) == (410, "E_ERASED")
-    body = {name: value for name, value in attendance(home).items() if name != "client"}
-    answer = home.post(f"/clients/{home.name(SENDER)}/attendance", INSTRUCTOR, body)
-    assert (answer.status_code, answer.json()["codes"][0]["code"]) == (410, "E_ERASED")
+    for body in (erased, never):
+        answer = home.post(f"/in/{SENDER}", system, body, **{"ce-id": home.id(), "ce-type": "record_attendance.v1"})
+        reason = answer.json()["codes"][0]
+        assert (answer.status_code, reason["code"], reason["pointer"]) == (422, "E_UNKNOWN_REFERENCE", "/period_id")
+        said = {field: value for field, value in body.items() if field != "client"}
+        answer = home.post(f"/clients/{name}/attendance", INSTRUCTOR, said)
+        assert (answer.status_code, answer.json()["codes"][0]["code"]) == (422, "E_UNKNOWN_REFERENCE")
 
 
 # --- the same over both ---

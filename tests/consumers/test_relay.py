@@ -33,6 +33,7 @@ class Feed:
 
     recorder: SqliteRecorder
     ledger: str = "demo"
+    erasures: int = 0
     directory: Directory = field(default_factory=Directory)
     contents: dict[int, Event | Erased] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -233,6 +234,31 @@ def test_after_a_doubt_only_what_is_missing_is_sent_again(feed: Feed, broker: Em
     assert sequences(broker, EVENTS) == list(range(1, 9))
     assert sequences(broker, OUT) == list(range(1, 7))
     assert feed.acknowledged_ends()[OUT].sequence == 6
+
+
+@pytest.mark.parametrize("appended", [0, 5, 6])
+def test_what_is_erased_while_it_is_in_flight_goes_out_as_withdrawn_unless_it_was_sent(
+    feed: Feed, broker: EmbeddedBroker, appended: int
+) -> None:
+    """Design D15: a publication not yet sent goes out as withdrawn."""
+    # given a window of three publications whose outcome is not known, some of whose records are in the topics
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", times=3)
+    broker.leave_in_doubt(appended=appended)
+    relay.step()
+    sent = [wire.read_publication(read) for read in topic(broker, OUT)]
+    # when the key of what they say is destroyed
+    for position in (3, 4, 5):
+        feed.contents[position] = Erased("disclosure.made")
+    feed.erasures += 1
+    run(relay)
+    # then what stood in the topic stands, and the rest has no content
+    told = [wire.read_publication(read) for read in topic(broker, OUT)]
+    assert told[: len(sent)] == sent
+    assert [publication.kind for publication in told[len(sent) :] if publication] == ["withdrawn"] * (3 - len(sent))
+    assert sequences(broker, OUT) == [1, 2, 3]
+    assert feed.acknowledged_ends()[OUT].sequence == 3
 
 
 def test_doubt_upon_doubt_leaves_no_hole(feed: Feed, broker: EmbeddedBroker) -> None:

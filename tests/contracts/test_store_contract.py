@@ -1,6 +1,7 @@
 """What both event stores promise, whatever they stand on."""
 
 import asyncio
+import gc
 import threading
 import uuid
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from store.small_ledger import (
     PERIOD,
     PROVIDER,
     SYSTEM,
+    WITHIN_S,
     WORKER,
+    Clock,
     CorrectHours,
     Ground,
     Join,
@@ -41,9 +44,11 @@ from domain.events import (
     NotificationDue,
     SubjectRegistered,
 )  # fmt: skip
+from domain.fact import Fact
 from domain.record import Record
 from domain.refusals import Reason
 from domain.store import Conflict, EventStore, KeyDestroyed, Lost, StoreUnavailable, Token, UnknownToken
+from domain.store.sealed.keys import key_id_of
 
 DEADLINE_S = 60.0
 
@@ -487,6 +492,79 @@ def test_a_destroyed_matter_opens_as_erased_and_takes_nothing_new(ground: Ground
     assert (len(proof), store.keys.destroy(matter)) == (64, proof)
     with pytest.raises(KeyDestroyed):
         store.execute(day(1), PROVIDER, "2", client=client)
+    other.close()
+
+
+def left_of(matter: str) -> list[Fact[Any]]:
+    """The facts of a matter that are anywhere in this process's memory, with what they say."""
+    gc.collect()
+    return [
+        fact
+        for fact in gc.get_objects()
+        if type(fact) is Fact and fact.matter == matter and not isinstance(fact.event, Erased)
+    ]
+
+
+@pytest.mark.parametrize("destroyed_by", ["this store", "another process"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_a_destroyed_key_opened_leaves_the_memory_of_every_store(
+    ground: Ground, destroyed_by: str, asked: bool
+) -> None:
+    """Design D15, domain/privacy.md 3.4: within ten seconds, whether somebody asks the store or not."""
+    # given a store that has decided on a client and read another one, and one whose key stays
+    clock = Clock()
+    store, other = ground.open(clock=clock), ground.open(clock=clock)
+    decided, read, kept = new_client(store), new_client(other), new_client(store)
+    for client in (decided, read, kept):
+        other.execute(day(0), PROVIDER, new_id(), client=client)
+    store.execute(day(1), PROVIDER, new_id(), client=decided)
+    for client in (decided, read, kept):
+        assert store.pathway(client).days
+    matters = {client: store.stream(client)[0].header.matter for client in (decided, read, kept)}
+    gone = [store.keys.get([key_id_of(matters[client])]) for client in (decided, read)]
+    # when the keys are destroyed
+    for client in (decided, read):
+        (store if destroyed_by == "this store" else other).keys.destroy(matters[client])
+    clock.seconds += WITHIN_S
+    # then the same store serves nothing of them, and goes on with the rest
+    for one in (store, other):
+        if not asked:
+            one.keys.look()
+            continue
+        assert one.opened_all(one.stream(read)) == [Erased("subject.registered"), Erased("attendance.recorded")]
+        for client in (decided, read):
+            assert (one.pathway(client).facts, one.pathway(client).days) == ({}, {})
+            assert one.pathway(client).version == len(one.stream(client))
+        assert one.pathway(kept).days
+        assert one.execute(day(1), PROVIDER, new_id(), client=kept).status in ("recorded", "already_recorded")
+    # and nothing is left, of facts, of keys and of what is derived from them
+    assert [fact for client in (decided, read) for fact in left_of(matters[client])] == []
+    for one in (store, other):
+        held = {key for key, _ in one._sealer._ciphers}
+        assert not held & {key for keys in gone for key in keys.values()}
+        assert not any(one.keys.holds(key_id) for keys in gone for key_id in keys)
+    store.close()
+    other.close()
+
+
+def test_a_pathway_that_was_being_folded_while_its_key_was_destroyed_is_not_kept(ground: Ground) -> None:
+    clock = Clock()
+    store, other = ground.open(clock=clock), ground.open(clock=clock)
+    client = new_client(other)
+    opened = store._sealer.open_all
+
+    def destroyed_meanwhile(records: Any) -> Any:
+        events = opened(records)
+        other.keys.destroy(records[0].header.matter)
+        clock.seconds += WITHIN_S
+        store.keys.look()
+        return events
+
+    store._sealer.open_all = destroyed_meanwhile  # type: ignore[method-assign]
+    store.pathway(client)
+    store._sealer.open_all = opened  # type: ignore[method-assign]
+    assert store.pathway(client).facts == {}
+    store.close()
     other.close()
 
 

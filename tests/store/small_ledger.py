@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -36,6 +37,18 @@ CASE = "ca5e" * 8
 PERIOD = "0e" * 16
 ROLES = frozenset({"own_worker", "instructor", "system"})
 MOST_DAYS = 1000
+WITHIN_S = 10.0
+"""So long after a key was destroyed nothing that it opened is left in any process."""
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 class Register(Command):
@@ -154,8 +167,8 @@ class Ground:
         else:
             migrate_sqlite(Path(self.place) / "ledger.db")
 
-    def keys(self) -> Keys:
-        return Keys(self.database("keys"), MASTER_KEY)
+    def keys(self, clock: Callable[[], float] = time.monotonic) -> Keys:
+        return Keys(self.database("keys"), MASTER_KEY, clock=clock)
 
     def vault(self) -> Vault:
         return Vault(self.database("vault"), self.keys())
@@ -165,5 +178,5 @@ class Ground:
             return PostgresRecorder(self.place, LEDGER)
         return SqliteRecorder(Path(self.place) / "ledger.db")
 
-    def open(self, **options: Any) -> EventStore:
-        return EventStore(self.recorder(), self.keys(), ledger=LEDGER, kind_of=kind_of, **options)
+    def open(self, *, clock: Callable[[], float] = time.monotonic, **options: Any) -> EventStore:
+        return EventStore(self.recorder(), self.keys(clock), ledger=LEDGER, kind_of=kind_of, **options)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from store.small_ledger import Ground
+import threading
+from collections.abc import Sequence
+from typing import Any
 
-from domain.store import KeyDestroyed, Keys, WrongMasterKey
-from domain.store.sealed import keys as key_store
+import pytest
+from store.small_ledger import WITHIN_S, Clock, Ground
+
+from domain.store import KeyDestroyed, Keys, StoreUnavailable, WrongMasterKey
 
 
 def test_a_key_is_made_once_and_found_by_another_process(ground: Ground) -> None:
@@ -30,21 +33,86 @@ def test_another_master_key_is_noticed_at_once(ground: Ground) -> None:
         Keys(ground.database("keys"), b"x" * 32)
 
 
-def test_a_destroyed_key_is_gone_everywhere_and_never_made_again(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_store, "LOOK_FOR_DESTROYED_S", 0.0)
-    ours, theirs = ground.keys(), ground.keys()
+def test_a_destroyed_key_is_gone_everywhere_and_never_made_again(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
     ours.create(["a", "b"])
     assert theirs.get(["a/1"])
     # when one process destroys a key
     proof = ours.destroy("a")
     # then no process has it any more, not even in its memory
     assert ours.get(["a/1", "b/1"]).keys() == {"b/1"}
+    clock.seconds += WITHIN_S
     assert theirs.get(["a/1"]) == {}
+    assert not theirs.holds("a/1")
     assert ours.destroy("a") == proof
     with pytest.raises(KeyDestroyed):
         theirs.create(["a"])
     with pytest.raises(LookupError):
         ours.destroy("never")
+
+
+def test_many_keys_destroyed_at_one_moment_by_many_are_all_missed_by_nobody(ground: Ground) -> None:
+    """Numbers become visible in their order: a look at those behind the last one seen cannot pass one over."""
+    clock = Clock()
+    ours = ground.keys(clock)
+    matters = [f"m{n}" for n in range(40)]
+    held = ours.create(matters)
+    proofs: dict[str, set[str]] = {matter: set() for matter in matters}
+
+    def destroy(keys: Keys) -> None:
+        for matter in matters:
+            proofs[matter].add(keys.destroy(matter))
+
+    # when four processes destroy the same keys, and we look all the time
+    others = [threading.Thread(target=destroy, args=(ground.keys(),)) for _ in range(4)]
+    for other in others:
+        other.start()
+    while any(other.is_alive() for other in others):
+        clock.seconds += WITHIN_S
+        ours.look()
+    clock.seconds += WITHIN_S
+    ours.look()
+    # then each is gone, once
+    assert [key_id for key_id in held if ours.holds(key_id)] == []
+    assert {len(same) for same in proofs.values()} == {1}
+    assert ours.erasures == len(matters)
+
+
+def test_a_key_that_was_being_read_while_it_was_destroyed_is_not_kept(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    theirs.create(["a"])
+    read = ours._database.read
+
+    def destroyed_meanwhile(statement: str, parameters: Sequence[Any] = ()) -> Any:
+        rows = read(statement, parameters)
+        if "matter_keys" in statement:
+            theirs.destroy("a")
+            clock.seconds += WITHIN_S
+            ours.look()
+        return rows
+
+    ours._database.read = destroyed_meanwhile  # type: ignore[method-assign]
+    ours.get(["a/1"])
+    assert not ours.holds("a/1")
+
+
+def test_nothing_is_believed_while_nobody_knows_whether_keys_were_destroyed(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    ours = ground.keys(clock)
+    ours.create(["a"])
+
+    def silent(statement: str, parameters: Sequence[Any] = ()) -> Any:
+        raise StoreUnavailable("no answer")
+
+    monkeypatch.setattr(ours._database, "read", silent)
+    for _ in range(3):
+        clock.seconds += WITHIN_S
+        with pytest.raises(StoreUnavailable):
+            ours.get(["a/1"])
 
 
 def test_a_named_key_is_the_same_for_all(ground: Ground) -> None:

@@ -49,6 +49,7 @@ class Batch:
     """The jobs of one transaction. After `decide`, `staged` and `appended` lie in `order` of their positions."""
 
     def __init__(self, writing: Writing, known: Known, around: Circumstances) -> None:
+        self.erasures = known.erasures
         known.catch_up(writing)
         self.head = known.head
         self.last_at = known.last_at

@@ -144,6 +144,10 @@ def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
 
 
 def _matter_keys(staged: Sequence[Staged], keys: Keys) -> dict[str, bytes]:
+    for entry in staged:
+        if not entry.draft.matter:
+            # The client's own matter is named by its registration, and that was erased.
+            raise JobFailed(entry.job, KeyDestroyed(entry.stream))
     wanted: Iterable[str] = {key_id_of(entry.draft.matter) for entry in staged}
     found = keys.get(wanted)
     missing = {entry.draft.matter: entry.job for entry in staged if key_id_of(entry.draft.matter) not in found}

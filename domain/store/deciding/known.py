@@ -1,7 +1,7 @@
 """What a process remembers of the ledger so that it need not read it again: never believed without a check.
 
 The writer checks it under the ledger's lock against what other processes have committed; a reader checks a pathway
-against the version of its stream.
+against the version of its stream, and both whether keys were destroyed since it was folded.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from domain.directory import Directory, enter
 from domain.events import Erased, Event
 from domain.pathway import Pathway, evolve
 from domain.record import Header, Record, fact_of, read_record
+from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import MANY, Recorder, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER
@@ -40,16 +41,17 @@ NOTHING = End(0, "")
 
 
 class Remembered(NamedTuple):
-    """A pathway and the end of its stream."""
+    """A pathway, the end of its stream, and how many keys were destroyed before anything of it was opened."""
 
     pathway: Pathway
     end: End
+    erasures: int
 
 
 class Known:
     """The memory of one ledger in one process."""
 
-    def __init__(self, recorder: Recorder, sealer: Sealer, directory_topics: Sequence[str]) -> None:
+    def __init__(self, recorder: Recorder, keys: Keys, sealer: Sealer, directory_topics: Sequence[str]) -> None:
         self.head = 0
         self.shares = True
         """Whether others had written when this process last looked: then they are looked for at once."""
@@ -57,6 +59,7 @@ class Known:
         self.ends: OrderedDict[str, End] = OrderedDict()
         self.numbers: dict[Sender, int] = {}
         self._recorder = recorder
+        self._keys = keys
         self._sealer = sealer
         self._directory_topics = frozenset(directory_topics)
         self._lock = threading.RLock()
@@ -67,6 +70,12 @@ class Known:
         self._directory_read = 0
         self._directory_head = -1
         self._directory_looked_at = -RECENT_S
+        keys.forget_with(self._forget_pathways)
+
+    @property
+    def erasures(self) -> int:
+        """How many keys were destroyed, as far as this process has looked."""
+        return self._keys.erasures
 
     # --- the register ---
 
@@ -119,18 +128,20 @@ class Known:
 
     def fold(self, client: str, rows: Sequence[Row], known: Remembered | None = None) -> Remembered:
         """A pathway with the events that follow what is known of it; remembered."""
-        pathway, end = known or Remembered(Pathway(client), NOTHING)
+        pathway, end, erasures = known or Remembered(Pathway(client), NOTHING, self._keys.erasures)
         for record, event in self.opened(rows):
             pathway = evolve(pathway, fact_of(record, event))
             end = End(record.header.stream_version, record.hash)
-        remembered = Remembered(pathway, end)
+        remembered = Remembered(pathway, end, erasures)
         self.remember(remembered)
         return remembered
 
     def remember(self, remembered: Remembered) -> None:
-        """Keep a committed pathway, unless a later one is kept already."""
+        """Keep a committed pathway, unless a later one is kept already or some of it may have been erased meanwhile."""
         client = remembered.pathway.client
         with self._lock:
+            if remembered.erasures != self._keys.erasures:
+                return
             before = self._pathways.get(client)
             if before is not None:
                 if before.end.version >= remembered.end.version:
@@ -144,11 +155,20 @@ class Known:
                 self._facts -= len(oldest.pathway.facts)
 
     def _recall(self, client: str) -> Remembered | None:
+        self._keys.look()
         with self._lock:
             known = self._pathways.get(client)
-            if known is not None:
-                self._pathways.move_to_end(client)
+            if known is None or known.erasures != self._keys.erasures:
+                return None
+            self._pathways.move_to_end(client)
             return known
+
+    def _forget_pathways(self) -> None:
+        """Whatever of them was erased is folded anew without its content."""
+        with self._lock:
+            self._pathways.clear()
+            self._stale.clear()
+            self._facts = 0
 
     def opened(self, rows: Sequence[Row]) -> Iterable[tuple[Record, Stated]]:
         """The records of rows with their events. Raises `Damaged`."""
@@ -227,6 +247,4 @@ class Known:
             self.head, self.last_at = 0, None
             self.ends.clear()
             self.numbers.clear()
-            self._pathways.clear()
-            self._stale.clear()
-            self._facts = 0
+            self._forget_pathways()

@@ -76,10 +76,15 @@ class Writer:
     def _run(self) -> None:
         ended, answered = False, 0
         while not ended:
-            jobs, ended = self._gathered(answered)
-            if jobs:
-                self._settle(jobs)
-            answered = len(jobs)
+            ended, answered = self._turn(answered)
+
+    def _turn(self, answered: int) -> tuple[bool, int]:
+        """One batch; whether it was the last, and of how many jobs. Nothing of them stays here while the next are waited
+        for."""
+        jobs, ended = self._gathered(answered)
+        if jobs:
+            self._settle(jobs)
+        return ended, len(jobs)
 
     def _gathered(self, answered: int) -> tuple[list[Job], bool]:
         """The jobs of the next batch, and whether the writer is to end.
@@ -151,7 +156,7 @@ class Writer:
         for stream, end in batch.ends.items():
             pathway: Pathway | None = batch.pathways.get(stream)
             if pathway is not None:
-                self._known.remember(Remembered(pathway, end))
+                self._known.remember(Remembered(pathway, end, batch.erasures))
             else:
                 self._known.keep_end(stream, end)
         self._known.advance(batch.head, batch.last_at, batch.directory, batch.numbers)

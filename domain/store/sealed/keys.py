@@ -3,6 +3,9 @@
 Each matter has a key; destroying it makes the matter's events unreadable at once. Named keys serve the ledger as a
 whole: a recipient's pseudonyms, keyed hashes, opaque tokens. A new key is on the disk before anything sealed with it
 can be; a key without events is harmless.
+
+What is made with a matter's key goes with it: whoever remembers content asks here whether keys were destroyed since, by
+whichever process, and forgets what it made before.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,7 +26,7 @@ NAMED_KEY_BYTES = 64
 """Enough for AES-SIV with 256-bit keys, and for any keyed hash."""
 KEYS_KEPT = 50_000
 LOOK_FOR_DESTROYED_S = 1.0
-"""A key destroyed by another process is forgotten here after at most so long."""
+"""Whether another process has destroyed a key is looked for when the last look is so old, in seconds."""
 _NONCE_BYTES = 12
 _PROBE = "master-key-check"
 
@@ -52,19 +55,24 @@ def key_id_of(matter: str) -> str:
 class Keys:
     """Keys in a database of their own, each wrapped by AES-256-GCM under the master key (32 bytes) and bound to its name.
 
-    Safe for several threads. Whatever asks for a key asks here, so that they can be kept in another way.
+    Safe for several threads. Whatever asks for a key asks here, so that they can be kept in another way. `clock` gives
+    seconds that only grow.
     """
 
-    def __init__(self, database: Database, master_key: bytes) -> None:
+    def __init__(self, database: Database, master_key: bytes, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises `WrongMasterKey`."""
         self._database = database
         self._master = AESGCM(master_key)
         self._lock = threading.Lock()
         self._known: dict[str, bytes] = {}
         self._named: dict[str, bytes] = {}
-        self._destroyed_seen = 0
-        self._looked_at = time.monotonic()
+        self._clock = clock
+        self._forgetting: list[Callable[[], None]] = []
+        self._looked_at = clock()
         self.named(_PROBE)
+        self.erasures = int(database.read("SELECT coalesce(max(number), 0) FROM destroyed_keys")[0][0])
+        """How many keys were destroyed, as far as this process has looked. What was made with keys while it was another
+        number is not to be believed, nor kept."""
 
     @staticmethod
     def migrate(database: Database) -> None:
@@ -87,15 +95,15 @@ class Keys:
             return self._wrapped(ask, ids)
 
         # Read back: another process may have made the same key a moment earlier.
+        before = self.erasures
         made = {key_id: self._unwrap(key_id, wrapped) for key_id, wrapped in self._database.write(work)} if ids else {}
-        self._keep(made)
+        self._keep(made, before)
         return made
 
     def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
         """The keys that exist; one that was destroyed, or never made, is left out."""
-        if time.monotonic() - self._looked_at > LOOK_FOR_DESTROYED_S:
-            self._forget_destroyed()
-        known = self._known
+        self.look()
+        known, before = self._known, self.erasures
         found: dict[str, bytes] = {}
         missing: list[str] = []
         for key_id in key_ids:
@@ -108,7 +116,7 @@ class Keys:
             some = missing[start : start + 500]
             rows = self._database.read(f"SELECT key_id, wrapped FROM matter_keys WHERE key_id IN ({marks(len(some))})", some)
             read = {key_id: self._unwrap(key_id, bytes(wrapped)) for key_id, wrapped in rows}
-            self._keep(read)
+            self._keep(read, before)
             found |= read
         return found
 
@@ -132,33 +140,61 @@ class Keys:
         key_id = key_id_of(matter)
 
         def work(ask: Ask) -> str:
-            before = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
-            if before:
-                return str(before[0][0])
-            wrapped = self._wrapped(ask, [key_id])
-            if not wrapped:
-                raise LookupError(f"no key {key_id}")
-            proof = hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped[0][1]).hexdigest()
-            ask("INSERT INTO destroyed_keys (key_id, proof) VALUES (%s, %s)", (key_id, proof))
-            ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
-            return proof
+            while True:
+                wrapped = self._wrapped(ask, [key_id])
+                before = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
+                if before:
+                    return str(before[0][0])
+                if not wrapped:
+                    raise LookupError(f"no key {key_id}")
+                proof = hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped[0][1]).hexdigest()
+                # The number after the highest one: of two at one moment the second waits for the first and tries again,
+                # so that numbers become visible in their order, and a look at the newest ones misses none.
+                if ask(
+                    "INSERT INTO destroyed_keys (number, key_id, proof)"
+                    " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true"
+                    " ON CONFLICT DO NOTHING RETURNING number",
+                    (key_id, proof),
+                ):
+                    ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
+                    return proof
 
         proof = self._database.write(work)
-        self._known.pop(key_id, None)
+        self._forget_destroyed()
         return proof
+
+    def holds(self, key_id: str) -> bool:
+        """Whether the key is in this process's memory."""
+        return key_id in self._known
+
+    def look(self) -> None:
+        """See whether keys were destroyed, by whichever process, unless that was done a moment ago; then they are forgotten
+        here, and with them everything that was made with any key. Raises `StoreUnavailable`: nothing is believed then."""
+        if self._clock() - self._looked_at >= LOOK_FOR_DESTROYED_S:
+            self._forget_destroyed()
+
+    def forget_with(self, forget: Callable[[], None]) -> None:
+        """Have `forget` called, in any thread, whenever keys turn out to be destroyed. Something that was made before and is
+        to be kept after may still be on its way: it is compared with `erasures`."""
+        self._forgetting.append(forget)
 
     def _forget_destroyed(self) -> None:
         with self._lock:
-            self._looked_at = time.monotonic()
-            # Numbers may become visible out of order: look a little further back than the last one seen.
+            at, before = self._clock(), self.erasures
             for number, key_id in self._database.read(
-                "SELECT number, key_id FROM destroyed_keys WHERE number > %s", (self._destroyed_seen - 100,)
+                "SELECT number, key_id FROM destroyed_keys WHERE number > %s ORDER BY number", (before,)
             ):
                 self._known.pop(key_id, None)
-                self._destroyed_seen = max(self._destroyed_seen, number)
+                self.erasures = number
+            self._looked_at = at
+        if self.erasures != before:
+            for forget in self._forgetting:
+                forget()
 
-    def _keep(self, keys: dict[str, bytes]) -> None:
+    def _keep(self, keys: dict[str, bytes], erasures: int) -> None:
         with self._lock:
+            if self.erasures != erasures:
+                return  # one of them may be gone: they are read again when they are needed
             self._known |= keys
             while len(self._known) > KEYS_KEPT:
                 del self._known[next(iter(self._known))]

@@ -35,8 +35,8 @@ class Sealer:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        # Under the matter's key itself: once the key store no longer gives the key, no cipher is found.
         self._ciphers: OrderedDict[tuple[bytes, str], AESGCM] = OrderedDict()
+        keys.forget_with(self._forget)
 
     def seal(
         self,
@@ -61,7 +61,7 @@ class Sealer:
         for number, (section, content) in enumerate(contents.items()):
             nonce = fresh[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
             bound = _bound_text(place, section, key_id)
-            sealed[section] = nonce + self._cipher(matter_key, section).encrypt(nonce, section_bytes(content), bound)
+            sealed[section] = nonce + self._cipher(key_id, matter_key, section).encrypt(nonce, section_bytes(content), bound)
         return sealed
 
     def open(self, record: Record) -> Event | Erased:
@@ -103,22 +103,30 @@ class Sealer:
 
     def _opened(self, record: Record, section: str, key: bytes) -> dict[str, Any]:
         sealed = record.sections[section]
-        bound = _bound_text(place_of(record.header), section, record.header.key_id)
+        key_id = record.header.key_id
+        bound = _bound_text(place_of(record.header), section, key_id)
         try:
-            plain = self._cipher(key, section).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)
+            plain = self._cipher(key_id, key, section).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)
             content: dict[str, Any] = orjson.loads(plain)
         except (InvalidTag, ValueError) as error:
             raise Damaged(f"section {section} of {record.header.event_id} was not sealed so") from error
         return content
 
-    def _cipher(self, key: bytes, section: str) -> AESGCM:
-        cipher = self._ciphers.get((key, section))
+    def _cipher(self, key_id: str, key: bytes, section: str) -> AESGCM:
+        ciphers = self._ciphers
+        cipher = ciphers.get((key, section))
         if cipher is None:
             derived = HKDF(SHA256(), 32, None, b"kuty/" + section.encode()).derive(key)
-            cipher = self._ciphers[key, section] = AESGCM(derived)
-            while len(self._ciphers) > CIPHERS_KEPT:
-                self._ciphers.popitem(last=False)
+            cipher = AESGCM(derived)
+            if self._keys.holds(key_id):
+                ciphers[key, section] = cipher
+                while len(ciphers) > CIPHERS_KEPT:
+                    ciphers.popitem(last=False)
         return cipher
+
+    def _forget(self) -> None:
+        # Another one, not an emptied one: who is just keeping a cipher of a key that has gone keeps it where nobody looks.
+        self._ciphers = OrderedDict()
 
 
 def place_of(header: Header) -> str:
