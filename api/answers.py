@@ -84,6 +84,8 @@ def _beside(command_id: str, answer: Answer) -> dict[str, Any]:
         stated["number"] = answer.number
     if answer.facts:
         stated["facts_in_the_way"] = stated_facts(answer.facts)
+    if answer.more:
+        stated["more"] = answer.more
     return stated
 
 

@@ -14,14 +14,14 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.code_lists import LANGUAGES
 from domain.json_gate import BadJson
-from domain.refusals import Reason, Refused, refusal, refusal_text, what_to_do
+from domain.refusals import Reason, Refused, named, refusal, refusal_text, what_to_do
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -67,7 +67,7 @@ def problem_response(
     extra: Mapping[str, Any] | None = None,
 ) -> Response:
     """The problem of these codes; the first one gives the HTTP status."""
-    listed = tuple(reasons)
+    listed, more = named(tuple(reasons))
     first = refusal(listed[0].code)
     content = {
         "type": f"urn:kuty:problem:{first.code}",
@@ -82,6 +82,7 @@ def problem_response(
             }
             for reason in listed
         ],
+        **({"more": more} if more else {}),
         **(extra or {}),
     }
     headers = {"Content-Language": language, "Cache-Control": "no-store"}
@@ -144,6 +145,7 @@ class ProblemStated(BaseModel):
     status: int
     codes: list[StatedCode]
     facts_in_the_way: list[StatedFact] | None = None
+    more: int = Field(0, description="How many codes there are beside those named: fifty are named.")
 
 
 class DescribedApi(FastAPI):

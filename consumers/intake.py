@@ -112,9 +112,9 @@ class Intake:
             headers = dict(read.headers)
             try:
                 message = read_envelope(recipient, headers, read.value, place)
-            except UnreadableEnvelope:
+            except UnreadableEnvelope as wrong:
                 named = readable_id(headers)
-                received = self._receiving.quarantine(recipient, "E_ENVELOPE", read.value, place, named)
+                received = self._receiving.quarantine(recipient, wrong, read.value, place, named)
             else:
                 received = self._receiving.receive(message)
             self._publish(recipient, received.repeats)

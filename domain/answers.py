@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from domain.chapters.answers.events import FactInTheWay
-from domain.refusals import Reason
+from domain.refusals import Reason, named
 
 Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
 
@@ -32,7 +33,17 @@ class Answer:
     client: str | None = None
     first: Status | None = None
     facts: tuple[FactInTheWay, ...] = ()
+    more: int = 0
+    """Codes beyond those that are named."""
 
     def repeated(self) -> Answer:
         """The answer to a repeat of the same command."""
         return replace(self, status="already_recorded", first=self.status)
+
+
+def refused_answer(
+    reasons: Sequence[Reason], client: str | None = None, facts: tuple[FactInTheWay, ...] = ()
+) -> Answer:
+    """The answer of a refusal: at most so many codes as one names, then the number of the others."""
+    codes, more = named(reasons)
+    return Answer("refused", codes=codes, client=client, facts=facts, more=more)

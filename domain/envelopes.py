@@ -10,14 +10,29 @@ from domain.commands import CommandKind
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind, Kinds
+from domain.refusals import Reason
 
 MESSAGE_ID = re.compile(r"[!-~]{1,80}")
 MESSAGE_TYPE = re.compile(r"[a-z0-9_.]{1,60}")
 PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 
 
+FORMS = {"ce_id": MESSAGE_ID, "ce_type": MESSAGE_TYPE, "ce_specversion": re.compile(r"1\.0"), "ce_actorperson": PERSON}
+"""The attributes that are read, and the form of each. No other one is looked at."""
+UNLESS_GIVEN = {"ce_specversion": b"1.0", "ce_actorperson": b"system"}
+
+
 class UnreadableEnvelope(Exception):
-    """An envelope that cannot be read (`E_ENVELOPE`)."""
+    """An envelope that cannot be read (`E_ENVELOPE`). `attributes` are those that are missing or have the wrong form."""
+
+    def __init__(self, attributes: tuple[str, ...]) -> None:
+        super().__init__(", ".join(attributes))
+        self.attributes = attributes
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """One code for each attribute, which its pointer names: `/ce_id`."""
+        return tuple(Reason("E_ENVELOPE", f"/{name}") for name in self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +49,11 @@ class Incoming:
 
 def read_envelope(recipient: Recipient, headers: Mapping[str, bytes], raw: bytes, place: tuple[str, int] | None) -> Incoming:
     """The message in its CloudEvents attributes (binary mode). Raises UnreadableEnvelope."""
-    try:
-        message_id, type_name = headers["ce_id"].decode("ascii"), headers["ce_type"].decode("ascii")
-        version = headers.get("ce_specversion", b"1.0").decode("ascii")
-        person = headers.get("ce_actorperson", b"system").decode("ascii")
-    except (KeyError, UnicodeDecodeError) as error:
-        raise UnreadableEnvelope from error
-    fits = MESSAGE_ID.fullmatch(message_id) and MESSAGE_TYPE.fullmatch(type_name) and PERSON.fullmatch(person)
-    if not fits or version != "1.0":
-        raise UnreadableEnvelope
-    return Incoming(recipient, message_id, type_name, raw, person, place)
+    given = {name: headers.get(name, UNLESS_GIVEN.get(name, b"")).decode("ascii", errors="replace") for name in FORMS}
+    wrong = tuple(name for name, form in FORMS.items() if form.fullmatch(given[name]) is None)
+    if wrong:
+        raise UnreadableEnvelope(wrong)
+    return Incoming(recipient, given["ce_id"], given["ce_type"], raw, given["ce_actorperson"], place)
 
 
 def readable_id(headers: Mapping[str, bytes]) -> str | None:

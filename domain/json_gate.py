@@ -19,6 +19,7 @@ import orjson
 LIMIT = 262_144
 """Bytes of one body, at most."""
 MOST_LEVELS = 32
+LONGEST_POINTER = 200
 LARGEST = 2**53
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _NONCHARACTERS = "".join(chr(plane * 0x10000 + end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
@@ -30,6 +31,8 @@ class BadJson(ValueError):
     """A body that does not pass. `code` is a refusal code; `pointer` a JSON pointer where a place can be named."""
 
     def __init__(self, code: str, pointer: str | None = None) -> None:
+        if pointer is not None and len(pointer) > LONGEST_POINTER:
+            pointer = pointer[: LONGEST_POINTER - 1] + "…"
         super().__init__(code if pointer is None else f"{code} at {pointer or '/'}")
         self.code = code
         self.pointer = pointer

@@ -6,7 +6,7 @@ The places are read once from each command's own types, so that a new command ne
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
@@ -14,13 +14,16 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 from pydantic import BaseModel, StringConstraints
 from pydantic_core import ErrorDetails
 
-from domain.catalogue import EVENTS
+from domain.catalogue import CLIENT_FACTS, EVENTS
 from domain.dates import DATE_RANGE
 from domain.event import Event
 from domain.health_content import looks_like_diagnosis
+from domain.json_gate import LONGEST_POINTER
 from domain.refusals import Reason
-from domain.vocabulary import Ref
+from domain.vocabulary import FreeText, Listed, Ref
 
+MOST_ENTRIES = 400
+"""Entries of a set or list in a command, at most. source: domain/pathway.md 4.9"""
 UNRESOLVED = "0" * 32
 """Stands in for a reference that could not be resolved, so that the rest of the body can still be judged."""
 NEW_VALUES = "new_values"
@@ -30,7 +33,7 @@ REF_PATTERN = next(mark.pattern for mark in get_args(Ref) if isinstance(mark, St
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What stands at a place: a reference, a list of places, or named places."""
+    """What stands at a place: a reference or a free text, a list of places, or named places."""
 
     kind: str
     inner: Place | None = None
@@ -97,6 +100,82 @@ def resolved(fields: Mapping[str, Any], named: Mapping[str, Place], resolve: Res
     }
 
 
+def too_long_lists(body: Any, pointer: str = "") -> list[Reason]:
+    """Every list of a body, at any depth, that has more entries than one may have."""
+    return [Reason("E_TOO_LARGE", _short(place)) for place in _too_long(body, pointer)]
+
+
+def _too_long(value: Any, pointer: str) -> Iterator[str]:
+    if isinstance(value, list) and len(value) > MOST_ENTRIES:
+        yield pointer
+    elif isinstance(value, list):
+        for n, part in enumerate(value):
+            if isinstance(part, list | dict):
+                yield from _too_long(part, f"{pointer}/{n}")
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if isinstance(part, list | dict):
+                yield from _too_long(part, f"{pointer}/{escaped(key)}")
+
+
+@cache
+def texts_of(model: type[BaseModel]) -> Mapping[str, Place]:
+    """The fields of a model that hold free text, at any depth; those of facts where new values are given."""
+    found: dict[str, Place] = {}
+    for name, described in model.model_fields.items():
+        annotation: Any = described.annotation
+        if name == NEW_VALUES:
+            found[name] = Place("named", named=_texts_of_facts())
+            continue
+        here = _text_in(Annotated[annotation, *described.metadata] if described.metadata else annotation)
+        if here is not None:
+            found[name] = here
+    return found
+
+
+def _text_in(annotation: Any) -> Place | None:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *marks = get_args(annotation)
+        return Place("text") if any(isinstance(mark, FreeText) for mark in marks) else _text_in(inner)
+    if origin is Union or origin is types.UnionType:
+        arms = get_args(annotation)
+        if any(isinstance(mark, Listed) for arm in arms for mark in getattr(arm, "__metadata__", ())):
+            return None  # a code that may be written wrong: its own rule says what that means
+        return next((place for arm in arms if (place := _text_in(arm)) is not None), None)
+    if origin in (tuple, list, frozenset, set):
+        entry = _text_in(get_args(annotation)[0])
+        return Place("list", inner=entry) if entry else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        named = texts_of(annotation)
+        return Place("named", named=named) if named else None
+    return None
+
+
+@cache
+def _texts_of_facts() -> Mapping[str, Place]:
+    facts = [cls for cls in CLIENT_FACTS.values() if NEW_VALUES not in cls.model_fields]
+    return {name: place for cls in facts for name, place in texts_of(cls).items()}
+
+
+def diagnoses_in(command: type[BaseModel], body: Mapping[str, Any]) -> list[Reason]:
+    """Every free text of a command's body that looks like a diagnosis. source: domain/vocabulary.md 1.7 N5"""
+    return [Reason("E_HEALTH_CONTENT", pointer) for pointer in _diagnoses(body, Place("named", named=texts_of(command)), "")]
+
+
+def _diagnoses(value: Any, place: Place, pointer: str) -> Iterator[str]:
+    if place.kind == "text":
+        if isinstance(value, str) and looks_like_diagnosis(value):
+            yield pointer
+    elif place.inner is not None and isinstance(value, list):
+        for n, part in enumerate(value):
+            yield from _diagnoses(part, place.inner, f"{pointer}/{n}")
+    elif place.named is not None and isinstance(value, dict):
+        for name, inner in place.named.items():
+            if name in value:
+                yield from _diagnoses(value[name], inner, f"{pointer}/{name}")
+
+
 def _resolved(value: Any, place: Place, resolve: Resolve, pointer: str) -> Any:
     if place.inner is not None and isinstance(value, list):
         return [_resolved(part, place.inner, resolve, f"{pointer}/{n}") for n, part in enumerate(value)]
@@ -157,4 +236,4 @@ def _where(error: ErrorDetails, body: Mapping[str, Any]) -> tuple[str, Any]:
 
 def _short(pointer: str) -> str:
     """A pointer that fits into the record of a refusal: a name that we do not know may be of any length."""
-    return pointer if len(pointer) <= 200 else pointer[:199] + "…"
+    return pointer if len(pointer) <= LONGEST_POINTER else pointer[: LONGEST_POINTER - 1] + "…"

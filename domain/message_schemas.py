@@ -10,8 +10,8 @@ from typing import Any
 
 from domain.chapters.attendance.decisions import RecordGroupAttendance
 from domain.commands import CommandKind
-from domain.message_fields import REF_PATTERN
-from domain.messages import CLIENT, GROUP, IDENTITY_CODE
+from domain.message_fields import MOST_ENTRIES, REF_PATTERN
+from domain.messages import CLIENT, GROUP, IDENTITY_CODE, MOST_CLIENTS
 
 NAME = {
     "type": "string",
@@ -44,7 +44,8 @@ def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     entry = {name: value for name, value in one.items() if name != "required"}
     group = dict(_inlined(RecordGroupAttendance.model_json_schema(), {"GroupEntry": entry}))
     del group["$defs"]
-    return {**group, "properties": {**schema["properties"], **group["properties"]}}
+    entries = {**group["properties"]["entries"], "maxItems": MOST_CLIENTS}
+    return {**group, "properties": {**schema["properties"], **group["properties"], "entries": entries}}
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
@@ -58,4 +59,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
         return _inlined({**named, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
     if schema.get("pattern") == REF_PATTERN:
         return {**NAME, **{key: schema[key] for key in ("title",) if key in schema}}
-    return {key: _inlined(value, definitions) for key, value in schema.items()}
+    inlined = {key: _inlined(value, definitions) for key, value in schema.items()}
+    if inlined.get("type") == "array":
+        inlined.setdefault("maxItems", MOST_ENTRIES)
+    return inlined

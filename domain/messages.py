@@ -19,7 +19,8 @@ from domain.commands import Command, CommandKind
 from domain.dates import FROM_OUTSIDE
 from domain.disclosure.kinds import Kind
 from domain.identifiers import is_identity_code
-from domain.message_fields import UNRESOLVED, places, reasons_of, resolved
+from domain.json_gate import LIMIT
+from domain.message_fields import UNRESOLVED, diagnoses_in, places, reasons_of, resolved, too_long_lists
 from domain.refusals import Reason, Refused, refuse
 from domain.rulebook import COMMANDS
 
@@ -29,7 +30,7 @@ BY_MESSAGE = "message:"
 GROUP = "record_group_attendance"
 """One message that marks a whole group's day; it becomes one command for each client."""
 GROUP_OF = "record_attendance"
-MOST_ENTRIES = 100
+MOST_CLIENTS = 100
 """Entries of one group's message: each is decided, recorded and answered by itself, and costs more than its few bytes."""
 
 HeldReason = Literal["waits_for_reference", "waits_for_earlier", "subject_unresolved"]
@@ -138,13 +139,19 @@ class _Reading:
 
     def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
         self._client = client
+        self._reasons += too_long_lists(fields)
         translated = resolved(fields, places(kind.command), self._resolve)
+        raw = orjson.dumps(translated)
+        if len(raw) > LIMIT:  # in normal form a text may be longer than it came
+            self._wrong("E_TOO_LARGE", "")
+        command: Command | None = None
         try:
-            command = kind.command.model_validate_json(orjson.dumps(translated), strict=True, context=FROM_OUTSIDE)
+            command = kind.command.model_validate_json(raw, strict=True, context=FROM_OUTSIDE)
         except ValidationError as wrong:
-            errors = wrong.errors(include_url=False, include_context=False)
-            raise Refused(*self._reasons, *reasons_of(errors, translated)) from wrong
-        if self._reasons:
+            self._reasons += reasons_of(wrong.errors(include_url=False, include_context=False), translated)
+        if kind.target in ("client", "new_client"):
+            self._reasons += diagnoses_in(kind.command, translated)
+        if self._reasons or command is None:
             raise Refused(*self._reasons)
         if self._waits is not None:
             raise Waits(self._waits)
@@ -207,14 +214,14 @@ def _meant(begun: Begun, kind: str, pointer: str) -> str | None:
 def of_group(body: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The single days of a group's message, numbered from 1: what is said once holds for each entry.
 
-    Raises Refused when the message as a whole has no list of entries, or more than `MOST_ENTRIES`.
+    Raises Refused when the message as a whole has no list of entries, or more than `MOST_CLIENTS`.
     """
     entries = body.get("entries")
     if "entries" not in body:
         raise refuse("E_FIELD_MISSING", "/entries")
     if not isinstance(entries, list) or not entries:
         raise refuse("E_FIELD_TYPE", "/entries")
-    if len(entries) > MOST_ENTRIES:
+    if len(entries) > MOST_CLIENTS:
         raise refuse("E_TOO_LARGE", "/entries")
     wrong = [n for n, one in enumerate(entries) if not isinstance(one, dict)]
     if wrong:

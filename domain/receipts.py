@@ -21,7 +21,7 @@ from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Header, Record
-from domain.refusals import Reason, refusal
+from domain.refusals import Reason, named, refusal
 
 
 def parts_begun(events: Iterable[Event]) -> dict[str, str]:
@@ -34,13 +34,27 @@ def parts_begun(events: Iterable[Event]) -> dict[str, str]:
     return begun
 
 
+def answer_of_refusal(event: e.CommandRefused) -> Answer:
+    """The answer that a recorded refusal stands for: bounded, though there are older ones that name every code."""
+    codes, more = named([Reason(refused.code, refused.pointer) for refused in event.codes])
+    return Answer(
+        "refused", codes=codes, client=event.subject_ref, facts=event.facts or (), more=more + (event.more or 0)
+    )
+
+
+def codes_of(event: e.MessageQuarantined) -> tuple[Reason, ...]:
+    """Why bytes were set aside; of an envelope, each attribute that is wrong."""
+    return tuple(Reason(event.code, f"/{name}") for name in event.attributes or ()) or (Reason(event.code),)
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of one message.
 
     `type` is the recorded fact's type, or for everything else the message's own. `number` stands in the sender's line,
     contiguous from 1; a repeat (`already_recorded`) names that of the first answer, whose status is `first`. `until` is UTC.
-    `references` name the parts begun: raw until `named` gives them the recipient's own pseudonyms.
+    `references` name the parts begun: raw until `named` gives them the recipient's own pseudonyms. `more` counts the codes
+    beyond those that are named.
     """
 
     message_id: str
@@ -56,6 +70,7 @@ class Receipt:
     offset: int | None = None
     parts: tuple[tuple[str, Status], ...] = ()
     facts: tuple[e.FactInTheWay, ...] = ()
+    more: int = 0
 
     def named(self, pseudonyms: Pseudonyms) -> Receipt:
         """The receipt with the recipient's own names for the parts."""
@@ -72,6 +87,8 @@ class Receipt:
             stated["codes"] = [stated_code(reason.code, reason.pointer) for reason in self.codes]
         if self.facts:
             stated["facts_in_the_way"] = stated_facts(self.facts)
+        if self.more:
+            stated["more"] = self.more
         if self.warnings:
             stated["warnings"] = [stated_code(code) for code in self.warnings]
         if self.references:
@@ -167,8 +184,10 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
     number, message_id = header.answer_number, header.command_id
     match event:
         case e.CommandRefused():
-            reasons = tuple(Reason(refused.code, refused.pointer) for refused in event.codes)
-            return Receipt(message_id, event.command, "refused", number, codes=reasons, facts=event.facts or ())
+            told = answer_of_refusal(event)
+            return Receipt(
+                message_id, event.command, "refused", number, codes=told.codes, facts=told.facts, more=told.more
+            )
         case e.MessageHeld():
             return Receipt(
                 event.message_id,
@@ -179,9 +198,9 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
                 until=event.held_until_at,
             )
         case e.MessageQuarantined():
-            codes = (Reason(event.code),)
-            named = event.message_id or message_id
-            return Receipt(named, "unreadable", "quarantined", number, codes=codes, offset=event.offset)
+            codes = codes_of(event)
+            own = event.message_id or message_id
+            return Receipt(own, "unreadable", "quarantined", number, codes=codes, offset=event.offset)
         case _:
             begun = parts_begun([event])
             return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)
@@ -205,6 +224,7 @@ def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Rec
         first=answer.first,
         codes=answer.codes,
         facts=answer.facts,
+        more=answer.more,
         warnings=answer.warnings,
         references={name: raw for name, raw in answer.references.items() if name == own},
     )

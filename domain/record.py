@@ -18,6 +18,9 @@ import orjson
 from domain.events import Erased, Event
 from domain.pathway import Fact
 
+LARGEST_RECORD = 1_000_000
+"""Bytes of `state`, at most: with its key and headers such a record is still below the mebibyte that a topic takes
+(design D24). What would be larger is refused; what was recorded before is read all the same."""
 DECISION = "decision"
 """Name of the extra section of a decision's first event: the accepted command and its context (design D3)."""
 

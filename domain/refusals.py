@@ -14,7 +14,7 @@ source: domain/pathway.md 4.4
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,8 @@ from types import MappingProxyType
 from typing import Literal, TypeVar
 
 TEXTS = Path(__file__).with_name("refusals.toml")
+MOST_CODES = 50
+"""Codes that a refusal names, at most; of the others it says how many there are. source: domain/pathway.md 4.9"""
 WhoMends = Literal["retry", "mend", "human"]
 
 
@@ -92,6 +94,11 @@ class Reason:
 
     def __post_init__(self) -> None:
         refusal(self.code)
+
+
+def named(reasons: Sequence[Reason]) -> tuple[tuple[Reason, ...], int]:
+    """The reasons that a refusal names, and how many more there are."""
+    return tuple(reasons[:MOST_CODES]), max(0, len(reasons) - MOST_CODES)
 
 
 class Refused(Exception):

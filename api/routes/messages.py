@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
 from api.bodies import json_body, raw_body
 from api.caller import SignedIn, SignedInCaller
-from api.problems import problem
+from api.problems import Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
@@ -95,7 +95,7 @@ async def send_message(
     try:
         message = read_envelope(own, headers, raw, None)
     except UnreadableEnvelope as error:
-        raise problem("E_ENVELOPE") from error
+        raise Problem(*error.reasons) from error
     spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
     received = await run_in_threadpool(signed.door.receiving.receive, spoken, dry_run=dry_run)
     last, *parts = reversed(received.receipts)

@@ -83,6 +83,7 @@ def receipt_schema() -> Schema:
                 },
                 "description": "Of a refused correction: the facts that you know of and that would no longer be allowed.",
             },
+            "more": {"type": "integer", "minimum": 1, "description": "Codes beyond those named: fifty are named."},
             "warnings": _CODES,
             "references": {
                 "type": "object",

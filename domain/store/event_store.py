@@ -18,7 +18,7 @@ from domain.catalogue import type_of
 from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import Directory
-from domain.events import CommandRefused, Event, RefusalCode
+from domain.events import Event
 from domain.record import Header, Record
 from domain.refusals import Reason
 from domain.rulebook import kind_of
@@ -26,7 +26,7 @@ from domain.rules import RuleSet
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
-from domain.store.deciding.kept_answers import content_hash, is_hash_of
+from domain.store.deciding.kept_answers import content_hash, is_hash_of, refusal_event
 from domain.store.deciding.writer import PATIENCE_S, Writer
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, append_raw
@@ -135,12 +135,7 @@ class EventStore(LedgerReading):
         `command` is the name of the command or message type; `content` the body's bytes.
         """
         future = new_future()
-        event = CommandRefused(
-            command=command,
-            codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in reasons),
-            content_mac=content_hash(*self._message(content, caller)),
-            subject_ref=client,
-        )
+        event = refusal_event(command, reasons, content_hash(*self._message(content, caller)), client)
         self._writer.put(self._noted(event, caller, command_id, content, input_position, future))
         return future
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 from domain.answers import Answer, Status
 from domain.events import CommandRefused, Erased, Event, FactInTheWay, MessageHeld, MessageQuarantined
-from domain.receipts import parts_begun
+from domain.receipts import answer_of_refusal, parts_begun
 from domain.record import Damaged, Header, Record, read_record
 from domain.refusals import Reason
 from domain.store.deciding.kept_answers import kept
@@ -120,13 +120,12 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
     status: Status = "recorded"
     codes: tuple[Reason, ...] = ()
     facts: tuple[FactInTheWay, ...] = ()
-    client = h.stream if is_client_stream(h.stream) else None
+    client, more = h.stream if is_client_stream(h.stream) else None, 0
     match group[0][1]:
         case CommandRefused() as refused:
             status = "refused"
-            codes = tuple(Reason(code.code, code.pointer) for code in refused.codes)
-            facts = refused.facts or ()
-            client = refused.subject_ref
+            told = answer_of_refusal(refused)
+            codes, client, more, facts = told.codes, told.client, told.more, told.facts
         case MessageHeld():
             status = "waiting"
         case MessageQuarantined():
@@ -142,6 +141,7 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
         last.header.stream_version,
         client,
         facts=facts,
+        more=more,
     )
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,

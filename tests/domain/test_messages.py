@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.directory import Recipient
+from domain.disclosure.kinds import Kind
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
+from domain.envelopes import Incoming
 from domain.identifiers import synthetic_identity_code
 from domain.message_schemas import body_schema, message_schema
-from domain.messages import Begun, HeldReason, Waits, message_types, of_group, wish_of_body, wish_of_message
+from domain.messages import GROUP, Begun, HeldReason, NoNames, Waits, message_types, of_group, wish_of_body, wish_of_message
 from domain.refusals import Refused
 from domain.rulebook import COMMANDS
+from domain.store.receiving.asked import Refusal, asked_by
 from projections.kinds import kinds
 
+PATHWAY = Path(__file__).resolve().parents[2] / "docs/domain/pathway.md"
 CLIENT = "a" * 32
 PERIOD = "b" * 32
 PLACEMENT = "c" * 32
@@ -242,6 +249,44 @@ def test_each_kind_of_recipient_sends_its_own_types() -> None:
     assert "start_plan.v1" not in provider
     assert "submit_referral.v1" in message_types(kinds()["RF"])
     assert "submit_referral.v1" not in message_types(kinds()["EA"])
+
+
+def types_of_the_reference() -> dict[str, frozenset[str]]:
+    """By message type, the tasks that may send it, as the table of domain/pathway.md 4.8 names them."""
+    chapter = PATHWAY.read_text(encoding="utf-8").split("### 4.8 Inbound message types")[1].split("\n### ")[0]
+    every = {kind.task for kind in kinds()}
+    found: dict[str, frozenset[str]] = {}
+    for line in chapter.splitlines():
+        if line.startswith("| `"):
+            named, rows, who = (cell.strip() for cell in line.strip("|").split("|"))
+            types = re.findall(r"`(\w+\.v1)`", named)
+            of_row = dict(zip(types, rows.split(", "), strict=False))
+            whose, *also = who.split("; ")
+            for type_name in types:
+                spoken = " ".join([whose, *(more for more in also if more.split()[0] == of_row.get(type_name))])
+                # "27 for the client's account": that is an account of one client, never of a group.
+                found[type_name] = frozenset(
+                    task for task in every if whose.startswith("any") or re.search(rf"\b{task}\b", spoken)
+                )
+    return found
+
+
+@pytest.mark.parametrize("sender", list(kinds()), ids=lambda sender: sender.name)
+def test_a_type_of_another_task_is_not_entitled_and_one_that_nobody_has_is_not_known(sender: Kind) -> None:
+    reference = types_of_the_reference()
+    built = {name: tasks for name, tasks in reference.items() if name.removesuffix(".v1") in {*COMMANDS, GROUP}}
+    sent = {name for kind in kinds() for name in message_types(kind)}
+    assert sent == built.keys()
+    recipient = Recipient("short", "org", sender.task, date(2025, 1, 1))
+    not_types = {"issue_decision.v1", "close_case.v1", "record_attendance.v2", "record_attendance", "nothing.v1"}
+    for type_name in [*reference, *not_types]:
+        [asked] = asked_by(Incoming(recipient, "m-1", type_name, b"{}"), sender, sent, NoNames())
+        assert isinstance(asked.what, Refusal)
+        said = {reason.code for reason in asked.what.reasons} & {"E_NOT_ENTITLED", "E_UNKNOWN_COMMAND"}
+        if type_name not in built:
+            assert said == {"E_UNKNOWN_COMMAND"}, type_name
+        else:
+            assert said == (set() if sender.task in built[type_name] and sender.sends else {"E_NOT_ENTITLED"}), type_name
 
 
 def test_every_command_has_a_schema_in_the_callers_words() -> None:

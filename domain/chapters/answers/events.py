@@ -39,6 +39,8 @@ class CommandRefused(AnswerEvent):
     subject_ref: Routing[Ref | None] = None
     facts: Routing[tuple[FactInTheWay, ...] | None] = None
     """Facts that hang on what was to be corrected, at most 20."""
+    more: Routing[int | None] = None
+    """Codes beyond those that are named: a refusal names fifty."""
 
 
 class MessageHeld(AnswerEvent):
@@ -64,3 +66,5 @@ class MessageQuarantined(AnswerEvent):
     size: Routing[int]
     content_hash: Routing[Text64]
     message_id: Routing[Text80 | None] = None
+    attributes: Routing[tuple[Literal["ce_id", "ce_type", "ce_specversion", "ce_actorperson"], ...] | None] = None
+    """Of an envelope that cannot be read: the attributes that are missing or have the wrong form."""

@@ -20,12 +20,9 @@ from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
 from domain.dates import FROM_OUTSIDE
 from domain.event import ClientFact, Content, Never
-from domain.message_fields import reasons_of
+from domain.message_fields import MOST_ENTRIES, reasons_of
 from domain.pathway import Fact, Pathway, revalued
 from domain.refusals import Reason, Refusals, Refused
-
-MOST_TARGETS = 400
-"""Entries of one list in a command. source: domain/pathway.md 4.9"""
 
 
 class FurtherCorrection(Mended):
@@ -42,7 +39,7 @@ class CorrectFact(Correction, ClientCommand):
 
     NAME = "correct_fact"
     OF_RECORDED = True
-    further: Annotated[tuple[FurtherCorrection, ...], Field(max_length=MOST_TARGETS)] | None = None
+    further: Annotated[tuple[FurtherCorrection, ...], Field(max_length=MOST_ENTRIES)] | None = None
 
 
 class _Mending(NamedTuple):

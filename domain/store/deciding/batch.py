@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.answers import Answer
+from domain.answers import Answer, refused_answer
 from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
-from domain.events import CommandRefused, FactCorrected, FactInTheWay, RefusalCode
+from domain.events import CommandRefused, FactCorrected, FactInTheWay
 from domain.pathway import Fact, Pathway, evolve
-from domain.receipts import facts_told, parts_begun
+from domain.receipts import answer_of_refusal, facts_told, parts_begun
 from domain.refusals import Reason, Refused
 from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
-from domain.store.deciding.kept_answers import answer_of, kept
+from domain.store.deciding.kept_answers import answer_of, kept, refusal_event
 from domain.store.deciding.known import NOTHING, End, Known, Remembered
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
@@ -111,8 +111,7 @@ class Batch:
     def _note(self, job: NoteJob, at: datetime) -> Answer:
         answer, stream = Answer("quarantined" if job.final else "waiting"), LEDGER_STREAM
         if isinstance(job.event, CommandRefused):
-            codes = tuple(Reason(refused.code, refused.pointer) for refused in job.event.codes)
-            answer, stream = Answer("refused", codes=codes, client=job.event.subject_ref), refusals_of(job.caller)
+            answer, stream = answer_of_refusal(job.event), refusals_of(job.caller)
         today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)
         draft = today.draft(job.event, today.today, LEDGER_MATTER)
         return self._record(job, [draft], stream, at, answer, final=job.final)
@@ -138,6 +137,8 @@ class Batch:
         try:
             if job.caller.role not in job.kind.roles:
                 raise Refused(Reason("E_NOT_ENTITLED"))
+            if job.too_large:
+                raise Refused(Reason("E_TOO_LARGE"))
             if pathway is not None and job.expected_version not in (None, pathway.version):
                 raise Refused(Reason("E_STALE_IF_MATCH"))
             drafts = job.kind.decide(pathway if pathway is not None else self.directory, job.command, context)
@@ -168,21 +169,15 @@ class Batch:
         return self._record(job, drafts, job.client if job.of_client else None, at, answer, decision=decision)
 
     def _refuse(self, job: CommandJob, refused: Refused, context: Context, pathway: Pathway | None) -> Answer:
-        codes, facts = tuple(refused.codes), self._in_the_way(job, refused, pathway)
+        facts = self._in_the_way(job, refused, pathway)
         if job.dry_run:
-            return Answer("refused", codes=codes, facts=facts, client=job.client)
-        event = CommandRefused(
-            command=job.kind.name,
-            codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in codes),
-            content_mac=job.content_hash,
-            subject_ref=job.client if pathway is not None and pathway.version else None,
-            facts=facts or None,
-        )
+            return refused_answer(refused.codes, job.client, facts)
+        subject = job.client if pathway is not None and pathway.version else None
+        event = refusal_event(job.kind.name, refused.codes, job.content_hash, subject, facts)
         # A context of its own: the ids must not depend on how far the decision came before it said no.
         own = Context(context.decision_id, context.recorded_at, job.caller, context.rules, self.directory)
         draft = own.draft(event, context.today, LEDGER_MATTER)
-        answer = Answer("refused", codes=codes, facts=facts, client=event.subject_ref)
-        return self._record(job, [draft], refusals_of(job.caller), context.recorded_at, answer)
+        return self._record(job, [draft], refusals_of(job.caller), context.recorded_at, answer_of_refusal(event))
 
     def _in_the_way(self, job: CommandJob, refused: Refused, pathway: Pathway | None) -> tuple[FactInTheWay, ...]:
         """The facts in the way of a command, as far as who asked was told of them."""
@@ -228,7 +223,7 @@ class Batch:
         opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
         numbered = Answer(
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
-            self.ends[self.order[-1].stream].version, answer.client, facts=answer.facts,
+            self.ends[self.order[-1].stream].version, answer.client, facts=answer.facts, more=answer.more,
         )  # fmt: skip
         sender = job.caller.sender
         row = AnswerRow(*sender, job.command_id, final, job.content_hash, number, answer.status, first, kept(numbered))

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.context import Caller, Draft
-from domain.record import header_bytes, state_bytes
+from domain.record import LARGEST_RECORD, header_bytes, state_bytes
 from domain.store.deciding.batch import Batch, Staged
-from domain.store.deciding.jobs import JobFailed
+from domain.store.deciding.jobs import JobFailed, TooLarge
 from domain.store.deciding.known import End
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
 from domain.store.sealed.sealing import Sealer, bound_place
@@ -130,16 +130,10 @@ def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
             raise JobFailed(entry.job, error) from error
         hashes[entry.stream] = composed.hash
         batch.ends[entry.stream] = End(entry.version, hashes[entry.stream])
-        rows.append(
-            Row(
-                entry.position,
-                entry.stream,
-                entry.version,
-                entry.type,
-                state_bytes(composed.header, composed.sections),
-                draft.matter,
-            )
-        )
+        state = state_bytes(composed.header, composed.sections)
+        if len(state) > LARGEST_RECORD:
+            raise JobFailed(entry.job, TooLarge(f"a {entry.type} of {len(state)} bytes"))
+        rows.append(Row(entry.position, entry.stream, entry.version, entry.type, state, draft.matter))
     return rows
 
 

@@ -70,6 +70,8 @@ class CommandJob:
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very command."""
     decision_id: str = field(default_factory=_random_id)
+    too_large: bool = False
+    """Whether what was decided turned out larger than a topic takes: the command is refused then."""
 
     @property
     def of_client(self) -> bool:
@@ -108,6 +110,10 @@ class AppendJob:
 
 Job: TypeAlias = CommandJob | NoteJob | AppendJob
 Outcome: TypeAlias = tuple[Job, Answer | None]
+
+
+class TooLarge(Exception):
+    """What was decided is larger than a record on a topic may be."""
 
 
 class JobFailed(Exception):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from domain.answers import Answer
 from domain.context import Caller
-from domain.events import FactInTheWay
-from domain.refusals import Reason
+from domain.events import CommandRefused, FactInTheWay, RefusalCode
+from domain.refusals import Reason, named
 from domain.store.tables.recorders import AnswerRow
 
 
@@ -24,6 +25,7 @@ def kept(answer: Answer) -> bytes:
         "warnings": answer.warnings,
         "version": answer.stream_version,
         "client": answer.client,
+        "more": answer.more,
     }
     return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
 
@@ -32,17 +34,34 @@ def answer_of(row: AnswerRow) -> Answer:
     """The answer that a row keeps."""
     parts = orjson.loads(row.answer)
     events = tuple((event_id, name, position) for event_id, name, position in parts.get("events", ()))
+    codes, more = named([Reason(code, pointer) for code, pointer in parts.get("codes", ())])
     return Answer(
         status=row.status,
         number=row.number,
         events=events,
-        codes=tuple(Reason(code, pointer) for code, pointer in parts.get("codes", ())),
+        codes=codes,
         facts=tuple(FactInTheWay.model_validate(fact) for fact in parts.get("facts", ())),
         references=parts.get("references", {}),
         warnings=tuple(parts.get("warnings", ())),
         position=events[-1][2] if events else row.position,
         stream_version=parts.get("version", 0),
         client=parts.get("client"),
+        more=more + parts.get("more", 0),
+    )
+
+
+def refusal_event(
+    command: str, reasons: Sequence[Reason], content_mac: str, client: str | None, facts: tuple[FactInTheWay, ...] = ()
+) -> CommandRefused:
+    """What is recorded of a refusal: bounded, whatever was sent (domain/pathway.md 4.9)."""
+    codes, more = named(reasons)
+    return CommandRefused(
+        command=command,
+        codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in codes),
+        content_mac=content_mac,
+        subject_ref=client,
+        facts=facts or None,
+        more=more or None,
     )
 
 

@@ -17,7 +17,7 @@ from domain.pathway import Pathway
 from domain.store.deciding.batch import Batch
 from domain.store.deciding.chaining import chain
 from domain.store.deciding.circumstances import Circumstances
-from domain.store.deciding.jobs import AppendJob, Job, JobFailed, LoopReply, Outcome
+from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, LoopReply, Outcome, TooLarge
 from domain.store.deciding.known import Known, Remembered
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
@@ -113,6 +113,10 @@ class Writer:
                 _hand_over(self._attempt(jobs))
                 return
             except JobFailed as failed:
+                job = failed.job
+                if isinstance(failed.error, TooLarge) and isinstance(job, CommandJob) and not job.too_large:
+                    job.too_large = True  # decided once more, and refused like anything else that is wrong
+                    continue
                 jobs = [job for job in jobs if job is not failed.job]
                 _fail([failed.job], failed.error)
             except (Lost, StoreUnavailable) as error:

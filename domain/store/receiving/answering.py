@@ -11,11 +11,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.answers import Answer
+from domain.answers import Answer, refused_answer
 from domain.disclosure.kinds import Kind, Kinds
 from domain.envelopes import Incoming, caller_of
 from domain.events import Event, MessageHeld, MessageQuarantined
 from domain.messages import HeldReason, Wish
+from domain.receipts import codes_of
 from domain.refusals import Reason
 from domain.store.event_store import EventStore
 from domain.store.receiving.asked import Asked, Refusal, Unreadable, Waiting
@@ -28,6 +29,8 @@ from domain.store.tables.database import StoreUnavailable
 logger = logging.getLogger("kuty.receiving")
 
 HELD_FOR = timedelta(days=7)
+MOST_WAITING = 1_000
+"""Messages of one sender that wait at a time: each is tried again whenever something was recorded (design D24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Answering:
 
     def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Given:
         if self.dry_run:
-            return Given(Answer("refused", codes=reasons))
+            return Given(refused_answer(reasons))
         refused = self.store.refuse(
             message.type,
             reasons,
@@ -105,10 +108,12 @@ class Answering:
         return Given(refused.result())
 
     def _hold(self, message: Incoming, reason: HeldReason) -> Given:
+        sender = message.recipient
+        if self.vault.held_beside(sender.org, sender.task, message.message_id) >= MOST_WAITING:
+            return self._refuse(message, (Reason("E_TOO_MANY_WAITING"),))
         until = self.store.now() + HELD_FOR
         if self.dry_run:
             return Given(Answer("waiting"), reason=reason, until=until)
-        sender = message.recipient
         # Kept before it is recorded: a message that was promised an answer is never lost.
         self.vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, packed(message)))
         answer = self._note(
@@ -130,7 +135,7 @@ class Answering:
         return Given(answer, reason=reason, until=until)
 
     def _set_aside(self, message: Incoming, event: MessageQuarantined) -> Given:
-        codes = (Reason(event.code),)
+        codes = codes_of(event)
         answer = Answer("quarantined", codes=codes) if self.dry_run else self._note(message, event)
         return Given(answer, codes, offset=event.offset, named=event.message_id)
 

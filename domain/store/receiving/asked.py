@@ -6,7 +6,7 @@ A group's day asks once for each entry, and each is decided alone under its own 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -55,9 +55,9 @@ class Asked:
     in_group: bool = False
 
 
-def asked_by(message: Incoming, sender: Kind, names: Names) -> Iterator[Asked]:
+def asked_by(message: Incoming, sender: Kind, sent: Collection[str], names: Names) -> Iterator[Asked]:
     """What a message of a sender of this kind asks for: one thing, or one for each entry of a group, each read when it is
-    taken."""
+    taken. `sent` are the types that somebody may send: one of another task's is not entitled (domain/pathway.md 4.8)."""
     try:
         body = read_json(message.raw)
     except BadJson as bad:
@@ -65,7 +65,7 @@ def asked_by(message: Incoming, sender: Kind, names: Names) -> Iterator[Asked]:
         return
     kind = message_types(sender).get(message.type)
     if kind is None:
-        yield Asked(message, Refusal((Reason("E_UNKNOWN_COMMAND"),)))
+        yield Asked(message, Refusal((Reason("E_NOT_ENTITLED" if message.type in sent else "E_UNKNOWN_COMMAND"),)))
         return
     try:
         single = _entries(message, body) if message.type.startswith(f"{GROUP}.v") else [(message, body)]
@@ -76,11 +76,18 @@ def asked_by(message: Incoming, sender: Kind, names: Names) -> Iterator[Asked]:
         yield Asked(one, _wished(kind, fields, names), in_group=one is not message)
 
 
-def unreadable(recipient: Recipient, code: str, raw: bytes, place: tuple[str, int] | None, message_id: str | None) -> Asked:
+def unreadable(
+    recipient: Recipient,
+    code: str,
+    raw: bytes,
+    place: tuple[str, int] | None,
+    message_id: str | None,
+    attributes: tuple[str, ...] = (),
+) -> Asked:
     """Bytes to be set aside: their place, size and hash are recorded, never they themselves.
 
     `message_id` is the sender's own, where that could be read: the receipt names it. It is not taken, for nothing was
-    understood: a message that can be read is decided under it later.
+    understood: a message that can be read is decided under it later. `attributes` are those of an envelope that are wrong.
     """
     digest = hashlib.sha256(raw).hexdigest()
     topic, offset = (place[0], place[1] - 1) if place else (f"POST /in/{recipient.short_name}", 0)
@@ -92,6 +99,7 @@ def unreadable(recipient: Recipient, code: str, raw: bytes, place: tuple[str, in
         size=len(raw),
         content_hash=digest,
         message_id=message_id,
+        attributes=attributes or None,
     )
     return Asked(Incoming(recipient, f"{offset}@{digest[:32]}", "unreadable", raw, place=place), Unreadable(event))
 

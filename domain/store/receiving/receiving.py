@@ -13,9 +13,10 @@ from domain.answers import Status
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.envelopes import Incoming, caller_of
+from domain.envelopes import Incoming, UnreadableEnvelope, caller_of
+from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of_answer
-from domain.refusals import Reason
+from domain.refusals import Reason, named
 from domain.store.event_store import EventStore
 from domain.store.receiving.answering import Answering, Given
 from domain.store.receiving.asked import Asked, Refusal, Waiting, asked_by, unreadable
@@ -45,6 +46,7 @@ class Receiving:
         self._vault = vault
         self._pseudonyms = pseudonyms
         self._kinds = kinds
+        self._sent = frozenset(name for kind in kinds for name in message_types(kind))
         self.look_ups = LookUps(store, vault)
 
     def receive(self, message: Incoming, *, dry_run: bool = False) -> Received:
@@ -52,10 +54,15 @@ class Receiving:
         return self._settled(message, self._asked(message), dry_run)
 
     def quarantine(
-        self, recipient: Recipient, code: str, raw: bytes, place: tuple[str, int], message_id: str | None
+        self,
+        recipient: Recipient,
+        wrong: UnreadableEnvelope,
+        raw: bytes,
+        place: tuple[str, int],
+        message_id: str | None,
     ) -> Received:
         """Set bytes aside whose envelope cannot be read. Raises `StoreUnavailable`."""
-        asked = unreadable(recipient, code, raw, place, message_id)
+        asked = unreadable(recipient, "E_ENVELOPE", raw, place, message_id, wrong.attributes)
         return self._settled(asked.message, [asked])
 
     def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
@@ -77,7 +84,7 @@ class Receiving:
     def _asked(self, message: Incoming) -> Iterator[Asked]:
         short_name, caller = message.recipient.short_name, caller_of(message, self._kinds)
         names = SenderNames(self._store, self._vault, self._pseudonyms(short_name), caller, short_name)
-        return asked_by(message, self._kinds.of(message.recipient), names)
+        return asked_by(message, self._kinds.of(message.recipient), self._sent, names)
 
     def _settled(self, message: Incoming, asked: Iterable[Asked], dry_run: bool = False) -> Received:
         answering = Answering(self._store, self._vault, self.look_ups, self._kinds, dry_run)
@@ -114,5 +121,7 @@ def _summary(message: Incoming, receipts: Sequence[Receipt]) -> Receipt:
         if one.status == "refused"
         for reason in one.codes
     ]
+    told, more = named(codes)
+    more += sum(one.more for one in receipts if one.status == "refused")
     parts = tuple((one.message_id, one.status) for one in receipts)
-    return Receipt(message.message_id, message.type, status, codes=tuple(codes), parts=parts)
+    return Receipt(message.message_id, message.type, status, codes=told, parts=parts, more=more)

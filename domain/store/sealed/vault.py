@@ -258,6 +258,14 @@ class Vault:
             for org, task, message_id, until_at, sealed in rows
         ]  # fmt: skip
 
+    def held_beside(self, sender_org: str, sender_task: str, message_id: str) -> int:
+        """How many messages of a sender wait, this one not counted."""
+        [(count,)] = self._database.read(
+            "SELECT count(*) FROM held WHERE sender_org = %s AND sender_task = %s AND message_id <> %s",
+            (sender_org, sender_task, message_id),
+        )
+        return int(count)
+
     def drop_held(self, sender_org: str, sender_task: str, message_id: str) -> None:
         """Let go of a message that has got its final answer."""
         self._database.write(

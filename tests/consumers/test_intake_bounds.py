@@ -1,0 +1,174 @@
+"""Intake and the doors: whatever is sent, what is recorded of it and what is answered stay small, and say the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from house import UNKNOWN_CODE, House
+from provider_days import SENDER, attendance, week_after
+from stories import INSTRUCTOR
+
+from consumers import wire
+from consumers.log import Entry
+from domain.context import Caller
+from domain.record import LARGEST_RECORD
+from domain.store.receiving import answering
+
+SYSTEM = Caller(INSTRUCTOR.org, INSTRUCTOR.task, "system", "system")
+UNKNOWN_KEYS = {f"k{n}": 1 for n in range(24_000)}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with week_after(tmp_path) as at:
+        yield at
+
+
+def codes(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["code"], one["pointer"]) for one in answer["codes"]]
+
+
+def test_a_refusal_names_fifty_codes_and_then_a_count_and_publication_goes_on(home: House) -> None:
+    # domain/pathway.md 4.9 Bounds
+    body = attendance(home, **UNKNOWN_KEYS)
+    assert 250_000 < len(orjson.dumps(body)) < 262_144
+    home.send(SENDER, "many", "record_attendance.v1", body)
+    home.send(SENDER, "after", "record_attendance.v1", attendance(home))
+    home.settle()
+    refused, recorded = home.receipts(SENDER)[-2:]
+    assert (refused["message_id"], refused["status"], len(refused["codes"])) == ("many", "refused", 50)
+    assert len(refused["codes"]) + refused["more"] == len(UNKNOWN_KEYS)
+    assert (recorded["message_id"], recorded["status"]) == ("after", "recorded")
+    assert all(len(record.state) < LARGEST_RECORD for record in home.wired.store.records(0, 10_000))
+    [numbered] = home.get("/receipts", SYSTEM, since=refused["number"] - 1, limit=1).json()["receipts"]
+    assert numbered == refused
+    again = home.post(f"/in/{SENDER}", SYSTEM, body, **{"ce-id": "many", "ce-type": "record_attendance.v1"}).json()
+    assert (again["first"], again["codes"], again["more"]) == ("refused", refused["codes"], refused["more"])
+
+
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_the_same_over_http(home: House, dry_run: str) -> None:
+    named = {"ce-id": home.id(), "ce-type": "record_attendance.v1"}
+    answer = home.post(f"/in/{SENDER}?dry_run={dry_run}", SYSTEM, attendance(home, **UNKNOWN_KEYS), **named)
+    assert (answer.status_code, len(answer.json()["codes"])) == (422, 50)
+    assert answer.json()["more"] == len(UNKNOWN_KEYS) - 50
+    assert len(answer.content) < 100_000
+
+
+def test_the_same_for_a_workers_command_and_its_repeat(home: House) -> None:
+    body = attendance(home, client=..., **UNKNOWN_KEYS)
+    path = f"/clients/{home.name(SENDER)}/attendance"
+    for _ in range(2):
+        answer = home.post(path, INSTRUCTOR, body, "key-many")
+        assert (answer.status_code, len(answer.json()["codes"])) == (422, 50)
+        assert answer.json()["more"] == len(UNKNOWN_KEYS) - 50
+        assert len(answer.content) < 100_000
+
+
+def test_a_group_of_wrong_entries_is_summed_up_in_fifty_codes(home: House) -> None:
+    entries = [{"client": home.name(SENDER), "day_status": "late", "hours": "x", "more": n} for n in range(100)]
+    home.send(SENDER, "group", "record_group_attendance.v1", {"occurred_on": "2025-03-24", "entries": entries})
+    home.settle()
+    summary = next(receipt for receipt in home.receipts(SENDER) if receipt["message_id"] == "group")
+    assert (summary["status"], len(summary["codes"]), len(summary["parts"])) == ("refused", 50, 100)
+    assert summary["more"] == 100 * 4 - 50
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "pointer"),
+    [
+        ("send_absence_report", {"absences": [{"day_on": "2025-03-24", "day_status": "absent_other"}] * 401}, "/absences"),
+        ("send_absence_report", {"absences": [[0] * 401]}, "/absences/0"),
+        ("hold_follow_up", {"parties_present": ["client"] * 401}, "/parties_present"),
+        ("correct_fact", {"new_values": {"needs": ["work_ability"] * 401}}, "/new_values/needs"),
+        ("record_attendance", {"nothing we know": [0] * 401}, "/nothing we know"),
+    ],
+)
+def test_a_list_holds_four_hundred_entries(home: House, command: str, body: dict[str, Any], pointer: str) -> None:
+    # domain/pathway.md 4.9 Bounds
+    named = {"ce-id": home.id(), "ce-type": f"{command}.v1"}
+    answer = home.post(f"/in/{SENDER}", SYSTEM, {"client": home.name(SENDER), **body}, **named).json()
+    assert ("E_TOO_LARGE", pointer) in codes(answer)
+    assert "400" in answer["codes"][0]["what_to_do"]["en"]
+    shorter = orjson.loads(orjson.dumps(body).replace(b"[0", b"[1"))
+    at = shorter
+    for step in pointer.strip("/").split("/")[:-1]:
+        at = at[step] if isinstance(at, dict) else at[int(step)]
+    last = pointer.rsplit("/", 1)[-1]
+    key: Any = last if isinstance(at, dict) else int(last)
+    at[key] = at[key][:400]
+    answer = home.post(f"/in/{SENDER}", SYSTEM, {"client": home.name(SENDER), **shorter}, **named, key=home.id()).json()
+    assert "E_TOO_LARGE" not in [code for code, _ in codes(answer)]
+
+
+def test_a_text_that_grows_in_its_normal_form_is_measured_as_it_is_kept(home: House) -> None:
+    # One code point of four bytes becomes three of four bytes each (UAX 15).
+    body = {"client": home.name(SENDER), "new": "\U0001d160" * 60_000}
+    named = {"ce-id": home.id(), "ce-type": "record_attendance.v1"}
+    answer = home.post(f"/in/{SENDER}", SYSTEM, orjson.dumps(body), **named).json()
+    assert ("E_TOO_LARGE", "") in codes(answer)
+
+
+def test_what_is_decided_larger_than_a_topic_takes_is_refused_and_recorded_as_that(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.store.deciding.chaining.LARGEST_RECORD", 1_500)
+    home.send(SENDER, "large", "record_attendance.v1", attendance(home))
+    home.settle()
+    receipt = home.receipts(SENDER)[-1]
+    assert (receipt["message_id"], receipt["status"], codes(receipt)) == ("large", "refused", [("E_TOO_LARGE", "")])
+    worker = home.post(f"/clients/{home.name(SENDER)}/attendance", INSTRUCTOR, attendance(home, client=...), "large-2")
+    assert (worker.status_code, codes(worker.json())) == (413, [("E_TOO_LARGE", "")])
+
+
+def test_so_many_messages_of_one_sender_wait_and_no_more(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # design D24: every queue has a bound
+    monkeypatch.setattr(answering, "MOST_WAITING", 2)
+    for name in ("w-1", "w-2", "w-3", "w-2"):
+        home.send(SENDER, name, "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.settle()
+    answers = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER)[-4:]}
+    assert [answers[name].get("first", answers[name]["status"]) for name in ("w-1", "w-2", "w-3")] == [
+        "waiting",
+        "waiting",
+        "refused",
+    ]
+    assert codes(answers["w-3"]) == [("E_TOO_MANY_WAITING", "")]
+    assert len(home.wired.vault.held()) == 2
+    other = {"identity_code": UNKNOWN_CODE, "source": "employment_authority", "legal_basis": "LB-189-PLAN"}
+    home.send("authority-referrer", "r-1", "submit_referral.v1", other)
+    home.settle()
+    assert home.receipts("authority-referrer")[-1]["status"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("headers", "pointers"),
+    [
+        ({"ce_type": "record_attendance.v1"}, ["/ce_id"]),
+        ({"ce_id": "e-1"}, ["/ce_type"]),
+        ({}, ["/ce_id", "/ce_type"]),
+        ({"ce_id": "x" * 81, "ce_type": "Record Attendance"}, ["/ce_id", "/ce_type"]),
+        ({"ce_id": "e-2", "ce_type": "x.v1", "ce_specversion": "0.3"}, ["/ce_specversion"]),
+        ({"ce_id": "e-3", "ce_type": "x.v1", "ce_actorperson": "Aino Esimerkki"}, ["/ce_actorperson"]),
+        ({"ce_id": "e-ä", "ce_type": "x.v1"}, ["/ce_id"]),
+    ],
+)
+def test_an_envelope_that_cannot_be_read_says_which_attributes_are_wrong(
+    home: House, headers: dict[str, str], pointers: list[str]
+) -> None:
+    named = {"ce_specversion": "1.0", **headers}
+    entry = Entry(None, b"{}", tuple((name, value.encode()) for name, value in sorted(named.items())))
+    home.wired.broker.append([(wire.in_topic("house", SENDER), entry)])
+    home.settle()
+    receipt = home.receipts(SENDER)[-1]
+    assert (receipt["status"], codes(receipt)) == ("quarantined", [("E_ENVELOPE", pointer) for pointer in pointers])
+    [numbered] = home.get("/receipts", SYSTEM, since=receipt["number"] - 1).json()["receipts"]
+    assert numbered == receipt
+    over_http = {name.replace("_", "-"): value for name, value in named.items() if value.isascii()}
+    if over_http.keys() == {name.replace("_", "-") for name in named} and "ce_actorperson" not in named:
+        answer = home.post(f"/in/{SENDER}", SYSTEM, b"{}", **over_http)
+        assert (answer.status_code, codes(answer.json())) == (400, [("E_ENVELOPE", pointer) for pointer in pointers])
