@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.code_lists import LANGUAGES
+from domain.dates import Dated
 from domain.json_gate import BadJson
 from domain.refusals import Reason, Refused, named, refusal, refusal_text, what_to_do
 
@@ -128,7 +129,7 @@ class StatedCode(BaseModel):
     what_to_do: str
 
 
-class StatedFact(BaseModel):
+class StatedFact(Dated):
     """A fact that would no longer be allowed, with the code of its row; `publication_id` is the one that told it last."""
 
     code: str

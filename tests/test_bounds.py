@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
@@ -29,7 +30,7 @@ from domain.json_gate import LIMIT
 from domain.message_fields import MOST_ENTRIES, NEW_VALUES
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import MOST_CLIENTS, message_types
-from domain.receipts import Receipt, receipt_of_event
+from domain.receipts import MOST_IN_THE_WAY, Receipt, receipt_of_event
 from domain.record import LARGEST_RECORD, Header, Record
 from domain.refusals import MOST_CODES, Reason, refusals
 from domain.rulebook import COMMANDS
@@ -125,6 +126,7 @@ def largest_fields(cls: type[Event]) -> dict[str, Any]:
         fields[NEW_VALUES] = largest_fields(CORRECTABLE)
     if cls is e.CommandRefused:
         fields["codes"] = fields["codes"][:MOST_CODES]
+        fields["facts"] = fields["facts"][:MOST_IN_THE_WAY]
     return fitted(fields)
 
 
@@ -134,6 +136,9 @@ def without_carried(cls: type[Event]) -> bool:
 
 CORRECTABLE = max((cls for cls in CLIENT_FACTS.values() if without_carried(cls)), key=lambda cls: size(largest_fields(cls)))
 TOLD = [cls for name, cls in sorted(EVENTS.items()) if name in CLIENT_FACTS or name in REGISTER_FACTS]
+
+NO_KEYS = SimpleNamespace(forget_with=lambda forget: None, holds=lambda key_id: True)
+"""The key of the matter is given: no other is asked for."""
 
 # --- as it is kept and sent -------------------------------------------------------------------------------------------
 
@@ -151,7 +156,7 @@ def in_bytes(event: Event, *, decided: bool) -> Record:
     decision = {"body": "x" * LIMIT, "decision_id": "f" * 32, "command": "x" * 60, "client": "f" * 32,
                 "caller": [LONGEST_NAME] * 5, "look_ups": {"known_reference": "f" * 32}}  # fmt: skip
     composed = compose(
-        Sealer(cast(Keys, None)), b"k" * 32, Place(LONGEST_NAME, f"recipient/{LONGEST_NAME}/{2**31}", 2**53, "f" * 64,
+        Sealer(cast(Keys, NO_KEYS)), b"k" * 32, Place(LONGEST_NAME, f"recipient/{LONGEST_NAME}/{2**31}", 2**53, "f" * 64,
         type_of(event), AT), draft, caller, "x" * 80, stated,
         target_type=type_of(CORRECTABLE) if isinstance(event, e.FactCorrected) else None,
         decision=decision if decided else None,
@@ -274,7 +279,7 @@ def test_every_text_that_is_kept_has_a_bound(model: type[BaseModel]) -> None:
 def test_a_list_of_an_event_comes_from_a_bounded_command_or_from_us() -> None:
     bodies = [body_schema(kind)["properties"] for kind in COMMANDS.values()]
     asked = {name for body in bodies for name, part in body.items() if "array" in str(part)}
-    ours = {"codes", "attributes"}  # of a refusal, fifty; of an envelope, each once
+    ours = {"codes", "facts", "attributes"}  # of a refusal, fifty and twenty; of an envelope, each once
     for cls in EVENTS.values():
         for place in unbounded(schema_of(cls), ""):
             if place.endswith("[]"):

@@ -81,6 +81,8 @@ def _reached(functions: tuple[Callable[..., Any], ...]) -> set[FunctionType]:
         if function in found:
             continue
         found.add(function)
+        wrapped = inspect.unwrap(function)
+        waiting += [wrapped] if isinstance(wrapped, FunctionType) else []
         waiting += [called for called in _called(function) if called not in found]
     return found
 
@@ -95,7 +97,7 @@ def _called(function: FunctionType) -> Iterator[FunctionType]:
 
 @cache
 def _tree(function: FunctionType) -> ast.Module:
-    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return ast.parse(textwrap.dedent(inspect.getsource(function.__code__)))
 
 
 def _event_made(node: ast.Call) -> type[Event] | None:
