@@ -17,7 +17,11 @@ KAFKA_INSIDE = "consumers/kafka_inside.py"
 KAFKA_PUBLIC = {"kafka", "kafka.admin", "kafka.errors"}
 
 INSIDES_OF_THE_STORE = {
+    "tests/consumers/test_erasure.py": "how old a look for destroyed keys may be",
+    "tests/consumers/test_intake_bounds.py": "a bound made small, and a patience made short",
     "tests/consumers/test_relay.py": "writes rows that no relay has seen",
+    "tests/contracts/test_store_contract.py": "how old a look for destroyed keys may be",
+    "tests/domain/test_messages.py": "a message read without a ledger",
     "tests/golden/files.py": "golden bytes are those of sealed sections",
     "tests/golden/test_canonical_json.py": "golden bytes are those of sealed sections",
     "tests/golden/test_cloudevents.py": "golden bytes are those of sealed sections",
@@ -26,6 +30,7 @@ INSIDES_OF_THE_STORE = {
     "tests/store/test_look_ups.py": "places counted in a feed of its own",
     "tests/store/test_sealing.py": "what a section is bound to",
     "tests/store/test_vault.py": "messages that wait",
+    "tests/test_bounds.py": "the bytes of the largest record are those of sealed sections",
 }
 """The tests that look behind the store's door, and for what."""
 
