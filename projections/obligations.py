@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from domain.holidays import working_days_after
+from domain.months import months_on
 from projections.days import DAY_FACTS, days_from, unreported
 from projections.labels import labelled
-from projections.periods import SeenPeriod, months_on, time_in_service
+from projections.periods import SeenPeriod, time_in_service
 from projections.questions import Answer, Coded, View, coded
 from projections.read_models import Row
 
@@ -27,27 +28,28 @@ class Obligation(Answer):
 
 
 class Facts:
-    """One client's facts by name, dated up to the day asked about."""
+    """One case's facts by name, by the day asked about."""
 
     def __init__(self, rows: list[Row], on: date) -> None:
         self.on = on
         self._by_name: dict[str, list[Row]] = {}
         for row in rows:
-            if row.occurred_on <= on:
-                self._by_name.setdefault(row.name, []).append(row)
+            self._by_name.setdefault(row.name, []).append(row)
 
     def all(self, *names: str) -> list[Row]:
         """Facts of these names, in order of telling within a name."""
         return [row for name in names for row in self._by_name.get(name, ())]
 
     def last(self, name: str) -> Row | None:
-        """The last told fact of the name."""
-        rows = self._by_name.get(name)
-        return rows[-1] if rows else None
+        """The fact of the name that happened last; of two of one day the one told last."""
+        return max(self._by_name.get(name, ()), key=lambda row: (row.occurred_on, row.sequence), default=None)
 
 
-def obligations(view: View, facts: Facts, state: str, case_id: str, periods: list[SeenPeriod]) -> list[Obligation]:
-    """Everything that is open in the case, the most urgent first."""
+def obligations(
+    view: View, facts: Facts, state: str, case_id: str, periods: list[SeenPeriod], all_periods: list[SeenPeriod]
+) -> list[Obligation]:
+    """Everything that is open in the case, the most urgent first. Only the months of the review count all periods of the
+    client, those of earlier cases too."""
     found = [
         *_unanswered_referrals(view, facts),
         *_next_step_of(view, facts, state, case_id, periods),
@@ -55,7 +57,7 @@ def obligations(view: View, facts: Facts, state: str, case_id: str, periods: lis
         *_unreported_absences(view, facts, periods),
     ]
     if state in ("active", "between_periods", "placing"):
-        found += [*_follow_up(view, facts, periods), *_plan_review(view, facts), *_review_at_24_months(view, periods)]
+        found += [*_follow_up(view, facts, periods), *_plan_review(view, facts), *_review_at_24_months(view, all_periods)]
     return sorted(found, key=lambda todo: (todo.due_on or date.max, todo.what.code, todo.about or ""))
 
 
@@ -83,7 +85,9 @@ def _next_step_of(view: View, facts: Facts, state: str, case_id: str, periods: l
     if state not in ("closed", "not_open", "referred") and facts.last("own_worker.assigned") is None:
         yield _todo(view, "own_worker_to_assign", None, case_id)
     if state == "assessing":
-        started = facts.last("assessment.started")
+        completed = {row.part for row in facts.all("assessment.completed")}
+        open_ones = [row for row in facts.all("assessment.started") if row.part not in completed]
+        started = max(open_ones, key=lambda row: (row.occurred_on, row.sequence), default=None)
         due_on = None
         if started:
             due_on = started.occurred_on + timedelta(days=view.rules.number("assessment.max_days", started.occurred_on))
@@ -91,7 +95,9 @@ def _next_step_of(view: View, facts: Facts, state: str, case_id: str, periods: l
     elif state == "planning":
         yield _todo(view, "plan_to_agree", None, case_id)
     elif state == "placing":
-        laid = max(facts.all("plan.drafted", "plan.revised"), key=lambda row: int(row.body["plan_version"]), default=None)
+        agreed = facts.last("plan.agreed")
+        versions = (row for row in facts.all("plan.drafted", "plan.revised") if agreed and row.part == agreed.part)
+        laid = max(versions, key=lambda row: int(row.body["plan_version"]), default=None)
         planned = next((period for period in periods if not period.started), None)
         start = planned.starts_on if planned else laid.day("kuty_from_on") if laid else None
         yield _todo(view, "period_to_start", start, planned.period_id if planned else case_id)
@@ -117,11 +123,18 @@ def _period_end(view: View, facts: Facts, periods: list[SeenPeriod]) -> Iterator
 
 
 def _next_step_known(facts: Facts, period: SeenPeriod, periods: list[SeenPeriod]) -> bool:
+    """Whether a follow-up or an exit of this period, or a period after it, says what comes next."""
     agreed = any(
         row.body.get("next_step") and (row.day("next_step_from_on") or period.planned_end_on) >= period.planned_end_on
         for row in facts.all("followup.held")
+        if row.occurred_on >= period.starts_on
     )
-    return agreed or any(other.starts_on > period.planned_end_on for other in periods) or bool(facts.all("exit.recorded"))
+    left = any(
+        row.body.get("period_id", period.period_id) == period.period_id
+        for row in facts.all("exit.recorded")
+        if row.occurred_on >= period.starts_on
+    )
+    return agreed or left or any(other.starts_on > period.planned_end_on for other in periods)
 
 
 def _unsent_notices(view: View, facts: Facts) -> Iterator[Obligation]:
@@ -143,14 +156,20 @@ def _follow_up(view: View, facts: Facts, periods: list[SeenPeriod]) -> Iterator[
     running = next((period for period in periods if period.runs_on(view.on)), None)
     if running is None:
         return
-    held = max((row for row in facts.all("followup.held")), key=lambda row: row.occurred_on, default=None)
-    since = max(running.starts_on, held.occurred_on) if held else running.starts_on
+    since, held = last_follow_up(facts.all("followup.held"), running)
     due_on = since + timedelta(days=view.rules.number("followup.interval_days", since))
     agreed = held.day("next_followup_on") if held else None
     due_on = min(due_on, agreed) if agreed else due_on
     # Nobody is reminded of a meeting that would fall after the end of the service.
     if due_on <= running.last_on:
         yield _todo(view, "follow_up_due", due_on, running.period_id)
+
+
+def last_follow_up(held: list[Row], running: SeenPeriod) -> tuple[date, Row | None]:
+    """The day from which the interval of follow-ups counts in a period, and the last one held in it."""
+    within = [row for row in held if row.occurred_on >= running.starts_on]
+    last = max(within, key=lambda row: (row.occurred_on, row.sequence), default=None)
+    return last.occurred_on if last else running.starts_on, last
 
 
 def _plan_review(view: View, facts: Facts) -> Iterator[Obligation]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from projections.days import DAY_FACTS, SeenDay, StatusCount, counted, days_from, missing_days, week_of
-from projections.obligations import Facts
+from projections.cases import ClientCase, OfCase, by_the_day, seen_by
+from projections.days import DAY_FACTS, SeenDay, StatusCount, counted, days_from, missing_days, scheduled_dates, week_of
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from, time_in_service
-from projections.questions import Answer, OfClient, View
+from projections.questions import Answer, View
 
 
 class DaysAndHours(Answer):
@@ -24,10 +24,14 @@ class DaysAndHours(Answer):
 class Participation(Answer):
     """CW3: days and hours in this week, this period and in all; months in the service, and when 24 months are full.
 
-    `full_on` counts on the present period going on; none when nothing runs and the months are not full.
+    Days and hours are those of the case asked for, else of the open one, else of the last; the months are all of the
+    client's before the day, in earlier cases too. `review_months_full_on` is the first day on which they are full; it counts
+    on the present period going on, and is none when nothing runs and they are not full.
     """
 
     client: str
+    case_id: str | None
+    cases: list[ClientCase]
     week: DaysAndHours
     period: DaysAndHours | None
     total: DaysAndHours | None
@@ -37,18 +41,21 @@ class Participation(Answer):
     review_months_full_on: date | None
 
 
-def participation(view: View, asked: OfClient) -> Participation:
-    """Days by the provider's account where there is one; scheduled days without any account are `unknown`."""
-    facts = Facts(view.rows(*PERIOD_FACTS, *DAY_FACTS, client=asked.client), view.on)
-    periods = periods_from(facts.all(*PERIOD_FACTS))
-    days = [day for day in days_from(facts.all(*DAY_FACTS), periods) if day.on <= view.on]
+def participation(view: View, asked: OfCase) -> Participation:
+    """Days by the account that counts; scheduled days without any account are `unknown`."""
+    cases, case, rows = seen_by(view, asked, *PERIOD_FACTS, *DAY_FACTS)
+    periods = periods_from(rows)
+    everything = periods_from(by_the_day(view.rows(*PERIOD_FACTS, client=asked.client), view.on))
+    days = [day for day in days_from((row for row in rows if row.name in DAY_FACTS), periods) if day.on <= view.on]
     started = [period for period in periods if period.started]
     running = next((p for p in started if p.runs_on(view.on)), None) or (started[-1] if started else None)
     most = view.rules.number("cumulative.review_months", view.on)
-    seen = time_in_service(periods, view.on, most)
+    seen = time_in_service(everything, view.on, most)
     total = _sum(started, days, started[0].starts_on, view.on, view.on) if started else None
     return Participation(
         client=asked.client,
+        case_id=case.case_id if case else None,
+        cases=cases,
         week=_sum(started, days, *week_of(view.on), view.on),
         period=_sum([running], days, running.starts_on, running.last_on, view.on) if running else None,
         total=total,
@@ -63,7 +70,7 @@ def _sum(periods: list[SeenPeriod], days: list[SeenDay], first: date, last: date
     within = [day for day in days if first <= day.on <= last and any(day.period_id == p.period_id for p in periods)]
     by_now = min(last, on)
     missing = sum(len(missing_days(period, days, first, by_now)) for period in periods)
-    scheduled = sum(len(list(period.scheduled_days(first, by_now))) for period in periods)
+    scheduled = sum(len(scheduled_dates(period, days, first, by_now)) for period in periods)
     present = [day for day in within if day.status == "present"]
     return DaysAndHours(
         from_on=first, until_on=last, present_days=len(present), hours=sum(day.hours for day in present),

@@ -6,17 +6,21 @@ site, no hours, no other service.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from domain.code_lists import code_list
+from projections.cases import by_the_day
 from projections.day_changes import Changes, Since, changes_since
 from projections.days import DAY_FACTS, SeenDay, days_from
-from projections.periods import PERIOD_FACTS, periods_from
+from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import Answer, Coded, OfClient, Question, View, coded
+from projections.read_models import Row
+
+A_WEEK = timedelta(days=7)
+"""Between the last day of one period and the first of the next one an absence goes on over so many days, no longer."""
 
 FINDS_BY = {
     "attendance.recorded": "day_status",
@@ -59,7 +63,8 @@ class MonthOfDays(Answer):
 
 
 class AllowanceDays(Answer):
-    """KE2: the days on which the person was present, and what compensation for expenses they make.
+    """KE2: the days on which the person was present, and what compensation for expenses they make. `accounts_differ_on` are
+    the days of the time of which the accounts say different things, present or not: KE5 says what.
 
     source: domain/law.md 2.6, 2.8 (9.00 euro a day of presence)
     """
@@ -69,6 +74,7 @@ class AllowanceDays(Answer):
     amount_eur: Decimal
     months: list[MonthOfDays]
     present_on: list[date]
+    accounts_differ_on: list[date]
 
 
 class AbsentDay(Answer):
@@ -98,6 +104,31 @@ class NotArrangedDays(Answer):
     not_arranged_on: list[date]
 
 
+class AccountGiven(Answer):
+    """What one account says of a day."""
+
+    account: Coded
+    day_status: Coded
+
+
+class DifferingDay(Answer):
+    """One day of which the accounts say different things, the one that counts first."""
+
+    day_on: date
+    accounts: list[AccountGiven]
+
+
+class AccountsCompared(Answer):
+    """KE5: whether the accounts of the days agree, and if not, where.
+
+    source: domain/law.md 2.8 (two independent accounts of one day)
+    """
+
+    client: str
+    agree: bool
+    days: list[DifferingDay]
+
+
 class Statement(Answer):
     """One labour policy statement of the employment authority or the KEHA Centre."""
 
@@ -108,18 +139,31 @@ class Statement(Answer):
     issued_on: date
 
 
+class CoveredDays(Answer):
+    """Days in a row, both ends included."""
+
+    from_on: date
+    until_on: date
+
+
 class StatementInPlace(Answer):
-    """KE7: the labour policy statements, and the started periods that none of them covers."""
+    """KE7: the labour policy statements that speak of the payment period, and whether they cover the service in it.
+
+    `in_place` says that the service ran in the time, and that of each of its days the last statement which speaks of it says
+    that the conditions are met. `in_place_on` are the days of which that holds; `periods_without` name the periods with a
+    day of which it does not.
+    """
 
     client: str
     in_place: bool
+    in_place_on: list[CoveredDays]
     statements: list[Statement]
     periods_without: list[str]
 
 
 def service_existed(view: View, asked: PaymentPeriod) -> ServiceExisted:
-    """Periods that touch the payment period."""
-    rows = view.rows("period.started", "period.completed", client=asked.client)
+    """Periods that touch the payment period, as they were dated by the day."""
+    rows = by_the_day(view.rows(*PERIOD_FACTS, client=asked.client), view.on)
     programme = {row.part: row.body.get("service_programme") for row in rows}
     found = [
         ServicePeriod(
@@ -138,7 +182,8 @@ def service_existed(view: View, asked: PaymentPeriod) -> ServiceExisted:
 
 def allowance_days(view: View, asked: PaymentPeriod) -> AllowanceDays:
     """Days of presence with their money, by calendar month."""
-    present = [day.on for day in _days(view, asked) if day.status in code_list("day_status").marked("allowance", "yes")]
+    days = _days(view, asked)
+    present = sorted({day.on for day in days if day.status in code_list("day_status").marked("allowance", "yes")})
     rates = {day: Decimal(str(view.rules.value("allowance.kulukorvaus_eur_day", day))) for day in present}
     by_month: dict[str, list[date]] = {}
     for day in present:
@@ -148,8 +193,29 @@ def allowance_days(view: View, asked: PaymentPeriod) -> AllowanceDays:
         for month, days in by_month.items()
     ]
     return AllowanceDays(
-        client=asked.client, days=len(present), amount_eur=_euros(rates.values()), months=months, present_on=present
+        client=asked.client,
+        days=len(present),
+        amount_eur=_euros(rates.values()),
+        months=months,
+        present_on=present,
+        accounts_differ_on=sorted({day.on for day in days if day.accounts_differ}),
     )
+
+
+def accounts_compared(view: View, asked: PaymentPeriod) -> AccountsCompared:
+    """The days of the time of which not all accounts say the same."""
+    found = [
+        DifferingDay(
+            day_on=day.on,
+            accounts=[
+                AccountGiven(account=coded("account", account), day_status=coded("day_status", status))
+                for account, status in day.accounts.items()
+            ],
+        )
+        for day in _days(view, asked)
+        if day.accounts_differ
+    ]
+    return AccountsCompared(client=asked.client, agree=not found, days=found)
 
 
 def absences(view: View, asked: PaymentPeriod) -> Absences:
@@ -158,8 +224,12 @@ def absences(view: View, asked: PaymentPeriod) -> Absences:
     source: domain/law.md 2.7 (own sickness: certificate from the 4th day; a child's: benefit lost from the 5th)
     """
     spell: tuple[str, date] | None = None
+    last: SeenDay | None = None
     found = []
     for day in _days(view, PaymentPeriod(client=asked.client, until_on=asked.until_on)):
+        if last is not None and day.period_id != last.period_id and day.on - last.on > A_WEEK:
+            spell = None  # between two periods nobody was absent
+        last = day
         if not day.absent:
             spell = None if day.status == "present" else spell
             continue
@@ -192,33 +262,89 @@ def not_arranged(view: View, asked: PaymentPeriod) -> NotArrangedDays:
 
 
 def statement_in_place(view: View, asked: PaymentPeriod) -> StatementInPlace:
-    """Labour policy statements, and started periods of which no statement says anything."""
-    rows = view.rows("labour_policy_statement.issued", client=asked.client)
-    statements = [
-        Statement(
-            labour_statement_kind=row.body["labour_statement_kind"],
-            service_from_on=date.fromisoformat(row.body["service_from_on"]),
-            service_until_on=date.fromisoformat(row.body["service_until_on"]),
-            conditions_met=row.body["conditions_met"],
-            issued_on=row.occurred_on,
-        )
-        for row in rows
-    ]
-    covered = Counter(row.part for row in rows if row.body["conditions_met"])
-    periods = periods_from(view.rows(*PERIOD_FACTS, client=asked.client))
-    without = [period.period_id for period in periods if not covered[period.period_id]]
+    """Each day of the started periods in the payment period, by the last statement that speaks of it.
+
+    source: domain/law.md 2.7 (the statement speaks of the service's dates; one about its end, of every day after it too)
+    """
+    stated = by_the_day(view.rows("labour_policy_statement.issued", client=asked.client), view.on)
+    stated.sort(key=lambda row: (row.occurred_on, row.sequence))
+    periods = periods_from(by_the_day(view.rows(*PERIOD_FACTS, client=asked.client), view.on))
+    days = days_from(view.rows(*DAY_FACTS, client=asked.client))
+    ended = [day for row in view.rows("benefit_status.changed", client=asked.client) if (day := row.day("last_day_on"))]
+    covered: set[date] = set()
+    without = []
+    for period in periods:
+        of_period = [row for row in stated if row.part == period.period_id]
+        first_own, last_own = _own_days(period, days, ended)
+        day = max(filter(None, (period.starts_on, asked.from_on, first_own)))
+        last = min(filter(None, (period.last_on, asked.until_on, last_own)))
+        missing = False
+        while day <= last:
+            met = next((met for row in reversed(of_period) if (met := _says(row, day)) is not None), False)
+            covered |= {day} if met else set()
+            missing, day = missing or not met, day + A_DAY
+        if missing:
+            without.append(period.period_id)
     return StatementInPlace(
-        client=asked.client, in_place=bool(statements) and not without, statements=statements, periods_without=without
+        client=asked.client,
+        in_place=bool(covered) and not without,
+        in_place_on=_in_a_row(covered),
+        statements=[_statement(row) for row in stated if _touches(row, asked)],
+        periods_without=without,
     )
 
 
+def _says(row: Row, day: date) -> bool | None:
+    """Whether the statement says that the conditions are met on the day, none where it does not speak of it."""
+    first, last = row.day("service_from_on"), row.day("service_until_on")
+    if first and last and first <= day <= last:
+        return bool(row.body["conditions_met"])
+    return False if row.body["labour_statement_kind"] == "end" and last and last < day else None
+
+
+def _own_days(period: SeenPeriod, days: list[SeenDay], ended: list[date]) -> tuple[date | None, date | None]:
+    """The first and the last day of the period that this payer is known to pay for, none where nothing says so: a payer that
+    took over is told no day from before, one whose time ends its last day."""
+    told = [day.on for day in days if day.period_id == period.period_id]
+    ends = [day for day in ended if period.starts_on <= day <= period.last_on]
+    return min(told, default=None), max([*ends, *told]) if ends else None
+
+
+def _touches(row: Row, asked: PaymentPeriod) -> bool:
+    first, last = row.day("service_from_on"), row.day("service_until_on")
+    before = asked.from_on is not None and last is not None and last < asked.from_on
+    return not before and not (asked.until_on is not None and first is not None and asked.until_on < first)
+
+
+def _statement(row: Row) -> Statement:
+    return Statement(
+        labour_statement_kind=row.body["labour_statement_kind"],
+        service_from_on=date.fromisoformat(row.body["service_from_on"]),
+        service_until_on=date.fromisoformat(row.body["service_until_on"]),
+        conditions_met=row.body["conditions_met"],
+        issued_on=row.occurred_on,
+    )
+
+
+def _in_a_row(days: set[date]) -> list[CoveredDays]:
+    found: list[CoveredDays] = []
+    for day in sorted(days):
+        if found and day - found[-1].until_on == A_DAY:
+            found[-1] = CoveredDays(from_on=found[-1].from_on, until_on=day)
+        else:
+            found.append(CoveredDays(from_on=day, until_on=day))
+    return found
+
+
 def _days(view: View, asked: PaymentPeriod) -> list[SeenDay]:
-    window = {"from_on": asked.from_on, "until_on": asked.until_on}
-    days = days_from(view.rows(*DAY_FACTS, client=asked.client, **window))
+    """The days of the payment period, as they stood on the day asked about: those that had come, and those not arranged that
+    had been said to come. A range is looked for by its days, whenever it was stated."""
     return [
         day
-        for day in days
-        if (asked.from_on is None or asked.from_on <= day.on) and (asked.until_on is None or day.on <= asked.until_on)
+        for day in days_from(view.rows(*DAY_FACTS, client=asked.client))
+        if (asked.from_on is None or asked.from_on <= day.on)
+        and (asked.until_on is None or day.on <= asked.until_on)
+        and (day.on <= view.on or day.row.occurred_on <= view.on)
     ]
 
 
@@ -260,6 +386,13 @@ def questions_of_payer(clerks: frozenset[str]) -> tuple[Question[Any, Any], ...]
             "Vilka dagar ordnades inte tjänsten?",
             "Which days were not arranged?",
             PaymentPeriod, NotArrangedDays, not_arranged,
+        ),
+        question(
+            "KE5", "accounts",
+            "Ovatko asiakkaan ja palveluntuottajan ilmoitukset yhtäpitävät, ja jos eivät, minkä päivien osalta?",
+            "Stämmer klientens och serviceproducentens uppgifter överens, och om inte, för vilka dagar?",
+            "Do the client's and the provider's accounts agree; if not, where?",
+            PaymentPeriod, AccountsCompared, accounts_compared,
         ),
         question(
             "KE6", "changes",

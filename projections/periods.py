@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from projections.questions import View
+from domain.months import full_on, time_before
 from projections.read_models import Row
 
 A_DAY = timedelta(days=1)
@@ -56,11 +55,13 @@ class SeenPeriod:
         return self.load
 
 
-def periods_from(rows: list[Row]) -> list[SeenPeriod]:
-    """The periods that these facts add up to, by their first day."""
+def periods_from(rows: Iterable[Row]) -> list[SeenPeriod]:
+    """The periods that these facts add up to, by their first day. Planned, started, ended: in this order, whichever of them
+    was told, or corrected, last."""
     found: dict[str, SeenPeriod] = {}
-    for row in rows:
-        if row.part is None or row.name not in PERIOD_FACTS:
+    known = (row for row in rows if row.name in PERIOD_FACTS)
+    for row in sorted(known, key=lambda row: (PERIOD_FACTS.index(row.name), row.sequence)):
+        if row.part is None:
             continue
         seen = found.get(row.part)
         starts_on, planned_end_on = row.day("starts_on"), row.day("planned_end_on")
@@ -84,29 +85,10 @@ def periods_from(rows: list[Row]) -> list[SeenPeriod]:
     return sorted(found.values(), key=lambda period: (period.starts_on, period.period_id))
 
 
-def periods_of(view: View, client: str) -> list[SeenPeriod]:
-    """The periods of one client that were known by then, as they were dated by the day asked about."""
-    rows = view.rows(*PERIOD_FACTS, client=client)
-    return periods_from([row for row in rows if row.occurred_on <= view.on])
-
-
-def months_on(start: date, months: int) -> date:
-    """The same day so many calendar months later, or the last day of a shorter month."""
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
-
-
-def time_between(first: date, after: date) -> tuple[int, int]:
-    """Whole calendar months and days from a first day to the day after the last one."""
-    whole = (after.year - first.year) * 12 + after.month - first.month
-    whole -= months_on(first, whole) > after
-    return whole, (after - months_on(first, whole)).days
-
-
 @dataclass(frozen=True, slots=True)
 class TimeInService:
-    """All time in started periods by the end of a day; 30 days make a month. `full_on` is the day on which the months of
-    the review are full if the present period goes on, none when no period runs and they are not full."""
+    """All time in started periods before a day. `full_on` is the first day on which the months are
+    those of the review, if the present period goes on; none when no period runs and they are not full."""
 
     months: int
     days: int
@@ -115,16 +97,6 @@ class TimeInService:
 
 def time_in_service(periods: list[SeenPeriod], on: date, review_months: int) -> TimeInService:
     """Add up the periods started by the day. source: domain/law.md 2.4 (review at 24 months)"""
-    months = days = 0
-    full_on: date | None = None
-    for period in periods:
-        if not period.started or period.starts_on > on:
-            continue
-        missing = review_months - months - days // 30
-        if full_on is None:
-            would_be = months_on(period.starts_on, missing) - timedelta(days=days % 30)
-            if would_be <= period.last_on + A_DAY or period.runs_on(on):
-                full_on = would_be
-        more_months, more_days = time_between(period.starts_on, min(period.last_on, on) + A_DAY)
-        months, days = months + more_months, days + more_days
-    return TimeInService(months + days // 30, days % 30, full_on)
+    started = [(period.starts_on, period.ended_on) for period in periods if period.started and period.starts_on <= on]
+    months, days = time_before(started, on)
+    return TimeInService(months, days, full_on(started, review_months))

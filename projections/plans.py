@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
+from projections.cases import ClientCase, OfCase, seen_by
 from projections.obligations import Facts
-from projections.questions import Answer, Coded, OfClient, View, coded
+from projections.questions import Answer, Coded, View, coded
 from projections.read_models import Row
 
 
@@ -30,12 +31,14 @@ class PlanChange(Answer):
 
 class PlanInForce(Answer):
     """CW2: the plan version in force on the day, who accepted it, and what changed since the version that it revises, and
-    why; of a draft since the version before.
+    why; of a draft since the version before. In the case asked for, else in the open one, else in the last.
 
-    Everything but `client` is none while no version has been agreed.
+    The plan's fields are none while no version has been agreed.
     """
 
     client: str
+    case_id: str | None = None
+    cases: list[ClientCase] = Field(default_factory=list)
     plan_id: str | None = None
     plan_kind: Coded | None = None
     plan_version: int | None = None
@@ -47,15 +50,18 @@ class PlanInForce(Answer):
     changes: list[PlanChange] = Field(default_factory=list)
 
 
-def plan_in_force(view: View, asked: OfClient) -> PlanInForce:
-    """The version agreed last by the day. What it holds was drafted or revised under its number."""
-    rows = view.rows(
-        "plan.drafting_started", "plan.drafted", "plan.revised", "plan.accepted_by_party", "plan.agreed", client=asked.client
-    )
+PLAN_FACTS = ("plan.drafting_started", "plan.drafted", "plan.revised", "plan.accepted_by_party", "plan.agreed")
+
+
+def plan_in_force(view: View, asked: OfCase) -> PlanInForce:
+    """Of the plan agreed last by the day the newest version agreed. What it holds was laid under its number."""
+    cases, case, rows = seen_by(view, asked, *PLAN_FACTS)
     facts = Facts(rows, view.on)
-    agreed = facts.last("plan.agreed")
-    if agreed is None:
-        return PlanInForce(client=asked.client)
+    newest = facts.last("plan.agreed")
+    if newest is None:
+        return PlanInForce(client=asked.client, case_id=case.case_id if case else None, cases=cases)
+    of_plan = [row for row in facts.all("plan.agreed") if row.part == newest.part]
+    agreed = max(of_plan, key=lambda row: int(row.body["plan_version"]))
     number = int(agreed.body["plan_version"])
     laid = {
         int(row.body["plan_version"]): row for row in facts.all("plan.drafted", "plan.revised") if row.part == agreed.part
@@ -80,6 +86,8 @@ def plan_in_force(view: View, asked: OfClient) -> PlanInForce:
     ]
     return PlanInForce(
         client=asked.client,
+        case_id=case.case_id if case else None,
+        cases=cases,
         plan_id=agreed.part,
         plan_kind=coded("document_kind", begun.body.get("plan_kind")) if begun else None,
         plan_version=number,

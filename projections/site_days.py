@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from projections.days import DAY_FACTS, SeenDay, UnreportedAbsence, days_from, missing_days, unreported, week_of
+from projections.cases import OfCase, by_the_day, of_case
+from projections.days import (
+    DAY_FACTS,
+    SeenDay,
+    UnreportedAbsence,
+    days_from,
+    missing_days,
+    scheduled_dates,
+    unreported,
+    week_of,
+)
+from projections.obligations import last_follow_up
 from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
-from projections.questions import Answer, Coded, OfClient, Parameters, View, client_name, coded
+from projections.questions import Answer, Coded, Parameters, View, client_name, coded
 from projections.read_models import Row
+
+SWAPS_WITHIN = timedelta(days=31)
+"""A day is taken as swapped where the one that came instead lies so near."""
 
 
 class AtSite(Parameters):
@@ -76,13 +90,16 @@ class AbsencesToReport(Answer):
 
 
 class GoalAtSite(Answer):
-    """PI6: the client's goal and support at our site, and when the next follow-up is.
+    """PI6: the client's goal and support at our site, and when the next follow-up is: in the case asked for, else in that of
+    the placement of the day, else of the last one. `cases` are those of all our placements of the client.
 
     `next_followup_on` was agreed with the client; `followup_due_by` follows from the interval of the rules.
     """
 
     client: str
     client_name: str | None
+    case_id: str | None
+    cases: list[str]
     goal: str | None
     support: str | None
     kuty_from_on: date | None
@@ -98,10 +115,12 @@ class Placed:
 
     placement_id: str
     client: str
+    case_id: str
     site_id: str
     from_on: date
     until_on: date
     periods: tuple[SeenPeriod, ...]
+    """Those of the placement's own case."""
 
     def covers(self, day: date) -> bool:
         """Whether the day lies in the placement."""
@@ -111,27 +130,29 @@ class Placed:
 def expected(view: View, asked: AtSite) -> ExpectedWeek:
     """Scheduled days of confirmed placements in the week of the day asked about."""
     monday, sunday = week_of(view.on)
-    placed = _placements(view, monday, sunday, asked.site_id)
-    days = {(d.client, d.period_id, d.on): d for d in _days(view, placed, monday, sunday)}
+    placed = _placements(view, monday, sunday)
+    days = _days(view, placed, monday, sunday)
     blocks = view.blocks(list({p.client for p in placed}))
-    week = [_day(monday + number * A_DAY, placed, days, blocks) for number in range(7)]
+    dates = [monday + number * A_DAY for number in range(7)]
+    week = [_day(on, _in_charge(placed, on, asked.site_id), days, blocks) for on in dates]
     today = next(day.expected for day in week if day.on == view.on)
     return ExpectedWeek(today=today, week=week)
 
 
-def _day(
-    on: date, placed: list[Placed], days: dict[tuple[str, str, date], SeenDay], blocks: dict[str, dict[str, Any]]
-) -> ExpectedDay:
+def _day(on: date, placed: list[Placed], days: list[SeenDay], blocks: dict[str, dict[str, Any]]) -> ExpectedDay:
     found, fallen = [], 0
     for placement in placed:
         for period in placement.periods:
-            if not placement.covers(on) or not list(period.scheduled_days(on, on)):
+            own = [day for day in days if day.client == placement.client and day.period_id == period.period_id]
+            if not scheduled_dates(period, own, on, on):
                 continue
-            seen = days.get((placement.client, period.period_id, on))
+            seen = next((day for day in own if day.on == on), None)
             if seen and seen.status == "not_arranged":
                 fallen += 1
                 continue
-            entry, block = period.schedule[on.isoweekday()], blocks.get(placement.client, {})
+            # A day that came in the place of another one has that one's time.
+            weekday = (seen.swap_of_on if seen and seen.swap_of_on else on).isoweekday()
+            entry, block = period.schedule.get(weekday, {}), blocks.get(placement.client, {})
             found.append(
                 ExpectedClient(
                     client=placement.client,
@@ -141,7 +162,7 @@ def _day(
                     placement_id=placement.placement_id,
                     period_id=period.period_id,
                     start_time=entry.get("start_time"),
-                    hours=float(entry["hours"]),
+                    hours=float(entry.get("hours") or 0),
                     day_status=coded("day_status", seen.status) if seen else None,
                 )
             )
@@ -153,14 +174,15 @@ def missing_last_week(view: View, asked: AtSite) -> MissingAttendances:
     """Scheduled days of the last full ISO week without a record."""
     monday = week_of(view.on)[0] - timedelta(days=7)
     sunday = monday + 6 * A_DAY
-    placed = _placements(view, monday, sunday, asked.site_id)
+    placed = _placements(view, monday, sunday)
     days = _days(view, placed, monday, sunday)
     blocks = view.blocks(list({p.client for p in placed}))
     found = []
     for placement in placed:
         for period in placement.periods:
             told = [day for day in days if day.client == placement.client]
-            missing = [d for d in missing_days(period, told, monday, sunday) if period.started and placement.covers(d)]
+            dates = missing_days(period, told, monday, sunday) if period.started else []
+            missing = [day for day in dates if placement in _in_charge(placed, day, asked.site_id)]
             if missing:
                 found.append(
                     MissingAttendance(
@@ -188,31 +210,55 @@ def absences_to_report(view: View, asked: AtSite) -> AbsencesToReport:
     return AbsencesToReport(absences=found, overdue=sum(absence.overdue for absence in found))
 
 
-def goal_at_site(view: View, asked: OfClient) -> GoalAtSite:
+def goal_at_site(view: View, asked: OfCase) -> GoalAtSite:
     """The site part of the plan version in force, and the follow-ups."""
-    agreed = [row for row in view.rows("plan.agreed", client=asked.client) if row.occurred_on <= view.on]
-    held = [row for row in view.rows("followup.held", client=asked.client) if row.occurred_on <= view.on]
-    periods = periods_from([r for r in view.rows(*PERIOD_FACTS, client=asked.client) if r.occurred_on <= view.on])
-    running = next((period for period in periods if period.runs_on(view.on)), None)
-    plan = agreed[-1] if agreed else None
-    last = held[-1] if held else None
-    since = max(filter(None, (last.occurred_on if last else None, running.starts_on if running else None)), default=None)
-    interval = timedelta(days=view.rules.number("followup.interval_days", view.on))
+    names = ("placement.proposed", "plan.agreed", "followup.held", *PERIOD_FACTS)
+    rows = view.rows(*names, client=asked.client)
+    placed = sorted((row for row in rows if row.name == "placement.proposed"), key=lambda row: (row.from_on, row.sequence))
+    cases = list(dict.fromkeys(row.body["case_id"] for row in placed if row.body.get("case_id")))
+    case = _case_at_site(placed, asked.case, view.on)
+    known = by_the_day(of_case(rows, case) if cases or asked.case else rows, view.on)
+    plan = max((row for row in known if row.name == "plan.agreed"), key=_happened, default=None)
+    held = [row for row in known if row.name == "followup.held"]
+    last = max(held, key=_happened, default=None)
+    running = next((period for period in periods_from(known) if period.runs_on(view.on)), None)
+    due_by = None
+    if running:
+        since, in_period = last_follow_up(held, running)
+        due_by = since + timedelta(days=view.rules.number("followup.interval_days", since))
+        last = in_period or last
     return GoalAtSite(
         client=asked.client,
         client_name=client_name(view.blocks([asked.client]).get(asked.client, {})),
+        case_id=case,
+        cases=cases,
         goal=plan.body.get("goal") if plan else None,
         support=plan.body.get("support") if plan else None,
         kuty_from_on=plan.day("kuty_from_on") if plan else None,
         kuty_until_on=plan.day("kuty_until_on") if plan else None,
         last_followup_on=last.occurred_on if last else None,
         next_followup_on=last.day("next_followup_on") if last else None,
-        followup_due_by=since + interval if since and running else None,
+        followup_due_by=due_by,
     )
 
 
-def _placements(view: View, first: date, last: date, site_id: str | None) -> list[Placed]:
-    proposed = view.rows("placement.proposed", from_on=first, until_on=last, lookup=site_id)
+def _happened(row: Row) -> tuple[date, int]:
+    return row.occurred_on, row.sequence
+
+
+def _case_at_site(placed: list[Row], case: str | None, on: date) -> str | None:
+    """The case asked for, as far as we were told of it; else that of the placement which covers the day, the one before it,
+    or the first one to come."""
+    known = [row for row in placed if case is None or row.body.get("case_id") == case]
+    begun = [row for row in known if row.from_on <= on]
+    covering = [row for row in begun if row.until_on is None or on <= row.until_on]
+    row = next((rows[-1] for rows in (covering, begun) if rows), known[0] if known else None)
+    return row.body.get("case_id") if row else None
+
+
+def _placements(view: View, first: date, last: date) -> list[Placed]:
+    """The confirmed placements of the time."""
+    proposed = view.rows("placement.proposed", from_on=first, until_on=last)
     clients = tuple({row.client for row in proposed})
     if not clients:
         return []
@@ -221,14 +267,23 @@ def _placements(view: View, first: date, last: date, site_id: str | None) -> lis
     return [_placed(row, periods) for row in proposed if row.part in confirmed]
 
 
+def _in_charge(placed: list[Placed], on: date, site_id: str | None) -> list[Placed]:
+    """Of each client's case the placement of the day, where it is at the site; of two that share days the one told last."""
+    last = {(each.client, each.case_id): each for each in placed if each.covers(on)}
+    return [each for each in last.values() if site_id in (None, each.site_id)]
+
+
 def _placed(row: Row, periods: Iterable[SeenPeriod]) -> Placed:
-    own = tuple(period for period in periods if period.client == row.client)
-    return Placed(row.part or "", row.client, row.lookup or "", row.from_on, row.until_on or date.max, own)
+    own = tuple(p for p in periods if p.client == row.client and p.case_id in ("", row.body.get("case_id", p.case_id)))
+    case_id = row.body.get("case_id", "")
+    return Placed(row.part or "", row.client, case_id, row.lookup or "", row.from_on, row.until_on or date.max, own)
 
 
 def _days(view: View, placed: list[Placed], first: date, last: date) -> list[SeenDay]:
+    """The days of the time, and of the weeks around it: a swap is told with the day that came instead."""
     clients = tuple({placement.client for placement in placed})
     if not clients:
         return []
     periods = [period for placement in placed for period in placement.periods]
-    return days_from(view.rows(*DAY_FACTS, clients=clients, from_on=first, until_on=last), periods)
+    around = {"from_on": first - SWAPS_WITHIN, "until_on": last + SWAPS_WITHIN}
+    return days_from(view.rows(*DAY_FACTS, clients=clients, **around), periods)

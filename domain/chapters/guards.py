@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypeAlias, TypeVar
@@ -167,12 +166,6 @@ def rule(context: Context, key: str, on: date) -> Any:
         return context.rules.value(key, on)
     except NoRule:
         return None
-
-
-def months_on(start: date, months: int) -> date:
-    """The same day so many calendar months later, or the last day of a shorter month."""
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
 
 
 def recorded(

@@ -13,9 +13,10 @@ from domain.disclosure.kinds import EVER, Span
 from domain.disclosure.windows import closing
 from domain.events import Event, NotificationSent
 from domain.pathway import Fact, Pathway
+from projections.cases import by_the_day, of_case
 from projections.kinds import Kind
 from projections.lookups import Lookup
-from projections.periods import A_DAY, PERIOD_FACTS, periods_from
+from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import A, Answer, Coded, P, Paged, Question, View, client_name, coded
 from projections.read_models import Row
 
@@ -90,8 +91,8 @@ def customers_in_service(view: View, asked: Paged) -> CustomersInService:
     if not page:
         return CustomersInService(customers=[], next=None)
     # What happened by the day: an end that came later leaves the period running on it.
-    rows = [r for r in view.rows(*PERIOD_FACTS, "own_worker.assigned", clients=tuple(page)) if r.from_on <= view.on]
-    workers = {row.client: row for row in rows if row.name == "own_worker.assigned"}
+    rows = by_the_day(view.rows(*PERIOD_FACTS, "own_worker.assigned", clients=tuple(page)), view.on)
+    workers = [row for row in rows if row.name == "own_worker.assigned"]
     blocks = view.blocks(page)
     found = [
         CustomerInService(
@@ -102,7 +103,7 @@ def customers_in_service(view: View, asked: Paged) -> CustomersInService:
             until_on=period.last_on,
             days_per_week=period.week[0] if period.week else None,
             hours_per_week=period.week[1] if period.week else None,
-            own_worker_name=_worker(workers.get(period.client)),
+            own_worker_name=_worker(workers, period),
         )
         for period in periods_from(rows)
         if period.runs_on(view.on)
@@ -111,7 +112,10 @@ def customers_in_service(view: View, asked: Paged) -> CustomersInService:
     return CustomersInService(customers=found, next=page[-1] if len(clients) > len(page) else None)
 
 
-def _worker(row: Row | None) -> str | None:
+def _worker(rows: list[Row], period: SeenPeriod) -> str | None:
+    """The own worker in charge in the period's case."""
+    own = [row for row in of_case(rows, period.case_id) if row.client == period.client]
+    row = max(own, key=lambda row: (row.from_on, row.sequence), default=None)
     name = row.body.get("staff_name") if row else None
     return name if isinstance(name, str) else None
 

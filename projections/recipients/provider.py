@@ -13,8 +13,9 @@ from domain.disclosure.kinds import Span, Standing
 from domain.disclosure.windows import last_placement
 from domain.events import Event
 from domain.pathway import Fact, Pathway
+from projections.cases import OfCase
 from projections.kinds import Kind
-from projections.questions import A, OfClient, P, Question, View
+from projections.questions import A, P, Question, View
 from projections.site_days import (
     AbsencesToReport,
     AtSite,
@@ -167,7 +168,7 @@ KIND = Kind(
             "Mikä on asiakkaan tavoite meillä, ja milloin on seuraava seurantatapaaminen?",
             "Vilket är klientens mål hos oss, och när hålls nästa uppföljningsmöte?",
             "What is this client's goal at our site, and when is the next follow-up?",
-            OfClient, GoalAtSite, goal_at_site,
+            OfCase, GoalAtSite, goal_at_site,
         ),
     ),
 )  # fmt: skip

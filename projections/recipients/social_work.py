@@ -10,13 +10,14 @@ from domain.catalogue import CLIENT_FACTS
 from domain.disclosure.kinds import Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway
+from projections.cases import ClientCase, OfCase, by_the_day, case_asked, seen_by
+from projections.days import benefit_on
 from projections.kinds import Kind
 from projections.obligations import Facts, Obligation, obligations, retention_due_on
 from projections.participation import Participation, participation
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.plans import PlanInForce, plan_in_force
-from projections.questions import A, Answer, Coded, OfClient, Question, View, client_name, coded
-from projections.read_models import Row
+from projections.questions import A, Answer, Coded, Question, View, client_name, coded
 
 OWN_WORKER = frozenset({"own_worker", "social_worker", "team_lead"})
 
@@ -48,12 +49,14 @@ class RunningPeriod(Answer):
 class CaseToday(Answer):
     """CW1: the state of the client's case on the day, and what is to be done, by when.
 
-    `state` is one of domain/pathway.md 4.3. `retention_due_on` is known once the case is closed.
+    The case is the one asked for, else the open one, else the last; `cases` are all of them up to the day. `state` is one of
+    domain/pathway.md 4.3. `retention_due_on` is known once the case is closed.
     """
 
     client: str
     client_name: str | None
     case_id: str | None
+    cases: list[ClientCase]
     state: str
     opened_on: date | None
     closed_on: date | None
@@ -79,66 +82,73 @@ class ParallelServiceRun(Answer):
 
 
 class ParallelServices(Answer):
-    """CW6: which services run beside this one on the day, and which have ended."""
+    """CW6: which services run beside this one on the day, and which have ended: in the case asked for, else in the open one,
+    else in the last."""
 
     client: str
+    case_id: str | None
+    cases: list[ClientCase]
     running: int
     services: list[ParallelServiceRun]
 
 
-def case_today(view: View, asked: OfClient) -> CaseToday:
-    """The latest case of the client with everything that is open in it."""
-    rows = view.rows(*CLIENT_FACTS, client=asked.client)
+def case_today(view: View, asked: OfCase) -> CaseToday:
+    """The case with everything that is open in it; a referral that nobody has answered stands in the newest one."""
+    cases, case, rows = seen_by(view, asked, *CLIENT_FACTS.keys() - {"case.opened", "case.closed"})
+    if case is not None and case != case_asked(cases, None, view.on):
+        rows = [row for row in rows if not row.name.startswith("referral.")]
     facts = Facts(rows, view.on)
-    periods = periods_from(facts.all(*PERIOD_FACTS))
-    opened = facts.last("case.opened")
-    closed = next((row for row in facts.all("case.closed") if opened and row.part == opened.part), None)
-    state = case_state(facts, periods, opened, closed)
+    periods = periods_from(rows)
+    everything = by_the_day(view.rows(*PERIOD_FACTS, client=asked.client), view.on)
+    state = case_state(facts, periods, case)
     worker = max(facts.all("own_worker.assigned"), key=lambda row: (row.from_on, row.sequence), default=None)
-    benefit = _benefit_on(rows, view.on)
-    case_id = opened.part or "" if opened else ""
-    open_things = obligations(view, facts, state, case_id, periods)
-    retention = retention_due_on(view, closed.occurred_on) if closed else None
-    shown = next((p for p in periods if p.runs_on(view.on)), None) or next((p for p in periods if not p.started), None)
+    benefit = benefit_on(facts.all("benefit_status.changed"), view.on)
+    case_id = case.case_id if case else ""
+    closed_on = case.closed_on if case else None
+    open_things = obligations(view, facts, state, case_id, periods, periods_from(everything))
+    coming = () if closed_on else (p for p in periods if not p.started)
+    shown = next((p for p in periods if p.runs_on(view.on)), None) or next(iter(coming), None)
     return CaseToday(
         client=asked.client,
         client_name=client_name(view.blocks([asked.client]).get(asked.client, {})),
         case_id=case_id or None,
+        cases=cases,
         state=state,
-        opened_on=opened.occurred_on if opened else None,
-        closed_on=closed.occurred_on if closed else None,
+        opened_on=case.opened_on if case else None,
+        closed_on=closed_on,
         own_worker_id=worker.body.get("worker_id") if worker else None,
         own_worker_name=worker.body.get("staff_name") if worker else None,
         benefit=coded("benefit_status", benefit.body.get("benefit"), view.on) if benefit else None,
         payer_org_id=benefit.body.get("payer_org_id") if benefit else None,
         period=_shown(shown) if shown else None,
         obligations=open_things,
-        retention_due_on=retention,
+        retention_due_on=retention_due_on(view, closed_on) if closed_on else None,
     )
 
 
-def case_state(facts: Facts, periods: list[SeenPeriod], opened: Row | None, closed: Row | None) -> str:
+def case_state(facts: Facts, periods: list[SeenPeriod], case: ClientCase | None) -> str:
     """What the dated facts add up to on the day. source: domain/pathway.md 4.3"""
-    if opened is None:
+    if case is None:
         answered = {row.part for row in facts.all("referral.accepted", "referral.declined", "referral.withdrawn")}
         waiting = any(row.part not in answered for row in facts.all("referral.submitted"))
         return "referred" if waiting else "not_open"
-    if closed is not None:
+    if case.closed_on is not None:
         return "closed"
-    started = [period for period in periods if period.started and period.starts_on <= facts.on]
+    started = [period for period in periods if period.started]
     if any(period.ended_on is None or facts.on < period.ended_on for period in started):
         return "active"
     if started:
         return "between_periods"
     if facts.last("plan.agreed"):
         return "placing"
-    completed = facts.last("assessment.completed")
-    return "planning" if completed and completed.body.get("result") == "need" else "assessing"
+    needed = any(row.body.get("result") == "need" for row in facts.all("assessment.completed"))
+    return "planning" if needed else "assessing"
 
 
-def parallel_services(view: View, asked: OfClient) -> ParallelServices:
+def parallel_services(view: View, asked: OfCase) -> ParallelServices:
     """Services by their first day; one that is stopped runs up to and including its last day."""
-    facts = Facts(view.rows("parallel_service.started", "parallel_service.stopped", client=asked.client), view.on)
+    cases, case, rows = seen_by(view, asked, "parallel_service.started", "parallel_service.stopped")
+    facts = Facts(rows, view.on)
     stopped = {row.part: row.day("until_on") for row in facts.all("parallel_service.stopped")}
     found = []
     for row in sorted(facts.all("parallel_service.started"), key=lambda row: (row.from_on, row.sequence)):
@@ -153,10 +163,16 @@ def parallel_services(view: View, asked: OfClient) -> ParallelServices:
                     until_on=until_on,
                     told_by=row.body.get("told_by"),
                     service_org_id=row.body.get("service_org_id"),
-                    runs=row.from_on <= view.on and (until_on is None or view.on <= until_on),
+                    runs=until_on is None or view.on <= until_on,
                 )
             )
-    return ParallelServices(client=asked.client, running=sum(each.runs for each in found), services=found)
+    return ParallelServices(
+        client=asked.client,
+        case_id=case.case_id if case else None,
+        cases=cases,
+        running=sum(each.runs for each in found),
+        services=found,
+    )
 
 
 def _shown(period: SeenPeriod) -> RunningPeriod:
@@ -167,18 +183,11 @@ def _shown(period: SeenPeriod) -> RunningPeriod:
     )  # fmt: skip
 
 
-def _benefit_on(rows: list[Row], on: date) -> Row | None:
-    """The benefit that holds on the day, by whatever was said of it, also later: payers change for past days."""
-    said = [r for r in rows if r.name == "benefit_status.changed"]
-    held = [r for r in said if r.from_on <= on and (r.until_on is None or on <= r.until_on)]
-    return max(held, key=lambda row: (row.from_on, row.sequence), default=None)
-
-
 def _question(
-    question_id: str, path: str, fi: str, sv: str, en: str, gives: type[A], function: Callable[[View, OfClient], A]
-) -> Question[OfClient, A]:
+    question_id: str, path: str, fi: str, sv: str, en: str, gives: type[A], function: Callable[[View, OfCase], A]
+) -> Question[OfCase, A]:
     titles = {"fi": fi, "sv": sv, "en": en}
-    return Question(question_id, f"clients/{{client}}/{path}", titles, OWN_WORKER, OfClient, gives, function)
+    return Question(question_id, f"clients/{{client}}/{path}", titles, OWN_WORKER, OfCase, gives, function)
 
 
 def every_fact(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:

@@ -97,3 +97,24 @@ def test_own_referrals_are_accepted_declined_or_wait(sqlite_model: ReadModel) ->
     first = answer(sqlite_model, referrer.KIND, "EA2", "2025-02-20", limit=2)
     rest = answer(sqlite_model, referrer.KIND, "EA2", "2025-02-20", limit=2, after=first.next)
     assert [r.referral_id for r in rest.referrals] == ["r-2"]
+
+
+def test_the_own_worker_of_a_customer_is_the_one_in_charge_on_the_day_in_the_periods_case(sqlite_model: ReadModel) -> None:
+    """source: domain/questions.md EA1, domain/pathway.md 4.5 I4"""
+    told = Told()
+    first, second = {"case_id": "first"}, {"case_id": "second"}
+
+    def worker(case: dict[str, str], on: str, name: str) -> None:
+        told.fact("own_worker.assigned", on, {**case, "effective_on": on, "staff_name": name})
+
+    days = {"period_id": "p", "starts_on": "2025-10-01", "planned_end_on": "2026-01-30", **second}
+    told.fact("period.started", "2025-10-01", days)
+    worker(second, "2025-11-01", "Second")
+    worker(second, "2025-09-01", "First")
+    worker(first, "2025-10-20", "Of the case before")
+    in_model(sqlite_model, employment_authority.KIND, told)
+    names = {
+        on: answer(sqlite_model, employment_authority.KIND, "EA1", on).customers[0].own_worker_name
+        for on in ("2025-10-15", "2025-10-25", "2025-11-01")
+    }
+    assert list(names.values()) == ["First", "First", "Second"]

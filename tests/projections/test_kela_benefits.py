@@ -149,3 +149,183 @@ def test_a_day_told_late_is_a_change_too(sqlite_model: ReadModel) -> None:
     in_model(sqlite_model, KIND, told)
     found = answer(sqlite_model, "KE6", since="2025-03-10")
     assert [(d.day_on.isoformat(), d.change) for d in found.days] == [("2025-03-03", "late")]
+
+
+def attended(told: Told, on: str, status: str, account: str = "provider", at: str = "", period: str = PERIOD) -> str:
+    """An account of a day; told at noon of the day unless a later one is given."""
+    body = {"period_id": period, "account": account, "day_status": status}
+    when = datetime.fromisoformat(f"{at}T12:00:00+00:00") if at else None
+    return told.fact("attendance.recorded", on, body, at=when)
+
+
+def changed(model: ReadModel, since: str, **asked: Any) -> list[tuple[str, str, str | None, str | None]]:
+    def code(status: Any) -> str | None:
+        return status.code if status else None
+
+    days = answer(model, "KE6", since=since, **asked).days
+    return [(day.day_on.isoformat(), day.change, code(day.before), code(day.after)) for day in days]
+
+
+def test_a_day_told_late_is_a_change_though_no_later_day_had_been_told(sqlite_model: ReadModel) -> None:
+    """source: domain/questions.md KE6 (what changed after my last payment)"""
+    told = Told()
+    attended(told, "2025-02-10", "present", at="2025-03-31")
+    attended(told, "2025-03-05", "present")
+    in_model(sqlite_model, KIND, told)
+    assert changed(sqlite_model, "2025-03-01") == [("2025-02-10", "late", None, "present")]
+    assert changed(sqlite_model, "2025-03-31") == []
+
+
+def test_a_day_that_moved_is_taken_back_where_it_was_and_late_where_it_is(sqlite_model: ReadModel) -> None:
+    told = Told()
+    moved = attended(told, "2025-02-04", "present")
+    body = {"period_id": PERIOD, "account": "provider", "day_status": "present", "corrected": True}
+    told.revised(moved, body, at=datetime(2025, 3, 10, 9, tzinfo=UTC), on="2025-02-05")
+    in_model(sqlite_model, KIND, told)
+    assert changed(sqlite_model, "2025-03-01") == [
+        ("2025-02-04", "withdrawn", "present", None), ("2025-02-05", "late", None, "present"),
+    ]  # fmt: skip
+    times = [day.told_at for day in answer(sqlite_model, "KE6", since="2025-03-01").days]
+    assert times == [datetime(2025, 3, 10, 9, tzinfo=UTC)] * 2
+
+
+def test_days_of_two_periods_change_each_for_itself(sqlite_model: ReadModel) -> None:
+    told = Told()
+    attended(told, "2025-02-04", "present")
+    attended(told, "2025-02-04", "absent_other", period="another", at="2025-03-10")
+    in_model(sqlite_model, KIND, told)
+    assert changed(sqlite_model, "2025-03-01") == [("2025-02-04", "late", None, "absent_other")]
+
+
+def test_a_change_is_told_when_the_account_that_counted_was_taken_back(sqlite_model: ReadModel) -> None:
+    told = Told()
+    attended(told, "2025-02-04", "absent_other", "client")
+    gone = attended(told, "2025-02-04", "present")
+    told.withdrawn(gone, at=datetime(2025, 3, 10, 9, tzinfo=UTC))
+    in_model(sqlite_model, KIND, told)
+    assert changed(sqlite_model, "2025-03-01") == [("2025-02-04", "corrected", "present", "absent_other")]
+    assert answer(sqlite_model, "KE6", since="2025-03-01").days[0].told_at == datetime(2025, 3, 10, 9, tzinfo=UTC)
+
+
+def test_differing_accounts_of_a_day_are_shown_and_the_countys_holds_first(sqlite_model: ReadModel) -> None:
+    """source: domain/questions.md KE5, domain/law.md 2.8, domain/pathway.md 4.5 I6"""
+    told = Told()
+    attended(told, "2025-03-03", "present")
+    attended(told, "2025-03-03", "absent_own_sickness", "client")
+    attended(told, "2025-03-04", "present")
+    attended(told, "2025-03-04", "absent_other", "county")
+    attended(told, "2025-03-06", "present")
+    attended(told, "2025-03-06", "present", "client")
+    told.fact("service_day.not_arranged", "2025-03-10", {"period_id": PERIOD, "days_on": ["2025-03-10"]})
+    attended(told, "2025-03-10", "present", "client")
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "KE5")
+    assert not found.agree
+    accounts = {day.day_on.isoformat(): [(a.account.code, a.day_status.code) for a in day.accounts] for day in found.days}
+    assert accounts == {
+        "2025-03-03": [("provider", "present"), ("client", "absent_own_sickness")],
+        "2025-03-04": [("county", "absent_other"), ("provider", "present")],
+        "2025-03-10": [("provider", "not_arranged"), ("client", "present")],
+    }
+    paid = answer(sqlite_model, "KE2")
+    assert paid.present_on == [date(2025, 3, 3), date(2025, 3, 6)]
+    assert [day.isoformat() for day in paid.accounts_differ_on] == list(accounts)
+    assert answer(sqlite_model, "KE4").not_arranged_on == [date(2025, 3, 10)]
+    assert answer(sqlite_model, "KE5", from_on="2025-03-05", until_on="2025-03-09").agree
+
+
+def statement(told: Told, first: str, last: str, *, met: bool = True, kind: str = "start", on: str = "2025-03-04") -> None:
+    told.fact("labour_policy_statement.issued", on, {
+        "labour_statement_id": f"{on} {kind}", "period_id": PERIOD, "labour_statement_kind": kind, "conditions_met": met,
+        "service_from_on": first, "service_until_on": last})  # fmt: skip
+
+
+def in_period() -> Told:
+    told = Told()
+    told.fact("period.started", FIRST, {"period_id": PERIOD, "starts_on": FIRST, "planned_end_on": LAST})
+    return told
+
+
+JUNE = {"from_on": "2025-06-01", "until_on": "2025-06-30"}
+
+
+def in_place(model: ReadModel, **asked: Any) -> tuple[bool, list[tuple[str, str]]]:
+    found = answer(model, "KE7", **asked)
+    return found.in_place, [(days.from_on.isoformat(), days.until_on.isoformat()) for days in found.in_place_on]
+
+
+def test_a_statement_covers_its_own_days_alone(sqlite_model: ReadModel) -> None:
+    """source: domain/questions.md KE7 (in place, for which dates)"""
+    told = in_period()
+    statement(told, "2025-03-03", "2025-03-10")
+    in_model(sqlite_model, KIND, told)
+    assert in_place(sqlite_model, **JUNE) == (False, [])
+    assert answer(sqlite_model, "KE7", **JUNE).statements == []
+    assert answer(sqlite_model, "KE7", **JUNE).periods_without == [PERIOD]
+    assert in_place(sqlite_model) == (False, [("2025-03-03", "2025-03-10")])
+    assert in_place(sqlite_model, from_on="2025-03-01", until_on="2025-03-10") == (True, [("2025-03-03", "2025-03-10")])
+    assert in_place(sqlite_model, from_on="2025-10-01") == (False, [])
+
+
+def test_the_last_statement_that_speaks_of_a_day_holds(sqlite_model: ReadModel) -> None:
+    told = in_period()
+    statement(told, FIRST, LAST)
+    statement(told, "2025-06-16", LAST, met=False, kind="change", on="2025-06-12")
+    in_model(sqlite_model, KIND, told)
+    assert in_place(sqlite_model, **JUNE) == (False, [("2025-06-01", "2025-06-15")])
+    assert in_place(sqlite_model, from_on="2025-03-01", until_on="2025-05-31")[0]
+    assert in_place(sqlite_model, **JUNE, on="2025-06-11") == (True, [("2025-06-01", "2025-06-30")])
+
+
+def test_a_statement_about_the_end_speaks_of_every_day_after_it(sqlite_model: ReadModel) -> None:
+    told = in_period()
+    statement(told, FIRST, LAST)
+    statement(told, FIRST, "2025-06-10", kind="end", on="2025-06-12")
+    in_model(sqlite_model, KIND, told)
+    assert in_place(sqlite_model, **JUNE) == (False, [("2025-06-01", "2025-06-10")])
+
+
+def test_a_payer_that_took_over_is_answered_for_its_own_days(sqlite_model: ReadModel) -> None:
+    told = in_period()
+    statement(told, "2025-05-01", LAST, on="2025-05-02")
+    attended(told, "2025-05-01", "present")
+    in_model(sqlite_model, KIND, told)
+    assert in_place(sqlite_model) == (True, [("2025-05-01", LAST)])
+    assert in_place(sqlite_model, from_on="2025-04-15") == (True, [("2025-05-01", LAST)])
+
+
+def test_a_payer_whose_time_ended_is_answered_up_to_its_last_day(sqlite_model: ReadModel) -> None:
+    told = in_period()
+    statement(told, FIRST, "2025-04-30")
+    attended(told, FIRST, "present")
+    told.fact("benefit_status.changed", "2025-04-28", {"last_day_on": "2025-04-30"})
+    in_model(sqlite_model, KIND, told)
+    assert in_place(sqlite_model) == (True, [(FIRST, "2025-04-30")])
+
+
+def test_a_range_not_arranged_is_found_by_its_days_whenever_it_was_stated(sqlite_model: ReadModel) -> None:
+    told = in_period()
+    days_on = ["2025-07-07", "2025-07-08"]
+    told.fact("service_day.not_arranged", "2025-07-14", {"period_id": PERIOD, "days_on": days_on})
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "KE4", until_on="2025-07-07").not_arranged_on == [date(2025, 7, 7)]
+    assert answer(sqlite_model, "KE4", from_on="2025-07-08", until_on="2025-07-31").not_arranged_on == [date(2025, 7, 8)]
+
+
+def test_answers_of_a_past_day_hold_no_later_one(sqlite_model: ReadModel) -> None:
+    """source: domain/questions.md 6 (any question may be asked "as true on date d")"""
+    in_model(sqlite_model, KIND, kela())
+    assert answer(sqlite_model, "KE2", on="2025-03-31").days == 11
+    assert [day.absent_on.day for day in answer(sqlite_model, "KE3", on="2025-03-18").days] == [18]
+    assert answer(sqlite_model, "KE1", on="2025-03-02").periods == []
+    assert answer(sqlite_model, "KE1", on="2025-09-01").periods[0].ended_on is None
+    assert answer(sqlite_model, "KE4", on="2025-07-07").days == 12
+
+
+def test_an_absence_does_not_go_on_from_one_period_into_another_one_months_later(sqlite_model: ReadModel) -> None:
+    told = Told()
+    for on, period in (("2025-05-30", "a"), ("2025-06-02", "b"), ("2025-09-01", "c")):
+        attended(told, on, "absent_own_sickness", period=period)
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "KE3").days
+    assert [(day.consecutive_day, day.certificate_needed) for day in found] == [(1, False), (4, True), (1, False)]

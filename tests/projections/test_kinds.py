@@ -17,8 +17,8 @@ from projections.labels import labels
 ASKED: dict[str, set[str]] = {
     "social_work": {"CW1", "CW2", "CW3", "CW6"},
     "employment_authority": {"EA1", "EA6"},
-    "kela_benefits": {"KE1", "KE2", "KE3", "KE4", "KE6", "KE7"},
-    "unemployment_fund": {"KE1", "KE2", "KE3", "KE4", "KE6", "KE7"},
+    "kela_benefits": {"KE1", "KE2", "KE3", "KE4", "KE5", "KE6", "KE7"},
+    "unemployment_fund": {"KE1", "KE2", "KE3", "KE4", "KE5", "KE6", "KE7"},
     "provider": {"PI1", "PI3", "PI4", "PI6"},
     "referrer": {"EA2"},
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
+from disclosure.paths import CASE, PARISH, in_service, placement, ref
 from history_as_1 import KELA, provider
 from publications_given import Told, in_model
 
+from domain import events as e
 from domain.rules import RuleSet
 from projections.questions import ask
 from projections.read_models import ReadModel
@@ -88,3 +90,61 @@ def test_the_goal_at_the_site_and_the_next_follow_up(sqlite_model: ReadModel) ->
     assert (found.goal, found.support, found.next_followup_on) == ("regular rhythm", "weekly talk", date(2025, 8, 25))
     assert found.followup_due_by == date(2025, 8, 31)
     assert answer(sqlite_model, "PI6", "2025-06-10", client="client-1", on="2025-03-04").last_followup_on is None
+
+
+def test_a_provider_that_takes_over_in_mid_period_sees_who_comes(sqlite_model: ReadModel) -> None:
+    """source: domain/disclosure.md 5.3 rule 7, domain/questions.md PI1"""
+    path = in_service()
+    path.add(placement("second", PARISH, from_on=date(2025, 6, 3), site_id="S-15"), date(2025, 5, 1))
+    confirmed = e.PlacementConfirmed(case_id=CASE, placement_id=ref("second"))
+    path.add(confirmed, date(2025, 5, 2))
+    in_model(sqlite_model, KIND, Told(publications=path.told().told["parish"]))
+    found = answer(sqlite_model, "PI1", "2025-06-10")
+    assert [(day.on.day, len(day.expected)) for day in found.week[:5]] == [(9, 1), (10, 1), (11, 0), (12, 1), (13, 0)]
+    assert answer(sqlite_model, "PI1", "2025-06-02").week[1].expected[0].site_id == "S-15"
+    assert [day.expected for day in answer(sqlite_model, "PI1", "2025-05-26").week] == [[]] * 7
+    assert answer(sqlite_model, "PI3", "2025-06-16").days == 3
+
+
+def test_a_swapped_day_is_expected_where_it_moved(sqlite_model: ReadModel) -> None:
+    """source: domain/pathway.md 4.4 row 27 (the replacing day counts as scheduled from then on, the replaced one not)"""
+    told = provider("2025-03-03")
+    named = {"case_id": "case-1", "placement_id": "placement-1", "period_id": "period-1", "account": "provider"}
+    came = {"day_status": "present", "hours": 5.0, "swap_of_on": "2025-03-04"}
+    told.fact("attendance.recorded", "2025-03-07", {**named, **came})
+    in_model(sqlite_model, KIND, told)
+    week = answer(sqlite_model, "PI1", "2025-03-07").week
+    assert [len(day.expected) for day in week] == [1, 0, 0, 1, 1, 0, 0]
+    assert (week[4].expected[0].start_time, week[4].expected[0].hours) == ("09:00", 5.0)
+    assert answer(sqlite_model, "PI3", "2025-03-10").clients[0].missing_on == [date(2025, 3, 6)]
+
+
+def test_of_two_placements_of_one_day_the_client_comes_to_the_later_one(sqlite_model: ReadModel) -> None:
+    told = provider("2025-03-03")
+    where = {"case_id": "case-1", "placement_id": "placement-2"}
+    days = {"from_on": "2025-03-17", "until_on": "2025-09-02"}
+    told.fact("placement.proposed", "2025-03-10", {**where, "site_id": "S-02", **days})
+    told.fact("placement.confirmed", "2025-03-10", where)
+    in_model(sqlite_model, KIND, told)
+    expected = answer(sqlite_model, "PI1", "2025-03-17").today
+    assert [client.site_id for client in expected] == ["S-02"]
+    assert answer(sqlite_model, "PI1", "2025-03-17", site_id="S-01").today == []
+
+
+def test_the_last_follow_up_is_the_one_that_was_held_last(sqlite_model: ReadModel) -> None:
+    told = provider("2025-06-02")
+    told.fact("followup.held", "2025-06-02", {"followup_id": "f-2", "held": "held", "next_followup_on": "2025-08-25"})
+    late = {"followup_id": "f-1", "held": "held", "next_followup_on": "2025-06-02"}
+    told.fact("followup.held", "2025-04-01", late, at=datetime(2025, 6, 9, 9, tzinfo=UTC))
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "PI6", "2025-06-10", client="client-1")
+    assert (found.last_followup_on, found.next_followup_on) == (date(2025, 6, 2), date(2025, 8, 25))
+
+
+def test_only_an_official_account_is_to_be_reported(sqlite_model: ReadModel) -> None:
+    """source: domain/pathway.md 4.9 (each absent day in an official account)"""
+    told = provider("2025-03-03")
+    body = {"period_id": "period-1", "account": "client", "day_status": "absent_other", "placement_id": "placement-1"}
+    told.fact("attendance.recorded", "2025-03-04", body)
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "PI4", "2025-03-20").absences == []

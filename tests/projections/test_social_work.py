@@ -6,8 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from history_as_1 import ABSENT, CASE, LAST, county, notice, plan
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from publications_given import Told, in_model
 
+from domain.months import full_on, time_before
 from domain.rules import RuleSet
 from projections.questions import ask
 from projections.read_models import ReadModel
@@ -221,3 +224,131 @@ def test_an_unknown_client_has_no_case(sqlite_model: ReadModel) -> None:
     found = answer(sqlite_model, "CW1", "2025-09-05", client="somebody-else")
     assert (found.state, found.case_id, found.obligations) == ("not_open", None, [])
     assert answer(sqlite_model, "CW3", "2025-09-05", client="somebody-else").total is None
+
+
+def worker(told: Told, worker_id: str, stated_on: str, effective_on: str) -> None:
+    told.fact("own_worker.assigned", stated_on, {"case_id": CASE, "worker_id": worker_id, "effective_on": effective_on})
+
+
+def test_an_own_worker_is_in_charge_from_the_first_day_in_charge_whenever_that_was_stated(sqlite_model: ReadModel) -> None:
+    """source: domain/pathway.md 4.5 I4, domain/questions.md CW1"""
+    told = Told()
+    told.fact("case.opened", "2025-01-22", {"case_id": CASE})
+    worker(told, "W-02", "2025-03-03", "2025-03-10")
+    worker(told, "W-01", "2025-03-05", "2025-02-07")
+    in_model(sqlite_model, KIND, told)
+    in_charge = {on: answer(sqlite_model, "CW1", "2025-12-31", on=on).own_worker_id for on in (
+        "2025-02-06", "2025-02-07", "2025-03-09", "2025-03-10",
+    )}  # fmt: skip
+    assert list(in_charge.values()) == [None, "W-01", "W-01", "W-02"]
+    assert ("own_worker_to_assign", None) in open_things(sqlite_model, "2025-02-06")
+
+
+def test_a_service_that_was_told_of_late_ran_on_its_own_days(sqlite_model: ReadModel) -> None:
+    """source: domain/questions.md CW6 (which services run, since when)"""
+    told = Told()
+    told.fact("case.opened", "2025-01-22", {"case_id": CASE})
+    begun = {"case_id": CASE, "parallel_service_id": "ps", "service": "te_services", "told_by": "client"}
+    told.fact("parallel_service.started", "2025-04-20", {**begun, "from_on": "2025-04-01"})
+    ended = {"case_id": CASE, "parallel_service_id": "ps", "until_on": "2025-04-30"}
+    told.fact("parallel_service.stopped", "2025-05-20", ended)
+    in_model(sqlite_model, KIND, told)
+    seen = []
+    for on in ("2025-03-31", "2025-04-10", "2025-04-30", "2025-05-01"):
+        found = answer(sqlite_model, "CW6", "2025-12-31", on=on)
+        dates = [(run.from_on.isoformat(), run.until_on and run.until_on.isoformat()) for run in found.services]
+        seen.append((found.running, dates))
+    assert seen == [
+        (0, []),
+        (1, [("2025-04-01", None)]),
+        (1, [("2025-04-01", "2025-04-30")]),
+        (0, [("2025-04-01", "2025-04-30")]),
+    ]
+
+
+def test_a_period_whose_end_was_recorded_late_had_ended_on_its_last_day(sqlite_model: ReadModel) -> None:
+    told = county("2025-08-25")
+    told.fact("period.completed", "2025-09-20", {"case_id": CASE, "period_id": "period-1", "ended_on": LAST})
+    in_model(sqlite_model, KIND, told)
+    states = [answer(sqlite_model, "CW1", "2025-09-30", on=on).state for on in ("2025-09-01", LAST, "2025-09-19")]
+    assert states == ["active", "between_periods", "between_periods"]
+
+
+def test_the_plan_in_force_is_the_one_agreed_last_not_the_one_told_last(sqlite_model: ReadModel) -> None:
+    told = county("2025-03-03")
+    plan(told, 2, "2025-04-01", goal="three days a week", support="weekly talk")
+    first = next(p.id for p in told.publications if p.type == "plan.agreed.v1")
+    parties = {"case_id": CASE, "plan_id": "plan-1", "plan_version": 1, "parties": ["client"]}
+    told.revised(first, parties, at=datetime(2025, 5, 1, 9, tzinfo=UTC))
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "CW2", "2025-05-02").plan_version == 2
+
+
+def test_what_an_earlier_period_says_of_the_next_step_does_not_hold_for_this_one(sqlite_model: ReadModel) -> None:
+    told = county("2025-09-02")
+    second = {"case_id": CASE, "period_id": "period-2", "starts_on": "2025-10-01", "planned_end_on": "2026-01-30"}
+    told.fact("period.planned", "2025-09-10", {**second, "schedule": [{"weekday": 1, "hours": 5.0}]})
+    told.fact("period.started", "2025-10-01", second)
+    in_model(sqlite_model, KIND, told)
+    assert ("period_ends", "2026-01-30") in open_things(sqlite_model, "2026-01-15")
+    assert ("follow_up_due", "2025-12-30") in open_things(sqlite_model, "2025-12-01")
+
+
+def test_of_two_benefits_from_one_day_the_one_stated_for_the_later_day_holds(sqlite_model: ReadModel) -> None:
+    """source: domain/pathway.md 4.4 row 42"""
+    told = county("2025-03-03")
+    from_on = {"from_on": "2025-03-01"}
+    told.fact("benefit_status.changed", "2025-03-10", {"benefit": "social_assistance", "until_on": "2025-03-31", **from_on})
+    told.fact("benefit_status.changed", "2025-03-05", {"benefit": "labour_market_subsidy", "payer_org_id": "k", **from_on})
+    in_model(sqlite_model, KIND, told)
+    held = {on: answer(sqlite_model, "CW1", on).benefit.code for on in ("2025-03-20", "2025-04-01")}
+    assert held == {"2025-03-20": "social_assistance", "2025-04-01": "labour_market_subsidy"}
+
+
+def test_a_swapped_day_counts_where_it_moved(sqlite_model: ReadModel) -> None:
+    """source: domain/pathway.md 4.5 I6"""
+    told = county("2025-03-03")
+    body = {"case_id": CASE, "period_id": "period-1", "account": "provider", "day_status": "present", "hours": 5.0}
+    told.fact("attendance.recorded", "2025-03-05", {**body, "swap_of_on": "2025-03-04"})
+    in_model(sqlite_model, KIND, told)
+    week = answer(sqlite_model, "CW3", "2025-03-06").week
+    assert (week.scheduled, week.present_days) == (3, 2)
+    assert {count.day_status.code: count.days for count in week.by_status} == {"present": 2, "unknown": 1}
+
+
+@st.composite
+def stretches(draw: Any) -> list[tuple[date, date]]:
+    found, first = [], date(2022, 1, 1) + timedelta(days=draw(st.integers(0, 60)))
+    for _ in range(draw(st.integers(1, 4))):
+        last = first + timedelta(days=draw(st.integers(80, 400)))
+        found.append((first, last))
+        first = last + timedelta(days=draw(st.integers(1, 60)))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(periods=stretches(), open_ended=st.booleans())
+def test_the_day_on_which_the_months_are_full_is_the_first_one_that_says_so(
+    periods: list[tuple[date, date]], open_ended: bool
+) -> None:
+    """source: domain/questions.md CW3 (when does 24 months fall), domain/law.md 2.4"""
+    given_ = [*periods[:-1], (periods[-1][0], None)] if open_ended else periods
+    day, most = full_on(given_, 24), date(2027, 12, 31)
+    assert day is not None or not open_ended
+    until = min(day, most) if day else most
+    assert time_before(given_, until - timedelta(days=1))[0] < 24
+    assert day is None or time_before(given_, day)[0] >= 24
+    months = [time_before(given_, date(2024, 1, 1) + timedelta(days=n))[0] for n in range(0, 800, 7)]
+    assert months == sorted(months)
+
+
+def test_the_months_are_full_on_the_day_that_the_answer_names(sqlite_model: ReadModel) -> None:
+    told = Told()
+    told.fact("case.opened", "2023-01-02", {"case_id": CASE})
+    named = {"case_id": CASE, "period_id": "p", "starts_on": "2023-02-01", "planned_end_on": "2025-06-30"}
+    told.fact("period.started", "2023-02-01", named)
+    in_model(sqlite_model, KIND, told)
+    said = {on: answer(sqlite_model, "CW3", on) for on in ("2024-06-03", "2025-01-31", "2025-02-01")}
+    assert [(found.months, found.review_months_full_on) for found in said.values()] == [
+        (16, date(2025, 2, 1)), (23, date(2025, 2, 1)), (24, date(2025, 2, 1)),
+    ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from domain import events as e
-from domain.chapters.guards import case_of, case_on, day_of, in_state, known, months_on, not_ahead, recorded, rule
+from domain.chapters.guards import case_of, case_on, day_of, in_state, known, not_ahead, recorded, rule
 from domain.chapters.notices.decisions import notice_due
 from domain.chapters.periods.events import PeriodTerms
 from domain.chapters.plans.decisions import JOINT_KINDS
@@ -13,6 +13,7 @@ from domain.chapters.plans.events import PlanTerms
 from domain.chapters.plans.parts import VersionLaid
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
+from domain.months import months_on, time_before
 from domain.pathway import CaseState, Fact, Pathway, Period
 from domain.refusals import Refusals
 from domain.vocabulary import Ref
@@ -254,15 +255,9 @@ def _review_due(pathway: Pathway, first: date, context: Context) -> bool:
 
     source: domain/law.md 2.4 (24 months)
     """
-    months = days = 0
-    for period in pathway.periods.values():
-        if period.started and period.started.event.starts_on < first:
-            begins, after = period.started.event.starts_on, min(period.last_on + A_DAY, first)
-            whole = (after.year - begins.year) * 12 + after.month - begins.month
-            whole -= months_on(begins, whole) > after
-            months, days = months + whole, days + (after - months_on(begins, whole)).days
+    started = [(period.started.event.starts_on, period.last_on) for period in pathway.periods.values() if period.started]
     most = rule(context, "cumulative.review_months", first)
-    return most is not None and months + days // 30 >= most
+    return most is not None and time_before(started, first)[0] >= most
 
 
 COMMANDS = (

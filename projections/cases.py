@@ -1,0 +1,92 @@
+"""Which case a question is about, and which facts count on the day asked about.
+
+A question about a case is about the one that is open on the day, else the last one before it; an earlier one by its
+reference. A fact that speaks of days counts from its own first day, whenever somebody stated it; every other from the day
+on which it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from projections.questions import Answer, ClientPseudonym, OfClient, View
+from projections.read_models import Row
+
+CASE_FACTS = ("case.opened", "case.closed")
+
+FROM_ITS_FIRST_DAY = frozenset({
+    "benefit_status.changed",
+    "own_worker.assigned",
+    "period.started",
+    "period.completed",
+    "parallel_service.started",
+    "parallel_service.stopped",
+})
+"""Facts that say themselves from when on something holds."""
+
+AHEAD = frozenset({"period.planned", "service_day.not_arranged"})
+"""Facts about days to come: they count once they are stated, or once their days have come."""
+
+
+class OfCase(OfClient):
+    """A question about one case of a client: `case` is its reference, none means the one open on the day, else the last."""
+
+    case: ClientPseudonym | None = None
+
+
+class ClientCase(Answer):
+    """One case of the client, as far as the dates are told."""
+
+    case_id: str
+    opened_on: date | None
+    closed_on: date | None
+
+    def is_open(self, on: date) -> bool:
+        """Whether it had not been closed by the end of the day."""
+        return self.closed_on is None or on < self.closed_on
+
+
+def counts_from(row: Row) -> date:
+    """The day from which the fact counts."""
+    if row.name in FROM_ITS_FIRST_DAY:
+        return row.from_on
+    return min(row.occurred_on, row.from_on) if row.name in AHEAD else row.occurred_on
+
+
+def by_the_day(rows: Iterable[Row], on: date) -> list[Row]:
+    """The facts that count by the end of the day."""
+    return [row for row in rows if counts_from(row) <= on]
+
+
+def cases_from(rows: Iterable[Row], on: date) -> list[ClientCase]:
+    """The client's cases that were opened by the day, the first one first."""
+    known = by_the_day(rows, on)
+    closed = {row.part: row.occurred_on for row in known if row.name == "case.closed"}
+    opened = sorted((row for row in known if row.name == "case.opened"), key=lambda row: (row.occurred_on, row.sequence))
+    return [
+        ClientCase(case_id=row.part or "", opened_on=row.occurred_on, closed_on=closed.get(row.part)) for row in opened
+    ]
+
+
+def case_asked(cases: list[ClientCase], case: str | None, on: date) -> ClientCase | None:
+    """The case of the reference; without one the case that is open on the day, else the last."""
+    if case is not None:
+        return next((each for each in cases if each.case_id == case), None)
+    return next((each for each in reversed(cases) if each.is_open(on)), cases[-1] if cases else None)
+
+
+def of_case(rows: Iterable[Row], case: str | None) -> list[Row]:
+    """The facts of one case, and those that belong to none."""
+    return [row for row in rows if row.body.get("case_id") in (None, case)]
+
+
+def seen_by(view: View, asked: OfCase, *names: str) -> tuple[list[ClientCase], ClientCase | None, list[Row]]:
+    """The client's cases, the one asked about, and its facts of these names by the day."""
+    rows = by_the_day(view.rows(*CASE_FACTS, *names, client=asked.client), view.on)
+    cases = cases_from(rows, view.on)
+    case = case_asked(cases, asked.case, view.on)
+    if case is None:
+        # Nothing is known of a case that nobody told of, and of none at all there is nothing to tell apart.
+        return cases, None, [] if asked.case is not None else rows
+    return cases, case, of_case(rows, case.case_id)
