@@ -15,6 +15,7 @@ from deploy.scenario.cast import Cast
 from deploy.scenario.story import Action
 from domain.holidays import is_public_holiday, is_working_day, working_days_after
 from domain.identifiers import synthetic_identity_code
+from domain.months import months_on
 from domain.rulebook import COMMANDS
 from domain.store import ClientRecord
 
@@ -76,12 +77,6 @@ def synthetic_clients(count: int, seed: int) -> dict[str, ClientRecord]:
             phone=f"04000{random.randrange(100_000):05d}",
         )
     return found
-
-
-def months_on(start: date, months: int) -> date:
-    """The same day so many months later; `start` is no later than the 28th."""
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    return date(year, month + 1, start.day)
 
 
 @dataclass

@@ -8,6 +8,7 @@ on which it happened.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
 from projections.questions import Answer, ClientPseudonym, OfClient, View
@@ -81,12 +82,28 @@ def of_case(rows: Iterable[Row], case: str | None) -> list[Row]:
     return [row for row in rows if row.body.get("case_id") in (None, case)]
 
 
-def seen_by(view: View, asked: OfCase, *names: str) -> tuple[list[ClientCase], ClientCase | None, list[Row]]:
-    """The client's cases, the one asked about, and its facts of these names by the day."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a question about a case looks at, by the day: the client's cases, the one asked about, its facts and those that
+    belong to no case; and the facts of all cases."""
+
+    cases: list[ClientCase]
+    case: ClientCase | None
+    rows: list[Row]
+    of_all: list[Row]
+
+    @property
+    def case_id(self) -> str | None:
+        """The case asked about."""
+        return self.case.case_id if self.case else None
+
+
+def seen_by(view: View, asked: OfCase, *names: str) -> Seen:
+    """The facts of these names."""
     rows = by_the_day(view.rows(*CASE_FACTS, *names, client=asked.client), view.on)
     cases = cases_from(rows, view.on)
     case = case_asked(cases, asked.case, view.on)
     if case is None:
         # Nothing is known of a case that nobody told of, and of none at all there is nothing to tell apart.
-        return cases, None, [] if asked.case is not None else rows
-    return cases, case, of_case(rows, case.case_id)
+        return Seen(cases, None, [] if asked.case is not None else rows, rows)
+    return Seen(cases, case, of_case(rows, case.case_id), rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from projections.cases import ClientCase, OfCase, by_the_day, seen_by
+from projections.cases import ClientCase, OfCase, seen_by
 from projections.days import DAY_FACTS, SeenDay, StatusCount, counted, days_from, missing_days, scheduled_dates, week_of
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from, time_in_service
 from projections.questions import Answer, View
@@ -43,26 +43,26 @@ class Participation(Answer):
 
 def participation(view: View, asked: OfCase) -> Participation:
     """Days by the account that counts; scheduled days without any account are `unknown`."""
-    cases, case, rows = seen_by(view, asked, *PERIOD_FACTS, *DAY_FACTS)
-    periods = periods_from(rows)
-    everything = periods_from(by_the_day(view.rows(*PERIOD_FACTS, client=asked.client), view.on))
-    days = [day for day in days_from((row for row in rows if row.name in DAY_FACTS), periods) if day.on <= view.on]
+    seen = seen_by(view, asked, *PERIOD_FACTS, *DAY_FACTS)
+    periods = periods_from(seen.rows)
+    told = (row for row in seen.rows if row.name in DAY_FACTS)
+    days = [day for day in days_from(told, periods) if day.on <= view.on]
     started = [period for period in periods if period.started]
     running = next((p for p in started if p.runs_on(view.on)), None) or (started[-1] if started else None)
     most = view.rules.number("cumulative.review_months", view.on)
-    seen = time_in_service(everything, view.on, most)
+    served = time_in_service(periods_from(seen.of_all), view.on, most)
     total = _sum(started, days, started[0].starts_on, view.on, view.on) if started else None
     return Participation(
         client=asked.client,
-        case_id=case.case_id if case else None,
-        cases=cases,
+        case_id=seen.case_id,
+        cases=seen.cases,
         week=_sum(started, days, *week_of(view.on), view.on),
         period=_sum([running], days, running.starts_on, running.last_on, view.on) if running else None,
         total=total,
-        months=seen.months,
-        days_over_months=seen.days,
+        months=served.months,
+        days_over_months=served.days,
         review_months=most,
-        review_months_full_on=seen.full_on,
+        review_months_full_on=served.full_on,
     )
 
 

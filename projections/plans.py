@@ -55,11 +55,11 @@ PLAN_FACTS = ("plan.drafting_started", "plan.drafted", "plan.revised", "plan.acc
 
 def plan_in_force(view: View, asked: OfCase) -> PlanInForce:
     """Of the plan agreed last by the day the newest version agreed. What it holds was laid under its number."""
-    cases, case, rows = seen_by(view, asked, *PLAN_FACTS)
-    facts = Facts(rows, view.on)
+    seen = seen_by(view, asked, *PLAN_FACTS)
+    facts = Facts(seen.rows, view.on)
     newest = facts.last("plan.agreed")
     if newest is None:
-        return PlanInForce(client=asked.client, case_id=case.case_id if case else None, cases=cases)
+        return PlanInForce(client=asked.client, case_id=seen.case_id, cases=seen.cases)
     of_plan = [row for row in facts.all("plan.agreed") if row.part == newest.part]
     agreed = max(of_plan, key=lambda row: int(row.body["plan_version"]))
     number = int(agreed.body["plan_version"])
@@ -86,8 +86,8 @@ def plan_in_force(view: View, asked: OfCase) -> PlanInForce:
     ]
     return PlanInForce(
         client=asked.client,
-        case_id=case.case_id if case else None,
-        cases=cases,
+        case_id=seen.case_id,
+        cases=seen.cases,
         plan_id=agreed.part,
         plan_kind=coded("document_kind", begun.body.get("plan_kind")) if begun else None,
         plan_version=number,

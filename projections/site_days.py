@@ -131,7 +131,7 @@ def expected(view: View, asked: AtSite) -> ExpectedWeek:
     """Scheduled days of confirmed placements in the week of the day asked about."""
     monday, sunday = week_of(view.on)
     placed = _placements(view, monday, sunday)
-    days = _days(view, placed, monday, sunday)
+    days = _by_period(_days(view, placed, monday, sunday))
     blocks = view.blocks(list({p.client for p in placed}))
     dates = [monday + number * A_DAY for number in range(7)]
     week = [_day(on, _in_charge(placed, on, asked.site_id), days, blocks) for on in dates]
@@ -139,11 +139,20 @@ def expected(view: View, asked: AtSite) -> ExpectedWeek:
     return ExpectedWeek(today=today, week=week)
 
 
-def _day(on: date, placed: list[Placed], days: list[SeenDay], blocks: dict[str, dict[str, Any]]) -> ExpectedDay:
+def _by_period(days: list[SeenDay]) -> dict[str, list[SeenDay]]:
+    found: dict[str, list[SeenDay]] = {}
+    for day in days:
+        found.setdefault(day.period_id, []).append(day)
+    return found
+
+
+def _day(
+    on: date, placed: list[Placed], days: dict[str, list[SeenDay]], blocks: dict[str, dict[str, Any]]
+) -> ExpectedDay:
     found, fallen = [], 0
     for placement in placed:
         for period in placement.periods:
-            own = [day for day in days if day.client == placement.client and day.period_id == period.period_id]
+            own = days.get(period.period_id, [])
             if not scheduled_dates(period, own, on, on):
                 continue
             seen = next((day for day in own if day.on == on), None)
@@ -175,12 +184,12 @@ def missing_last_week(view: View, asked: AtSite) -> MissingAttendances:
     monday = week_of(view.on)[0] - timedelta(days=7)
     sunday = monday + 6 * A_DAY
     placed = _placements(view, monday, sunday)
-    days = _days(view, placed, monday, sunday)
+    days = _by_period(_days(view, placed, monday, sunday))
     blocks = view.blocks(list({p.client for p in placed}))
     found = []
     for placement in placed:
         for period in placement.periods:
-            told = [day for day in days if day.client == placement.client]
+            told = days.get(period.period_id, [])
             dates = missing_days(period, told, monday, sunday) if period.started else []
             missing = [day for day in dates if placement in _in_charge(placed, day, asked.site_id)]
             if missing:

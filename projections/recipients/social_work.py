@@ -10,12 +10,12 @@ from domain.catalogue import CLIENT_FACTS
 from domain.disclosure.kinds import Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway
-from projections.cases import ClientCase, OfCase, by_the_day, case_asked, seen_by
+from projections.cases import ClientCase, OfCase, case_asked, seen_by
 from projections.days import benefit_on
 from projections.kinds import Kind
 from projections.obligations import Facts, Obligation, obligations, retention_due_on
 from projections.participation import Participation, participation
-from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
+from projections.periods import SeenPeriod, periods_from
 from projections.plans import PlanInForce, plan_in_force
 from projections.questions import A, Answer, Coded, Question, View, client_name, coded
 
@@ -94,25 +94,25 @@ class ParallelServices(Answer):
 
 def case_today(view: View, asked: OfCase) -> CaseToday:
     """The case with everything that is open in it; a referral that nobody has answered stands in the newest one."""
-    cases, case, rows = seen_by(view, asked, *CLIENT_FACTS.keys() - {"case.opened", "case.closed"})
-    if case is not None and case != case_asked(cases, None, view.on):
+    seen = seen_by(view, asked, *CLIENT_FACTS.keys() - {"case.opened", "case.closed"})
+    case, rows = seen.case, seen.rows
+    if case is not None and case != case_asked(seen.cases, None, view.on):
         rows = [row for row in rows if not row.name.startswith("referral.")]
     facts = Facts(rows, view.on)
     periods = periods_from(rows)
-    everything = by_the_day(view.rows(*PERIOD_FACTS, client=asked.client), view.on)
     state = case_state(facts, periods, case)
     worker = max(facts.all("own_worker.assigned"), key=lambda row: (row.from_on, row.sequence), default=None)
     benefit = benefit_on(facts.all("benefit_status.changed"), view.on)
     case_id = case.case_id if case else ""
     closed_on = case.closed_on if case else None
-    open_things = obligations(view, facts, state, case_id, periods, periods_from(everything))
+    open_things = obligations(view, facts, state, case_id, periods, periods_from(seen.of_all))
     coming = () if closed_on else (p for p in periods if not p.started)
     shown = next((p for p in periods if p.runs_on(view.on)), None) or next(iter(coming), None)
     return CaseToday(
         client=asked.client,
         client_name=client_name(view.blocks([asked.client]).get(asked.client, {})),
         case_id=case_id or None,
-        cases=cases,
+        cases=seen.cases,
         state=state,
         opened_on=case.opened_on if case else None,
         closed_on=closed_on,
@@ -147,8 +147,8 @@ def case_state(facts: Facts, periods: list[SeenPeriod], case: ClientCase | None)
 
 def parallel_services(view: View, asked: OfCase) -> ParallelServices:
     """Services by their first day; one that is stopped runs up to and including its last day."""
-    cases, case, rows = seen_by(view, asked, "parallel_service.started", "parallel_service.stopped")
-    facts = Facts(rows, view.on)
+    seen = seen_by(view, asked, "parallel_service.started", "parallel_service.stopped")
+    facts = Facts(seen.rows, view.on)
     stopped = {row.part: row.day("until_on") for row in facts.all("parallel_service.stopped")}
     found = []
     for row in sorted(facts.all("parallel_service.started"), key=lambda row: (row.from_on, row.sequence)):
@@ -168,8 +168,8 @@ def parallel_services(view: View, asked: OfCase) -> ParallelServices:
             )
     return ParallelServices(
         client=asked.client,
-        case_id=case.case_id if case else None,
-        cases=cases,
+        case_id=seen.case_id,
+        cases=seen.cases,
         running=sum(each.runs for each in found),
         services=found,
     )
