@@ -12,6 +12,7 @@ from house import House, house_after
 from stories import COUNTY, EXPERT, INSTRUCTOR, OWN_WORKER, SICK, SOCIAL_WORKER, TEAM_LEAD
 
 from domain.catalogue import EVENTS
+from domain.chapters.agreements.decisions import AcceptPlan
 from domain.chapters.plans.decisions import DraftPlan, draft_plan
 from domain.context import Caller, Context, Draft
 from domain.message_fields import places
@@ -197,6 +198,10 @@ def worded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         assert answer.status_code == 201, answer.text
         home.send("authority", "a" * 32, "draft_plan.v1", terms | {"client": home.name("authority"), "support": HEX})
         home.settle()
+        for by in (Caller(COUNTY, "organiser", "client", home.aino), OWN_WORKER, EXPERT):
+            plan_id = next(iter(home.pathway.plans))
+            home.execute(AcceptPlan(plan_id=plan_id, plan_version=2), by, client=home.aino)
+        home.settle()
         yield home
 
 
@@ -230,9 +235,12 @@ def test_what_was_told_and_answered_holds_the_text_as_it_was_recorded(worded: Ho
     assert {t["publication_id"] for t in tellings if t["recipient"] == "authority"} <= mine
     goals = [p["value"]["body"].get("goal") for p in published(worded, "county", OWN_WORKER)]
     assert HEX in goals
-    receipt = worded.receipts("authority")[-1]
-    assert (receipt["message_id"], receipt["status"]) == ("a" * 32, "recorded")
-    assert [d["command_id"] for d in worded.get(path(worded, "decisions"), OWN_WORKER).json()["decisions"]][-1] == "a" * 32
+    plan = worded.get(f"/recipients/county/{path(worded, 'plan').removeprefix('/')}", OWN_WORKER).json()["answer"]
+    assert (plan["plan_version"], plan["content"]["goal"], plan["content"]["support"]) == (2, HEX, HEX)
+    receipts = {receipt["message_id"]: receipt["status"] for receipt in worded.receipts("authority")}
+    assert receipts["a" * 32] == "recorded"
+    decisions = worded.get(path(worded, "decisions"), OWN_WORKER).json()["decisions"]
+    assert "a" * 32 in {decision["command_id"] for decision in decisions}
 
 
 def test_no_answer_of_replay_holds_a_raw_reference(worded: House) -> None:

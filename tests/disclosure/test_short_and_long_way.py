@@ -39,6 +39,12 @@ from projections.kinds import kinds
 
 BEGIN = date(2025, 1, 2)
 DAYS = st.integers(0, 270).map(lambda n: BEGIN + timedelta(days=n))
+WITH_KELA: dict[str, Any] = {
+    "plan_kind": "multi_sectoral_employment_plan",
+    "parties": ("client", "organiser", "employment_side", "kela"),
+    "kela_services_coordinated": True,
+    "eligibility_keys": None,
+}
 Told = dict[str, list[tuple[str, str, str | None, dict[str, Any], str, str]]]
 
 
@@ -58,6 +64,8 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
     county, centre, expert = ("0000001-9", "organiser", "own_worker", "W-01"), AT_CENTRE, EXPERT
     last = first + timedelta(days=draw(st.integers(0, 20)))
     payer = draw(st.sampled_from([KELA, FUND]))
+    begun = {"employment_authority_org_id": draw(st.sampled_from([CITY, "0000010-7"]))}
+    begun |= draw(st.sampled_from([{}, WITH_KELA]))
     role = {"provision_role": draw(st.sampled_from(["activity", "support_and_guidance"]))}
     account = draw(st.sampled_from(["provider", "client", "payer"]))
     events: list[tuple[Event, Any]] = [
@@ -65,7 +73,7 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
         (closed(first, last), draw(st.sampled_from([county, centre]))),
         (report(payer, first, last, first), draw(st.sampled_from([county, centre]))),
         (benefit(draw(st.sampled_from([KELA, FUND, None])), first, draw(st.sampled_from([None, last]))), expert),
-        (plan(f"plan {first}", employment_authority_org_id=draw(st.sampled_from([CITY, "0000010-7"]))), expert),
+        (plan(f"plan {first}", **begun), expert),
         (placement(f"place {first}", draw(st.sampled_from([PARISH, CENTRE])), from_on=first, until_on=last, **role), county),
         (worker(f"worker {first}", first), county),
         (statement(payer), expert),
