@@ -74,6 +74,8 @@ class Verifier:
     """Checks tokens of one issuer with one algorithm; what a token says about keys is ignored."""
 
     def __init__(self, key: Ed25519PublicKey, issuer: str = DEVELOPMENT_ISSUER) -> None:
+        self.of_development = issuer == DEVELOPMENT_ISSUER
+        """Whether anybody may have been given these tokens: then they open no live ledger."""
         self._key = key
         self._issuer = issuer
         self._known: dict[str, tuple[float, Claims]] = {}
@@ -152,7 +154,8 @@ class SignedIn:
 async def signed_in(request: Request, ledger: str) -> SignedIn:
     """The caller of this request at the ledger of its path.
 
-    Raises Problem: `E_UNAUTHENTICATED` without a valid token, or with a role that its organisation and task do not have,
+    Raises Problem: `E_UNAUTHENTICATED` without a valid token, with a development token in a live ledger, or with a role that
+    its organisation and task do not have,
     `E_NOT_FOUND` for another ledger than the token's or one that is not open yet, `E_LIVE_LEDGER` for a live one where the
     settings do not allow it.
     """
@@ -165,6 +168,8 @@ async def signed_in(request: Request, ledger: str) -> SignedIn:
     if claims.ledger != ledger:
         raise problem("E_NOT_FOUND")
     door = ledgers.door(ledger)
+    if door.store.mode == "live" and verifier.of_development:
+        raise problem("E_UNAUTHENTICATED")
     if not door.store.mode:
         raise problem("E_NOT_FOUND")  # the first thing recorded is the opening: not even a refusal comes before it
     directory = door.store.recent_directory

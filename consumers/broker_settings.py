@@ -1,7 +1,7 @@
 """How we reach Kafka, and every client setting whose default would harm us, in one typed place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from consumers.log import TopicSettings, TopicSettingsDiffer
@@ -28,7 +28,7 @@ class Connection:
     certificate_key: str | None = None
     mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     deadline_s: float = 15.0
     plaintext_beyond_loopback: bool = False
 

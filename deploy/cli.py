@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Sub = argparse._SubParsersAction[argparse.ArgumentParser]
 
 T = TypeVar("T", date, datetime, date | datetime)
-ROLES = ("api", "intake", "clerk", "disclosure", "relay", "projector")
+ROLES = ("api", "provisioner", "intake", "clerk", "disclosure", "relay", "projector")
 REFERENCES = (
     "events", "commands", "errors", "questions", "codes", "settings", "cli", "scenarios", "schemas", "asyncapi", "openapi",
     "all",
@@ -111,7 +111,7 @@ def _serving(commands: Sub) -> None:
         commands, "serve", ("serving", "serve"), "serve a ledger until Ctrl-C",
         "Without --role everything runs in this one process, tables are made where they are missing, and the API answers on "
         "127.0.0.1 (KUTY_PORT). With --role only the roles named run: that is how each gets a process of its own on "
-        "PostgreSQL and Kafka; run `kuty migrate` first.",
+        "PostgreSQL and Kafka; run `kuty migrate` first. None but the provisioner takes KUTY_OWNER_DSN.",
     )  # fmt: skip
     serve.add_argument("--role", action="append", choices=ROLES, help="run this role alone; may be repeated")
     _demo_words(serve)

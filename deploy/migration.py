@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -70,6 +71,24 @@ def migrate(settings: Settings) -> None:
         database.close()
         if role is not None:
             _grant(owner, f"{schema_of(settings.ledger)}_{schema}", role, APPENDED[schema])
+
+
+def owns_nothing(settings: Settings) -> None:
+    """The logins that a role is given can make nothing: neither schemas nor roles. Raises WrongSetting, psycopg's errors."""
+    for name in ("store_dsn", "models_dsn"):
+        dsn = getattr(settings, name)
+        if not dsn:
+            continue
+        with psycopg.connect(dsn) as connection:
+            [(may,)] = connection.execute(
+                "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR has_database_privilege(current_database(), 'CREATE')"
+                " FROM pg_roles WHERE rolname = current_user"
+            ).fetchall()
+        if may:
+            raise WrongSetting(
+                f"the login in KUTY_{name.upper()} may make schemas or roles, which no role needs: name the owner's in "
+                "KUTY_OWNER_DSN and another one there, and `kuty migrate` makes it"
+            )
 
 
 def provision(settings: Settings, short_name: str) -> None:
@@ -139,6 +158,14 @@ def token_key(settings: Settings) -> bytes:
     if len(key) != TOKEN_KEY_BYTES:
         raise WrongSetting(f"KUTY_TOKEN_KEY has {len(key)} bytes and should have {TOKEN_KEY_BYTES}")
     return key
+
+
+def issuer_key(settings: Settings) -> Ed25519PublicKey:
+    """What the tokens of the issuer in the settings are checked with. Raises WrongSetting."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(settings.issuer_key, validate=True))
+    except ValueError:
+        raise WrongSetting("KUTY_ISSUER_KEY is not base64 of the 32 bytes of an Ed25519 public key") from None
 
 
 def _development_key(file: Path, size: int) -> bytes:

@@ -22,7 +22,7 @@ from consumers.log import BrokerUnavailable
 from consumers.wire import out_topic, publication_of
 from deploy.describe.served import agency_documents
 from deploy.local.ports import PartFailed
-from deploy.migration import token_key
+from deploy.migration import issuer_key, token_key
 from deploy.settings import Settings
 from deploy.wiring import Wired
 from domain.disclosure.publications import Publication
@@ -100,13 +100,15 @@ def issuer_of(settings: Settings) -> DevelopmentIssuer:
 
 
 def app_of(wired: Wired) -> FastAPI:
-    """The application for one ledger. Its development issuer answers on loopback alone, as everything here does."""
-    issuer = issuer_of(wired.settings)
+    """The application for one ledger. Its development issuer answers on loopback alone, as everything here does; it is there
+    for a simulated ledger, unless the settings say no or name another issuer."""
+    settings, development = wired.settings, issuer_of(wired.settings)
+    offered = settings.development_issuer and not settings.issuer and wired.store.mode != "live"
     return create_app(
         {wired.store.ledger: door_of(wired)},
-        Verifier(issuer.public_key),
-        live_allowed=wired.settings.allow_live,
-        development=issuer,
+        Verifier(issuer_key(settings), settings.issuer) if settings.issuer else Verifier(development.public_key),
+        live_allowed=settings.allow_live,
+        development=development if offered else None,
         agency_documents=agency_documents(),
     )
 

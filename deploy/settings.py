@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,12 @@ VAR = Path("var")
 
 READ_ELSEWHERE = ("KUTY_TEST_", "KUTY_FAULT_")
 """How the variables of tests begin."""
+HELD_BY: dict[str, frozenset[str]] = {
+    "owner_dsn": frozenset({"provisioner"}),
+    "models_dsn": frozenset({"api", "projector", "provisioner"}),
+    "token_key": frozenset({"api"}),
+}
+"""Secrets that not every role is given, and the roles that need them."""
 OF_COMPOSE = frozenset({"KUTY_CLIENTS", "KUTY_POSTGRES_IMAGE", "KUTY_KAFKA_IMAGE", "KUTY_PYTHON_IMAGE"})
 """Read by `deploy/compose.yaml` alone."""
 
@@ -50,18 +56,23 @@ class Settings:
         metadata=_means("Folder of the embedded store, broker, vault and keys, and of the development master key."),
     )
     store_dsn: str = field(
-        default="",
+        default="", repr=False,
         metadata=_means("PostgreSQL connection string of the event store, vault and keys. Empty: SQLite in `home`."),
     )
     owner_dsn: str = field(
-        default="",
+        default="", repr=False,
         metadata=_means(
-            "PostgreSQL connection string of the owner, who makes schemas, roles and logins: for `kuty migrate`, and for "
-            "joining organisations while serving. Empty: that of the store, which must be allowed to."
+            "PostgreSQL connection string of the owner, who makes schemas, roles and logins: for `kuty migrate` and, for "
+            "organisations that join while serving, the role `provisioner`; no other role takes it. Empty: that of the "
+            "store, which must be allowed to."
         ),
     )
     models_dsn: str = field(
-        default="", metadata=_means("PostgreSQL connection string of the read models. Empty: that of the store.")
+        default="",
+        repr=False,
+        metadata=_means(
+            "PostgreSQL connection string of the read models, for the roles `api` and `projector`. Empty: that of the store."
+        ),
     )
     kafka: str = field(
         default="",
@@ -76,7 +87,7 @@ class Settings:
     kafka_certificate: str = field(default="", metadata=_means("File of our own client certificate."))
     kafka_certificate_key: str = field(default="", metadata=_means("File of the key of our own client certificate."))
     kafka_user: str = field(default="", metadata=_means("User for SASL_SSL."))
-    kafka_password: str = field(default="", metadata=_means("Password for SASL_SSL."))
+    kafka_password: str = field(default="", repr=False, metadata=_means("Password for SASL_SSL."))
     kafka_deadline_s: float = field(
         default=15.0, metadata=_means("Seconds within which every call to Kafka ends, whatever its client does.")
     )
@@ -94,13 +105,32 @@ class Settings:
     )
     port: int = field(default=8000, metadata=_means("Port of the API."))
     master_key: str = field(
-        default="",
+        default="", repr=False,
         metadata=_means(
             "Base64 of the 32 bytes that wrap all keys. Empty: a development key, made once in `home/master.key`."
         ),
     )
     token_key: str = field(
-        default="", metadata=_means("Secret that signs development tokens. Empty: one is made once in `home/token.key`.")
+        default="",
+        repr=False,
+        metadata=_means("Secret that signs development tokens. Empty: one is made once in `home/token.key`."),
+    )
+    development_issuer: bool = field(
+        default=True,
+        metadata=_means(
+            "Sign a token for anybody who asks (`/dev/tokens`), in a simulated ledger. In a live one nobody gets or uses "
+            "such a token, whatever this says."
+        ),
+    )
+    issuer: str = field(
+        default="",
+        metadata=_means(
+            "Name (`iss`) of the issuer whose tokens are taken. Empty: the development issuer; a live ledger needs another."
+        ),
+    )
+    issuer_key: str = field(
+        default="",
+        metadata=_means("Base64 of the 32 bytes of the Ed25519 public key that the issuer's tokens are checked with."),
     )
     allow_live: bool = field(
         default=False, metadata=_means("Serve a live ledger. Without it only simulated ones are served.")
@@ -165,13 +195,24 @@ class Settings:
         for name in ("store_dsn", "owner_dsn", "models_dsn"):
             try:
                 conninfo_to_dict(getattr(self, name))
-            except ProgrammingError as error:
-                raise WrongSetting(f"KUTY_{name.upper()} is no connection string: {str(error).strip()}") from None
+            except ProgrammingError:
+                # What libpq says of it repeats it, with the password.
+                raise WrongSetting(
+                    f"KUTY_{name.upper()} is no connection string like postgresql://user:password@host:5432/database"
+                ) from None
+        if bool(self.issuer) != bool(self.issuer_key):
+            raise WrongSetting("KUTY_ISSUER and KUTY_ISSUER_KEY belong together: one of them is empty")
         if self.kafka:
             try:
                 _ = self.connection
             except ValueError as error:
                 raise WrongSetting(f"KUTY_KAFKA: {error}") from None
+
+    def of_roles(self, names: Iterable[str]) -> Settings:
+        """What a process of these roles is given: of the secrets no more than they need (design D19)."""
+        given = set(names)
+        held_back: dict[str, Any] = {name: "" for name, holders in HELD_BY.items() if not given & holders}
+        return replace(self, **held_back)
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process the same settings."""

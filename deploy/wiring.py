@@ -37,6 +37,8 @@ from projections.read_models_sqlite import SqliteModels
 
 ROLES = ("intake", "clerk", "disclosure", "relay", "projector")
 """In the order in which a command flows through them."""
+PROVISIONER = "provisioner"
+"""The one role that has the rights of the owner."""
 BEFORE_THE_CLOCK = ("intake", "clerk", "disclosure", "relay")
 """These have to be at the head before a simulated ledger's time goes on (design D5)."""
 WAIT_S = 0.2
@@ -140,16 +142,15 @@ class Wired:
 
     def role(self, name: str) -> Role:
         """A role by its name. Raises KeyError."""
-        if name not in ROLES:
+        if name not in (PROVISIONER, *ROLES):
             raise KeyError(name)
         role: Role = getattr(self, name)
         return role
 
-    def roles(self, names: Sequence[str] = ROLES) -> list[Role]:
-        """Roles by their names; the provisioner comes with the clerk where models are on PostgreSQL."""
-        roles = [self.role(name) for name in names]
-        needs_provision = self.settings.models_dsn or self.settings.store_dsn
-        return [self.provisioner, *roles] if "clerk" in names and needs_provision else roles
+    def roles(self, names: Sequence[str] = (PROVISIONER, *ROLES)) -> list[Role]:
+        """Roles by their names; without models on PostgreSQL there is nothing to provision."""
+        on_postgres = self.settings.models_dsn or self.settings.store_dsn
+        return [self.role(name) for name in names if name != PROVISIONER or on_postgres]
 
     def wait(self) -> None:
         """Return when something may have been committed, after a second at the latest."""
@@ -206,7 +207,7 @@ class Forgetting:
 class Provisioner:
     """Makes the schema and the role of each recipient that joins, with the rights of the owner (design D8, D19)."""
 
-    name = "provisioner"
+    name = PROVISIONER
 
     def __init__(self, settings: Settings, recipients: Callable[[], Sequence[Recipient]]) -> None:
         self._settings = settings

@@ -26,7 +26,6 @@ INSIDES_OF_THE_STORE = {
     "tests/golden/test_canonical_json.py": "golden bytes are those of sealed sections",
     "tests/golden/test_cloudevents.py": "golden bytes are those of sealed sections",
     "tests/golden/test_golden.py": "golden bytes are those of sealed sections",
-    "tests/store/test_keys.py": "how long a key is kept in memory",
     "tests/store/test_look_ups.py": "places counted in a feed of its own",
     "tests/store/test_sealing.py": "what a section is bound to",
     "tests/store/test_vault.py": "messages that wait",

@@ -52,7 +52,10 @@ async def people(request: Request) -> Response:
 
 
 def _people(ledgers: Ledgers, name: str) -> list[dict[str, Any]]:
-    directory = ledgers.door(name).store.directory
+    store = ledgers.door(name).store
+    if store.mode == "live":
+        return []  # nobody can be anybody there
+    directory = store.directory
     return [
         person
         for recipient in sorted(directory.recipients.values(), key=lambda r: (r.task != "organiser", r.short_name))

@@ -44,7 +44,7 @@ def piped(stream: IO[str] | None) -> IO[str]:
 def _start(settings: Settings, name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.cli", "serve", "--role", name],
-        env={**os.environ, **settings.environment()},
+        env={**os.environ, **settings.of_roles((name,)).environment()},
         stdout=subprocess.PIPE,
         text=True,
     )

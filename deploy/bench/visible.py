@@ -18,7 +18,7 @@ from deploy.bench.watch import Watch
 from deploy.bench.web import Connection, Door
 from deploy.commands.serving import API
 from deploy.local.ports import free_port
-from deploy.wiring import ROLES, Wired
+from deploy.wiring import PROVISIONER, ROLES, Wired
 
 RECIPIENT = "kela-benefit-payment"
 """It is told every day that the provider records."""
@@ -48,7 +48,7 @@ def measure(servers: Servers, quick: bool) -> Figures:
         while parts.disclosure.step():
             pass
         published(parts)
-        with running(settings, [API, *ROLES]):
+        with running(settings, [API, PROVISIONER, *ROLES]):
             watch = Watch(parts, RECIPIENT)
             for number in range(rounds + 1):
                 _settled(parts, watch)

@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -21,10 +20,12 @@ from typing import IO
 from psycopg.conninfo import make_conninfo
 
 from deploy.commands.serving import API, fill
+from deploy.local.folders import parts_folder
 from deploy.local.parts import choose_parts
+from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
 from deploy.settings import Settings
-from deploy.wiring import ROLES, InUse, owned_by_us
+from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
 
 log = logging.getLogger("kuty.up")
 
@@ -48,7 +49,7 @@ def up(arguments: Namespace, settings: Settings) -> int:
         if arguments.demo:
             fill(settings, arguments.demo, arguments.seed)
         for_others = stack.enter_context(kept_for_others(settings))
-        children = [stack.enter_context(Watched(name, settings)) for name in (API, *ROLES)]
+        children = [stack.enter_context(Watched(name, settings)) for name in (API, PROVISIONER, *ROLES)]
         print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
         print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
         print(f"For `kuty` in another terminal: . {for_others}", flush=True)
@@ -86,7 +87,7 @@ def _leave(*_: object) -> None:
 def _alone(settings: Settings) -> IO[bytes]:
     """A lock while this runs. Raises InUse where it runs already: two would fight for the same servers."""
     try:
-        return owned_by_us(parts_folder(settings) / "up.lock")
+        return owned_by_us(_folder(settings) / "up.lock")
     except InUse:
         raise InUse(
             f"`kuty up` runs already on the ledger {settings.ledger}: `. {settings.home.resolve() / 'up.env'}` lets other "
@@ -97,7 +98,7 @@ def _alone(settings: Settings) -> IO[bytes]:
 def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:
     """Settings that name a PostgreSQL and a Kafka that run: those given, Docker's, or pip's, which are started here."""
     parts = choose_parts()
-    folder = parts_folder(settings)
+    folder = _folder(settings)
     if not settings.store_dsn:
         postgres = stack.enter_context(parts.postgres(folder / "postgres"))
         owner = postgres.dsn
@@ -114,14 +115,9 @@ def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:
     return settings
 
 
-def parts_folder(settings: Settings) -> Path:
-    """Where the local servers keep what they keep. PostgreSQL refuses to run as root, and the user that it then runs as may
-    not enter a home folder."""
-    if os.geteuid() != 0:
-        return (settings.home / "parts").resolve()
-    folder = Path(tempfile.gettempdir()) / f"kuty-parts-{settings.ledger}"
-    folder.mkdir(mode=0o711, exist_ok=True)
-    return folder
+def _folder(settings: Settings) -> Path:
+    """PostgreSQL refuses to run as root, and the user that it then runs as may not be able to enter the home folder."""
+    return parts_folder(settings.home, unprivileged_user())
 
 
 def _password(file: Path) -> str:
@@ -136,7 +132,7 @@ class Watched:
 
     def __init__(self, name: str, settings: Settings) -> None:
         self._name = name
-        self._environment = {**os.environ, **settings.environment()}
+        self._environment = {**os.environ, **settings.of_roles((name,)).environment()}
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_again_at = 0.0

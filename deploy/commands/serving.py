@@ -7,11 +7,11 @@ import gc
 from collections.abc import Sequence
 
 from deploy.demo import run_demo
-from deploy.migration import migrate
+from deploy.migration import migrate, owns_nothing
 from deploy.roles import Running
 from deploy.serving import app_of, free, served
-from deploy.settings import Settings
-from deploy.wiring import ROLES, Wired, open_ledger_parts
+from deploy.settings import Settings, WrongSetting
+from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
 
 API = "api"
@@ -21,9 +21,11 @@ GARBAGE_THRESHOLD = 200_000
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT."""
-    names: Sequence[str] = arguments.role or (API, *ROLES)
+    names: Sequence[str] = arguments.role or (API, PROVISIONER, *ROLES)
     if not arguments.role:
         migrate(settings)
+    else:
+        settings = _of_roles(settings, names, arguments.demo)
     if API in names:
         free(settings.host, settings.port)
     if arguments.demo:
@@ -34,6 +36,20 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
         return run(wired, names)
     finally:
         wired.close()
+
+
+def _of_roles(settings: Settings, names: Sequence[str], demo: int) -> Settings:
+    """What a process of these roles alone goes by. Raises WrongSetting where it was given what it must not have."""
+    if not settings.store_dsn or PROVISIONER in names:
+        return settings
+    if settings.owner_dsn or demo:
+        raise WrongSetting(
+            f"KUTY_OWNER_DSN and --demo are for `kuty migrate`, `kuty demo` and the role {PROVISIONER}: "
+            f"{', '.join(names)} must not have the rights of the owner"
+        )
+    given = settings.of_roles(names)
+    owns_nothing(given)
+    return given
 
 
 def fill(settings: Settings, clients: int, seed: int) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 import psutil
 
 from consumers.broker import broker_answers
+from deploy.local.folders import own_folder
 from deploy.local.jars import kafka_jars
 from deploy.local.ports import PartFailed, free_port, kept_ports, listens, tail_of, wait_until_gone, wait_until_ready
 
@@ -88,7 +89,7 @@ class LocalKafka:
         answered."""
         if self._server is not None:
             raise PartFailed("this Kafka is running already")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        own_folder(self.folder)
         jars = self._jars = self._jars or kafka_jars(self._cache)
         record = self.folder / "ports"
         chosen = self._ports

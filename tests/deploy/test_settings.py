@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from deploy.migration import master_key, token_key
+from deploy.migration import issuer_key, master_key, token_key
 from deploy.settings import Settings, WrongSetting, described, variable_of
 
 
@@ -103,3 +104,33 @@ def test_a_master_key_has_thirty_two_bytes() -> None:
         master_key(Settings(master_key=base64.b64encode(b"abc").decode()))
     with pytest.raises(WrongSetting, match="not base64"):
         master_key(Settings(master_key="not base64!"))
+
+
+SECRETS = ("store_dsn", "owner_dsn", "models_dsn", "kafka_password", "master_key", "token_key")
+
+
+def test_nothing_secret_is_shown_where_settings_are() -> None:
+    secret = "s3cr3t"
+    settings = Settings(**{name: f"postgresql://kuty:{secret}@127.0.0.1/kuty" for name in SECRETS}, kafka="127.0.0.1:9092")
+    shown = [repr(settings), str(settings), repr(settings.connection), repr(replace(settings, port=9000))]
+    assert [text for text in shown if secret in text] == []
+    # and there is no other that might be one
+    named = [one.name for one in fields(Settings) if re.search(r"dsn|password|secret|token|master", one.name)]
+    assert sorted(named) == sorted(SECRETS)
+
+
+@pytest.mark.parametrize("name", ["KUTY_STORE_DSN", "KUTY_OWNER_DSN", "KUTY_MODELS_DSN"])
+@pytest.mark.parametrize(
+    "text", ["s3cr3t", "host=x password='s3cr3t", "postgresql://kuty:s3cr3t@[::1/x", "password=s3cr3t porrt=1"]
+)
+def test_a_connection_string_that_cannot_be_read_is_not_repeated(name: str, text: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{name} is no connection string") as wrong:
+        Settings.from_environment({name: text})
+    assert "s3cr3t" not in str(wrong.value)
+
+
+def test_an_issuer_and_its_key_belong_together() -> None:
+    with pytest.raises(WrongSetting, match="KUTY_ISSUER_KEY belong together"):
+        Settings.from_environment({"KUTY_ISSUER": "https://issuer.example"})
+    with pytest.raises(WrongSetting, match="KUTY_ISSUER_KEY is not base64 of the 32 bytes"):
+        issuer_key(Settings(issuer="https://issuer.example", issuer_key="AAAA"))

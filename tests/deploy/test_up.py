@@ -13,18 +13,21 @@ from pathlib import Path
 
 import orjson
 import psutil
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from api.caller import Claims
 from deploy.cli import ROLES, main
-from deploy.commands.distributed import Watched, parts_folder
+from deploy.commands.distributed import Watched
+from deploy.local.folders import parts_folder
 from deploy.local.parts import Kafka, Postgres
 from deploy.local.ports import free_port
+from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
 from deploy.serving import issuer_of
 from deploy.settings import Settings
-from deploy.wiring import owned_by_us
+from deploy.wiring import PROVISIONER, owned_by_us
 
 DEADLINE_S = 180.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +67,7 @@ def test_a_second_one_on_the_same_ledger_says_in_one_sentence_that_it_runs_alrea
     settings = Settings(home=tmp_path, ledger=f"twice-{os.getpid()}")
     for name in ("home", "ledger"):
         monkeypatch.setenv(f"KUTY_{name.upper()}", str(getattr(settings, name)))
-    with owned_by_us(parts_folder(settings) / "up.lock"):
+    with owned_by_us(parts_folder(settings.home, unprivileged_user()) / "up.lock"):
         assert main(["up"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"kuty: `kuty up` runs already on the ledger {settings.ledger}: ")
@@ -98,7 +101,7 @@ def test_everything_runs_on_real_parts_under_logins_that_own_nothing(
         models_dsn=make_conninfo(owner, user="kuty_up_models", password="up"),
         port=free_port(),
     )
-    environment = {**os.environ, **settings.environment()}
+    environment = {**os.environ, **settings.environment(), "KUTY_OWNER_DSN": owner}
     log = (tmp_path / "up.log").open("wb")
     up = subprocess.Popen(
         [sys.executable, "-m", "deploy.cli", "up", "--demo", "1"], env=environment, stdout=log, stderr=log, cwd=ROOT
@@ -108,9 +111,17 @@ def test_everything_runs_on_real_parts_under_logins_that_own_nothing(
         assert up.poll() is None, (tmp_path / "up.log").read_text()
         state = comes("rest", lambda: (found := health(settings)) and found["at_head"] and found)
         assert isinstance(state, dict)
-        assert set(state["lag"]) == set(ROLES) - {"api"}
+        assert set(state["lag"]) == set(ROLES) - {"api", PROVISIONER}
         children = psutil.Process(up.pid).children()
         assert sorted(child.cmdline()[-1] for child in children) == sorted(ROLES)
+        # and the rights of the owner are in none but the one who provisions
+        secret = psycopg.conninfo.conninfo_to_dict(owner)["password"]
+        holding = {
+            child.cmdline()[-1]
+            for child in children
+            if any(str(secret) in text for text in (*child.environ().values(), *child.cmdline()))
+        }
+        assert holding == {PROVISIONER}
     finally:
         up.send_signal(signal.SIGTERM)
         up.wait(DEADLINE_S)

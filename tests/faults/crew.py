@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from deploy.settings import Settings
-from deploy.wiring import ROLES
+from deploy.wiring import PROVISIONER, ROLES
 
-PROCESSES = ("api", *ROLES)
+PROCESSES = ("api", PROVISIONER, *ROLES)
 READY_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 20.0
 LOOK_AGAIN_S = 0.02
@@ -110,8 +110,10 @@ class Crew:
     """All processes of one ledger."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        environment = {**os.environ, **settings.environment()}
-        self.members = {role: Member(role, environment, folder / f"{role}.log") for role in PROCESSES}
+        self.members = {
+            role: Member(role, {**os.environ, **settings.of_roles((role,)).environment()}, folder / f"{role}.log")
+            for role in PROCESSES
+        }
 
     def __enter__(self) -> Self:
         for member in self.members.values():
