@@ -1,5 +1,5 @@
 // Every route out of openapi.json, with a form to try it as the person chosen on the first page.
-import { call, label, make, problem, speak, word } from "/pages/words.js";
+import { call, label, make, problem, speak, turns, word } from "/pages/words.js";
 
 const token = () => sessionStorage.getItem("token") || "";
 
@@ -26,7 +26,12 @@ function form(method, path, operation) {
   const body = json ? make("textarea", { "aria-label": word("body") }) : null;
   if (body) body.value = JSON.stringify(example(json.schema), null, 2);
   const output = make("pre", { tabindex: "0" });
+  const failed = make("div", {});
+  const begin = turns();
   const send = async () => {
+    const signal = begin("send");
+    output.textContent = "";
+    failed.replaceChildren(make("p", {}, word("loading")));
     let target = path;
     const query = new URLSearchParams();
     const headers = {};
@@ -36,12 +41,15 @@ function form(method, path, operation) {
       else if (input.value && one.in === "header") headers[one.name] = input.value;
     }
     if ([...query].length) target += `?${query}`;
-    const answer = await call(target, { token: token(), method: method.toUpperCase(), body: body ? body.value : undefined, headers });
+    const answer = await call(target, { token: token(), method: method.toUpperCase(), body: body ? body.value : undefined, headers, signal });
+    if (signal.aborted) return;
+    failed.replaceChildren(...(answer.ok ? [] : [problem(answer)]));
+    if (answer.failed) return;
     const named = ["etag", "kuty-token"].map((name) => answer.headers.get(name) && `${name}: ${answer.headers.get(name)}`).filter(Boolean);
     output.textContent = [`${answer.status}`, ...named, JSON.stringify(answer.content, null, 2)].join("\n");
   };
   const button = make("button", { type: "button", onclick: send }, word("send"));
-  return make("div", {}, make("div", { class: "dates" }, ...fields.map((one) => one.row)), body, make("p", {}, button), output);
+  return make("div", {}, make("div", { class: "dates" }, ...fields.map((one) => one.row)), body, make("p", {}, button), failed, output);
 }
 
 function route(method, path, operation) {
@@ -62,6 +70,7 @@ async function start() {
   const [described, documents] = await Promise.all([call("/openapi.json"), call("/asyncapi")]);
   if (documents.ok) document.getElementById("documents").append(...documents.content.documents.map((one) =>
     make("li", {}, make("a", { href: one.address }, label(one.label)), " ", make("code", {}, one.address))));
+  else document.getElementById("documents").append(make("li", {}, problem(documents)));
   const root = document.getElementById("routes");
   if (!described.ok) return root.append(problem(described));
   if (!token()) root.append(make("p", { class: "problem" }, word("token_needed")));

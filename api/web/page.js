@@ -1,28 +1,48 @@
 // The first page: be somebody, see one client, ask. It reads the API as any other client does.
-import { STATES, call, label, language, make, problem, speak, word } from "/pages/words.js";
+import { STATES, call, label, language, make, problem, speak, turns, word } from "/pages/words.js";
 
-const at = { people: [], person: null, token: "", ledger: "", clients: [], client: "", today: "", questions: [] };
+const at = { people: [], person: null, token: "", ledger: "", mode: "", clients: [], client: "", today: "", questions: [] };
 const byId = (id) => document.getElementById(id);
 const base = () => `/ledgers/${at.ledger}`;
-const get = (path) => call(path, { token: at.token });
+const get = (path, signal) => call(path, { token: at.token, signal });
+// What is shown of a person hangs on that person, what is shown of a client on that client.
+const begin = turns({ start: ["person", "view", "week", "answer"], person: ["view", "week", "answer"], view: ["week"] });
+const told = new Map(); // what is said where, so that it can be said again in another language
 
 async function start() {
-  speak();
-  document.querySelectorAll("[data-language]").forEach((node) => node.addEventListener("click", () => {
-    localStorage.setItem("language", node.dataset.language);
-    speak();
-    listPeople();
-    show();
-  }));
-  const [people, described] = await Promise.all([call("/dev/people"), call("/openapi.json")]);
+  const signal = begin("start");
+  tell("notice", loading);
+  const [people, described] = await Promise.all([call("/dev/people", { signal }), call("/openapi.json", { signal })]);
+  if (signal.aborted) return;
   at.people = people.ok ? people.content.people : [];
   at.questions = Object.entries(described.content.paths || {}).flatMap(([path, methods]) =>
     methods.get && methods.get["x-title"]
       ? [{ path, tasks: methods.get.tags.at(-1).replace("questions of ", "").split(", "), operation: methods.get }] : []);
-  byId("who").addEventListener("change", () => be(at.people[Number(byId("who").value)]));
   listPeople();
+  const failed = [people, described].find((one) => !one.ok && one.status !== 404);
+  if (failed) return tell("notice", () => problem(failed, start));
+  if (!at.people.length) return tell("notice", () => make("p", {}, word("nobody_to_be")));
   const kept = at.people.findIndex((one) => JSON.stringify(one.claims) === localStorage.getItem("person"));
-  if (at.people.length) await be(at.people[Math.max(kept, 0)]);
+  await be(at.people[Math.max(kept, 0)]);
+}
+
+const loading = () => make("p", {}, word("loading"));
+
+function tell(id, what) {
+  told.set(id, what);
+  byId(id).replaceChildren(...(what ? [what()] : []));
+}
+
+// Nothing that was shown to one person, or about one client, stands there for the next.
+function clear() {
+  byId("view").replaceChildren();
+  clearAnswer();
+}
+
+function clearAnswer() {
+  begin("answer");
+  byId("request").textContent = byId("answer").textContent = "";
+  tell("refused", null);
 }
 
 function listPeople() {
@@ -37,29 +57,44 @@ function listPeople() {
 }
 
 async function be(person) {
-  at.person = person;
-  at.ledger = person.claims.ledger;
-  at.client = "";
+  const signal = begin("person");
+  Object.assign(at, { person, ledger: person.claims.ledger, token: "", clients: [], client: "" });
+  clear();
+  byId("whom-section").hidden = byId("ask-section").hidden = byId("ledger").hidden = true;
   localStorage.setItem("person", JSON.stringify(person.claims));
-  const answer = await call("/dev/tokens", { method: "POST", body: JSON.stringify(person.claims) });
-  at.token = answer.content.token || "";
-  sessionStorage.setItem("token", at.token);
+  sessionStorage.setItem("token", "");
+  sessionStorage.setItem("client", "");
   sessionStorage.setItem("ledger", at.ledger);
   sessionStorage.setItem("recipient", person.recipient);
   listPeople();
-  const [health, clients] = await Promise.all([get(`${base()}/health`), get(`/dev${base()}/clients`)]);
-  if (health.ok) {
-    at.today = new Date(health.content.now).toLocaleDateString("sv-SE", { timeZone: "Europe/Helsinki" });
-    at.mode = health.content.ledger.mode;
-  }
-  at.clients = clients.ok ? clients.content.clients : [];
+  tell("notice", loading);
+  const again = () => be(person);
+  const signed = await call("/dev/tokens", { method: "POST", body: JSON.stringify(person.claims), signal });
+  if (signal.aborted) return;
+  if (!signed.ok) return tell("notice", () => problem(signed, again));
+  at.token = signed.content.token;
+  sessionStorage.setItem("token", at.token);
+  const [health, clients] = await Promise.all([get(`${base()}/health`, signal), get(`/dev${base()}/clients`, signal)]);
+  if (signal.aborted) return;
+  const failed = [health, clients].find((one) => !one.ok);
+  if (failed) return tell("notice", () => problem(failed, again));
+  tell("notice", null);
+  at.today = new Date(health.content.now).toLocaleDateString("sv-SE", { timeZone: "Europe/Helsinki" });
+  at.mode = health.content.ledger.mode;
+  at.clients = clients.content.clients;
   at.client = at.clients.length ? at.clients[0].client : "";
   byId("on").value = at.today;
   await show();
 }
 
+function choose(client) {
+  at.client = client;
+  clear();
+  return show();
+}
+
 async function show() {
-  if (!at.person) return;
+  const signal = begin("view");
   sessionStorage.setItem("client", at.client);
   const badge = byId("ledger");
   badge.hidden = false;
@@ -67,19 +102,20 @@ async function show() {
   byId("whom-section").hidden = false;
   byId("whom-hint").textContent = word(at.clients.length ? "whom_hint" : "nobody");
   byId("clients").replaceChildren(...at.clients.map((one) => make("button", {
-    type: "button", "aria-pressed": String(one.client === at.client), onclick: () => { at.client = one.client; show(); },
+    type: "button", "aria-pressed": String(one.client === at.client), onclick: () => choose(one.client),
   }, name(one))));
   listQuestions();
   const { task, role } = at.person.claims;
-  const view = byId("view");
   const parts = [];
+  byId("view").replaceChildren(loading());
   if (task === "organiser" && at.client) {
-    if (["own_worker", "social_worker", "team_lead"].includes(role)) parts.push(casePart());
-    if (["own_worker", "social_worker", "auditor"].includes(role)) parts.push(historyPart(), toldPart());
+    if (["own_worker", "social_worker", "team_lead"].includes(role)) parts.push(casePart(signal));
+    if (["own_worker", "social_worker", "auditor"].includes(role)) parts.push(historyPart(signal), toldPart(signal));
   }
-  if (task === "provider") parts.push(weekPart(at.today));
-  if (task === "employment_authority") parts.push(customersPart());
-  view.replaceChildren(...(await Promise.all(parts)).filter(Boolean));
+  if (task === "provider") parts.push(weekPart(at.today, signal));
+  if (task === "employment_authority") parts.push(customersPart(signal));
+  const shown = await Promise.all(parts);
+  if (!signal.aborted) byId("view").replaceChildren(...shown.filter(Boolean));
 }
 
 const name = (one) => [one.given_names, one.family_name].filter(Boolean).join(" ") || `${one.client.slice(0, 8)}…`;
@@ -87,9 +123,9 @@ const roleName = (role) => ((at.people.find((one) => one.claims.role === role) |
 const part = (title, ...children) => make("section", {}, make("h2", {}, title), ...children);
 const pair = (title, value) => make("div", {}, make("dt", {}, word(title)), make("dd", {}, value || "–"));
 
-async function casePart() {
-  const answer = await get(`${base()}/recipients/${at.person.recipient}/clients/${at.client}/case`);
-  if (!answer.ok) return answer.status === 404 ? null : part(word("case"), problem(answer));
+async function casePart(signal) {
+  const answer = await get(`${base()}/recipients/${at.person.recipient}/clients/${at.client}/case`, signal);
+  if (!answer.ok) return answer.status === 404 && !answer.failed ? null : part(word("case"), problem(answer, show));
   const it = answer.content.answer;
   const period = it.period ? `${it.period.starts_on} – ${it.period.planned_end_on}, ${it.period.hours_per_week} h` : "";
   const due = it.obligations.map((one) => make("li", one.overdue ? { class: "overdue" } : {},
@@ -114,18 +150,18 @@ function picture(state) {
   return svg;
 }
 
-async function historyPart() {
-  const answer = await get(`${base()}/clients/${at.client}/history?order=occurrence`);
-  if (!answer.ok) return part(word("history"), problem(answer));
+async function historyPart(signal) {
+  const answer = await get(`${base()}/clients/${at.client}/history?order=occurrence`, signal);
+  if (!answer.ok) return part(word("history"), problem(answer, show));
   const lines = answer.content.facts.map((fact) => make("li", {},
     make("time", { datetime: fact.day }, fact.day), label(fact.label), " ",
     make("small", {}, `${word("recorded_by")} ${roleName(fact.actor_role)} ${fact.actor_person === "system" ? "" : fact.actor_person}`)));
   return part(word("history"), make("ol", { class: "timeline", tabindex: "0" }, ...lines));
 }
 
-async function toldPart() {
-  const answer = await get(`${base()}/clients/${at.client}/told`);
-  if (!answer.ok) return part(word("told"), problem(answer));
+async function toldPart(signal) {
+  const answer = await get(`${base()}/clients/${at.client}/told`, signal);
+  if (!answer.ok) return part(word("told"), problem(answer, show));
   const recipients = [...new Set(answer.content.tellings.map((one) => one.recipient))].sort();
   const rows = new Map();
   for (const one of answer.content.tellings) {
@@ -144,9 +180,12 @@ async function toldPart() {
     make("table", {}, make("caption", {}, word("told_hint")), make("thead", {}, head), make("tbody", {}, ...body))));
 }
 
-async function weekPart(on) {
-  const answer = await get(`${base()}/recipients/${at.person.recipient}/expected?on=${on}`);
-  if (!answer.ok) return part(word("week"), problem(answer));
+async function weekPart(on, signal) {
+  const answer = await get(`${base()}/recipients/${at.person.recipient}/expected?on=${on}`, signal);
+  if (!answer.ok) {
+    const failed = part(word("week"), problem(answer, () => turnTo(on, failed)));
+    return failed;
+  }
   const days = answer.content.answer.week;
   const clients = new Map();
   days.forEach((day) => day.expected.forEach((one) => clients.set(one.client, one.client_name)));
@@ -159,10 +198,10 @@ async function weekPart(on) {
     const time = one.start_time ? `${one.start_time}, ${one.hours} h` : `${one.hours} h`;
     return make("td", {}, make("span", { class: `status ${kind}` }, said), make("small", {}, time));
   };
-  const move = (by) => async () => {
+  const move = (by) => () => {
     const day = new Date(`${on}T12:00:00Z`);
     day.setUTCDate(day.getUTCDate() + by);
-    section.replaceWith(await weekPart(day.toISOString().slice(0, 10)));
+    return turnTo(day.toISOString().slice(0, 10), section);
   };
   const head = make("tr", {}, make("th", { scope: "col" }, word("client")), ...days.map((day) => make("th", { scope: "col" }, day.on)));
   const rows = [...clients].map(([client, called]) => make("tr", {}, make("th", { scope: "row" }, called || client.slice(0, 8)), ...days.map((day) => cell(day, client))));
@@ -172,9 +211,15 @@ async function weekPart(on) {
   return section;
 }
 
-async function customersPart() {
-  const answer = await get(`${base()}/recipients/${at.person.recipient}/customers`);
-  if (!answer.ok) return part(word("in_service"), problem(answer));
+async function turnTo(on, section) {
+  const signal = begin("week");
+  const week = await weekPart(on, signal);
+  if (!signal.aborted) section.replaceWith(week);
+}
+
+async function customersPart(signal) {
+  const answer = await get(`${base()}/recipients/${at.person.recipient}/customers`, signal);
+  if (!answer.ok) return part(word("in_service"), problem(answer, show));
   const head = ["client", "since", "until", "worker"].map((one) => make("th", { scope: "col" }, word(one)));
   const rows = answer.content.answer.customers.map((one) => make("tr", {}, make("th", { scope: "row" }, one.client_name || one.client.slice(0, 8)),
     make("td", {}, one.since_on), make("td", {}, one.until_on), make("td", {}, one.own_worker_name || "–")));
@@ -189,6 +234,8 @@ function listQuestions() {
 }
 
 async function ask(question) {
+  clearAnswer();
+  const signal = begin("answer");
   const wanted = new Set((question.operation.parameters || []).map((one) => one.name));
   const query = new URLSearchParams();
   if (wanted.has("on") && byId("on").value) query.set("on", byId("on").value);
@@ -204,9 +251,21 @@ async function ask(question) {
     .replace("{recipient}", other ? other.recipient : at.person.recipient).replace("{client}", at.client);
   if (wanted.has("client") && !question.path.includes("{client}")) query.set("client", at.client);
   if ([...query].length) path += `?${query}`;
-  const answer = await get(path);
   byId("request").textContent = `GET ${path}`;
-  byId("answer").textContent = JSON.stringify(answer.content, null, 2);
+  tell("refused", loading);
+  const answer = await get(path, signal);
+  if (signal.aborted) return;
+  tell("refused", answer.ok ? null : () => problem(answer, () => ask(question)));
+  byId("answer").textContent = answer.failed ? "" : JSON.stringify(answer.content, null, 2);
 }
 
+speak();
+document.querySelectorAll("[data-language]").forEach((node) => node.addEventListener("click", () => {
+  localStorage.setItem("language", node.dataset.language);
+  speak();
+  listPeople();
+  told.forEach((what, id) => tell(id, what));
+  if (!byId("whom-section").hidden) show();
+}));
+byId("who").addEventListener("change", () => be(at.people[Number(byId("who").value)]));
 start();

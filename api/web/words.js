@@ -14,7 +14,11 @@ export const WORDS = {
     history: "Aikajana", told: "Kenelle tietoa on annettu", told_hint: "Rivi on tapahtuma, sarake vastaanottaja. Luku kertoo, montako kertaa; osoita lukua nähdäksesi perusteen.",
     week: "Viikko työtoimintapaikassa", earlier: "Edellinen viikko", later: "Seuraava viikko", missing: "kirjaamatta", client: "Asiakas",
     in_service: "Palvelussa nyt", until: "Päättyy", process: "Prosessi", problem: "Toiminto ei onnistunut", recorded_by: "kirjasi",
-    send: "Lähetä", body: "Sisältö (JSON)", path: "Osoite", key: "Idempotency-Key", token_needed: "Valitse ensin henkilö etusivulla.", back: "Etusivu", fact: "Tapahtuma",
+    send: "Lähetä", body: "Sisältö (JSON)", path: "Osoite", key: "Idempotency-Key", token_needed: "Valitse ensin henkilö etusivulla.",
+    loading: "Haetaan…", again: "Yritä uudelleen", nobody_to_be: "Testitunnuksia ei anneta tässä palvelussa. Käytä oman organisaatiosi tunnusta.",
+    unreachable: "Palveluun ei saada yhteyttä.", unreachable_advice: "Tarkista verkkoyhteys ja yritä hetken kuluttua uudelleen.",
+    late: "Palvelu ei vastannut ajoissa.", late_advice: "Yritä hetken kuluttua uudelleen.",
+    unreadable: "Palvelun vastausta ei voitu lukea.", unreadable_advice: "Yritä hetken kuluttua uudelleen. Jos virhe toistuu, ilmoita siitä järjestelmän ylläpidolle.", back: "Etusivu", fact: "Tapahtuma",
   },
   sv: {
     skip: "Gå till innehållet", tagline: "Klientens väg i arbetsverksamhet i rehabiliteringssyfte: gemensam och verifierbar information",
@@ -30,7 +34,11 @@ export const WORDS = {
     history: "Tidslinje", told: "Vem som har fått veta", told_hint: "Raden är en händelse, kolumnen en mottagare. Siffran visar hur många gånger; peka på den för att se grunden.",
     week: "Veckan på verksamhetsstället", earlier: "Föregående vecka", later: "Nästa vecka", missing: "inte antecknat", client: "Klient",
     in_service: "I tjänsten nu", until: "Slutar", process: "Processen", problem: "Det gick inte", recorded_by: "antecknat av",
-    send: "Skicka", body: "Innehåll (JSON)", path: "Adress", key: "Idempotency-Key", token_needed: "Välj först en person på första sidan.", back: "Första sidan", fact: "Händelse",
+    send: "Skicka", body: "Innehåll (JSON)", path: "Adress", key: "Idempotency-Key", token_needed: "Välj först en person på första sidan.",
+    loading: "Hämtar…", again: "Försök igen", nobody_to_be: "Inga testinloggningar ges i den här tjänsten. Använd din egen organisations inloggning.",
+    unreachable: "Tjänsten kan inte nås.", unreachable_advice: "Kontrollera nätanslutningen och försök igen om en stund.",
+    late: "Tjänsten svarade inte i tid.", late_advice: "Försök igen om en stund.",
+    unreadable: "Tjänstens svar kunde inte läsas.", unreadable_advice: "Försök igen om en stund. Upprepas felet, meddela systemadministratören.", back: "Första sidan", fact: "Händelse",
   },
   en: {
     skip: "Skip to content", tagline: "A client's path through rehabilitative work activity, shared and provable",
@@ -46,7 +54,11 @@ export const WORDS = {
     history: "Timeline", told: "Who was told", told_hint: "A row is a fact, a column a recipient. The figure says how many times; point at it for the legal basis.",
     week: "The week at the site", earlier: "Week before", later: "Week after", missing: "not recorded", client: "Client",
     in_service: "In the service now", until: "Until", process: "The process", problem: "That did not work", recorded_by: "recorded by",
-    send: "Send", body: "Body (JSON)", path: "Path", key: "Idempotency-Key", token_needed: "Choose a person on the first page first.", back: "First page", fact: "Fact",
+    send: "Send", body: "Body (JSON)", path: "Path", key: "Idempotency-Key", token_needed: "Choose a person on the first page first.",
+    loading: "Loading…", again: "Try again", nobody_to_be: "No development tokens are given here. Use a token of your own organisation.",
+    unreachable: "The service cannot be reached.", unreachable_advice: "Check the connection and try again in a moment.",
+    late: "The service did not answer in time.", late_advice: "Try again in a moment.",
+    unreadable: "The answer of the service could not be read.", unreadable_advice: "Try again in a moment. If it happens again, tell the operator.", back: "First page", fact: "Fact",
   },
 };
 
@@ -88,19 +100,47 @@ export function make(name, attributes = {}, ...children) {
   return node;
 }
 
-export async function call(path, { token, method = "GET", body, headers = {} } = {}) {
+const LONGEST_MS = 60000; // longer than any answer of the API takes on purpose
+
+// Ask the API. Never throws: an answer that did not come, or is no JSON, is not ok and says in `failed` which word tells it.
+export async function call(path, { token, method = "GET", body, headers = {}, signal } = {}) {
   const named = { "Accept-Language": language(), ...headers };
   if (token) named.Authorization = `Bearer ${token}`;
   if (body !== undefined) named["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers: named, body });
-  const text = await answer.text();
-  let content = text;
-  try { content = JSON.parse(text); } catch { /* shown as it is */ }
+  const late = AbortSignal.timeout(LONGEST_MS);
+  const nothing = (failed, status = 0) => ({ ok: false, status, content: {}, headers: new Headers(), failed });
+  let answer, text;
+  try {
+    answer = await fetch(path, { method, headers: named, body, signal: signal ? AbortSignal.any([signal, late]) : late });
+    text = await answer.text();
+  } catch {
+    return nothing(late.aborted ? "late" : "unreachable");
+  }
+  let content = null;
+  try { content = JSON.parse(text); } catch { /* told below */ }
+  if (content === null || typeof content !== "object") return nothing("unreadable", answer.status);
   return { ok: answer.ok, status: answer.status, content, headers: answer.headers };
 }
 
-export function problem(answer) {
+// Only the newest request of a kind may write into the page. Beginning one lets go of the one before, and of all that hang on
+// it; whoever waited for an answer looks at its signal before writing.
+export function turns(hanging = {}) {
+  const newest = {};
+  return (kind) => {
+    for (const one of [kind, ...(hanging[kind] || [])]) {
+      newest[one]?.abort();
+      newest[one] = new AbortController();
+    }
+    return newest[kind].signal;
+  };
+}
+
+// A failed request in words, with what to do; `again` asks once more.
+export function problem(answer, again) {
   const codes = answer.content.codes || [];
-  const said = codes.map((code) => `${code.code}: ${code.text} ${code.what_to_do}`).join(" ") || String(answer.status);
-  return make("p", { class: "problem", role: "alert" }, `${word("problem")}. ${said}`);
+  const failed = answer.failed || "unreadable";
+  const said = codes.map((code) => `${code.code}: ${code.text} ${code.what_to_do}`).join(" ")
+    || `${word(failed)} ${word(`${failed}_advice`)}${answer.status ? ` (${answer.status})` : ""}`;
+  return make("div", { class: "problem", role: "alert" }, make("p", {}, `${word("problem")}. ${said}`),
+    again ? make("button", { type: "button", onclick: again }, word("again")) : null);
 }
