@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from deploy.settings import Settings, WrongSetting
 from domain.store import (
+    POSTGRES_SETTINGS,
     Database,
     Keys,
     PostgresDatabase,
@@ -79,7 +80,7 @@ def owns_nothing(settings: Settings) -> None:
         dsn = getattr(settings, name)
         if not dsn:
             continue
-        with psycopg.connect(dsn) as connection:
+        with psycopg.connect(dsn, **POSTGRES_SETTINGS) as connection:
             [(may,)] = connection.execute(
                 "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR has_database_privilege(current_database(), 'CREATE')"
                 " FROM pg_roles WHERE rolname = current_user"

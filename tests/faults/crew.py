@@ -34,7 +34,9 @@ def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLI
 
 
 def kuty(settings: Settings, *words: str) -> subprocess.Popen[str]:
-    """The command, started."""
+    """The command, started; of the secrets a role gets what it needs."""
+    if "--role" in words:
+        settings = settings.of_roles(words)
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT, env={**os.environ, **settings.environment()},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -42,8 +42,8 @@ VICTIMS = (*PROCESSES, *SERVERS)
 KAFKA_DEADLINE_S = 5.0
 REST_DEADLINE_S = 120.0
 
-TOGETHER = (1, 1, 1, 2, 3)
-"""How many die at one moment: in each round three alone, two together, and three."""
+TOGETHER = (1, 1, 1, 1, 2, 3)
+"""How many die at one moment: in each round four alone, two together, and three."""
 
 Moment = Literal["sent", "answered"]
 MOMENTS: tuple[Moment, ...] = ("sent", "answered")
