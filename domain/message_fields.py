@@ -24,6 +24,8 @@ from domain.vocabulary import FreeText, Listed, Ref
 
 MOST_ENTRIES = 400
 """Entries of a set or list in a command, at most. source: domain/pathway.md 4.9"""
+LOOKED_AT = 4_000
+"""Characters of a text in which is looked for a diagnosis: none may be as long."""
 UNRESOLVED = "0" * 32
 """Stands in for a reference that could not be resolved, so that the rest of the body can still be judged."""
 NEW_VALUES = "new_values"
@@ -165,7 +167,7 @@ def diagnoses_in(command: type[BaseModel], body: Mapping[str, Any]) -> list[Reas
 
 def _diagnoses(value: Any, place: Place, pointer: str) -> Iterator[str]:
     if place.kind == "text":
-        if isinstance(value, str) and looks_like_diagnosis(value):
+        if isinstance(value, str) and looks_like_diagnosis(value[:LOOKED_AT]):
             yield pointer
     elif place.inner is not None and isinstance(value, list):
         for n, part in enumerate(value):
@@ -215,7 +217,7 @@ def reasons_of(errors: list[ErrorDetails], body: Mapping[str, Any]) -> list[Reas
         if code == "E_CODE":
             if not isinstance(value, str):
                 code = "E_FIELD_TYPE"
-            elif looks_like_diagnosis(value):
+            elif looks_like_diagnosis(value[:LOOKED_AT]):
                 code = "E_HEALTH_CONTENT"
         by_place.setdefault(here, code)
     return [Reason(code, _short(place)) for place, code in by_place.items()]

@@ -2,9 +2,161 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from domain.health_content import health_content, looks_like_diagnosis
+
+# --- both error rates -------------------------------------------------------------------------------------------------
+
+LICENCES = [
+    "B-kortti", "B96-kortti", "B96 kortti on", "ajokortti B96", "Ajokortti: B96", "B96", "BE-kortti", "C1E-kortti", "C1E",
+    "C1-kortti", "C-kortti", "C95-kortti", "ajokortti C95", "C95-pätevyys", "CE95", "C1E95", "D95-kortti", "D95 kortti",
+    "D1E-kortti", "D1-kortti", "A1-kortti", "A2-kortti", "AM-kortti", "T-kortti", "LT-kortti", "AM120-kortti",
+    "AM121-kortti", "ajo-oikeus B78", "B78-kortti (automaatti)", "C78-ajokortti", "ajokortti B, ammattipätevyys C95",
+    "ammattipätevyys D95 voimassa", "luokan C95 ajo-oikeus", "C95-ammattipätevyyskoulutus",
+    "kuorma-auton C- ja C1E-kortti", "B-ajokortti ja peräkärryn B96-kortti", "körkort B96", "B96-körkort",
+    "B96-behörighet", "körkort med behörighet C95", "C1E-körkort", "AM-körkort", "C95-behörighet", "körkort B78",
+    "driving licence B96", "B96 licence", "category C1E licence", "driving licence C95", "holds a D95 licence",
+    "licence B78", "ajokortin luokka C95", "C95 voimassa 2027 asti", "kuorma-autokortti C95", "CE- ja C95-kortit",
+    "B78, automaatti",
+]
+"""Classes of driving licence and of the professional qualification (codes 78, 95, 96), as people write them."""
+
+ADDRESSES = [
+    "Mannerheimintie 5 B 12", "Mannerheimintie 5 B12", "Mannerheimintie 5 F 20", "Kirkkokatu 5 A 12", "Kirkkokatu 5 A12",
+    "Kirkkokatu 5A12", "Kirkkokatu 12 F31", "F12 talo", "F12-talo", "talo F12", "Hämeentie 33 K 78", "Hämeentie 33 K78",
+    "Itäinen Rantakatu 12 F 31", "Aleksanterinkatu 15 B21", "Rantapuisto 3 C 20", "Rantapuisto 3 C20", "Kotkanpiha 4 F12",
+    "Bulevardi 12 F 20", "Satama-aukio 5 F21", "Runeberginkatu 4 c B21", "Pohjoisesplanadi 25 F 30",
+    "Mäkelänrinne 5 F 34", "Mäkelänrinne 5 F34", "Ratapihantie 6 (B32)", "Hämeenkatu 12–14 F 33", "Hämeenkatu 12-14 F33",
+    "Hämeenkatu 12 a F 33", "Tehtaankatu 1 G45", "Tehtaankatu 1, H33", "Opistotie 2 M54", "Kauppakatu 39 J10",
+    "Puijonkatu 22 D44, Kuopio", "Rappu F12", "F-rappu, ovi F12", "B21-rappu", "porras C20", "huone B21",
+    "tapaaminen huoneessa B21", "C20-huone", "sali F10", "luokka G12", "Storgatan 5 F 20", "Storgatan 5 F20",
+    "Kyrkogatan 5 B21", "Skolvägen 7 C 12", "trappa F12", "rum B21", "12 High Street, flat B12", "room C12", "door F20",
+    "Kampinkuja 2 H 41 (sisäpiha)", "Ruoholahdentori 6 D52", "Vaasanpuistikko 18 B21", "Linnankatu 9b F21",
+    "Linnankatu 9 b-c F21", "Sepänkatu 4-6 F 12", "Sepänkatu 4—6 F12", "kotkanpiha 4 f12", "mannerheimintie 5 f 20",
+    "Mannerheimvägen 5 F 20", "5 Baker Street F20", "Mannerheimintie 5, F 20", "rappu F 20", "asunto F 20", "as. F20",
+    "kokoushuone B21", "kerrostalo F20", "opetustila F12", "parkkihalli P32", "Osoite Isokatu 10 F 5 Oulu",
+    "Rauhankatu 15 as 3",
+]
+"""Street addresses with stairs and flats, rooms and doors."""
+
+COURSES = [
+    "kurssi M12", "M12-kurssi", "kurssi F12", "KTY F32.1-kurssi", "KTY-F12", "opintojakso T10", "opintojakso P76",
+    "P76-opintojakso", "moduuli M54", "M12.5-moduuli", "kurssi T10.2", "osa-alue C20", "tutkinnon osa H32",
+    "tutkinnon osa H104", "ÄI01", "MAB05", "ENA02-kurssi", "kurssi RUB14", "SOTE21", "TVT-10", "TVT12", "MAA2.1", "OPO1",
+    "TEK101", "HYV22", "PSY02", "KE03", "BI01", "NTM-K21", "ATK-20", "EA1 ja EA2", "suomen kielen kurssi A1.2",
+    "suomen kielen B1.1-kurssi", "hitsauksen M21-kurssi", "koulutus K21 alkaa", "K21-koulutus", "TIES405",
+    "oppimäärä S20", "luento L12", "kurs S20", "kurskod HK12", "S20-kurs", "SFI kurs D", "modul M12", "utbildning U21",
+    "M12-modulen", "course CS50", "course B21", "module M12", "M54 module", "Toinen linja 14 F 20", "kurssi: M12",
+    "kurssikoodi T10", "kurssin F12 jälkeen", "M12 kurssi", "Kurssi F12 alkaa", "kurs F12", "course code F12",
+    "lektion F12", "moduulissa T12",
+]
+"""Codes of courses and modules."""
+
+SOBER = [
+    "säännöllinen rytmi arkeen", "osallistuminen ei vaadi diagnooseja", "tapaa psykiatrista sairaanhoitajaa",
+    "psykososiaalinen tuki", "psykoterapia jatkuu tiistaisin", "mielenterveyskuntoutujien klubitalo",
+    "päihdepalvelut ja A-klinikka", "päihdehuollon jälkihuolto", "oma sairaus", "lapsen sairaus", "sairauspäiväraha",
+    "sairausloma päättyi", "pitkäaikaistyöttömyys taustalla", "vammaispalvelut", "kehitysvammaisten työtoiminta",
+    "kehitysvammaisten palvelut", "Epilepsialiitto", "Diabetesyhdistyksen kahvila", "Reumaliiton toimisto",
+    "Allergia-, iho- ja astmaliitto", "Syöpäyhdistys", "Mielenterveys ry", "tarvitsee taukoja ja selkeät ohjeet",
+    "keskittyminen vaatii rauhallisen paikan", "uupumus helpottaa", "masentunut olo talvisin", "jännittää ryhmässä",
+    "ei nosta yli 10 kg", "istumatyötä, selkä ei kestä nostoja", "häiriötekijät pois työpisteestä",
+    "tuotantohäiriö linjalla", "ilmoittautui ajoissa", "mukautin tavoitetta", "gluteeniton ruoka",
+    "esteetön pääsy ja hissi", "rautatieasema", "pähkinätön keittiö", "laskee rahaa kassalla", "stöd i vardagen",
+    "psykosocialt stöd", "egen sjukdom", "barnets sjukdom", "sjukdagpenning", "Reumaförbundet", "missbrukarvård",
+    "behöver pauser och tydliga instruktioner", "driftstörning på linjen", "support with daily rhythm",
+    "weekly talk, 5 h a day", "psychotherapy on Tuesdays", "manicure course", "non-alcoholic drinks",
+    "quiet place to work", "works in the order desk", "additional support", "the Epilepsy Society",
+    "3 päivää viikossa, 20.5 tuntia", "ma 12.5. klo 9.30", "M 12.5. palaveri", "klo10.30", "versio v12.1", "140598-903F",
+    "puh. 040 1234567", "2025-W06", "R-1001", "R1001", "K-01", "E75", "valtatie E75", "bussi H71", "A4", "A3-paperille",
+]
+"""What a plan, a note or a decision says of somebody without naming an illness."""
+
+CODES = [
+    "F32.1", "F32,1", "f32.1", "F 32.1", "F-32.1", "F321", "f321", "F 32", "f 32", "F-32", "F32", "f32", "F20", "F20.",
+    "dg F20", "dg. f20", "dg M54", "dg: m545", "M54", "M54.5", "m54.5", "M545", "m545", "F10.20", "F1020",
+    "F20-diagnoosi", "F20-sairaus", "todettu F32-F39", "Z73,0", "Z73.0", "Z730", "z73.0", "(F43.2)", "G47.3", "G473",
+    "J45.0", "j45", "I10", "I109", "E11.9", "E119", "F90.0", "F900", "f900", "K50.9", "C50.1", "ICPC P76",
+    "P76 todettu keväällä", "6A70", "6A70.1 aiemmin", "ICD-10 mukaan", "DSM-5", "F\u200b32.1", "Ｆ３２.１", "F\xad32.1",
+    "kaksi diagnoosia: F10.2, F41", "diagnoosi M54", "diagnos F32", "diagnosis F32", "tautiluokitus M54", "tiedossa F20",
+    "F20 tiedossa", "potilas F20", "potilaalla F20", "salaa F20", "sjukhus F20", "koulutuksessa todettu F20",
+    "koulutus keskeytyi F20 takia", "F20 kurssilla todettu", "Diagnoosi 1 F32", "opinnot keskeytyneet, F20",
+    "kortti ok, C50", "hoidossa F32", "F32 lievä", "hänellä on F20", "sairaalassa F20", "F31.2", "F43.21", "f43.2",
+    "F43,2", "G40", "g40", "J45", "E10", "M51.1", "Z56.0", "F60.31", "F84.5", "f845", "F84", "dg.F32", "dgF32", "dx F32",
+]
+"""Codes of ICD-10, ICPC-2 and ICD-11: with and without dot, blank and hyphen, in small letters, in a sentence."""
+
+ILLNESSES = [
+    "masennus", "masennuksen takia", "vaikeaa masennusta", "Masennus todettu", "synnytyksenjälkeinen masennus",
+    "keskivaikeasta masennuksesta toipuva", "masennuslääkitys", "skitsofrenia", "skitsofrenian hoito",
+    "paranoidinen skitsofrenia", "kaksisuuntainen mielialahäiriö", "kaksisuuntaisen mielialahäiriön", "ADHD", "adhd",
+    "ADHD:n vuoksi", "adhd-diagnoosi", "aikuisen ADHDn", "alkoholiriippuvuus", "alkoholiriippuvuuden",
+    "päihderiippuvuutta", "alkoholisti", "peliriippuvuus", "epävakaa persoonallisuus", "persoonallisuushäiriö",
+    "ahdistuneisuushäiriö", "yleistynyt ahdistuneisuus", "paniikkihäiriö", "syömishäiriö", "autismin kirjo",
+    "Aspergerin oireyhtymä", "psykoosi", "psykoosin jälkeen", "depressio", "traumaperäinen stressihäiriö", "PTSD",
+    "epilepsia", "diabetes", "tyypin 2 diabeetikko ja diabetesta", "fibromyalgia", "selkärankareuma", "nivelrikko",
+    "sepelvaltimotauti", "verenpainetaudin", "Crohnin tauti", "MS-tauti", "Parkinsonin taudin", "rintasyöpä",
+    "syövän hoidot", "sydäninfarkti", "aivohalvaus", "astma", "keuhkoahtaumatauti", "uniapnea", "unettomuus", "migreeni",
+    "dementia", "kehitysvamma", "lukihäiriö", "keliakia", "munuaissairaus", "mielisairaus", "välilevyn pullistuma",
+    "depression", "svår depression", "djup depressionen", "schizofreni", "schizofrenin", "bipolär sjukdom",
+    "bipolärt syndrom", "alkoholberoende", "alkoholism", "ångeststörning", "paniksyndrom", "ätstörning",
+    "utmattningssyndrom", "psykos", "psykosen", "autismspektrum", "hjärtsjukdom", "njursjukdomen", "reumatism",
+    "epilepsi", "bröstcancer", "stroke", "högt blodtryck", "demens", "utvecklingsstörning", "schizophrenia",
+    "bipolar disorder", "major depressive disorder", "anxiety disorder", "panic attacks", "alcohol dependence",
+    "alcoholism", "post-traumatic stress", "psychosis", "autism", "asthma", "rheumatoid arthritis", "heart disease",
+    "breast cancer", "multiple sclerosis", "cerebral palsy", "personality\ndisorder", "syndrooma", "Touretten oireyhtymä",
+    "skitsoaffektiivinen", "autistinen", "diabeetikko", "epileptikko", "reumaatikko", "masennustila", "masennustilan",
+    "keskivaikea masennustila", "bipolaarihäiriö", "anoreksia nervosa", "nivelreuma", "koksartroosi", "C-hepatiitti",
+    "maksakirroosi", "sydämen vajaatoiminta", "borrelioosi", "endometrioosi", "skolioosi", "osteoporoosi", "alkoholismia",
+    "kokaiiniaddiktio", "päihderiippuvainen", "hypotyreos", "reumatoid artrit", "hjärtinfarkt",
+    "KOL, kroniskt obstruktiv lungsjukdom", "Parkinsons sjukdom", "epileptiker", "tvångssyndrom", "autistisk", "dyslexi",
+    "Crohn's disease", "epilepsy", "diabetic", "celiac disease", "Asperger's", "schizoaffective disorder", "eczema",
+    "MASENNUS", "Skitsofreniaa", "ahdistuneisuushäiriöstä", "Aspergerin", "ADHD-oireet", "adhd:ta", "OCD", "PTSD:n",
+    "HIV", "hiviä", "epileptiset kohtaukset",
+]
+"""Names of illnesses with their endings and in compounds."""
+
+
+@pytest.mark.parametrize("kind", ["LICENCES", "ADDRESSES", "COURSES", "SOBER"])
+def test_fifty_of_a_kind_that_is_no_diagnosis_pass(kind: str) -> None:
+    texts = globals()[kind]
+    assert len({*texts}) >= 50
+    assert [text for text in texts if looks_like_diagnosis(text)] == []
+
+
+@pytest.mark.parametrize("kind", ["CODES", "ILLNESSES"])
+def test_fifty_diagnoses_of_a_kind_do_not_pass(kind: str) -> None:
+    # domain/vocabulary.md 1.7 N5
+    texts = globals()[kind]
+    assert len({*texts}) >= 50
+    assert [text for text in texts if not looks_like_diagnosis(text)] == []
+    assert [text for text in texts if not looks_like_diagnosis(f"Sovittu: {text}, muuten hyvin.")] == []
+
+
+@pytest.mark.parametrize("kind", ["LICENCES", "ADDRESSES", "COURSES"])
+def test_beside_what_passes_a_diagnosis_does_not(kind: str) -> None:
+    for text in globals()[kind]:
+        assert looks_like_diagnosis(f"{text}. Todettu F32.1.")
+        assert looks_like_diagnosis(f"{text}; masennus")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "F 32 ", "Mannerheimintie 5 ", "masennu", "dg ", "diagn", "A12 ", "Aa 1 a 1-1 ", "ajokortti C95 ", "kurssi ", "1",
+     "ä", "katu 1 ", "epävakaa ", "ICD", "F32.1.", "f12", " ", "huone huone ", "syndro", "\u200b"],
+)  # fmt: skip
+def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
+    text = piece * (32_000 // len(piece))
+    began = time.perf_counter()
+    looks_like_diagnosis(text[:4_000])
+    looks_like_diagnosis(text)
+    assert time.perf_counter() - began < 3  # some 60 ms; what grows with the square takes minutes
+
+
+# --- one by one -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

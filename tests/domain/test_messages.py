@@ -19,6 +19,7 @@ from domain.messages import GROUP, Begun, HeldReason, NoNames, Waits, message_ty
 from domain.refusals import Refused
 from domain.rulebook import COMMANDS
 from domain.store.receiving.asked import Refusal, asked_by
+from domain.vocabulary import is_free_text
 from projections.kinds import kinds
 
 PATHWAY = Path(__file__).resolve().parents[2] / "docs/domain/pathway.md"
@@ -249,6 +250,43 @@ def test_each_kind_of_recipient_sends_its_own_types() -> None:
     assert "start_plan.v1" not in provider
     assert "submit_referral.v1" in message_types(kinds()["RF"])
     assert "submit_referral.v1" not in message_types(kinds()["EA"])
+
+
+FREE_TEXTS = [
+    (kind.name, name)
+    for kind in COMMANDS.values()
+    if kind.target == "client"
+    for name, found in kind.command.model_fields.items()
+    if is_free_text(found) and name != "needs"
+]
+
+
+@pytest.mark.parametrize(("command", "name"), FREE_TEXTS)
+@pytest.mark.parametrize("text", ["todettu F32.1", "Masennuksen takia", "has schizophrenia"])
+def test_every_free_text_of_a_command_is_looked_at_along_with_what_else_is_wrong(
+    command: str, name: str, text: str, names: Names
+) -> None:
+    # domain/vocabulary.md 1.7 N5, domain/events.md 11.21
+    with pytest.raises(Refused) as refused:
+        wish_of_body(COMMANDS[command], {name: text, "more": 1}, CLIENT, names)
+    told = [(reason.code, reason.pointer) for reason in refused.value.codes]
+    assert ("E_HEALTH_CONTENT", f"/{name}") in told
+    assert ("E_FIELD_NOT_ALLOWED", "/more") in told
+
+
+def test_there_is_free_text_in_commands() -> None:
+    assert {name for _, name in FREE_TEXTS} == {"goal", "support", "reasons", "site_needs", "source_note", "service_note"}
+
+
+@pytest.mark.parametrize("name", ["goal", "support", "reasons", "site_needs", "source_note", "service_note"])
+def test_the_new_value_of_a_text_is_looked_at_too(name: str, names: Names) -> None:
+    body = {
+        "client": names.pseudonyms.of(CLIENT),
+        "target_event_id": "e" * 32,
+        "correction_reason": "wrong_entry",
+        "new_values": {name: "F32.1 huomioitava"},
+    }
+    assert refusals("correct_fact", body, names) == [("E_HEALTH_CONTENT", f"/new_values/{name}")]
 
 
 def types_of_the_reference() -> dict[str, frozenset[str]]:
