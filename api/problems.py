@@ -107,7 +107,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(BadJson)
     async def _bad_json(request: Request, error: BadJson) -> Response:
-        return problem_response([Reason(error.code, error.pointer or "")], language_of(request))
+        return problem_response(error.faults, language_of(request))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -16,10 +16,14 @@ from typing import Any
 
 import orjson
 
+from domain.refusals import Reason
+
 LIMIT = 262_144
 """Bytes of one body, at most."""
 MOST_LEVELS = 32
 LONGEST_POINTER = 200
+TOLD_TOGETHER = frozenset({"E_JSON_NUMBER", "E_JSON_CHARACTER", "E_JSON_NUL", "E_JSON_DUPLICATE_KEY", "E_JSON_DEPTH"})
+"""What may be wrong with bytes that are JSON: all of it is told at once."""
 LARGEST = 2**53
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _NONCHARACTERS = "".join(chr(plane * 0x10000 + end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
@@ -28,7 +32,10 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class BadJson(ValueError):
-    """A body that does not pass. `code` is a refusal code; `pointer` a JSON pointer where a place can be named."""
+    """A body that does not pass. `code` is a refusal code; `pointer` a JSON pointer where a place can be named.
+
+    `faults` are all that are wrong with a body that is JSON, each with its place; else the one.
+    """
 
     def __init__(self, code: str, pointer: str | None = None) -> None:
         if pointer is not None and len(pointer) > LONGEST_POINTER:
@@ -36,10 +43,20 @@ class BadJson(ValueError):
         super().__init__(code if pointer is None else f"{code} at {pointer or '/'}")
         self.code = code
         self.pointer = pointer
+        self.faults: tuple[Reason, ...] = (Reason(code, pointer or ""),)
 
 
 def read_json(raw: bytes, limit: int = LIMIT) -> dict[str, Any]:
-    """The object that the bytes hold, its strings in NFC. Raises BadJson with the first thing that is wrong."""
+    """The object that the bytes hold, its strings in NFC. Raises BadJson with everything that is wrong."""
+    try:
+        return _read(raw, limit)
+    except BadJson as bad:
+        if bad.code in TOLD_TOGETHER:
+            bad.faults = _every_fault(raw) or bad.faults
+        raise
+
+
+def _read(raw: bytes, limit: int) -> dict[str, Any]:
     if len(raw) > limit:
         raise BadJson("E_TOO_LARGE")
     if raw.startswith(BYTE_ORDER_MARKS):
@@ -99,6 +116,49 @@ def _repeated(value: Any, pointer: str) -> Iterator[str]:
     elif isinstance(value, list):
         for place, part in enumerate(value):
             yield from _repeated(part, f"{pointer}/{place}")
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
+def _every_fault(raw: bytes) -> tuple[Reason, ...]:
+    """All that is wrong with bytes that are JSON all the same, in the order of the body; nothing where they are not."""
+    try:
+        written = json.loads(raw, object_pairs_hook=_Pairs, parse_int=_whole, parse_constant=float, parse_float=float)
+        return tuple(dict.fromkeys(_faults(written, "", 1)))
+    except (ValueError, RecursionError):
+        return ()
+
+
+def _faults(value: Any, pointer: str, level: int) -> Iterator[Reason]:
+    if isinstance(value, str):
+        found = _FORBIDDEN.search(value)
+        if found is not None:
+            yield _fault("E_JSON_NUL" if found.group() == "\x00" else "E_JSON_CHARACTER", pointer)
+    elif isinstance(value, int | float):
+        if not -LARGEST <= value <= LARGEST:
+            yield _fault("E_JSON_NUMBER", pointer)
+    elif isinstance(value, list) and level > MOST_LEVELS:
+        yield _fault("E_JSON_DEPTH", pointer)
+    elif isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, part in value:
+            here = f"{pointer}/{_escaped(key)}"
+            yield from _faults(key, here, level)
+            name = unicodedata.normalize("NFC", key)
+            if name in seen:
+                yield _fault("E_JSON_DUPLICATE_KEY", here)
+            seen.add(name)
+            yield from _faults(part, here, level + 1)
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from _faults(part, f"{pointer}/{place}", level + 1)
+
+
+def _fault(code: str, pointer: str) -> Reason:
+    printable = _printable(pointer)
+    return Reason(code, printable if len(printable) <= LONGEST_POINTER else printable[: LONGEST_POINTER - 1] + "…")
 
 
 def _is_clean(raw: bytes) -> bool:

@@ -43,8 +43,8 @@ def answer_of_refusal(event: e.CommandRefused) -> Answer:
 
 
 def codes_of(event: e.MessageQuarantined) -> tuple[Reason, ...]:
-    """Why bytes were set aside; of an envelope, each attribute that is wrong."""
-    return tuple(Reason(event.code, f"/{name}") for name in event.attributes or ()) or (Reason(event.code),)
+    """Why bytes were set aside, each fault with its place where one was named."""
+    return tuple(Reason(fault.code, fault.pointer) for fault in event.faults or ()) or (Reason(event.code),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ class Receipt:
         if self.first is not None:
             stated["first"] = self.first
         if self.codes:
-            stated["codes"] = [stated_code(reason.code, reason.pointer) for reason in self.codes]
+            stated["codes"] = [stated_code(reason.code, reason.pointer, to_system=True) for reason in self.codes]
         if self.facts:
             stated["facts_in_the_way"] = stated_facts(self.facts)
         if self.more:
             stated["more"] = self.more
         if self.warnings:
-            stated["warnings"] = [stated_code(code) for code in self.warnings]
+            stated["warnings"] = [stated_code(code, to_system=True) for code in self.warnings]
         if self.references:
             stated["references"] = dict(sorted(self.references.items()))
         if self.reason is not None:
@@ -132,10 +132,11 @@ class Receipt:
         return tuple(sorted((name, value.encode()) for name, value in named.items()))
 
 
-def stated_code(code: str, pointer: str = "") -> dict[str, Any]:
-    """One code as a receipt states it: where it points, what is wrong and what to do, in fi, sv and en."""
+def stated_code(code: str, pointer: str = "", *, to_system: bool = False) -> dict[str, Any]:
+    """One code as it is stated: where it points, what is wrong, and what a person or a system does then; in fi, sv, en."""
     entry = refusal(code)
-    return {"code": code, "pointer": pointer, "text": dict(entry.texts), "what_to_do": dict(entry.what_to_do)}
+    advice = entry.for_system if to_system else entry.what_to_do
+    return {"code": code, "pointer": pointer, "text": dict(entry.texts), "what_to_do": dict(advice)}
 
 
 def stated_facts(facts: Iterable[e.FactInTheWay]) -> list[dict[str, Any]]:

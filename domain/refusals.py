@@ -40,6 +40,8 @@ class Refusal:
     who_mends: WhoMends
     texts: Mapping[str, str]
     what_to_do: Mapping[str, str]
+    for_system: Mapping[str, str]
+    """What an agency's system is told to do: the same, where nothing else is said."""
 
     @property
     def only_warns(self) -> bool:
@@ -59,6 +61,7 @@ def refusals() -> Mapping[str, Refusal]:
                 who_mends=entry["who_mends"],
                 texts=MappingProxyType({language: entry[language][0] for language in ("fi", "sv", "en")}),
                 what_to_do=MappingProxyType({language: entry[language][1] for language in ("fi", "sv", "en")}),
+                for_system=MappingProxyType({language: entry[language][1:][-1] for language in ("fi", "sv", "en")}),
             )
             for code, entry in entries.items()
         }

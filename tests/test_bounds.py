@@ -124,8 +124,9 @@ def largest_fields(cls: type[Event]) -> dict[str, Any]:
     fields = {name: largest(part) for name, part in schema_of(cls)["properties"].items()}
     if NEW_VALUES in fields:
         fields[NEW_VALUES] = largest_fields(CORRECTABLE)
+    for name in ({"codes", "faults"} & fields.keys()):  # at most so many as a refusal names
+        fields[name] = fields[name][:MOST_CODES]
     if cls is e.CommandRefused:
-        fields["codes"] = fields["codes"][:MOST_CODES]
         fields["facts"] = fields["facts"][:MOST_IN_THE_WAY]
     return fitted(fields)
 
@@ -208,17 +209,18 @@ def publication_of(body: dict[str, Any]) -> Publication:
 def test_the_receipt_of_an_answer_at_its_largest_fits_its_topic(name: str) -> None:
     fields = largest_fields(EVENTS[name])
     if name == "command.refused":
-        wordiest = max(refusals().values(), key=lambda one: size([dict(one.texts), dict(one.what_to_do)]))
+        wordiest = max(refusals().values(), key=lambda one: size([dict(one.texts), dict(one.for_system)]))
         fields = {**fields, "codes": [{"code": wordiest.code, "pointer": WIDEST * 200}] * MOST_CODES}
     if name == "message.quarantined":
-        fields = {**fields, "code": "E_ENVELOPE"}
+        faults = [{"code": "E_JSON_NUMBER", "pointer": WIDEST * 200}] * MOST_CODES
+        fields = {**fields, "code": "E_JSON_NUMBER", "faults": faults}
     event = EVENTS[name].model_validate(fields, strict=False)
     receipt = receipt_of_event(in_bytes(event, decided=False).header, event)
     assert fits(wire.receipt_entry(receipt, "x" * 40), wire.RECEIPTS)
 
 
 def test_the_summary_of_a_groups_message_fits_its_topic() -> None:
-    wordiest = max(refusals().values(), key=lambda one: size([dict(one.texts), dict(one.what_to_do)]))
+    wordiest = max(refusals().values(), key=lambda one: size([dict(one.texts), dict(one.for_system)]))
     codes = (Reason(wordiest.code, WIDEST * 220),) * MOST_CODES
     summary = Receipt("x" * 80, "x" * 60, "refused", codes=codes, parts=(("x" * 80, "already_recorded"),) * MOST_CLIENTS)
     assert fits(wire.receipt_entry(summary, "x" * 40), wire.RECEIPTS)
@@ -279,7 +281,7 @@ def test_every_text_that_is_kept_has_a_bound(model: type[BaseModel]) -> None:
 def test_a_list_of_an_event_comes_from_a_bounded_command_or_from_us() -> None:
     bodies = [body_schema(kind)["properties"] for kind in COMMANDS.values()]
     asked = {name for body in bodies for name, part in body.items() if "array" in str(part)}
-    ours = {"codes", "facts", "attributes"}  # of a refusal, fifty and twenty; of an envelope, each once
+    ours = {"codes", "facts", "faults"}  # of a refusal and of bytes set aside: fifty; in the way of a correction: twenty
     for cls in EVENTS.values():
         for place in unbounded(schema_of(cls), ""):
             if place.endswith("[]"):

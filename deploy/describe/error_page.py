@@ -58,7 +58,11 @@ def _code(entry: Refusal) -> Iterator[str]:
             f"- Example: {cell(examples()[entry.code])}",
         ]
     )
+    to_system = ["what a system does"] if entry.for_system != entry.what_to_do else []
     yield table(
-        ["", "what is wrong", "what to do"],
-        [(language, entry.texts[language], entry.what_to_do[language]) for language in LANGUAGES],
+        ["", "what is wrong", "what to do", *to_system],
+        [
+            (language, entry.texts[language], entry.what_to_do[language], *[entry.for_system[language] for _ in to_system])
+            for language in LANGUAGES
+        ],
     )

@@ -30,6 +30,14 @@ def answer_to(raw: bytes) -> dict[str, Any] | str:
         return bad.code
 
 
+def fault_of(raw: bytes) -> BadJson | None:
+    try:
+        read_json(raw)
+    except BadJson as bad:
+        return bad
+    return None
+
+
 @pytest.mark.parametrize(
     ("raw", "code", "pointer"),
     [
@@ -76,6 +84,36 @@ def answer_to(raw: bytes) -> dict[str, Any] | str:
 )
 def test_a_bad_body_is_refused_with_its_code_and_place(raw: bytes, code: str, pointer: str | None) -> None:
     assert verdict(raw) == (code, pointer)
+
+
+def test_everything_that_is_wrong_is_told_at_once_each_with_its_place() -> None:
+    deep = b"[" * 40 + b"]" * 40
+    raw = b'{"a":1e400,"b":[9007199254740993,{"c":NaN}],"d":"\\u0000","e":1,"e":2,"f":["\\ud800"],"deep":%s}' % deep
+    with pytest.raises(BadJson) as bad:
+        read_json(raw)
+    assert [(fault.code, fault.pointer) for fault in bad.value.faults] == [
+        ("E_JSON_NUMBER", "/a"),
+        ("E_JSON_NUMBER", "/b/0"),
+        ("E_JSON_NUMBER", "/b/1/c"),
+        ("E_JSON_NUL", "/d"),
+        ("E_JSON_DUPLICATE_KEY", "/e"),
+        ("E_JSON_CHARACTER", "/f/0"),
+        ("E_JSON_DEPTH", "/deep" + "/0" * 31),
+    ]
+
+
+def test_a_place_is_short_however_long_its_name() -> None:
+    for raw in (b'{"%s":1e400}' % (b"x" * 5000), b'{"%s":1,"%s":2}' % (b"x" * 5000, b"x" * 5000)):
+        with pytest.raises(BadJson) as bad:
+            read_json(raw)
+        assert [len(fault.pointer) for fault in bad.value.faults] == [200]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60) | st.text('{}[]":,\\u0ed8aeE+-.1NIfty ', max_size=60).map(str.encode))
+def test_what_is_told_begins_with_a_fault_and_never_raises_another_error(raw: bytes) -> None:
+    bad = fault_of(raw)
+    assert bad is None or bad.code in {fault.code for fault in bad.faults}
 
 
 def test_the_deepest_and_the_largest_that_pass() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from deploy.describe.origins import refused_by
+from domain.receipts import Receipt, stated_code
 from domain.refusals import Reason, Refusals, Refused, UnknownRefusal, refusal, refusal_text, refusals, refuse, what_to_do
+from projections.kinds import kinds
 
 NAMED_IN_THE_ROWS = [
     "E_SOURCE_CLOSED",
@@ -136,6 +141,31 @@ def test_every_code_says_what_is_wrong_and_what_to_do_in_three_languages(code: s
     assert len(sentences) == 6
     assert all(sentence.endswith((".", "}.")) and len(sentence) > 10 for sentence in sentences)
     assert len(set(entry.texts.values())) == 3
+
+
+OF_A_PERSON = re.compile("sign in|log in|ask the client|kirjaudu|asiakkaalta|logga in|(be|med) klienten", re.IGNORECASE)
+"""What a person does and no system."""
+SENT = {name for kind in kinds() for name in kind.sends} | {"record_attendance"}
+TO_SYSTEMS = [code for code in refusals() if not refused_by()[code] or SENT & {*refused_by()[code]}]
+"""Codes that a receipt may hold: those of commands that systems send, and of the wire."""
+
+
+@pytest.mark.parametrize("code", TO_SYSTEMS)
+def test_a_system_is_not_told_what_a_person_does(code: str) -> None:
+    assert not [text for text in refusal(code).for_system.values() if OF_A_PERSON.search(text)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["E_FIELD_MISSING", "E_FIELD_TYPE", "E_FIELD_NOT_ALLOWED", "E_CODE", "E_UNKNOWN_REFERENCE", "E_HEALTH_CONTENT",
+     "E_IDENTITY_CODE", "E_STATE", "E_ORDER", "E_TARGET", "E_INTERNAL"],
+)  # fmt: skip
+def test_a_system_is_told_that_what_it_mended_needs_a_new_id(code: str) -> None:
+    # the first answer is kept for ever (design D13): the same id would be answered the same again
+    assert all("ce_id" in text for text in refusal(code).for_system.values())
+    receipt = Receipt("m-1", "record_attendance.v1", "refused", 1, codes=(Reason(code, "/x"),)).content()
+    assert receipt["codes"][0]["what_to_do"] == refusal(code).for_system
+    assert stated_code(code)["what_to_do"] == refusal(code).what_to_do
 
 
 @pytest.mark.parametrize(

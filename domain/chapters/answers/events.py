@@ -66,5 +66,5 @@ class MessageQuarantined(AnswerEvent):
     size: Routing[int]
     content_hash: Routing[Text64]
     message_id: Routing[Text80 | None] = None
-    attributes: Routing[tuple[Literal["ce_id", "ce_type", "ce_specversion", "ce_actorperson"], ...] | None] = None
-    """Of an envelope that cannot be read: the attributes that are missing or have the wrong form."""
+    faults: Routing[tuple[RefusalCode, ...] | None] = None
+    """Everything that made the bytes unreadable, where a place can be named: of an envelope its attributes."""

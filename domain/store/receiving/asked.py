@@ -6,7 +6,7 @@ A group's day asks once for each entry, and each is decided alone under its own 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,10 +16,10 @@ from domain.commands import CommandKind
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
 from domain.envelopes import Incoming
-from domain.events import MessageQuarantined
+from domain.events import MessageQuarantined, RefusalCode
 from domain.json_gate import BadJson, read_json
 from domain.messages import GROUP, GROUP_OF, HeldReason, Names, Waits, Wish, message_types, of_group, wish_of_message
-from domain.refusals import Reason, Refused, refuse
+from domain.refusals import Reason, Refused, named, refuse
 
 LONGEST_GROUP_ID = 74
 """Characters of the id of a group's message: those of its entries are a little longer."""
@@ -61,7 +61,7 @@ def asked_by(message: Incoming, sender: Kind, sent: Collection[str], names: Name
     try:
         body = read_json(message.raw)
     except BadJson as bad:
-        yield unreadable(message.recipient, bad.code, message.raw, message.place, message.message_id)
+        yield unreadable(message.recipient, bad.faults, message.raw, message.place, message.message_id)
         return
     kind = message_types(sender).get(message.type)
     if kind is None:
@@ -77,29 +77,25 @@ def asked_by(message: Incoming, sender: Kind, sent: Collection[str], names: Name
 
 
 def unreadable(
-    recipient: Recipient,
-    code: str,
-    raw: bytes,
-    place: tuple[str, int] | None,
-    message_id: str | None,
-    attributes: tuple[str, ...] = (),
+    recipient: Recipient, faults: Sequence[Reason], raw: bytes, place: tuple[str, int] | None, message_id: str | None
 ) -> Asked:
     """Bytes to be set aside: their place, size and hash are recorded, never they themselves.
 
     `message_id` is the sender's own, where that could be read: the receipt names it. It is not taken, for nothing was
-    understood: a message that can be read is decided under it later. `attributes` are those of an envelope that are wrong.
+    understood: a message that can be read is decided under it later.
     """
+    told, _ = named(faults)
     digest = hashlib.sha256(raw).hexdigest()
     topic, offset = (place[0], place[1] - 1) if place else (f"POST /in/{recipient.short_name}", 0)
     event = MessageQuarantined(
         sender_org_id=recipient.org,
         topic=topic,
         offset=offset,
-        code=code,
+        code=faults[0].code,
         size=len(raw),
         content_hash=digest,
         message_id=message_id,
-        attributes=attributes or None,
+        faults=tuple(RefusalCode(code=one.code, pointer=one.pointer) for one in told) if told[0].pointer else None,
     )
     return Asked(Incoming(recipient, f"{offset}@{digest[:32]}", "unreadable", raw, place=place), Unreadable(event))
 
@@ -107,7 +103,7 @@ def unreadable(
 def _entries(message: Incoming, body: dict[str, Any]) -> list[tuple[Incoming, dict[str, Any]]]:
     """The entries of a group's message, each as a message of its own. Raises Refused."""
     if len(message.message_id) > LONGEST_GROUP_ID:
-        raise refuse("E_ENVELOPE")
+        raise refuse("E_ENVELOPE", "/ce_id")
     single = message.type.replace(GROUP, GROUP_OF)
     return [
         (replace(message, message_id=f"{message.message_id}/{n}", type=single, raw=orjson.dumps(entry), place=None), entry)

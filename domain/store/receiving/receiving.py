@@ -62,7 +62,7 @@ class Receiving:
         message_id: str | None,
     ) -> Received:
         """Set bytes aside whose envelope cannot be read. Raises `StoreUnavailable`."""
-        asked = unreadable(recipient, "E_ENVELOPE", raw, place, message_id, wrong.attributes)
+        asked = unreadable(recipient, wrong.reasons, raw, place, message_id)
         return self._settled(asked.message, [asked])
 
     def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
