@@ -137,7 +137,7 @@ class Refusals:
     __slots__ = ("_reasons", "_warnings")
 
     def __init__(self) -> None:
-        self._reasons: list[Reason] = []
+        self._reasons: dict[Reason, None] = {}  # each once, in the order in which they were noted
         self._warnings: list[str] = []
 
     def when(self, wrong: bool, code: str, pointer: str = "") -> bool:
@@ -150,9 +150,7 @@ class Refusals:
             if code not in self._warnings:
                 self._warnings.append(code)
         elif wrong:
-            reason = Reason(code, pointer)
-            if reason not in self._reasons:
-                self._reasons.append(reason)
+            self._reasons[Reason(code, pointer)] = None
         return wrong
 
     def __bool__(self) -> bool:

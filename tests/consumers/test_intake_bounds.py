@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,24 @@ def test_the_same_for_a_workers_command_and_its_repeat(home: House) -> None:
         assert (answer.status_code, len(answer.json()["codes"])) == (422, 50)
         assert answer.json()["more"] == len(UNKNOWN_KEYS) - 50
         assert len(answer.content) < 100_000
+
+
+def test_a_correction_of_fields_that_nobody_knows_is_judged_in_no_time(home: House) -> None:
+    home.send(SENDER, "day", "record_attendance.v1", attendance(home))
+    home.settle()
+    published = home.get(f"/out/{SENDER}", INSTRUCTOR, wait=0, limit=500).json()["publications"]
+    told = next(one for one in reversed(published) if one["value"].get("message_id") == "day")
+    body = {
+        "client": home.name(SENDER),
+        "target_event_id": told["headers"]["ce_id"],
+        "correction_reason": "wrong_entry",
+        "new_values": UNKNOWN_KEYS,
+    }
+    began = time.monotonic()
+    answer = home.post(f"/in/{SENDER}", SYSTEM, body, **{"ce-id": home.id(), "ce-type": "correct_fact.v1"}).json()
+    assert time.monotonic() - began < 60  # about a second; with every code compared to every other it takes minutes
+    assert {code for code, _ in codes(answer)} == {"E_FIELD_NOT_ALLOWED"}
+    assert (len(answer["codes"]), answer["more"]) == (50, len(UNKNOWN_KEYS) - 50)
 
 
 def test_a_group_of_wrong_entries_is_summed_up_in_fifty_codes(home: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.envelopes import Incoming
+from domain.events import CommandRefused, RefusalCode
 from domain.identifiers import synthetic_identity_code
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import GROUP, Begun, HeldReason, NoNames, Waits, message_types, of_group, wish_of_body, wish_of_message
-from domain.refusals import Refused
+from domain.receipts import answer_of_refusal
+from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
+from domain.store.deciding.kept_answers import answer_of, kept
 from domain.store.receiving.asked import Refusal, asked_by
+from domain.store.tables.recorders import AnswerRow
 from domain.vocabulary import is_free_text
 from projections.kinds import kinds
 
@@ -359,3 +364,19 @@ def test_what_is_wrong_is_told_in_the_order_of_the_commands_own_fields(
         wish_of_body(COMMANDS[command], body, CLIENT, names)
     pointers = [reason.pointer for reason in refused.value.codes]
     assert [pointer for pointer in pointers if pointer in told] == told
+
+
+def test_a_refusal_that_was_recorded_with_more_codes_is_read_and_answered_with_fifty() -> None:
+    # What was recorded before there was a bound still loads; its answer is bounded (domain/pathway.md 4.9).
+    codes = tuple(RefusalCode(code="E_FIELD_NOT_ALLOWED", pointer=f"/k{n}") for n in range(26_003))
+    recorded = CommandRefused(command="record_attendance.v1", codes=codes, content_mac="f" * 64)
+    assert CommandRefused.model_validate_json(recorded.model_dump_json()) == recorded
+    answer = answer_of_refusal(recorded)
+    assert (len(answer.codes), answer.more) == (50, 25_953)
+    whole = kept(replace(answer, codes=tuple(map(reason, codes)), more=0))
+    many = AnswerRow("o", "t", "m", True, "f" * 64, 1, "refused", 1, whole)
+    assert (len(answer_of(many).codes), answer_of(many).more) == (50, 25_953)
+
+
+def reason(code: RefusalCode) -> Reason:
+    return Reason(code.code, code.pointer)
