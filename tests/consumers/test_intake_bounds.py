@@ -47,13 +47,14 @@ def test_a_refusal_names_fifty_codes_and_then_a_count_and_publication_goes_on(ho
     assert all(len(record.state) < LARGEST_RECORD for record in home.wired.store.records(0, 10_000))
     [numbered] = home.get("/receipts", SYSTEM, since=refused["number"] - 1, limit=1).json()["receipts"]
     assert numbered == refused
-    again = home.post(f"/in/{SENDER}", SYSTEM, body, **{"ce-id": "many", "ce-type": "record_attendance.v1"}).json()
+    named = {"ce-specversion": "1.0", "ce-id": "many", "ce-type": "record_attendance.v1"}
+    again = home.post(f"/in/{SENDER}", SYSTEM, body, **named).json()
     assert (again["first"], again["codes"], again["more"]) == ("refused", refused["codes"], refused["more"])
 
 
 @pytest.mark.parametrize("dry_run", ["true", "false"])
 def test_the_same_over_http(home: House, dry_run: str) -> None:
-    named = {"ce-id": home.id(), "ce-type": "record_attendance.v1"}
+    named = {"ce-specversion": "1.0", "ce-id": home.id(), "ce-type": "record_attendance.v1"}
     answer = home.post(f"/in/{SENDER}?dry_run={dry_run}", SYSTEM, attendance(home, **UNKNOWN_KEYS), **named)
     assert (answer.status_code, len(answer.json()["codes"])) == (422, 50)
     assert answer.json()["more"] == len(UNKNOWN_KEYS) - 50
@@ -82,7 +83,8 @@ def test_a_correction_of_fields_that_nobody_knows_is_judged_in_no_time(home: Hou
         "new_values": UNKNOWN_KEYS,
     }
     began = time.monotonic()
-    answer = home.post(f"/in/{SENDER}", SYSTEM, body, **{"ce-id": home.id(), "ce-type": "correct_fact.v1"}).json()
+    named = {"ce-specversion": "1.0", "ce-id": home.id(), "ce-type": "correct_fact.v1"}
+    answer = home.post(f"/in/{SENDER}", SYSTEM, body, **named).json()
     assert time.monotonic() - began < 60  # about a second; with every code compared to every other it takes minutes
     assert {code for code, _ in codes(answer)} == {"E_FIELD_NOT_ALLOWED"}
     assert (len(answer["codes"]), answer["more"]) == (50, len(UNKNOWN_KEYS) - 50)
@@ -109,7 +111,7 @@ def test_a_group_of_wrong_entries_is_summed_up_in_fifty_codes(home: House) -> No
 )
 def test_a_list_holds_four_hundred_entries(home: House, command: str, body: dict[str, Any], pointer: str) -> None:
     # domain/pathway.md 4.9 Bounds
-    named = {"ce-id": home.id(), "ce-type": f"{command}.v1"}
+    named = {"ce-specversion": "1.0", "ce-id": home.id(), "ce-type": f"{command}.v1"}
     answer = home.post(f"/in/{SENDER}", SYSTEM, {"client": home.name(SENDER), **body}, **named).json()
     assert ("E_TOO_LARGE", pointer) in codes(answer)
     assert "400" in answer["codes"][0]["what_to_do"]["en"]
@@ -127,7 +129,7 @@ def test_a_list_holds_four_hundred_entries(home: House, command: str, body: dict
 def test_a_text_that_grows_in_its_normal_form_is_measured_as_it_is_kept(home: House) -> None:
     # One code point of four bytes becomes three of four bytes each (UAX 15).
     body = {"client": home.name(SENDER), "new": "\U0001d160" * 60_000}
-    named = {"ce-id": home.id(), "ce-type": "record_attendance.v1"}
+    named = {"ce-specversion": "1.0", "ce-id": home.id(), "ce-type": "record_attendance.v1"}
     answer = home.post(f"/in/{SENDER}", SYSTEM, orjson.dumps(body), **named).json()
     assert ("E_TOO_LARGE", "") in codes(answer)
 
