@@ -17,7 +17,6 @@ from consumers import wire
 from consumers.log import Entry
 from domain.context import Caller
 from domain.record import LARGEST_RECORD
-from domain.store.receiving import answering
 
 SYSTEM = Caller(INSTRUCTOR.org, INSTRUCTOR.task, "system", "system")
 UNKNOWN_KEYS = {f"k{n}": 1 for n in range(24_000)}
@@ -148,7 +147,7 @@ def test_what_is_decided_larger_than_a_topic_takes_is_refused_and_recorded_as_th
 
 def test_so_many_messages_of_one_sender_wait_and_no_more(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     # design D24: every queue has a bound
-    monkeypatch.setattr(answering, "MOST_WAITING", 2)
+    monkeypatch.setattr("domain.store.receiving.answering.MOST_WAITING", 2)
     for name in ("w-1", "w-2", "w-3", "w-2"):
         home.send(SENDER, name, "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
     home.settle()
