@@ -37,7 +37,9 @@ class Answer:
     """Codes beyond those that are named."""
 
     def repeated(self) -> Answer:
-        """The answer to a repeat of the same command."""
+        """The answer to a repeat of the same command; a wish without effect is answered as the first time."""
+        if self.status == "already_recorded":
+            return self
         return replace(self, status="already_recorded", first=self.status)
 
 

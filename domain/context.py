@@ -23,6 +23,9 @@ class Caller:
     """Who asks: never part of a body (design D19). `org` is a directory id, `person` a staff reference, the client's own
     reference, or `system`.
 
+    `any_person` is for an agency's system, whose message ids are unique in it, whoever they name as the person: a key of
+    anybody else is that person's own.
+
     `or_role` are the roles in which an agency's system may have sent the same message before: its role is not said in the
     message, but follows from what kind of recipient it is.
     """
@@ -33,6 +36,7 @@ class Caller:
     person: str
     purpose: str = "service"
     or_role: tuple[str, ...] = field(default=(), compare=False)
+    any_person: bool = field(default=False, compare=False)
 
     @property
     def sender(self) -> tuple[str, str]:

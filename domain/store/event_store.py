@@ -71,9 +71,9 @@ class EventStore(LedgerReading):
         """Decide a command and record what was decided, once per sender and command id.
 
         `client` is the reference whose stream it speaks of; a command that makes a client may leave it out. A stale
-        `expected_version` is a refusal like any other (`E_STALE_IF_MATCH`): recorded, so that a further attempt needs an
-        id of its own. `input_position` is a follower's (name, position), moved in the transaction of the events: who
-        gets an answer without any (a repeat, no effect) moves it with `track`. `dry_run` decides and records nothing.
+        `expected_version` is refused (`E_STALE_IF_MATCH`) and leaves the id free. `input_position` is a follower's (name,
+        position), moved in the transaction of the events: who gets an answer without any (a repeat, no effect) moves it with
+        `track`. `dry_run` decides and records nothing.
         The future raises `StoreUnavailable` when the outcome is not known: submit again under the same id.
         """
         future = new_future()

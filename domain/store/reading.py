@@ -112,9 +112,14 @@ class LedgerReading:
         last = self.stream(stream, version - 1) if version else []
         return (last[-1].header.stream_version, last[-1].hash) if last else (0, "")
 
-    def answer(self, sender: Sender, command_id: str) -> Answer | None:
-        """The final answer to a command of a sender (organisation, task), else the one that it waits, else none."""
-        rows = sorted(self._recorder.answers_to(sender, command_id), key=lambda row: not row.final)
+    def answer(self, sender: Sender, command_id: str, person: str | None = None) -> Answer | None:
+        """The final answer to a command of a sender (organisation, task), else the one that it waits, else none.
+
+        With a `person`: to a command of that person, or of one that was not kept.
+        """
+        kept = self._recorder.answers_to(sender, command_id)
+        own = [row for row in kept if person is None or row.person in (person, "")]
+        rows = sorted(own, key=lambda row: (not row.final, row.person == ""))
         return answer_of(rows[0]) if rows else None
 
     def answers(self, sender: Sender, after: int = 0, limit: int = 1000) -> list[tuple[str, Answer]]:

@@ -145,5 +145,5 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
     )
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,
-        first.position, kept(answer),
+        first.position, kept(answer), h.actor_person,
     )  # fmt: skip

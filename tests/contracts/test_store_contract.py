@@ -185,8 +185,12 @@ def test_a_stale_version_is_refused(store: EventStore) -> None:
     store.execute(day(0), PROVIDER, "1", client=client, expected_version=1)
     stale = store.execute(day(1), PROVIDER, "2", client=client, expected_version=1)
     assert (stale.status, stale.codes) == ("refused", (Reason("E_STALE_IF_MATCH"),))
-    fresh = store.execute(day(1), PROVIDER, "3", client=client, expected_version=2)
-    assert fresh.status == "recorded"
+    # Nothing was judged: nothing is recorded of it, and the id may be used once the record has been read again.
+    assert (stale.number, store.head()) == (None, 2)
+    fresh = store.execute(day(1), PROVIDER, "2", client=client, expected_version=2)
+    assert (fresh.status, fresh.number) == ("recorded", 2)
+    again = store.execute(day(1), PROVIDER, "2", client=client, expected_version=2)
+    assert (again.status, again.first) == ("already_recorded", "recorded")
 
 
 def test_a_command_without_effect_takes_no_number(store: EventStore) -> None:
@@ -195,6 +199,39 @@ def test_a_command_without_effect_takes_no_number(store: EventStore) -> None:
     idle = store.execute(day(0), PROVIDER, "2", client=client)
     assert (idle.status, idle.number, idle.events) == ("already_recorded", None, ())
     assert store.execute(day(1), PROVIDER, "3", client=client).number == 2
+
+
+def test_a_command_without_effect_keeps_its_id(store: EventStore) -> None:
+    """Design D13: its id, a hash of its content and its answer."""
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client)
+    idle = store.execute(day(0), PROVIDER, "2", client=client)
+    later = store.execute(day(1), PROVIDER, "3", client=client)
+    assert store.execute(day(0), PROVIDER, "2", client=client) == idle
+    other = store.execute(day(2), PROVIDER, "2", client=client)
+    assert (other.status, other.codes) == ("refused", (Reason("E_KEY_REUSED"),))
+    assert [answer.number for _, answer in store.answers(PROVIDER.sender)] == [1, later.number]
+    assert store.head() == 3
+
+
+def test_two_people_of_one_sender_may_use_the_same_id(store: EventStore) -> None:
+    """A key belongs to (organisation, task, person); a system's message id to (organisation, task), whoever it names."""
+    client = new_client(store)
+    other = replace(PROVIDER, person="p-other")
+    mine, theirs = (store.execute(day(n), by, "1", client=client) for n, by in enumerate((PROVIDER, other)))
+    assert [(mine.status, mine.number), (theirs.status, theirs.number)] == [("recorded", 1), ("recorded", 2)]
+    for number, by, first in ((0, PROVIDER, mine), (1, other, theirs)):
+        again = store.execute(day(number), by, "1", client=client)
+        assert (again.first, again.events) == ("recorded", first.events)
+        assert store.execute(day(7), by, "1", client=client).codes == (Reason("E_KEY_REUSED"),)
+        kept = store.answer(by.sender, "1", by.person)
+        assert kept
+        assert kept.events == first.events
+    system = replace(PROVIDER, person="p-third", any_person=True)
+    assert store.execute(day(3), system, "1", client=client).codes == (Reason("E_KEY_REUSED"),)
+    assert store.execute(day(3), system, "m1", client=client).status == "recorded"
+    named = replace(system, person="p-fourth")
+    assert store.execute(day(3), named, "m1", client=client).codes == (Reason("E_KEY_REUSED"),)
 
 
 def test_a_dry_run_decides_and_records_nothing(store: EventStore) -> None:

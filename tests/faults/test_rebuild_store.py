@@ -46,7 +46,7 @@ def rows_of(dsn: str, ledger: str) -> Rows:
         events = connection.execute(
             "SELECT notification_id, originator_id, originator_version, topic, state, matter FROM events ORDER BY 1"
         ).fetchall()
-        answers = connection.execute("SELECT * FROM answers ORDER BY 1, 2, 3, 4").fetchall()
+        answers = connection.execute("SELECT * FROM answers WHERE answer_number IS NOT NULL ORDER BY 1, 2, 3, 4").fetchall()
     return Rows(events, answers)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,9 @@ import pytest
 from eventsourcing.persistence import StoredEvent, Tracking
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from store.small_ledger import LEDGER, WORKER, Ground, Register, kind_of
+from store.small_ledger import LEDGER, WORKER, Ground, RecordDay, Register, kind_of
 
+from domain.refusals import Reason
 from domain.store import (
     Acknowledged,
     Conflict,
@@ -195,3 +199,66 @@ def test_a_thread_that_has_ended_leaves_no_connection_behind(tmp_path: Path) -> 
         reading.join()
     assert len(recorder._readers) == 1  # our own
     recorder.close()
+
+
+# --- what was kept before -------------------------------------------------------------------------------------------------
+
+BEFORE_SQLITE = """
+    ALTER TABLE answers RENAME TO newer;
+    DROP INDEX answers_number;
+    CREATE TABLE answers (
+        sender_org TEXT NOT NULL, sender_task TEXT NOT NULL, command_id TEXT NOT NULL, final INTEGER NOT NULL,
+        content_hash TEXT NOT NULL, answer_number INTEGER NOT NULL, status TEXT NOT NULL,
+        first_position INTEGER NOT NULL, answer BLOB NOT NULL,
+        PRIMARY KEY (sender_org, sender_task, command_id, final)
+    ) WITHOUT ROWID;
+    INSERT INTO answers SELECT sender_org, sender_task, command_id, final, content_hash, answer_number, status,
+        first_position, answer FROM newer;
+    DROP TABLE newer;
+    CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
+    DELETE FROM migrations WHERE version > 1;
+"""
+BEFORE_POSTGRES = """
+    ALTER TABLE answers DROP CONSTRAINT answers_pkey;
+    ALTER TABLE answers DROP COLUMN sender_person;
+    ALTER TABLE answers ALTER COLUMN answer_number SET NOT NULL;
+    ALTER TABLE answers ADD PRIMARY KEY (command_id, sender_org, sender_task, final);
+    DELETE FROM migrations WHERE version > 1;
+"""
+
+
+def day(number: int) -> RecordDay:
+    return RecordDay(on=date(2025, 3, 3) + timedelta(days=number))
+
+
+def as_it_was_before(ground: Ground) -> None:
+    """The tables before an answer's row said who had spoken."""
+    if ground.kind == "sqlite":
+        with sqlite3.connect(Path(ground.place) / "ledger.db") as file:
+            file.executescript(BEFORE_SQLITE)
+        return
+    with psycopg.connect(ground.place, autocommit=True) as connection:
+        connection.execute(f"SET search_path TO {schema_of(LEDGER)}".encode())
+        connection.execute(BEFORE_POSTGRES.encode())
+
+
+def test_a_key_that_was_kept_before_its_person_is_found_by_its_sender_and_stands_in_nobodys_way(ground: Ground) -> None:
+    store = ground.open()
+    client = store.execute(Register(), WORKER, "0").client
+    first = store.execute(day(0), WORKER, "1", client=client)
+    store.close()
+    as_it_was_before(ground)
+    ground.migrate()
+    store = ground.open()
+    again = store.execute(day(0), WORKER, "1", client=client)
+    assert (again.status, again.first, again.events) == ("already_recorded", "recorded", first.events)
+    kept = store.answer(WORKER.sender, "1", WORKER.person)
+    assert kept
+    assert kept.events == first.events
+    # A system's message id is taken, whoever had used it; another person's key is that person's own.
+    system = replace(WORKER, person="system", any_person=True)
+    assert store.execute(day(1), system, "1", client=client).codes == (Reason("E_KEY_REUSED"),)
+    other = replace(WORKER, person="p-other")
+    assert store.execute(day(1), other, "1", client=client).status == "recorded"
+    assert store.execute(day(2), WORKER, "2", client=client).number == 4
+    store.close()

@@ -65,14 +65,13 @@ class Batch:
         self._known = known
         self._around = around
         self._remembered: dict[str, Remembered] = {}
-        self._given: dict[tuple[str, str, str, bool], tuple[str, Answer]] = {}
+        self._given: dict[tuple[str, str, str], list[AnswerRow]] = {}
 
     def decide(self, jobs: Sequence[Job]) -> None:
         """Decide the jobs in order. Raises `JobFailed` for one that cannot be carried out at all, `Lost`."""
         commands = [job for job in jobs if not isinstance(job, AppendJob)]
         for row in self._writing.answers():
-            key = (row.sender_org, row.sender_task, row.command_id, row.final)
-            self._given[key] = (row.content_hash, answer_of(row))
+            self._given.setdefault((row.sender_org, row.sender_task, row.command_id), []).append(row)
         clients = {job.client for job in commands if isinstance(job, CommandJob) and job.of_client and job.client}
         if clients:
             self._remembered = self._known.pathways(self._writing, clients)
@@ -117,15 +116,18 @@ class Batch:
         return self._record(job, [draft], stream, at, answer, final=job.final)
 
     def _repeat(self, job: CommandJob | NoteJob) -> Answer | None:
-        final = not isinstance(job, NoteJob) or job.final
-        given = self._given.get((*job.caller.sender, job.command_id, True))
-        if given is None and not final:
-            given = self._given.get((*job.caller.sender, job.command_id, False))
-        if given is None:
-            return None
-        content_hash, answer = given
-        if content_hash != job.content_hash and not job.repeats(content_hash):
-            return Answer("refused", codes=(Reason("E_KEY_REUSED"),))
+        """The answer that was given under the id before, to a system whoever it named, to anybody else for himself alone.
+
+        Of what was kept without its person only what is the same is taken for the caller's own.
+        """
+        waits = isinstance(job, NoteJob) and not job.final
+        given = self._given.get((*job.caller.sender, job.command_id), ())
+        rows = [row for row in given if row.final] or [row for row in given if waits]
+        same = next((row for row in rows if row.content_hash == job.content_hash or job.repeats(row.content_hash)), None)
+        if same is None:
+            taken = any(job.caller.any_person or row.person == job.caller.person for row in rows)
+            return Answer("refused", codes=(Reason("E_KEY_REUSED"),)) if taken else None
+        answer = answer_of(same)
         # A commit whose answer was lost on the way: this is no repeat, it is the first answer.
         ours = name_based_id(job.decision_id, "event#1")
         return answer if any(event_id == ours for event_id, _, _ in answer.events) else answer.repeated()
@@ -140,7 +142,8 @@ class Batch:
             if job.too_large:
                 raise Refused(Reason("E_TOO_LARGE"))
             if pathway is not None and job.expected_version not in (None, pathway.version):
-                raise Refused(Reason("E_STALE_IF_MATCH"))
+                # Nothing was judged: the id is not taken, and the command may come again with what has been read by then.
+                return Answer("refused", codes=(Reason("E_STALE_IF_MATCH"),), client=job.client)
             drafts = job.kind.decide(pathway if pathway is not None else self.directory, job.command, context)
         except Refused as refused:
             return self._refuse(job, refused, context, pathway)
@@ -148,7 +151,10 @@ class Batch:
             raise JobFailed(job, error) from error
         if not drafts:
             version = pathway.version if pathway else 0
-            return Answer("already_recorded", client=job.client, stream_version=version, position=self.head)
+            idle = Answer("already_recorded", client=job.client, stream_version=version, position=self.head)
+            if not job.dry_run:
+                self._keep(job, idle, self.head)
+            return idle
         answer = Answer(
             "recorded",
             references=parts_begun(draft.event for draft in drafts),
@@ -225,12 +231,18 @@ class Batch:
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
             self.ends[self.order[-1].stream].version, answer.client, facts=answer.facts, more=answer.more,
         )  # fmt: skip
-        sender = job.caller.sender
-        row = AnswerRow(*sender, job.command_id, final, job.content_hash, number, answer.status, first, kept(numbered))
-        self.answers.append(row)
-        self._given[*sender, job.command_id, final] = (job.content_hash, numbered)
+        self._keep(job, numbered, first, final=final)
         self._track(job)
         return numbered
+
+    def _keep(self, job: CommandJob | NoteJob, answer: Answer, first: int, *, final: bool = True) -> None:
+        """Keep an answer under the command's id: one without effect too, for its id is used up as any other."""
+        sender, person = job.caller.sender, job.caller.person
+        row = AnswerRow(
+            *sender, job.command_id, final, job.content_hash, answer.number, answer.status, first, kept(answer), person
+        )
+        self.answers.append(row)
+        self._given.setdefault((*sender, job.command_id), []).append(row)
 
     def _append(self, job: AppendJob) -> None:
         name, expected, new = job.tracking

@@ -145,7 +145,7 @@ class Writer:
             batch = Batch(writing, self._known, self._around)
             batch.decide(jobs)
             rows = chain(batch, self._sealer, self._keys, self._ledger)
-            if not rows and not batch.tracking:
+            if not rows and not batch.answers and not batch.tracking:
                 writing.rollback()
                 return batch.outcomes
             writing.write(rows, batch.answers, batch.tracking)

@@ -56,6 +56,25 @@ POSTGRES: Sequence[str] = (
     );
     CREATE TABLE parked (topic text PRIMARY KEY, position bigint NOT NULL, code text NOT NULL);
     """,
+    # A key belongs to a person, and a command without effect keeps it, without a number. Who spoke before is not known.
+    """
+    ALTER TABLE answers ADD COLUMN sender_person text NOT NULL DEFAULT '';
+    ALTER TABLE answers ALTER COLUMN answer_number DROP NOT NULL;
+    ALTER TABLE answers DROP CONSTRAINT answers_pkey;
+    ALTER TABLE answers ADD PRIMARY KEY (command_id, sender_org, sender_task, sender_person, final);
+    DROP FUNCTION begin_writing(bigint, text[], text[], text[]);
+    CREATE FUNCTION begin_writing(ledger_lock bigint, orgs text[], tasks text[], ids text[])
+        RETURNS TABLE (head bigint, org text, task text, id text, is_final boolean, hash text, number bigint, kept text,
+            position_of bigint, body bytea, person text) LANGUAGE plpgsql VOLATILE AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(ledger_lock);
+            RETURN QUERY SELECT (SELECT coalesce(max(e.notification_id), 0) FROM events e), a.*
+                FROM (SELECT 1) AS one LEFT JOIN (unnest(orgs, tasks, ids) AS w(o, t, c) CROSS JOIN LATERAL
+                -- By the id alone, and each id by itself: a plan by organisation and task reads a sender's whole line.
+                (SELECT b.* FROM answers b WHERE b.command_id = w.c OFFSET 0) AS a)
+                ON a.sender_org = w.o AND a.sender_task = w.t;
+        END $$;
+    """,
 )
 
 SQLITE: Sequence[str] = (
@@ -82,6 +101,19 @@ SQLITE: Sequence[str] = (
         at_offset INTEGER NOT NULL, acknowledged_at INTEGER NOT NULL, PRIMARY KEY (topic, at_offset)
     ) WITHOUT ROWID;
     CREATE TABLE parked (topic TEXT PRIMARY KEY, position INTEGER NOT NULL, code TEXT NOT NULL);
+    """,
+    """
+    DROP INDEX answers_number;
+    ALTER TABLE answers RENAME TO answers_before;
+    CREATE TABLE answers (
+        sender_org TEXT NOT NULL, sender_task TEXT NOT NULL, command_id TEXT NOT NULL, final INTEGER NOT NULL,
+        content_hash TEXT NOT NULL, answer_number INTEGER, status TEXT NOT NULL,
+        first_position INTEGER NOT NULL, answer BLOB NOT NULL, sender_person TEXT NOT NULL,
+        PRIMARY KEY (sender_org, sender_task, command_id, sender_person, final)
+    ) WITHOUT ROWID;
+    INSERT INTO answers SELECT *, '' FROM answers_before;
+    DROP TABLE answers_before;
+    CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
     """,
 )
 

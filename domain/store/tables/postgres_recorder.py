@@ -41,7 +41,10 @@ TRACK = (
     " DO UPDATE SET notification_id = greatest(tracking.notification_id, excluded.notification_id)"
 )
 COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
-ANSWER_COLUMNS = "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer"
+ANSWER_COLUMNS = (
+    "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
+    " sender_person"
+)
 
 
 class LedgerDatastore(PostgresDatastore):

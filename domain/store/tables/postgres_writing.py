@@ -26,8 +26,9 @@ BEGIN = "SELECT * FROM begin_writing(%b::bigint, %b::text[], %b::text[], %b::tex
 WRITE = (
     "WITH e AS (INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
     " SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::text[])),"
-    " a AS (INSERT INTO answers SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::boolean[], %b::text[],"
-    " %b::bigint[], %b::text[], %b::bigint[], %b::bytea[])),"
+    " a AS (INSERT INTO answers SELECT o, t, c, f, h, nullif(n, 0), s, p, b, w FROM unnest(%b::text[], %b::text[],"
+    " %b::text[], %b::boolean[], %b::text[], %b::bigint[], %b::text[], %b::bigint[], %b::bytea[], %b::text[])"
+    " AS u(o, t, c, f, h, n, s, p, b, w)),"
     " t AS (INSERT INTO tracking SELECT * FROM unnest(%b::text[], %b::bigint[])"
     " ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id)"
     " SELECT pg_notify(%b::text, %b::text) WHERE %b::boolean"
@@ -39,7 +40,7 @@ LAST_BEHIND = f"SELECT {COLUMNS} FROM events WHERE notification_id > %s ORDER BY
 NUMBERS = (
     "SELECT w.o, w.t, coalesce(max(a.answer_number), 0) FROM unnest(%s::text[], %s::text[]) AS w(o, t)"
     " LEFT JOIN LATERAL (SELECT answer_number FROM answers WHERE sender_org = w.o AND sender_task = w.t"
-    " ORDER BY answer_number DESC LIMIT 1) AS a ON true GROUP BY w.o, w.t"
+    " AND answer_number IS NOT NULL ORDER BY answer_number DESC LIMIT 1) AS a ON true GROUP BY w.o, w.t"
 )
 TRACKED = "SELECT application_name, notification_id FROM tracking WHERE application_name = ANY(%s)"
 
@@ -202,14 +203,14 @@ class PostgresWriting:
 
     def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
         position, stream, version, topic, state, matter = zip(*rows, strict=True) if rows else ((),) * 6
-        org, task, command_id, final, content, number, status, first, answer = (
-            zip(*answers, strict=True) if answers else ((),) * 9
+        org, task, command_id, final, content, number, status, first, answer, person = (
+            zip(*answers, strict=True) if answers else ((),) * 10
         )
         # Sent together with the commit.
         self._columns = (
             _numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(state), _texts(matter),
-            _texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content), _numbers(number),
-            _texts(status), _numbers(first), _blobs(answer),
+            _texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content),
+            _numbers(one or 0 for one in number), _texts(status), _numbers(first), _blobs(answer), _texts(person),
             _texts(tracking), _numbers(tracking.values()),
         )  # fmt: skip
 

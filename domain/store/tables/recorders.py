@@ -31,17 +31,19 @@ class Row(NamedTuple):
 
 
 class AnswerRow(NamedTuple):
-    """The answer to one command. `final` is false only for one that waits; `number` counts in the sender's line."""
+    """The answer to one command. `final` is false only for one that waits; `number` counts in the sender's line, none for a
+    command without effect. `person` is who spoke, empty in what was kept before that was."""
 
     sender_org: str
     sender_task: str
     command_id: str
     final: bool
     content_hash: str
-    number: int
+    number: int | None
     status: Status
     position: int
     answer: bytes
+    person: str
 
 
 class Conflict(Exception):

@@ -75,7 +75,7 @@ class SqliteWriting:
     def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
         with _whole():
             self._connection.executemany(f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._connection.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", answers)
+            self._connection.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", answers)
             self._connection.executemany(
                 "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"
                 " DO UPDATE SET notification_id = excluded.notification_id",
