@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
 from api.caller import SignedIn
+from api.entity_tags import entity_tags, version_in
 from api.problems import PROBLEM, Problem, problem
 from domain.answers import Answer
 from domain.receipts import stated_code, stated_facts
@@ -59,23 +62,25 @@ def own_names(signed: SignedIn, command: str, answer: Answer) -> dict[str, str]:
     return {name: pseudonyms.of(reference) for name, reference in sorted(references.items())}
 
 
-def expected_version(signed: SignedIn, client: str | None, if_match: str) -> int | None:
-    """The version that `If-Match` names; none without one, and none for `*` on a client that is there.
+def expected_version(signed: SignedIn, client: str | None, if_match: Sequence[str]) -> int | None:
+    """The version that the lines of `If-Match` name; none without one, and none for `*` on a client that is there.
 
-    Raises Problem (`E_STALE_IF_MATCH`) for any other text. source: RFC 9110 13.1.1
+    A weak tag names none. Raises Problem (`E_STALE_IF_MATCH`) where nothing is named. source: RFC 9110 13.1.1
     """
-    if if_match.strip() == "*" and client is not None and signed.door.store.stream_version(client):
+    if not if_match:
         return None
-    token = if_match.removeprefix("W/").strip('"')
-    if not token:
+    tags = entity_tags(if_match)
+    if tags == "*" and client is not None and signed.door.store.stream_version(client):
         return None
-    try:
-        read = signed.door.store.read_token(token)
-    except UnknownToken as error:
-        raise problem("E_STALE_IF_MATCH") from error
-    if (read.kind, read.stream) != ("version", client):
+    versions: list[int] = []
+    for tag in tags if tags != "*" else ():
+        with suppress(UnknownToken):
+            read = signed.door.store.read_token(version_in(tag.text))
+            if (read.kind, read.stream, tag.weak) == ("version", client, False):
+                versions.append(read.number)
+    if not versions:
         raise problem("E_STALE_IF_MATCH")
-    return read.number
+    return max(versions)  # versions only rise: of several that were given out only the newest can be the present one
 
 
 def _beside(command_id: str, answer: Answer) -> dict[str, Any]:
@@ -95,13 +100,13 @@ COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
     **{
         status: {"description": text, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
         for status, text in (
-            (400, "The body is not readable, or the key is missing."),
+            (400, "The body is not readable, the key is missing, or there is no such parameter."),
             (401, "Nobody is signed in."),
             (404, "Not there, or not for the caller to know."),
             (409, "A rule says no."),
             (412, "The client's record has moved on since `If-Match`."),
             (413, "More than 256 KiB."),
-            (415, "Not application/json."),
+            (415, "Not application/json, or encoded."),
             (422, "Readable, but not what the schema wants; or the key was used for other content."),
             (503, "Not available just now; send the same again."),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from api.caller import DevelopmentIssuer, Verifier
 from api.documents import AgencyDocument
+from api.exchange import Exchange
 from api.ledgers import LedgerDoor, Ledgers
 from api.problems import DescribedApi, LastResort, add_problems, language_of, problem_response
 from api.routes import commands, documents, ledger, messages, pages, questions, replay
@@ -24,7 +26,7 @@ ABOUT = """The shared, provable record of a client's path through rehabilitative
 
 Everybody names clients and parts by the own names that they were given. Every command has an `Idempotency-Key`; sent
 again, it changes nothing. Problems are `application/problem+json` with stable codes, in Finnish, Swedish or English by
-`Accept-Language`."""
+`Accept-Language`. Every answer has an `X-Request-Id`, the caller's own where it sent one, and what is read an `ETag`."""
 
 
 def create_app(
@@ -49,6 +51,7 @@ def create_app(
     app.state.ledgers = Ledgers(doors, live_allowed=live_allowed)
     app.state.verifier = verifier
     app.state.waits = {}
+    app.state.closing = threading.Event()  # set by whoever serves, when it begins to stop
     app.state.documents = agency_documents
     add_problems(app)
 
@@ -69,4 +72,5 @@ def create_app(
         app.router.routes.extend(part.routes().routes)
     app.add_middleware(LastResort)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(Exchange)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import Request
@@ -9,14 +10,20 @@ from fastapi import Request
 from api.problems import problem
 from domain.json_gate import LIMIT, read_json
 
-JSON_TYPES = ("application/json", "application/json; charset=utf-8")
+JSON = "application/json"
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf'\s*({_TOKEN}/{_TOKEN})((?:\s*;\s*(?:{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?)*)\s*')
+_CHARSET = re.compile(rf';\s*charset=(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")', re.IGNORECASE)
 
 
-async def raw_body(request: Request, limit: int = LIMIT) -> bytes:
-    """The bytes of the body. Raises Problem: `E_CONTENT_TYPE`, or `E_TOO_LARGE` before all of it is read."""
-    content_type = request.headers.get("content-type", "").lower().replace(";charset", "; charset")
-    if content_type not in JSON_TYPES:
-        raise problem("E_CONTENT_TYPE")
+async def raw_body(request: Request, limit: int = LIMIT, taken: tuple[str, ...] = (JSON,)) -> bytes:
+    """The bytes of the body. Raises Problem: `E_CONTENT_TYPE`, `E_CONTENT_ENCODING`, or `E_TOO_LARGE` before all of it is
+    read."""
+    if media_type(request) not in taken:
+        raise problem("E_CONTENT_TYPE", Accept=", ".join(taken))
+    encodings = {one.strip().lower() for line in request.headers.getlist("content-encoding") for one in line.split(",")}
+    if encodings - {"", "identity"}:
+        raise problem("E_CONTENT_ENCODING", Accept_Encoding="identity")
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise problem("E_TOO_LARGE")
@@ -26,6 +33,19 @@ async def raw_body(request: Request, limit: int = LIMIT) -> bytes:
         if len(read) > limit:
             raise problem("E_TOO_LARGE")
     return bytes(read)
+
+
+def media_type(request: Request) -> str:
+    """The body's type in small letters, its parameters judged: text is UTF-8. Empty where it cannot be read, or is another.
+
+    source: RFC 9110 8.3.1; RFC 8259 11: other parameters mean nothing
+    """
+    given = request.headers.getlist("content-type")
+    read = _MEDIA_TYPE.fullmatch(given[0]) if len(given) == 1 else None
+    if read is None:
+        return ""
+    charsets = {(plain or quoted).lower() for plain, quoted in _CHARSET.findall(read[2])}
+    return read[1].lower() if charsets <= {"utf-8"} else ""
 
 
 async def json_body(request: Request) -> dict[str, Any]:

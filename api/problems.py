@@ -17,8 +17,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.request_ids import PRESENT
 from domain.code_lists import LANGUAGES
 from domain.dates import Dated
 from domain.json_gate import BadJson
@@ -33,17 +35,21 @@ CODE_OF_STATUS = {404: "E_NOT_FOUND", 405: "E_METHOD_NOT_ALLOWED", 413: "E_TOO_L
 
 
 class Problem(Exception):
-    """An answer that is no answer. `extra` is added to the problem, for example the number of a recorded refusal."""
+    """An answer that is no answer. `extra` is added to the problem, for example the number of a recorded refusal; `headers`
+    to its headers."""
 
-    def __init__(self, *reasons: Reason, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, *reasons: Reason, extra: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(", ".join(reason.code for reason in reasons))
         self.reasons = reasons
         self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
 
 
-def problem(code: str, pointer: str = "") -> Problem:
-    """A problem of one code, to be raised."""
-    return Problem(Reason(code, pointer))
+def problem(code: str, pointer: str = "", **headers: str) -> Problem:
+    """A problem of one code, to be raised; headers by their names with `_` for `-`."""
+    return Problem(Reason(code, pointer), headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def language_of(request: Request) -> str:
@@ -66,6 +72,7 @@ def problem_response(
     reasons: Iterable[Reason],
     language: str,
     extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The problem of these codes; the first one gives the HTTP status."""
     listed, more = named(tuple(reasons))
@@ -85,13 +92,14 @@ def problem_response(
         ],
         **({"more": more} if more else {}),
         **(extra or {}),
+        "request_id": PRESENT.get(),
     }
-    headers = {"Content-Language": language, "Cache-Control": "no-store"}
+    stated = {"Content-Language": language, "Cache-Control": "no-store", **(headers or {})}
     if first.status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+        stated["Retry-After"] = str(RETRY_AFTER_S)
     if first.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(orjson.dumps(content), first.status, headers, PROBLEM)
+        stated["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(content), first.status, stated, PROBLEM)
 
 
 def add_problems(app: FastAPI) -> None:
@@ -99,7 +107,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, error: Problem) -> Response:
-        return problem_response(error.reasons, language_of(request), error.extra)
+        return problem_response(error.reasons, language_of(request), error.extra, error.headers)
 
     @app.exception_handler(Refused)
     async def _refused(request: Request, error: Refused) -> Response:
@@ -117,7 +125,15 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         code = CODE_OF_STATUS.get(error.status_code, "E_INTERNAL" if error.status_code >= 500 else "E_NOT_FOUND")
-        return problem_response([Reason(code)], language_of(request))
+        allowed = {"Allow": ", ".join(methods_at(app, request))} if error.status_code == 405 else {}
+        return problem_response([Reason(code)], language_of(request), headers=allowed)
+
+
+def methods_at(app: FastAPI, request: Request) -> list[str]:
+    """What can be done at the address of a request, whichever of its routes does it. source: RFC 9110 10.2.1"""
+    routes = [route for route in app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 class StatedCode(BaseModel):
@@ -139,7 +155,8 @@ class StatedFact(Dated):
 
 
 class ProblemStated(BaseModel):
-    """An `application/problem+json`. `facts_in_the_way`: of a correction, the facts known to the caller that refuse it."""
+    """An `application/problem+json`; `request_id` is that of the answer's `X-Request-Id`. `facts_in_the_way`: of a
+    correction, the facts known to the caller that refuse it."""
 
     type: str
     title: str
@@ -147,6 +164,7 @@ class ProblemStated(BaseModel):
     codes: list[StatedCode]
     facts_in_the_way: list[StatedFact] | None = None
     more: int = Field(0, description="How many codes there are beside those named: fifty are named.")
+    request_id: str
 
 
 class DescribedApi(FastAPI):

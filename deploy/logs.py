@@ -16,6 +16,8 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
+from api.request_ids import PRESENT
+
 
 def write_logs(level: str) -> None:
     """Write what is logged from now on to standard error. Does nothing where somebody has arranged for it already."""
@@ -32,6 +34,7 @@ def lines_to(stream: TextIO) -> logging.Handler:
         ProcessorFormatter(
             foreign_pre_chain=[
                 structlog.contextvars.merge_contextvars,
+                _of_request,
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,6 +44,12 @@ def lines_to(stream: TextIO) -> logging.Handler:
         )
     )
     return writes
+
+
+def _of_request(_: object, __: str, line: EventDict) -> EventDict:
+    """A line that is logged while a request is answered names it."""
+    named = PRESENT.get()
+    return {**line, "request_id": named} if named else line
 
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:

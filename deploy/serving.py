@@ -129,6 +129,7 @@ class Server:
         settings = uvicorn.Config(app, host=host, port=port, log_config=None, log_level="warning", access_log=False,
                                   lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
         self._server = uvicorn.Server(settings)
+        self._app = app
         self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)
 
     def start(self) -> None:
@@ -142,7 +143,8 @@ class Server:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Answer what is being asked, then stop listening."""
+        """Answer what is being asked, at once what waits for something, then stop listening."""
+        self._app.state.closing.set()
         self._server.should_exit = True
         self._thread.join(START_DEADLINE_S)
 

@@ -19,7 +19,7 @@ PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 
 FORMS = {"ce_id": MESSAGE_ID, "ce_type": MESSAGE_TYPE, "ce_specversion": re.compile(r"1\.0"), "ce_actorperson": PERSON}
 """The attributes that are read, and the form of each. No other one is looked at."""
-UNLESS_GIVEN = {"ce_specversion": b"1.0", "ce_actorperson": b"system"}
+UNLESS_GIVEN = {"ce_actorperson": b"system"}
 
 
 class UnreadableEnvelope(Exception):
@@ -67,4 +67,6 @@ def caller_of(message: Incoming, kinds: Kinds[Kind], asked: CommandKind | None =
     roles = kinds.of(message.recipient).roles or ("system",)
     role = next((role for role in roles if asked is not None and role in asked.roles), roles[0])
     others = {other for kind in kinds.of_task(message.recipient.task) for other in kind.roles} - {role}
-    return Caller(message.recipient.org, message.recipient.task, role, message.person, or_role=tuple(sorted(others)))
+    return Caller(
+        message.recipient.org, message.recipient.task, role, message.person, or_role=tuple(sorted(others)), any_person=True
+    )

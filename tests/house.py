@@ -42,6 +42,8 @@ UNKNOWN_CODE = synthetic_identity_code(date(1991, 2, 3), 904)
 PERSON = ClientRecord(family_name="Esimerkki", given_names="Aino", identity_code=CODE, home_municipality="837")
 AINO = "a" * 31 + "1"
 OPENED = date(2025, 1, 2)
+REQUEST = "request-of-the-house"
+"""The same for all requests, so that the bytes of answers can be compared."""
 ISSUER = DevelopmentIssuer(Ed25519PrivateKey.generate(), lambda: datetime.now(UTC))
 
 
@@ -117,8 +119,9 @@ class House:
     # --- over HTTP ---
 
     def headers(self, by: Caller | None, **more: str) -> dict[str, str]:
+        more = {"x-request-id": REQUEST, **more}
         if by is None:
-            return dict(more)
+            return more
         person = self.name("county", by.person) if by.role == "client" else by.person
         claims = Claims(ledger=LEDGER, org=by.org, task=by.task, role=by.role, person=person, purpose=by.purpose)
         return {"authorization": f"Bearer {ISSUER.token(claims)}", **more}
@@ -127,6 +130,8 @@ class House:
         """Post to a path below the ledger; bytes go as they are."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         named = {"idempotency-key": key or self.id(), "content-type": "application/json", **headers}
+        if "ce-id" in named:
+            named = {"ce-specversion": "1.0", **named}
         named = {name: value for name, value in named.items() if value}
         return self.http.post(f"/ledgers/{LEDGER}{path}", content=raw, headers=self.headers(by, **named))
 
@@ -135,10 +140,12 @@ class House:
 
     # --- over Kafka ---
 
-    def send(self, short_name: str, message_id: str, type_name: str, body: Any) -> None:
+    def send(self, short_name: str, message_id: str, type_name: str, body: Any, specversion: str | None = "1.0") -> None:
         """Append a message to a recipient's topic, as its own system would."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        headers = [("ce_id", message_id.encode()), ("ce_specversion", b"1.0"), ("ce_type", type_name.encode())]
+        headers = [("ce_id", message_id.encode()), ("ce_type", type_name.encode())]
+        if specversion is not None:
+            headers.append(("ce_specversion", specversion.encode()))
         entry = Entry(message_id.encode(), raw, tuple(headers))
         [outcome] = self.wired.broker.append([(wire.in_topic(LEDGER, short_name), entry)])
         assert outcome.status == "acknowledged"

@@ -45,7 +45,8 @@ HEADERS: list[dict[str, Any]] = [
         "in": "header",
         "required": False,
         "schema": {"type": "string"},
-        "description": "The `ETag` of the client's record that you have read; refused (412) when it has moved on.",
+        "description": "The `ETag` of the client's record as you know it from a command's answer or its history, several of"
+        " them, or `*`. Refused (412) when it has moved on; your key is not used up then.",
     },
 ]
 
@@ -110,7 +111,7 @@ def _of_ledger(kind: CommandKind) -> Endpoint:
 async def command(request: Request, kind: CommandKind, signed: SignedIn, client: str | None) -> Response:
     """Read, decide, answer. What is wrong with a readable body is a refusal too, recorded under its key."""
     key = idempotency_key(request)
-    expected = expected_version(signed, client, request.headers.get("if-match", ""))
+    expected = expected_version(signed, client, request.headers.getlist("if-match"))
     raw = await raw_body(request)
     body = read_json(raw)
     door, caller = signed.door, signed.caller

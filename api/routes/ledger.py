@@ -93,7 +93,7 @@ def _entered(signed: SignedIn, key: str, record: ClientRecord) -> tuple[str, dic
     A repeat of the same key finds its first reference. Raises Problem (`E_KEY_REUSED`) where it names somebody else.
     """
     door = signed.door
-    first = door.store.answer(signed.caller.sender, key)
+    first = door.store.answer(signed.caller.sender, key, signed.caller.person)
     if first is not None and first.client is not None and first.status == "recorded":
         if door.vault.get([first.client]).get(first.client) != record:
             raise problem("E_KEY_REUSED")

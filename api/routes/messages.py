@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -13,25 +14,34 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
-from api.bodies import json_body, raw_body
+from api.bodies import JSON, json_body, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
+from api.ledgers import LedgerDoor
 from api.problems import Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
 from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code
+from domain.json_gate import read_json
+from domain.message_fields import escaped
 from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
 from domain.refusals import refusal, refuse
-from domain.store import SenderNames
+from domain.store import Conflict, SenderNames
 from projections.kinds import kinds
 
 LONGEST_WAIT_S = 25.0
 PAGE = 500
 STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
 """HTTP status of a receipt; that of its first code for any other."""
+MANY = 207
+"""HTTP status of a group's message whose entries fared differently, or were refused. source: RFC 4918 11.1"""
+LARGEST = 2**63 - 1
+"""The highest number that a line can come to."""
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
 ShortName = Annotated[str, Path(max_length=40, description="Your recipient's short name.")]
 
 
@@ -53,15 +63,22 @@ def routes() -> APIRouter:
         send_message,
         methods=["POST"],
         summary="Send a message",
-        responses={**COMMAND_RESPONSES, 202: {"description": "It waits for something that is not there yet."}},
+        responses={
+            **COMMAND_RESPONSES,
+            202: {"description": "It waits for something that is not there yet."},
+            MANY: {"description": "A group's message: `parts` and `receipts` say what became of each entry."},
+        },
         response_class=Response,
         openapi_extra={
             "parameters": [
-                _header("ce-id", "Your own id of the message, unique for ever."),
-                _header("ce-type", "One of your message types: " + ", ".join(sorted(sent))),
-                _header("ce-specversion", "1.0", required=False),
+                _header("ce-id", "Your own id of the message, unique for ever. Needed in binary mode."),
+                _header("ce-type", "Needed in binary mode. One of your message types: " + ", ".join(sorted(sent))),
+                _header("ce-specversion", "1.0. Needed in binary mode."),
             ],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": bodies}}},
+            "requestBody": {
+                "required": True,
+                "content": {JSON: {"schema": bodies}, STRUCTURED: {"schema": _structured_schema(bodies)}},
+            },
         },
     )
     router.add_api_route("/receipts", read_receipts, methods=["GET"], summary="Receipts since a number")
@@ -87,11 +104,17 @@ async def send_message(
 ) -> Response:
     """Take in one message, as on the recipient's topic; answers with its receipt. `dry_run=true` stores nothing.
 
-    A group's message is answered with a summary that holds the receipt of each entry.
+    A CloudEvent in binary or in structured mode (CloudEvents HTTP binding 1.0.2); a batch is not taken. A group's message is
+    answered with a summary that holds the receipt of each entry, with 207 where they fared differently or were refused.
     """
     own = signed.as_recipient(recipient)
-    raw = await raw_body(request)
+    given = media_type(request)
+    if given == BATCH:
+        raise problem("E_BATCH", Accept=f"{JSON}, {STRUCTURED}")
+    raw = await raw_body(request, taken=(JSON, STRUCTURED))
     headers = {name.replace("-", "_"): value.encode() for name, value in request.headers.items() if name[:3] == "ce-"}
+    if given == STRUCTURED:
+        headers, raw = _unwrapped(read_json(raw))
     try:
         message = read_envelope(own, headers, raw, None)
     except UnreadableEnvelope as error:
@@ -105,7 +128,31 @@ async def send_message(
     store = signed.door.store
     # The head stands at or behind what was just recorded: a reading that waits for it sees that, too.
     written = await run_in_threadpool(store.head)
-    return json_response(content, _status(last), {TOKEN: store.position_token(written)})
+    status = _status_of_group(parts) if parts else _status(last)
+    return json_response(content, status, {TOKEN: store.position_token(written)})
+
+
+def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
+    """The attributes and the data of a CloudEvent in structured mode, as in binary mode. Raises Problem (`E_ENVELOPE`).
+
+    source: CloudEvents JSON format 1.0.2
+    """
+    attributes = {name: value for name, value in event.items() if name not in ("data", "data_base64")}
+    for name, value in attributes.items():
+        if not isinstance(value, str):
+            raise problem("E_ENVELOPE", f"/{escaped(name)}")
+    if "data" not in event or "data_base64" in event:
+        raise problem("E_ENVELOPE", "/data_base64" if "data_base64" in event else "/data")
+    if attributes.get("datacontenttype", JSON).partition(";")[0].strip().lower() != JSON:
+        raise problem("E_CONTENT_TYPE", "/datacontenttype")
+    return {f"ce_{name}": value.encode() for name, value in attributes.items()}, orjson.dumps(event["data"])
+
+
+def _status_of_group(receipts: Sequence[Receipt]) -> int:
+    outcomes = {"refused" if "refused" in (one.status, one.first) else one.status for one in receipts}
+    if outcomes <= {"recorded", "already_recorded"}:
+        return STATUS["recorded" if "recorded" in outcomes else "already_recorded"]
+    return STATUS["waiting"] if outcomes == {"waiting"} else MANY
 
 
 def _status(receipt: Receipt) -> int:
@@ -116,10 +163,13 @@ def _status(receipt: Receipt) -> int:
 
 async def read_receipts(
     signed: SignedInCaller,
-    since: Annotated[int, Query(ge=0)] = 0,
+    since: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
 ) -> Response:
-    """The numbered answers in the caller's line, those after `since`, as they stand on the receipts topic."""
+    """The numbered answers in the caller's line, those after `since`, as they stand on the receipts topic.
+
+    A number that the line has not come to is refused (`E_NO_SUCH_PLACE`).
+    """
     return json_response(await run_in_threadpool(_receipts, signed, since, limit))
 
 
@@ -128,6 +178,8 @@ def _receipts(signed: SignedIn, since: int, limit: int) -> dict[str, Any]:
     if signed.caller.role == "client":
         raise problem("E_NOT_FOUND")
     answers = door.store.answers((own.org, own.task), since, limit)
+    if since and not answers and not door.store.answers((own.org, own.task), since - 1, 1):
+        raise problem("E_NO_SUCH_PLACE", "/since")
     records = [record for _, answer in answers for record in door.store.records(answer.events[0][2] - 1, 1)]
     pseudonyms = door.pseudonyms(own.short_name)
     receipts = [receipt_of(record, event) for record, event in zip(records, door.store.opened_all(records), strict=True)]
@@ -142,30 +194,43 @@ async def read_publications(
     request: Request,
     recipient: ShortName,
     signed: SignedInCaller,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     epoch: Annotated[
-        int | None, Query(ge=1, description="The epoch in which `after` counts, as the answer named it.")
+        int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as the answer named it.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = LONGEST_WAIT_S,
 ) -> Response:
     """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one.
 
-    After a redelivery there is a new epoch: a reader that names the epoch it knows gets the new one from its beginning.
+    After a redelivery there is a new epoch: a reader that names the epoch it knows gets the new one from its beginning. An
+    epoch that there is none of, and a sequence behind the end of its epoch, are refused (`E_NO_SUCH_PLACE`).
     """
     own = signed.as_recipient(recipient)
     give_up_at = time.monotonic() + wait
     door = signed.door
     waits: dict[str, CommitWait] = request.app.state.waits
+    closing: threading.Event = request.app.state.closing
     while True:
         present, told = await run_in_threadpool(door.publications, own.short_name, epoch, after, limit)
+        if not told or epoch not in (None, present):
+            await run_in_threadpool(_check_place, door, own.short_name, epoch, present, after)
         left = give_up_at - time.monotonic()
-        if told or left <= 0:
+        if told or left <= 0 or closing.is_set():
             break
         await waits.setdefault(door.name, CommitWait(door.store)).next(left)
     entries = [_stated(publication) for publication in told]
     reached = told[-1].sequence if told else after if epoch in (None, present) else 0
     return json_response({"ledger": door.ledger, "epoch": present, "publications": entries, "next": reached})
+
+
+def _check_place(door: LedgerDoor, short_name: str, epoch: int | None, present: int, after: int) -> None:
+    """The reader was there: raises Problem (`E_NO_SUCH_PLACE`) for a place that the recipient's line never had."""
+    known = present if epoch is None else epoch
+    if known > present:
+        raise problem("E_NO_SUCH_PLACE", "/epoch")
+    if after > door.store.stream_version(f"recipient/{short_name}/{known}"):
+        raise problem("E_NO_SUCH_PLACE", "/after")
 
 
 def _stated(publication: Publication) -> dict[str, Any]:
@@ -203,15 +268,30 @@ def _found(signed: SignedIn, code: str) -> str | None:
 async def redeliver(signed: SignedInCaller) -> Response:
     """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done."""
     own = signed.as_recipient(signed.own.short_name)
-    epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
+    try:
+        epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
+    except LookupError as error:
+        raise problem("E_NO_CHANGE") from error  # nothing was ever told: there is nothing to repeat
+    except Conflict as error:
+        raise problem("E_UNAVAILABLE") from error
     return json_response({"ledger": signed.door.ledger, "recipient": own.short_name, "epoch": epoch}, 202)
 
 
-def _header(name: str, description: str, *, required: bool = True) -> dict[str, Any]:
+def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
+    text = {"type": "string"}
+    names = ("specversion", "id", "type", "source")
+    return {
+        "type": "object",
+        "properties": {**dict.fromkeys(names, text), "datacontenttype": {"const": JSON}, "data": data},
+        "required": ["specversion", "id", "type", "data"],
+    }
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
-        "required": required,
+        "required": False,
         "schema": {"type": "string"},
         "description": description,
     }

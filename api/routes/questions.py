@@ -6,6 +6,7 @@ Each answer says how new it is. With the token of a write it waits until that wr
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -113,7 +114,7 @@ def _endpoint(by_key: dict[str, Question[Any, Any]]) -> Endpoint:
         _check_cursor(signed, own.short_name, parameters)
         token = request.headers.get(TOKEN, "")
         if token:
-            await visible(signed.door, own.short_name, token)
+            await visible(signed.door, own.short_name, token, request.app.state.closing)
         return await run_in_threadpool(_answer, signed, question, parameters)
 
     return endpoint
@@ -121,11 +122,7 @@ def _endpoint(by_key: dict[str, Question[Any, Any]]) -> Endpoint:
 
 def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
     """The parameters of the route and the query. Raises Problem (`E_QUERY`) with each place."""
-    given: dict[str, Any] = {}
-    for name, value in request.query_params.multi_items():
-        if name in given:
-            raise problem("E_QUERY", f"/{name}")
-        given[name] = value
+    given = dict(request.query_params)
     path = {name: value for name, value in request.path_params.items() if name not in ("ledger", "recipient")}
     try:
         asked: Parameters = question.parameters.model_validate_strings({**given, **path}, context=FROM_OUTSIDE)
@@ -205,9 +202,9 @@ def _clients(content: Any) -> Iterator[str]:
             yield from _clients(part)
 
 
-async def visible(door: LedgerDoor, short_name: str, token: str) -> None:
+async def visible(door: LedgerDoor, short_name: str, token: str, closing: threading.Event) -> None:
     """Wait until a write is in the recipient's model. Raises Problem: `E_QUERY` for a text that is no token,
-    `E_UNAVAILABLE` after five seconds."""
+    `E_UNAVAILABLE` after five seconds, or when the server begins to stop."""
     try:
         read = door.store.read_token(token)
     except UnknownToken as error:
@@ -216,7 +213,7 @@ async def visible(door: LedgerDoor, short_name: str, token: str) -> None:
         raise problem("E_QUERY", f"/{TOKEN}")
     give_up_at = time.monotonic() + VISIBLE_WITHIN_S
     wanted: tuple[int, int] | None = None
-    while time.monotonic() < give_up_at:
+    while time.monotonic() < give_up_at and not closing.is_set():
         if wanted is None:
             wanted = await run_in_threadpool(_told_by, door, short_name, read.number)
         if wanted is not None and await run_in_threadpool(_has, door, short_name, *wanted):
