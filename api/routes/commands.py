@@ -86,10 +86,11 @@ def add(router: APIRouter, kind: CommandKind, path: str, endpoint: Endpoint | No
 
 def idempotency_key(request: Request) -> str:
     """The caller's own id of the command. Raises Problem (`E_IDEMPOTENCY_KEY_MISSING`, `E_ENVELOPE`)."""
-    key = request.headers.get("idempotency-key", "").strip('"')
+    given = request.headers.getlist("idempotency-key")
+    key = given[0].strip('"') if given else ""
     if not key:
         raise problem("E_IDEMPOTENCY_KEY_MISSING")
-    if MESSAGE_ID.fullmatch(key) is None:
+    if len(given) > 1 or MESSAGE_ID.fullmatch(key) is None:
         raise problem("E_ENVELOPE", "/Idempotency-Key")
     return key
 

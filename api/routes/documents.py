@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.answers import json_response
 from api.documents import AgencyDocument
 from api.problems import problem
+from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
 
 YAML = "application/yaml"
@@ -20,9 +21,9 @@ YAML = "application/yaml"
 
 def routes() -> APIRouter:
     """The list of documents, and each of them; nobody needs a token."""
-    router = APIRouter(include_in_schema=False)
-    router.add_api_route("/asyncapi", listed, methods=["GET"])
-    router.add_api_route("/asyncapi/{name}.yaml", document, methods=["GET"])
+    router = doors()
+    router.add_api_route("/asyncapi", listed, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/asyncapi/{name}.yaml", document, methods=["GET"], include_in_schema=False)
     return router
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import answered, json_response
+from api.answers import answered, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem, problem
@@ -56,6 +56,7 @@ def body_schema_of_identity() -> dict[str, Any]:
 async def register_client(request: Request, signed: SignedInCaller) -> Response:
     """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
     key = idempotency_key(request)
+    expected_version(signed, None, request.headers.getlist("if-match"))  # of somebody who is not there yet: none matches
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[REGISTER]

@@ -112,7 +112,10 @@ async def send_message(
     if given == BATCH:
         raise problem("E_BATCH", Accept=f"{JSON}, {STRUCTURED}")
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
-    headers = {name.replace("-", "_"): value.encode() for name, value in request.headers.items() if name[:3] == "ce-"}
+    attributes = [(name.replace("-", "_"), value.encode()) for name, value in request.headers.items() if name[:3] == "ce-"]
+    headers = dict(attributes)
+    if len(headers) < len(attributes):
+        raise problem("E_ENVELOPE")  # which of the two was meant is not for us to choose
     if given == STRUCTURED:
         headers, raw = _unwrapped(read_json(raw))
     try:

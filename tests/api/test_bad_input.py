@@ -107,6 +107,8 @@ TABLE = {
     ),
     "diagnosis-like text in a coded field": by_provider("E_HEALTH_CONTENT", "/day_status", day_status="F32.1"),
     "date in the future": by_provider("E_FUTURE", "/occurred_on", occurred_on="2025-04-01"),
+    "seconds for a date": by_provider("E_FIELD_TYPE", "/occurred_on", occurred_on="1735689600"),
+    "a date beyond the calendar": by_provider("E_DATE_RANGE", "/occurred_on", occurred_on="9999-12-31"),
     "fifth day in a week": by_provider("E_WEEK_DAYS", None),
     "plan without goal": Bad(
         EXPERT, "authority", "draft_plan.v1", "plan-versions", plan_without_goal, "E_GOAL_SUPPORT_REQUIRED", None

@@ -218,6 +218,16 @@ def test_a_wish_without_effect_keeps_its_key(home: House) -> None:
     assert home.wired.store.head() == head
 
 
+def test_a_header_that_stands_twice_is_not_chosen_from(home: House) -> None:
+    head = home.wired.store.head()
+    for path, name, by in ((services(home), "idempotency-key", OWN_WORKER), ("/in/provider-s01", "ce-id", SYSTEM)):
+        plain = {"content-type": "application/json", "idempotency-key": "k", "ce-id": "k", "ce-specversion": "1.0"}
+        twice = [*home.headers(by, **plain).items(), ("ce-type", "x.v1"), (name, "other")]
+        answer = home.http.post(f"/ledgers/{LEDGER}{path}", content=b"{}", headers=twice)
+        assert first_code(answer)[:2] == (400, "E_ENVELOPE"), name
+    assert home.wired.store.head() == head
+
+
 # --- parameters ---
 
 
@@ -233,12 +243,13 @@ def test_a_wish_without_effect_keeps_its_key(home: House) -> None:
         ("/receipts", "since=0&since=1", "/since"),
         ("/out/county", "wait=0&from=1", "/from"),
         ("/health", "x", "/x"),
+        ("/../../asyncapi", "task=provider", "/task"),
     ],
 )
 def test_a_parameter_that_there_is_none_of_is_never_answered_with_the_default(
     path: str, query: str, pointer: str, home: House
 ) -> None:
-    at = f"/ledgers/{LEDGER}{path.format(client=home.name('county'))}"
+    at = f"/ledgers/{LEDGER}{path.format(client=home.name('county'))}".replace(f"/ledgers/{LEDGER}/../..", "")
     answer = home.http.get(f"{at}?{query}" if "=" in query else f"{at}?{query}=", headers=home.headers(OWN_WORKER))
     assert first_code(answer) == (400, "E_PARAMETER", pointer)
     assert isinstance(answer.json()["parameters"], list)
