@@ -136,10 +136,8 @@ async def send_message(
 
 
 def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
-    """The attributes and the data of a CloudEvent in structured mode, as in binary mode. Raises Problem (`E_ENVELOPE`).
-
-    source: CloudEvents JSON format 1.0.2
-    """
+    """The attributes and the data of a CloudEvent in structured mode (its JSON format 1.0.2), as in binary mode. Raises
+    Problem (`E_ENVELOPE`, `E_CONTENT_TYPE`)."""
     attributes = {name: value for name, value in event.items() if name not in ("data", "data_base64")}
     for name, value in attributes.items():
         if not isinstance(value, str):
