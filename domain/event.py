@@ -91,19 +91,13 @@ def judged_by(guard: str) -> Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Unjudged:
-    """A correction of the fact is judged by its types alone."""
-
-
-@dataclass(frozen=True, slots=True)
 class Never:
     """The fact is never corrected. `why` says what is done instead."""
 
     why: str
 
 
-Corrected = Judged | Unjudged | Never
-BY_TYPES_ALONE = Unjudged()
+Corrected = Judged | Never
 
 OPEN = "*"
 """In `Found`: the fact holds until further notice."""

@@ -62,7 +62,7 @@ class Facts(Mapping[str, Fact[Event]]):
     """The facts by event id, in the order of recording. Versions share what they have in common: one more fact, or another
     value of one, costs the same however many there are."""
 
-    __slots__ = ("_at", "_ids")
+    __slots__ = ("_at", "_end", "_ids")
 
     def __init__(self, facts: Iterable[Fact[Event]] = ()) -> None:
         with Map[int, Fact[Event]]().mutate() as at, Map[str, int]().mutate() as ids:
@@ -71,29 +71,38 @@ class Facts(Mapping[str, Fact[Event]]):
                 if place is None:
                     ids[fact.event_id] = place = len(at)
                 at[place] = fact
-            self._at, self._ids = at.finish(), ids.finish()
+            self._at, self._ids, self._end = at.finish(), ids.finish(), len(at)
 
     def with_fact(self, fact: Fact[Event]) -> Facts:
         """The facts with one more at their end, or with another value of one in its place."""
         grown = object.__new__(Facts)
         place = self._ids.get(fact.event_id)
         if place is None:
-            place = len(self._at)
-            grown._ids = self._ids.set(fact.event_id, place)
+            place = self._end
+            grown._ids, grown._end = self._ids.set(fact.event_id, place), place + 1
         else:
-            grown._ids = self._ids
+            grown._ids, grown._end = self._ids, self._end
         grown._at = self._at.set(place, fact)
         return grown
 
+    def without(self, event_id: str) -> Facts:
+        """The facts but for one; its place in the order stays empty."""
+        fewer = object.__new__(Facts)
+        fewer._at, fewer._ids, fewer._end = self._at.delete(self._ids[event_id]), self._ids.delete(event_id), self._end
+        return fewer
+
+    def _in_order(self, places: Iterable[int]) -> Iterator[Fact[Event]]:
+        return (fact for place in places if (fact := self._at.get(place)) is not None)
+
     def newest_first(self) -> Iterator[Fact[Event]]:
         """The facts from the last recorded one on."""
-        return (self._at[place] for place in range(len(self._at) - 1, -1, -1))
+        return self._in_order(range(self._end - 1, -1, -1))
 
     def __getitem__(self, event_id: str) -> Fact[Event]:
         return self._at[self._ids[event_id]]
 
     def __iter__(self) -> Iterator[str]:
-        return (self._at[place].event_id for place in range(len(self._at)))
+        return (fact.event_id for fact in self._in_order(range(self._end)))
 
     def __len__(self) -> int:
         return len(self._at)

@@ -41,6 +41,10 @@ class PartOfPath:
         """The part with the new value of a fact in a slot; as it is where another fact has taken the slot since."""
         return replace(self, **{slot: changed(getattr(self, slot), old, new)})
 
+    def without(self, slot: str, fact: Fact[Any]) -> Self:
+        """The part as if the fact in a slot had never been."""
+        return replace(self, **{slot: left(getattr(self, slot), fact)})
+
 
 def changed(held: Any, old: Fact[Any], new: Fact[Any]) -> Any:
     """What a slot holds with the new value of a fact in the place of the old one."""
@@ -49,15 +53,23 @@ def changed(held: Any, old: Fact[Any], new: Fact[Any]) -> Any:
     return new if held is old else held
 
 
+def left(held: Any, fact: Fact[Any]) -> Any:
+    """What a slot holds without a fact."""
+    if isinstance(held, tuple):
+        return tuple(other for other in held if other is not fact)
+    return None if held is fact else held
+
+
 Parts = dict[str, Any]
 """A pathway's fields, while facts are being added."""
 
 
 class Fold(NamedTuple):
-    """How one kind of event is folded in, and how a new value of it takes the old one's place."""
+    """How one kind of event is folded in, how a new value of it takes the old one's place, and how it is taken out."""
 
     add: Callable[[Parts, Fact[Any]], None]
     change: Callable[[Parts, Fact[Any], Fact[Any]], None]
+    drop: Callable[[Parts, Fact[Any]], None]
 
 
 class WrongPlace(TypeError):
@@ -110,7 +122,11 @@ def _beginning(place: InPathway, part: type[Any] | None) -> Fold:
         now = held.with_changed(first, old, new) if part else changed(held, old, new)
         parts[collection] = {**known, getattr(old.event, key): now}
 
-    return Fold(add, change)
+    def drop(parts: Parts, fact: Fact[Any]) -> None:
+        gone = getattr(fact.event, key)
+        parts[collection] = {name: held for name, held in parts[collection].items() if name != gone}
+
+    return Fold(add, change, drop)
 
 
 def _belonging(key: str, collection: str, slot: str) -> Fold:
@@ -127,7 +143,13 @@ def _belonging(key: str, collection: str, slot: str) -> Fold:
         if part is not None:
             parts[collection] = {**known, getattr(old.event, key): part.with_changed(slot, old, new)}
 
-    return Fold(add, change)
+    def drop(parts: Parts, fact: Fact[Any]) -> None:
+        known = parts[collection]
+        part = known.get(getattr(fact.event, key))
+        if part is not None:
+            parts[collection] = {**known, getattr(fact.event, key): part.without(slot, fact)}
+
+    return Fold(add, change, drop)
 
 
 def _part_in(hint: Any) -> type[Any] | None:
@@ -152,11 +174,15 @@ def _listed(collection: str, empty: Any) -> Fold:
         held = parts[collection]
         parts[collection] = held.with_changed(old, new) if own_order else changed(held, old, new)
 
-    return Fold(add, change)
+    def drop(parts: Parts, fact: Fact[Any]) -> None:
+        held = parts[collection]
+        parts[collection] = held.without(fact) if own_order else left(held, fact)
+
+    return Fold(add, change, drop)
 
 
 def _leave(parts: Parts, *facts: Fact[Any]) -> None:
     """Nothing adds up."""
 
 
-_NOWHERE = Fold(_leave, _leave)
+_NOWHERE = Fold(_leave, _leave, _leave)

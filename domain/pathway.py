@@ -152,12 +152,36 @@ def evolved(pathway: Pathway, facts: Iterable[Fact[Any]]) -> Pathway:
     return moved
 
 
+def revalued(pathway: Pathway, facts: Iterable[Fact[Event]]) -> Pathway:
+    """The pathway with other values of facts that it has."""
+    parts: Parts = dict(vars(pathway))
+    for new in facts:
+        _put(parts, parts["facts"][new.event_id], new)
+    return _moved(parts)
+
+
+def without(pathway: Pathway, fact: Fact[Event]) -> Pathway:
+    """The pathway as if one of its facts had never been. What names a part that begins with it stays among the facts."""
+    parts: Parts = dict(vars(pathway))
+    parts["facts"] = parts["facts"].without(fact.event_id)
+    _FOLDS[type(fact.event)].drop(parts, fact)
+    return _moved(parts)
+
+
+def _moved(parts: Parts) -> Pathway:
+    moved = object.__new__(Pathway)
+    vars(moved).update(parts)
+    return moved
+
+
 def _correct(parts: Parts, correction: e.FactCorrected, by: str) -> None:
-    """Put the corrected value of a fact in its place: in the part that holds it, and among the facts."""
     old = parts["facts"].get(correction.target_event_id)
-    if old is None:
-        return
-    new = corrected(old, correction, by)
+    if old is not None:
+        _put(parts, old, corrected(old, correction, by))
+
+
+def _put(parts: Parts, old: Fact[Event], new: Fact[Event]) -> None:
+    """Put the new value of a fact in the old one's place: in the part that holds it, and among the facts."""
     if new is old:
         return
     parts["facts"] = parts["facts"].with_fact(new)

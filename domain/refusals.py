@@ -95,13 +95,17 @@ class Reason:
 
 
 class Refused(Exception):
-    """The command is refused, for these reasons and no others, in the order of its row."""
+    """The command is refused, for these reasons and no others, in the order of its row.
 
-    def __init__(self, *codes: Reason) -> None:
+    `facts` are recorded facts that stand in its way, each with its code: (code, event id).
+    """
+
+    def __init__(self, *codes: Reason, facts: tuple[tuple[str, str], ...] = ()) -> None:
         if not codes:
             raise ValueError("a refusal has at least one code")
         super().__init__(", ".join(reason.code for reason in codes))
         self.codes: tuple[Reason, ...] = codes
+        self.facts = facts
 
     @property
     def status(self) -> int:

@@ -19,7 +19,8 @@ class NoGuard(TypeError):
 
 @cache
 def guard_of(event: type[ClientFact]) -> Guard | None:
-    """What a corrected value of the event has to pass; none where its types alone judge it. Raises `NoGuard`."""
+    """What an event of the class has to pass when it is first recorded, and when it is corrected; none where it never is.
+    Raises `NoGuard`."""
     if not isinstance(event.CORRECTED, Judged):
         return None
     chapter = importlib.import_module(event.__module__.removesuffix(".events") + ".decisions")

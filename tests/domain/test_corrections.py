@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from given import Given, World, given
+import pytest
+from given import Given, Step, World, given
 from stories import (
     CLIENT,
     EXPERT,
     FIRST,
     FUND,
     INSTRUCTOR,
+    INTAKE,
     INTERVIEW,
     MANAGER,
     OWN_WORKER,
@@ -23,13 +25,26 @@ from stories import (
     STRANGER,
     as_1,
     day,
+    draft,
+    granted,
+    instructor,
+    last,
+    place,
+    planned,
+    start,
+    welcome,
+    yes,
 )
 
 from domain import events as e
+from domain.catalogue import CLIENT_FACTS
 from domain.chapters.corrections.decisions import CorrectFact
+from domain.chapters.periods.decisions import CompletePeriod
 from domain.commands import Command
+from domain.context import Caller
 from domain.events import FactCorrected
 from domain.pathway import Pathway
+from domain.refusals import Refused
 from domain.rulebook import GUARDS
 
 ON = date(2025, 6, 11)
@@ -191,6 +206,13 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
         e.ParallelServiceStarted: (OWN_WORKER, {"service": "other"}, "E_NOTE_REQUIRED"),
         e.ParallelServiceStopped: (OWN_WORKER, {"until_on": "2025-03-31"}, "E_ORDER"),
         e.ExitRecorded: (OWN_WORKER, {"exit_kind": "health_related"}, "E_FIELD_MISSING"),
+        e.ReferralReceived: (INTAKE, {"received_via": "pigeon"}, "E_CODE"),
+        e.PlanAcceptedByParty: (OWN_WORKER, {"party_kind": "client"}, "E_NOT_CORRECTABLE"),
+        e.PlanAgreed: (OWN_WORKER, {"parties": ["client"]}, "E_PARTY_MISSING"),
+        e.PlacementConfirmed: (MANAGER, {"placement_id": "d" * 32}, "E_NOT_CORRECTABLE"),
+        e.InstructorNamed: (MANAGER, {"instructor_role": "boss"}, "E_CODE"),
+        e.FollowUpHeld: (OWN_WORKER, {"next_step": None}, "E_FIELD_MISSING"),
+        e.CaseClosed: (OWN_WORKER, {"closing_code": "moved_away"}, "E_FIELD_NOT_ALLOWED"),
     }
     # A revision stands in no row of AS-1: tests/domain/test_plan_revisions.py corrects one.
     assert wrong.keys() == GUARDS.keys() - {e.PlanRevised}
@@ -202,7 +224,7 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
 
 def test_a_start_that_is_corrected_moves_the_period() -> None:
     later = mend(of(e.PeriodStarted), {"starts_on": "2025-03-04"})
-    world: World = running().when(later, by=OWN_WORKER, on=ON).then(FactCorrected).world
+    world: World = given(as_1("12")).when(later, by=OWN_WORKER, on=ON).then(FactCorrected).world
     (period,) = world.pathway.periods.values()
     assert period.covers(date(2025, 3, 4))
     assert not period.covers(FIRST)
@@ -211,3 +233,173 @@ def test_a_start_that_is_corrected_moves_the_period() -> None:
 def test_a_correction_after_the_case_has_closed_is_taken() -> None:
     late = given(as_1()).when(mend(A_DAY, SICKNESS), by=INSTRUCTOR, on=date(2025, 9, 30))
     late.then(FactCorrected, new_values=SICKNESS)
+
+
+# --- What no correction may bring about (domain/pathway.md 4.4 row 45) --------------------------------------------------
+
+LATER = date(2025, 9, 8)
+REFUSED_ALWAYS = {"subject.registered", "referral.accepted", "case.opened", "notification.due", "notification.sent"}
+
+
+def test_every_kind_of_fact_is_judged_by_a_guard_but_those_that_row_45_names() -> None:
+    unguarded = {name for name, cls in CLIENT_FACTS.items() if cls not in GUARDS}
+    assert unguarded == REFUSED_ALWAYS | {"fact.corrected"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (e.SubjectRegistered, {"identity_kind": "none"}),
+        (e.ReferralAccepted, {}),
+        (e.CaseOpened, {"service_programme": "kuty"}),
+        (e.NotificationDue, {"due_on": "2099-01-01"}),
+        (e.NotificationSent, {"recipient_org_id": FUND}),
+    ],
+)
+def test_a_kind_without_a_guard_is_not_corrected(kind: type[e.Event], values: dict[str, Any]) -> None:
+    moved = mend(of(kind), values, corrected_occurred_on=date(2025, 1, 2))
+    given(as_1()).when(moved, by=OWN_WORKER, on=LATER).then_refused("E_NOT_CORRECTABLE", at="/target_event_id")
+
+
+def refused(world: World, *, by: Caller = OWN_WORKER, on: date = LATER, **correction: Any) -> Refused:
+    kind = correction.pop("kind")
+    outcome = given(world).when(mend(of(kind), correction.pop("values", None), **correction), by=by, on=on)
+    assert outcome.refused is not None, outcome.drafts
+    return outcome.refused
+
+
+def codes(refusal: Refused) -> list[str]:
+    return list(dict.fromkeys(reason.code for reason in refusal.codes))
+
+
+def in_the_way(refusal: Refused, world: World) -> set[tuple[str, str, date]]:
+    """Code, kind and day of each fact that hangs on what was to be corrected."""
+    facts = world.pathway.facts
+    return {(code, facts[key].name, facts[key].occurred_on) for code, key in refusal.facts}
+
+
+def test_an_agreement_names_every_mandatory_party_and_nobody_who_has_not_accepted() -> None:
+    few = refused(as_1(), kind=e.PlanAgreed, values={"parties": ["client"]})
+    assert [(r.code, r.pointer) for r in few.codes] == [("E_PARTY_MISSING", "/new_values/parties")]
+    many = ["client", "employment_side", "organiser", "kela"]
+    assert codes(refused(as_1(), kind=e.PlanAgreed, values={"parties": many})) == ["E_PARTY_MISSING"]
+
+
+def test_an_agreement_is_not_moved_before_its_acceptances_nor_they_behind_it() -> None:
+    early = refused(as_1(), kind=e.PlanAgreed, corrected_occurred_on=date(2025, 2, 13))
+    assert codes(early) == ["E_PARTY_MISSING"]
+    late = refused(as_1(), kind=e.PlanAcceptedByParty, corrected_occurred_on=date(2025, 2, 15))
+    assert in_the_way(late, as_1()) == {("E_PARTY_MISSING", "plan.agreed", date(2025, 2, 14))}
+
+
+def test_a_closing_is_not_moved_before_the_service() -> None:
+    assert codes(refused(as_1(), kind=e.CaseClosed, corrected_occurred_on=date(2025, 2, 1)))[0] in ("E_ORDER", "E_STATE")
+
+
+def test_a_start_is_not_moved_past_recorded_days() -> None:
+    world = as_1("present 2025-03-10")
+    late = refused(world, kind=e.PeriodStarted, values={"starts_on": "2025-03-11"}, on=date(2025, 3, 11))
+    days = {d for code, name, d in in_the_way(late, world) if (code, name) == ("E_OUTSIDE_PERIOD", "attendance.recorded")}
+    assert days == {date(2025, 3, d) for d in (3, 4, 6, 10)}
+
+
+def two_periods() -> World:
+    """P1 from 27 February to 30 May 2025, P2 from 2 June; present on 29 May and on 9 June."""
+    one, may, two, until = date(2025, 2, 27), date(2025, 5, 30), date(2025, 6, 2), date(2025, 9, 5)
+    february = date(2025, 2, 14)
+    world = as_1("7")
+    for step in (
+        Step(EXPERT, february, draft(kuty_from_on=one, kuty_until_on=may)),
+        *(Step(who, february, yes()) for who in (CLIENT, EXPERT, OWN_WORKER)),
+        Step(SOCIAL_WORKER, february, granted(granted_from_on=one, granted_until_on=until)),
+        Step(OWN_WORKER, february, place(from_on=one, until_on=until)),
+        Step(MANAGER, february, welcome),
+        Step(MANAGER, february, instructor),
+        Step(OWN_WORKER, february, planned(starts_on=one, planned_end_on=may)),
+        Step(OWN_WORKER, one, start()),
+        Step(INSTRUCTOR, date(2025, 5, 29), day()),
+        Step(OWN_WORKER, may, lambda p: CompletePeriod(period_id=last(p.periods))),
+        Step(EXPERT, may, draft(kuty_from_on=two, kuty_until_on=until)),
+        *(Step(who, may, yes()) for who in (CLIENT, EXPERT, OWN_WORKER)),
+        Step(OWN_WORKER, may, planned(starts_on=two, planned_end_on=until)),
+        Step(OWN_WORKER, two, start()),
+        Step(INSTRUCTOR, date(2025, 6, 9), day()),
+    ):
+        world = world.after(step)
+    return world
+
+
+def test_the_end_of_a_period_is_not_moved_over_the_next_one() -> None:
+    world = two_periods()
+    over = refused(world, kind=e.PeriodCompleted, values={"ended_on": "2025-06-13"}, on=date(2025, 6, 16))
+    assert "E_OPEN_PERIOD" in codes(over)
+    assert {name for _, name, _ in in_the_way(over, world)} >= {"period.started"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "code", "hanging"),
+    [
+        (e.PlanDrafted, {"kuty_from_on": "2025-03-04"}, "E_NO_PLAN", "period.planned"),
+        (e.PlanDrafted, {"schedule": [{"weekday": 1, "hours": 5}]}, "E_NO_PLAN", "period.planned"),
+        (e.DecisionIssued, {"granted_until_on": "2025-08-29"}, "E_NO_DECISION", "period.started"),
+        (e.PlacementProposed, {"from_on": "2025-03-04"}, "E_NO_PLACEMENT", "period.started"),
+        (e.PlacementProposed, {"until_on": "2025-06-01"}, "E_OUTSIDE_PERIOD", "attendance.recorded"),
+        (e.OwnWorkerAssigned, {"effective_on": "2025-03-04"}, "E_NO_OWN_WORKER", "period.started"),
+        (e.BenefitStatusChanged, {"payer_org_id": FUND}, "E_RECIPIENT", "labour_policy_statement.issued"),
+        (e.AssessmentCompleted, {"special_support_need": True}, "E_SOCIAL_WORKER_REQUIRED", "own_worker.assigned"),
+    ],
+)
+def test_what_hangs_on_a_fact_and_would_no_longer_be_allowed_refuses_its_correction(
+    kind: type[e.Event], values: dict[str, Any], code: str, hanging: str
+) -> None:
+    refusal = refused(as_1(), kind=kind, values=values)
+    assert (code, hanging) in {(c, name) for c, name, _ in in_the_way(refusal, as_1())}
+
+
+def test_what_hangs_on_nothing_that_changes_is_in_nobodys_way() -> None:
+    for kind, values in (
+        (e.AttendanceRecorded, {"day_status": "absent_other", "hours": None}),
+        (e.AssessmentCompleted, {"last_worked_year": 2016}),
+        (e.FollowUpHeld, {"parties_present": ["client"]}),
+    ):
+        given(as_1()).when(mend(of(kind), values), by=OWN_WORKER, on=LATER).then(FactCorrected)
+
+
+def test_a_new_value_has_to_lie_in_the_bounds_of_a_first_recording() -> None:
+    for kind, values in (
+        (e.AssessmentCompleted, {"self_rated_work_ability": 99}),
+        (e.AssessmentCompleted, {"last_worked_year": 16}),
+        (e.DecisionIssued, {"max_days_per_week": 8}),
+    ):
+        refusal = refused(as_1(), kind=kind, values=values)
+        assert [(r.code, r.pointer) for r in refusal.codes] == [("E_FIELD_TYPE", f"/new_values/{next(iter(values))}")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "moved_to", "code", "hanging"),
+    [
+        (e.ReferralSubmitted, date(2025, 1, 21), "E_ORDER", "referral.received"),
+        (e.AssessmentStarted, date(2025, 2, 7), "E_ORDER", "assessment.completed"),
+        (e.PlanDraftingStarted, date(2025, 2, 17), "E_ORDER", "plan.drafted"),
+        (e.PlanDrafted, date(2025, 2, 15), "E_ORDER", "plan.accepted_by_party"),
+        (e.PlanAgreed, date(2025, 2, 24), "E_STATE", "period.planned"),
+        (e.PlacementProposed, date(2025, 2, 21), "E_ORDER", "placement.confirmed"),
+        (e.PlacementConfirmed, date(2025, 2, 21), "E_ORDER", "instructor.named"),
+    ],
+)
+def test_what_came_after_a_fact_does_not_come_before_it(
+    kind: type[e.Event], moved_to: date, code: str, hanging: str
+) -> None:
+    refusal = refused(as_1(), kind=kind, corrected_occurred_on=moved_to)
+    assert (code, hanging) in {(c, name) for c, name, _ in in_the_way(refusal, as_1())}
+
+
+NOT_OF_A_DAY = (e.PlanRevised, e.AbsenceReportSent, e.LabourPolicyStatementIssued)
+"""None in AS-1, or judged for the days that they speak of and not for their own (rows 29 and 50)."""
+
+
+@pytest.mark.parametrize("kind", [cls for cls in GUARDS if issubclass(cls, e.CaseEvent) and cls not in NOT_OF_A_DAY])
+def test_no_fact_of_a_case_is_moved_before_the_case(kind: type[e.Event]) -> None:
+    """Days lie in a period, and say so with a code of their own."""
+    before = codes(refused(as_1(), kind=kind, corrected_occurred_on=date(2025, 1, 21)))
+    assert {"E_STATE", "E_OUTSIDE_PERIOD", "E_FIELD_NOT_ALLOWED"} & set(before), before

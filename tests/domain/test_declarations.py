@@ -21,7 +21,6 @@ from domain.chapters.judging import NoGuard, guard_of
 from domain.directory import Directory, enter
 from domain.event import (
     BY_DAY,
-    BY_TYPES_ALONE,
     OPEN,
     CaseEvent,
     ClientFact,
@@ -61,7 +60,8 @@ RULES = e.RulesetPublished(
     effective_on=date(2026, 1, 1),
     dry_run_differences=0,
 )
-WHOLE = {"PART": belongs_to("plan_id", "versions"), "MOVES": Moves.NOTHING, "CORRECTED": BY_TYPES_ALONE, "FOUND": BY_DAY}
+LIFTED = {"PART": belongs_to("plan_id", "versions"), "MOVES": Moves.NOTHING}
+WHOLE = {**LIFTED, "CORRECTED": judged_by("judge_lift"), "FOUND": BY_DAY}
 
 
 @pytest.mark.parametrize("left_out", [name for name in ClientFact.DECLARES if name != "MATTER"])

@@ -15,6 +15,7 @@ from domain.chapters.guards import (
     not_ahead,
     of_county,
     recorded,
+    said,
 )
 from domain.chapters.plans.decisions import takes_part
 from domain.commands import ClientCommand, CommandKind
@@ -48,23 +49,31 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
     party = command.party_kind or _own_party(context) or ""
-    one_of_them = bool(party) and _is_party(plan, command.plan_version, party, on, context)
-    entitled(one_of_them and _may_speak(plan, party, context), "/party_kind")
+    entitled(_may_accept(plan, command.plan_version, party, on, context), "/party_kind")
     if any(yes.event.party_kind == party for yes in version.accepted):
         return []
-    case_id = case_of(pathway, plan.started.event.case_id, on).opened.event.case_id
-    no.when(command.plan_version < plan.latest, "E_STALE_VERSION", "/plan_version")
-    no.when(on < version.drafted.occurred_on, "E_ORDER", "/occurred_on")
+    case_id = plan.started.event.case_id
+    event = e.PlanAcceptedByParty(case_id=case_id, **said(command, "party_kind"), party_kind=party)
+    judge_acceptance(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
-    event = e.PlanAcceptedByParty(
-        case_id=case_id, plan_id=command.plan_id, plan_version=command.plan_version, party_kind=party
-    )
     accepted = recorded(pathway, event, on, context)
-    parties = {*_parties(version), party}
-    if version.agreed or _mandatory(plan, command.plan_version, on, context) - parties:
+    parties = {*_accepted_by(version), party}
+    # The last yes that is told need not be the last one that was said.
+    all_by = max([on, *(yes.occurred_on for yes in version.accepted)])
+    if version.agreed or _mandatory(plan, command.plan_version, all_by, context) - parties:
         return [accepted]
-    return [accepted, _agreement(pathway, plan, command.plan_version, parties, on, context)]
+    return [accepted, recorded(pathway, _agreement(plan, command, parties), all_by, context)]
+
+
+def judge_acceptance(no: Refusals, pathway: Pathway, event: e.PlanAcceptedByParty, on: date, context: Context) -> None:
+    """What a party's yes has to fulfil on its day: it is its own to say, and of the version that lies before the parties."""
+    plan = known(pathway.plans, event.plan_id, "/plan_id")
+    version = known(plan.versions, event.plan_version, "/plan_version")
+    entitled(_may_accept(plan, event.plan_version, event.party_kind, on, context), "/party_kind")
+    case_of(pathway, event.case_id, on)
+    no.when(_is_stale(plan, event.plan_version, on), "E_STALE_VERSION", "/plan_version")
+    no.when(on < version.drafted.occurred_on, "E_ORDER", "/occurred_on")
 
 
 def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[Draft]:
@@ -75,23 +84,39 @@ def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[D
     entitled(takes_part(plan, context))
     if version.agreed:
         return []
-    case_of(pathway, plan.started.event.case_id, on)
-    parties = _parties(version)
-    no.when(bool(_mandatory(plan, command.plan_version, on, context) - parties), "E_PARTY_MISSING")
-    no.when(command.plan_version < plan.latest, "E_STALE_VERSION", "/plan_version")
+    event = _agreement(plan, command, _accepted_by(version, on))
+    judge_agreement(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
-    return [_agreement(pathway, plan, command.plan_version, parties, on, context)]
+    return [recorded(pathway, event, on, context)]
 
 
-def _agreement(pathway: Pathway, plan: Plan, version: int, parties: set[str], on: date, context: Context) -> Draft:
-    started = plan.started.event
-    event = e.PlanAgreed(case_id=started.case_id, plan_id=started.plan_id, plan_version=version, parties=tuple(parties))
-    return recorded(pathway, event, on, context)
+def judge_agreement(no: Refusals, pathway: Pathway, event: e.PlanAgreed, on: date, context: Context) -> None:
+    """What an agreement has to fulfil on its day: every mandatory party has accepted this version, and nobody is named who
+    has not."""
+    plan = known(pathway.plans, event.plan_id, "/plan_id")
+    version = known(plan.versions, event.plan_version, "/plan_version")
+    entitled(takes_part(plan, context))
+    case_of(pathway, event.case_id, on)
+    wanted, accepted = _mandatory(plan, event.plan_version, on, context), _accepted_by(version, on)
+    no.when(not wanted <= accepted, "E_PARTY_MISSING")
+    no.when(wanted <= accepted and not wanted <= set(event.parties) <= accepted, "E_PARTY_MISSING", "/parties")
+    no.when(_is_stale(plan, event.plan_version, on), "E_STALE_VERSION", "/plan_version")
 
 
-def _parties(version: PlanVersion) -> set[str]:
-    return {yes.event.party_kind for yes in version.accepted}
+def _agreement(plan: Plan, of: VersionOfPlan, parties: set[str]) -> e.PlanAgreed:
+    case_id = plan.started.event.case_id
+    return e.PlanAgreed(case_id=case_id, plan_id=of.plan_id, plan_version=of.plan_version, parties=tuple(parties))
+
+
+def _accepted_by(version: PlanVersion, on: date | None = None) -> set[str]:
+    """The parties that have said yes, by the end of a day where one is asked about."""
+    return {yes.event.party_kind for yes in version.accepted if on is None or yes.occurred_on <= on}
+
+
+def _is_stale(plan: Plan, number: int, on: date) -> bool:
+    """Whether a newer version lay before the parties on the day."""
+    return any(newer > number and version.drafted.occurred_on <= on for newer, version in plan.versions.items())
 
 
 def _mandatory(plan: Plan, version: int, on: date, context: Context) -> frozenset[str]:
@@ -108,6 +133,10 @@ def _may_speak(plan: Plan, party: str, context: Context) -> bool:
     """Everybody for the own party, the county also for a client who said yes on paper; an authority only in its own plan."""
     own = party == _own_party(context) and takes_part(plan, context)
     return own or (party == "client" and of_county(context))
+
+
+def _may_accept(plan: Plan, version: int, party: str, on: date, context: Context) -> bool:
+    return bool(party) and _is_party(plan, version, party, on, context) and _may_speak(plan, party, context)
 
 
 def _is_party(plan: Plan, version: int, party: str, on: date, context: Context) -> bool:

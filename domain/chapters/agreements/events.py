@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from domain.event import (
     BY_DAY,
-    BY_TYPES_ALONE,
     CaseEvent,
     Content,
     Moves,
     Tied,
     belongs_to,
     days,
+    judged_by,
 )
 from domain.vocabulary import (
     PartyKind,
@@ -34,7 +34,7 @@ class PlanAcceptedByParty(VersionOfPlan, CaseEvent):
     NAME = "plan.accepted_by_party"
     PART = belongs_to("plan_id", "versions")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_acceptance")
     FOUND = BY_DAY
     party_kind: Service[Tied[PartyKind]]
 
@@ -45,6 +45,6 @@ class PlanAgreed(VersionOfPlan, CaseEvent):
     NAME = "plan.agreed"
     PART = belongs_to("plan_id", "versions")
     MOVES = Moves.WINDOWS | Moves.IN_FORCE
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_agreement")
     FOUND = days("kuty_from_on", "kuty_until_on")
     parties: Service[SetOf[PartyKind]]

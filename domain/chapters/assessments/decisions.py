@@ -55,6 +55,8 @@ def start_assessment(pathway: Pathway, command: StartAssessment, context: Contex
 
 def judge_start(no: Refusals, pathway: Pathway, event: e.AssessmentStarted, on: date, context: Context) -> None:
     """What an assessment has to fulfil on its day."""
+    entitled(by_own_authority(pathway, on, context))
+    case_of(pathway, event.case_id, on)
     no.when(not code_list("plan_owner").valid_on(event.owner, on), "E_OWNER_CLOSED", "/owner")
 
 
@@ -68,7 +70,6 @@ def complete_assessment(pathway: Pathway, command: CompleteAssessment, context: 
     event = e.AssessmentCompleted(case_id=case_id, **said(command) | {"needs": needs})
     if assessment.completed and assessment.completed.event == event:
         return []
-    case_of(pathway, case_id, on)
     no.when(assessment.completed is not None, "E_ORDER", "/assessment_id")
     judge_result(no, pathway, event, on, context)
     no.when(bool(set(command.needs or ()) - listed), "E_HEALTH_CONTENT", "/needs")
@@ -78,7 +79,10 @@ def complete_assessment(pathway: Pathway, command: CompleteAssessment, context: 
 
 
 def judge_result(no: Refusals, pathway: Pathway, event: e.AssessmentCompleted, on: date, context: Context) -> None:
-    """What a result has to fulfil."""
+    """What a result has to fulfil on its day: the case is open and its assessment has begun."""
+    case_of(pathway, event.case_id, on)
+    started = known(pathway.assessments, event.assessment_id, "/assessment_id").started
+    no.when(on < started.occurred_on, "E_ORDER", "/occurred_on")
     no.when(event.result == "need" and not event.needs, "E_NEED_REQUIRED", "/needs")
     no.when(event.result == "no_need" and event.needs is not None, "E_FIELD_NOT_ALLOWED", "/needs")
 

@@ -96,6 +96,7 @@ def record_attendance(pathway: Pathway, command: RecordAttendance, context: Cont
 def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: date, context: Context) -> None:
     """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, 2.8"""
     period, official = pathway.periods.get(event.period_id), event.account in OFFICIAL
+    entitled(period is not None and _reports_on(pathway, period, on, context))
     placed = event.account != "provider" or _covered(pathway, event.placement_id, on)
     no.when(period is None or not period.covers(on) or not placed, "E_OUTSIDE_PERIOD", "/occurred_on")
     not_ahead(no, on, context)
@@ -115,20 +116,19 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
 def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: Context) -> list[Draft]:
     """Days without service, dated by the first; a break may be told while it lasts. source: domain/pathway.md 4.4 row 28"""
     period = known(pathway.periods, command.period_id, "/period_id")
-    no, on = Refusals(), command.from_on
+    no, on = Refusals(), command.occurred_on or command.from_on
     entitled(context.caller.task == "provider" and _reports_on(pathway, period, on, context))
     event = e.ServiceDayNotArranged(
         case_id=period.planned.event.case_id,
         period_id=command.period_id,
         placement_id=_own_placement_id(pathway, period, on, context) or "",
-        from_on=on,
-        until_on=command.until_on or on,
+        from_on=command.from_on,
+        until_on=command.until_on or command.from_on,
         not_arranged_reason=command.not_arranged_reason,
     )
     if any(told.event == event for told in pathway.not_arranged):
         return []
     judge_closed_days(no, pathway, event, on, context)
-    no.when(command.occurred_on not in (None, on), "E_FIELD_NOT_ALLOWED", "/occurred_on")
     no.stop()
     return [recorded(pathway, event, on, context)]
 
@@ -136,9 +136,11 @@ def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: C
 def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArranged, on: date, context: Context) -> None:
     """What days without service have to fulfil: they lie in the period and nobody was present on them."""
     period = pathway.periods.get(event.period_id)
+    entitled(period is not None and _reports_on(pathway, period, on, context))
     inside = period is not None and period.covers(event.from_on) and period.covers(event.until_on)
     backwards = event.until_on < event.from_on
     no.when(not inside or backwards, "E_OUTSIDE_PERIOD", "/from_on")
+    no.when(on != event.from_on, "E_FIELD_NOT_ALLOWED", "/occurred_on")
     not_ahead(no, event.from_on, context, "/from_on")
     if inside:
         days = (event.from_on + timedelta(days=n) for n in range((event.until_on - event.from_on).days + 1))
@@ -153,10 +155,9 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
     """
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
+    entitled(_may_report(pathway, period, command.until_on, context))
     placement = placement_of_period(pathway, period, command.until_on)
-    reporting = placement.proposed.event.provider_org_id if placement else context.caller.org
-    by_clock = context.caller.role == "system" and of_county(context) and placement is not None
-    entitled(by_clock or bool(own_placements(pathway, period.planned.event.case_id, context)))
+    reporting = placement.proposed.event.provider_org_id if placement and _is_clock(context) else context.caller.org
     payer = command.payer_org_id or pathway.payer(command.until_on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.stop()
@@ -165,7 +166,7 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
         "case_id": period.planned.event.case_id,
         "period_id": command.period_id,
         "payer_org_id": payer,
-        "reporting_org_id": reporting if by_clock else context.caller.org,
+        "reporting_org_id": reporting,
         "from_on": command.from_on,
         "until_on": command.until_on,
         "absences": absences,
@@ -183,9 +184,10 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
 
 def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on: date, context: Context) -> None:
     """What a report has to fulfil: one payer for all its days, absences alone, all of them in its range."""
+    period = pathway.periods.get(event.period_id)
+    entitled(period is not None and _may_report(pathway, period, event.until_on, context))
     days = [absence.day_on for absence in event.absences] or [event.until_on]
     no.when(any(pathway.payer(day) != event.payer_org_id for day in days), "E_PAYER_UNKNOWN", "/payer_org_id")
-    period = pathway.periods.get(event.period_id)
     outside = any(not event.from_on <= day <= event.until_on for day in days)
     outside = outside or period is None or any(not period.covers(day) for day in days)
     no.when(outside, "E_OUTSIDE_PERIOD", "/absences")
@@ -201,6 +203,16 @@ def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) ->
     if context.caller.task == "provider":
         return bool(own_placements(pathway, period.planned.event.case_id, context))
     return pathway.payer(on) == context.caller.org
+
+
+def _may_report(pathway: Pathway, period: Period, until: date, context: Context) -> bool:
+    """Whether the caller tells the payer of absences: the provider by a placement, the clock in the provider's place."""
+    own = bool(own_placements(pathway, period.planned.event.case_id, context))
+    return own or (_is_clock(context) and placement_of_period(pathway, period, until) is not None)
+
+
+def _is_clock(context: Context) -> bool:
+    return context.caller.role == "system" and of_county(context)
 
 
 def _own_placement_id(pathway: Pathway, period: Period, on: date, context: Context) -> str | None:

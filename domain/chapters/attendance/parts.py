@@ -44,14 +44,18 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
 
     def with_changed(self, old: Day, new: Day) -> Days:
         """The days with the new value of an account, which may have moved to another day."""
-        on, account = old.occurred_on, _account(old)
+        return self.without(old).with_fact(new)
+
+    def without(self, fact: Day) -> Days:
+        """The days without one account of a day: what the same account had said of it before shows again."""
+        on, account = fact.occurred_on, _account(fact)
         hidden = self._behind.get((on, account), ())
-        rest = [told for told in (self._shown[on][account], *hidden) if told is not old]
         behind = self._behind.delete((on, account)) if hidden else self._behind
         day = self._shown[on].delete(account)
         days = Days(self._shown.set(on, day) if day else self._shown.delete(on), behind)
-        for told in (*rest, new):
-            days = days.with_fact(told)
+        for told in (self._shown[on][account], *hidden):
+            if told is not fact:
+                days = days.with_fact(told)
         return days
 
     def __getitem__(self, on: date) -> Mapping[Speaker, Day]:

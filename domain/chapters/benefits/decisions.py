@@ -31,7 +31,6 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
     no, on = Refusals(), day_of(command, context)
     event = e.BenefitStatusChanged(**said(command))
     judge_benefit(no, pathway, event, on, context)
-    no.when(not by_own_authority(pathway, on, context), "E_NOT_ENTITLED")
     not_ahead(no, on, context)
     no.stop()
     held = pathway.benefit(command.from_on)
@@ -49,7 +48,7 @@ def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged,
     no.when(payer is not None and not holds(context, payer, "benefit_payment", on), "E_PAYER_UNKNOWN", "/payer_org_id")
     backwards = event.until_on is not None and event.until_on < event.from_on
     no.when(backwards, "E_PERIOD_LENGTH", "/until_on")
-    no.when(not _own_payee(pathway, event, context), "E_NOT_ENTITLED")
+    no.when(not (_own_payee(pathway, event, context) and by_own_authority(pathway, on, context)), "E_NOT_ENTITLED")
 
 
 def _own_payee(pathway: Pathway, event: e.BenefitStatusChanged, context: Context) -> bool:
@@ -68,9 +67,7 @@ def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicySt
     """A statement by the employment authority of the day or the KEHA Centre. source: domain/pathway.md 4.4 row 50"""
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
-    caller = context.caller
-    authority = caller.task == "employment_authority" and caller.org == pathway.employment_authority(on)
-    entitled(authority or caller.task == "statement_issuer")
+    entitled(_issues(pathway, on, context))
     payer = command.payer_org_id or pathway.payer(on)
     fields = said(command, "payer_org_id") | {"case_id": period.planned.event.case_id, "payer_org_id": payer}
     if any(fields.items() <= dict(issued.event).items() for issued in pathway.statements.values()):
@@ -90,10 +87,18 @@ def judge_statement(
     no: Refusals, pathway: Pathway, event: e.LabourPolicyStatementIssued, on: date, context: Context
 ) -> None:
     """What a statement has to fulfil on its day. source: domain/law.md 2.7"""
+    entitled(_issues(pathway, on, context))
     judge_service_time(no, pathway, event.period_id, event.service_from_on, event.service_until_on)
     payer = pathway.payer(on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.when(payer is not None and payer != event.payer_org_id, "E_RECIPIENT", "/payer_org_id")
+
+
+def _issues(pathway: Pathway, on: date, context: Context) -> bool:
+    """Whether the caller is the employment authority of the day, or the KEHA Centre."""
+    caller = context.caller
+    authority = caller.task == "employment_authority" and caller.org == pathway.employment_authority(on)
+    return authority or caller.task == "statement_issuer"
 
 
 def judge_service_time(no: Refusals, pathway: Pathway, period_id: str, first: date, last: date) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from domain import events as e
 from domain.chapters.cases.events import Closing
-from domain.chapters.guards import case_on, day_of, not_ahead, recorded
+from domain.chapters.guards import case_of, case_on, day_of, not_ahead, recorded
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
@@ -29,21 +31,26 @@ def close_case(pathway: Pathway, command: CloseCase, context: Context) -> list[D
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
     exits = [key for key, left in pathway.exits.items() if left.event.case_id == case_id]
-    by_exit = command.closing_code == "exit"
-    no.when(command.exit_id is not None and (command.exit_id not in exits), "E_UNKNOWN_REFERENCE", "/exit_id")
-    no.when(command.exit_id is not None and not by_exit, "E_FIELD_NOT_ALLOWED", "/exit_id")
-    no.when(by_exit and not exits, "E_ORDER", "/closing_code")
-    no.when(any(period.started and period.completed is None for period in pathway.periods_of(case_id)), "W_OPEN_PERIOD")
-    unsent = any(n.sent is None and n.due.event.case_id == case_id for n in pathway.notices.values())
-    no.when(unsent, "W_OPEN_NOTICE")
+    last = exits[-1] if exits and command.closing_code == "exit" else None
+    event = e.CaseClosed(case_id=case_id, closing_code=command.closing_code, exit_id=command.exit_id or last)
+    judge_closing(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
-    event = e.CaseClosed(
-        case_id=case_id,
-        closing_code=command.closing_code,
-        exit_id=(command.exit_id or exits[-1]) if by_exit else None,
-    )
     return [recorded(pathway, event, on, context, warnings=no.warnings)]
+
+
+def judge_closing(no: Refusals, pathway: Pathway, event: e.CaseClosed, on: date, context: Context) -> None:
+    """What a closing has to fulfil on its day."""
+    case_of(pathway, event.case_id, on)
+    left = pathway.exits.get(event.exit_id or "")
+    by_exit, known_exit = event.closing_code == "exit", left is not None and left.event.case_id == event.case_id
+    no.when(event.exit_id is not None and not known_exit, "E_UNKNOWN_REFERENCE", "/exit_id")
+    no.when(event.exit_id is not None and not by_exit, "E_FIELD_NOT_ALLOWED", "/exit_id")
+    no.when(by_exit and event.exit_id is None, "E_ORDER", "/closing_code")
+    open_period = any(period.started and period.completed is None for period in pathway.periods_of(event.case_id))
+    no.when(open_period, "W_OPEN_PERIOD")
+    unsent = any(n.sent is None and n.due.event.case_id == event.case_id for n in pathway.notices.values())
+    no.when(unsent, "W_OPEN_NOTICE")
 
 
 COMMANDS = (

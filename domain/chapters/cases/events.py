@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from domain.event import (
     BY_DAY,
-    BY_TYPES_ALONE,
     FROM_ITS_DAY,
     CaseEvent,
     Content,
     Moves,
+    Never,
     Tied,
     begins,
     belongs_to,
+    judged_by,
 )
 from domain.vocabulary import (
     ClosingCode,
@@ -29,7 +30,7 @@ class CaseOpened(CaseEvent):
     NAME = "case.opened"
     PART = begins("case_id", "cases")
     MOVES = Moves.WINDOWS
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = Never("the case is closed, and another one opened")
     FOUND = FROM_ITS_DAY
     referral_id: Routing[Ref | None] = None
     previous_case_id: Routing[Tied[Ref | None]] = None
@@ -50,5 +51,5 @@ class CaseClosed(Closing, CaseEvent):
     NAME = "case.closed"
     PART = belongs_to("case_id", "closed")
     MOVES = Moves.WINDOWS
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_closing")
     FOUND = BY_DAY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.event import BY_DAY, BY_TYPES_ALONE, ClientFact, Content, Moves, listed_in
+from domain.event import BY_DAY, ClientFact, Content, Moves, Never, listed_in
 from domain.vocabulary import Identity, Routing
 
 
@@ -22,5 +22,5 @@ class SubjectRegistered(Registration, ClientFact):
     MATTER = "client"
     PART = listed_in("registered")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = Never("who the client is stands in the vault, and is changed there")
     FOUND = BY_DAY

@@ -2,63 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 import orjson
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from domain import events as e
 from domain.catalogue import fixed_in
-from domain.chapters.corrections.events import Correction
+from domain.chapters.corrections.again import judged_again, no_longer_allowed
+from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
 from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recorded
-from domain.chapters.judging import guard_of
-from domain.commands import ClientCommand, CommandKind
+from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
-from domain.event import ClientFact, Never
+from domain.event import ClientFact, Content, Never
 from domain.message_fields import reasons_of
-from domain.pathway import Fact, Pathway, replay
-from domain.refusals import Refusals, Refused
+from domain.pathway import Fact, Pathway, revalued
+from domain.refusals import Reason, Refusals, Refused
+
+MOST_TARGETS = 400
+"""Entries of one list in a command. source: domain/pathway.md 4.9"""
+
+
+class FurtherCorrection(Mended):
+    """One more wrong fact of the same client. `correction_reason`: none is that of the command."""
+
+    correction_reason: CorrectionReason | None = None
 
 
 class CorrectFact(Correction, ClientCommand):
-    """Say how a recorded fact really was: the fields that change, whole new values, null where a field falls away."""
+    """Say how a recorded fact really was: the fields that change, whole new values, null where a field falls away.
+
+    `further` are other facts of the same client that were wrong with it: all are judged together, and all or none recorded.
+    """
 
     NAME = "correct_fact"
+    further: Annotated[tuple[FurtherCorrection, ...], Field(max_length=MOST_TARGETS)] | None = None
+
+
+class _Mending(NamedTuple):
+    """One fact and what is said of it; `at` is where that stands in the body."""
+
+    at: str
+    said: Mended
+    reason: CorrectionReason
+    target: Fact[e.Event]
 
 
 def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> list[Draft]:
-    """A correction by the fact's own organisation or the client's own worker. source: domain/pathway.md 4.4 row 45
+    """Corrections by the facts' own organisation or the client's own worker, judged as if their author had said it so at
+    first, with all that hangs on them. source: domain/pathway.md 4.4 row 45
 
     `target_subject` is the client whose fact the store found under the reference, where it is not this one.
     """
     no, on = Refusals(), day_of(command, context)
-    target = pathway.facts.get(command.target_event_id)
-    elsewhere = context.look_ups.get("target_subject") not in (None, pathway.client)
-    no.when(target is None and not elsewhere, "E_TARGET", "/target_event_id")
-    no.when(target is None and elsewhere, "E_SUBJECT_MISMATCH", "/target_event_id")
-    target = no.found(target)
-    entitled(_may_correct(target, context))
-    kind = type(target.event)
-    no.when(issubclass(kind, ClientFact) and isinstance(kind.CORRECTED, Never), "E_NOT_CORRECTABLE", "/target_event_id")
-    said = command.new_values or {}
-    for name in sorted(fixed_in(kind) & said.keys()):
-        no.when(said[name] != getattr(target.event, name, None), "E_NOT_CORRECTABLE", f"/new_values/{name}")
+    mendings = _found(no, pathway, command, context)
     not_ahead(no, on, context)
     no.stop()
-    event, happened_on = _as_it_was(no, target, command)
-    if event == target.event and happened_on == target.occurred_on:
-        return []
-    not_ahead(no, happened_on, context, "/corrected_occurred_on")
-    warnings = _judge_again(no, pathway, target, event, happened_on, context)
+    mended = {mending.target.event_id: new for mending in mendings if (new := _as_it_was(no, mending))}
     no.stop()
-    values = event.model_dump(mode="json", include=set(said))
-    correction = e.FactCorrected(
-        target_event_id=command.target_event_id,
-        correction_reason=command.correction_reason,
-        corrected_occurred_on=command.corrected_occurred_on,
-        new_values=values or None,
-    )
-    return [recorded(pathway, correction, on, context, corrects=target.event_id, warnings=warnings)]
+    mendings = [m for m in mendings if _differs(m.target, mended[m.target.event_id])]
+    mended = {m.target.event_id: mended[m.target.event_id] for m in mendings}
+    after = revalued(pathway, mended.values())
+    warnings = {m.at: _judge_again(no, m, mended[m.target.event_id], after, context) for m in mendings}
+    no.stop()
+    hanging = tuple(no_longer_allowed(pathway, after, mended, context)) if mended else ()
+    if hanging:
+        codes = dict.fromkeys(code for code, _ in hanging)
+        raise Refused(
+            *(Reason(code, "/target_event_id") for code in codes),
+            facts=tuple((code, fact.event_id) for code, fact in hanging),
+        )
+    return [
+        recorded(
+            pathway,
+            _correction(m, mended[m.target.event_id]),
+            on,
+            context,
+            corrects=m.target.event_id,
+            warnings=warnings[m.at],
+        )
+        for m in _sealed_safely(pathway, mendings)
+    ]
+
+
+def _found(no: Refusals, pathway: Pathway, command: CorrectFact, context: Context) -> list[_Mending]:
+    """What is to be corrected: there, the caller's to correct, and of a kind that can be."""
+    asked: list[tuple[str, Mended]] = [("", command), *((f"/further/{n}", m) for n, m in enumerate(command.further or ()))]
+    elsewhere = context.look_ups.get("target_subject") not in (None, pathway.client)
+    found = []
+    for at, said in asked:
+        target = pathway.facts.get(said.target_event_id)
+        code = "E_SUBJECT_MISMATCH" if elsewhere else "E_TARGET"
+        if no.when(target is None, code, f"{at}/target_event_id") or target is None:
+            continue
+        reason = getattr(said, "correction_reason", None) or command.correction_reason
+        found.append(_Mending(at, said, reason, target))
+    no.stop()
+    entitled(all(_may_correct(mending.target, context) for mending in found))
+    seen: set[str] = set()
+    for at, said, _, target in found:
+        kind = type(target.event)
+        never = issubclass(kind, ClientFact) and isinstance(kind.CORRECTED, Never)
+        no.when(never, "E_NOT_CORRECTABLE", f"{at}/target_event_id")
+        no.when(target.event_id in seen, "E_CONFLICT", f"{at}/target_event_id")
+        seen.add(target.event_id)
+        values = said.new_values or {}
+        for name in sorted(fixed_in(kind) & values.keys()):
+            no.when(values[name] != getattr(target.event, name, None), "E_NOT_CORRECTABLE", f"{at}/new_values/{name}")
+    return found
 
 
 def _may_correct(target: Fact[e.Event], context: Context) -> bool:
@@ -68,36 +123,80 @@ def _may_correct(target: Fact[e.Event], context: Context) -> bool:
     return target.actor_org == caller.org or (caller.org == context.directory.organiser and caller.role == "own_worker")
 
 
-def _as_it_was(no: Refusals, target: Fact[e.Event], command: CorrectFact) -> tuple[e.Event, date]:
-    """The fact with its new values. Raises Refused with a code for every value that does not fit."""
-    values = {**target.event.model_dump(mode="json"), **(command.new_values or {})}
+def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:
+    """The fact with its new values; none, and a code for each of them, where some do not fit."""
+    at, said, _, target = mending
+    kind, values = type(target.event), said.new_values or {}
+    whole = {**target.event.model_dump(mode="json"), **values}
     try:
-        event = type(target.event).model_validate_json(orjson.dumps(values), strict=True)
+        event = kind.model_validate_json(orjson.dumps(whole), strict=True)
     except ValidationError as wrong:
-        for reason in reasons_of(wrong.errors(include_url=False, include_context=False), values):
-            no.when(True, reason.code, f"/new_values{reason.pointer}")
-        no.stop()
-        raise
-    return event, command.corrected_occurred_on or target.occurred_on
+        for reason in reasons_of(wrong.errors(include_url=False, include_context=False), whole):
+            no.when(True, reason.code, f"{at}/new_values{reason.pointer}")
+        return None
+    for name, asked in _asked_as(kind).items():
+        if values.get(name) is not None:
+            try:
+                asked.validate_json(orjson.dumps(values[name]), strict=True)
+            except ValidationError:
+                no.when(True, "E_FIELD_TYPE", f"{at}/new_values/{name}")
+    return replace(target, event=event, occurred_on=said.corrected_occurred_on or target.occurred_on)
+
+
+@cache
+def _asked_as(kind: type[e.Event]) -> Mapping[str, TypeAdapter[Any]]:
+    """The numbers that the commands of the same words take within narrower bounds than the fact keeps."""
+    words = [cls for cls in kind.__mro__ if issubclass(cls, Content) and cls is not Content]
+    commands = [cls for each in words for cls in each.__subclasses__() if issubclass(cls, Command)]
+    found: dict[str, Any] = {
+        name: command.model_fields[name].annotation
+        for command in commands
+        for name in vars(command).get("__annotations__", {}).keys() & kind.model_fields.keys()
+    }
+    return {name: TypeAdapter(annotation) for name, annotation in found.items() if _is_number(annotation)}
+
+
+def _is_number(annotation: Any) -> bool:
+    arms = [get_args(arm)[0] if get_origin(arm) is Annotated else arm for arm in get_args(annotation)]
+    return any(arm in (int, float) for arm in arms)
+
+
+def _differs(target: Fact[e.Event], new: Fact[e.Event]) -> bool:
+    return (new.event, new.occurred_on) != (target.event, target.occurred_on)
 
 
 def _judge_again(
-    no: Refusals, pathway: Pathway, target: Fact[e.Event], event: e.Event, on: date, context: Context
+    no: Refusals, mending: _Mending, new: Fact[e.Event], after: Pathway, context: Context
 ) -> tuple[str, ...]:
     """Judge the corrected fact as if the first one had never been; returns its warnings."""
-    guard = guard_of(type(event)) if isinstance(event, ClientFact) else None
-    if guard is None:
-        return ()
-    without = replay(pathway.client, (fact for key, fact in pathway.facts.items() if key != target.event_id))
-    again = Refusals()
-    guard(again, without, event, on, context)
-    try:
-        again.stop()
-    except Refused as refused:
-        for reason in refused.codes:
-            of_the_day = reason.pointer == "/occurred_on"
-            no.when(True, reason.code, "/corrected_occurred_on" if of_the_day else f"/new_values{reason.pointer}")
-    return again.warnings
+    at = mending.at
+    not_ahead(no, new.occurred_on, context, f"{at}/corrected_occurred_on")
+    judgement = judged_again(new, after, context)
+    for reason in judgement.reasons:
+        of_the_day = reason.pointer == "/occurred_on"
+        no.when(True, reason.code, f"{at}/corrected_occurred_on" if of_the_day else f"{at}/new_values{reason.pointer}")
+    return judgement.warnings
+
+
+def _correction(mending: _Mending, new: Fact[e.Event]) -> e.FactCorrected:
+    return e.FactCorrected(
+        target_event_id=new.event_id,
+        correction_reason=mending.reason,
+        corrected_occurred_on=mending.said.corrected_occurred_on,
+        new_values=new.event.model_dump(mode="json", include=set(mending.said.new_values or {})) or None,
+    )
+
+
+def _sealed_safely(pathway: Pathway, mendings: Sequence[_Mending]) -> list[_Mending]:
+    """In the order in which their matters' keys are destroyed: what was asked is sealed with the first event, and must not
+    outlive any of the facts that it speaks of. source: domain/events.md 11.4, design D15"""
+    closings = {case.opened.matter: case.closed.occurred_on for case in pathway.cases.values() if case.closed}
+
+    def ends(mending: _Mending) -> tuple[bool, date]:
+        matter = mending.target.matter
+        return matter == pathway.client_matter, closings.get(matter, date.max)
+
+    return sorted(mendings, key=ends)
 
 
 COMMANDS = (

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain import events as e
 from domain.chapters.decisions.events import DecisionTerms
-from domain.chapters.guards import case_on, day_of, no_diagnosis, not_ahead, only_when, recorded, said
+from domain.chapters.guards import case_of, case_on, day_of, no_diagnosis, not_ahead, only_when, recorded, said
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
@@ -36,6 +36,7 @@ def issue_decision(pathway: Pathway, command: IssueDecision, context: Context) -
 
 def judge_decision(no: Refusals, pathway: Pathway, event: e.DecisionIssued, on: date, context: Context) -> None:
     """What a decision has to hold. source: 434/2003 s. 34 and 45, domain/pathway.md 4.4 row 19"""
+    case_of(pathway, event.case_id, on)
     adverse = event.outcome != "granted" or event.less_than_asked
     for name in ("refusal_reasons", "reasons"):
         no.when(adverse and not getattr(event, name), "E_REASON_REQUIRED", f"/{name}")

@@ -6,7 +6,7 @@ from datetime import date
 
 from domain import events as e
 from domain.chapters.exits.events import ExitTerms
-from domain.chapters.guards import case_on, day_of, known, not_ahead, only_when, recorded
+from domain.chapters.guards import case_of, case_on, day_of, known, not_ahead, only_when, recorded
 from domain.chapters.notices.decisions import notice_due
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
@@ -31,8 +31,6 @@ def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list
     no, on = Refusals(), day_of(command, context)
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
-    if command.period_id is not None:
-        known(pathway.periods, command.period_id, "/period_id")
     started = [key for key, period in pathway.periods.items() if _had(period, case_id)]
     health = command.exit_kind in code_list("exit_kind").marked("health_related")
     event = e.ExitRecorded(
@@ -53,9 +51,12 @@ def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list
 
 
 def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, context: Context) -> None:
-    """What an exit has to fulfil: the period has ended where the kind ends the case, and has one exit."""
+    """What an exit has to fulfil on its day: the period has ended where the kind ends the case, and has one exit."""
+    case_of(pathway, event.case_id, on)
+    if event.period_id is not None:
+        known(pathway.periods, event.period_id, "/period_id")
     kind = event.health_exit_kind or event.exit_kind
-    running = any(_had(p, event.case_id) and p.completed is None for p in pathway.periods.values())
+    running = any(_had(p, event.case_id) and p.is_open(on) for p in pathway.periods.values())
     ends_case = kind in code_list("exit_kind").marked("ends", "case")
     only_when(no, event.exit_kind == "health_related", event, "health_exit_kind")
     no.when(running and ends_case, "E_OPEN_PERIOD", "/exit_kind")

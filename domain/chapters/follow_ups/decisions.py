@@ -7,6 +7,7 @@ from datetime import date
 from domain import events as e
 from domain.chapters.follow_ups.events import Meeting
 from domain.chapters.guards import (
+    case_of,
     case_on,
     day_of,
     entitled,
@@ -36,18 +37,25 @@ def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) ->
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
     entitled(_is_around(pathway, case, on, context))
-    if command.period_id is not None:
-        known(pathway.periods, command.period_id, "/period_id")
     running = next((key for key, period in pathway.periods.items() if period.is_open(on)), None)
     event = e.FollowUpHeld(
         case_id=case_id,
         followup_id=context.new_id("followup"),
         **said(command) | {"period_id": command.period_id or running},
     )
-    no.when(command.next_step_from_on is not None and command.next_step is None, "E_FIELD_MISSING", "/next_step")
+    judge_follow_up(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
     return [recorded(pathway, event, on, context)]
+
+
+def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: date, context: Context) -> None:
+    """What a follow-up has to fulfil on its day: told by somebody around the client, in an open case."""
+    case = case_of(pathway, event.case_id, on)
+    entitled(_is_around(pathway, case, on, context))
+    if event.period_id is not None:
+        known(pathway.periods, event.period_id, "/period_id")
+    no.when(event.next_step_from_on is not None and event.next_step is None, "E_FIELD_MISSING", "/next_step")
 
 
 def _is_around(pathway: Pathway, case: Case, on: date, context: Context) -> bool:

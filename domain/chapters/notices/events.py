@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import BY_TYPES_ALONE, FROM_ITS_DAY, CaseEvent, Found, Moves, Tied, begins, belongs_to
+from domain.event import FROM_ITS_DAY, CaseEvent, Found, Moves, Never, Tied, begins, belongs_to
 from domain.vocabulary import EventRef, NotificationKind, OrgId, Ref, Routing, Service
 
 
@@ -14,7 +14,7 @@ class NotificationDue(CaseEvent):
     NAME = "notification.due"
     PART = begins("notification_id", "notices")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = Never("the fact that it is about is corrected")
     FOUND = Found(None, "due_on")
     notification_id: Routing[Ref]
     notification_kind: Service[NotificationKind]
@@ -29,7 +29,7 @@ class NotificationSent(CaseEvent):
     NAME = "notification.sent"
     PART = belongs_to("notification_id", "sent")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = Never("what went out went out; the fact that it is about is corrected")
     FOUND = FROM_ITS_DAY
     notification_id: Routing[Ref]
     notification_kind: Service[NotificationKind]

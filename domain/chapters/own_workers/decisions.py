@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
-from domain.chapters.guards import case_on, day_of, not_ahead, recorded, said
+from domain.chapters.guards import case_of, case_on, day_of, not_ahead, recorded, said
 from domain.chapters.own_workers.events import WorkerInCharge
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
@@ -35,13 +35,13 @@ def assign_own_worker(pathway: Pathway, command: AssignOwnWorker, context: Conte
 
 def judge_own_worker(no: Refusals, pathway: Pathway, event: e.OwnWorkerAssigned, on: date, context: Context) -> None:
     """What an own worker has to be on the first day in charge. source: domain/privacy.md 3.8, domain/pathway.md 4.5 I4"""
+    case_of(pathway, event.case_id, on)
     first, until = event.effective_on, event.registration_until_on
     registered = event.registration_from_on <= first and (until is None or first <= until)
     no.when(not registered, "E_NOT_PROFESSIONAL", "/registration_until_on")
-    special = any(
-        assessment.completed is not None and assessment.completed.event.special_support_need
-        for assessment in pathway.assessments_of(event.case_id)[-1:]
-    )
+    results = [assessment.completed for assessment in pathway.assessments_of(event.case_id) if assessment.completed]
+    by_then = [result for result in results if result.occurred_on <= max(on, first)]
+    special = bool(by_then) and by_then[-1].event.special_support_need
     no.when(special and event.profession != "social_worker", "E_SOCIAL_WORKER_REQUIRED", "/profession")
     no.when(bool(pathway.cases[event.case_id].own_workers), "E_OVERLAP", "/effective_on")
 

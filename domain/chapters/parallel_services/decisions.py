@@ -63,6 +63,8 @@ def start_parallel_service(pathway: Pathway, command: StartParallelService, cont
 
 def judge_service(no: Refusals, pathway: Pathway, event: e.ParallelServiceStarted, on: date, context: Context) -> None:
     """What a parallel service has to fulfil."""
+    entitled(of_county(context) or event.told_by == "service", "/told_by")
+    case_of(pathway, event.case_id, on)
     noted(no, event, "service", "service_note")
     by_service = event.told_by == "service"
     no.when(by_service and event.consent_id is None, "E_NO_LEGAL_BASIS", "/consent_id")
@@ -85,7 +87,6 @@ def stop_parallel_service(pathway: Pathway, command: StopParallelService, contex
     )
     if run.stopped and run.stopped.event == event:
         return []
-    case_of(pathway, started.event.case_id, on)
     no.when(run.stopped is not None, "E_ORDER", "/parallel_service_id")
     judge_stop(no, pathway, event, on, context)
     not_ahead(no, on, context)
@@ -95,6 +96,7 @@ def stop_parallel_service(pathway: Pathway, command: StopParallelService, contex
 
 def judge_stop(no: Refusals, pathway: Pathway, event: e.ParallelServiceStopped, on: date, context: Context) -> None:
     """A service ends on or after the day it began."""
+    case_of(pathway, event.case_id, on)
     run = pathway.parallel_services.get(event.parallel_service_id)
     no.when(run is not None and event.until_on < run.started.event.from_on, "E_ORDER", "/until_on")
     not_ahead(no, event.until_on, context, "/until_on")

@@ -13,11 +13,13 @@ from domain.chapters.plans.events import PlanTerms
 from domain.chapters.plans.parts import VersionLaid
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
-from domain.pathway import Fact, Pathway, Period
+from domain.pathway import CaseState, Fact, Pathway, Period
 from domain.refusals import Refusals
 from domain.vocabulary import Ref
 
 A_DAY = timedelta(days=1)
+OPEN_TO_PERIODS: tuple[CaseState, ...] = ("placing", "active", "between_periods")
+"""States of the case in which a period may be planned."""
 
 
 class PlanPeriod(PeriodTerms, ClientCommand):
@@ -49,7 +51,7 @@ def plan_period(pathway: Pathway, command: PlanPeriod, context: Context) -> list
     no, on = Refusals(), day_of(command, context)
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
-    in_state(no, pathway, case, on, "placing", "active", "between_periods")
+    in_state(no, pathway, case, on, *OPEN_TO_PERIODS)
     first, last, schedule = command.starts_on, command.planned_end_on, command.schedule
     versions = _agreed(pathway, case_id, command.plan_id, on)
     version = next((each for each in versions if _covers(each.event, first, last, schedule)), None)
@@ -75,6 +77,7 @@ def plan_period(pathway: Pathway, command: PlanPeriod, context: Context) -> list
 
 def judge_period(no: Refusals, pathway: Pathway, event: e.PeriodPlanned, on: date, context: Context) -> None:
     """What a planned period has to fulfil, with the plan that it names."""
+    in_state(no, pathway, case_of(pathway, event.case_id, on), on, *OPEN_TO_PERIODS)
     first, last = event.starts_on, event.planned_end_on
     judge_limits(no, first, last, event.schedule, context)
     version = pathway.agreed_version(event.plan_id, event.plan_version)
@@ -139,6 +142,7 @@ def start_period(pathway: Pathway, command: StartPeriod, context: Context) -> li
 
 def judge_start(no: Refusals, pathway: Pathway, event: e.PeriodStarted, on: date, context: Context) -> None:
     """What a start has to fulfil, with the decision and the placement that it names."""
+    case_of(pathway, event.case_id, on)
     judge_surroundings(no, pathway, event.period_id, event.case_id, event.starts_on, event.planned_end_on)
     no.when(not _takes(pathway, event.case_id, event.placement_id, event.starts_on), "E_NO_PLACEMENT", "/placement_id")
     granted = _grants(pathway, event.case_id, event.decision_id, event.starts_on, event.planned_end_on)
@@ -175,6 +179,7 @@ def complete_period(pathway: Pathway, command: CompletePeriod, context: Context)
 
 def judge_end(no: Refusals, pathway: Pathway, event: e.PeriodCompleted, on: date, context: Context) -> None:
     """A period ends as planned on its planned end or after it."""
+    case_of(pathway, event.case_id, on)
     period = pathway.periods[event.period_id]
     no.when(event.ended_on < (period.started or period.planned).event.planned_end_on, "E_EARLY_END", "/ended_on")
     not_ahead(no, event.ended_on, context, "/ended_on")

@@ -38,8 +38,6 @@ def propose_placement(pathway: Pathway, command: ProposePlacement, context: Cont
     """A placement that waits for the provider. source: domain/pathway.md 4.4 row 21"""
     no, on = Refusals(), day_of(command, context)
     case = case_on(pathway, on)
-    if command.replaces_placement_id is not None:
-        known(pathway.placements, command.replaces_placement_id, "/replaces_placement_id")
     event = e.PlacementProposed(case_id=case.opened.event.case_id, placement_id=context.new_id("placement"), **said(command))
     judge_placement(no, pathway, event, on, context)
     not_ahead(no, on, context)
@@ -49,6 +47,9 @@ def propose_placement(pathway: Pathway, command: ProposePlacement, context: Cont
 
 def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, on: date, context: Context) -> None:
     """What a placement has to fulfil. source: domain/law.md 2.5, 2.6 (s. 6 and 13 a of 189/2001)"""
+    case_of(pathway, event.case_id, on)
+    if event.replaces_placement_id is not None:
+        known(pathway.placements, event.replaces_placement_id, "/replaces_placement_id")
     contract = context.directory.contract_on(event.contract_id, event.from_on, event.until_on)
     site = context.directory.site(event.site_id)
     covered = contract is not None and contract.org_id == event.provider_org_id and event.from_on <= event.until_on
@@ -65,23 +66,31 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
 
 
 def accept_placement(pathway: Pathway, command: AcceptPlacement, context: Context) -> list[Draft]:
-    """The provider's yes. A full site warns (`E_CAPACITY`) and refuses nothing. source: domain/pathway.md 4.4 row 22
-
-    `places_taken` is the number of other clients at the site in the placement's time, where the store has counted them.
-    """
+    """The provider's yes. source: domain/pathway.md 4.4 row 22"""
     placement = known(pathway.placements, command.placement_id, "/placement_id")
     entitled(_own(placement, context))
     if placement.confirmed:
         return []
     no, on = Refusals(), day_of(command, context)
-    case = case_of(pathway, placement.proposed.event.case_id, on)
+    event = e.PlacementConfirmed(case_id=placement.proposed.event.case_id, placement_id=command.placement_id)
+    judge_confirmation(no, pathway, event, on, context)
+    not_ahead(no, on, context)
+    no.stop()
+    return [recorded(pathway, event, on, context, warnings=no.warnings)]
+
+
+def judge_confirmation(no: Refusals, pathway: Pathway, event: e.PlacementConfirmed, on: date, context: Context) -> None:
+    """What a provider's yes has to fulfil: it was asked by then. A full site warns (`E_CAPACITY`) and refuses nothing.
+
+    `places_taken` is the number of other clients at the site in the placement's time, where the store has counted them.
+    """
+    placement = known(pathway.placements, event.placement_id, "/placement_id")
+    entitled(_own(placement, context))
+    case_of(pathway, event.case_id, on)
+    no.when(on < placement.proposed.occurred_on, "E_ORDER", "/occurred_on")
     taken = context.look_ups.get("places_taken")
     places = _places(placement, context)
     no.when(taken is not None and places is not None and taken >= places, "E_CAPACITY", "/placement_id")
-    not_ahead(no, on, context)
-    no.stop()
-    event = e.PlacementConfirmed(case_id=case.opened.event.case_id, placement_id=command.placement_id)
-    return [recorded(pathway, event, on, context, warnings=no.warnings)]
 
 
 def name_instructor(pathway: Pathway, command: NameInstructor, context: Context) -> list[Draft]:
@@ -89,14 +98,23 @@ def name_instructor(pathway: Pathway, command: NameInstructor, context: Context)
     placement = known(pathway.placements, command.placement_id, "/placement_id")
     entitled(_own(placement, context))
     no, on = Refusals(), day_of(command, context)
-    case = case_of(pathway, placement.proposed.event.case_id, on)
-    event = e.InstructorNamed(case_id=case.opened.event.case_id, **said(command))
+    event = e.InstructorNamed(case_id=placement.proposed.event.case_id, **said(command))
     if placement.instructors and placement.instructors[-1].event == event:
         return []
-    no.when(placement.confirmed is None, "E_ORDER", "/placement_id")
+    judge_instructor(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
     return [recorded(pathway, event, on, context)]
+
+
+def judge_instructor(no: Refusals, pathway: Pathway, event: e.InstructorNamed, on: date, context: Context) -> None:
+    """What an instructor's naming has to fulfil on its day: the provider has confirmed its placement by then."""
+    placement = known(pathway.placements, event.placement_id, "/placement_id")
+    entitled(_own(placement, context))
+    case_of(pathway, event.case_id, on)
+    confirmed = placement.confirmed
+    no.when(confirmed is None, "E_ORDER", "/placement_id")
+    no.when(confirmed is not None and on < confirmed.occurred_on, "E_ORDER", "/occurred_on")
 
 
 def _own(placement: Placement, context: Context) -> bool:

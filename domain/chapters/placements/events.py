@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import BY_TYPES_ALONE, FROM_ITS_DAY, CaseEvent, Content, Moves, begins, belongs_to, days, judged_by
+from domain.event import FROM_ITS_DAY, CaseEvent, Content, Moves, begins, belongs_to, days, judged_by
 from domain.vocabulary import (
     Actor,
     ContractId,
@@ -56,7 +56,7 @@ class PlacementConfirmed(CaseEvent):
     NAME = "placement.confirmed"
     PART = belongs_to("placement_id", "confirmed")
     MOVES = Moves.WINDOWS
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_confirmation")
     FOUND = days("from_on", "until_on")
     placement_id: Routing[Ref]
 
@@ -75,5 +75,5 @@ class InstructorNamed(NamedInstructor, CaseEvent):
     NAME = "instructor.named"
     PART = belongs_to("placement_id", "instructors")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_instructor")
     FOUND = FROM_ITS_DAY

@@ -63,8 +63,6 @@ def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[D
         plan_id=context.new_id("plan"),
         **said(command) | {"employment_authority_org_id": authority},
     )
-    foreign = context.caller.task == "employment_authority" and authority not in (None, context.caller.org)
-    entitled(not foreign, "/employment_authority_org_id")
     judge_plan(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
@@ -73,6 +71,10 @@ def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[D
 
 def judge_plan(no: Refusals, pathway: Pathway, event: e.PlanDraftingStarted, on: date, context: Context) -> None:
     """What a plan has to fulfil on the day it begins. source: domain/law.md 2.3, 2.6"""
+    entitled(by_own_authority(pathway, on, context))
+    named, caller = event.employment_authority_org_id, context.caller
+    entitled(caller.task != "employment_authority" or named in (None, caller.org), "/employment_authority_org_id")
+    case_of(pathway, event.case_id, on)
     benefit = pathway.benefit(on)
     codes = [benefit.event.benefit] if benefit else ["labour_market_subsidy", "social_assistance"]
     open_to_client = {kind for code in codes for kind in context.rules.plan_kinds(code, on)}
@@ -94,9 +96,8 @@ def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[D
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
     entitled(takes_part(plan, context))
-    case = case_of(pathway, plan.started.event.case_id, on)
     event = e.PlanDrafted(
-        case_id=case.opened.event.case_id,
+        case_id=plan.started.event.case_id,
         plan_version=plan.latest + 1,
         **said(command),
     )
@@ -108,8 +109,17 @@ def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[D
     return [recorded(pathway, event, on, context)]
 
 
-def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRevised, on: date, context: Context) -> None:
-    """What a version has to fulfil on its day. source: domain/law.md 2.4 (goal and support since 2021)"""
+def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, context: Context) -> None:
+    """What a version has to fulfil on its day: by one who makes the plan, in an open case, once it has begun."""
+    plan = known(pathway.plans, event.plan_id, "/plan_id")
+    entitled(takes_part(plan, context))
+    case_of(pathway, event.case_id, on)
+    no.when(on < plan.started.occurred_on, "E_ORDER", "/occurred_on")
+    judge_terms(no, pathway, event, on, context)
+
+
+def judge_terms(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRevised, on: date, context: Context) -> None:
+    """What a version may say on its day. source: domain/law.md 2.4 (goal and support since 2021)"""
     required = event.includes_kuty and context.rules.value("plan.goal_and_support_required", on)
     for name in ("goal", "support"):
         no.when(required and getattr(event, name) is None, "E_GOAL_SUPPORT_REQUIRED", f"/{name}")
@@ -148,7 +158,8 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
 def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: date, context: Context) -> None:
     """What a revision has to fulfil on its day: the plan is in force, something changes, and those who have to agree by law
     are parties. source: domain/law.md 2.6, domain/events.md 11.8"""
-    plan = pathway.plans[event.plan_id]
+    plan = known(pathway.plans, event.plan_id, "/plan_id")
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     started, revised = plan.started.event, plan.versions.get(event.revises_version)
     agreed = revised.agreed if revised else None
     closed = pathway.cases[started.case_id].closed
@@ -163,7 +174,7 @@ def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: dat
     )
     no.when(same and not others, "E_NO_CHANGE")
     no.when(event.revision_reason == "parties" and not others and not same, "E_FIELD_MISSING", "/parties")
-    judge_draft(no, pathway, event, on, context)
+    judge_terms(no, pathway, event, on, context)
     multi_sectoral = started.plan_kind == "multi_sectoral_employment_plan"
     given = event.kela_services_coordinated is not None
     no.when(given and not multi_sectoral, "E_FIELD_NOT_ALLOWED", "/kela_services_coordinated")

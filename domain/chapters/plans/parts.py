@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 from domain.chapters.agreements.events import PlanAcceptedByParty, PlanAgreed
 from domain.chapters.plans.events import PlanDrafted, PlanDraftingStarted, PlanRevised, PlanTerms
 from domain.fact import Fact
-from domain.folding import ClientStream, PartOfPath, changed
+from domain.folding import ClientStream, PartOfPath, changed, left
 
 VersionLaid: TypeAlias = PlanDrafted | PlanRevised
 """What lays a version before the parties."""
@@ -105,6 +105,16 @@ class Plan(PartOfPath):
             return self
         now = PlanVersion(*(changed(held, old, new) for held in (version.drafted, version.accepted, version.agreed)))
         return replace(self, versions={**self.versions, old.event.plan_version: now})
+
+    def without(self, slot: str, fact: Fact[Any]) -> Self:
+        """The plan without a version, or without what happened to one."""
+        number, versions = fact.event.plan_version, dict(self.versions)
+        version = versions.get(number)
+        if version is not None and version.drafted is fact:
+            del versions[number]
+        elif version is not None:
+            versions[number] = replace(version, accepted=left(version.accepted, fact), agreed=left(version.agreed, fact))
+        return replace(self, versions=versions)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def submit_referral(pathway: Pathway, command: SubmitReferral, context: Context)
 
 def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, on: date, context: Context) -> None:
     """What a referral has to fulfil on its day."""
+    entitled((event.source == "self_referral") == is_client(context), "/source")
     no.when(not code_list("referral_source").valid_on(event.source, on), "E_SOURCE_CLOSED", "/source")
     poses = event.source in EMPLOYMENT_SIDE and not holds(context, event.sender_org_id, "employment_authority", on)
     no.when(poses, "E_NOT_ENTITLED", "/source")
@@ -108,14 +109,20 @@ def receive_referral(pathway: Pathway, command: ReceiveReferral, context: Contex
     if referral.received:
         return []
     no, on = Refusals(), day_of(command, context)
-    registered = pathway.registered
-    named = referral.submitted.event.identity_named
-    nameless = registered is None or (registered.event.identity_kind == "none" and not named)
-    no.when(nameless, "E_SUBJECT_UNRESOLVED")
+    event = e.ReferralReceived(referral_id=command.referral_id, received_via=command.received_via)
+    judge_arrival(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
-    event = e.ReferralReceived(referral_id=command.referral_id, received_via=command.received_via)
     return [recorded(pathway, event, on, context)]
+
+
+def judge_arrival(no: Refusals, pathway: Pathway, event: e.ReferralReceived, on: date, context: Context) -> None:
+    """What a referral's arrival has to fulfil: it was sent by then, and says whom it is about."""
+    submitted = known(pathway.referrals, event.referral_id, "/referral_id").submitted
+    registered = pathway.registered
+    nameless = registered is None or (registered.event.identity_kind == "none" and not submitted.event.identity_named)
+    no.when(nameless, "E_SUBJECT_UNRESOLVED")
+    no.when(on < submitted.occurred_on, "E_ORDER", "/occurred_on")
 
 
 def accept_referral(pathway: Pathway, command: AcceptReferral, context: Context) -> list[Draft]:

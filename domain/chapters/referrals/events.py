@@ -6,11 +6,11 @@ from typing import Literal
 
 from domain.event import (
     BY_DAY,
-    BY_TYPES_ALONE,
     FROM_ITS_DAY,
     ClientFact,
     Content,
     Moves,
+    Never,
     Tied,
     begins,
     belongs_to,
@@ -71,7 +71,7 @@ class ReferralReceived(ReferralArrival, ClientFact):
     MATTER = "case"
     PART = belongs_to("referral_id", "received")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_arrival")
     FOUND = BY_DAY
 
 
@@ -82,6 +82,6 @@ class ReferralAccepted(ClientFact):
     MATTER = "case"
     PART = belongs_to("referral_id", "accepted")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = Never("the case that began with it is closed, and another one opened")
     FOUND = BY_DAY
     referral_id: Routing[Ref]
