@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.caller import SignedIn
 from api.problems import PROBLEM, Problem, problem
 from domain.answers import Answer
-from domain.receipts import stated_code
+from domain.receipts import stated_code, stated_facts
 from domain.rulebook import COMMANDS
 from domain.store import UnknownToken
 
@@ -22,7 +22,7 @@ def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) ->
     """201 for what was recorded, 200 for a repeat or a wish without effect. Raises Problem for a refusal, a repeated one
     too: then nothing of it is in the ledger but the refusal."""
     if answer.status == "refused" or answer.first == "refused":
-        raise Problem(*answer.codes, extra=_number(command_id, answer))
+        raise Problem(*answer.codes, extra=_beside(command_id, answer))
     recorded = answer.status == "recorded"
     content: dict[str, Any] = {
         "message_id": command_id,
@@ -78,10 +78,12 @@ def expected_version(signed: SignedIn, client: str | None, if_match: str) -> int
     return read.number
 
 
-def _number(command_id: str, answer: Answer) -> dict[str, Any]:
+def _beside(command_id: str, answer: Answer) -> dict[str, Any]:
     stated: dict[str, Any] = {"message_id": command_id, "status_word": answer.status}
     if answer.number is not None:
         stated["number"] = answer.number
+    if answer.facts:
+        stated["facts_in_the_way"] = stated_facts(answer.facts)
     return stated
 
 

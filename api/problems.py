@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 import orjson
@@ -126,13 +127,23 @@ class StatedCode(BaseModel):
     what_to_do: str
 
 
+class StatedFact(BaseModel):
+    """A fact that would no longer be allowed, with the code of its row; `publication_id` is the one that told it last."""
+
+    code: str
+    type: str
+    occurred_on: date
+    publication_id: str | None = None
+
+
 class ProblemStated(BaseModel):
-    """An `application/problem+json`."""
+    """An `application/problem+json`. `facts_in_the_way`: of a correction, the facts known to the caller that refuse it."""
 
     type: str
     title: str
     status: int
     codes: list[StatedCode]
+    facts_in_the_way: list[StatedFact] | None = None
 
 
 class DescribedApi(FastAPI):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -16,8 +16,10 @@ import orjson
 from domain import events as e
 from domain.answers import Answer, Status
 from domain.catalogue import ANSWERS, EVENTS, PARTS_BEGUN, type_of
+from domain.context import Caller
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event
+from domain.pathway import Pathway
 from domain.record import Header, Record
 from domain.refusals import Reason, refusal
 
@@ -53,6 +55,7 @@ class Receipt:
     until: datetime | None = None
     offset: int | None = None
     parts: tuple[tuple[str, Status], ...] = ()
+    facts: tuple[e.FactInTheWay, ...] = ()
 
     def named(self, pseudonyms: Pseudonyms) -> Receipt:
         """The receipt with the recipient's own names for the parts."""
@@ -67,6 +70,8 @@ class Receipt:
             stated["first"] = self.first
         if self.codes:
             stated["codes"] = [stated_code(reason.code, reason.pointer) for reason in self.codes]
+        if self.facts:
+            stated["facts_in_the_way"] = stated_facts(self.facts)
         if self.warnings:
             stated["warnings"] = [stated_code(code) for code in self.warnings]
         if self.references:
@@ -116,6 +121,36 @@ def stated_code(code: str, pointer: str = "") -> dict[str, Any]:
     return {"code": code, "pointer": pointer, "text": dict(entry.texts), "what_to_do": dict(entry.what_to_do)}
 
 
+def stated_facts(facts: Iterable[e.FactInTheWay]) -> list[dict[str, Any]]:
+    """Facts that stand in the way of a correction, as a receipt states them."""
+    return [fact.model_dump(mode="json", exclude_none=True) for fact in facts]
+
+
+MOST_IN_THE_WAY = 20
+"""Facts that one refusal names. source: domain/pathway.md 4.4 row 45"""
+
+
+def facts_told(
+    facts: Iterable[tuple[str, str]], pathway: Pathway, caller: Caller, told: Mapping[str, str], organiser: str
+) -> tuple[e.FactInTheWay, ...]:
+    """Of facts, each with the code under which it stands in the way, those that the caller knows, in the order of days.
+
+    A worker of the county knows all; a client the own ones; everybody else the own ones, and those of which `told` has the
+    newest publication. source: design D22, domain/pathway.md 4.9
+    """
+    client = caller.role == "client"
+    found: list[tuple[date, e.FactInTheWay]] = []
+    for code, key in facts:
+        fact = pathway.facts[key]
+        own = fact.actor_person == caller.person if client else (fact.actor_org, fact.actor_task) == caller.sender
+        if own or (not client and (caller.org == organiser or key in told)):
+            named = e.FactInTheWay(
+                code=code, type=type_of(fact.event), occurred_on=fact.occurred_on, publication_id=told.get(key)
+            )
+            found.append((fact.occurred_on, named))
+    return tuple(named for _, named in sorted(found, key=lambda dated: dated[0])[:MOST_IN_THE_WAY])
+
+
 def receipt_of(record: Record, event: Event | Erased) -> Receipt | None:
     """The receipt that an event of the feed stands for; none unless it is the numbered first one of an answer.
 
@@ -133,7 +168,7 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
     match event:
         case e.CommandRefused():
             reasons = tuple(Reason(refused.code, refused.pointer) for refused in event.codes)
-            return Receipt(message_id, event.command, "refused", number, codes=reasons)
+            return Receipt(message_id, event.command, "refused", number, codes=reasons, facts=event.facts or ())
         case e.MessageHeld():
             return Receipt(
                 event.message_id,
@@ -169,6 +204,7 @@ def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Rec
         answer.number,
         first=answer.first,
         codes=answer.codes,
+        facts=answer.facts,
         warnings=answer.warnings,
         references={name: raw for name, raw in answer.references.items() if name == own},
     )

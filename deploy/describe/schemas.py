@@ -17,6 +17,7 @@ from deploy.describe.publication_schemas import publication_schema, tellings
 from domain.disclosure.kinds import Kind
 from domain.message_schemas import message_schema
 from domain.messages import message_types
+from domain.receipts import MOST_IN_THE_WAY
 from projections.kinds import kinds
 
 Schema = dict[str, Any]
@@ -66,6 +67,22 @@ def receipt_schema() -> Schema:
             "number": {"type": "integer", "minimum": 1, "description": "In the sender's line, contiguous from 1."},
             "first": {**_STATUS, "description": "Of a repetition: how the first one was answered."},
             "codes": _CODES,
+            "facts_in_the_way": {
+                "type": "array",
+                "maxItems": MOST_IN_THE_WAY,
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "code": _TEXT,
+                        "type": _TEXT,
+                        "occurred_on": {"type": "string", "format": "date"},
+                        "publication_id": {"type": "string", "description": "Your publication that told it last."},
+                    },
+                    "required": ["code", "type", "occurred_on"],
+                },
+                "description": "Of a refused correction: the facts that you know of and that would no longer be allowed.",
+            },
             "warnings": _CODES,
             "references": {
                 "type": "object",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from domain.answers import Answer, Status
-from domain.events import CommandRefused, Erased, Event, MessageHeld, MessageQuarantined
+from domain.events import CommandRefused, Erased, Event, FactInTheWay, MessageHeld, MessageQuarantined
 from domain.receipts import parts_begun
 from domain.record import Damaged, Header, Record, read_record
 from domain.refusals import Reason
@@ -119,11 +119,13 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
     h = first.header
     status: Status = "recorded"
     codes: tuple[Reason, ...] = ()
+    facts: tuple[FactInTheWay, ...] = ()
     client = h.stream if is_client_stream(h.stream) else None
     match group[0][1]:
         case CommandRefused() as refused:
             status = "refused"
             codes = tuple(Reason(code.code, code.pointer) for code in refused.codes)
+            facts = refused.facts or ()
             client = refused.subject_ref
         case MessageHeld():
             status = "waiting"
@@ -139,6 +141,7 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
         last.position,
         last.header.stream_version,
         client,
+        facts=facts,
     )
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
@@ -19,6 +19,16 @@ class RefusalCode(Part):
     """Empty: the body as a whole."""
 
 
+class FactInTheWay(Part):
+    """A recorded fact that would no longer be allowed, as who asked was told of it: by the publication that told it last."""
+
+    code: Text60
+    type: Text60
+    occurred_on: date
+    publication_id: Ref | None = None
+    """None: it has not been told yet to whose own it is, or who may know all."""
+
+
 class CommandRefused(AnswerEvent):
     """A wish was refused: its codes are kept, its content is not."""
 
@@ -27,6 +37,8 @@ class CommandRefused(AnswerEvent):
     codes: Routing[tuple[RefusalCode, ...]]
     content_mac: Routing[Text64]
     subject_ref: Routing[Ref | None] = None
+    facts: Routing[tuple[FactInTheWay, ...] | None] = None
+    """Facts that hang on what was to be corrected, at most 20."""
 
 
 class MessageHeld(AnswerEvent):

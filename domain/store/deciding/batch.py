@@ -14,9 +14,9 @@ from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
-from domain.events import CommandRefused, FactCorrected, RefusalCode
+from domain.events import CommandRefused, FactCorrected, FactInTheWay, RefusalCode
 from domain.pathway import Fact, Pathway, evolve
-from domain.receipts import parts_begun
+from domain.receipts import facts_told, parts_begun
 from domain.refusals import Reason, Refused
 from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
@@ -167,20 +167,30 @@ class Batch:
         return self._record(job, drafts, job.client if job.of_client else None, at, answer, decision=decision)
 
     def _refuse(self, job: CommandJob, refused: Refused, context: Context, pathway: Pathway | None) -> Answer:
-        codes = tuple(refused.codes)
+        codes, facts = tuple(refused.codes), self._in_the_way(job, refused, pathway)
         if job.dry_run:
-            return Answer("refused", codes=codes, client=job.client)
+            return Answer("refused", codes=codes, facts=facts, client=job.client)
         event = CommandRefused(
             command=job.kind.name,
             codes=tuple(RefusalCode(code=reason.code, pointer=reason.pointer[:200]) for reason in codes),
             content_mac=job.content_hash,
             subject_ref=job.client if pathway is not None and pathway.version else None,
+            facts=facts or None,
         )
         # A context of its own: the ids must not depend on how far the decision came before it said no.
         own = Context(context.decision_id, context.recorded_at, job.caller, context.rules, self.directory)
         draft = own.draft(event, context.today, LEDGER_MATTER)
-        answer = Answer("refused", codes=codes, client=event.subject_ref)
+        answer = Answer("refused", codes=codes, facts=facts, client=event.subject_ref)
         return self._record(job, [draft], refusals_of(job.caller), context.recorded_at, answer)
+
+    def _in_the_way(self, job: CommandJob, refused: Refused, pathway: Pathway | None) -> tuple[FactInTheWay, ...]:
+        """The facts in the way of a command, as far as who asked was told of them."""
+        if not refused.facts or pathway is None:
+            return ()
+        recipient = self.directory.recipient(*job.caller.sender)
+        keys = [key for _, key in refused.facts]
+        told = self._known.told(keys, pathway, recipient.short_name) if recipient else {}
+        return facts_told(refused.facts, pathway, job.caller, told, self.directory.organiser)
 
     def _record(
         self,
@@ -217,7 +227,7 @@ class Batch:
         opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
         numbered = Answer(
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
-            self.ends[self.order[-1].stream].version, answer.client,
+            self.ends[self.order[-1].stream].version, answer.client, facts=answer.facts,
         )  # fmt: skip
         sender = job.caller.sender
         row = AnswerRow(*sender, job.command_id, final, job.content_hash, number, answer.status, first, kept(numbered))

@@ -9,6 +9,7 @@ import orjson
 
 from domain.answers import Answer
 from domain.context import Caller
+from domain.events import FactInTheWay
 from domain.refusals import Reason
 from domain.store.tables.recorders import AnswerRow
 
@@ -18,6 +19,7 @@ def kept(answer: Answer) -> bytes:
     parts: dict[str, Any] = {
         "events": answer.events,
         "codes": [[reason.code, reason.pointer] for reason in answer.codes],
+        "facts": [fact.model_dump(mode="json", exclude_none=True) for fact in answer.facts],
         "references": answer.references,
         "warnings": answer.warnings,
         "version": answer.stream_version,
@@ -35,6 +37,7 @@ def answer_of(row: AnswerRow) -> Answer:
         number=row.number,
         events=events,
         codes=tuple(Reason(code, pointer) for code, pointer in parts.get("codes", ())),
+        facts=tuple(FactInTheWay.model_validate(fact) for fact in parts.get("facts", ())),
         references=parts.get("references", {}),
         warnings=tuple(parts.get("warnings", ())),
         position=events[-1][2] if events else row.position,

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
+from domain.catalogue import type_of
 from domain.directory import Directory, enter
-from domain.events import Erased, Event
+from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event
 from domain.pathway import Pathway, evolve
 from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.sealing import Sealer
@@ -27,6 +28,8 @@ ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
 Stated: TypeAlias = Event | Erased
+TELLINGS = [type_of(cls) for cls in (DisclosureMade, DisclosureRevised, DisclosureWithdrawn)]
+"""What a recipient's stream says of a fact."""
 
 
 class End(NamedTuple):
@@ -154,6 +157,19 @@ class Known:
         """The records of rows with their events. Raises `Damaged`."""
         records = [read_record(row.state, row.position, self._recorder.epoch) for row in rows]
         return zip(records, self._sealer.open_all(records), strict=True)
+
+    def told(self, facts: Iterable[str], pathway: Pathway, short_name: str) -> dict[str, str]:
+        """Of some facts those that a recipient has been told and not been taken back, with their newest publications."""
+        wanted = set(facts)
+        stream, matters = f"recipient/{short_name}/", sorted({pathway.facts[key].matter for key in wanted})
+        rows = [row for row in self._recorder.matter_rows(matters, TELLINGS) if row.stream.startswith(stream)]
+        found: dict[str, str] = {}
+        for _, event in self.opened(rows):
+            if isinstance(event, DisclosureWithdrawn):
+                found.pop(event.source_event_id, None)
+            elif isinstance(event, DisclosureMade) and event.source_event_id in wanted:
+                found[event.source_event_id] = event.publication_id
+        return found
 
     # --- for the writer, under the ledger's lock ---
 

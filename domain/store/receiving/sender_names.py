@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.context import Caller
@@ -24,6 +24,7 @@ class SenderNames:
     pseudonyms: Pseudonyms
     caller: Caller
     short_name: str
+    _told: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
 
     def part(self, pseudonym: str) -> str | None:
         """The raw reference behind the sender's pseudonym."""
@@ -34,15 +35,21 @@ class SenderNames:
 
     def event(self, publication_id: str, client: str | None) -> str | None:
         """The fact of this client that the sender's own publication told."""
-        if client is None:
-            return None
+        return self._source_of(client).get(publication_id) if client is not None else None
+
+    def _source_of(self, client: str) -> dict[str, str]:
+        """By publication, the fact of the client that it told; read once, for a message may name many."""
+        if client in self._told:
+            return self._told[client]
         matters = sorted({fact.matter for fact in self.store.pathway(client).facts.values()})
         stream = f"recipient/{self.short_name}/"
         told = [r for r in self.store.of_matter(matters, TELLINGS) if r.header.stream.startswith(stream)]
-        for event in self.store.opened_all(told):
-            if isinstance(event, DisclosureMade) and event.publication_id == publication_id:
-                return event.source_event_id
-        return None
+        found = self._told[client] = {
+            event.publication_id: event.source_event_id
+            for event in self.store.opened_all(told)
+            if isinstance(event, DisclosureMade)
+        }
+        return found
 
     def begun_by(self, message_id: str) -> Begun | HeldReason | None:
         """What the sender's own message began, or why to wait for it."""

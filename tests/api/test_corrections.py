@@ -1,0 +1,152 @@
+"""Corrections at the door: what stands in the way is named as the caller was told of it; one command unties a knot.
+
+source: domain/pathway.md 4.4 row 45, 4.9
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from house import House, house_after
+from stories import INSTRUCTOR, MANAGER, OWN_WORKER
+
+from domain.context import Caller
+
+STAGE = "present 2025-03-10"
+DAYS = ["2025-03-03", "2025-03-04", "2025-03-06", "2025-03-10"]
+PROVIDER, TOLD = "provider-s01", "attendance.recorded.v1"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    """AS-1 until four days were recorded and everything was told; the day after."""
+    with house_after(STAGE, tmp_path / "house") as found:
+        found.on(date(2025, 3, 11))
+        yield found
+
+
+def told(home: House, short_name: str, by: Caller, type_name: str) -> dict[str, str]:
+    """By day, the publication that told a recipient of a fact of the type."""
+    found = home.get(f"/out/{short_name}", by, wait=0, limit=500).json()["publications"]
+    headers = [p["headers"] for p in found if p["headers"]["ce_type"] == type_name]
+    return {h["ce_occurredon"]: h["ce_id"] for h in headers}
+
+
+def correct(home: House, short_name: str, by: Caller, target: str, **but: Any) -> Any:
+    body = {"target_event_id": target, "correction_reason": "wrong_entry", **but}
+    return home.post(f"/clients/{home.name(short_name)}/corrections", by, body)
+
+
+def in_the_way(answer: Any) -> list[tuple[str, str, str, str | None]]:
+    facts = answer.json()["facts_in_the_way"]
+    return [(f["code"], f["type"], f["occurred_on"], f.get("publication_id")) for f in facts]
+
+
+def test_the_own_worker_is_told_which_days_stand_before_a_later_start(home: House) -> None:
+    [start] = told(home, "county", OWN_WORKER, "period.started.v1").values()
+    answer = correct(home, "county", OWN_WORKER, start, new_values={"starts_on": "2025-03-11"})
+    assert answer.status_code == 409
+    codes = [(c["code"], c["pointer"]) for c in answer.json()["codes"]]
+    assert ("E_OUTSIDE_PERIOD", "/target_event_id") in codes
+    days = told(home, "county", OWN_WORKER, TOLD)
+    assert [fact for fact in in_the_way(answer) if fact[1] == TOLD] == [
+        ("E_OUTSIDE_PERIOD", TOLD, day, days[day]) for day in DAYS
+    ]
+    again = correct(home, "county", OWN_WORKER, start, new_values={"starts_on": "2025-03-11"})
+    assert in_the_way(again) == in_the_way(answer)
+
+
+def test_a_repeat_of_a_refused_correction_names_the_same_facts(home: House) -> None:
+    [start] = told(home, "county", OWN_WORKER, "period.started.v1").values()
+    body = {"target_event_id": start, "correction_reason": "wrong_date", "new_values": {"starts_on": "2025-03-11"}}
+    first, repeat = (
+        home.post(f"/clients/{home.name('county')}/corrections", OWN_WORKER, body, key="mend-1") for _ in range(2)
+    )
+    assert repeat.json()["facts_in_the_way"] == first.json()["facts_in_the_way"]
+
+
+def test_a_provider_is_told_of_nothing_that_it_was_not_told_of(home: House) -> None:
+    """The period that hangs on its yes is known to it; the county's obligations and the payer's statement are not."""
+    [yes] = told(home, PROVIDER, MANAGER, "placement.confirmed.v1").values()
+    answer = correct(home, PROVIDER, MANAGER, yes, corrected_occurred_on="2025-02-24")
+    assert answer.status_code == 409
+    named = in_the_way(answer)
+    known = {**told(home, PROVIDER, MANAGER, "instructor.named.v1"), **told(home, PROVIDER, MANAGER, "period.started.v1")}
+    assert {publication for _, _, _, publication in named} <= set(known.values()) | {None}
+    assert ("E_ORDER", "instructor.named.v1") in {(code, kind) for code, kind, _, _ in named}
+
+
+def test_a_message_is_answered_on_both_doors_with_the_facts_in_its_way(home: House) -> None:
+    yes = told(home, PROVIDER, MANAGER, "placement.confirmed.v1")["2025-02-20"]
+    body = {
+        "client": home.name(PROVIDER),
+        "target_event_id": yes,
+        "correction_reason": "wrong_date",
+        "corrected_occurred_on": "2025-02-24",
+    }
+    headers = {"ce-id": "m-1", "ce-type": "correct_fact.v1", "ce-specversion": "1.0"}
+    answer = home.post(f"/in/{PROVIDER}", INSTRUCTOR, body, **headers)
+    assert answer.status_code == 409
+    home.settle()
+    [published] = [r for r in home.receipts(PROVIDER) if r["message_id"] == "m-1"]
+    assert published["facts_in_the_way"]
+    for name in ("status", "number", "codes", "facts_in_the_way"):
+        assert published[name] == answer.json()[name]
+
+
+def test_a_knot_is_untied_by_one_command_that_corrects_all_its_facts(home: House) -> None:
+    """Both days of a swap: neither can move to the other's place alone."""
+    days = told(home, PROVIDER, INSTRUCTOR, TOLD)
+    one, other = days["2025-03-06"], days["2025-03-10"]
+    alone = correct(home, PROVIDER, INSTRUCTOR, one, corrected_occurred_on="2025-03-10")
+    assert [c["code"] for c in alone.json()["codes"]] == ["E_CONFLICT"]
+    both = correct(
+        home,
+        PROVIDER,
+        INSTRUCTOR,
+        one,
+        corrected_occurred_on="2025-03-10",
+        new_values={"hours": 4},
+        further=[{"target_event_id": other, "corrected_occurred_on": "2025-03-06", "new_values": {"hours": 6}}],
+    )
+    assert both.status_code == 201, both.text
+    assert both.json()["facts"] == ["fact.corrected", "fact.corrected"]
+    by_day = {on: fact.event.hours for on, accounts in home.pathway.days.items() for fact in accounts.values()}
+    assert (by_day[date(2025, 3, 6)], by_day[date(2025, 3, 10)]) == (6, 4)
+
+
+def test_the_same_as_a_message(home: House) -> None:
+    days, on_the_6th = told(home, PROVIDER, INSTRUCTOR, TOLD), {"corrected_occurred_on": "2025-03-06"}
+    body = {
+        "client": home.name(PROVIDER),
+        "target_event_id": days["2025-03-06"],
+        "correction_reason": "wrong_date",
+        "corrected_occurred_on": "2025-03-10",
+        "further": [{"target_event_id": days["2025-03-10"], "correction_reason": "known_later"} | on_the_6th],
+    }
+    home.send(PROVIDER, "m-2", "correct_fact.v1", body)
+    home.settle()
+    [receipt] = [r for r in home.receipts(PROVIDER) if r["message_id"] == "m-2"]
+    assert (receipt["status"], receipt["type"]) == ("recorded", "fact.corrected.v1")
+    reasons = [f.event.correction_reason for f in home.pathway.facts.values() if f.name == "fact.corrected"]
+    assert reasons == ["wrong_date", "known_later"]
+
+
+def test_a_further_target_that_the_sender_was_not_told_of_is_unknown_at_its_place(home: House) -> None:
+    one = told(home, PROVIDER, INSTRUCTOR, TOLD)["2025-03-06"]
+    further = [{"target_event_id": "f" * 32, "new_values": {"hours": 4}}]
+    answer = correct(home, PROVIDER, INSTRUCTOR, one, new_values={"hours": 4}, further=further)
+    assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == [
+        ("E_UNKNOWN_REFERENCE", "/further/0/target_event_id")
+    ]
+
+
+def test_a_command_corrects_400_further_facts_at_most(home: House) -> None:
+    one = told(home, PROVIDER, INSTRUCTOR, TOLD)["2025-03-06"]
+    answer = correct(home, PROVIDER, INSTRUCTOR, one, further=[{"target_event_id": one}] * 401)
+    assert answer.status_code == 422
+    assert [c["pointer"] for c in answer.json()["codes"]] == ["/further"]
