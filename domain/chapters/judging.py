@@ -1,4 +1,4 @@
-"""The guard that an event declares, found among the decisions of its chapter.
+"""The guard that an event declares, found among the decisions of its chapter, and what it says of facts already recorded.
 
 By name, since a guard reads the whole pathway and a chapter's events know nothing of it.
 """
@@ -6,11 +6,17 @@ By name, since a guard reads the whole pathway and a chapter's events know nothi
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from functools import cache
 from inspect import get_annotations
+from typing import Any, NamedTuple
 
 from domain.chapters.guards import Guard
+from domain.context import Caller, Context
 from domain.event import ClientFact, Judged
+from domain.pathway import Fact, Pathway, without
+from domain.refusals import Reason, Refusals, Refused
 
 
 class NoGuard(TypeError):
@@ -29,3 +35,41 @@ def guard_of(event: type[ClientFact]) -> Guard | None:
     if guard is None or event.__name__ not in [name.strip().removeprefix("e.") for name in judges.split("|")]:
         raise NoGuard(f"{event.__name__}: {chapter.__name__} has no {event.CORRECTED.guard} that judges it")
     return guard
+
+
+class Judgement(NamedTuple):
+    """What stands against a fact, and what only warns."""
+
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def judged_again(fact: Fact[Any], pathway: Pathway, context: Context) -> Judgement:
+    """The fact as if its author recorded it now, in the client's pathway without it."""
+    guard = guard_of(type(fact.event)) if isinstance(fact.event, ClientFact) else None
+    if guard is None:
+        return Judgement()
+    no, author = Refusals(), Caller(fact.actor_org, fact.actor_task, fact.actor_role, fact.actor_person)
+    try:
+        guard(no, without(pathway, fact), fact.event, fact.occurred_on, replace(context, caller=author))
+        no.stop()
+    except Refused as refused:
+        return Judgement(refused.codes, no.warnings)
+    return Judgement((), no.warnings)
+
+
+def no_longer_allowed(
+    before: Pathway, after: Pathway, besides: Collection[str], context: Context
+) -> Iterator[tuple[str, Fact[Any]]]:
+    """The facts that a correction would leave against their own rows, each with a code; `besides` are its targets.
+
+    A fact that was not allowed before the correction either stands in nobody's way: history may be older than a rule.
+    source: domain/pathway.md 4.4 row 45
+    """
+    for key, fact in after.facts.items():
+        if key in besides:
+            continue
+        against = judged_again(fact, after, context).reasons
+        known = judged_again(before.facts[key], before, context).reasons if against else ()
+        for code in dict.fromkeys(reason.code for reason in against if reason not in known):
+            yield code, fact

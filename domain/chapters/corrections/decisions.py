@@ -13,9 +13,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from domain import events as e
 from domain.catalogue import fixed_in
-from domain.chapters.corrections.again import judged_again, no_longer_allowed
 from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
 from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recorded
+from domain.chapters.judging import judged_again, no_longer_allowed
 from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
 from domain.event import ClientFact, Content, Never
