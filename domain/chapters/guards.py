@@ -107,14 +107,33 @@ def of_county(context: Context) -> bool:
 
 def holds(context: Context, org_id: str | None, task: str, on: date) -> bool:
     """Whether the organisation holds the task on the day."""
-    found = context.directory.organisation(org_id) if org_id else None
-    return found is not None and found.holds(task, on)
+    return context.directory.holds(org_id, task, on)
+
+
+def employment_authority(pathway: Pathway, on: date, context: Context) -> str | None:
+    """The client's employment authority of the day: the one named last, while it is one; nobody after its end, until
+    somebody else is named. source: domain/vocabulary.md 1.12, domain/disclosure.md 5.3, column EA"""
+    named = pathway.employment_authority(on)
+    return named if holds(context, named, "employment_authority", on) else None
 
 
 def by_own_authority(pathway: Pathway, on: date, context: Context) -> bool:
     """Whether an employment authority that asks is the client's own; the first one to act becomes it."""
     caller = context.caller
-    return caller.task != "employment_authority" or pathway.employment_authority(on) in (None, caller.org)
+    return caller.task != "employment_authority" or employment_authority(pathway, on, context) in (None, caller.org)
+
+
+def by_right(command: Command, context: Context) -> None:
+    """Raises Refused (`E_NOT_ENTITLED`) where an agency asks in a task about a day on which it does not hold it: before it
+    joined, or after bodies of its kind ended. What it says late about a day of its own is taken.
+
+    The organiser's own workers, the client and the clock ask in no task of an agency; who speaks of a fact that is recorded
+    is judged by that fact. source: domain/vocabulary.md 1.15-1.17
+    """
+    caller = context.caller
+    at_home = caller.role in ("client", "system") or (caller.org, caller.task) == (context.directory.organiser, "organiser")
+    if not (at_home or command.OF_RECORDED):
+        entitled(holds(context, caller.org, caller.task, day_of(command, context)))
 
 
 def entitled(may: bool, pointer: str = "") -> None:

@@ -6,7 +6,19 @@ from datetime import date
 
 from domain import events as e
 from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
-from domain.chapters.guards import by_own_authority, day_of, entitled, holds, known, not_ahead, only_when, recorded, said
+from domain.chapters.guards import (
+    by_own_authority,
+    day_of,
+    employment_authority,
+    entitled,
+    holds,
+    known,
+    not_ahead,
+    only_when,
+    recorded,
+    rule,
+    said,
+)
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
@@ -46,7 +58,8 @@ def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged,
     paid = event.benefit in code_list("benefit_status").marked("unemployment_benefit")
     only_when(no, paid, event, "payer_org_id")
     payer = event.payer_org_id
-    no.when(payer is not None and not holds(context, payer, "benefit_payment", on), "E_PAYER_UNKNOWN", "/payer_org_id")
+    pays = holds(context, payer, "benefit_payment", max(on, event.from_on))
+    no.when(payer is not None and not pays, "E_PAYER_UNKNOWN", "/payer_org_id")
     backwards = event.until_on is not None and event.until_on < event.from_on
     no.when(backwards, "E_PERIOD_LENGTH", "/until_on")
     no.when(not _own_payee(pathway, event, context), "E_NOT_ENTITLED")
@@ -69,8 +82,8 @@ def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicySt
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
     caller = context.caller
-    authority = caller.task == "employment_authority" and caller.org == pathway.employment_authority(on)
-    entitled(authority or caller.task == "statement_issuer")
+    authority = caller.task == "employment_authority" and caller.org == employment_authority(pathway, on, context)
+    entitled((authority or caller.task == "statement_issuer") and _issues_statements(on, context))
     payer = command.payer_org_id or pathway.payer(on)
     fields = said(command, "payer_org_id") | {"case_id": period.planned.event.case_id, "payer_org_id": payer}
     if any(fields.items() <= dict(issued.event).items() for issued in pathway.statements.values()):
@@ -84,6 +97,12 @@ def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicySt
     not_ahead(no, on, context)
     no.stop()
     return [recorded(pathway, event, on, context)]
+
+
+def _issues_statements(on: date, context: Context) -> bool:
+    """Whether bodies of the caller's kind issue statements on the day. source: domain/vocabulary.md 1.12"""
+    kind = context.directory.kind_in(context.caller.org, context.caller.task, on)
+    return kind in (rule(context, "statement.issuer_kinds", on) or ())
 
 
 def judge_statement(

@@ -24,6 +24,7 @@ class CorrectFact(Correction, ClientCommand):
     """Say how a recorded fact really was: the fields that change, whole new values, null where a field falls away."""
 
     NAME = "correct_fact"
+    OF_RECORDED = True
 
 
 def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> list[Draft]:

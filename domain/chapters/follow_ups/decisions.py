@@ -9,6 +9,7 @@ from domain.chapters.follow_ups.events import Meeting
 from domain.chapters.guards import (
     case_on,
     day_of,
+    employment_authority,
     entitled,
     is_client,
     known,
@@ -54,7 +55,7 @@ def _is_around(pathway: Pathway, case: Case, on: date, context: Context) -> bool
     """The client, the county, the own employment authority, a provider where the client is placed."""
     match context.caller.task:
         case "employment_authority":
-            return pathway.employment_authority(on) == context.caller.org
+            return employment_authority(pathway, on, context) == context.caller.org
         case "provider":
             return bool(own_placements(pathway, case.opened.event.case_id, context))
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from domain import events as e
-from domain.chapters.guards import day_of, holds, known, not_ahead, recorded
+from domain.chapters.guards import day_of, employment_authority, known, not_ahead, recorded
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
@@ -14,7 +14,7 @@ from domain.vocabulary import OrgId, Ref
 
 
 class SendNotification(ClientCommand):
-    """Tell the body that has to know. `recipient_org_id`: none is the one that the notice was due to."""
+    """Tell the body that has to know. `recipient_org_id`: none is the client's employment authority of the day."""
 
     NAME = "send_notification"
     notification_id: Ref
@@ -26,7 +26,7 @@ def notice_due(pathway: Pathway, kind: str, about: Draft, case_id: str, on: date
 
     Due at the end of its day, which is the target of the rule. source: 189/2001 s. 15, domain/law.md 2.7
     """
-    recipient = pathway.employment_authority(on)
+    recipient = employment_authority(pathway, on, context)
     if recipient is None:
         return []
     event = e.NotificationDue(
@@ -45,9 +45,9 @@ def send_notification(pathway: Pathway, command: SendNotification, context: Cont
     notice = known(pathway.notices, command.notification_id, "/notification_id")
     no, on = Refusals(), day_of(command, context)
     due = notice.due.event
-    recipient = command.recipient_org_id or due.recipient_org_id
-    right = recipient == pathway.employment_authority(on) and holds(context, recipient, "employment_authority", on)
-    no.when(not right, "E_RECIPIENT", "/recipient_org_id")
+    authority = employment_authority(pathway, on, context)
+    recipient = command.recipient_org_id or authority or due.recipient_org_id
+    no.when(recipient != authority, "E_RECIPIENT", "/recipient_org_id")
     no.when(notice.sent is not None, "E_NO_CHANGE", "/notification_id")
     not_ahead(no, on, context)
     no.stop()

@@ -38,8 +38,7 @@ class ContractProvider(ContractTerms, Command):
 
 def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> list[Draft]:
     """The tasks that the organisation does not hold yet. source: domain/pathway.md 4.4 row 65"""
-    joined = directory.organisation(command.org_id)
-    new = tuple(task for task in command.tasks if not (joined and joined.holds(task.task, task.from_on)))
+    new = tuple(task for task in command.tasks if not directory.holds(command.org_id, task.task, task.from_on))
     if not new:
         return []
     no, on = Refusals(), day_of(command, context)

@@ -10,6 +10,7 @@ from domain.chapters.guards import (
     case_of,
     case_on,
     day_of,
+    employment_authority,
     entitled,
     holds,
     is_client,
@@ -57,7 +58,7 @@ def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[D
     authority = command.employment_authority_org_id
     if authority is None and "employment_side" in command.parties:
         own = context.caller.task == "employment_authority"
-        authority = context.caller.org if own else pathway.employment_authority(on)
+        authority = context.caller.org if own else employment_authority(pathway, on, context)
     event = e.PlanDraftingStarted(
         case_id=case.opened.event.case_id,
         plan_id=context.new_id("plan"),

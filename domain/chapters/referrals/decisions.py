@@ -25,9 +25,6 @@ from domain.pathway import Pathway
 from domain.refusals import Refusals
 from domain.vocabulary import NeedCriterion, Ref, SetOf, Text80
 
-EMPLOYMENT_SIDE = ("employment_authority", "te_services", "municipal_trial")
-"""Sources that only the body of employment services may name: it becomes the client's employment authority."""
-
 
 class SubmitReferral(ReferralContent, ClientCommand):
     """Ask the county to look at a person's need for the service. A need is one of N1 to N4, never a diagnosis."""
@@ -79,7 +76,9 @@ def submit_referral(pathway: Pathway, command: SubmitReferral, context: Context)
 def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, on: date, context: Context) -> None:
     """What a referral has to fulfil on its day."""
     no.when(not code_list("referral_source").valid_on(event.source, on), "E_SOURCE_CLOSED", "/source")
-    poses = event.source in EMPLOYMENT_SIDE and not holds(context, event.sender_org_id, "employment_authority", on)
+    # Who refers as the body of employment services becomes the client's employment authority: it has to be one.
+    of_side = context.rules.of_employment_side(event.source, on)
+    poses = of_side and not holds(context, event.sender_org_id, "employment_authority", on)
     no.when(poses, "E_NOT_ENTITLED", "/source")
     noted(no, event, "source", "source_note")
     told = event.sender_org_id not in (None, context.directory.organiser)
