@@ -160,8 +160,7 @@ class RuleSet:
     def plan_kinds(self, benefit: str, on: date) -> frozenset[str]:
         """The plan kinds that open the service to a client on this benefit. Raises NoRule. source: domain/law.md 2.6"""
         unemployment = benefit in code_list("benefit_status").marked("unemployment_benefit")
-        client = "benefit_client" if unemployment else "social_assistance_client"
-        return self.codes(f"plan.kinds_for_{client}", on)
+        return self.codes("plan.kinds_for_benefit_client" if unemployment else "plan.kinds_for_social_assistance_client", on)
 
     def eligibility_key_valid(self, key: str, on: date, plan_kind: str | None = None) -> bool:
         """Whether the ground may be relied on, on the date and for the plan kind. source: domain/law.md 2.3"""

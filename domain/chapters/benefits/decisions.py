@@ -11,7 +11,6 @@ from domain.chapters.guards import (
     day_of,
     employment_authority,
     entitled,
-    holds,
     known,
     not_ahead,
     only_when,
@@ -54,11 +53,13 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
 
 def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> None:
     """What a benefit status has to fulfil on its first day."""
-    no.when(not code_list("benefit_status").valid_on(event.benefit, event.from_on), "E_BENEFIT_CODE", "/benefit")
+    no.when(event.benefit not in (rule(context, "benefit.codes", event.from_on) or ()), "E_BENEFIT_CODE", "/benefit")
     paid = event.benefit in code_list("benefit_status").marked("unemployment_benefit")
     only_when(no, paid, event, "payer_org_id")
     payer = event.payer_org_id
-    pays = holds(context, payer, "benefit_payment", max(on, event.from_on))
+    first = max(on, event.from_on)
+    kind = context.directory.kind_in(payer, "benefit_payment", first)
+    pays = kind in (rule(context, "payer.compensation_for_expenses", first) or ())
     no.when(payer is not None and not pays, "E_PAYER_UNKNOWN", "/payer_org_id")
     backwards = event.until_on is not None and event.until_on < event.from_on
     no.when(backwards, "E_PERIOD_LENGTH", "/until_on")

@@ -5,18 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
-from domain.chapters.guards import (
-    case_of,
-    case_on,
-    day_of,
-    entitled,
-    holds,
-    known,
-    no_diagnosis,
-    not_ahead,
-    recorded,
-    said,
-)
+from domain.chapters.guards import case_of, case_on, day_of, entitled, known, no_diagnosis, not_ahead, recorded, said
 from domain.chapters.organisations.decisions import may_provide
 from domain.chapters.placements.events import NamedInstructor, PlaceAsked
 from domain.commands import ClientCommand, CommandKind
@@ -65,8 +54,6 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
     covered = contract is not None and contract.org_id == event.provider_org_id and event.from_on <= event.until_on
     no.when(not covered, "E_NO_CONTRACT", "/contract_id")
     no.when(site is None or site[0].org_id != event.provider_org_id, "E_NO_CONTRACT", "/site_id")
-    active = all(holds(context, event.provider_org_id, "provider", day) for day in (event.from_on, event.until_on))
-    no.when(not active, "E_NO_CONTRACT", "/provider_org_id")
     provider = context.directory.providers.get(event.provider_org_id)
     if provider is not None:
         may_provide(no, provider, (event.provision_role,), event.from_on, context)
