@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -38,12 +39,12 @@ from stories import (
 
 from domain import events as e
 from domain.catalogue import CLIENT_FACTS
-from domain.chapters.corrections.decisions import CorrectFact
+from domain.chapters.corrections.decisions import CorrectFact, FurtherCorrection
 from domain.chapters.periods.decisions import CompletePeriod
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import FactCorrected
-from domain.pathway import Pathway
+from domain.pathway import Pathway, revalued
 from domain.refusals import Refused
 from domain.rulebook import GUARDS
 
@@ -403,3 +404,75 @@ def test_no_fact_of_a_case_is_moved_before_the_case(kind: type[e.Event]) -> None
     """Days lie in a period, and say so with a code of their own."""
     before = codes(refused(as_1(), kind=kind, corrected_occurred_on=date(2025, 1, 21)))
     assert {"E_STATE", "E_OUTSIDE_PERIOD", "E_FIELD_NOT_ALLOWED"} & set(before), before
+
+
+# --- Several facts in one command ---------------------------------------------------------------------------------------
+
+
+def both(*further: Mapping[str, Any], **first: Any) -> Callable[[Pathway], Command]:
+    """Corrections of several facts, each target found in the pathway."""
+    said = {"correction_reason": "wrong_entry"}
+
+    def ask(p: Pathway) -> Command:
+        more = tuple(FurtherCorrection(**{**one, "target_event_id": one["target_event_id"](p)}) for one in further)
+        return CorrectFact(**{**said, **first, "target_event_id": first["target_event_id"](p), "further": more})
+
+    return ask
+
+
+TO_FUND = {"payer_org_id": FUND}
+
+
+def test_a_payer_is_corrected_together_with_the_statement_that_went_to_it() -> None:
+    world = as_1("12a")
+    alone = refused(world, kind=e.BenefitStatusChanged, values=TO_FUND, by=EXPERT, on=date(2025, 3, 5))
+    assert in_the_way(alone, world) == {("E_RECIPIENT", "labour_policy_statement.issued", date(2025, 3, 4))}
+    statement = {"target_event_id": of(e.LabourPolicyStatementIssued), "new_values": TO_FUND}
+    benefit = {"target_event_id": of(e.BenefitStatusChanged), "new_values": TO_FUND}
+    outcome = given(world).when(both(statement, **benefit), by=EXPERT, on=date(2025, 3, 5))
+    outcome.then(FactCorrected, FactCorrected)
+    targets = [of(kind)(world.pathway) for kind in (e.LabourPolicyStatementIssued, e.BenefitStatusChanged)]
+    assert [draft.corrects for draft in outcome.drafts] == targets
+    assert outcome.world.pathway.payer(date(2025, 3, 4)) == FUND
+
+
+def test_what_was_asked_is_sealed_under_the_matter_that_is_destroyed_first() -> None:
+    """The decision stands in its first event: the case's matter goes before the client's own (domain/events.md 11.4)."""
+    statement = {"target_event_id": of(e.LabourPolicyStatementIssued), "new_values": TO_FUND}
+    benefit = {"target_event_id": of(e.BenefitStatusChanged), "new_values": TO_FUND}
+    for order in ((statement, benefit), (benefit, statement)):
+        drafts = given(as_1("12a")).when(both(order[1], **order[0]), by=EXPERT, on=date(2025, 3, 5)).drafts
+        case = next(iter(as_1("12a").pathway.cases.values())).opened.matter
+        assert [d.matter for d in drafts] == [case, as_1("12a").pathway.client_matter]
+
+
+def test_all_of_a_command_are_recorded_or_none() -> None:
+    wrong = {"target_event_id": of(e.AttendanceRecorded, date(2025, 5, 8)), "new_values": {"hours": None}}
+    outcome = running().when(both(wrong, target_event_id=A_DAY, new_values=SICKNESS), by=INSTRUCTOR, on=ON)
+    outcome.then_refused("E_FIELD_MISSING", at="/further/0/new_values/hours")
+
+
+def test_a_further_fact_is_the_callers_to_correct_too() -> None:
+    foreign = {"target_event_id": of(e.PlacementProposed), "new_values": {"site_needs": "x"}}
+    both_asked = both(foreign, target_event_id=A_DAY, new_values=SICKNESS)
+    running().when(both_asked, by=INSTRUCTOR, on=ON).then_refused("E_NOT_ENTITLED")
+
+
+def test_one_fact_is_corrected_once_in_a_command() -> None:
+    twice = both({"target_event_id": A_DAY, "new_values": SICKNESS}, target_event_id=A_DAY, new_values=SICKNESS)
+    running().when(twice, by=INSTRUCTOR, on=ON).then_refused("E_CONFLICT", at="/further/0/target_event_id")
+
+
+def test_of_several_facts_those_that_do_not_change_are_left_out() -> None:
+    same = {"target_event_id": of(e.AttendanceRecorded, INTERVIEW), "new_values": {"day_status": "absent_job_interview"}}
+    outcome = running().when(both(same, target_event_id=A_DAY, new_values=SICKNESS), by=INSTRUCTOR, on=ON)
+    outcome.then(FactCorrected, target_event_id=A_DAY(WORLD.pathway))
+
+
+def test_a_fact_that_was_not_allowed_before_is_in_nobodys_way() -> None:
+    """History may be older than a rule: here a day that the placement never covered."""
+    world = as_1("present 2025-03-10")
+    stray = world.pathway.facts[of(e.AttendanceRecorded, date(2025, 3, 4))(world.pathway)]
+    outside = replace(world, pathway=revalued(world.pathway, [replace(stray, occurred_on=date(2025, 2, 25))]))
+    other = mend(of(e.AttendanceRecorded, date(2025, 3, 6)), SICKNESS)
+    given(outside).when(other, by=INSTRUCTOR, on=ON).then(FactCorrected)
