@@ -132,11 +132,11 @@ def test_a_new_value_has_to_fit_its_field() -> None:
 
 def test_a_correction_does_not_make_a_fifth_day_of_a_week() -> None:
     world = given(as_1("12"))
-    for number in (3, 4, 5, 6):
+    for number in (3, 4, 5, 7):
         world = world.but(day(), by=INSTRUCTOR, on=date(2025, 3, number))
-    friday = date(2025, 3, 7)
-    absent = world.but(day("absent_other"), by=INSTRUCTOR, on=friday)
-    present = mend(of(e.AttendanceRecorded, friday), {"day_status": "present", "hours": 5})
+    thursday, friday = date(2025, 3, 6), date(2025, 3, 7)
+    absent = world.but(day("absent_other", occurred_on=thursday), by=INSTRUCTOR, on=friday)
+    present = mend(of(e.AttendanceRecorded, thursday), {"day_status": "present", "hours": 5})
     absent.when(present, by=INSTRUCTOR, on=friday).then_refused("E_WEEK_DAYS", at="/new_values/day_status")
 
 
@@ -153,10 +153,10 @@ def test_a_short_day_warns_in_a_correction_too() -> None:
 
 
 def test_a_wrong_date_is_corrected_within_the_period_and_not_into_the_future() -> None:
-    moved = mend(of(e.AttendanceRecorded, INTERVIEW), None, corrected_occurred_on=date(2025, 5, 14))
+    moved = mend(of(e.AttendanceRecorded, INTERVIEW), None, corrected_occurred_on=date(2025, 6, 3))
     outcome = running().when(moved, by=INSTRUCTOR, on=ON).then(FactCorrected, new_values=None)
     assert INTERVIEW not in outcome.world.pathway.days
-    assert date(2025, 5, 14) in outcome.world.pathway.days
+    assert date(2025, 6, 3) in outcome.world.pathway.days
     ahead = mend(A_DAY, None, corrected_occurred_on=date(2025, 6, 12))
     running().when(ahead, by=INSTRUCTOR, on=ON).then_refused("E_FUTURE", at="/corrected_occurred_on")
     outside = mend(A_DAY, None, corrected_occurred_on=date(2025, 2, 28))
@@ -184,6 +184,7 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
         e.PeriodPlanned: (OWN_WORKER, {"planned_end_on": "2025-05-01"}, "E_PERIOD_LENGTH"),
         e.PeriodStarted: (OWN_WORKER, {"starts_on": "2025-02-28"}, "E_NO_PLACEMENT"),
         e.PeriodCompleted: (OWN_WORKER, {"ended_on": "2025-09-01"}, "E_EARLY_END"),
+        e.CaseClosed: (OWN_WORKER, {"closing_code": "moved_away"}, "E_FIELD_NOT_ALLOWED"),
         e.AttendanceRecorded: (INSTRUCTOR, {"day_status": "not_arranged", "hours": None}, "E_CODE"),
         e.ServiceDayNotArranged: (INSTRUCTOR, {"until_on": "2025-07-28"}, "E_CONFLICT"),
         e.AbsenceReportSent: (INSTRUCTOR, {"payer_org_id": FUND}, "E_PAYER_UNKNOWN"),
@@ -192,8 +193,8 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
         e.ParallelServiceStopped: (OWN_WORKER, {"until_on": "2025-03-31"}, "E_ORDER"),
         e.ExitRecorded: (OWN_WORKER, {"exit_kind": "health_related"}, "E_FIELD_MISSING"),
     }
-    # A revision stands in no row of AS-1: tests/domain/test_plan_revisions.py corrects one.
-    assert wrong.keys() == GUARDS.keys() - {e.PlanRevised}
+    # These stand in no row of AS-1: tests/domain/test_plan_revisions.py and test_interruptions.py correct one each.
+    assert wrong.keys() == GUARDS.keys() - {e.PlanRevised, e.PeriodInterrupted}
     for kind, (who, values, code) in wrong.items():
         outcome = given(as_1()).when(mend(of(kind), values), by=who, on=date(2025, 9, 8))
         assert outcome.refused is not None, kind

@@ -12,6 +12,7 @@ from domain.event import (
     Tied,
     begins,
     belongs_to,
+    judged_by,
 )
 from domain.vocabulary import (
     ClosingCode,
@@ -50,5 +51,5 @@ class CaseClosed(Closing, CaseEvent):
     NAME = "case.closed"
     PART = belongs_to("case_id", "closed")
     MOVES = Moves.WINDOWS
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_closing")
     FOUND = BY_DAY

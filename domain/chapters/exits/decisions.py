@@ -55,7 +55,7 @@ def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list
 def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, context: Context) -> None:
     """What an exit has to fulfil: the period has ended where the kind ends the case, and has one exit."""
     kind = event.health_exit_kind or event.exit_kind
-    running = any(_had(p, event.case_id) and p.completed is None for p in pathway.periods.values())
+    running = any(_had(p, event.case_id) and p.ended is None for p in pathway.periods.values())
     ends_case = kind in code_list("exit_kind").marked("ends", "case")
     only_when(no, event.exit_kind == "health_related", event, "health_exit_kind")
     no.when(running and ends_case, "E_OPEN_PERIOD", "/exit_kind")
