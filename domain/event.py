@@ -225,9 +225,13 @@ class ClientFact(Event):
 
 
 class CaseEvent(ClientFact):
-    """A fact of one case."""
+    """A fact of one case.
+
+    `AFTER_CLOSING` says that it may also be dated after its case was closed (domain/pathway.md 4.4 row 40).
+    """
 
     MATTER = "case"
+    AFTER_CLOSING: ClassVar[bool] = False
     case_id: Routing[Ref]
 
 

@@ -88,8 +88,11 @@ class Pathway(
         case = self.cases.get(case_id)
         if case is None or case.opened.occurred_on > on:
             return "not_open"
-        if not case.is_open(on):
-            return "closed"
+        return self.stage(case_id, on) if case.is_open(on) else "closed"
+
+    def stage(self, case_id: str, on: date) -> CaseState:
+        """What the case had come to by the end of the day, its closing left out: a fact dated on the closing day is judged
+        as on its own day (domain/pathway.md 4.4 row 40)."""
         started = [p for p in self.periods_of(case_id) if p.started and p.started.event.starts_on <= on]
         if any(period.is_open(on) for period in started):
             return "active"
@@ -103,6 +106,19 @@ class Pathway(
         ):
             return "planning"
         return "assessing"
+
+    def is_scheduled(self, period: Period, on: date) -> bool:
+        """Whether the day is a scheduled one of the period: by its weekday, or since it replaces such a day; the replaced
+        one is not any more (domain/pathway.md 4.4 row 27)."""
+        period_id = period.planned.event.period_id
+        by_weekday = period.has_weekday(on) and not self.days.replaced_by(period_id, on)
+        return by_weekday or self.days.swapped_for(period_id, on) is not None
+
+    def has_lapsed(self, period: Period) -> bool:
+        """Whether the period was planned, never taken up, and its case has been closed: the plan of it fell away with the
+        closing (domain/pathway.md 4.4 row 40)."""
+        case = self.cases.get(period.planned.event.case_id)
+        return period.started is None and case is not None and case.closed is not None
 
     def employment_authority(self, on: date) -> str | None:
         """The employment authority of the day: last named by its own referral or by a plan's beginning

@@ -1,28 +1,30 @@
 """Participation days as a recipient has been told of them: many accounts of one day, one that counts.
 
-Accounts never overwrite each other. For counting, the provider's stands first, then the county's, the payer's and the
-client's; that they differ is said. source: domain/law.md 2.8
+Accounts never overwrite each other. For counting, the county's holds before the provider's, the payer's and the client's;
+that they differ is said. A scheduled day that was swapped counts where it moved.
+source: domain/law.md 2.8, domain/pathway.md 4.5 I6
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from domain.chapters.attendance.parts import HOLDS_FIRST, SWAPPED_BY
 from domain.code_lists import code_list
 from projections.periods import A_DAY, SeenPeriod
 from projections.questions import Answer, Coded, View, coded
 from projections.read_models import Row
 
-ACCOUNTS = ("provider", "county", "payer", "client")
 DAY_FACTS = ("attendance.recorded", "service_day.not_arranged")
 
 
 @dataclass(frozen=True, slots=True)
 class SeenDay:
-    """One day of one period. `status` is the one that counts, `row` what it was read from."""
+    """One day of one period. `status` is the one that counts, `row` what it was read from; `replaces` is the scheduled day
+    whose place it took."""
 
     client: str
     period_id: str
@@ -31,6 +33,7 @@ class SeenDay:
     row: Row
     hours: float = 0.0
     accounts: dict[str, str] = field(default_factory=dict)
+    replaces: date | None = None
 
     @property
     def accounts_differ(self) -> bool:
@@ -46,31 +49,55 @@ class SeenDay:
 def days_from(rows: Iterable[Row], periods: Iterable[SeenPeriod] = ()) -> list[SeenDay]:
     """The days that these facts speak of, in order. Days not arranged are the scheduled ones of their range, or those that
     the form names."""
-    by_id = {period.period_id: period for period in periods}
     accounts: dict[tuple[str, str, date], dict[str, Row]] = {}
-    found: dict[tuple[str, str, date], SeenDay] = {}
+    closed = []
     for row in rows:
         if row.name == "attendance.recorded":
             accounts.setdefault((row.client, row.part or "", row.occurred_on), {})[row.body["account"]] = row
         else:
-            for day in _not_arranged(row, by_id.get(row.part or "")):
-                found[row.client, row.part or "", day] = SeenDay(row.client, row.part or "", day, "not_arranged", row)
-    for key, told in accounts.items():
-        row = next(told[account] for account in ACCOUNTS if account in told)
-        status = row.body["day_status"]
-        hours = float(row.body.get("hours") or 0)
-        statuses = {account: each.body["day_status"] for account, each in told.items()}
-        found[key] = SeenDay(*key, status, row, hours, statuses)
-    return sorted(found.values(), key=lambda day: (day.on, day.client, day.period_id))
+            closed.append(row)
+    told_of = {key: _seen(*key, told) for key, told in accounts.items()}
+    found: dict[tuple[str, str, date], SeenDay] = {}
+    by_id = {period.period_id: period for period in periods}
+    for row in closed:
+        for day in _not_arranged(row, by_id.get(row.part or ""), told_of.values()):
+            found[row.client, row.part or "", day] = SeenDay(row.client, row.part or "", day, "not_arranged", row)
+    return sorted((found | told_of).values(), key=lambda day: (day.on, day.client, day.period_id))
 
 
-def _not_arranged(row: Row, period: SeenPeriod | None) -> list[date]:
+def _seen(client: str, period_id: str, on: date, told: Mapping[str, Row]) -> SeenDay:
+    row = next(told[account] for account in HOLDS_FIRST if account in told)
+    statuses = {account: each.body["day_status"] for account, each in told.items()}
+    swaps = (told[account].day("swap_of_on") for account in SWAPPED_BY if account in told)
+    replaces = next((day for day in swaps if day is not None), None)
+    hours = float(row.body.get("hours") or 0)
+    return SeenDay(client, period_id, on, row.body["day_status"], row, hours, statuses, replaces)
+
+
+def _not_arranged(row: Row, period: SeenPeriod | None, told: Iterable[SeenDay]) -> list[date]:
     if "days_on" in row.body:
         return [date.fromisoformat(text) for text in row.body["days_on"]]
     first, last = row.day("from_on") or row.occurred_on, row.day("until_on") or row.occurred_on
     if period is not None and period.schedule:
-        return list(period.scheduled_days(first, last))
+        return scheduled_days(period, told, first, last)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def scheduled_days(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[date]:
+    """The scheduled days of the period between two days, both included: a swapped one where it moved.
+
+    source: domain/pathway.md 4.4 row 27, 4.5 I6
+    """
+    swapped = {day.replaces: day.on for day in days if day.replaces and day.period_id == period.period_id}
+    moved = [day for day in swapped.values() if max(first, period.starts_on) <= day <= min(last, period.last_on)]
+    return sorted({*(day for day in period.scheduled_days(first, last) if day not in swapped), *moved})
+
+
+def of_schedule(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[SeenDay]:
+    """The told days of the period between two days that count: those of its schedule, and present ones beside it."""
+    own = [day for day in days if day.period_id == period.period_id]
+    scheduled = set(scheduled_days(period, own, first, last))
+    return [day for day in own if first <= day.on <= last and (day.status == "present" or day.on in scheduled)]
 
 
 def days_of(view: View, client: str, periods: Iterable[SeenPeriod] = (), **window: date) -> list[SeenDay]:
@@ -100,8 +127,9 @@ def counted(days: Iterable[SeenDay], unknown: int = 0) -> list[StatusCount]:
 
 def missing_days(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[date]:
     """Scheduled days of the time of which nothing has been said."""
-    told = {day.on for day in days if day.period_id == period.period_id}
-    return [day for day in period.scheduled_days(first, last) if day not in told]
+    own = [day for day in days if day.period_id == period.period_id]
+    told = {day.on for day in own}
+    return [day for day in scheduled_days(period, own, first, last) if day not in told]
 
 
 def week_of(on: date) -> tuple[date, date]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from projections.days import DAY_FACTS, SeenDay, StatusCount, counted, days_from, missing_days, week_of
+from projections.days import (
+    DAY_FACTS,
+    SeenDay,
+    StatusCount,
+    counted,
+    days_from,
+    missing_days,
+    of_schedule,
+    scheduled_days,
+    week_of,
+)
 from projections.obligations import Facts
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from, time_in_service
 from projections.questions import Answer, OfClient, View
@@ -38,7 +48,7 @@ class Participation(Answer):
 
 
 def participation(view: View, asked: OfClient) -> Participation:
-    """Days by the provider's account where there is one; scheduled days without any account are `unknown`."""
+    """Days by the account that holds; scheduled days without any account are `unknown`. source: domain/pathway.md 4.5 I6"""
     facts = Facts(view.rows(*PERIOD_FACTS, *DAY_FACTS, client=asked.client), view.on)
     periods = periods_from(facts.all(*PERIOD_FACTS))
     days = [day for day in days_from(facts.all(*DAY_FACTS), periods) if day.on <= view.on]
@@ -60,10 +70,10 @@ def participation(view: View, asked: OfClient) -> Participation:
 
 
 def _sum(periods: list[SeenPeriod], days: list[SeenDay], first: date, last: date, on: date) -> DaysAndHours:
-    within = [day for day in days if first <= day.on <= last and any(day.period_id == p.period_id for p in periods)]
+    within = [day for period in periods for day in of_schedule(period, days, first, last)]
     by_now = min(last, on)
     missing = sum(len(missing_days(period, days, first, by_now)) for period in periods)
-    scheduled = sum(len(list(period.scheduled_days(first, by_now))) for period in periods)
+    scheduled = sum(len(scheduled_days(period, days, first, by_now)) for period in periods)
     present = [day for day in within if day.status == "present"]
     return DaysAndHours(
         from_on=first, until_on=last, present_days=len(present), hours=sum(day.hours for day in present),

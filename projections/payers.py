@@ -15,7 +15,7 @@ from typing import Any
 from domain.code_lists import code_list
 from projections.day_changes import Changes, Since, changes_since
 from projections.days import DAY_FACTS, SeenDay, days_from
-from projections.periods import PERIOD_FACTS, periods_from
+from projections.periods import PERIOD_ENDS, PERIOD_FACTS, periods_from
 from projections.questions import Answer, Coded, OfClient, Question, View, coded
 
 FINDS_BY = {
@@ -119,7 +119,7 @@ class StatementInPlace(Answer):
 
 def service_existed(view: View, asked: PaymentPeriod) -> ServiceExisted:
     """Periods that touch the payment period."""
-    rows = view.rows("period.started", "period.completed", client=asked.client)
+    rows = view.rows("period.started", *PERIOD_ENDS, client=asked.client)
     programme = {row.part: row.body.get("service_programme") for row in rows}
     found = [
         ServicePeriod(

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from projections.days import DAY_FACTS, SeenDay, UnreportedAbsence, days_from, missing_days, unreported, week_of
+from projections.days import (
+    DAY_FACTS,
+    SeenDay,
+    UnreportedAbsence,
+    days_from,
+    missing_days,
+    scheduled_days,
+    unreported,
+    week_of,
+)
 from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import Answer, Coded, OfClient, Parameters, View, client_name, coded
 from projections.read_models import Row
@@ -112,7 +121,7 @@ def expected(view: View, asked: AtSite) -> ExpectedWeek:
     """Scheduled days of confirmed placements in the week of the day asked about."""
     monday, sunday = week_of(view.on)
     placed = _placements(view, monday, sunday, asked.site_id)
-    days = {(d.client, d.period_id, d.on): d for d in _days(view, placed, monday, sunday)}
+    days = _days(view, placed)
     blocks = view.blocks(list({p.client for p in placed}))
     week = [_day(monday + number * A_DAY, placed, days, blocks) for number in range(7)]
     today = next(day.expected for day in week if day.on == view.on)
@@ -120,18 +129,20 @@ def expected(view: View, asked: AtSite) -> ExpectedWeek:
 
 
 def _day(
-    on: date, placed: list[Placed], days: dict[tuple[str, str, date], SeenDay], blocks: dict[str, dict[str, Any]]
+    on: date, placed: list[Placed], days: list[SeenDay], blocks: dict[str, dict[str, Any]]
 ) -> ExpectedDay:
     found, fallen = [], 0
     for placement in placed:
         for period in placement.periods:
-            if not placement.covers(on) or not list(period.scheduled_days(on, on)):
+            own = [day for day in days if day.client == placement.client]
+            if not placement.covers(on) or not scheduled_days(period, own, on, on):
                 continue
-            seen = days.get((placement.client, period.period_id, on))
+            seen = next((day for day in own if (day.period_id, day.on) == (period.period_id, on)), None)
             if seen and seen.status == "not_arranged":
                 fallen += 1
                 continue
-            entry, block = period.schedule[on.isoweekday()], blocks.get(placement.client, {})
+            weekday = (seen.replaces if seen and seen.replaces else on).isoweekday()
+            entry, block = period.schedule[weekday], blocks.get(placement.client, {})
             found.append(
                 ExpectedClient(
                     client=placement.client,
@@ -154,7 +165,7 @@ def missing_last_week(view: View, asked: AtSite) -> MissingAttendances:
     monday = week_of(view.on)[0] - timedelta(days=7)
     sunday = monday + 6 * A_DAY
     placed = _placements(view, monday, sunday, asked.site_id)
-    days = _days(view, placed, monday, sunday)
+    days = _days(view, placed)
     blocks = view.blocks(list({p.client for p in placed}))
     found = []
     for placement in placed:
@@ -226,9 +237,10 @@ def _placed(row: Row, periods: Iterable[SeenPeriod]) -> Placed:
     return Placed(row.part or "", row.client, row.lookup or "", row.from_on, row.until_on or date.max, own)
 
 
-def _days(view: View, placed: list[Placed], first: date, last: date) -> list[SeenDay]:
+def _days(view: View, placed: list[Placed]) -> list[SeenDay]:
+    """All days of these clients: a day of any week may have been swapped for one of this."""
     clients = tuple({placement.client for placement in placed})
     if not clients:
         return []
     periods = [period for placement in placed for period in placement.periods]
-    return days_from(view.rows(*DAY_FACTS, clients=clients, from_on=first, until_on=last), periods)
+    return days_from(view.rows(*DAY_FACTS, clients=clients), periods)

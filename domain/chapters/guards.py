@@ -10,10 +10,10 @@ from typing import Any, TypeAlias, TypeVar
 from domain.code_lists import code_list
 from domain.commands import Command
 from domain.context import Context, Draft
-from domain.events import Event
+from domain.events import CaseEvent, Event, PeriodCompleted, PeriodInterrupted
 from domain.health_content import looks_like_diagnosis
 from domain.pathway import Case, CaseState, Pathway, Period, Placement
-from domain.refusals import Refusals
+from domain.refusals import Refusals, refuse
 from domain.rules import NoRule
 
 X = TypeVar("X")
@@ -74,25 +74,46 @@ def known(parts: Mapping[Any, X], key: object, pointer: str) -> X:
 
 
 def case_on(pathway: Pathway, on: date) -> Case:
-    """The case that is open on the day. Raises Refused (`E_STATE`): nothing else can be judged without it."""
-    case = pathway.open_case(on)
+    """The case that takes facts of the day. Raises Refused (`E_CASE_CLOSED` where the last one was closed before it, else
+    `E_STATE`): nothing else can be judged without it."""
+    case = pathway.case_taking(on)
+    over = any(each.is_over(on) for each in pathway.cases.values())
     no = Refusals()
-    no.when(case is None, "E_STATE")
+    no.when(case is None, "E_CASE_CLOSED" if over else "E_STATE")
     return no.found(case)
 
 
 def case_of(pathway: Pathway, case_id: str, on: date) -> Case:
-    """The case of a part, open on the day. Raises Refused (`E_STATE`)."""
-    case = pathway.cases[case_id]
+    """The case of a part, which takes facts of the day. Raises Refused (`E_STATE`, `E_CASE_CLOSED`)."""
     no = Refusals()
-    no.when(not case.is_open(on), "E_STATE")
+    in_case(no, pathway, case_id, on)
     no.stop()
-    return case
+    return pathway.cases[case_id]
 
 
-def in_state(no: Refusals, pathway: Pathway, case: Case, on: date, *states: CaseState) -> None:
+def in_case(no: Refusals, pathway: Pathway, case_id: str, *days: date) -> bool:
+    """The case takes facts of these days: it had been opened (`E_STATE`) and was not closed before them (`E_CASE_CLOSED`).
+    Returns whether the rest can be judged. source: domain/pathway.md 4.4 row 40"""
+    case = pathway.cases.get(case_id)
+    over = case is not None and any(case.is_over(on) for on in days)
+    early = case is None or any(on < case.opened.occurred_on for on in days)
+    no.when(over, "E_CASE_CLOSED")
+    no.when(early and not over, "E_STATE")
+    return not (over or early)
+
+
+def ends_what_was_left_open(pathway: Pathway, event: Event) -> bool:
+    """Whether the event ends a period over which an older version of the product let its case close: the way out of such a
+    history, whatever its date. source: domain/pathway.md 4.4 row 40"""
+    if not isinstance(event, PeriodCompleted | PeriodInterrupted):
+        return False
+    period, case = pathway.periods.get(event.period_id), pathway.cases.get(event.case_id)
+    return bool(case and case.closed and period and period.started and not period.ended)
+
+
+def in_state(no: Refusals, pathway: Pathway, case_id: str, on: date, *states: CaseState) -> None:
     """The case is in one of the states on the day (`E_STATE`). source: domain/pathway.md 4.3"""
-    no.when(pathway.case_state(case.opened.event.case_id, on) not in states, "E_STATE")
+    no.when(pathway.stage(case_id, on) not in states, "E_STATE")
 
 
 def is_client(context: Context) -> bool:
@@ -168,7 +189,15 @@ def recorded(
     causation: str | None = None,
     corrects: str | None = None,
 ) -> Draft:
-    """The event under its matter; `late_recorded` when it comes later than a rule allows (domain/pathway.md 4.4 row 47)."""
+    """The event under its matter; `late_recorded` when it comes later than a rule allows (domain/pathway.md 4.4 row 47).
+
+    Raises Refused (`E_CASE_CLOSED`) for a fact dated after its case was closed, whichever command it comes from, unless the
+    event says that it may be (row 40). Decisions that can say more have refused it before.
+    """
+    if isinstance(event, CaseEvent) and not event.AFTER_CLOSING and not ends_what_was_left_open(pathway, event):
+        case = pathway.cases.get(event.case_id)
+        if case is not None and case.is_over(on):
+            raise refuse("E_CASE_CLOSED")
     patience = rule(context, "late_recorded.limit_days", on)
     if patience is not None and (context.today - on).days > patience:
         flags = (*flags, "late_recorded")

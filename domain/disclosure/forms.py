@@ -211,9 +211,9 @@ def _notice(t: Telling) -> Fields | None:
     period = t.pathway.periods.get(event.period_id or "")
     if period:
         fields |= _planned_dates(period)
-        if event.notification_kind == "end" and period.completed:
-            ended_on = period.completed.event.ended_on
-            fields |= {"ended_on": ended_on, "ended_early": _early(period, ended_on)}
+        if event.notification_kind == "end" and period.ended:
+            end = period.ended.event
+            fields |= {**picked(end, "ended_on", "end_reason", "valid_reason"), "ended_early": _early(period, end.ended_on)}
     return fields
 
 
@@ -234,6 +234,10 @@ def _provider_org(t: Telling) -> Fields | None:
     if placement is None:
         return None
     return picked(placement.proposed.event, "provider_org_id", "placement_form", "from_on", "until_on")
+
+
+def _refused(t: Telling) -> Fields | None:
+    return {"refused": "discontinued", **picked(t.fact.event, "valid_reason")}
 
 
 def _report(t: Telling) -> Fields | None:
@@ -285,6 +289,7 @@ FORMS: Mapping[str, Callable[[Telling], Fields | None]] = {
     "payer": _payer,
     "payer_end": _payer_end,
     "provider_org": _provider_org,
+    "refused": _refused,
     "report": _report,
     "site": _site,
     "statement": _statement,

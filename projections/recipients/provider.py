@@ -63,7 +63,7 @@ def of_own_placement(fact: Fact[Event], pathway: Pathway, standing: Standing) ->
         return event.reporting_org_id == org and cut_range(event, standing) is not None
     if isinstance(event, e.AttendanceRecorded) and event.account != "provider":
         return False
-    if isinstance(event, e.PeriodCompleted):
+    if isinstance(event, e.PeriodCompleted | e.PeriodInterrupted):
         period = pathway.periods.get(event.period_id)
         placement = last_placement(pathway, period) if period else None
         if placement and placement.proposed.event.provider_org_id == org:
@@ -93,7 +93,7 @@ def _moved(fact: Fact[Event], pathway: Pathway) -> bool | None:
     """A confirmation moves no window; but it may make a placement the last one of a period that has ended. A placement that
     is recorded after facts that name it shows whose they are, whatever its days."""
     if isinstance(fact.event, e.PlacementConfirmed):
-        return any(period.completed for period in pathway.periods.values())
+        return any(period.ended for period in pathway.periods.values())
     if isinstance(fact.event, e.PlacementProposed):
         named = [getattr(each.event, "placement_id", None) for each in pathway.facts.values()]
         return True if named.count(fact.event.placement_id) > 1 else None

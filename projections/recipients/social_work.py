@@ -99,7 +99,9 @@ def case_today(view: View, asked: OfClient) -> CaseToday:
     case_id = opened.part or "" if opened else ""
     open_things = obligations(view, facts, state, case_id, periods)
     retention = retention_due_on(view, closed.occurred_on) if closed else None
-    shown = next((p for p in periods if p.runs_on(view.on)), None) or next((p for p in periods if not p.started), None)
+    # What was planned and never taken up fell away with the closing of its case (domain/pathway.md 4.4 row 40).
+    ahead = [p for p in periods if not p.started and p.case_id == case_id and closed is None]
+    shown = next((p for p in periods if p.runs_on(view.on)), None) or next(iter(ahead), None)
     return CaseToday(
         client=asked.client,
         client_name=client_name(view.blocks([asked.client]).get(asked.client, {})),

@@ -75,6 +75,7 @@ class AbsenceReportSent(ReportedDays, CaseEvent):
     """The provider told the payer of the benefit about absences, at least every two weeks."""
 
     NAME = "absence_report.sent"
+    AFTER_CLOSING = True
     PART = begins("report_id", "reports")
     MOVES = Moves.CUT
     CORRECTED = judged_by("judge_report")

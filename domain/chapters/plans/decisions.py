@@ -146,12 +146,12 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
     event = e.PlanRevised(
         case_id=plan.started.event.case_id, plan_version=plan.latest + 1, revises_version=plan.agreed, **terms
     )
-    newest = plan.versions[plan.latest] if plan.latest else None
-    if newest and newest.agreed is None and newest.drafted.event == event.model_copy(update={"plan_version": plan.latest}):
-        return []
     judge_revision(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
+    newest = plan.versions[plan.latest] if plan.latest else None
+    if newest and newest.agreed is None and newest.drafted.event == event.model_copy(update={"plan_version": plan.latest}):
+        return []
     return [recorded(pathway, event, on, context)]
 
 
@@ -162,8 +162,7 @@ def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: dat
     entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     started, revised = plan.started.event, plan.versions.get(event.revises_version)
     agreed = revised.agreed if revised else None
-    closed = pathway.cases[started.case_id].closed
-    no.when(closed is not None and closed.occurred_on <= on, "E_CASE_CLOSED")
+    no.when(pathway.cases[event.case_id].is_over(on), "E_CASE_CLOSED")
     no.when(agreed is None, "E_STATE", "/plan_id")
     no.when(agreed is not None and on < agreed.occurred_on, "E_ORDER", "/occurred_on")
     if no:
