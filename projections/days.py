@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from domain.chapters.attendance.parts import HOLDS_FIRST, SWAPPED_BY
+from domain.chapters.benefits.parts import Status, holding
 from domain.code_lists import code_list
 from projections.periods import A_DAY, SeenPeriod
 from projections.questions import Answer, Coded, View, coded
@@ -182,9 +183,16 @@ def unreported(
 
 
 def payer_on(rows: Iterable[Row], client: str, on: date) -> str | None:
-    """Who pays the client's benefit on the day: the latest start wins, at equal starts the latest told."""
-    held = [
-        row for row in rows if row.client == client and row.from_on <= on and (row.until_on is None or on <= row.until_on)
-    ]
-    latest = max(held, key=lambda row: (row.from_on, row.sequence), default=None)
-    return latest.body.get("payer_org_id") if latest else None
+    """Who pays the client's benefit on the day, by what this recipient was told."""
+    held = benefit_on((row for row in rows if row.client == client), on)
+    return held.body.get("payer_org_id") if held else None
+
+
+def benefit_on(rows: Iterable[Row], on: date) -> Row | None:
+    """What holds of a client's benefit on the day, by whatever was said of it, also later: payers change for past days."""
+    return holding([(_status(row), row) for row in rows if row.name == "benefit_status.changed"], on)
+
+
+def _status(row: Row) -> Status:
+    by_authority = row.body.get("actor_task") == "employment_authority"
+    return Status(row.from_on, row.until_on, row.occurred_on, by_authority, row.sequence)

@@ -10,6 +10,7 @@ from domain.catalogue import CLIENT_FACTS
 from domain.disclosure.kinds import Standing
 from domain.events import Event
 from domain.pathway import Fact, Pathway
+from projections.days import benefit_on
 from projections.kinds import Kind
 from projections.obligations import Facts, Obligation, obligations, retention_due_on
 from projections.participation import Participation, participation
@@ -95,7 +96,7 @@ def case_today(view: View, asked: OfClient) -> CaseToday:
     closed = next((row for row in facts.all("case.closed") if opened and row.part == opened.part), None)
     state = case_state(facts, periods, opened, closed)
     worker = max(facts.all("own_worker.assigned"), key=lambda row: (row.from_on, row.sequence), default=None)
-    benefit = _benefit_on(rows, view.on)
+    benefit = benefit_on(rows, view.on)
     case_id = opened.part or "" if opened else ""
     open_things = obligations(view, facts, state, case_id, periods)
     retention = retention_due_on(view, closed.occurred_on) if closed else None
@@ -167,13 +168,6 @@ def _shown(period: SeenPeriod) -> RunningPeriod:
         period_id=period.period_id, starts_on=period.starts_on, planned_end_on=period.planned_end_on,
         started=period.started, days_per_week=days, hours_per_week=hours,
     )  # fmt: skip
-
-
-def _benefit_on(rows: list[Row], on: date) -> Row | None:
-    """The benefit that holds on the day, by whatever was said of it, also later: payers change for past days."""
-    said = [r for r in rows if r.name == "benefit_status.changed"]
-    held = [r for r in said if r.from_on <= on and (r.until_on is None or on <= r.until_on)]
-    return max(held, key=lambda row: (row.from_on, row.sequence), default=None)
 
 
 def _question(

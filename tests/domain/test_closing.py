@@ -190,7 +190,8 @@ def with_everything() -> Given:
     """AS-1 closed, with a start of everything that a command could end, and a notice that nobody sent."""
     world = given(as_1("22"))
     world = world.but(StartAssessment(owner="adult_social_work", client_attended=True), by=SOCIAL_WORKER, on=LAST)
-    world = world.but(OVER["revise_plan"][0], by=EXPERT, on=LAST)
+    revised = {"revision_reason": "goal", "goal": "A third goal"}
+    world = world.but(lambda p: RevisePlan(**dict(draft()(p)) | revised), by=EXPERT, on=LAST)
     world = world.but(debts(), by=OWN_WORKER, on=LAST).but(place(), by=OWN_WORKER, on=LAST)
     world = world.but(RecordExit(exit_kind="pay_subsidised_work"), by=OWN_WORKER, on=LAST)
     return world.but(CloseCase(closing_code="exit"), by=OWN_WORKER, on=CLOSED)

@@ -8,7 +8,6 @@ import pytest
 from given import Given, given
 from pydantic import ValidationError
 from stories import (
-    ASSISTANCE,
     AUTHORITY,
     CLIENT,
     EXPERT,
@@ -68,7 +67,7 @@ def test_a_benefit_client_gets_no_activation_plan_from_2026_on() -> None:
 
 def test_a_social_assistance_client_still_gets_one() -> None:
     assistance = ChangeBenefitStatus(benefit="social_assistance", from_on=date(2025, 9, 1))
-    poor = given(as_1("6a")).but(assistance, by=ASSISTANCE, on=date(2026, 1, 28))
+    poor = given(as_1("6a")).but(assistance, by=OWN_WORKER, on=date(2026, 1, 28))
     poor.when(plan(eligibility_keys=("EL-2026-SA",)), by=EXPERT, on=IN_2026).then(PlanDraftingStarted)
 
 

@@ -22,7 +22,7 @@ from domain.chapters.guards import (
     said,
 )
 from domain.chapters.notices.decisions import notice_due
-from domain.chapters.periods.events import EndReason, Interruption, PeriodTerms
+from domain.chapters.periods.events import ByDecision, EndReason, Interruption, PeriodTerms
 from domain.chapters.plans.decisions import JOINT_KINDS
 from domain.chapters.plans.events import PlanTerms
 from domain.chapters.plans.parts import VersionLaid
@@ -41,13 +41,11 @@ class PlanPeriod(PeriodTerms, ClientCommand):
     NAME = "plan_period"
 
 
-class StartPeriod(ClientCommand):
+class StartPeriod(ByDecision, ClientCommand):
     """Begin a planned period. None given: the day of the command, the decision and the placement that cover the period."""
 
     NAME = "start_period"
-    period_id: Ref
     starts_on: date | None = None
-    decision_id: Ref | None = None
     placement_id: Ref | None = None
 
 

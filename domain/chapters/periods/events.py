@@ -63,13 +63,18 @@ class PeriodCompleted(CaseEvent):
 EndReason = Literal["work_or_study", "client_choice", "absences", "organiser", "provider_ended", "other"]
 
 
-class Interruption(Content):
-    """How a period ended before its time."""
+class ByDecision(Content):
+    """A period, and the decision on which something in it rests."""
 
     period_id: Routing[Ref]
+    decision_id: Routing[Ref | None] = None
+
+
+class Interruption(ByDecision):
+    """How a period ended before its time."""
+
     ended_on: Service[date | None] = None
     valid_reason: Service[ValidReason]
-    decision_id: Routing[Ref | None] = None
 
 
 class PeriodInterrupted(Interruption, CaseEvent):
