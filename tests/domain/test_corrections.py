@@ -386,6 +386,11 @@ def test_a_new_value_has_to_lie_in_the_bounds_of_a_first_recording() -> None:
         (e.PlanAgreed, date(2025, 2, 24), "E_STATE", "period.planned"),
         (e.PlacementProposed, date(2025, 2, 21), "E_ORDER", "placement.confirmed"),
         (e.PlacementConfirmed, date(2025, 2, 21), "E_ORDER", "instructor.named"),
+        (e.PlacementConfirmed, date(2025, 3, 4), "E_NO_PLACEMENT", "period.started"),
+        (e.InstructorNamed, date(2025, 3, 4), "E_NO_PLACEMENT", "period.started"),
+        (e.DecisionIssued, date(2025, 3, 4), "E_NO_DECISION", "period.started"),
+        (e.PeriodPlanned, date(2025, 3, 4), "E_ORDER", "period.started"),
+        (e.PeriodStarted, date(2025, 3, 5), "E_ORDER", "labour_policy_statement.issued"),
     ],
 )
 def test_what_came_after_a_fact_does_not_come_before_it(
@@ -395,15 +400,20 @@ def test_what_came_after_a_fact_does_not_come_before_it(
     assert (code, hanging) in {(c, name) for c, name, _ in in_the_way(refusal, as_1())}
 
 
-NOT_OF_A_DAY = (e.PlanRevised, e.PeriodInterrupted, e.AbsenceReportSent, e.LabourPolicyStatementIssued)
-"""None in AS-1, or judged for the days that they speak of and not for their own (rows 29 and 50)."""
+NONE_IN_AS_1 = (e.PlanRevised, e.PeriodInterrupted)
+NOT_BEFORE = {"E_STATE", "E_OUTSIDE_PERIOD", "E_FIELD_NOT_ALLOWED", "E_ORDER", "E_FUTURE"}
+"""What has days or a period of its own says so with a code of its own row."""
 
 
-@pytest.mark.parametrize("kind", [cls for cls in GUARDS if issubclass(cls, e.CaseEvent) and cls not in NOT_OF_A_DAY])
+@pytest.mark.parametrize("kind", [cls for cls in GUARDS if issubclass(cls, e.CaseEvent) and cls not in NONE_IN_AS_1])
 def test_no_fact_of_a_case_is_moved_before_the_case(kind: type[e.Event]) -> None:
-    """Days lie in a period, and say so with a code of their own."""
     before = codes(refused(as_1(), kind=kind, corrected_occurred_on=date(2025, 1, 21)))
-    assert {"E_STATE", "E_OUTSIDE_PERIOD", "E_FIELD_NOT_ALLOWED"} & set(before), before
+    assert NOT_BEFORE & set(before), before
+
+
+def test_what_a_decision_fills_in_is_not_made_another_by_a_correction() -> None:
+    other = refused(as_1(), kind=e.AbsenceReportSent, values={"reporting_org_id": FUND})
+    assert [(r.code, r.pointer) for r in other.codes] == [("E_NOT_ENTITLED", "/new_values/reporting_org_id")]
 
 
 # --- Several facts in one command ---------------------------------------------------------------------------------------

@@ -180,8 +180,6 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
     entitled(_may_report(pathway, period, command.until_on, context))
-    placement = placement_of_period(pathway, period, command.until_on)
-    reporting = placement.proposed.event.provider_org_id if placement and _is_clock(context) else context.caller.org
     payer = command.payer_org_id or pathway.payer(command.until_on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.stop()
@@ -190,7 +188,7 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
         "case_id": period.planned.event.case_id,
         "period_id": command.period_id,
         "payer_org_id": payer,
-        "reporting_org_id": reporting,
+        "reporting_org_id": _reporting(pathway, period, command.until_on, context),
         "from_on": command.from_on,
         "until_on": command.until_on,
         "absences": absences,
@@ -210,6 +208,8 @@ def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on:
     """What a report has to fulfil: one payer for all its days, absences alone, all of them in its range."""
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _may_report(pathway, period, event.until_on, context))
+    mine = period is not None and event.reporting_org_id == _reporting(pathway, period, event.until_on, context)
+    entitled(mine, "/reporting_org_id")
     days = [absence.day_on for absence in event.absences] or [event.until_on]
     no.when(any(pathway.payer(day) != event.payer_org_id for day in days), "E_PAYER_UNKNOWN", "/payer_org_id")
     outside = any(not event.from_on <= day <= event.until_on for day in days)
@@ -217,7 +217,7 @@ def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on:
     no.when(outside, "E_OUTSIDE_PERIOD", "/absences")
     reasons = code_list("day_status").marked("absence")
     no.when(any(absence.day_status not in reasons for absence in event.absences), "E_CODE", "/absences")
-    not_ahead(no, max(days), context, "/until_on")
+    no.when(max(days) > on, "E_FUTURE", "/until_on")
 
 
 def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) -> bool:
@@ -233,6 +233,12 @@ def _may_report(pathway: Pathway, period: Period, until: date, context: Context)
     """Whether the caller tells the payer of absences: the provider by a placement, the clock in the provider's place."""
     own = bool(own_placements(pathway, period.planned.event.case_id, context))
     return own or (_is_clock(context) and placement_of_period(pathway, period, until) is not None)
+
+
+def _reporting(pathway: Pathway, period: Period, until: date, context: Context) -> str:
+    """In whose name the report is: the caller's own, the provider's of the last day where the clock sends it."""
+    placement = placement_of_period(pathway, period, until) if _is_clock(context) else None
+    return placement.proposed.event.provider_org_id if placement else context.caller.org
 
 
 def _is_clock(context: Context) -> bool:

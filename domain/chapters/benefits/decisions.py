@@ -126,6 +126,8 @@ def judge_statement(
     """What a statement has to fulfil on its day. source: domain/law.md 2.7"""
     entitled(_issues(pathway, on, context))
     judge_service_time(no, pathway, event.period_id, event.service_from_on, event.service_until_on)
+    period = pathway.periods.get(event.period_id)
+    no.when(bool(period and period.started and on < period.started.occurred_on), "E_ORDER", "/occurred_on")
     payer = pathway.payer(on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.when(payer is not None and payer != event.payer_org_id, "E_RECIPIENT", "/payer_org_id")

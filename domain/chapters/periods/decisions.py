@@ -154,10 +154,10 @@ def start_period(pathway: Pathway, command: StartPeriod, context: Context) -> li
     case_of(pathway, planned.case_id, max(on, first))
     no.when(period.started is not None, "E_STATE", "/period_id")
     decisions = [command.decision_id] if command.decision_id else list(pathway.decisions)
-    decision = next((key for key in decisions if _grants(pathway, planned.case_id, key, first, last)), None)
+    decision = next((key for key in decisions if _grants(pathway, planned.case_id, key, first, last, on)), None)
     placements = [command.placement_id] if command.placement_id else list(pathway.placements)
-    placement = next((key for key in placements if _takes(pathway, planned.case_id, key, first)), None)
-    _judge_beginning(no, pathway, period, first, last, context)
+    placement = next((key for key in placements if _takes(pathway, planned.case_id, key, first, on)), None)
+    _judge_beginning(no, pathway, period, first, last, on)
     no.when(placement is None, "E_NO_PLACEMENT", "/placement_id")
     no.when(decision is None, "E_NO_DECISION", "/decision_id")
     _judge_real_start(no, pathway, period, first, last, context)
@@ -180,16 +180,18 @@ def judge_start(no: Refusals, pathway: Pathway, event: e.PeriodStarted, on: date
     period, first, last = pathway.periods.get(event.period_id), event.starts_on, event.planned_end_on
     if not in_case(no, pathway, event.case_id, on, first) or no.when(period is None, "E_ORDER", "/period_id"):
         return
-    _judge_beginning(no, pathway, pathway.periods[event.period_id], first, last, context)
-    no.when(not _takes(pathway, event.case_id, event.placement_id, first), "E_NO_PLACEMENT", "/placement_id")
-    granted = _grants(pathway, event.case_id, event.decision_id, first, last)
+    _judge_beginning(no, pathway, pathway.periods[event.period_id], first, last, on)
+    no.when(not _takes(pathway, event.case_id, event.placement_id, first, on), "E_NO_PLACEMENT", "/placement_id")
+    granted = _grants(pathway, event.case_id, event.decision_id, first, last, on)
     no.when(not granted, "E_NO_DECISION", "/decision_id")
     _judge_real_start(no, pathway, pathway.periods[event.period_id], first, last, context)
     not_ahead(no, on, context)
 
 
-def _judge_beginning(no: Refusals, pathway: Pathway, period: Period, first: date, last: date, context: Context) -> None:
-    """No other period is open on the day, the period is not over, and somebody is in charge of the client."""
+def _judge_beginning(no: Refusals, pathway: Pathway, period: Period, first: date, last: date, on: date) -> None:
+    """No other period is open on the first day, the period is not over and was planned by the day on which its start is
+    said, and somebody is in charge of the client."""
+    no.when(on < period.planned.occurred_on, "E_ORDER", "/occurred_on")
     open_ = [other for other in _others(pathway, period) if _is_running(other, first)]
     no.when(bool(open_), "E_OPEN_PERIOD", "/period_id")
     no.when(last < first, "E_AFTER_END", "/starts_on")
@@ -401,10 +403,10 @@ def _no_duty_ground(pathway: Pathway, case_id: str) -> str | None:
     return completed[-1].no_duty_ground if completed else None
 
 
-def _grants(pathway: Pathway, case_id: str, decision_id: str, first: date, last: date) -> bool:
-    """Whether the decision grants the whole time and no later one ended the service before its end."""
+def _grants(pathway: Pathway, case_id: str, decision_id: str, first: date, last: date, on: date) -> bool:
+    """Whether the decision was made by the day, grants the whole time and no later one ended the service before its end."""
     span = _granted(pathway, case_id, decision_id)
-    return span is not None and span[0] <= first and last <= span[1]
+    return span is not None and span[0] <= first and last <= span[1] and pathway.decisions[decision_id].occurred_on <= on
 
 
 def _granted(pathway: Pathway, case_id: str, decision_id: str) -> tuple[date, date] | None:
@@ -420,14 +422,15 @@ def _granted(pathway: Pathway, case_id: str, decision_id: str) -> tuple[date, da
     return decision.event.granted_from_on, min([*ended, decision.event.granted_until_on or date.min])
 
 
-def _takes(pathway: Pathway, case_id: str, placement_id: str, first: date) -> bool:
-    """Whether the placement is confirmed, has an instructor and covers the first day."""
+def _takes(pathway: Pathway, case_id: str, placement_id: str, first: date, on: date) -> bool:
+    """Whether the placement was confirmed by the day, had an instructor then, and covers the first day."""
     placement = pathway.placements.get(placement_id)
     return bool(
         placement
         and placement.proposed.event.case_id == case_id
         and placement.confirmed
-        and placement.instructors
+        and placement.confirmed.occurred_on <= on
+        and any(named.occurred_on <= on for named in placement.instructors)
         and placement.covers(first)
     )
 
