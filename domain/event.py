@@ -206,13 +206,17 @@ class Event(BaseModel):
 
 
 class ClientFact(Event):
-    """A fact of a client's pathway."""
+    """A fact of a client's pathway.
+
+    `OWN_DAY` names the field that its own day follows, where one does (domain/events.md 11.2): corrected, it moves both.
+    """
 
     DECLARES = ("MATTER", "PART", "MOVES", "CORRECTED", "FOUND")
 
     PART: ClassVar[InPathway]
     MOVES: ClassVar[Moves]
     CORRECTED: ClassVar[Corrected]
+    OWN_DAY: ClassVar[str] = ""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

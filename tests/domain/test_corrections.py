@@ -486,3 +486,11 @@ def test_a_fact_that_was_not_allowed_before_is_in_nobodys_way() -> None:
     outside = replace(world, pathway=revalued(world.pathway, [replace(stray, occurred_on=date(2025, 2, 25))]))
     other = mend(of(e.AttendanceRecorded, date(2025, 3, 6)), SICKNESS)
     given(outside).when(other, by=INSTRUCTOR, on=ON).then(FactCorrected)
+
+
+def test_days_without_service_are_dated_by_their_first_one_after_a_correction_too() -> None:
+    """The own day of `service_day.not_arranged` is its first day (domain/events.md 11.2)."""
+    moved = mend(of(e.ServiceDayNotArranged), {"from_on": "2025-07-06"})
+    given(as_1()).when(moved, by=INSTRUCTOR, on=LATER).then(FactCorrected, corrected_occurred_on=date(2025, 7, 6))
+    apart = mend(of(e.ServiceDayNotArranged), {"from_on": "2025-07-06"}, corrected_occurred_on=date(2025, 7, 8))
+    given(as_1()).when(apart, by=INSTRUCTOR, on=LATER).then_refused("E_FIELD_NOT_ALLOWED", at="/corrected_occurred_on")

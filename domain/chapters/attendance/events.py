@@ -47,6 +47,7 @@ class ServiceDayNotArranged(DaysNotArranged, CaseEvent):
     """The service was not arranged on a day or a range of days: no absence, and no allowance."""
 
     NAME = "service_day.not_arranged"
+    OWN_DAY = "from_on"
     PART = listed_in("not_arranged", key="period_id")
     MOVES = Moves.CUT
     CORRECTED = judged_by("judge_closed_days")

@@ -140,7 +140,8 @@ def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:
                 asked.validate_json(orjson.dumps(values[name]), strict=True)
             except ValidationError:
                 no.when(True, "E_FIELD_TYPE", f"{at}/new_values/{name}")
-    return replace(target, event=event, occurred_on=said.corrected_occurred_on or target.occurred_on)
+    follows = getattr(event, kind.OWN_DAY) if issubclass(kind, ClientFact) and kind.OWN_DAY in values else None
+    return replace(target, event=event, occurred_on=said.corrected_occurred_on or follows or target.occurred_on)
 
 
 @cache
@@ -179,10 +180,11 @@ def _judge_again(
 
 
 def _correction(mending: _Mending, new: Fact[e.Event]) -> e.FactCorrected:
+    moved = new.occurred_on if new.occurred_on != mending.target.occurred_on else None
     return e.FactCorrected(
         target_event_id=new.event_id,
         correction_reason=mending.reason,
-        corrected_occurred_on=mending.said.corrected_occurred_on,
+        corrected_occurred_on=mending.said.corrected_occurred_on or moved,
         new_values=new.event.model_dump(mode="json", include=set(mending.said.new_values or {})) or None,
     )
 
