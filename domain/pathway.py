@@ -89,6 +89,12 @@ class Pathway(
             return part.beginning.matter
         return self.client_matter
 
+    def has_part(self, field: str, reference: str) -> bool:
+        """Whether the reference is a part of this client, of the kind that the field names: `replaces_placement_id` names a
+        placement. Of what no fact begins, such as a consent as yet, there is none."""
+        kind = next((key for key in _COLLECTIONS if field == key or field.endswith(f"_{key}")), None)
+        return kind is not None and reference in getattr(self, _COLLECTIONS[kind])
+
     def on(self, day: date) -> Pathway:
         """The pathway as it was by the end of a day: only facts dated on it or before, as known at this position."""
         return replay(self.client, (fact for fact in self.facts.values() if fact.occurred_on <= day))

@@ -12,11 +12,14 @@ from domain.commands import Command
 from domain.context import Context, Draft
 from domain.events import Event
 from domain.health_content import looks_like_diagnosis
+from domain.message_fields import places
 from domain.pathway import Case, CaseState, Pathway, Period, Placement
 from domain.refusals import Refusals
 from domain.rules import NoRule
 
 X = TypeVar("X")
+CONSENT = "consent_id"
+"""The field that names a consent, in every command."""
 
 Guard: TypeAlias = Callable[[Refusals, Pathway, Any, date, Context], None]
 """Judges an event that somebody wants recorded on a day; a corrected value has to pass the guard of the first one."""
@@ -134,6 +137,25 @@ def by_right(command: Command, context: Context) -> None:
     at_home = caller.role in ("client", "system") or (caller.org, caller.task) == (context.directory.organiser, "organiser")
     if not (at_home or command.OF_RECORDED):
         entitled(holds(context, caller.org, caller.task, day_of(command, context)))
+
+
+def parts_there(pathway: Pathway, command: Command) -> None:
+    """Raises Refused (`E_UNKNOWN_REFERENCE`) where a field names a part that this client has none of: of somebody else, of
+    another kind, or none at all. Which fields do is read from the types. A consent is judged by the row that asks for it."""
+    no = Refusals()
+    for name, place in places(type(command)).items():
+        named = getattr(command, name)
+        if place.kind == "part" and named is not None and name != CONSENT:
+            no.when(not pathway.has_part(name, named), "E_UNKNOWN_REFERENCE", f"/{name}")
+    no.stop()
+
+
+def consented(pathway: Pathway, consent_id: str | None) -> bool:
+    """Whether the reference is a consent of this client. No fact gives a consent as yet: what rests on one is refused.
+
+    source: domain/pathway.md 4.4 row 34, 4.9
+    """
+    return consent_id is not None and pathway.has_part(CONSENT, consent_id)
 
 
 def entitled(may: bool, pointer: str = "") -> None:

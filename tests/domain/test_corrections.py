@@ -190,6 +190,7 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
         e.LabourPolicyStatementIssued: (EXPERT, {"payer_org_id": FUND}, "E_RECIPIENT"),
         e.ParallelServiceStarted: (OWN_WORKER, {"service": "other"}, "E_NOTE_REQUIRED"),
         e.ParallelServiceStopped: (OWN_WORKER, {"until_on": "2025-03-31"}, "E_ORDER"),
+        e.FollowUpHeld: (OWN_WORKER, {"parties_present": []}, "E_FIELD_MISSING"),
         e.ExitRecorded: (OWN_WORKER, {"exit_kind": "health_related"}, "E_FIELD_MISSING"),
     }
     # A revision stands in no row of AS-1: tests/domain/test_plan_revisions.py corrects one.

@@ -7,6 +7,7 @@ from datetime import date
 from domain import events as e
 from domain.chapters.agreements.events import VersionOfPlan
 from domain.chapters.guards import (
+    by_own_authority,
     case_of,
     day_of,
     entitled,
@@ -49,7 +50,8 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
     no, on = Refusals(), day_of(command, context)
     party = command.party_kind or _own_party(context) or ""
     one_of_them = bool(party) and _is_party(plan, command.plan_version, party, on, context)
-    entitled(one_of_them and _may_speak(plan, party, context), "/party_kind")
+    speaks = one_of_them and _may_speak(plan, party, context) and by_own_authority(pathway, on, context)
+    entitled(speaks, "/party_kind")
     if any(yes.event.party_kind == party for yes in version.accepted):
         return []
     case_id = case_of(pathway, plan.started.event.case_id, on).opened.event.case_id
@@ -72,13 +74,15 @@ def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[D
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     if version.agreed:
         return []
     case_of(pathway, plan.started.event.case_id, on)
     parties = _parties(version)
     no.when(bool(_mandatory(plan, command.plan_version, on, context) - parties), "E_PARTY_MISSING")
     no.when(command.plan_version < plan.latest, "E_STALE_VERSION", "/plan_version")
+    said = [version.drafted.occurred_on, *(yes.occurred_on for yes in version.accepted)]
+    no.when(on < max(said), "E_ORDER", "/occurred_on")
     not_ahead(no, on, context)
     no.stop()
     return [_agreement(pathway, plan, command.plan_version, parties, on, context)]

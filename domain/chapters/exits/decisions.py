@@ -32,7 +32,8 @@ def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
     if command.period_id is not None:
-        known(pathway.periods, command.period_id, "/period_id")
+        left_from = known(pathway.periods, command.period_id, "/period_id")
+        no.when(not _had(left_from, case_id), "E_UNKNOWN_REFERENCE", "/period_id")
     started = [key for key, period in pathway.periods.items() if _had(period, case_id)]
     health = command.exit_kind in code_list("exit_kind").marked("health_related")
     event = e.ExitRecorded(

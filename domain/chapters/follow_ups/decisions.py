@@ -37,18 +37,27 @@ def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) ->
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
     entitled(_is_around(pathway, case, on, context))
-    if command.period_id is not None:
-        known(pathway.periods, command.period_id, "/period_id")
     running = next((key for key, period in pathway.periods.items() if period.is_open(on)), None)
     event = e.FollowUpHeld(
         case_id=case_id,
         followup_id=context.new_id("followup"),
         **said(command) | {"period_id": command.period_id or running},
     )
-    no.when(command.next_step_from_on is not None and command.next_step is None, "E_FIELD_MISSING", "/next_step")
+    judge_follow_up(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
     return [recorded(pathway, event, on, context)]
+
+
+def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: date, context: Context) -> None:
+    """Somebody met, of a period of this case that had begun; what comes next comes after it."""
+    if event.period_id is not None:
+        period = known(pathway.periods, event.period_id, "/period_id")
+        begun = period.started is not None and period.started.event.starts_on <= on
+        no.when(not begun or period.planned.event.case_id != event.case_id, "E_UNKNOWN_REFERENCE", "/period_id")
+    no.when(not event.parties_present, "E_FIELD_MISSING", "/parties_present")
+    no.when(event.next_step_from_on is not None and event.next_step is None, "E_FIELD_MISSING", "/next_step")
+    no.when(event.next_followup_on is not None and event.next_followup_on <= on, "E_ORDER", "/next_followup_on")
 
 
 def _is_around(pathway: Pathway, case: Case, on: date, context: Context) -> bool:

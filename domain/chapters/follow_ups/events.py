@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import BY_TYPES_ALONE, FROM_ITS_DAY, CaseEvent, Content, Moves, begins
+from domain.event import FROM_ITS_DAY, CaseEvent, Content, Moves, begins, judged_by
 from domain.vocabulary import FollowupKind, PartyKind, Ref, Routing, Service, SetOf
 
 NextStep = Literal[
@@ -36,6 +36,6 @@ class FollowUpHeld(Meeting, CaseEvent):
     NAME = "followup.held"
     PART = begins("followup_id", "follow_ups")
     MOVES = Moves.NOTHING
-    CORRECTED = BY_TYPES_ALONE
+    CORRECTED = judged_by("judge_follow_up")
     FOUND = FROM_ITS_DAY
     followup_id: Routing[Ref]

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
-from domain.chapters.guards import case_of, case_on, day_of, entitled, known, no_diagnosis, not_ahead, recorded, said
+from domain.chapters.guards import (
+    case_of,
+    case_on,
+    consented,
+    day_of,
+    entitled,
+    known,
+    no_diagnosis,
+    not_ahead,
+    recorded,
+    said,
+)
 from domain.chapters.organisations.decisions import may_provide
 from domain.chapters.placements.events import NamedInstructor, PlaceAsked
 from domain.commands import ClientCommand, CommandKind
@@ -39,7 +50,9 @@ def propose_placement(pathway: Pathway, command: ProposePlacement, context: Cont
     no, on = Refusals(), day_of(command, context)
     case = case_on(pathway, on)
     if command.replaces_placement_id is not None:
-        known(pathway.placements, command.replaces_placement_id, "/replaces_placement_id")
+        replaced = known(pathway.placements, command.replaces_placement_id, "/replaces_placement_id")
+        of_another = replaced.proposed.event.case_id != case.opened.event.case_id
+        no.when(of_another, "E_UNKNOWN_REFERENCE", "/replaces_placement_id")
     event = e.PlacementProposed(case_id=case.opened.event.case_id, placement_id=context.new_id("placement"), **said(command))
     judge_placement(no, pathway, event, on, context)
     not_ahead(no, on, context)
@@ -59,7 +72,7 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
         may_provide(no, provider, (event.provision_role,), event.from_on, context)
     other_role = contract is not None and event.provision_role not in contract.provision_roles
     no.when(other_role and not no, "E_NO_CONTRACT", "/provision_role")
-    no.when(event.outside_commuting_area and event.consent_id is None, "E_AREA_CONSENT", "/consent_id")
+    no.when(event.outside_commuting_area and not consented(pathway, event.consent_id), "E_AREA_CONSENT", "/consent_id")
     no.when(not event.outside_commuting_area and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
     no_diagnosis(no, event, "site_needs")
 
