@@ -255,6 +255,7 @@ def whole(payer: str | None = KELA, **but: Any) -> Path:
         date(2025, 6, 2),
     )
     path.add(revision(schedule=week(1, 2)), date(2025, 6, 9))
+    path.add(e.SubjectIdentifierChanged(identifier_change="name_changed"), date(2025, 6, 10))
     completed = path.add(e.PeriodCompleted(case_id=CASE, period_id=PERIOD, ended_on=LAST), LAST)
     path.add(
         e.ExitRecorded(

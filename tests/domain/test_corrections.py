@@ -193,8 +193,8 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
         e.FollowUpHeld: (OWN_WORKER, {"parties_present": []}, "E_FIELD_MISSING"),
         e.ExitRecorded: (OWN_WORKER, {"exit_kind": "health_related"}, "E_FIELD_MISSING"),
     }
-    # A revision stands in no row of AS-1: tests/domain/test_plan_revisions.py corrects one.
-    assert wrong.keys() == GUARDS.keys() - {e.PlanRevised}
+    # A revision stands in no row of AS-1: tests/domain/test_plan_revisions.py corrects one. Nor does a change of details.
+    assert wrong.keys() == GUARDS.keys() - {e.PlanRevised, e.SubjectIdentifierChanged}
     for kind, (who, values, code) in wrong.items():
         outcome = given(as_1()).when(mend(of(kind), values), by=who, on=date(2025, 9, 8))
         assert outcome.refused is not None, kind
