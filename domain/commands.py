@@ -22,6 +22,8 @@ class Command(BaseModel):
 
     NAME: ClassVar[str]
     """The permanent name, snake_case, as in domain/pathway.md 4.8: `start_period`."""
+    OF_RECORDED: ClassVar[bool] = False
+    """It speaks of facts that are recorded already: whether the caller may is judged by them, not by its own day."""
 
     occurred_on: date | None = None
 

@@ -6,13 +6,14 @@ dated, under its short name (design D8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
 from domain import events as e
 from domain.events import Erased, Event
+from domain.rules import Days, RuleSet
 
 Mode = Literal["live", "simulated", ""]
 """What a ledger is for life; empty before it is opened (design D5)."""
@@ -37,14 +38,32 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation as it joined; a later joining adds tasks."""
+    """An organisation as it joined, each time with the kind of agency that it was then; a later joining adds tasks."""
 
-    joined: e.OrganisationJoined
-    tasks: tuple[e.TaskFrom, ...]
+    joinings: tuple[e.OrganisationJoined, ...]
 
-    def holds(self, task: str, on: date) -> bool:
-        """Whether it holds the task on the day."""
-        return any(held.task == task and held.from_on <= on for held in self.tasks)
+    @property
+    def joined(self) -> e.OrganisationJoined:
+        """Its newest entry."""
+        return self.joinings[-1]
+
+    def days(self, task: str, rules: RuleSet) -> tuple[Days, ...]:
+        """The days on which it holds the task, in order: from its joining for it on, while a body of its kind may hold it.
+
+        source: domain/vocabulary.md 1.15, 1.17, domain/law.md 2.6
+        """
+        return tuple(sorted(days for _, days in self._held(task, rules)))
+
+    def kind_in(self, task: str, on: date, rules: RuleSet) -> str | None:
+        """As which kind of agency it holds the task on the day; none when it does not."""
+        return next((kind for kind, days in self._held(task, rules) if days.first <= on <= days.last), None)
+
+    def _held(self, task: str, rules: RuleSet) -> Iterator[tuple[str, Days]]:
+        for joined in self.joinings:
+            for entered in joined.tasks:
+                for days in rules.task_days(task, joined.agency_kind) if entered.task == task else ():
+                    if entered.from_on <= days.last:
+                        yield joined.agency_kind, Days(max(days.first, entered.from_on), days.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,25 @@ class Directory:
     recipients: Mapping[str, Recipient] = field(default_factory=dict)
     rulesets: tuple[e.RulesetPublished, ...] = ()
 
+    @property
+    def rules(self) -> RuleSet:
+        """The rules that the ledger follows; one that is not open yet begins with the newest."""
+        return RuleSet.load(self.ruleset_version) if self.ruleset_version else RuleSet.current()
+
+    def holds(self, org_id: str | None, task: str, on: date) -> bool:
+        """Whether the organisation holds the task on the day. Whoever acts or is named is judged by this alone."""
+        return self.kind_in(org_id, task, on) is not None
+
+    def kind_in(self, org_id: str | None, task: str, on: date) -> str | None:
+        """As which kind of agency the organisation holds the task on the day; none when it does not."""
+        found = self.organisations.get(org_id) if org_id else None
+        return found.kind_in(task, on, self.rules) if found else None
+
+    def days(self, org_id: str, task: str) -> tuple[Days, ...]:
+        """The days on which the organisation holds the task, in order."""
+        found = self.organisations.get(org_id)
+        return found.days(task, self.rules) if found else ()
+
     def organisation(self, org_id: str) -> Organisation | None:
         """The organisation under its id."""
         return self.organisations.get(org_id)
@@ -69,10 +107,6 @@ class Directory:
     def recipient(self, org: str, task: str) -> Recipient | None:
         """The recipient that an organisation is in a task."""
         return next((r for r in self.recipients.values() if r.org == org and r.task == task), None)
-
-    def of_task(self, task: str, on: date) -> list[Recipient]:
-        """Every recipient that holds the task on the day."""
-        return [r for r in self.recipients.values() if r.task == task and r.from_on <= on]
 
     def contract_on(self, contract_id: str, first: date, last: date) -> e.ProviderContracted | None:
         """The contract when it covers the whole time."""
@@ -103,19 +137,21 @@ def enter(directory: Directory, event: Event | Erased, position: int) -> Directo
             return replace(directory, clock_at=event.advanced_to_at)
         case e.OrganisationJoined():
             known = directory.organisations.get(event.org_id)
-            tasks = (*(known.tasks if known else ()), *event.tasks)
             recipients = {
                 name: replace(r, agency_kind=event.agency_kind) if r.org == event.org_id else r
                 for name, r in directory.recipients.items()
             }
             for new in event.tasks:
-                recipients[new.short_name] = Recipient(
-                    new.short_name, event.org_id, new.task, new.from_on, event.agency_kind
-                )
+                before = recipients.get(new.short_name)
+                since = min(new.from_on, before.from_on) if before else new.from_on
+                recipients[new.short_name] = Recipient(new.short_name, event.org_id, new.task, since, event.agency_kind)
             return replace(
                 directory,
                 version=str(position),
-                organisations={**directory.organisations, event.org_id: Organisation(event, tasks)},
+                organisations={
+                    **directory.organisations,
+                    event.org_id: Organisation((*(known.joinings if known else ()), event)),
+                },
                 recipients=recipients,
             )
         case e.ProviderRegistered():

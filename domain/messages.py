@@ -17,10 +17,11 @@ from pydantic import ValidationError
 
 from domain.commands import Command, CommandKind
 from domain.disclosure.kinds import Kind
-from domain.identifiers import is_identity_code
+from domain.identifiers import is_identity_code, normal_code
 from domain.message_fields import UNRESOLVED, places, reasons_of, resolved
 from domain.refusals import Reason, Refused, refuse
 from domain.rulebook import COMMANDS
+from domain.vocabulary import INBOUND
 
 CLIENT = "client"
 IDENTITY_CODE = "identity_code"
@@ -139,7 +140,7 @@ class _Reading:
         self._client = client
         translated = resolved(fields, places(kind.command), self._resolve)
         try:
-            command = kind.command.model_validate_json(orjson.dumps(translated), strict=True)
+            command = kind.command.model_validate_json(orjson.dumps(translated), strict=True, context=INBOUND)
         except ValidationError as wrong:
             errors = wrong.errors(include_url=False, include_context=False)
             raise Refused(*self._reasons, *reasons_of(errors, translated)) from wrong
@@ -166,10 +167,10 @@ class _Reading:
             self._wrong("E_FIELD_MISSING", f"/{CLIENT}")
         elif not isinstance(by_code, str):
             self._wrong("E_FIELD_TYPE", f"/{IDENTITY_CODE}")
-        elif not is_identity_code(by_code):
+        elif not is_identity_code(normal_code(by_code)):
             self._wrong("E_IDENTITY_CODE", f"/{IDENTITY_CODE}")
         else:
-            client = self._names.client(by_code)
+            client = self._names.client(normal_code(by_code))
             if client is None:
                 self._waits = "subject_unresolved"
         return client

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from domain import events as e
 from domain.catalogue import CLIENT_FACTS, EVENTS, fixed_in
@@ -39,12 +39,22 @@ from domain.chapters.plans.parts import Plans
 from domain.chapters.plans.parts import PlanVersion as PlanVersion
 from domain.chapters.referrals.parts import Referral as Referral
 from domain.chapters.referrals.parts import Referrals
+from domain.code_lists import code_list
 from domain.event import ClientFact, Erased, Event
 from domain.fact import Fact as Fact
 from domain.fact import corrected
 from domain.folding import PartOfPath, Parts, folds
 
 CaseState = Literal["assessing", "planning", "placing", "active", "between_periods", "closed", "not_open"]
+
+
+class Naming(NamedTuple):
+    """Somebody is named the client's employment authority: on which day, for which case; none before it is opened."""
+
+    on: date
+    version: int
+    org: str
+    case_id: str | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,12 @@ class Pathway(
             part: PartOfPath = getattr(self, _COLLECTIONS[event.PART.key])[getattr(event, event.PART.key)]
             return part.beginning.matter
         return self.client_matter
+
+    def has_part(self, field: str, reference: str) -> bool:
+        """Whether the reference is a part of this client, of the kind that the field names: `replaces_placement_id` names a
+        placement. Of what no fact begins, such as a consent as yet, there is none."""
+        kind = next((key for key in _COLLECTIONS if field == key or field.endswith(f"_{key}")), None)
+        return kind is not None and reference in getattr(self, _COLLECTIONS[kind])
 
     def on(self, day: date) -> Pathway:
         """The pathway as it was by the end of a day: only facts dated on it or before, as known at this position."""
@@ -120,23 +136,30 @@ class Pathway(
         case = self.cases.get(period.planned.event.case_id)
         return period.started is None and case is not None and case.closed is not None
 
-    def employment_authority(self, on: date) -> str | None:
-        """The employment authority of the day: last named by its own referral or by a plan's beginning
-        (domain/disclosure.md 5.3, column EA)."""
-        named = [
-            (r.submitted.occurred_on, r.submitted.version, r.submitted.event.sender_org_id)
-            for r in self.referrals.values()
-            if r.submitted.event.source in ("employment_authority", "te_services") and r.submitted.event.sender_org_id
-        ] + [
-            (p.started.occurred_on, p.started.version, p.started.event.employment_authority_org_id)
-            for p in self.plans.values()
-            if p.started.event.employment_authority_org_id
+    def authorities_named(self) -> list[Naming]:
+        """Who was named the client's employment authority, in the order of the days: by its own referral, or by a plan's
+        beginning (domain/disclosure.md 5.3, column EA)."""
+        case_of = {case.opened.event.referral_id: key for key, case in self.cases.items()}
+        referred = [
+            Naming(r.submitted.occurred_on, r.submitted.version, r.submitted.event.sender_org_id, case_of.get(key))
+            for key, r in self.referrals.items()
+            if r.submitted.event.source in _OF_EMPLOYMENT_SIDE and r.submitted.event.sender_org_id
         ]
-        dated = [entry for entry in named if entry[0] <= on]
-        return max(dated)[2] if dated else None
+        planned = [
+            Naming(p.started.occurred_on, p.started.version, authority, p.started.event.case_id)
+            for p in self.plans.values()
+            if (authority := p.started.event.employment_authority_org_id)
+        ]
+        return sorted([*referred, *planned], key=lambda naming: naming[:2])
+
+    def employment_authority(self, on: date) -> str | None:
+        """Who was named last by the day as the client's employment authority, be it one on the day or not."""
+        return next((naming.org for naming in reversed(self.authorities_named()) if naming.on <= on), None)
 
 
 _FOLDS = folds(Pathway, EVENTS)
+_OF_EMPLOYMENT_SIDE = code_list("referral_source").marked("employment_side")
+"""Sources by which a sender names itself the employment authority; on which day which body may, `domain/rules` says."""
 _TIES = {cls: fixed_in(cls) & cls.model_fields.keys() for cls in EVENTS.values()}
 _COLLECTIONS = {cls.PART.begun: cls.PART.kept_in for cls in CLIENT_FACTS.values() if cls.PART.kept_in}
 

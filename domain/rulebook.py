@@ -6,6 +6,9 @@ What a chapter leaves out or says twice is found here, when the book is opened.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any
 
 from domain.catalogue import CLIENT_FACTS
 from domain.chapters.agreements import decisions as agreements
@@ -18,6 +21,7 @@ from domain.chapters.corrections import decisions as corrections
 from domain.chapters.decisions import decisions as issued
 from domain.chapters.exits import decisions as exits
 from domain.chapters.follow_ups import decisions as follow_ups
+from domain.chapters.guards import by_right, parts_there
 from domain.chapters.judging import guard_of
 from domain.chapters.ledgers import decisions as ledgers
 from domain.chapters.notices import decisions as notices
@@ -30,6 +34,7 @@ from domain.chapters.plans import decisions as plans
 from domain.chapters.referrals import decisions as referrals
 from domain.code_lists import code_list
 from domain.commands import Command, CommandKind
+from domain.context import Context, Draft
 
 CHAPTERS = (
     ledgers,
@@ -68,7 +73,20 @@ def commands_by_name(kinds: Sequence[CommandKind]) -> Mapping[str, CommandKind]:
     return by_name
 
 
-COMMANDS = commands_by_name([kind for chapter in CHAPTERS for kind in chapter.COMMANDS])
+def _judged(kind: CommandKind) -> CommandKind:
+    """The command with what is judged of every one before its own decision."""
+
+    @wraps(kind.decide)
+    def decide(state: Any, command: Command, context: Context) -> list[Draft]:
+        by_right(command, context)
+        if kind.target == "client":
+            parts_there(state, command)
+        return kind.decide(state, command, context)
+
+    return replace(kind, decide=decide)
+
+
+COMMANDS = commands_by_name([_judged(kind) for chapter in CHAPTERS for kind in chapter.COMMANDS])
 """Every command by its permanent name."""
 
 GUARDS = {cls: guard for cls in CLIENT_FACTS.values() if (guard := guard_of(cls)) is not None}

@@ -10,20 +10,32 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.code_lists import code_list
 
 RULES = Path(__file__).with_name("rules")
 Qualifiers = frozenset[tuple[str, str]]
 ALWAYS: Qualifiers = frozenset()
+_TASK_KEYS = frozenset({"organiser_kind", "employment_side_kind", "task.agency_kinds"})
+"""The rules that say which kind of agency may hold a task."""
+
+
+_DAY = timedelta(days=1)
+
+
+class Days(NamedTuple):
+    """Local dates from the first to the last, both included."""
+
+    first: date
+    last: date
 
 
 class NoRule(LookupError):
@@ -48,7 +60,10 @@ class Overlap(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One dated row. Dates are inclusive local dates, None is without end. `mark` is found, own or design."""
+    """One dated row. Dates are inclusive local dates, None is without end. `mark` is found, own or design.
+
+    `information` says why no decision reads the row: it is there to be read by people. Empty: a decision or an answer does.
+    """
 
     key: str
     value: Any
@@ -59,6 +74,7 @@ class RuleRow:
     mark: str = ""
     source: str = ""
     disabled: bool = False
+    information: str = ""
 
     def valid_on(self, on: date) -> bool:
         """Whether the row holds on the local date `on`. A disabled row never does."""
@@ -91,6 +107,7 @@ class RuleSet:
                 raise Overlap(f"{row.key}: two rows are valid on one day")
             by_key[row.key, row.when] = (*earlier, row)
         self._by_key = by_key
+        self._task_days: dict[tuple[str, str], tuple[Days, ...]] = {}
         self.content_hash = hashlib.sha256(_canonical(self.rows)).hexdigest()
 
     @staticmethod
@@ -143,8 +160,7 @@ class RuleSet:
     def plan_kinds(self, benefit: str, on: date) -> frozenset[str]:
         """The plan kinds that open the service to a client on this benefit. Raises NoRule. source: domain/law.md 2.6"""
         unemployment = benefit in code_list("benefit_status").marked("unemployment_benefit")
-        client = "benefit_client" if unemployment else "social_assistance_client"
-        return self.codes(f"plan.kinds_for_{client}", on)
+        return self.codes("plan.kinds_for_benefit_client" if unemployment else "plan.kinds_for_social_assistance_client", on)
 
     def eligibility_key_valid(self, key: str, on: date, plan_kind: str | None = None) -> bool:
         """Whether the ground may be relied on, on the date and for the plan kind. source: domain/law.md 2.3"""
@@ -154,6 +170,48 @@ class RuleSet:
             return False
         grounds = code_list("eligibility_key")[key].marks["plan_kind"]
         return plan_kind is None or grounds in (plan_kind, "any")
+
+    def task_days(self, task: str, agency_kind: str) -> tuple[Days, ...]:
+        """The days on which an organisation of this kind may hold the task, in order and not touching one another."""
+        known = self._task_days.get((task, agency_kind))
+        if known is None:
+            known = self._task_days[task, agency_kind] = tuple(self._stretches(task, agency_kind))
+        return known
+
+    def _stretches(self, task: str, agency_kind: str) -> Iterator[Days]:
+        """Between two days on which a row or the kind itself begins or ends nothing changes: one day stands for all."""
+        kinds = code_list("agency_kind")
+        dated = [row for row in self.rows if row.key in _TASK_KEYS]
+        begins = {row.valid_from for row in (*dated, *kinds)} | {
+            row.valid_to + _DAY for row in (*dated, *kinds) if row.valid_to and row.valid_to < date.max
+        }
+        edges = sorted({date.min, *(day for day in begins if day)})
+        since: date | None = None
+        for edge in edges:
+            allowed = self.task_allowed(task, agency_kind, edge)
+            if allowed and since is None:
+                since = edge
+            elif not allowed and since is not None:
+                yield Days(since, edge - _DAY)
+                since = None
+        if since is not None:
+            yield Days(since, date.max)
+
+    def of_employment_side(self, source: str, on: date) -> bool:
+        """Whether a referral of this source comes from the body of employment services: every legal body behind the name
+        then is of the employment side. A name without a row is a body by itself.
+
+        source: domain/vocabulary.md 1.12, 1.16, domain/law.md 2.6
+        """
+        try:
+            side = self.codes("employment_side_kind", on)
+        except NoRule:
+            return False
+        try:
+            bodies = self.codes("legal_body", on, name=source)
+        except NoRule:
+            bodies = frozenset({source})
+        return bodies <= side
 
     def task_allowed(self, task: str, agency_kind: str, on: date) -> bool:
         """Whether an organisation of this kind may hold the task on the date. source: domain/vocabulary.md 1.17"""

@@ -7,16 +7,21 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypeAlias, TypeVar
 
+from pydantic import BaseModel
+
 from domain.code_lists import code_list
 from domain.commands import Command
 from domain.context import Context, Draft
 from domain.events import CaseEvent, Event, PeriodCompleted, PeriodInterrupted
 from domain.health_content import looks_like_diagnosis
+from domain.message_fields import places
 from domain.pathway import Case, CaseState, Pathway, Period, Placement
 from domain.refusals import Refusals, refuse
 from domain.rules import NoRule
 
 X = TypeVar("X")
+CONSENT = "consent_id"
+"""The field that names a consent, in every command."""
 
 Guard: TypeAlias = Callable[[Refusals, Pathway, Any, date, Context], None]
 """Judges an event that somebody wants recorded on a day; a corrected value has to pass the guard of the first one."""
@@ -128,14 +133,57 @@ def of_county(context: Context) -> bool:
 
 def holds(context: Context, org_id: str | None, task: str, on: date) -> bool:
     """Whether the organisation holds the task on the day."""
-    found = context.directory.organisation(org_id) if org_id else None
-    return found is not None and found.holds(task, on)
+    return context.directory.holds(org_id, task, on)
+
+
+def employment_authority(pathway: Pathway, on: date, context: Context) -> str | None:
+    """The client's employment authority of the day: the one named last, while it is one; nobody after its end, until
+    somebody else is named. source: domain/vocabulary.md 1.12, domain/disclosure.md 5.3, column EA"""
+    named = pathway.employment_authority(on)
+    return named if holds(context, named, "employment_authority", on) else None
 
 
 def by_own_authority(pathway: Pathway, on: date, context: Context) -> bool:
     """Whether an employment authority that asks is the client's own; the first one to act becomes it."""
     caller = context.caller
-    return caller.task != "employment_authority" or pathway.employment_authority(on) in (None, caller.org)
+    return caller.task != "employment_authority" or employment_authority(pathway, on, context) in (None, caller.org)
+
+
+def by_right(command: Command, context: Context) -> None:
+    """Raises Refused (`E_NOT_ENTITLED`) where an agency asks in a task about a day on which it does not hold it: before it
+    joined, or after bodies of its kind ended. What it says late about a day of its own is taken.
+
+    The organiser's own workers, the client and the clock ask in no task of an agency; who speaks of a fact that is recorded
+    is judged by that fact. source: domain/vocabulary.md 1.15-1.17
+    """
+    if not command.OF_RECORDED:
+        entitled(in_its_task(context, day_of(command, context)))
+
+
+def in_its_task(context: Context, on: date) -> bool:
+    """Whether the caller's organisation holds the task on the day in which it asks; at home none is asked for."""
+    caller = context.caller
+    at_home = caller.role in ("client", "system") or (caller.org, caller.task) == (context.directory.organiser, "organiser")
+    return at_home or holds(context, caller.org, caller.task, on)
+
+
+def parts_there(pathway: Pathway, command: BaseModel) -> None:
+    """Raises Refused (`E_UNKNOWN_REFERENCE`) where a field names a part that this client has none of: of somebody else, of
+    another kind, or none at all. Which fields do is read from the types. A consent is judged by the row that asks for it."""
+    no = Refusals()
+    for name, place in places(type(command)).items():
+        named = getattr(command, name)
+        if place.kind == "part" and named is not None and name != CONSENT:
+            no.when(not pathway.has_part(name, named), "E_UNKNOWN_REFERENCE", f"/{name}")
+    no.stop()
+
+
+def consented(pathway: Pathway, consent_id: str | None) -> bool:
+    """Whether the reference is a consent of this client. No fact gives a consent as yet: what rests on one is refused.
+
+    source: domain/pathway.md 4.4 row 34, 4.9
+    """
+    return consent_id is not None and pathway.has_part(CONSENT, consent_id)
 
 
 def entitled(may: bool, pointer: str = "") -> None:

@@ -26,12 +26,14 @@ Fields: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One fact on its way to one recipient: what a form may look at."""
+    """One fact on its way to one recipient: what a form may look at. `contact` are the details in its client block by which
+    the client is reached."""
 
     fact: Fact[Event]
     pathway: Pathway
     standing: Standing
     profile: Profile
+    contact: frozenset[str] = frozenset()
 
 
 def form_fields(form: str, telling: Telling) -> Fields | None:
@@ -189,6 +191,13 @@ _JOINT = (
 )
 
 
+def _identity(t: Telling) -> Fields | None:
+    event: Any = t.fact.event
+    if event.identifier_change == "contact_changed" and not t.contact - {"protected"}:
+        return None
+    return picked(event, "identifier_change")
+
+
 def _joint(t: Telling) -> Fields | None:
     event: Any = t.fact.event
     plan = t.pathway.plans.get(event.plan_id)
@@ -284,6 +293,7 @@ FORMS: Mapping[str, Callable[[Telling], Fields | None]] = {
     "granted": _granted,
     "granted_hours": _granted_hours,
     "held": _held,
+    "identity": _identity,
     "joint": _joint,
     "notice": _notice,
     "payer": _payer,

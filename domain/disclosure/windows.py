@@ -26,11 +26,15 @@ def standings_of(pathway: Pathway, directory: Directory, kinds: Kinds[Kind]) -> 
         for org, span in window(pathway):
             for recipient in _holding(directory, task, org):
                 kind = kinds.of(recipient)
-                if span.last < recipient.from_on or kind not in those:
+                dated = [
+                    Span(max(span.first, days.first), min(span.last, days.last), span.placement_id)
+                    for days in directory.days(recipient.org, task)
+                    if days.first <= span.last and span.first <= days.last
+                ]
+                if not dated or kind not in those:
                     continue
-                dated = span if span.first >= recipient.from_on else Span(recipient.from_on, span.last, span.placement_id)
                 known = found.get(recipient.short_name)
-                found[recipient.short_name] = Standing(recipient, kind, (*(known.spans if known else ()), dated))
+                found[recipient.short_name] = Standing(recipient, kind, (*(known.spans if known else ()), *dated))
     county = directory.recipient(directory.organiser, "organiser")
     first = (Standing(county, kinds.of(county), (Span(date.min, EVER),)),) if county else ()
     return (*first, *(found[name] for name in sorted(found)))

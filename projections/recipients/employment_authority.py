@@ -157,29 +157,13 @@ def _question(
 
 def authorities(pathway: Pathway) -> Iterator[tuple[str, Span]]:
     """The employment authority last named by its own referral or by a plan's beginning, up to its case's closing."""
-    namings: list[tuple[date, int, str, date]] = []
-    for key, referral in pathway.referrals.items():
-        asked = referral.submitted
-        if asked.event.source in ("employment_authority", "te_services") and asked.event.sender_org_id:
-            case = next((c for c in pathway.cases.values() if c.opened.event.referral_id == key), None)
-            end = case.closed.occurred_on if case and case.closed else EVER
-            namings.append((asked.occurred_on, asked.version, asked.event.sender_org_id, end))
-    for plan in pathway.plans.values():
-        started = plan.started
-        if started.event.employment_authority_org_id:
-            closed = closing(pathway, started.event.case_id)
-            namings.append((started.occurred_on, started.version, started.event.employment_authority_org_id, closed))
-    yield from _in_turn(namings)
-
-
-def _in_turn(namings: list[tuple[date, int, str, date]]) -> Iterator[tuple[str, Span]]:
-    """Each named one from its day to its end, or to the day before somebody else is named."""
-    namings.sort()
-    for index, (first, _, org, end) in enumerate(namings):
-        successor = next((n[0] for n in namings[index + 1 :] if n[2] != org), None)
+    namings = pathway.authorities_named()
+    for index, named in enumerate(namings):
+        end = closing(pathway, named.case_id) if named.case_id else EVER
+        successor = next((later.on for later in namings[index + 1 :] if later.org != named.org), None)
         last = min(end, successor - A_DAY) if successor else end
-        if first <= last:
-            yield org, Span(first, last)
+        if named.on <= last:
+            yield named.org, Span(named.on, last)
 
 
 def of_notice_or_plan(fact: Fact[Event], pathway: Pathway, form: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from datetime import date
 from given import Given, given
 from stories import (
     ASSISTANCE,
+    CONTRACTS,
     EXPERT,
     FIRST,
     FUND,
@@ -18,6 +19,7 @@ from stories import (
     OWN_WORKER,
     PAYER,
     as_1,
+    joining,
     referral,
     registered,
     statement,
@@ -85,7 +87,9 @@ def test_a_payer_begins_nothing_with_somebody_whom_no_status_names() -> None:
 
 def test_a_payer_whose_organisation_sent_the_referral_begins_where_nothing_is_known() -> None:
     ours = {"source": "kela_services", "legal_basis": "LB-SHL-35"}
-    referred = given(registered()).but(referral(**ours), by=Caller(KELA, "referrer", "referrer", "K-14"), on=ON)
+    refers = joining(KELA, "kela", {"referrer": "kela-referrer"}, date(2023, 1, 1))
+    joined = given(registered()).but(refers, by=CONTRACTS, on=ON)
+    referred = joined.but(referral(**ours), by=Caller(KELA, "referrer", "referrer", "K-14"), on=ON)
     referred.when(subsidy(), by=PAYER, on=ON).then(BenefitStatusChanged)
     referred.when(subsidy(**ASSISTED), by=ASSISTANCE, on=ON).then(BenefitStatusChanged)
     referred.when(subsidy(**FUND_PAYS), by=FUND_CLERK, on=ON).then_refused("E_NOT_ENTITLED")

@@ -51,6 +51,7 @@ from domain.catalogue import CLIENT_FACTS
 from domain.chapters.agreements.decisions import AgreePlan
 from domain.chapters.assessments.decisions import StartAssessment
 from domain.chapters.cases.decisions import CloseCase
+from domain.chapters.clients.decisions import ChangeClientDetails
 from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.exits.decisions import RecordExit
 from domain.chapters.parallel_services.decisions import StopParallelService
@@ -159,6 +160,7 @@ STILL_TAKEN: dict[str, Asked] = {
     "change_benefit_status": (subsidy(from_on=AFTER), EXPERT),
     "issue_labour_policy_statement": (statement(labour_statement_kind="end"), EXPERT),
     "send_notification": (notice, OWN_WORKER),
+    "change_client_details": (ChangeClientDetails(), OWN_WORKER),
     "correct_fact": (
         lambda p: CorrectFact(
             target_event_id=next(key for key, fact in p.facts.items() if fact.name == "attendance.recorded"),

@@ -216,7 +216,7 @@ def test_a_corrected_fact_of_any_chapter_passes_its_guards_again() -> None:
         e.CaseClosed: (OWN_WORKER, {"closing_code": "moved_away"}, "E_FIELD_NOT_ALLOWED"),
     }
     # These stand in no row of AS-1: tests/domain/test_plan_revisions.py and test_interruptions.py correct one each.
-    assert wrong.keys() == GUARDS.keys() - {e.PlanRevised, e.PeriodInterrupted}
+    assert wrong.keys() == GUARDS.keys() - {e.PlanRevised, e.PeriodInterrupted, e.SubjectIdentifierChanged}
     for kind, (who, values, code) in wrong.items():
         outcome = given(as_1()).when(mend(of(kind), values), by=who, on=date(2025, 9, 8))
         assert outcome.refused is not None, kind
@@ -288,9 +288,9 @@ def test_an_agreement_names_every_mandatory_party_and_nobody_who_has_not_accepte
 
 def test_an_agreement_is_not_moved_before_its_acceptances_nor_they_behind_it() -> None:
     early = refused(as_1(), kind=e.PlanAgreed, corrected_occurred_on=date(2025, 2, 13))
-    assert codes(early) == ["E_PARTY_MISSING"]
+    assert codes(early) == ["E_ORDER"]
     late = refused(as_1(), kind=e.PlanAcceptedByParty, corrected_occurred_on=date(2025, 2, 15))
-    assert in_the_way(late, as_1()) == {("E_PARTY_MISSING", "plan.agreed", date(2025, 2, 14))}
+    assert in_the_way(late, as_1()) == {("E_ORDER", "plan.agreed", date(2025, 2, 14))}
 
 
 def test_a_closing_is_not_moved_before_the_service() -> None:
@@ -494,3 +494,17 @@ def test_days_without_service_are_dated_by_their_first_one_after_a_correction_to
     given(as_1()).when(moved, by=INSTRUCTOR, on=LATER).then(FactCorrected, corrected_occurred_on=date(2025, 7, 6))
     apart = mend(of(e.ServiceDayNotArranged), {"from_on": "2025-07-06"}, corrected_occurred_on=date(2025, 7, 8))
     given(as_1()).when(apart, by=INSTRUCTOR, on=LATER).then_refused("E_FIELD_NOT_ALLOWED", at="/corrected_occurred_on")
+
+
+def test_a_new_reference_names_a_part_of_this_client() -> None:
+    """A first recording is refused for a part that there is none of: so is a correction."""
+    nobody = refused(as_1(), kind=e.DecisionIssued, values={"hearing_id": "d" * 32})
+    assert [(r.code, r.pointer) for r in nobody.codes] == [("E_UNKNOWN_REFERENCE", "/new_values/hearing_id")]
+    other = refused(as_1(), kind=e.PlacementProposed, values={"replaces_placement_id": "d" * 32})
+    assert codes(other) == ["E_UNKNOWN_REFERENCE"]
+
+
+def test_an_author_has_to_hold_its_task_on_the_day_that_a_fact_is_moved_to() -> None:
+    """The employment authority joined on 1 January 2025 (domain/vocabulary.md 1.15)."""
+    before = refused(as_1(), kind=e.BenefitStatusChanged, corrected_occurred_on=date(2024, 12, 31), by=EXPERT)
+    assert [(r.code, r.pointer) for r in before.codes] == [("E_NOT_ENTITLED", "/corrected_occurred_on")]

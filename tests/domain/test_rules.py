@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +168,33 @@ def test_every_code_that_a_rule_names_is_in_its_list() -> None:
 
 def test_every_row_says_where_it_comes_from() -> None:
     assert all(row.source and row.mark in {"found", "own", "design"} for row in RULES.rows)
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def keys_in_code() -> set[str]:
+    """Every text that the code of decisions and answers writes out as a value of its own."""
+    found: set[str] = set()
+    for room in ("domain", "projections"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+    return found
+
+
+def test_every_row_is_read_or_says_why_it_is_only_information() -> None:
+    """domain/law.md 2.11: the law is data. A row that no code reads decides nothing, and says so."""
+    read = keys_in_code()
+    for row in RULES.rows:
+        assert (row.key in read) != bool(row.information), f"{row.key}: read it where it decides, or say why not"
+
+
+def test_what_a_row_says_for_people_does_not_change_the_rules() -> None:
+    told = ROW.format(end="2015-06-30") + 'information = "for people"\n'
+    assert read_rules("a", told).content_hash == read_rules("a", ROW.format(end="2015-06-30")).content_hash
+    assert RuleSet.load("2026-03").content_hash == "9406b52d5e8888b3e6a5313b9b6365727ad339197bb12de5e9daa7d42896efe5"
 
 
 ROW = """

@@ -9,13 +9,14 @@ from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
 from domain.chapters.guards import (
     by_own_authority,
     day_of,
+    employment_authority,
     entitled,
-    holds,
     known,
     not_ahead,
     of_county,
     only_when,
     recorded,
+    rule,
     said,
 )
 from domain.code_lists import code_list
@@ -56,11 +57,14 @@ def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged,
     """What a benefit status has to fulfil on its first day; before anything else, whose it is to state."""
     if no.when(not _may_state(pathway, event, on, context), "E_NOT_ENTITLED"):
         return
-    no.when(not code_list("benefit_status").valid_on(event.benefit, event.from_on), "E_BENEFIT_CODE", "/benefit")
+    no.when(event.benefit not in (rule(context, "benefit.codes", event.from_on) or ()), "E_BENEFIT_CODE", "/benefit")
     paid = event.benefit in code_list("benefit_status").marked("unemployment_benefit")
     only_when(no, paid, event, "payer_org_id")
     payer = event.payer_org_id
-    no.when(payer is not None and not holds(context, payer, "benefit_payment", on), "E_PAYER_UNKNOWN", "/payer_org_id")
+    first = max(on, event.from_on)
+    kind = context.directory.kind_in(payer, "benefit_payment", first)
+    pays = kind in (rule(context, "payer.compensation_for_expenses", first) or ())
+    no.when(payer is not None and not pays, "E_PAYER_UNKNOWN", "/payer_org_id")
     backwards = event.until_on is not None and event.until_on < event.from_on
     no.when(backwards, "E_PERIOD_LENGTH", "/until_on")
     not_ahead(no, on, context)
@@ -120,6 +124,12 @@ def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicySt
     return [recorded(pathway, event, on, context)]
 
 
+def _issues_statements(on: date, context: Context) -> bool:
+    """Whether bodies of the caller's kind issue statements on the day. source: domain/vocabulary.md 1.12"""
+    kind = context.directory.kind_in(context.caller.org, context.caller.task, on)
+    return kind in (rule(context, "statement.issuer_kinds", on) or ())
+
+
 def judge_statement(
     no: Refusals, pathway: Pathway, event: e.LabourPolicyStatementIssued, on: date, context: Context
 ) -> None:
@@ -136,8 +146,8 @@ def judge_statement(
 def _issues(pathway: Pathway, on: date, context: Context) -> bool:
     """Whether the caller is the employment authority of the day, or the KEHA Centre."""
     caller = context.caller
-    authority = caller.task == "employment_authority" and caller.org == pathway.employment_authority(on)
-    return authority or caller.task == "statement_issuer"
+    authority = caller.task == "employment_authority" and caller.org == employment_authority(pathway, on, context)
+    return (authority or caller.task == "statement_issuer") and _issues_statements(on, context)
 
 
 def judge_service_time(no: Refusals, pathway: Pathway, period_id: str, first: date, last: date) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from domain import events as e
 from domain.catalogue import fixed_in
 from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
-from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recorded
+from domain.chapters.guards import day_of, entitled, is_client, not_ahead, parts_there, recorded
 from domain.chapters.judging import judged_again, no_longer_allowed
 from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
@@ -40,6 +40,7 @@ class CorrectFact(Correction, ClientCommand):
     """
 
     NAME = "correct_fact"
+    OF_RECORDED = True
     further: Annotated[tuple[FurtherCorrection, ...], Field(max_length=MOST_TARGETS)] | None = None
 
 
@@ -171,12 +172,24 @@ def _judge_again(
 ) -> tuple[str, ...]:
     """Judge the corrected fact as if the first one had never been; returns its warnings."""
     at = mending.at
+    kept = type(new.event).model_fields.keys() - (mending.said.new_values or {}).keys()
+    for reason in _of_nobody(after, new.event.model_copy(update=dict.fromkeys(kept))):
+        no.when(True, reason.code, f"{at}/new_values{reason.pointer}")
     not_ahead(no, new.occurred_on, context, f"{at}/corrected_occurred_on")
     judgement = judged_again(new, after, context)
     for reason in judgement.reasons:
         of_the_day = reason.pointer == "/occurred_on"
         no.when(True, reason.code, f"{at}/corrected_occurred_on" if of_the_day else f"{at}/new_values{reason.pointer}")
     return judgement.warnings
+
+
+def _of_nobody(pathway: Pathway, said: e.Event) -> tuple[Reason, ...]:
+    """The references to parts that this client has none of."""
+    try:
+        parts_there(pathway, said)
+    except Refused as refused:
+        return refused.codes
+    return ()
 
 
 def _correction(mending: _Mending, new: Fact[e.Event]) -> e.FactCorrected:

@@ -14,7 +14,7 @@ from domain.vocabulary import OrgId, Ref
 
 
 class SendNotification(ClientCommand):
-    """Tell the body that has to know. `recipient_org_id`: none is the one that the notice was due to."""
+    """Tell the body that has to know. `recipient_org_id`: none is the client's employment authority of the day."""
 
     NAME = "send_notification"
     notification_id: Ref
@@ -26,7 +26,7 @@ def notice_due(pathway: Pathway, kind: str, about: Draft, case_id: str, on: date
 
     Due at the end of its day, which is the target of the rule. source: 189/2001 s. 15, domain/law.md 2.7
     """
-    recipient = pathway.employment_authority(on)
+    recipient = _body_told(pathway, kind, on, context)
     if recipient is None:
         return []
     event = e.NotificationDue(
@@ -40,14 +40,22 @@ def notice_due(pathway: Pathway, kind: str, about: Draft, case_id: str, on: date
     return [recorded(pathway, event, on, context, causation=about.event_id)]
 
 
+def _body_told(pathway: Pathway, kind: str, on: date, context: Context) -> str | None:
+    """The body that a notice goes to on the day: the client's employment authority, while it holds the task that the law
+    wants told; none where nobody does. source: 189/2001 s. 15, domain/law.md 2.7"""
+    named = pathway.employment_authority(on)
+    task = context.rules.value("notification.recipient_task", on, notification_kind=kind)
+    return named if holds(context, named, task, on) else None
+
+
 def send_notification(pathway: Pathway, command: SendNotification, context: Context) -> list[Draft]:
     """The notice goes out, once, to the employment authority of the day. source: domain/pathway.md 4.4 row 44"""
     notice = known(pathway.notices, command.notification_id, "/notification_id")
     no, on = Refusals(), day_of(command, context)
     due = notice.due.event
-    recipient = command.recipient_org_id or due.recipient_org_id
-    right = recipient == pathway.employment_authority(on) and holds(context, recipient, "employment_authority", on)
-    no.when(not right, "E_RECIPIENT", "/recipient_org_id")
+    body = _body_told(pathway, due.notification_kind, on, context)
+    recipient = command.recipient_org_id or body or due.recipient_org_id
+    no.when(recipient != body, "E_RECIPIENT", "/recipient_org_id")
     no.when(notice.sent is not None, "E_NO_CHANGE", "/notification_id")
     not_ahead(no, on, context)
     no.stop()

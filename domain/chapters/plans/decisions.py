@@ -10,6 +10,7 @@ from domain.chapters.guards import (
     case_of,
     case_on,
     day_of,
+    employment_authority,
     entitled,
     holds,
     is_client,
@@ -57,7 +58,7 @@ def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[D
     authority = command.employment_authority_org_id
     if authority is None and "employment_side" in command.parties:
         own = context.caller.task == "employment_authority"
-        authority = context.caller.org if own else pathway.employment_authority(on)
+        authority = context.caller.org if own else employment_authority(pathway, on, context)
     event = e.PlanDraftingStarted(
         case_id=case.opened.event.case_id,
         plan_id=context.new_id("plan"),
@@ -89,13 +90,17 @@ def judge_plan(no: Refusals, pathway: Pathway, event: e.PlanDraftingStarted, on:
     authority = event.employment_authority_org_id
     stranger = authority is not None and not holds(context, authority, "employment_authority", on)
     no.when(stranger, "E_PARTY_MISSING", "/employment_authority_org_id")
+    if not (closed or unlisted):
+        coordinated = bool(event.kela_services_coordinated)
+        wanted = context.rules.mandatory_parties(event.plan_kind, on, kela_services_coordinated=coordinated)
+        no.when(not wanted <= set(event.parties), "E_PARTY_MISSING", "/parties")
 
 
 def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[Draft]:
     """The next version, numbered from 1. source: domain/pathway.md 4.4 row 13"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     event = e.PlanDrafted(
         case_id=plan.started.event.case_id,
         plan_version=plan.latest + 1,
@@ -112,7 +117,7 @@ def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[D
 def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, context: Context) -> None:
     """What a version has to fulfil on its day: by one who makes the plan, in an open case, once it has begun."""
     plan = known(pathway.plans, event.plan_id, "/plan_id")
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     case_of(pathway, event.case_id, on)
     no.when(on < plan.started.occurred_on, "E_ORDER", "/occurred_on")
     judge_terms(no, pathway, event, on, context)
@@ -123,7 +128,9 @@ def judge_terms(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRev
     required = event.includes_kuty and context.rules.value("plan.goal_and_support_required", on)
     for name in ("goal", "support"):
         no.when(required and getattr(event, name) is None, "E_GOAL_SUPPORT_REQUIRED", f"/{name}")
-    joint = pathway.plans[event.plan_id].started.event.plan_kind in JOINT_KINDS
+    started = pathway.plans[event.plan_id].started
+    no.when(on < started.occurred_on, "E_ORDER", "/occurred_on")
+    joint = started.event.plan_kind in JOINT_KINDS
     for name in ("circumstances_affecting_employment", "capacity_limits_affecting_employment"):
         no.when(not joint and getattr(event, name) is not None, "E_FIELD_NOT_ALLOWED", f"/{name}")
     only_when(no, event.includes_kuty, event, "kuty_from_on", "kuty_until_on", "schedule")

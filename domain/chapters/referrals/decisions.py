@@ -7,6 +7,7 @@ from datetime import date
 from domain import events as e
 from domain.chapters.guards import (
     code_valid,
+    consented,
     day_of,
     entitled,
     holds,
@@ -24,9 +25,6 @@ from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
 from domain.vocabulary import NeedCriterion, Ref, SetOf, Text80
-
-EMPLOYMENT_SIDE = ("employment_authority", "te_services", "municipal_trial")
-"""Sources that only the body of employment services may name: it becomes the client's employment authority."""
 
 
 class SubmitReferral(ReferralContent, ClientCommand):
@@ -80,19 +78,21 @@ def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, o
     """What a referral has to fulfil on its day."""
     entitled((event.source == "self_referral") == is_client(context), "/source")
     no.when(not code_list("referral_source").valid_on(event.source, on), "E_SOURCE_CLOSED", "/source")
-    poses = event.source in EMPLOYMENT_SIDE and not holds(context, event.sender_org_id, "employment_authority", on)
+    # Who refers as the body of employment services becomes the client's employment authority: it has to be one.
+    of_side = context.rules.of_employment_side(event.source, on)
+    poses = of_side and not holds(context, event.sender_org_id, "employment_authority", on)
     no.when(poses, "E_NOT_ENTITLED", "/source")
     noted(no, event, "source", "source_note")
     told = event.sender_org_id not in (None, context.directory.organiser)
-    no.when(told and not _has_ground(event), "E_NO_LEGAL_BASIS", "/legal_basis")
+    no.when(told and not _has_ground(pathway, event), "E_NO_LEGAL_BASIS", "/legal_basis")
     no_diagnosis(no, event, "source_note")
 
 
-def _has_ground(event: e.ReferralSubmitted) -> bool:
+def _has_ground(pathway: Pathway, event: e.ReferralSubmitted) -> bool:
     if event.legal_basis is None:
         return False
     by_consent = code_list("legal_basis")[event.legal_basis].marks.get("needs_consent", False)
-    return not by_consent or event.consent_id is not None
+    return not by_consent or consented(pathway, event.consent_id)
 
 
 def _listed(needs: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -139,6 +139,7 @@ def accept_referral(pathway: Pathway, command: AcceptReferral, context: Context)
     elsewhere = context.look_ups.get("lives_in_area") is False
     no.when(elsewhere or not holds(context, context.directory.organiser, "organiser", on), "E_NOT_RESPONSIBLE")
     code_valid(no, "service_programme", "kuty", on, "/occurred_on")
+    no.when(not no and on < referral.submitted.occurred_on, "E_ORDER", "/occurred_on")
     not_ahead(no, on, context)
     no.stop()
     matter = referral.submitted.matter
