@@ -21,9 +21,11 @@ TOKEN = "KUTY-Token"
 """Header with an opaque token: given with a write, sent with a reading that is to see it."""
 
 
-def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) -> Response:
+def answered(
+    signed: SignedIn, command_id: str, command: str, answer: Answer, *, differing: Sequence[str] | None = None
+) -> Response:
     """201 for what was recorded, 200 for a repeat or a wish without effect. Raises Problem for a refusal, a repeated one
-    too: then nothing of it is in the ledger but the refusal."""
+    too: then nothing of it is in the ledger but the refusal. `differing` names the details that are known otherwise."""
     if answer.status == "refused" or answer.first == "refused":
         raise Problem(*answer.codes, extra=_beside(command_id, answer))
     recorded = answer.status == "recorded"
@@ -42,6 +44,8 @@ def answered(signed: SignedIn, command_id: str, command: str, answer: Answer) ->
     references = own_names(signed, command, answer)
     if references:
         content["references"] = references
+    if differing is not None:
+        content["differing"] = list(differing)
     if answer.warnings:
         content["warnings"] = [stated_code(code) for code in answer.warnings]
     store = signed.door.store

@@ -207,13 +207,17 @@ class Event(Dated):
 
 
 class ClientFact(Event):
-    """A fact of a client's pathway."""
+    """A fact of a client's pathway.
+
+    `OWN_DAY` names the field that its own day follows, where one does (domain/events.md 11.2): corrected, it moves both.
+    """
 
     DECLARES = ("MATTER", "PART", "MOVES", "CORRECTED", "FOUND")
 
     PART: ClassVar[InPathway]
     MOVES: ClassVar[Moves]
     CORRECTED: ClassVar[Corrected]
+    OWN_DAY: ClassVar[str] = ""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -226,9 +230,13 @@ class ClientFact(Event):
 
 
 class CaseEvent(ClientFact):
-    """A fact of one case."""
+    """A fact of one case.
+
+    `AFTER_CLOSING` says that it may also be dated after its case was closed (domain/pathway.md 4.4 row 40).
+    """
 
     MATTER = "case"
+    AFTER_CLOSING: ClassVar[bool] = False
     case_id: Routing[Ref]
 
 

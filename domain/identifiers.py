@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cache
+from typing import Any
 
 IDENTITY_CODE = re.compile(r"(\d{2})(\d{2})(\d{2})([-+YXWVUABCDEF])(\d{3})([0-9A-FHJ-NPR-Y])", re.ASCII)
 BUSINESS_ID = re.compile(r"\d{7}-\d", re.ASCII)
@@ -17,6 +18,11 @@ CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2)
 SMALLEST_NUMBER = 2
 FIRST_TEST_NUMBER = 900
+
+
+def normal_code(text: Any) -> Any:
+    """A code in its one spelling: capital letters, no blank around it. What is no text is left as it is."""
+    return text.strip().upper() if isinstance(text, str) else text
 
 
 def is_identity_code(code: str) -> bool:

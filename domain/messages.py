@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from domain.commands import Command, CommandKind
 from domain.dates import FROM_OUTSIDE
 from domain.disclosure.kinds import Kind
-from domain.identifiers import is_identity_code
+from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import LIMIT
 from domain.message_fields import UNRESOLVED, diagnoses_in, places, reasons_of, resolved, too_long_lists
 from domain.refusals import Reason, Refused, refuse
@@ -174,10 +174,10 @@ class _Reading:
             self._wrong("E_FIELD_MISSING", f"/{CLIENT}")
         elif not isinstance(by_code, str):
             self._wrong("E_FIELD_TYPE", f"/{IDENTITY_CODE}")
-        elif not is_identity_code(by_code):
+        elif not is_identity_code(normal_code(by_code)):
             self._wrong("E_IDENTITY_CODE", f"/{IDENTITY_CODE}")
         else:
-            client = self._names.client(by_code)
+            client = self._names.client(normal_code(by_code))
             if client is None:
                 self._waits = "subject_unresolved"
         return client

@@ -89,6 +89,12 @@ class Pathway(
             return part.beginning.matter
         return self.client_matter
 
+    def has_part(self, field: str, reference: str) -> bool:
+        """Whether the reference is a part of this client, of the kind that the field names: `replaces_placement_id` names a
+        placement. Of what no fact begins, such as a consent as yet, there is none."""
+        kind = next((key for key in _COLLECTIONS if field == key or field.endswith(f"_{key}")), None)
+        return kind is not None and reference in getattr(self, _COLLECTIONS[kind])
+
     def on(self, day: date) -> Pathway:
         """The pathway as it was by the end of a day: only facts dated on it or before, as known at this position."""
         return replay(self.client, (fact for fact in self.facts.values() if fact.occurred_on <= day))
@@ -98,8 +104,11 @@ class Pathway(
         case = self.cases.get(case_id)
         if case is None or case.opened.occurred_on > on:
             return "not_open"
-        if not case.is_open(on):
-            return "closed"
+        return self.stage(case_id, on) if case.is_open(on) else "closed"
+
+    def stage(self, case_id: str, on: date) -> CaseState:
+        """What the case had come to by the end of the day, its closing left out: a fact dated on the closing day is judged
+        as on its own day (domain/pathway.md 4.4 row 40)."""
         started = [p for p in self.periods_of(case_id) if p.started and p.started.event.starts_on <= on]
         if any(period.is_open(on) for period in started):
             return "active"
@@ -113,6 +122,19 @@ class Pathway(
         ):
             return "planning"
         return "assessing"
+
+    def is_scheduled(self, period: Period, on: date) -> bool:
+        """Whether the day is a scheduled one of the period: by its weekday, or since it replaces such a day; the replaced
+        one is not any more (domain/pathway.md 4.4 row 27)."""
+        period_id = period.planned.event.period_id
+        by_weekday = period.has_weekday(on) and not self.days.replaced_by(period_id, on)
+        return by_weekday or self.days.swapped_for(period_id, on) is not None
+
+    def has_lapsed(self, period: Period) -> bool:
+        """Whether the period was planned, never taken up, and its case has been closed: the plan of it fell away with the
+        closing (domain/pathway.md 4.4 row 40)."""
+        case = self.cases.get(period.planned.event.case_id)
+        return period.started is None and case is not None and case.closed is not None
 
     def authorities_named(self) -> list[Naming]:
         """Who was named the client's employment authority, in the order of the days: by its own referral, or by a plan's

@@ -157,6 +157,11 @@ class Refusals:
         return bool(self._reasons)
 
     @property
+    def reasons(self) -> list[Reason]:
+        """What was noted so far."""
+        return list(self._reasons)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Codes that are stored with the event."""
         return tuple(self._warnings)

@@ -6,11 +6,22 @@ The lists themselves stand in `codes/*.toml` and are read by `domain/code_lists.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationInfo,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -21,6 +32,8 @@ from domain.code_lists import CodeList as CodeList
 from domain.code_lists import UnknownCode as UnknownCode
 from domain.code_lists import code_list as code_list
 from domain.code_lists import code_list_names as code_list_names
+from domain.dates import FROM_OUTSIDE
+from domain.identifiers import normal_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +177,21 @@ def data_class_of(found: FieldInfo) -> DataClass:
 
 # --- references and texts ---
 
+ONE_LINE = 120
+"""Characters: a text that may be longer is written in lines, a shorter one is a name or a note of one line."""
+
+
+def when_inbound(check: Callable[[str], bool], wanted: str) -> AfterValidator:
+    """A look at the content of what somebody sends, beside what the type says of its form."""
+
+    def look(value: Any, info: ValidationInfo) -> Any:
+        if info.context is FROM_OUTSIDE and isinstance(value, str) and not check(value):
+            raise ValueError(wanted)
+        return value
+
+    return AfterValidator(look)
+
+
 Ref = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """A part of the client's stream, an event, or a client: 32 hexadecimal digits."""
 EventRef = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -179,17 +207,40 @@ DocumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 RegisterNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,29}$")]
 ShortName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 """A recipient's name in topics and routes, e.g. `employment-authority-referrer`."""
-MunicipalityCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")]
+FIRST_MUNICIPALITY, LAST_MUNICIPALITY = "005", "992"
+MunicipalityCode = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{3}$"),
+    when_inbound(lambda code: FIRST_MUNICIPALITY <= code <= LAST_MUNICIPALITY, "no code of a municipality"),
+]
+"""Statistics Finland's code of a municipality: three digits, from 005 to 992. Which of them are in use changes every year;
+no list of them is kept here."""
+
+
+def shows_as_written(text: str, *, lines: bool = False) -> bool:
+    """Whether everybody sees the text as it was written: without signs that control a screen, cannot be seen, or turn the
+    direction of the line (Unicode categories Cc, Cf, Cs, Co, Zl, Zp). `lines` lets line breaks and tabs pass."""
+    return all(unicodedata.category(sign) not in _UNSEEN or (lines and sign in "\n\r\t") for sign in text)
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
 class FreeText:
-    """Marks a field as free text of at most `most` characters; a decision looks there for health content."""
+    """Marks a field as free text of at most `most` characters; a decision looks there for health content. Somebody who sends
+    one keeps to one line, but where it is long, and to signs that everybody sees."""
 
     most: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.str_schema(min_length=1, max_length=self.most, pattern=r"\S")
+        text = core_schema.str_schema(min_length=1, max_length=self.most, pattern=r"\S")
+        return core_schema.with_info_after_validator_function(self._look, text)
+
+    def _look(self, value: str, info: ValidationInfo) -> str:
+        if info.context is FROM_OUTSIDE and not shows_as_written(value, lines=self.most > ONE_LINE):
+            raise ValueError("signs that are not seen")
+        return value
 
 
 Text3 = Annotated[str, FreeText(3)]
@@ -207,6 +258,20 @@ Text300 = Annotated[str, FreeText(300)]
 Text500 = Annotated[str, FreeText(500)]
 Text1000 = Annotated[str, FreeText(1000)]
 Text2000 = Annotated[str, FreeText(2000)]
+
+BusinessId = Annotated[str, FreeText(9), BeforeValidator(normal_code)]
+"""A business id as it is written; a blank around it is no part of it. Whether it is one, a decision says."""
+IdentityCode = Annotated[str, FreeText(20), BeforeValidator(normal_code)]
+"""A personal identity code in its one spelling: capital letters, no blank around it (domain/privacy.md 3.6)."""
+PhoneNumber = Annotated[str, FreeText(20), when_inbound(lambda text: bool(_PHONE.fullmatch(text)), "no telephone number")]
+EmailAddress = Annotated[str, FreeText(80), when_inbound(lambda text: bool(_EMAIL.fullmatch(text)), "no e-mail address")]
+LanguageTag = Annotated[str, FreeText(20), when_inbound(lambda text: bool(_LANGUAGE.fullmatch(text)), "no language tag")]
+"""A language by BCP 47: `fi`, `sv`, `so`, `zh-Hant`."""
+Postcode = Annotated[str, FreeText(5), when_inbound(lambda text: bool(_POSTCODE.fullmatch(text)), "no postcode")]
+_PHONE = re.compile(r"\+?[0-9](?:[ ()/.-]*[0-9]){2,18}")
+_EMAIL = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s,;:<>()\[\]\"\\.]+(?:\.[^@\s,;:<>()\[\]\"\\.]+)+")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+_POSTCODE = re.compile(r"[0-9]{5}")
 
 Hours = Annotated[float, Field(gt=0, le=24, multiple_of=0.5)]
 """Decimal hours in steps of a half, travel excluded."""

@@ -21,6 +21,7 @@ FROM_ITS_FIRST_DAY = frozenset({
     "own_worker.assigned",
     "period.started",
     "period.completed",
+    "period.interrupted",
     "parallel_service.started",
     "parallel_service.stopped",
 })

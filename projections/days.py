@@ -1,31 +1,31 @@
 """Participation days as a recipient has been told of them: many accounts of one day, one that counts.
 
-Accounts never overwrite each other. For counting, the county's stands first, then the provider's, the payer's and the
-client's; that they differ is said. source: domain/law.md 2.8, domain/pathway.md 4.5 I6
+Accounts never overwrite each other. For counting, the county's holds before the provider's, the payer's and the client's;
+that they differ is said. A scheduled day that was swapped counts where it moved.
+source: domain/law.md 2.8, domain/pathway.md 4.5 I6
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from domain.chapters.attendance.parts import HOLDS_FIRST, OFFICIAL, SWAPPED_BY
+from domain.chapters.benefits.parts import Status, holding
 from domain.code_lists import code_list
 from projections.periods import A_DAY, SeenPeriod
 from projections.questions import Answer, Coded, View, coded
 from projections.read_models import Row
 
-ACCOUNTS = ("county", "provider", "payer", "client")
-OFFICIAL = frozenset({"county", "provider"})
-"""The accounts that deadlines and counts of absences go by. source: domain/pathway.md 4.9"""
 DAY_FACTS = ("attendance.recorded", "service_day.not_arranged")
 
 
 @dataclass(frozen=True, slots=True)
 class SeenDay:
-    """One day of one period. `status` is the one that counts, by the first of the `accounts`, `row` what it was read from.
-    `swap_of_on` is the scheduled day in whose place it came."""
+    """One day of one period. `status` is the one that counts, by the first of the `accounts`, `row` what it was read from;
+    `replaces` is the scheduled day whose place it took."""
 
     client: str
     period_id: str
@@ -34,12 +34,12 @@ class SeenDay:
     row: Row
     hours: float = 0.0
     accounts: dict[str, str] = field(default_factory=dict)
-    swap_of_on: date | None = None
+    replaces: date | None = None
 
     @property
     def official(self) -> bool:
         """Whether provider or county says what counts."""
-        return not OFFICIAL.isdisjoint(self.accounts)
+        return not self.accounts.keys().isdisjoint(OFFICIAL)
 
     @property
     def accounts_differ(self) -> bool:
@@ -57,34 +57,53 @@ def days_from(rows: Iterable[Row], periods: Iterable[SeenPeriod] = ()) -> list[S
     the form names; they stand as the provider's account where it has given none of the day itself."""
     by_id = {period.period_id: period for period in periods}
     accounts: dict[tuple[str, str, date], dict[str, Row]] = {}
-    closed: dict[tuple[str, str, date], Row] = {}
+    closed = []
     for row in rows:
         if row.name == "attendance.recorded":
             accounts.setdefault((row.client, row.part or "", row.occurred_on), {})[row.body["account"]] = row
         else:
-            for day in _not_arranged(row, by_id.get(row.part or "")):
-                closed[row.client, row.part or "", day] = row
-    for key, row in closed.items():
-        accounts.setdefault(key, {}).setdefault("provider", row)
-    found = [_seen_day(key, told) for key, told in accounts.items()]
+            closed.append(row)
+    told = [_seen_day(key, each) for key, each in accounts.items()]
+    for row in closed:
+        for day in _not_arranged(row, by_id.get(row.part or ""), told):
+            accounts.setdefault((row.client, row.part or "", day), {}).setdefault("provider", row)
+    found = [_seen_day(key, each) for key, each in accounts.items()]
     return sorted(found, key=lambda day: (day.on, day.client, day.period_id))
 
 
-def _seen_day(key: tuple[str, str, date], told: dict[str, Row]) -> SeenDay:
-    statuses = {account: told[account].body.get("day_status", "not_arranged") for account in ACCOUNTS if account in told}
+def _seen_day(key: tuple[str, str, date], told: Mapping[str, Row]) -> SeenDay:
+    statuses = {account: told[account].body.get("day_status", "not_arranged") for account in HOLDS_FIRST if account in told}
     first = next(iter(statuses))
-    row = told[first]
-    swap_of_on = row.day("swap_of_on") if row.name == "attendance.recorded" else None
-    return SeenDay(*key, statuses[first], row, float(row.body.get("hours") or 0), statuses, swap_of_on)
+    swaps = (told[account].day("swap_of_on") for account in SWAPPED_BY if account in told)
+    replaces = next((day for day in swaps if day is not None), None)
+    return SeenDay(*key, statuses[first], told[first], float(told[first].body.get("hours") or 0), statuses, replaces)
 
 
-def _not_arranged(row: Row, period: SeenPeriod | None) -> list[date]:
+
+def _not_arranged(row: Row, period: SeenPeriod | None, told: Iterable[SeenDay]) -> list[date]:
     if "days_on" in row.body:
         return [date.fromisoformat(text) for text in row.body["days_on"]]
     first, last = row.day("from_on") or row.occurred_on, row.day("until_on") or row.occurred_on
     if period is not None and period.schedule:
-        return list(period.scheduled_days(first, last))
+        return scheduled_days(period, told, first, last)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def scheduled_days(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[date]:
+    """The scheduled days of the period between two days, both included: a swapped one where it moved.
+
+    source: domain/pathway.md 4.4 row 27, 4.5 I6
+    """
+    swapped = {day.replaces: day.on for day in days if day.replaces and day.period_id == period.period_id}
+    moved = [day for day in swapped.values() if max(first, period.starts_on) <= day <= min(last, period.last_on)]
+    return sorted({*(day for day in period.scheduled_days(first, last) if day not in swapped), *moved})
+
+
+def of_schedule(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[SeenDay]:
+    """The told days of the period between two days that count: those of its schedule, and present ones beside it."""
+    own = [day for day in days if day.period_id == period.period_id]
+    scheduled = set(scheduled_days(period, own, first, last))
+    return [day for day in own if first <= day.on <= last and (day.status == "present" or day.on in scheduled)]
 
 
 class StatusCount(Answer):
@@ -107,18 +126,11 @@ def counted(days: Iterable[SeenDay], unknown: int = 0) -> list[StatusCount]:
     return found
 
 
-def scheduled_dates(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[date]:
-    """The scheduled dates of the time, a swapped one where it moved. source: domain/pathway.md 4.5 I6"""
-    swaps = {day.swap_of_on: day.on for day in days if day.swap_of_on and day.period_id == period.period_id}
-    moved = [day for day in swaps.values() if first <= day <= last]
-    return sorted({*(day for day in period.scheduled_days(first, last) if day not in swaps), *moved})
-
-
 def missing_days(period: SeenPeriod, days: Iterable[SeenDay], first: date, last: date) -> list[date]:
     """Scheduled days of the time of which nothing has been said."""
-    known = list(days)
-    told = {day.on for day in known if day.period_id == period.period_id}
-    return [day for day in scheduled_dates(period, known, first, last) if day not in told]
+    own = [day for day in days if day.period_id == period.period_id]
+    told = {day.on for day in own}
+    return [day for day in scheduled_days(period, own, first, last) if day not in told]
 
 
 def week_of(on: date) -> tuple[date, date]:
@@ -172,21 +184,16 @@ def unreported(
 
 
 def payer_on(rows: Iterable[Row], client: str, on: date) -> str | None:
-    """Who pays the client's benefit on the day."""
+    """Who pays the client's benefit on the day, by what this recipient was told."""
     held = benefit_on((row for row in rows if row.client == client), on)
     return held.body.get("payer_org_id") if held else None
 
 
 def benefit_on(rows: Iterable[Row], on: date) -> Row | None:
-    """Of one client's statements the one that holds on the day: the latest start wins. Of equal starts the one that was
-    stated for the later day, then the one with an end, then the employment authority's.
+    """What holds of a client's benefit on the day, by whatever was said of it, also later: payers change for past days."""
+    return holding([(_status(row), row) for row in rows if row.name == "benefit_status.changed"], on)
 
-    source: domain/pathway.md 4.4 row 42
-    """
-    held = [row for row in rows if row.from_on <= on and (row.until_on is None or on <= row.until_on)]
 
-    def order(row: Row) -> tuple[date, date, bool, bool, int]:
-        by_authority = row.body.get("actor_task") == "employment_authority"
-        return row.from_on, row.occurred_on, row.until_on is not None, by_authority, row.sequence
-
-    return max(held, key=order, default=None)
+def _status(row: Row) -> Status:
+    by_authority = row.body.get("actor_task") == "employment_authority"
+    return Status(row.from_on, row.until_on, row.occurred_on, by_authority, row.sequence)

@@ -107,7 +107,7 @@ def _next_step_of(view: View, facts: Facts, state: str, case_id: str, periods: l
         last = max((period for period in periods if period.started), key=lambda period: period.last_on)
         if not any(row.body.get("period_id") in (None, last.period_id) for row in facts.all("exit.recorded")):
             yield _todo(view, "exit_to_record", last.last_on, last.period_id)
-        elif not any(not period.started for period in periods):
+        elif not any(not period.started and period.case_id == case_id for period in periods):
             yield _todo(view, "case_to_close", None, case_id)
 
 

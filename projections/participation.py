@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import date
 
 from projections.cases import ClientCase, OfCase, seen_by
-from projections.days import DAY_FACTS, SeenDay, StatusCount, counted, days_from, missing_days, scheduled_dates, week_of
+from projections.days import (
+    DAY_FACTS,
+    SeenDay,
+    StatusCount,
+    counted,
+    days_from,
+    missing_days,
+    of_schedule,
+    scheduled_days,
+    week_of,
+)
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from, time_in_service
 from projections.questions import Answer, View
 
@@ -42,7 +52,7 @@ class Participation(Answer):
 
 
 def participation(view: View, asked: OfCase) -> Participation:
-    """Days by the account that counts; scheduled days without any account are `unknown`."""
+    """Days by the account that holds; scheduled days without any account are `unknown`. source: domain/pathway.md 4.5 I6"""
     seen = seen_by(view, asked, *PERIOD_FACTS, *DAY_FACTS)
     periods = periods_from(seen.rows)
     told = (row for row in seen.rows if row.name in DAY_FACTS)
@@ -67,10 +77,10 @@ def participation(view: View, asked: OfCase) -> Participation:
 
 
 def _sum(periods: list[SeenPeriod], days: list[SeenDay], first: date, last: date, on: date) -> DaysAndHours:
-    within = [day for day in days if first <= day.on <= last and any(day.period_id == p.period_id for p in periods)]
+    within = [day for period in periods for day in of_schedule(period, days, first, last)]
     by_now = min(last, on)
     missing = sum(len(missing_days(period, days, first, by_now)) for period in periods)
-    scheduled = sum(len(scheduled_dates(period, days, first, by_now)) for period in periods)
+    scheduled = sum(len(scheduled_days(period, days, first, by_now)) for period in periods)
     present = [day for day in within if day.status == "present"]
     return DaysAndHours(
         from_on=first, until_on=last, present_days=len(present), hours=sum(day.hours for day in present),

@@ -11,7 +11,8 @@ from domain.months import full_on, time_before
 from projections.read_models import Row
 
 A_DAY = timedelta(days=1)
-PERIOD_FACTS = ("period.planned", "period.started", "period.completed")
+PERIOD_ENDS = ("period.completed", "period.interrupted")
+PERIOD_FACTS = ("period.planned", "period.started", *PERIOD_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def periods_from(rows: Iterable[Row]) -> list[SeenPeriod]:
         changes: dict[str, Any] = {}
         if starts_on and (row.name == "period.started" or not seen.started):
             changes["starts_on"] = starts_on
-        if planned_end_on and row.name != "period.completed":
+        if planned_end_on and row.name not in PERIOD_ENDS:
             changes["planned_end_on"] = planned_end_on
         if row.name == "period.planned":
             changes["schedule"] = {entry["weekday"]: entry for entry in row.body.get("schedule", ())}

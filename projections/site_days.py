@@ -15,7 +15,7 @@ from projections.days import (
     UnreportedAbsence,
     days_from,
     missing_days,
-    scheduled_dates,
+    scheduled_days,
     unreported,
     week_of,
 )
@@ -153,14 +153,14 @@ def _day(
     for placement in placed:
         for period in placement.periods:
             own = days.get(period.period_id, [])
-            if not scheduled_dates(period, own, on, on):
+            if not scheduled_days(period, own, on, on):
                 continue
             seen = next((day for day in own if day.on == on), None)
             if seen and seen.status == "not_arranged":
                 fallen += 1
                 continue
             # A day that came in the place of another one has that one's time.
-            weekday = (seen.swap_of_on if seen and seen.swap_of_on else on).isoweekday()
+            weekday = (seen.replaces if seen and seen.replaces else on).isoweekday()
             entry, block = period.schedule.get(weekday, {}), blocks.get(placement.client, {})
             found.append(
                 ExpectedClient(

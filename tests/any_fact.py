@@ -58,6 +58,12 @@ def any_client_event(*without: str) -> st.SearchStrategy[ClientFact]:
     return st.one_of([any_event(cls) for name, cls in sorted(CLIENT_FACTS.items()) if name not in without])
 
 
+def any_value(name: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """A value of a field of an event, of any content that its schema allows, null too where it need not be there."""
+    nullable = any(arm.get("type") == "null" for arm in schema.get("anyOf", ()))
+    return _field(name, schema, False, not nullable)
+
+
 def _field(name: str, schema: Mapping[str, Any], begun: bool, required: bool) -> st.SearchStrategy[Any]:
     if name in FRESH:
         known = () if begun else KNOWN.get(name, ())

@@ -33,7 +33,7 @@ FOLDER = ROOT / "projections/recipients"
 
 NOT_A_COLUMN = {
     ("domain/chapters/attendance/decisions.py", "county"): "an account of a day",
-    ("projections/days.py", "county"): "an account of a day",
+    ("domain/chapters/attendance/parts.py", "county"): "an account of a day",
     ("deploy/synthetic.py", "county"): "an organisation's name in the demo",
     ("deploy/demo.py", "county"): "a short name in the demo",
     ("deploy/bench/rebuild.py", "county"): "a short name in the measured history",

@@ -28,7 +28,7 @@ from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
 from domain.store import LOOKING, SenderNames
 
-OWN_ROUTES = frozenset({"register_client", "advance_clock", "open_ledger"})
+OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""
 Endpoint = Callable[..., Awaitable[Response]]
 Client = Annotated[str, Path(max_length=80, description="Your own name for the client.")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,8 +17,9 @@ from api.answers import answered, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem, problem
-from api.routes.commands import add, command, idempotency_key, names_of, refusal
+from api.routes.commands import Client, add, command, idempotency_key, names_of, refusal
 from api.routing import doors
+from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.dates import FROM_OUTSIDE
 from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
@@ -25,12 +28,23 @@ from domain.message_schemas import body_schema
 from domain.messages import wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import ClientRecord, registration
+from domain.store import ClientRecord, registration, use_of
+from domain.vocabulary import DataClass, data_class_of
 
 REGISTER = "register_client"
 ADVANCE = "advance_clock"
+CHANGE = "change_client_details"
 IDENTITY_FIELDS = frozenset(ClientRecord.model_fields) - {"protected", "sex", "died_on"}
 """What a registration may say of a person; it goes to the vault and nowhere else."""
+GROUPS: Mapping[str, frozenset[str]] = {
+    "identity_code": frozenset({"identity_code"}),
+    "name": frozenset({"family_name", "given_names"}),
+    "contact": frozenset(
+        name for name in IDENTITY_FIELDS if data_class_of(ClientRecord.model_fields[name]) is DataClass.C
+    ),
+}
+"""Details that one kind of change speaks of."""
+CHANGEABLE = frozenset().union(*GROUPS.values())
 
 
 def routes() -> APIRouter:
@@ -40,6 +54,10 @@ def routes() -> APIRouter:
     identity = body_schema_of_identity()
     schema = {**wanted, "properties": {**wanted["properties"], **identity}}
     add(router, COMMANDS[REGISTER], "/clients", register_client, **schema)
+    wanted = body_schema(COMMANDS[CHANGE])
+    changeable = {name: field for name, field in identity.items() if name in CHANGEABLE}
+    schema = {**wanted, "properties": {**wanted["properties"], **changeable}}
+    add(router, COMMANDS[CHANGE], f"/clients/{{client}}/{COMMANDS[CHANGE].path}", change_details, **schema)
     add(router, COMMANDS[ADVANCE], "/clock", advance_clock)
     router.add_api_route("/health", health, methods=["GET"], summary="How far each role is behind", tags=["ledger"])
     return router
@@ -71,8 +89,11 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         wish = wish_of_body(kind, rest, None, names_of(signed))
     except Refused as refused:
         reasons = [*refused.codes, *reasons]
+    if not reasons:
+        named = [name for name in stated if getattr(record, name) is not None]
+        reasons = judge_identity(getattr(wish.command, "identity_kind", ""), named)
     code = stated.get("identity_code")
-    if not reasons and code is not None and not is_identity_code(code):
+    if not reasons and code is not None and not is_identity_code(record.identity_code or ""):
         reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
     if reasons:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
@@ -85,7 +106,80 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         # Of a person who does not become a client nothing is kept.
         client, found = await run_in_threadpool(_entered, signed, key, record)
     answer = await signed.door.store.execute_async(wish.command, signed.caller, key, client=client, look_ups=found)
+    known = found.get("known_reference")
+    differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
+    return answered(signed, key, kind.name, answer, differing=differing)
+
+
+def _differing(signed: SignedIn, known: str, record: ClientRecord, stated: Mapping[str, Any]) -> list[str]:
+    """Which of the stated details the record of a known client has otherwise; never what it has. A look that is logged."""
+    door = signed.door
+    kept = door.vault.get([known]).get(known, ClientRecord())
+    door.vault.log_use([use_of(signed.caller, known, door.store.now(), "search")])
+    return sorted(name for name in stated if getattr(kept, name) != getattr(record, name))
+
+
+async def change_details(request: Request, client: Client, signed: SignedInCaller) -> Response:
+    """The details go to the vault, the command holds none of them. What is stated as null is taken out of the record."""
+    reference = signed.client(client)
+    key = idempotency_key(request)
+    expected = expected_version(signed, reference, request.headers.get("if-match", ""))
+    raw = await raw_body(request)
+    body = read_json(raw)
+    kind = COMMANDS[CHANGE]
+    if signed.caller.task != "organiser" or signed.caller.role not in kind.roles:
+        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+    stated = {name: value for name, value in body.items() if name in CHANGEABLE}
+    rest = {name: value for name, value in body.items() if name not in CHANGEABLE}
+    reasons: list[Reason] = []
+    try:
+        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True, context=FROM_OUTSIDE)
+    except ValidationError as wrong:
+        reasons = reasons_of(wrong.errors(include_url=False, include_context=False), stated)
+    try:
+        wish = wish_of_body(kind, rest, reference, names_of(signed))
+    except Refused as refused:
+        reasons = [*refused.codes, *reasons]
+    if "identity_code" in stated and stated["identity_code"] is None:
+        reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
+    if reasons:
+        return await refusal(signed, key, kind, Refused(*reasons), raw)
+    details = {name: getattr(record, name) for name in stated}
+    found = await run_in_threadpool(_changes, signed, key, reference, details)
+    store, asked = signed.door.store, (wish.command, signed.caller, key)
+    judged = await store.execute_async(*asked, client=reference, expected_version=expected, look_ups=found, dry_run=True)
+    if judged.status == "recorded":
+        # In the vault first, where whoever is told looks; an attempt that breaks off here is told of by the next one.
+        kinds = identifier_changes(found, getattr(wish.command, "identity_code_change", None))
+        await run_in_threadpool(partial(signed.door.vault.change, reference, changing=kinds, **details))
+    answer = await store.execute_async(*asked, client=reference, expected_version=expected, look_ups=found)
+    if answer.status == "recorded":
+        await run_in_threadpool(signed.door.vault.told, reference)
     return answered(signed, key, kind.name, answer)
+
+
+def _changes(signed: SignedIn, key: str, client: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What the decision is told: which groups of details differ, never a detail. Raises Problem (`E_KEY_REUSED`) where the
+    key was used for other details."""
+    door = signed.door
+    kept = door.vault.get([client]).get(client, ClientRecord())
+    door.vault.log_use([use_of(signed.caller, client, door.store.now(), "change")])
+    differing = {name for name, value in details.items() if getattr(kept, name) != value}
+    first = door.store.answer(signed.caller.sender, key)
+    if first is not None and first.status == "recorded" and differing:
+        newest = door.store.pathway(client).identifier_changes[-1:]
+        if not newest or newest[0].event_id in [event_id for event_id, _, _ in first.events]:
+            raise problem("E_KEY_REUSED")
+        differing = set()  # changed again since: this is a repeat of what was recorded then
+    code = details.get("identity_code")
+    owner = door.vault.find(code) if code else None
+    return {
+        "changed": sorted(group for group, names in GROUPS.items() if differing & names),
+        "changing": sorted(door.vault.changing(client)),
+        "had_code": kept.identity_code is not None,
+        "identity_code_valid": is_identity_code(code or ""),
+        "code_taken": owner not in (None, client),
+    }
 
 
 def _entered(signed: SignedIn, key: str, record: ClientRecord) -> tuple[str, dict[str, Any]]:

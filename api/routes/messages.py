@@ -22,7 +22,7 @@ from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
 from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
-from domain.identifiers import is_identity_code
+from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import read_json
 from domain.message_fields import escaped
 from domain.message_schemas import message_schema
@@ -252,6 +252,7 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
         raise refuse("E_FIELD_NOT_ALLOWED", "/" + sorted(set(body) - {"identity_code"})[0])
     if not isinstance(code, str):
         raise refuse("E_FIELD_TYPE" if "identity_code" in body else "E_FIELD_MISSING", "/identity_code")
+    code = normal_code(code)
     if not is_identity_code(code):
         raise refuse("E_IDENTITY_CODE", "/identity_code")
     client = await run_in_threadpool(_found, signed, code)

@@ -43,6 +43,7 @@ DERIVED: Mapping[str, dict[str, Any]] = {
     "hours_per_week": {"type": "number", "minimum": 0},
     "last_day_on": _DATE,
     "referral_status": {"type": "string", "enum": ["accepted", "merged", "declined", "withdrawn"]},
+    "refused": {"type": "string", "enum": ["refused", "discontinued"]},
     "running": {"type": "boolean"},
     "step": {"type": "string", "enum": ["started", "completed"]},
     "took_part": _YES,

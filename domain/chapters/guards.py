@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypeAlias, TypeVar
 
+from pydantic import BaseModel
+
 from domain.code_lists import code_list
 from domain.commands import Command
 from domain.context import Context, Draft
-from domain.events import Event
+from domain.events import CaseEvent, Event, PeriodCompleted, PeriodInterrupted
 from domain.health_content import looks_like_diagnosis
+from domain.message_fields import places
 from domain.pathway import Case, CaseState, Pathway, Period, Placement
-from domain.refusals import Refusals
+from domain.refusals import Refusals, refuse
 from domain.rules import NoRule
 
 X = TypeVar("X")
+CONSENT = "consent_id"
+"""The field that names a consent, in every command."""
 
 Guard: TypeAlias = Callable[[Refusals, Pathway, Any, date, Context], None]
 """Judges an event that somebody wants recorded on a day; a corrected value has to pass the guard of the first one."""
@@ -73,25 +78,46 @@ def known(parts: Mapping[Any, X], key: object, pointer: str) -> X:
 
 
 def case_on(pathway: Pathway, on: date) -> Case:
-    """The case that is open on the day. Raises Refused (`E_STATE`): nothing else can be judged without it."""
-    case = pathway.open_case(on)
+    """The case that takes facts of the day. Raises Refused (`E_CASE_CLOSED` where the last one was closed before it, else
+    `E_STATE`): nothing else can be judged without it."""
+    case = pathway.case_taking(on)
+    over = any(each.is_over(on) for each in pathway.cases.values())
     no = Refusals()
-    no.when(case is None, "E_STATE")
+    no.when(case is None, "E_CASE_CLOSED" if over else "E_STATE")
     return no.found(case)
 
 
 def case_of(pathway: Pathway, case_id: str, on: date) -> Case:
-    """The case of a part, open on the day. Raises Refused (`E_STATE`)."""
-    case = pathway.cases[case_id]
+    """The case of a part, which takes facts of the day. Raises Refused (`E_STATE`, `E_CASE_CLOSED`)."""
     no = Refusals()
-    no.when(not case.is_open(on), "E_STATE")
+    in_case(no, pathway, case_id, on)
     no.stop()
-    return case
+    return pathway.cases[case_id]
 
 
-def in_state(no: Refusals, pathway: Pathway, case: Case, on: date, *states: CaseState) -> None:
+def in_case(no: Refusals, pathway: Pathway, case_id: str, *days: date) -> bool:
+    """The case takes facts of these days: it had been opened (`E_STATE`) and was not closed before them (`E_CASE_CLOSED`).
+    Returns whether the rest can be judged. source: domain/pathway.md 4.4 row 40"""
+    case = pathway.cases.get(case_id)
+    over = case is not None and any(case.is_over(on) for on in days)
+    early = case is None or any(on < case.opened.occurred_on for on in days)
+    no.when(over, "E_CASE_CLOSED")
+    no.when(early and not over, "E_STATE")
+    return not (over or early)
+
+
+def ends_what_was_left_open(pathway: Pathway, event: Event) -> bool:
+    """Whether the event ends a period over which an older version of the product let its case close: the way out of such a
+    history, whatever its date. source: domain/pathway.md 4.4 row 40"""
+    if not isinstance(event, PeriodCompleted | PeriodInterrupted):
+        return False
+    period, case = pathway.periods.get(event.period_id), pathway.cases.get(event.case_id)
+    return bool(case and case.closed and period and period.started and not period.ended)
+
+
+def in_state(no: Refusals, pathway: Pathway, case_id: str, on: date, *states: CaseState) -> None:
     """The case is in one of the states on the day (`E_STATE`). source: domain/pathway.md 4.3"""
-    no.when(pathway.case_state(case.opened.event.case_id, on) not in states, "E_STATE")
+    no.when(pathway.stage(case_id, on) not in states, "E_STATE")
 
 
 def is_client(context: Context) -> bool:
@@ -129,10 +155,34 @@ def by_right(command: Command, context: Context) -> None:
     The organiser's own workers, the client and the clock ask in no task of an agency; who speaks of a fact that is recorded
     is judged by that fact. source: domain/vocabulary.md 1.15-1.17
     """
+    if not command.OF_RECORDED:
+        entitled(in_its_task(context, day_of(command, context)))
+
+
+def in_its_task(context: Context, on: date) -> bool:
+    """Whether the caller's organisation holds the task on the day in which it asks; at home none is asked for."""
     caller = context.caller
     at_home = caller.role in ("client", "system") or (caller.org, caller.task) == (context.directory.organiser, "organiser")
-    if not (at_home or command.OF_RECORDED):
-        entitled(holds(context, caller.org, caller.task, day_of(command, context)))
+    return at_home or holds(context, caller.org, caller.task, on)
+
+
+def parts_there(pathway: Pathway, command: BaseModel) -> None:
+    """Raises Refused (`E_UNKNOWN_REFERENCE`) where a field names a part that this client has none of: of somebody else, of
+    another kind, or none at all. Which fields do is read from the types. A consent is judged by the row that asks for it."""
+    no = Refusals()
+    for name, place in places(type(command)).items():
+        named = getattr(command, name)
+        if place.kind == "part" and named is not None and name != CONSENT:
+            no.when(not pathway.has_part(name, named), "E_UNKNOWN_REFERENCE", f"/{name}")
+    no.stop()
+
+
+def consented(pathway: Pathway, consent_id: str | None) -> bool:
+    """Whether the reference is a consent of this client. No fact gives a consent as yet: what rests on one is refused.
+
+    source: domain/pathway.md 4.4 row 34, 4.9
+    """
+    return consent_id is not None and pathway.has_part(CONSENT, consent_id)
 
 
 def entitled(may: bool, pointer: str = "") -> None:
@@ -180,7 +230,15 @@ def recorded(
     causation: str | None = None,
     corrects: str | None = None,
 ) -> Draft:
-    """The event under its matter; `late_recorded` when it comes later than a rule allows (domain/pathway.md 4.4 row 47)."""
+    """The event under its matter; `late_recorded` when it comes later than a rule allows (domain/pathway.md 4.4 row 47).
+
+    Raises Refused (`E_CASE_CLOSED`) for a fact dated after its case was closed, whichever command it comes from, unless the
+    event says that it may be (row 40). Decisions that can say more have refused it before.
+    """
+    if isinstance(event, CaseEvent) and not event.AFTER_CLOSING and not ends_what_was_left_open(pathway, event):
+        case = pathway.cases.get(event.case_id)
+        if case is not None and case.is_over(on):
+            raise refuse("E_CASE_CLOSED")
     patience = rule(context, "late_recorded.limit_days", on)
     if patience is not None and (context.today - on).days > patience:
         flags = (*flags, "late_recorded")

@@ -139,10 +139,10 @@ def _candidates(p: Pathway, day: date) -> Iterator[Fact[Event]]:
     for period in p.periods_of(case_id):
         if period.started and period.started.occurred_on < day:
             # Open until it is ended, past its planned end too: who comes in its middle is told its week with it.
-            if period.completed is None or day <= period.completed.event.ended_on:
+            if period.ended is None or day <= period.ended.event.ended_on:
                 yield period.planned
                 yield period.started
-        elif day <= period.planned.event.planned_end_on:
+        elif day <= period.planned.event.planned_end_on and not p.has_lapsed(period):
             yield period.planned
 
 

@@ -76,7 +76,8 @@ def told_of(
         # C: no fact of today gives a consent. S: travels as a revision of the fact it refers to.
         return None
     profile = policy.profiles[profile_of(fact, pathway, standing)]
-    fields = _cell_fields(cell, Telling(fact, pathway, standing, profile), policy)
+    contact = frozenset(policy.blocks[profile.name].contact)
+    fields = _cell_fields(cell, Telling(fact, pathway, standing, profile, contact), policy)
     if fields is None:
         return None
     basis, purpose = ground_of(fact, pathway, standing, cell)

@@ -26,12 +26,14 @@ Fields: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One fact on its way to one recipient: what a form may look at."""
+    """One fact on its way to one recipient: what a form may look at. `contact` are the details in its client block by which
+    the client is reached."""
 
     fact: Fact[Event]
     pathway: Pathway
     standing: Standing
     profile: Profile
+    contact: frozenset[str] = frozenset()
 
 
 def form_fields(form: str, telling: Telling) -> Fields | None:
@@ -189,6 +191,13 @@ _JOINT = (
 )
 
 
+def _identity(t: Telling) -> Fields | None:
+    event: Any = t.fact.event
+    if event.identifier_change == "contact_changed" and not t.contact - {"protected"}:
+        return None
+    return picked(event, "identifier_change")
+
+
 def _joint(t: Telling) -> Fields | None:
     event: Any = t.fact.event
     plan = t.pathway.plans.get(event.plan_id)
@@ -211,9 +220,9 @@ def _notice(t: Telling) -> Fields | None:
     period = t.pathway.periods.get(event.period_id or "")
     if period:
         fields |= _planned_dates(period)
-        if event.notification_kind == "end" and period.completed:
-            ended_on = period.completed.event.ended_on
-            fields |= {"ended_on": ended_on, "ended_early": _early(period, ended_on)}
+        if event.notification_kind == "end" and period.ended:
+            end = period.ended.event
+            fields |= {**picked(end, "ended_on", "end_reason", "valid_reason"), "ended_early": _early(period, end.ended_on)}
     return fields
 
 
@@ -234,6 +243,10 @@ def _provider_org(t: Telling) -> Fields | None:
     if placement is None:
         return None
     return picked(placement.proposed.event, "provider_org_id", "placement_form", "from_on", "until_on")
+
+
+def _refused(t: Telling) -> Fields | None:
+    return {"refused": "discontinued", **picked(t.fact.event, "valid_reason")}
 
 
 def _report(t: Telling) -> Fields | None:
@@ -280,11 +293,13 @@ FORMS: Mapping[str, Callable[[Telling], Fields | None]] = {
     "granted": _granted,
     "granted_hours": _granted_hours,
     "held": _held,
+    "identity": _identity,
     "joint": _joint,
     "notice": _notice,
     "payer": _payer,
     "payer_end": _payer_end,
     "provider_org": _provider_org,
+    "refused": _refused,
     "report": _report,
     "site": _site,
     "statement": _statement,

@@ -38,7 +38,7 @@ def for_payer(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:
         return event.payer_org_id == org and cut_range(event, standing) is not None
     if isinstance(event, e.ServiceDayNotArranged):
         return cut_range(event, standing) is not None
-    if isinstance(event, e.PeriodCompleted):
+    if isinstance(event, e.PeriodCompleted | e.PeriodInterrupted):
         return standing.covers(min(fact.occurred_on, event.ended_on))
     return standing.covers(fact.occurred_on)
 

@@ -57,7 +57,7 @@ def running(period: Period) -> Span | None:
     if not period.started:
         return None
     first = min(period.started.event.starts_on, period.started.occurred_on)
-    return Span(first, period.completed.event.ended_on if period.completed else EVER)
+    return Span(first, period.ended.event.ended_on if period.ended else EVER)
 
 
 def last_placement(pathway: Pathway, period: Period) -> Placement | None:

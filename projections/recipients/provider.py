@@ -64,7 +64,7 @@ def of_own_placement(fact: Fact[Event], pathway: Pathway, standing: Standing) ->
         return event.reporting_org_id == org and cut_range(event, standing) is not None
     if isinstance(event, e.AttendanceRecorded) and event.account != "provider":
         return False
-    if isinstance(event, e.PeriodCompleted):
+    if isinstance(event, e.PeriodCompleted | e.PeriodInterrupted):
         period = pathway.periods.get(event.period_id)
         placement = last_placement(pathway, period) if period else None
         if placement and placement.proposed.event.provider_org_id == org:
@@ -95,7 +95,7 @@ def _moved(fact: Fact[Event], pathway: Pathway) -> bool | None:
     is recorded after facts that name it shows whose they are, whatever its days; one in another role than the provider's
     others changes the profile of what it was told before any of them."""
     if isinstance(fact.event, e.PlacementConfirmed):
-        return any(period.completed for period in pathway.periods.values())
+        return any(period.ended for period in pathway.periods.values())
     if isinstance(fact.event, e.PlacementProposed):
         named = [getattr(each.event, "placement_id", None) for each in pathway.facts.values()]
         asked, others = fact.event, [placement.proposed.event for placement in pathway.placements.values()]

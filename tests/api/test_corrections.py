@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from house import House, house_after
-from stories import INSTRUCTOR, MANAGER, OWN_WORKER
+from stories import COUNTY, INSTRUCTOR, MANAGER, OWN_WORKER
 
 from domain.context import Caller
 
 STAGE = "present 2025-03-10"
 DAYS = ["2025-03-03", "2025-03-04", "2025-03-06", "2025-03-10"]
+AUDITOR = Caller(COUNTY, "organiser", "auditor", "A-01", "supervision")
 PROVIDER, TOLD = "provider-s01", "attendance.recorded.v1"
 
 
@@ -117,6 +118,8 @@ def test_a_knot_is_untied_by_one_command_that_corrects_all_its_facts(home: House
     assert both.json()["facts"] == ["fact.corrected", "fact.corrected"]
     by_day = {on: fact.event.hours for on, accounts in home.pathway.days.items() for fact in accounts.values()}
     assert (by_day[date(2025, 3, 6)], by_day[date(2025, 3, 10)]) == (6, 4)
+    decisions = home.get(f"/clients/{home.name('county')}/decisions", AUDITOR).json()["decisions"]
+    assert [decision["same"] for decision in decisions if decision["command"] == "correct_fact"] == [True]
 
 
 def test_the_same_as_a_message(home: House) -> None:

@@ -255,6 +255,10 @@ def whole(payer: str | None = KELA, **but: Any) -> Path:
         date(2025, 6, 2),
     )
     path.add(revision(schedule=week(1, 2)), date(2025, 6, 9))
+    path.add(e.SubjectIdentifierChanged(identifier_change="name_changed"), date(2025, 6, 10))
+    early = {"end_reason": "other", "health_end": True, "valid_reason": "yes"}
+    # No command of ours records two ends of one period: the later one holds.
+    path.add(e.PeriodInterrupted(case_id=CASE, period_id=PERIOD, ended_on=date(2025, 8, 22), **early), date(2025, 8, 22))
     completed = path.add(e.PeriodCompleted(case_id=CASE, period_id=PERIOD, ended_on=LAST), LAST)
     path.add(
         e.ExitRecorded(

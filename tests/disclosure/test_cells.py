@@ -169,6 +169,9 @@ REPORT = {
             },
         ),
         ("authority", "period.completed", {"ended_on": "2025-08-29", "ended_early": False}),
+        ("authority", "period.interrupted", {"ended_on": "2025-08-22", "end_reason": "other", "ended_early": True}),
+        ("kela-payment", "period.interrupted", DATES | {"ended_on": "2025-08-22"}),
+        ("centre", "period.interrupted", DATES | {"ended_on": "2025-08-22"}),
         ("authority", "parallel_service.started", {"service": "te_services", "from_on": "2025-04-01"}),
         ("authority", "parallel_service.stopped", {"service": "te_services", "until_on": "2025-04-30"}),
         ("authority", "followup.held", {"held": "held", "next_followup_on": "2025-07-01"}),
@@ -210,12 +213,14 @@ def test_the_authority_gets_the_load_in_place_of_the_schedule() -> None:
     assert "schedule" not in planned.body
 
 
-def test_the_social_assistance_office_is_told_of_attending_and_of_nothing_else() -> None:
+def test_the_social_assistance_office_is_told_of_attending_and_of_an_early_end_and_of_nothing_else() -> None:
     told = whole(None).told().told["kela-assistance"]
     assert [(p.type, content(p.body, p.type[:-3]), p.legal_basis) for p in told] == [
         ("assessment.started.v1", {"client_attended": True}, "LB-SA-PTA"),
         ("assessment.completed.v1", {"client_attended": True}, "LB-SA-PTA"),
         ("plan.agreed.v1", {"took_part": True}, "LB-SA-REFUSAL"),
+        ("subject.identifier_changed.v1", {"identifier_change": "name_changed"}, "LB-SA-REFUSAL"),
+        ("period.interrupted.v1", {"refused": "discontinued", "valid_reason": "yes"}, "LB-SA-REFUSAL"),
     ]
 
 
@@ -225,8 +230,34 @@ def test_an_assessment_without_the_client_is_not_told_to_the_assistance_office()
         replace(f, event=f.event.model_copy(update={"client_attended": False})) if f.name == "assessment.started" else f
         for f in path.facts
     ]
-    assert [p.type for p in path.told().told["kela-assistance"]] == ["assessment.completed.v1", "plan.agreed.v1"]
+    told = [p.type for p in path.told().told["kela-assistance"]]
+    assert told == [
+        "assessment.completed.v1", "plan.agreed.v1", "subject.identifier_changed.v1", "period.interrupted.v1"
+    ]  # fmt: skip
 
+
+@pytest.mark.parametrize(
+    ("change", "payer", "recipients"),
+    [
+        ("name_changed", KELA, {"county", "authority", "kela-payment", "centre"}),
+        ("identity_code_replaced", KELA, {"county", "authority", "kela-payment", "centre"}),
+        ("identity_code_added", None, {"county", "authority", "kela-assistance", "centre"}),
+        ("contact_changed", KELA, {"county", "authority", "centre"}),
+        ("contact_changed", None, {"county", "authority", "centre"}),
+    ],
+)
+def test_a_change_of_details_goes_to_who_has_the_details(change: str, payer: str | None, recipients: set[str]) -> None:
+    """domain/disclosure.md 5.3, form `identity`: a change of contact only to who gets C."""
+    path = whole(payer)
+    path.facts = [
+        replace(f, event=f.event.model_copy(update={"identifier_change": change}))
+        if f.name == "subject.identifier_changed"
+        else f
+        for f in path.facts
+    ]
+    told = path.told().told
+    found = {name for name, those in told.items() for p in those if p.type == "subject.identifier_changed.v1"}
+    assert found == recipients
 
 def test_a_correction_reaches_the_county_whole_and_its_fields_are_sealed_under_the_most_secret_class() -> None:
     path = whole()

@@ -31,7 +31,7 @@ from domain.disclosure.publications import Publication
 from domain.events import Event
 from domain.pathway import Fact
 
-MAY, MAY_5, JUNE_3 = date(2025, 5, 1), date(2025, 5, 5), date(2025, 6, 3)
+MAY, MAY_5, MAY_6, JUNE_3 = date(2025, 5, 1), date(2025, 5, 5), date(2025, 5, 6), date(2025, 6, 3)
 
 
 def new(path: Path) -> dict[str, list[Publication]]:
@@ -173,3 +173,33 @@ def test_a_corrected_range_and_report_are_revised_to_the_payer() -> None:
     path.add(correction(sent, absences=[]), JUNE_3)
     (revised,) = new(path)["kela-payment"]
     assert revised.body["absences"] == []
+
+
+def test_several_corrections_of_one_command_are_each_told_and_end_where_single_ones_would() -> None:
+    """Two days change places in one command: both authors' facts, both revised (domain/pathway.md 4.4 row 45)."""
+    path, one = with_day()
+    other = path.add(attendance("absent_own_sickness"), MAY_6, AT_CENTRE, command="other day")
+    for target, on in ((one, MAY_6), (other, MAY_5)):
+        path.add(correction(target, on), JUNE_3, AT_CENTRE, command="mend")
+    everybody = path.told()
+    own = [p for p in everybody.told["centre"] if p.type == "fact.corrected.v1"]
+    assert [(p.kind, p.message_id) for p in own] == [("fact", "mend"), ("fact", "mend")]
+    assert [p.kind for p in everybody.told["county"] if p.type == "fact.corrected.v1"] == ["fact", "fact"]
+    replaced = {p.replaces for p in everybody.told["kela-payment"]}
+    days = [p for p in everybody.told["kela-payment"] if p.type == "attendance.recorded.v1"]
+    left = {p.occurred_on: p.body["day_status"] for p in days if p.id not in replaced}
+    assert left == {MAY_6: "present", MAY_5: "absent_own_sickness"}
+    assert [p.kind for p in days] == ["fact", "fact", "revised", "revised"]
+
+
+def test_a_knot_of_start_and_days_leaves_everybody_with_what_holds_in_the_end() -> None:
+    """The start moves past a day, and the day with it: what was taken back between the two is told again."""
+    path = in_service()
+    start = next(fact for fact in path.facts if fact.name == "period.started")
+    day = path.add(attendance(), date(2025, 3, 4), AT_CENTRE, command="day")
+    path.add(correction(start, date(2025, 3, 10), starts_on=date(2025, 3, 10)), JUNE_3, command="mend")
+    path.add(correction(day, date(2025, 3, 11)), JUNE_3, command="mend")
+    told = path.told().told["kela-payment"]
+    gone = {p.replaces for p in told}
+    days = [p for p in told if p.type == "attendance.recorded.v1" and p.id not in gone and p.kind != "withdrawn"]
+    assert [p.occurred_on for p in days] == [date(2025, 3, 11)]

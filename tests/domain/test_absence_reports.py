@@ -6,7 +6,6 @@ from datetime import date
 
 from given import given
 from stories import (
-    ASSISTANCE,
     ASSOCIATION,
     EXPERT,
     FUND,
@@ -14,6 +13,7 @@ from stories import (
     INTERVIEW,
     KELA,
     OPERATOR,
+    OWN_WORKER,
     SICK,
     STRANGER,
     as_1,
@@ -45,7 +45,7 @@ def test_an_absence_older_than_two_weeks_is_reported_late() -> None:
 
 def test_a_client_without_a_payer_is_reported_to_nobody() -> None:
     without = ChangeBenefitStatus(benefit="social_assistance", from_on=date(2025, 3, 1))
-    poor = given(as_1("13")).but(without, by=ASSISTANCE, on=ON)
+    poor = given(as_1("13")).but(without, by=OWN_WORKER, on=ON)
     poor.when(report(FROM, ON), by=INSTRUCTOR, on=ON).then_refused("E_PAYER_UNKNOWN", at="/payer_org_id")
 
 

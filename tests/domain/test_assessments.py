@@ -75,4 +75,4 @@ def test_a_result_comes_neither_tomorrow_nor_after_the_case() -> None:
     given(as_1("4")).when(result(occurred_on=date(2025, 2, 7)), by=SOCIAL_WORKER, on=ON).then_refused("E_FUTURE")
     begun = given(as_1("23")).but(START, by=SOCIAL_WORKER, on=date(2025, 9, 2))
     ended = begun.world.after(dict(STEPS)["24"])
-    given(ended).when(result(), by=SOCIAL_WORKER, on=date(2025, 9, 8)).then_refused("E_STATE")
+    given(ended).when(result(), by=SOCIAL_WORKER, on=date(2025, 9, 8)).then_refused("E_CASE_CLOSED")

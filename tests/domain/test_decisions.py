@@ -38,8 +38,11 @@ def test_a_decision_against_the_client_needs_a_hearing_or_a_ground() -> None:
     given(as_1("8")).when(unheard, by=SOCIAL_WORKER, on=ON).then_refused("E_HEARING_REQUIRED", at="/hearing_id")
     less = granted(less_than_asked=True)
     given(as_1("8")).when(less, by=SOCIAL_WORKER, on=ON).then_refused("E_REASON_REQUIRED", "E_HEARING_REQUIRED")
-    heard = granted(less_than_asked=True, hearing_id="e" * 32, **REASONED)
-    given(as_1("8")).when(heard, by=SOCIAL_WORKER, on=ON).then(DecisionIssued)
+    grounded = granted(less_than_asked=True, **HEARD, **REASONED)
+    given(as_1("8")).when(grounded, by=SOCIAL_WORKER, on=ON).then(DecisionIssued)
+    # A hearing that nobody held is none.
+    unheld = granted(less_than_asked=True, hearing_id="e" * 32, **REASONED)
+    given(as_1("8")).when(unheld, by=SOCIAL_WORKER, on=ON).then_refused("E_UNKNOWN_REFERENCE", at="/hearing_id")
 
 
 def test_an_end_names_its_last_day() -> None:
@@ -49,7 +52,7 @@ def test_an_end_names_its_last_day() -> None:
 
 def test_a_grant_has_no_reasons_against_the_client_nor_a_diagnosis() -> None:
     given(as_1("8")).when(granted(**REASONED), by=SOCIAL_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
-    ill = granted(less_than_asked=True, hearing_id="e" * 32, **REASONED | {"reasons": "Because of F32.1"})
+    ill = granted(less_than_asked=True, **HEARD, **REASONED | {"reasons": "Because of F32.1"})
     given(as_1("8")).when(ill, by=SOCIAL_WORKER, on=ON).then_refused("E_HEALTH_CONTENT")
 
 

@@ -41,3 +41,18 @@ def test_a_follow_up_is_held_in_an_open_case_and_not_tomorrow() -> None:
     given(as_1("2")).when(HELD, by=OWN_WORKER, on=ON).then_refused("E_STATE")
     ahead = meeting("organiser", occurred_on=date(2025, 6, 3))
     given(as_1("17a")).when(ahead, by=OWN_WORKER, on=ON).then_refused("E_FUTURE")
+
+
+def test_somebody_meets_and_the_next_time_comes_after_this_one() -> None:
+    given(as_1("17a")).when(meeting(), by=OWN_WORKER, on=ON).then_refused("E_FIELD_MISSING", at="/parties_present")
+    for past in (date(2025, 6, 1), ON):
+        again = meeting("organiser", next_followup_on=past)
+        given(as_1("17a")).when(again, by=OWN_WORKER, on=ON).then_refused("E_ORDER", at="/next_followup_on")
+    later = meeting("organiser", next_followup_on=date(2025, 9, 1))
+    given(as_1("17a")).when(later, by=OWN_WORKER, on=ON).then(FollowUpHeld)
+
+
+def test_a_follow_up_is_of_a_period_that_has_begun() -> None:
+    planned = meeting("organiser", period_id=last(as_1("11").pathway.periods))
+    day_before = date(2025, 3, 2)
+    given(as_1("11")).when(planned, by=OWN_WORKER, on=day_before).then_refused("E_UNKNOWN_REFERENCE", at="/period_id")

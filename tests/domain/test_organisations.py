@@ -136,3 +136,15 @@ def test_nobody_joins_or_is_registered_tomorrow() -> None:
     given(register()).when(provider(PARISH, "religious_community", "S-03", **ahead), by=CONTRACTS, on=READY).then_refused(
         "E_FUTURE"
     )
+
+
+def test_an_organisation_takes_the_place_of_another_one_that_has_joined() -> None:
+    """domain/events.md 11.19"""
+    unknown = NEW.model_copy(update={"succeeds_org_id": "0000013-1"})
+    given(register()).when(unknown, by=CONTRACTS, on=READY).then_refused("E_UNKNOWN_REFERENCE", at="/succeeds_org_id")
+    itself = NEW.model_copy(update={"succeeds_org_id": NEW.org_id})
+    given(register()).when(itself, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/succeeds_org_id")
+    after_hospital = NEW.model_copy(update={"succeeds_org_id": HOSPITAL})
+    joined = given(register()).when(after_hospital, by=CONTRACTS, on=READY).then(OrganisationJoined)
+    more = joining(HOSPITAL, "health_care", {"referrer": "hospital"}, date(2022, 1, 1), succeeds_org_id=NEW.org_id)
+    given(joined.world).when(more, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/succeeds_org_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from given import given
-from stories import DOCTOR, OWN_WORKER, as_1, debts, last
+from stories import DOCTOR, HOSPITAL, OWN_WORKER, as_1, debts, last
 
 from domain.chapters.parallel_services.decisions import StopParallelService
 from domain.events import ParallelServiceStarted, ParallelServiceStopped
@@ -33,9 +33,11 @@ def test_a_service_off_the_list_needs_its_note_and_no_diagnosis_in_it() -> None:
 
 
 def test_the_service_itself_tells_only_with_consent() -> None:
-    given(as_1("14")).when(debts(**BY_SERVICE), by=DOCTOR, on=ON).then(ParallelServiceStarted, told_by="service")
-    unasked = debts(**BY_SERVICE | {"consent_id": None})
-    given(as_1("14")).when(unasked, by=DOCTOR, on=ON).then_refused("E_NO_LEGAL_BASIS", at="/consent_id")
+    """domain/pathway.md 4.4 row 34, 4.9: and there are none yet, whatever part of the client is named as one."""
+    client = as_1("14").pathway.client
+    for consent in (None, "b" * 32, client, last(as_1("14").pathway.periods)):
+        told = debts(**BY_SERVICE | {"consent_id": consent})
+        given(as_1("14")).when(told, by=DOCTOR, on=ON).then_refused("E_NO_LEGAL_BASIS", at="/consent_id")
     given(as_1("14")).when(debts(), by=DOCTOR, on=ON).then_refused("E_NOT_ENTITLED")
     given(as_1("14")).when(debts(consent_id="b" * 32), by=OWN_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
 
@@ -60,7 +62,33 @@ def test_a_service_stops_after_it_began_and_not_tomorrow() -> None:
     given(as_1("18")).when(stop(parallel_service_id="d" * 32), by=OWN_WORKER, on=END).then_refused("E_UNKNOWN_REFERENCE")
 
 
-def test_only_the_county_or_the_service_that_told_it_stops_it() -> None:
+def test_only_the_county_or_the_service_itself_stops_it() -> None:
     given(as_1("18")).when(stop(), by=DOCTOR, on=END).then_refused("E_NOT_ENTITLED")
-    told = given(as_1("18")).but(debts(**BY_SERVICE), by=DOCTOR, on=END)
-    told.when(stop(), by=DOCTOR, on=END).then(ParallelServiceStopped)
+    own = debts(service="psychiatric_services", service_org_id=HOSPITAL)
+    theirs = given(as_1("18")).but(own, by=OWN_WORKER, on=END)
+    theirs.when(stop(), by=DOCTOR, on=END).then(ParallelServiceStopped)
+
+
+def test_the_same_service_of_the_same_organisation_runs_once() -> None:
+    """domain/pathway.md 4.4 row 34"""
+    running = given(as_1("15"))
+    again = debts()
+    for _ in range(3):
+        running.when(again, by=OWN_WORKER, on=date(2025, 4, 2)).then_refused("E_NO_CHANGE", at="/service")
+    earlier = debts(from_on=date(2025, 3, 1))
+    running.when(earlier, by=OWN_WORKER, on=date(2025, 4, 2)).then_refused("E_NO_CHANGE")
+    other_body = debts(service_org_id=HOSPITAL)
+    running.when(other_body, by=OWN_WORKER, on=date(2025, 4, 2)).then(ParallelServiceStarted)
+    # It ended on 30 June: on its last day it still runs, on the next one it may begin again, as it may have run before.
+    ended = given(as_1("19"))
+    ended.when(debts(), by=OWN_WORKER, on=END).then_refused("E_NO_CHANGE")
+    ended.when(debts(), by=OWN_WORKER, on=date(2025, 7, 1)).then(ParallelServiceStarted)
+    ended.when(earlier, by=OWN_WORKER, on=date(2025, 7, 1)).then(ParallelServiceStarted)
+
+
+def test_services_off_the_list_are_told_apart_by_their_notes() -> None:
+    choir = debts(service="other", service_note="A village choir")
+    singing = given(as_1("14")).but(choir, by=OWN_WORKER, on=ON)
+    singing.when(choir, by=OWN_WORKER, on=ON).then_refused("E_NO_CHANGE")
+    chess = debts(service="other", service_note="A chess club")
+    singing.when(chess, by=OWN_WORKER, on=ON).then(ParallelServiceStarted)

@@ -100,7 +100,6 @@ def test_a_period_needs_an_agreed_plan_over_its_dates_weekdays_and_hours() -> No
         planned(planned_end_on=LAST + timedelta(days=1)),
         planned(schedule=week(1, 2, 5)),
         planned(schedule=week(1, 2, 4, hours=5.5)),
-        planned(plan_id="d" * 32),
     ):
         given(as_1("10")).when(wrong, by=OWN_WORKER, on=ON).then_refused("E_NO_PLAN", at="/plan_id")
 

@@ -81,7 +81,7 @@ def test_a_role_that_the_contract_lacks_is_not_contracted() -> None:
 def test_outside_the_commuting_area_only_with_consent() -> None:
     given(as_1("9")).when(place(outside_commuting_area=True), by=OWN_WORKER, on=ON).then_refused("E_AREA_CONSENT")
     agreed = place(outside_commuting_area=True, consent_id="b" * 32)
-    given(as_1("9")).when(agreed, by=OWN_WORKER, on=ON).then(PlacementProposed)
+    given(as_1("9")).when(agreed, by=OWN_WORKER, on=ON).then_refused("E_AREA_CONSENT", at="/consent_id")
     given(as_1("9")).when(place(consent_id="b" * 32), by=OWN_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
 
 

@@ -27,6 +27,7 @@ from stories import (
 
 from domain.chapters.cases.decisions import CloseCase
 from domain.chapters.corrections.decisions import CorrectFact
+from domain.chapters.periods.decisions import InterruptPeriod
 from domain.chapters.plans.decisions import RevisePlan
 from domain.commands import Command
 from domain.context import Caller
@@ -144,7 +145,12 @@ def test_an_authority_that_another_one_has_followed_revises_nothing_and_learns_o
     joined = given(as_1("12")).but(join, by=CONTRACTS, on=date(2025, 4, 1))
     after = joined.but(followed, by=OWN_WORKER, on=date(2025, 4, 1))
     after.when(revised(plan_id=first), by=EXPERT, on=ON).then_refused("E_NOT_ENTITLED")
-    closed = after.but(CloseCase(closing_code="moved_away"), by=OWN_WORKER, on=date(2025, 6, 10))
+    interrupted = after.but(
+        lambda p: InterruptPeriod(period_id=last(p.periods), end_reason="other", valid_reason="yes"),
+        by=OWN_WORKER,
+        on=date(2025, 6, 10),
+    )
+    closed = interrupted.but(CloseCase(closing_code="moved_away"), by=OWN_WORKER, on=date(2025, 6, 10))
     closed.when(revised(plan_id=first), by=EXPERT, on=date(2025, 6, 11)).then_refused("E_NOT_ENTITLED")
 
 

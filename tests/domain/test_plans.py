@@ -8,9 +8,9 @@ import pytest
 from given import Given, given
 from pydantic import ValidationError
 from stories import (
-    ASSISTANCE,
     AUTHORITY,
     CLIENT,
+    CONTRACTS,
     EXPERT,
     FUND,
     KELA_TEAM,
@@ -18,6 +18,7 @@ from stories import (
     SOCIAL_WORKER,
     as_1,
     draft,
+    joining,
     last,
     plan,
     week,
@@ -68,7 +69,7 @@ def test_a_benefit_client_gets_no_activation_plan_from_2026_on() -> None:
 
 def test_a_social_assistance_client_still_gets_one() -> None:
     assistance = ChangeBenefitStatus(benefit="social_assistance", from_on=date(2025, 9, 1))
-    poor = given(as_1("6a")).but(assistance, by=ASSISTANCE, on=date(2026, 1, 28))
+    poor = given(as_1("6a")).but(assistance, by=OWN_WORKER, on=date(2026, 1, 28))
     poor.when(plan(eligibility_keys=("EL-2026-SA",)), by=EXPERT, on=IN_2026).then(PlanDraftingStarted)
 
 
@@ -208,3 +209,28 @@ def test_an_agreement_alone_follows_when_kela_turned_out_not_to_be_needed() -> N
         target_event_id=started, correction_reason="wrong_entry", new_values={"kela_services_coordinated": False}
     )
     almost.but(mended, by=EXPERT, on=DRAFTED).when(agree, by=EXPERT, on=DRAFTED).then(PlanAgreed)
+
+
+def test_who_has_to_agree_by_law_is_a_party_from_the_beginning() -> None:
+    """domain/law.md 2.6 `plan.mandatory_parties`"""
+    for parties in ((), ("client", "organiser"), ("client", "employment_side")):
+        named = {} if "employment_side" in parties else {"employment_authority_org_id": None}
+        few = plan(parties=parties, **named)
+        given(as_1("6a")).when(few, by=OWN_WORKER, on=ON).then_refused("E_PARTY_MISSING", at="/parties")
+
+
+def test_a_version_is_no_older_than_its_plan() -> None:
+    early = draft(occurred_on=date(2025, 2, 9))
+    given(as_1("7")).when(early, by=EXPERT, on=ON).then_refused("E_ORDER", at="/occurred_on")
+
+
+def test_an_authority_that_has_been_replaced_makes_no_plan_any_more() -> None:
+    """domain/disclosure.md 5.3, column EA: the one named last is the client's."""
+    other = "0000012-3"
+    tasks = {"employment_authority": "city", "referrer": "city-referrer"}
+    moved = given(as_1("7")).but(joining(other, "employment_authority", tasks, date(2025, 1, 1)), by=CONTRACTS, on=ON)
+    named = plan(employment_authority_org_id=other)
+    moved = moved.but(named, by=OWN_WORKER, on=ON)
+    first = next(iter(moved.world.pathway.plans))
+    late = draft(plan_id=first)
+    moved.when(late, by=EXPERT, on=ON).then_refused("E_NOT_ENTITLED")

@@ -62,7 +62,12 @@ def test_without_a_legal_basis_or_consent_nothing_is_told() -> None:
     given(registered()).when(bare, by=REFERRER, on=ON).then_refused("E_NO_LEGAL_BASIS", at="/legal_basis")
     unasked = referral(**BY_CONSENT | {"consent_id": None})
     given(registered()).when(unasked, by=DOCTOR, on=ON).then_refused("E_NO_LEGAL_BASIS")
-    given(registered()).when(referral(**BY_CONSENT), by=DOCTOR, on=ON).then(ReferralSubmitted, sender_org_id=HOSPITAL)
+    # Nobody has given a consent yet: what names one names nothing (domain/pathway.md 4.9).
+    for consent in (CONSENT, registered().pathway.client):
+        unproven = referral(**BY_CONSENT | {"consent_id": consent})
+        given(registered()).when(unproven, by=DOCTOR, on=ON).then_refused("E_NO_LEGAL_BASIS", at="/legal_basis")
+    statutory = referral(source="specialised_health_care", legal_basis="LB-SHL-35")
+    given(registered()).when(statutory, by=DOCTOR, on=ON).then(ReferralSubmitted, sender_org_id=HOSPITAL)
 
 
 def test_a_diagnosis_among_the_needs_or_in_the_note_is_refused() -> None:
@@ -73,7 +78,7 @@ def test_a_diagnosis_among_the_needs_or_in_the_note_is_refused() -> None:
 
 
 def test_only_a_body_of_employment_services_may_call_itself_one() -> None:
-    posing = referral(source="employment_authority", legal_basis="LB-HEALTH-CONSENT", consent_id=CONSENT)
+    posing = referral(source="employment_authority", legal_basis="LB-SHL-35")
     given(registered()).when(posing, by=DOCTOR, on=ON).then_refused("E_NOT_ENTITLED", at="/source")
 
 
@@ -151,6 +156,16 @@ def test_a_client_who_lives_elsewhere_is_another_organisers() -> None:
     sent = given(as_1("2"))
     sent.when(accepted, by=INTAKE, on=ON, lives_in_area=False).then_refused("E_NOT_RESPONSIBLE")
     sent.when(accepted, by=INTAKE, on=ON, lives_in_area=True).then(ReferralAccepted, CaseOpened)
+
+
+def test_a_referral_neither_arrives_nor_is_taken_on_before_it_was_sent() -> None:
+    day_before = date(2025, 1, 19)
+    arrived = lambda p: ReceiveReferral(  # noqa: E731
+        referral_id=last(p.referrals), received_via="paper", occurred_on=day_before
+    )
+    given(as_1("1")).when(arrived, by=INTAKE, on=ON).then_refused("E_ORDER", at="/occurred_on")
+    taken = lambda p: AcceptReferral(referral_id=last(p.referrals), occurred_on=day_before)  # noqa: E731
+    given(as_1("2")).when(taken, by=INTAKE, on=ON).then_refused("E_ORDER", at="/occurred_on")
 
 
 def test_a_county_takes_nobody_on_before_it_was_the_organiser() -> None:

@@ -49,7 +49,7 @@ def test_a_second_run_gives_the_same_answers_and_deliveries(as_1: Result) -> Non
     assert again.ledger != as_1.ledger
 
 
-@pytest.mark.parametrize("name", ["bad-input", "corrections", "group-day"])
+@pytest.mark.parametrize("name", ["bad-input", "closing", "corrections", "group-day"])
 def test_the_other_scenarios_that_ship_come_as_they_say(name: str) -> None:
     lines: list[str] = []
     assert run_files([SCENARIOS / f"{name}.yaml"], embedded_worlds(), lines.append), lines

@@ -7,6 +7,7 @@ from datetime import date
 from domain import events as e
 from domain.chapters.agreements.events import VersionOfPlan
 from domain.chapters.guards import (
+    by_own_authority,
     case_of,
     day_of,
     entitled,
@@ -49,7 +50,7 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
     party = command.party_kind or _own_party(context) or ""
-    entitled(_may_accept(plan, command.plan_version, party, on, context), "/party_kind")
+    entitled(_may_accept(pathway, plan, command.plan_version, party, on, context), "/party_kind")
     if any(yes.event.party_kind == party for yes in version.accepted):
         return []
     case_id = plan.started.event.case_id
@@ -70,7 +71,7 @@ def judge_acceptance(no: Refusals, pathway: Pathway, event: e.PlanAcceptedByPart
     """What a party's yes has to fulfil on its day: it is its own to say, and of the version that lies before the parties."""
     plan = known(pathway.plans, event.plan_id, "/plan_id")
     version = known(plan.versions, event.plan_version, "/plan_version")
-    entitled(_may_accept(plan, event.plan_version, event.party_kind, on, context), "/party_kind")
+    entitled(_may_accept(pathway, plan, event.plan_version, event.party_kind, on, context), "/party_kind")
     case_of(pathway, event.case_id, on)
     no.when(_is_stale(plan, event.plan_version, on), "E_STALE_VERSION", "/plan_version")
     no.when(on < version.drafted.occurred_on, "E_ORDER", "/occurred_on")
@@ -81,10 +82,10 @@ def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[D
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     if version.agreed:
         return []
-    event = _agreement(plan, command, _accepted_by(version, on))
+    event = _agreement(plan, command, _accepted_by(version))
     judge_agreement(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
@@ -96,11 +97,14 @@ def judge_agreement(no: Refusals, pathway: Pathway, event: e.PlanAgreed, on: dat
     has not."""
     plan = known(pathway.plans, event.plan_id, "/plan_id")
     version = known(plan.versions, event.plan_version, "/plan_version")
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     case_of(pathway, event.case_id, on)
-    wanted, accepted = _mandatory(plan, event.plan_version, on, context), _accepted_by(version, on)
+    wanted, accepted = _mandatory(plan, event.plan_version, on, context), _accepted_by(version)
+    named = wanted | set(event.parties)
     no.when(not wanted <= accepted, "E_PARTY_MISSING")
     no.when(wanted <= accepted and not wanted <= set(event.parties) <= accepted, "E_PARTY_MISSING", "/parties")
+    days = [version.drafted.occurred_on, *(yes.occurred_on for yes in version.accepted if yes.event.party_kind in named)]
+    no.when(on < max(days), "E_ORDER", "/occurred_on")
     no.when(_is_stale(plan, event.plan_version, on), "E_STALE_VERSION", "/plan_version")
 
 
@@ -109,9 +113,9 @@ def _agreement(plan: Plan, of: VersionOfPlan, parties: set[str]) -> e.PlanAgreed
     return e.PlanAgreed(case_id=case_id, plan_id=of.plan_id, plan_version=of.plan_version, parties=tuple(parties))
 
 
-def _accepted_by(version: PlanVersion, on: date | None = None) -> set[str]:
-    """The parties that have said yes, by the end of a day where one is asked about."""
-    return {yes.event.party_kind for yes in version.accepted if on is None or yes.occurred_on <= on}
+def _accepted_by(version: PlanVersion) -> set[str]:
+    """The parties that have said yes."""
+    return {yes.event.party_kind for yes in version.accepted}
 
 
 def _is_stale(plan: Plan, number: int, on: date) -> bool:
@@ -135,8 +139,9 @@ def _may_speak(plan: Plan, party: str, context: Context) -> bool:
     return own or (party == "client" and of_county(context))
 
 
-def _may_accept(plan: Plan, version: int, party: str, on: date, context: Context) -> bool:
-    return bool(party) and _is_party(plan, version, party, on, context) and _may_speak(plan, party, context)
+def _may_accept(pathway: Pathway, plan: Plan, version: int, party: str, on: date, context: Context) -> bool:
+    one_of_them = bool(party) and _is_party(plan, version, party, on, context)
+    return one_of_them and _may_speak(plan, party, context) and by_own_authority(pathway, on, context)
 
 
 def _is_party(plan: Plan, version: int, party: str, on: date, context: Context) -> bool:

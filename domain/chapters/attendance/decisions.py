@@ -6,9 +6,11 @@ from datetime import date, timedelta
 
 from domain import events as e
 from domain.chapters.attendance.events import AccountOfDay, DaysNotArranged, ReportedDays
+from domain.chapters.attendance.parts import OFFICIAL
 from domain.chapters.guards import (
     day_of,
     entitled,
+    in_case,
     is_client,
     known,
     not_ahead,
@@ -29,8 +31,6 @@ from domain.vocabulary import Hours, RecordedDayStatus, Ref
 
 ACCOUNTS_OF_TASK = {"provider": ("provider",), "benefit_payment": ("payer", "client"), "organiser": ("county",)}
 """Whose account of a day a sender may give; the first is meant when none is named."""
-OFFICIAL = ("provider", "county")
-"""Accounts that decide what a day was; the client's and the payer's stand beside them and may differ."""
 
 
 class RecordAttendance(AccountOfDay, ClientCommand):
@@ -94,23 +94,45 @@ def record_attendance(pathway: Pathway, command: RecordAttendance, context: Cont
 
 
 def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: date, context: Context) -> None:
-    """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, 2.8"""
+    """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, domain/pathway.md 4.4 row 27"""
+    if not in_case(no, pathway, event.case_id, on):
+        return
     period, official = pathway.periods.get(event.period_id), event.account in OFFICIAL
     entitled(period is not None and _reports_on(pathway, period, on, context))
     placed = event.account != "provider" or _covered(pathway, event.placement_id, on)
-    no.when(period is None or not period.covers(on) or not placed, "E_OUTSIDE_PERIOD", "/occurred_on")
+    inside = period is not None and period.covers(on)
+    no.when(not inside or not placed, "E_OUTSIDE_PERIOD", "/occurred_on")
     not_ahead(no, on, context)
     present = event.day_status == "present"
     only_when(no, present, event, "hours")
     no.when(official and event.day_status == "not_arranged", "E_CODE", "/day_status")
     no.when((event.period_id, event.account) in pathway.days.get(on, {}), "E_CONFLICT", "/occurred_on")
-    if not present:
-        return
-    most = rule(context, "week.max_days", on)
-    no.when(most is not None and _present_days(pathway, event.account, on) >= most, "E_WEEK_DAYS", "/day_status")
-    closed = any(range_.event.from_on <= on <= range_.event.until_on for range_ in pathway.not_arranged)
-    no.when(official and closed, "E_CONFLICT", "/day_status")
-    no.when(event.hours is not None and event.hours < (rule(context, "day.min_hours", on) or 0), "W_SHORT_DAY")
+    if present:
+        most = rule(context, "week.max_days", on)
+        accounts = OFFICIAL if official else (event.account,)
+        no.when(most is not None and _present_days(pathway, accounts, on) >= most, "E_WEEK_DAYS", "/day_status")
+        no.when(_present_elsewhere(pathway, event.period_id, on), "E_CONFLICT", "/day_status")
+    if period is not None and inside:
+        _judge_schedule(no, pathway, period, event, on)
+    no.when(official and _is_closed(pathway, on), "E_CONFLICT", "/day_status")
+    if event.hours is not None:
+        no.when(event.hours < (rule(context, "day.min_hours", on) or 0), "W_SHORT_DAY")
+        longest = rule(context, "day.max_hours", on)
+        no.when(longest is not None and event.hours > longest, "W_LONG_DAY")
+
+
+def _judge_schedule(no: Refusals, pathway: Pathway, period: Period, event: e.AttendanceRecorded, on: date) -> None:
+    """Whether the day is one of the schedule, or replaces such a day."""
+    scheduled, swap = pathway.is_scheduled(period, on), event.swap_of_on
+    replaces = swap is not None and event.account in OFFICIAL
+    no.when(event.day_status != "present" and not (scheduled or replaces), "E_NOT_SCHEDULED", "/day_status")
+    no.when(event.day_status == "present" and not scheduled and swap is None, "W_NOT_SCHEDULED")
+    if swap is not None:
+        replaced = pathway.days.replaced_by(event.period_id, swap) - {on}
+        told = any((event.period_id, account) in pathway.days.get(swap, {}) for account in OFFICIAL)
+        itself = period.has_weekday(on) and not pathway.days.replaced_by(event.period_id, on)
+        wrong = not period.has_weekday(swap) or replaced or told or _is_closed(pathway, swap) or itself
+        no.when(bool(wrong), "E_CONFLICT", "/swap_of_on")
 
 
 def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: Context) -> list[Draft]:
@@ -135,6 +157,8 @@ def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: C
 
 def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArranged, on: date, context: Context) -> None:
     """What days without service have to fulfil: they lie in the period and nobody was present on them."""
+    if not in_case(no, pathway, event.case_id, on):
+        return
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _reports_on(pathway, period, on, context))
     inside = period is not None and period.covers(event.from_on) and period.covers(event.until_on)
@@ -144,7 +168,7 @@ def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArra
     not_ahead(no, event.from_on, context, "/from_on")
     if inside:
         days = (event.from_on + timedelta(days=n) for n in range((event.until_on - event.from_on).days + 1))
-        taken = any(_is_present(pathway, account, day) for day in days for account in OFFICIAL)
+        taken = any(_is_present(pathway, OFFICIAL, day) for day in days)
         no.when(taken, "E_CONFLICT", "/from_on")
 
 
@@ -156,8 +180,6 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
     entitled(_may_report(pathway, period, command.until_on, context))
-    placement = placement_of_period(pathway, period, command.until_on)
-    reporting = placement.proposed.event.provider_org_id if placement and _is_clock(context) else context.caller.org
     payer = command.payer_org_id or pathway.payer(command.until_on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.stop()
@@ -166,7 +188,7 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
         "case_id": period.planned.event.case_id,
         "period_id": command.period_id,
         "payer_org_id": payer,
-        "reporting_org_id": reporting,
+        "reporting_org_id": _reporting(pathway, period, command.until_on, context),
         "from_on": command.from_on,
         "until_on": command.until_on,
         "absences": absences,
@@ -186,6 +208,8 @@ def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on:
     """What a report has to fulfil: one payer for all its days, absences alone, all of them in its range."""
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _may_report(pathway, period, event.until_on, context))
+    mine = period is not None and event.reporting_org_id == _reporting(pathway, period, event.until_on, context)
+    entitled(mine, "/reporting_org_id")
     days = [absence.day_on for absence in event.absences] or [event.until_on]
     no.when(any(pathway.payer(day) != event.payer_org_id for day in days), "E_PAYER_UNKNOWN", "/payer_org_id")
     outside = any(not event.from_on <= day <= event.until_on for day in days)
@@ -193,7 +217,7 @@ def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on:
     no.when(outside, "E_OUTSIDE_PERIOD", "/absences")
     reasons = code_list("day_status").marked("absence")
     no.when(any(absence.day_status not in reasons for absence in event.absences), "E_CODE", "/absences")
-    not_ahead(no, max(days), context, "/until_on")
+    no.when(max(days) > on, "E_FUTURE", "/until_on")
 
 
 def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) -> bool:
@@ -209,6 +233,12 @@ def _may_report(pathway: Pathway, period: Period, until: date, context: Context)
     """Whether the caller tells the payer of absences: the provider by a placement, the clock in the provider's place."""
     own = bool(own_placements(pathway, period.planned.event.case_id, context))
     return own or (_is_clock(context) and placement_of_period(pathway, period, until) is not None)
+
+
+def _reporting(pathway: Pathway, period: Period, until: date, context: Context) -> str:
+    """In whose name the report is: the caller's own, the provider's of the last day where the clock sends it."""
+    placement = placement_of_period(pathway, period, until) if _is_clock(context) else None
+    return placement.proposed.event.provider_org_id if placement else context.caller.org
 
 
 def _is_clock(context: Context) -> bool:
@@ -228,18 +258,28 @@ def _covered(pathway: Pathway, placement_id: str | None, on: date) -> bool:
     return placement is not None and placement.covers(on)
 
 
-def _is_present(pathway: Pathway, account: str, day: date) -> bool:
+def _is_closed(pathway: Pathway, day: date) -> bool:
+    """Whether the service was not arranged on the day."""
+    return any(told.event.from_on <= day <= told.event.until_on for told in pathway.not_arranged)
+
+
+def _is_present(pathway: Pathway, accounts: tuple[str, ...], day: date) -> bool:
     told = pathway.days.get(day)
     return told is not None and any(
-        said_by == account and fact.event.day_status == "present" for (_, said_by), fact in told.items()
+        said_by in accounts and fact.event.day_status == "present" for (_, said_by), fact in told.items()
     )
 
 
-def _present_days(pathway: Pathway, account: str, on: date) -> int:
-    """Days of the ISO week, the day itself left out, that the account calls present: in whichever period they lie."""
+def _present_elsewhere(pathway: Pathway, period_id: str, day: date) -> bool:
+    told = pathway.days.get(day, {})
+    return any(key != period_id and fact.event.day_status == "present" for (key, _), fact in told.items())
+
+
+def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> int:
+    """Days of the ISO week, the day itself left out, that one of the accounts calls present, in whichever period."""
     monday = on - timedelta(days=on.weekday())
     week = [monday + timedelta(days=n) for n in range(7)]
-    return sum([_is_present(pathway, account, day) for day in week if day != on])
+    return sum([_is_present(pathway, accounts, day) for day in week if day != on])
 
 
 def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:

@@ -47,6 +47,7 @@ class ServiceDayNotArranged(DaysNotArranged, CaseEvent):
     """The service was not arranged on a day or a range of days: no absence, and no allowance."""
 
     NAME = "service_day.not_arranged"
+    OWN_DAY = "from_on"
     PART = listed_in("not_arranged", key="period_id")
     MOVES = Moves.CUT
     CORRECTED = judged_by("judge_closed_days")
@@ -75,6 +76,7 @@ class AbsenceReportSent(ReportedDays, CaseEvent):
     """The provider told the payer of the benefit about absences, at least every two weeks."""
 
     NAME = "absence_report.sent"
+    AFTER_CLOSING = True
     PART = begins("report_id", "reports")
     MOVES = Moves.CUT
     CORRECTED = judged_by("judge_report")

@@ -15,6 +15,12 @@ from domain.folding import ClientStream
 
 Speaker: TypeAlias = tuple[str, str]
 """(period, account): many accounts of one day stand side by side."""
+OFFICIAL = ("provider", "county")
+"""Accounts that decide what a day was; the client's and the payer's stand beside them and may differ."""
+HOLDS_FIRST = ("county", "provider", "payer", "client")
+"""Of several accounts of one day, which one holds before which. source: domain/pathway.md 4.5 I6"""
+SWAPPED_BY = tuple(account for account in HOLDS_FIRST if account in OFFICIAL)
+"""Whose word moves a scheduled day to another one: the client swaps days with the organiser (domain/law.md 2.7)."""
 Day: TypeAlias = Fact[AttendanceRecorded]
 
 
@@ -22,14 +28,15 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
     """What was said of each day, by account: the account recorded last where one spoke twice. Versions share what they have
     in common, so that one more day costs the same however many there are."""
 
-    __slots__ = ("_behind", "_shown")
+    __slots__ = ("_behind", "_replacing", "_shown")
 
     def __init__(
         self,
         shown: Map[date, Map[Speaker, Day]] = Map(),
         behind: Map[tuple[date, Speaker], tuple[Day, ...]] = Map(),
+        replacing: Map[tuple[str, date], frozenset[date]] = Map(),
     ) -> None:
-        self._shown, self._behind = shown, behind
+        self._shown, self._behind, self._replacing = shown, behind, replacing
 
     def with_fact(self, fact: Day) -> Days:
         """The days with one more account of a day."""
@@ -40,7 +47,11 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
             earlier, later = sorted((shown, fact), key=lambda told: told.version)
             behind = behind.set((on, account), (*behind.get((on, account), ()), earlier))
             fact = later
-        return Days(self._shown.set(on, day.set(account, fact)), behind)
+        replacing = self._replacing
+        if fact.event.swap_of_on is not None:
+            swapped = (fact.event.period_id, fact.event.swap_of_on)
+            replacing = replacing.set(swapped, replacing.get(swapped, frozenset()) | {on})
+        return Days(self._shown.set(on, day.set(account, fact)), behind, replacing)
 
     def with_changed(self, old: Day, new: Day) -> Days:
         """The days with the new value of an account, which may have moved to another day."""
@@ -52,11 +63,23 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
         hidden = self._behind.get((on, account), ())
         behind = self._behind.delete((on, account)) if hidden else self._behind
         day = self._shown[on].delete(account)
-        days = Days(self._shown.set(on, day) if day else self._shown.delete(on), behind)
+        days = Days(self._shown.set(on, day) if day else self._shown.delete(on), behind, self._replacing)
         for told in (self._shown[on][account], *hidden):
             if told is not fact:
                 days = days.with_fact(told)
         return days
+
+    def swapped_for(self, period_id: str, on: date) -> date | None:
+        """The scheduled day that the day replaces, by an official account: the county's before the provider's."""
+        told = self.get(on, {})
+        named = [told[period_id, account].event.swap_of_on for account in SWAPPED_BY if (period_id, account) in told]
+        return next((day for day in named if day is not None), None)
+
+    def replaced_by(self, period_id: str, on: date) -> frozenset[date]:
+        """The days that replace the scheduled day."""
+        # Of what was ever said, what still holds.
+        said = self._replacing.get((period_id, on), frozenset())
+        return frozenset(day for day in said if self.swapped_for(period_id, day) == on)
 
     def __getitem__(self, on: date) -> Mapping[Speaker, Day]:
         return self._shown[on]

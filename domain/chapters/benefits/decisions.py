@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from domain import events as e
 from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
@@ -13,6 +13,7 @@ from domain.chapters.guards import (
     entitled,
     known,
     not_ahead,
+    of_county,
     only_when,
     recorded,
     rule,
@@ -23,6 +24,8 @@ from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
 from domain.refusals import Refusals
+
+A_DAY = timedelta(days=1)
 
 
 class ChangeBenefitStatus(BenefitHeld, ClientCommand):
@@ -41,8 +44,8 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
     """The benefit from a day on; a payer speaks for its own payees only. source: domain/pathway.md 4.4 row 42"""
     no, on = Refusals(), day_of(command, context)
     event = e.BenefitStatusChanged(**said(command))
+    entitled(_may_state(pathway, event, on, context))
     judge_benefit(no, pathway, event, on, context)
-    not_ahead(no, on, context)
     no.stop()
     held = pathway.benefit(command.from_on)
     if held and held.event == event:
@@ -51,7 +54,9 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
 
 
 def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> None:
-    """What a benefit status has to fulfil on its first day."""
+    """What a benefit status has to fulfil on its first day; before anything else, whose it is to state."""
+    if no.when(not _may_state(pathway, event, on, context), "E_NOT_ENTITLED"):
+        return
     no.when(event.benefit not in (rule(context, "benefit.codes", event.from_on) or ()), "E_BENEFIT_CODE", "/benefit")
     paid = event.benefit in code_list("benefit_status").marked("unemployment_benefit")
     only_when(no, paid, event, "payer_org_id")
@@ -62,19 +67,41 @@ def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged,
     no.when(payer is not None and not pays, "E_PAYER_UNKNOWN", "/payer_org_id")
     backwards = event.until_on is not None and event.until_on < event.from_on
     no.when(backwards, "E_PERIOD_LENGTH", "/until_on")
-    no.when(not (_own_payee(pathway, event, context) and by_own_authority(pathway, on, context)), "E_NOT_ENTITLED")
+    not_ahead(no, on, context)
 
 
-def _own_payee(pathway: Pathway, event: e.BenefitStatusChanged, context: Context) -> bool:
-    """Whether a clerk speaks of a payee of its own: nobody takes over another payer's by saying so, and with them their
-    days. source: domain/pathway.md 4.4 row 42, domain/events.md 11.21, domain/privacy.md 3.9"""
-    match context.caller.task:
+def _may_state(pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> bool:
+    """Whether it is the caller's to state: the employment authority of the client states any status, the county what it was
+    told of social assistance, a payer those of its own payees alone. source: domain/pathway.md 4.4 row 42"""
+    caller, social_assistance = context.caller, event.benefit == "social_assistance"
+    match caller.task:
+        case "employment_authority":
+            return by_own_authority(pathway, on, context)
         case "benefit_payment":
-            return event.payer_org_id == context.caller.org and pathway.payer(event.from_on) in (None, context.caller.org)
+            return event.payer_org_id == caller.org and _own_payee(pathway, event.from_on, context)
         case "social_assistance":
-            return event.benefit == "social_assistance"
+            return social_assistance and _own_payee(pathway, event.from_on, context)
         case _:
-            return True
+            return of_county(context) and social_assistance
+
+
+def _own_payee(pathway: Pathway, from_on: date, context: Context) -> bool:
+    """Whether the client is the caller's payee from the day on: the status of the day names it, or that of the day before
+    does and none other has begun; or none is known, and its organisation sent the client's referral. Nobody takes over
+    another payer's payee by saying so, and with it the days. source: domain/pathway.md 4.4 row 42"""
+    held = pathway.benefit(from_on) or (pathway.benefit(from_on - A_DAY) if from_on > date.min else None)
+    if held is not None:
+        return _names(held.event, context)
+    return any(
+        (asked.submitted.actor_org, asked.submitted.actor_task) == (context.caller.org, "referrer")
+        for asked in pathway.referrals.values()
+    )
+
+
+def _names(held: e.BenefitStatusChanged, context: Context) -> bool:
+    if context.caller.task == "social_assistance":
+        return held.benefit == "social_assistance"
+    return held.payer_org_id == context.caller.org
 
 
 def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicyStatement, context: Context) -> list[Draft]:
@@ -103,6 +130,8 @@ def judge_statement(
     """What a statement has to fulfil on its day. source: domain/law.md 2.7"""
     entitled(_issues(pathway, on, context))
     judge_service_time(no, pathway, event.period_id, event.service_from_on, event.service_until_on)
+    period = pathway.periods.get(event.period_id)
+    no.when(bool(period and period.started and on < period.started.occurred_on), "E_ORDER", "/occurred_on")
     payer = pathway.payer(on)
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.when(payer is not None and payer != event.payer_org_id, "E_RECIPIENT", "/payer_org_id")
@@ -130,7 +159,7 @@ COMMANDS = (
         change_benefit_status,
         "client",
         path="benefit-statuses",
-        roles=frozenset({"employment_expert", "kela_clerk", "fund_clerk"}),
+        roles=frozenset({"employment_expert", "own_worker", "kela_clerk", "fund_clerk"}),
     ),
     CommandKind(
         IssueLabourPolicyStatement,

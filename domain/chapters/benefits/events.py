@@ -44,6 +44,7 @@ class LabourPolicyStatementIssued(LabourPolicyStatement, CaseEvent):
     """The employment authority told the payer that the conditions of the benefit hold during the service."""
 
     NAME = "labour_policy_statement.issued"
+    AFTER_CLOSING = True
     PART = begins("labour_statement_id", "statements")
     MOVES = Moves.NOTHING
     CORRECTED = judged_by("judge_statement")

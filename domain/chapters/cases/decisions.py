@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 from domain import events as e
 from domain.chapters.cases.events import Closing
-from domain.chapters.guards import case_of, case_on, day_of, not_ahead, recorded
+from domain.chapters.guards import case_on, day_of, known, not_ahead, recorded
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
-from domain.pathway import Pathway
+from domain.pathway import Fact, Pathway
 from domain.refusals import Refusals
 
 
@@ -20,37 +21,59 @@ class CloseCase(Closing, ClientCommand):
 
 
 def close_case(pathway: Pathway, command: CloseCase, context: Context) -> list[Draft]:
-    """The end of the case. What is still open warns (`W_OPEN_PERIOD`, `W_OPEN_NOTICE`).
+    """The end of the case, after that of its periods; a notice not yet sent warns (`W_OPEN_NOTICE`).
 
     source: domain/pathway.md 4.4 row 40
     """
     no, on = Refusals(), day_of(command, context)
-    closed = [case.closed for case in pathway.cases.values() if case.closed and case.closed.occurred_on == on]
-    if any(end.event.closing_code == command.closing_code for end in closed):
-        return []
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
-    exits = [key for key, left in pathway.exits.items() if left.event.case_id == case_id]
-    last = exits[-1] if exits and command.closing_code == "exit" else None
-    event = e.CaseClosed(case_id=case_id, closing_code=command.closing_code, exit_id=command.exit_id or last)
+    if case.closed and (case.closed.occurred_on, case.closed.event.closing_code) == (on, command.closing_code):
+        return []
+    no.when(case.closed is not None, "E_CASE_CLOSED")
+    no.stop()
+    if command.exit_id is not None:
+        known(_exits(pathway, case_id), command.exit_id, "/exit_id")
+    by_exit = command.closing_code == "exit"
+    event = e.CaseClosed(
+        case_id=case_id,
+        closing_code=command.closing_code,
+        exit_id=command.exit_id or (next(reversed(_exits(pathway, case_id)), None) if by_exit else None),
+    )
     judge_closing(no, pathway, event, on, context)
-    not_ahead(no, on, context)
     no.stop()
     return [recorded(pathway, event, on, context, warnings=no.warnings)]
 
 
 def judge_closing(no: Refusals, pathway: Pathway, event: e.CaseClosed, on: date, context: Context) -> None:
-    """What a closing has to fulfil on its day."""
-    case_of(pathway, event.case_id, on)
-    left = pathway.exits.get(event.exit_id or "")
-    by_exit, known_exit = event.closing_code == "exit", left is not None and left.event.case_id == event.case_id
-    no.when(event.exit_id is not None and not known_exit, "E_UNKNOWN_REFERENCE", "/exit_id")
+    """What a closing has to fulfil: it comes after everything that happened in the case, and no period goes on over it."""
+    case, exits = pathway.cases.get(event.case_id), _exits(pathway, event.case_id)
+    if no.when(case is None or on < case.opened.occurred_on, "E_STATE"):
+        return
+    by_exit = event.closing_code == "exit"
+    no.when(by_exit and not exits, "E_ORDER", "/closing_code")
     no.when(event.exit_id is not None and not by_exit, "E_FIELD_NOT_ALLOWED", "/exit_id")
-    no.when(by_exit and event.exit_id is None, "E_ORDER", "/closing_code")
-    open_period = any(period.started and period.completed is None for period in pathway.periods_of(event.case_id))
-    no.when(open_period, "W_OPEN_PERIOD")
+    no.when(by_exit and bool(exits) and event.exit_id not in exits, "E_UNKNOWN_REFERENCE", "/exit_id")
+    no.when(any(period.outlasts(on) for period in pathway.periods_of(event.case_id)), "E_OPEN_PERIOD")
+    no.when(any(fact.occurred_on > on for fact in _facts_before_closing(pathway, event.case_id)), "E_ORDER", "/occurred_on")
+    others = [each.opened.occurred_on for key, each in pathway.cases.items() if key != event.case_id]
+    follows = any(opened > case.opened.occurred_on and opened < on for opened in others) if case else False
+    no.when(follows, "E_OPEN_CASE_EXISTS", "/occurred_on")
     unsent = any(n.sent is None and n.due.event.case_id == event.case_id for n in pathway.notices.values())
     no.when(unsent, "W_OPEN_NOTICE")
+    not_ahead(no, on, context)
+
+
+def _exits(pathway: Pathway, case_id: str) -> dict[str, Fact[e.ExitRecorded]]:
+    return {key: left for key, left in pathway.exits.items() if left.event.case_id == case_id}
+
+
+def _facts_before_closing(pathway: Pathway, case_id: str) -> Iterator[Fact[e.Event]]:
+    """The facts of the case that may not be dated after its closing."""
+    for fact in pathway.facts.values():
+        event = fact.event
+        if isinstance(event, e.CaseEvent) and event.case_id == case_id and not event.AFTER_CLOSING:
+            yield fact
 
 
 COMMANDS = (

@@ -24,6 +24,15 @@ class Case(PartOfPath):
         """Whether the case had been opened and not yet closed by the end of the day."""
         return self.opened.occurred_on <= on and not (self.closed and self.closed.occurred_on <= on)
 
+    def takes(self, on: date) -> bool:
+        """Whether a fact of the case may be dated on the day: from its opening to its closing, both included, however late
+        it is recorded. source: domain/pathway.md 4.4 row 40"""
+        return self.opened.occurred_on <= on and not self.is_over(on)
+
+    def is_over(self, on: date) -> bool:
+        """Whether the case had been closed before the day."""
+        return self.closed is not None and self.closed.occurred_on < on
+
 
 @dataclass(frozen=True)
 class Cases(ClientStream):
@@ -34,3 +43,7 @@ class Cases(ClientStream):
     def open_case(self, on: date) -> Case | None:
         """The case that was open on the day."""
         return next((case for case in reversed(list(self.cases.values())) if case.is_open(on)), None)
+
+    def case_taking(self, on: date) -> Case | None:
+        """The case whose facts may be dated on the day; where one was closed and another opened on it, the new one."""
+        return next((case for case in reversed(list(self.cases.values())) if case.takes(on)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.event import BY_DAY, ClientFact, Content, Moves, Never, listed_in
+from domain.event import BY_DAY, ClientFact, Content, Moves, Never, judged_by, listed_in
 from domain.vocabulary import Identity, Routing
 
 
@@ -24,3 +24,20 @@ class SubjectRegistered(Registration, ClientFact):
     MOVES = Moves.NOTHING
     CORRECTED = Never("who the client is stands in the vault, and is changed there")
     FOUND = BY_DAY
+
+
+IdentifierChange = Literal[
+    "identity_code_added", "identity_code_corrected", "identity_code_replaced", "name_changed", "contact_changed"
+]
+
+
+class SubjectIdentifierChanged(ClientFact):
+    """The client's personal identity code, name or contact details changed. The values stand in the vault alone."""
+
+    NAME = "subject.identifier_changed"
+    MATTER = "client"
+    PART = listed_in("identifier_changes")
+    MOVES = Moves.NOTHING
+    CORRECTED = judged_by("judge_identifier_change")
+    FOUND = BY_DAY
+    identifier_change: Identity[IdentifierChange]

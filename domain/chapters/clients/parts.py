@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.chapters.clients.events import SubjectRegistered
+from domain.chapters.clients.events import SubjectIdentifierChanged, SubjectRegistered
 from domain.fact import Fact
 from domain.folding import ClientStream
 
@@ -14,6 +14,7 @@ class Clients(ClientStream):
     """The client as such."""
 
     registered: Fact[SubjectRegistered] | None = None
+    identifier_changes: tuple[Fact[SubjectIdentifierChanged], ...] = ()
 
     @property
     def client_matter(self) -> str:

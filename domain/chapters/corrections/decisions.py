@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from domain import events as e
 from domain.catalogue import fixed_in
 from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
-from domain.chapters.guards import day_of, entitled, is_client, not_ahead, recorded
+from domain.chapters.guards import day_of, entitled, is_client, not_ahead, parts_there, recorded
 from domain.chapters.judging import judged_again, no_longer_allowed
 from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
@@ -139,7 +139,8 @@ def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:
                 asked.validate_json(orjson.dumps(values[name]), strict=True)
             except ValidationError:
                 no.when(True, "E_FIELD_TYPE", f"{at}/new_values/{name}")
-    return replace(target, event=event, occurred_on=said.corrected_occurred_on or target.occurred_on)
+    follows = getattr(event, kind.OWN_DAY) if issubclass(kind, ClientFact) and kind.OWN_DAY in values else None
+    return replace(target, event=event, occurred_on=said.corrected_occurred_on or follows or target.occurred_on)
 
 
 @cache
@@ -169,6 +170,9 @@ def _judge_again(
 ) -> tuple[str, ...]:
     """Judge the corrected fact as if the first one had never been; returns its warnings."""
     at = mending.at
+    kept = type(new.event).model_fields.keys() - (mending.said.new_values or {}).keys()
+    for reason in _of_nobody(after, new.event.model_copy(update=dict.fromkeys(kept))):
+        no.when(True, reason.code, f"{at}/new_values{reason.pointer}")
     not_ahead(no, new.occurred_on, context, f"{at}/corrected_occurred_on")
     judgement = judged_again(new, after, context)
     for reason in judgement.reasons:
@@ -177,11 +181,21 @@ def _judge_again(
     return judgement.warnings
 
 
+def _of_nobody(pathway: Pathway, said: e.Event) -> tuple[Reason, ...]:
+    """The references to parts that this client has none of."""
+    try:
+        parts_there(pathway, said)
+    except Refused as refused:
+        return refused.codes
+    return ()
+
+
 def _correction(mending: _Mending, new: Fact[e.Event]) -> e.FactCorrected:
+    moved = new.occurred_on if new.occurred_on != mending.target.occurred_on else None
     return e.FactCorrected(
         target_event_id=new.event_id,
         correction_reason=mending.reason,
-        corrected_occurred_on=mending.said.corrected_occurred_on,
+        corrected_occurred_on=mending.said.corrected_occurred_on or moved,
         new_values=new.event.model_dump(mode="json", include=set(mending.said.new_values or {})) or None,
     )
 

@@ -54,7 +54,8 @@ def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, 
     """What an exit has to fulfil on its day: the period has ended where the kind ends the case, and has one exit."""
     case_of(pathway, event.case_id, on)
     if event.period_id is not None:
-        known(pathway.periods, event.period_id, "/period_id")
+        left_from = known(pathway.periods, event.period_id, "/period_id")
+        no.when(not _had(left_from, event.case_id), "E_UNKNOWN_REFERENCE", "/period_id")
     kind = event.health_exit_kind or event.exit_kind
     running = any(_had(p, event.case_id) and p.is_open(on) for p in pathway.periods.values())
     ends_case = kind in code_list("exit_kind").marked("ends", "case")

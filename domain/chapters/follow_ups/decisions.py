@@ -51,12 +51,16 @@ def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) ->
 
 
 def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: date, context: Context) -> None:
-    """What a follow-up has to fulfil on its day: told by somebody around the client, in an open case."""
-    case = case_of(pathway, event.case_id, on)
-    entitled(_is_around(pathway, case, on, context))
+    """What a follow-up has to fulfil on its day: told by somebody around the client, in an open case; somebody met, of a
+    period of this case that had begun; what comes next comes after it."""
+    entitled(_is_around(pathway, case_of(pathway, event.case_id, on), on, context))
     if event.period_id is not None:
-        known(pathway.periods, event.period_id, "/period_id")
+        period = known(pathway.periods, event.period_id, "/period_id")
+        begun = period.started is not None and period.started.event.starts_on <= on
+        no.when(not begun or period.planned.event.case_id != event.case_id, "E_UNKNOWN_REFERENCE", "/period_id")
+    no.when(not event.parties_present, "E_FIELD_MISSING", "/parties_present")
     no.when(event.next_step_from_on is not None and event.next_step is None, "E_FIELD_MISSING", "/next_step")
+    no.when(event.next_followup_on is not None and event.next_followup_on <= on, "E_ORDER", "/next_followup_on")
 
 
 def _is_around(pathway: Pathway, case: Case, on: date, context: Context) -> bool:

@@ -12,6 +12,8 @@ class NotificationDue(CaseEvent):
     """The law wants somebody told, by a day."""
 
     NAME = "notification.due"
+    # It comes with another fact, which has been judged.
+    AFTER_CLOSING = True
     PART = begins("notification_id", "notices")
     MOVES = Moves.NOTHING
     CORRECTED = Never("the fact that it is about is corrected")
@@ -27,6 +29,7 @@ class NotificationSent(CaseEvent):
     """The notice went out."""
 
     NAME = "notification.sent"
+    AFTER_CLOSING = True
     PART = belongs_to("notification_id", "sent")
     MOVES = Moves.NOTHING
     CORRECTED = Never("what went out went out; the fact that it is about is corrected")

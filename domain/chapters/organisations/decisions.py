@@ -51,10 +51,27 @@ def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> 
         taken = held is not None and (held.org, held.task) != (command.org_id, task.task)
         no.when(taken or task.short_name in names, "E_CONFLICT", f"/tasks/{place}/short_name")
         names.add(task.short_name)
+    judge_succession(no, directory, command)
     not_ahead(no, on, context)
     no.stop()
     event = e.OrganisationJoined(**said(command) | {"tasks": new})
     return [context.draft(event, on, LEDGER, valid_from_on=min(task.from_on for task in new))]
+
+
+def judge_succession(no: Refusals, directory: Directory, entry: OrganisationEntry) -> None:
+    """An organisation takes the place of another one that has joined; nobody comes after itself, however many lie between.
+
+    source: domain/events.md 11.19
+    """
+    before = entry.succeeds_org_id
+    no.when(before is not None and before != entry.org_id and before not in directory.organisations,
+            "E_UNKNOWN_REFERENCE", "/succeeds_org_id")  # fmt: skip
+    seen: set[str] = set()
+    while before is not None and before not in seen:
+        seen.add(before)
+        known = directory.organisation(before)
+        before = known.joined.succeeds_org_id if known else None
+    no.when(entry.org_id in seen, "E_CONFLICT", "/succeeds_org_id")
 
 
 def register_provider(directory: Directory, command: RegisterProvider, context: Context) -> list[Draft]:

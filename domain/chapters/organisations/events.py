@@ -8,6 +8,7 @@ from typing import Literal
 from domain.event import OPEN, Content, Found, Part, RegisterFact, days
 from domain.vocabulary import (
     AgencyKind,
+    BusinessId,
     ContractId,
     MunicipalityCode,
     OrganisationTask,
@@ -19,7 +20,6 @@ from domain.vocabulary import (
     SetOf,
     ShortName,
     SiteId,
-    Text9,
     Text30,
     Text40,
     Text60,
@@ -51,7 +51,7 @@ class OrganisationEntry(Content):
     org_id: Routing[OrgId]
     org_name: Routing[Text120]
     agency_kind: Routing[AgencyKind]
-    business_id: Routing[Text9 | None] = None
+    business_id: Routing[BusinessId | None] = None
     organisation_oid: Routing[Text60 | None] = None
     tasks: Routing[tuple[TaskFrom, ...]]
     municipalities: Routing[SetOf[MunicipalityCode] | None] = None
@@ -87,7 +87,7 @@ class ProviderEntry(Content):
     provider_kind_note: Routing[Text80 | None] = None
     company: Routing[bool]
     provision_roles: Routing[SetOf[ProvisionRole]]
-    business_id: Routing[Text9 | None] = None
+    business_id: Routing[BusinessId | None] = None
     association_number: Routing[Text30 | None] = None
     register_number: Routing[Text30 | None] = None
     sites: Routing[tuple[Site, ...]]

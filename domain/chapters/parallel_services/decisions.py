@@ -9,6 +9,7 @@ from domain.chapters.guards import (
     case_of,
     case_on,
     code_valid,
+    consented,
     day_of,
     entitled,
     known,
@@ -67,11 +68,25 @@ def judge_service(no: Refusals, pathway: Pathway, event: e.ParallelServiceStarte
     case_of(pathway, event.case_id, on)
     noted(no, event, "service", "service_note")
     by_service = event.told_by == "service"
-    no.when(by_service and event.consent_id is None, "E_NO_LEGAL_BASIS", "/consent_id")
+    no.when(by_service and not consented(pathway, event.consent_id), "E_NO_LEGAL_BASIS", "/consent_id")
     no.when(not by_service and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
     no_diagnosis(no, event, "service_note")
     code_valid(no, "parallel_service", event.service, event.from_on, "/service")
     not_ahead(no, event.from_on, context, "/from_on")
+    no.when(_runs_already(pathway, event), "E_NO_CHANGE", "/service")
+
+
+def _runs_already(pathway: Pathway, event: e.ParallelServiceStarted) -> bool:
+    """Whether the same service of the same organisation runs on the day, or begins later and has not ended: that is the
+    same one, with another first day. A service off the list is the same where its note is."""
+    for key, run in pathway.parallel_services.items():
+        other = run.started.event
+        same = [getattr(other, name) == getattr(event, name) for name in ("service", "service_note", "service_org_id")]
+        if key != event.parallel_service_id and all(same):
+            end = run.stopped.event.until_on if run.stopped else None
+            if end is None or other.from_on <= event.from_on <= end:
+                return True
+    return False
 
 
 def stop_parallel_service(pathway: Pathway, command: StopParallelService, context: Context) -> list[Draft]:

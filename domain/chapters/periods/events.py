@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 from domain.chapters.plans.events import WeekSchedule
 from domain.event import CaseEvent, Content, Moves, Tied, begins, belongs_to, days, judged_by
-from domain.vocabulary import Ref, Routing, Schedule, Service, Social
+from domain.vocabulary import Health, Ref, Routing, Schedule, Service, Social, ValidReason
 
 
 class PeriodTerms(Content):
@@ -51,9 +52,39 @@ class PeriodCompleted(CaseEvent):
     """The period ended as planned."""
 
     NAME = "period.completed"
-    PART = belongs_to("period_id", "completed")
+    PART = belongs_to("period_id", "ended")
     MOVES = Moves.WINDOWS
     CORRECTED = judged_by("judge_end")
     FOUND = days("ended_on", "ended_on")
     period_id: Routing[Ref]
     ended_on: Service[date]
+
+
+EndReason = Literal["work_or_study", "client_choice", "absences", "organiser", "provider_ended", "other"]
+
+
+class ByDecision(Content):
+    """A period, and the decision on which something in it rests."""
+
+    period_id: Routing[Ref]
+    decision_id: Routing[Ref | None] = None
+
+
+class Interruption(ByDecision):
+    """How a period ended before its time."""
+
+    ended_on: Service[date | None] = None
+    valid_reason: Service[ValidReason]
+
+
+class PeriodInterrupted(Interruption, CaseEvent):
+    """The period ended before its time. A reason of health stands apart, under its own class."""
+
+    NAME = "period.interrupted"
+    PART = belongs_to("period_id", "ended")
+    MOVES = Moves.WINDOWS
+    CORRECTED = judged_by("judge_interruption")
+    FOUND = days("ended_on", "ended_on")
+    ended_on: Service[date]
+    end_reason: Service[EndReason]
+    health_end: Health[bool]

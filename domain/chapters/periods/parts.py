@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from domain.chapters.periods.events import PeriodCompleted, PeriodPlanned, PeriodStarted
+from domain.chapters.periods.events import PeriodCompleted, PeriodInterrupted, PeriodPlanned, PeriodStarted
 from domain.fact import Fact
 from domain.folding import ClientStream, PartOfPath
 
@@ -17,7 +17,7 @@ class Period(PartOfPath):
 
     planned: Fact[PeriodPlanned]
     started: Fact[PeriodStarted] | None = None
-    completed: Fact[PeriodCompleted] | None = None
+    ended: Fact[PeriodCompleted | PeriodInterrupted] | None = None
 
     @property
     def placement_id(self) -> str | None:
@@ -27,19 +27,27 @@ class Period(PartOfPath):
     @property
     def last_on(self) -> date:
         """Last day: the real one once ended, else the planned one."""
-        if self.completed:
-            return self.completed.event.ended_on
+        if self.ended:
+            return self.ended.event.ended_on
         return (self.started or self.planned).event.planned_end_on
 
     def is_open(self, on: date) -> bool:
         """Whether it has started and has not been ended by the end of the day."""
         return bool(self.started and self.started.event.starts_on <= on) and not (
-            self.completed and self.completed.event.ended_on <= on
+            self.ended and self.ended.event.ended_on <= on
         )
+
+    def outlasts(self, on: date) -> bool:
+        """Whether it was taken up, and nothing says that it ended on the day or before."""
+        return self.started is not None and not (self.ended and self.ended.event.ended_on <= on)
 
     def covers(self, on: date) -> bool:
         """Whether the day lies in the started period, its last day included."""
         return self.started is not None and self.started.event.starts_on <= on <= self.last_on
+
+    def has_weekday(self, on: date) -> bool:
+        """Whether the day lies in the period, on one of the weekdays of its schedule; swaps of days not looked at."""
+        return next(self.scheduled_days(on, on), None) is not None
 
     def scheduled_days(self, first: date | None = None, last: date | None = None) -> Iterator[date]:
         """The scheduled local dates between two days (both included), none meaning the period's own ends."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import date
 
 from domain import events as e
-from domain.chapters.guards import case_of, case_on, day_of, entitled, known, no_diagnosis, not_ahead, recorded, said
+from domain.chapters.guards import (
+    case_of,
+    case_on,
+    consented,
+    day_of,
+    entitled,
+    known,
+    no_diagnosis,
+    not_ahead,
+    recorded,
+    said,
+)
 from domain.chapters.organisations.decisions import may_provide
 from domain.chapters.placements.events import NamedInstructor, PlaceAsked
 from domain.commands import ClientCommand, CommandKind
@@ -49,7 +60,9 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
     """What a placement has to fulfil. source: domain/law.md 2.5, 2.6 (s. 6 and 13 a of 189/2001)"""
     case_of(pathway, event.case_id, on)
     if event.replaces_placement_id is not None:
-        known(pathway.placements, event.replaces_placement_id, "/replaces_placement_id")
+        replaced = known(pathway.placements, event.replaces_placement_id, "/replaces_placement_id")
+        of_another = replaced.proposed.event.case_id != event.case_id
+        no.when(of_another, "E_UNKNOWN_REFERENCE", "/replaces_placement_id")
     contract = context.directory.contract_on(event.contract_id, event.from_on, event.until_on)
     site = context.directory.site(event.site_id)
     covered = contract is not None and contract.org_id == event.provider_org_id and event.from_on <= event.until_on
@@ -60,7 +73,7 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
         may_provide(no, provider, (event.provision_role,), event.from_on, context)
     other_role = contract is not None and event.provision_role not in contract.provision_roles
     no.when(other_role and not no, "E_NO_CONTRACT", "/provision_role")
-    no.when(event.outside_commuting_area and event.consent_id is None, "E_AREA_CONSENT", "/consent_id")
+    no.when(event.outside_commuting_area and not consented(pathway, event.consent_id), "E_AREA_CONSENT", "/consent_id")
     no.when(not event.outside_commuting_area and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
     no_diagnosis(no, event, "site_needs")
 

@@ -90,13 +90,17 @@ def judge_plan(no: Refusals, pathway: Pathway, event: e.PlanDraftingStarted, on:
     authority = event.employment_authority_org_id
     stranger = authority is not None and not holds(context, authority, "employment_authority", on)
     no.when(stranger, "E_PARTY_MISSING", "/employment_authority_org_id")
+    if not (closed or unlisted):
+        coordinated = bool(event.kela_services_coordinated)
+        wanted = context.rules.mandatory_parties(event.plan_kind, on, kela_services_coordinated=coordinated)
+        no.when(not wanted <= set(event.parties), "E_PARTY_MISSING", "/parties")
 
 
 def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[Draft]:
     """The next version, numbered from 1. source: domain/pathway.md 4.4 row 13"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     event = e.PlanDrafted(
         case_id=plan.started.event.case_id,
         plan_version=plan.latest + 1,
@@ -113,7 +117,7 @@ def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[D
 def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, context: Context) -> None:
     """What a version has to fulfil on its day: by one who makes the plan, in an open case, once it has begun."""
     plan = known(pathway.plans, event.plan_id, "/plan_id")
-    entitled(takes_part(plan, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     case_of(pathway, event.case_id, on)
     no.when(on < plan.started.occurred_on, "E_ORDER", "/occurred_on")
     judge_terms(no, pathway, event, on, context)
@@ -124,7 +128,9 @@ def judge_terms(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRev
     required = event.includes_kuty and context.rules.value("plan.goal_and_support_required", on)
     for name in ("goal", "support"):
         no.when(required and getattr(event, name) is None, "E_GOAL_SUPPORT_REQUIRED", f"/{name}")
-    joint = pathway.plans[event.plan_id].started.event.plan_kind in JOINT_KINDS
+    started = pathway.plans[event.plan_id].started
+    no.when(on < started.occurred_on, "E_ORDER", "/occurred_on")
+    joint = started.event.plan_kind in JOINT_KINDS
     for name in ("circumstances_affecting_employment", "capacity_limits_affecting_employment"):
         no.when(not joint and getattr(event, name) is not None, "E_FIELD_NOT_ALLOWED", f"/{name}")
     only_when(no, event.includes_kuty, event, "kuty_from_on", "kuty_until_on", "schedule")
@@ -147,12 +153,12 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
     event = e.PlanRevised(
         case_id=plan.started.event.case_id, plan_version=plan.latest + 1, revises_version=plan.agreed, **terms
     )
-    newest = plan.versions[plan.latest] if plan.latest else None
-    if newest and newest.agreed is None and newest.drafted.event == event.model_copy(update={"plan_version": plan.latest}):
-        return []
     judge_revision(no, pathway, event, on, context)
     not_ahead(no, on, context)
     no.stop()
+    newest = plan.versions[plan.latest] if plan.latest else None
+    if newest and newest.agreed is None and newest.drafted.event == event.model_copy(update={"plan_version": plan.latest}):
+        return []
     return [recorded(pathway, event, on, context)]
 
 
@@ -163,8 +169,7 @@ def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: dat
     entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     started, revised = plan.started.event, plan.versions.get(event.revises_version)
     agreed = revised.agreed if revised else None
-    closed = pathway.cases[started.case_id].closed
-    no.when(closed is not None and closed.occurred_on <= on, "E_CASE_CLOSED")
+    no.when(pathway.cases[event.case_id].is_over(on), "E_CASE_CLOSED")
     no.when(agreed is None, "E_STATE", "/plan_id")
     no.when(agreed is not None and on < agreed.occurred_on, "E_ORDER", "/occurred_on")
     if no:

@@ -7,6 +7,7 @@ from datetime import date
 from domain import events as e
 from domain.chapters.guards import (
     code_valid,
+    consented,
     day_of,
     entitled,
     holds,
@@ -83,15 +84,15 @@ def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, o
     no.when(poses, "E_NOT_ENTITLED", "/source")
     noted(no, event, "source", "source_note")
     told = event.sender_org_id not in (None, context.directory.organiser)
-    no.when(told and not _has_ground(event), "E_NO_LEGAL_BASIS", "/legal_basis")
+    no.when(told and not _has_ground(pathway, event), "E_NO_LEGAL_BASIS", "/legal_basis")
     no_diagnosis(no, event, "source_note")
 
 
-def _has_ground(event: e.ReferralSubmitted) -> bool:
+def _has_ground(pathway: Pathway, event: e.ReferralSubmitted) -> bool:
     if event.legal_basis is None:
         return False
     by_consent = code_list("legal_basis")[event.legal_basis].marks.get("needs_consent", False)
-    return not by_consent or event.consent_id is not None
+    return not by_consent or consented(pathway, event.consent_id)
 
 
 def _listed(needs: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -138,6 +139,7 @@ def accept_referral(pathway: Pathway, command: AcceptReferral, context: Context)
     elsewhere = context.look_ups.get("lives_in_area") is False
     no.when(elsewhere or not holds(context, context.directory.organiser, "organiser", on), "E_NOT_RESPONSIBLE")
     code_valid(no, "service_programme", "kuty", on, "/occurred_on")
+    no.when(not no and on < referral.submitted.occurred_on, "E_ORDER", "/occurred_on")
     not_ahead(no, on, context)
     no.stop()
     matter = referral.submitted.matter

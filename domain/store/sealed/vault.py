@@ -23,7 +23,20 @@ from domain.dates import Dated
 from domain.record import Damaged
 from domain.store.sealed.keys import Keys
 from domain.store.tables.database import Ask, Database, marks
-from domain.vocabulary import Actor, Contact, Identity, MunicipalityCode, Text5, Text20, Text40, Text80
+from domain.vocabulary import (
+    Actor,
+    Contact,
+    EmailAddress,
+    Identity,
+    IdentityCode,
+    LanguageTag,
+    MunicipalityCode,
+    PhoneNumber,
+    Postcode,
+    Text20,
+    Text40,
+    Text80,
+)
 
 M = TypeVar("M", bound=BaseModel)
 _NONCE_BYTES = 12
@@ -42,6 +55,11 @@ TABLES = (
     CREATE TABLE uses (number {number} PRIMARY KEY, subject_ref text NOT NULL, sealed {bytes} NOT NULL);
     CREATE INDEX uses_subject ON uses (subject_ref);
     """,
+    """
+    ALTER TABLE clients ADD COLUMN temporary_index {bytes};
+    ALTER TABLE clients ADD COLUMN changing {bytes};
+    CREATE UNIQUE INDEX clients_temporary ON clients (temporary_index);
+    """,
 )
 
 
@@ -51,7 +69,7 @@ class PostalAddress(Dated):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     street: Text80
-    postcode: Text5
+    postcode: Postcode
     town: Text40
 
 
@@ -62,18 +80,18 @@ class ClientRecord(Dated):
 
     family_name: Identity[Text80 | None] = None
     given_names: Identity[Text80 | None] = None
-    identity_code: Identity[Text20 | None] = None
+    identity_code: Identity[IdentityCode | None] = None
     temporary_identifier: Identity[Text20 | None] = None
     sex: Identity[str | None] = None
     died_on: Identity[date | None] = None
-    phone: Contact[Text20 | None] = None
-    email: Contact[Text80 | None] = None
+    phone: Contact[PhoneNumber | None] = None
+    email: Contact[EmailAddress | None] = None
     postal_address: Contact[PostalAddress | None] = None
     home_municipality: Contact[MunicipalityCode | None] = None
-    language: Contact[Text20 | None] = None
-    interpreter_language: Contact[Text20 | None] = None
+    language: Contact[LanguageTag | None] = None
+    interpreter_language: Contact[LanguageTag | None] = None
     emergency_contact_name: Contact[Text80 | None] = None
-    emergency_contact_phone: Contact[Text20 | None] = None
+    emergency_contact_phone: Contact[PhoneNumber | None] = None
     site_allergies: Contact[Text80 | None] = None
     protected: Contact[bool] = False
 
@@ -139,20 +157,23 @@ class Vault:
     def register(self, subject_ref: str, record: ClientRecord) -> str:
         """Enter a person under a random reference, before the event that makes it a client is committed.
 
-        Returns the reference to use: the known one when the code is known already, and nothing is changed then.
-        An entry whose event was never committed is harmless.
+        Returns the reference to use: the known one when the code or the temporary identifier is known already, and nothing
+        is changed then. An entry whose event was never committed is harmless.
         """
-        index = self._index(record.identity_code)
+        index, temporary = self._index(record.identity_code), self._temporary_index(record.temporary_identifier)
 
         def work(ask: Ask) -> str:
             ask(
-                "INSERT INTO clients VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (subject_ref, index, self._seal(f"client|{subject_ref}", record)),
+                "INSERT INTO clients (subject_ref, code_index, temporary_index, sealed) VALUES (%s, %s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
+                (subject_ref, index, temporary, self._seal(f"client|{subject_ref}", record)),
             )
-            if index is None:
-                return subject_ref
-            known = ask("SELECT subject_ref FROM clients WHERE code_index = %s", (index,))
-            return str(known[0][0]) if known else subject_ref
+            for column, wanted in (("code_index", index), ("temporary_index", temporary)):
+                if wanted is not None:
+                    known = ask(f"SELECT subject_ref FROM clients WHERE {column} = %s", (wanted,))
+                    if known:
+                        return str(known[0][0])
+            return subject_ref
 
         return self._database.write(work)
 
@@ -172,14 +193,18 @@ class Vault:
                 found[ref] = self._open(f"client|{ref}", bytes(sealed), ClientRecord)
         return found
 
-    def change(self, subject_ref: str, **fields: Any) -> ClientRecord:
+    def change(self, subject_ref: str, *, changing: Iterable[str] = (), **fields: Any) -> ClientRecord:
         """Give some fields new values. Raises `LookupError` for an unknown client, `CodeTaken`, pydantic's
-        `ValidationError`."""
+        `ValidationError`.
+
+        `changing` says what changes by it: kept until `told`, so that nothing is lost where the fact is never recorded.
+        """
 
         def work(ask: Ask) -> ClientRecord:
-            rows = ask("SELECT sealed FROM clients WHERE subject_ref = %s", (subject_ref,))
+            rows = ask("SELECT sealed, changing FROM clients WHERE subject_ref = %s", (subject_ref,))
             if not rows:
                 raise LookupError(f"no client {subject_ref} in the vault")
+            untold = sorted({*self._untold(rows[0][1]), *changing})
             known = self._open(f"client|{subject_ref}", bytes(rows[0][0]), ClientRecord)
             record = ClientRecord.model_validate({**dict(known), **fields})
             index = self._index(record.identity_code)
@@ -190,12 +215,27 @@ class Vault:
             if taken:
                 raise CodeTaken
             ask(
-                "UPDATE clients SET code_index = %s, sealed = %s WHERE subject_ref = %s",
-                (index, self._seal(f"client|{subject_ref}", record), subject_ref),
+                "UPDATE clients SET code_index = %s, changing = %s, sealed = %s WHERE subject_ref = %s",
+                (index, ",".join(untold).encode() or None, self._seal(f"client|{subject_ref}", record), subject_ref),
             )
             return record
 
         return self._database.write(work)
+
+    def changing(self, subject_ref: str) -> frozenset[str]:
+        """What was changed in the client's record while no fact tells it yet."""
+        rows = self._database.read("SELECT changing FROM clients WHERE subject_ref = %s", (subject_ref,))
+        return self._untold(rows[0][0]) if rows else frozenset()
+
+    def told(self, subject_ref: str) -> None:
+        """Note that a fact tells what was changed."""
+        self._database.write(
+            lambda ask: ask("UPDATE clients SET changing = NULL WHERE subject_ref = %s", (subject_ref,))
+        )
+
+    @staticmethod
+    def _untold(kept: Any) -> frozenset[str]:
+        return frozenset(bytes(kept).decode().split(",")) if kept else frozenset()
 
     def forget(self, subject_ref: str) -> None:
         """Delete the link between person and reference, once the client's last matter is destroyed."""
@@ -296,6 +336,11 @@ class Vault:
         if not identity_code:
             return None
         return hmac.digest(self._index_key, identity_code.strip().upper().encode(), "sha256")
+
+    def _temporary_index(self, identifier: str | None) -> bytes | None:
+        if not identifier:
+            return None
+        return hmac.digest(self._index_key, f"temporary|{identifier.strip().upper()}".encode(), "sha256")
 
     def _seal(self, place: str, model: BaseModel) -> bytes:
         return self._sealed(place, orjson.dumps(model.model_dump(mode="json", exclude_none=True)))

@@ -1,0 +1,152 @@
+"""Who a client is: what a registration may say, and how details change. The values stand in the vault and nowhere else.
+
+source: domain/pathway.md 4.4 rows 49, 63, 4.9 (Client's details), domain/privacy.md 3.6, domain/events.md 11.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from house import CODE, PERSON, House, house_after
+from stories import EXPERT, INTAKE, OWN_WORKER, SOCIAL_WORKER
+
+from domain.identifiers import synthetic_identity_code
+from domain.store import ClientRecord
+
+NEW_CODE = synthetic_identity_code(date(1998, 5, 14), 950)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house_after("3", tmp_path_factory.mktemp("details")) as home:
+        yield home
+
+
+def record(home: House, client: str | None = None) -> ClientRecord:
+    reference = client or home.aino
+    return home.wired.vault.get([reference])[reference]
+
+
+def change(home: House, by: Any = OWN_WORKER, key: str | None = None, **body: object) -> Any:
+    return home.post(f"/clients/{home.name('county')}/details", by, body, key=key)
+
+
+def codes(answer: Any) -> list[tuple[str, str]]:
+    return [(one["code"], one["pointer"]) for one in answer.json()["codes"]]
+
+
+def test_details_go_to_the_vault_and_a_fact_says_of_what_kind_they_are(started: House) -> None:
+    answer = change(started, key="d-1", family_name="Uusinimi", phone="+358 40 1234567")
+    assert (answer.status_code, answer.json()["facts"]) == (201, ["subject.identifier_changed"] * 2)
+    assert (record(started).family_name, record(started).phone) == ("Uusinimi", "+358 40 1234567")
+    assert record(started).given_names == PERSON.given_names
+    changes = [fact.event.identifier_change for fact in started.pathway.identifier_changes]
+    assert changes == ["name_changed", "contact_changed"]
+    stored = b"".join(r.state for r in started.wired.store.stream(started.aino))
+    assert b"Uusinimi" not in stored
+    again = change(started, key="d-1", family_name="Uusinimi", phone="+358 40 1234567")
+    assert (again.status_code, len(started.pathway.identifier_changes)) == (200, 2)
+    reused = change(started, key="d-1", family_name="Toinen")
+    assert (reused.status_code, codes(reused)[0][0], record(started).family_name) == (422, "E_KEY_REUSED", "Uusinimi")
+    same = change(started, family_name="Uusinimi")
+    assert (same.status_code, same.json()["codes"][0]["code"]) == (200, "IDEMPOTENT")
+    assert started.wired.vault.uses(started.aino)[-1].what == "change"
+    assert change(started, family_name=PERSON.family_name, phone=None).status_code == 201
+    assert record(started) == PERSON
+    late = change(started, key="d-1", family_name="Uusinimi", phone="+358 40 1234567")
+    assert (late.status_code, record(started)) == (200, PERSON)
+
+
+def test_a_code_is_corrected_or_replaced_and_belongs_to_one_client(started: House) -> None:
+    assert codes(change(started, identity_code=NEW_CODE)) == [("E_FIELD_MISSING", "/identity_code_change")]
+    wrong = change(started, identity_code="140598-950X", identity_code_change="corrected")
+    assert ("E_IDENTITY_CODE", "/identity_code") in codes(wrong)
+    assert codes(change(started, identity_code=None)) == [("E_FIELD_TYPE", "/identity_code")]
+    other = synthetic_identity_code(date(1971, 1, 2), 951)
+    started.wired.vault.register("b" * 32, ClientRecord(identity_code=other))
+    taken = change(started, identity_code=other, identity_code_change="replaced")
+    assert codes(taken) == [("E_CONFLICT", "/identity_code")]
+    assert record(started).identity_code == CODE
+    answer = change(started, identity_code=f" {NEW_CODE.lower()} ", identity_code_change="replaced")
+    assert answer.status_code == 201
+    assert (record(started).identity_code, started.wired.vault.find(CODE)) == (NEW_CODE, None)
+    assert started.wired.vault.find(NEW_CODE) == started.aino
+    back = change(started, identity_code=CODE, identity_code_change="corrected")
+    assert back.status_code == 201
+
+
+def test_who_may_not_change_details_changes_nothing(started: House) -> None:
+    for by in (SOCIAL_WORKER, EXPERT):
+        answer = started.post(f"/clients/{started.name('county')}/details", by, {"family_name": "Toinen"})
+        assert answer.status_code in (404, 409)
+        assert record(started).family_name == PERSON.family_name
+
+
+UNSEEMLY = [
+    ({"family_name": "Vir\ntanen"}, "/family_name"),
+    ({"given_names": "Ai\u0007no"}, "/given_names"),
+    ({"family_name": "nen\u202eatriV"}, "/family_name"),
+    ({"emergency_contact_name": "Ville\u200b"}, "/emergency_contact_name"),
+    ({"email": "not an email"}, "/email"),
+    ({"email": "aino@"}, "/email"),
+    ({"phone": "call me"}, "/phone"),
+    ({"emergency_contact_phone": "++358"}, "/emergency_contact_phone"),
+    ({"home_municipality": "999"}, "/home_municipality"),
+    ({"home_municipality": "000"}, "/home_municipality"),
+    ({"language": "Finnish, please"}, "/language"),
+    ({"postal_address": {"street": "Esimerkkikatu 1", "postcode": "FI", "town": "Esimerkkilä"}}, "/postal_address/postcode"),
+    ({"postal_address": {"street": "A\u2028B", "postcode": "00100", "town": "Esimerkkilä"}}, "/postal_address/street"),
+]
+
+
+@pytest.mark.parametrize(("body", "pointer"), UNSEEMLY, ids=[f"{n} {p}" for n, (_, p) in enumerate(UNSEEMLY)])
+def test_details_that_are_none_are_refused_at_both_doors(body: dict[str, Any], pointer: str, started: House) -> None:
+    assert ("E_FIELD_TYPE", pointer) in codes(change(started, **body))
+    new = {"identity_kind": "none", "registered_from": "own_contact", **body}
+    assert ("E_FIELD_TYPE", pointer) in codes(started.post("/clients", INTAKE, new))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"identity_kind": "none", "identity_code": NEW_CODE}, "E_FIELD_NOT_ALLOWED", "/identity_code"),
+        ({"identity_kind": "none", "temporary_identifier": "T-9"}, "E_FIELD_NOT_ALLOWED", "/temporary_identifier"),
+        ({"identity_kind": "temporary_identifier"}, "E_FIELD_MISSING", "/temporary_identifier"),
+        (
+            {"identity_kind": "temporary_identifier", "temporary_identifier": "T-9", "identity_code": NEW_CODE},
+            "E_FIELD_NOT_ALLOWED",
+            "/identity_code",
+        ),
+        ({"identity_kind": "identity_code"}, "E_IDENTITY_CODE", "/identity_code"),
+    ],
+)
+def test_a_registration_names_the_person_by_what_it_says(
+    body: dict[str, object], code: str, pointer: str, started: House
+) -> None:
+    answer = started.post("/clients", INTAKE, {"registered_from": "own_contact", **body})
+    assert codes(answer) == [(code, pointer)]
+
+
+def test_a_temporary_identifier_is_one_persons(started: House) -> None:
+    body = {"identity_kind": "temporary_identifier", "registered_from": "own_contact", "temporary_identifier": "T-1"}
+    first = started.post("/clients", INTAKE, {**body, "family_name": "Ensimmäinen"})
+    assert first.status_code == 201
+    second = started.post("/clients", INTAKE, {**body, "temporary_identifier": "t-1 ", "family_name": "Toinen"})
+    assert (second.status_code, second.json()["references"]) == (200, first.json()["references"])
+    assert second.json()["differing"] == ["family_name", "temporary_identifier"]
+
+
+def test_a_known_code_with_other_details_says_which_differ_and_changes_nothing(started: House) -> None:
+    body = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": f" {CODE.lower()}"}
+    answer = started.post("/clients", INTAKE, {**body, "family_name": "Toinen", "given_names": "Aino", "phone": "040 123"})
+    assert (answer.status_code, answer.json()["references"]) == (200, {"client": started.name("county")})
+    assert answer.json()["differing"] == ["family_name", "phone"]
+    assert record(started) == PERSON
+
+
+def test_a_code_is_known_in_any_spelling(started: House) -> None:
+    found = started.post("/client-references", OWN_WORKER, {"identity_code": f"  {CODE.lower()} "})
+    assert (found.status_code, found.json()["client"]) == (200, started.name("county"))

@@ -1,0 +1,168 @@
+"""I5, I6 and I7 over whatever is asked in whatever order. source: domain/pathway.md 4.5"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+
+import orjson
+from given import Step
+from hypothesis import HealthCheck, settings
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from stories import CLIENT, FIRST, INSTRUCTOR, LAST, OWN_WORKER, PAYER, as_1, closed, day, last
+from test_closing import interrupt
+from test_properties import after_all, next_period
+
+from domain.chapters.attendance.parts import HOLDS_FIRST, OFFICIAL
+from domain.chapters.cases.decisions import CloseCase
+from domain.chapters.periods.decisions import CompletePeriod
+from domain.context import Caller
+from domain.pathway import Pathway
+from domain.rules import RuleSet
+from projections.days import DAY_FACTS, SeenDay, days_from, missing_days, of_schedule, scheduled_days
+from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
+from projections.read_models import Row
+
+MANY = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+STATUSES = ("present", "present", "present", "absent_own_sickness", "absent_other", "not_arranged")
+NEVER = datetime(2025, 1, 1, tzinfo=UTC)
+
+days_of_two_weeks = st.integers(-2, 12).map(lambda number: FIRST + timedelta(days=number))
+tellers = st.sampled_from((INSTRUCTOR, INSTRUCTOR, OWN_WORKER, CLIENT, PAYER))
+
+
+def told(by: Caller, on: date, status: str, swap: date | None) -> Step:
+    return Step(by, LAST, day(status, occurred_on=on, swap_of_on=swap))
+
+
+def ended(after: int) -> tuple[Step, ...]:
+    on = FIRST + timedelta(days=after)
+    return (Step(OWN_WORKER, LAST, interrupt(ended_on=on, occurred_on=on)),)
+
+
+def case_closed(on: date) -> tuple[Step, ...]:
+    return (Step(OWN_WORKER, LAST, CloseCase(closing_code="moved_away", occurred_on=on)),)
+
+
+def no_service(on: date, more: int) -> tuple[Step, ...]:
+    return (Step(INSTRUCTOR, LAST, closed(on, on + timedelta(days=more))),)
+
+
+swaps = st.one_of(st.none(), days_of_two_weeks)
+one_day = st.builds(told, tellers, days_of_two_weeks, st.sampled_from(STATUSES), swaps).map(lambda step: (step,))
+now_and_then = st.one_of(
+    st.builds(no_service, days_of_two_weeks, st.integers(0, 2)),
+    st.builds(ended, st.integers(10, 40)),
+    st.just((Step(OWN_WORKER, LAST, lambda p: CompletePeriod(period_id=last(p.periods))),)),
+    st.builds(case_closed, days_of_two_weeks),
+    st.builds(next_period, days_of_two_weeks, st.integers(3, 7)),
+)
+asked = st.lists(st.integers(0, 11).flatmap(lambda n: one_day if n else now_and_then), min_size=30, max_size=50)
+"""Mostly days, of two weeks, so that they meet."""
+
+
+def after(groups: list[tuple[Step, ...]]) -> Pathway:
+    return after_all(as_1("12"), [step for group in groups for step in group]).pathway
+
+
+def held(pathway: Pathway, period_id: str, on: date) -> str | None:
+    """What the account that holds says of the day."""
+    told = pathway.days.get(on, {})
+    return next((told[period_id, a].event.day_status for a in HOLDS_FIRST if (period_id, a) in told), None)
+
+
+def all_days(pathway: Pathway, period_id: str) -> Iterator[date]:
+    period = pathway.periods[period_id]
+    on = period.started.event.starts_on if period.started else period.planned.event.starts_on
+    while on <= period.last_on:
+        yield on
+        on += timedelta(days=1)
+
+
+@MANY
+@for_all(asked)
+def test_no_day_is_present_in_more_than_one_period(groups: list[tuple[Step, ...]]) -> None:
+    """I5"""
+    for accounts in after(groups).days.values():
+        there = {period for (period, _), fact in accounts.items() if fact.event.day_status == "present"}
+        assert len(there) <= 1
+
+
+@MANY
+@for_all(asked)
+def test_no_week_has_more_present_days_than_its_limit(groups: list[tuple[Step, ...]]) -> None:
+    """I7, by whichever of the provider's and the county's accounts says so"""
+    present = Counter(
+        on.isocalendar()[:2]
+        for on, accounts in after(groups).days.items()
+        if any(account in OFFICIAL and fact.event.day_status == "present" for (_, account), fact in accounts.items())
+    )
+    assert all(count <= RuleSet.current().value("week.max_days", FIRST) for count in present.values())
+
+
+@MANY
+@for_all(asked)
+def test_a_swap_moves_a_scheduled_day_and_makes_none(groups: list[tuple[Step, ...]]) -> None:
+    """I6: as many scheduled days as the weekdays of the schedule, and nobody officially absent from another day."""
+    pathway = after(groups)
+    for key, period in pathway.periods.items():
+        if period.started and not (period.ended and period.ended.event.ended_on < LAST):
+            scheduled = [on for on in all_days(pathway, key) if pathway.is_scheduled(period, on)]
+            assert len(scheduled) == len(list(period.scheduled_days()))
+        for on in all_days(pathway, key):
+            if not pathway.is_scheduled(period, on):
+                assert held(pathway, key, on) in (None, "present")
+
+
+@MANY
+@for_all(asked)
+def test_the_days_by_status_are_those_of_the_schedule_and_those_present_beside_it(groups: list[tuple[Step, ...]]) -> None:
+    """I6, where days are added up for the county; the ledger's own view says the same of each day."""
+    pathway = after(groups)
+    periods, days = seen(pathway)
+    for period in periods:
+        if not period.started:
+            continue
+        first, until = period.starts_on, period.last_on
+        own = of_schedule(period, days, first, until)
+        counts = Counter(each.status for each in own)
+        counts["unknown"] += len(missing_days(period, days, first, until))
+        scheduled = set(scheduled_days(period, days, first, until))
+        beside = [each for each in own if each.status == "present" and each.on not in scheduled]
+        assert counts.total() == len(scheduled) + len(beside)
+        inner = pathway.periods[period.period_id]
+        assert scheduled == {on for on in all_days(pathway, period.period_id) if pathway.is_scheduled(inner, on)}
+        for each in own:
+            inside = held(pathway, period.period_id, each.on)
+            assert each.status == (inside or "not_arranged")
+
+
+@MANY
+@for_all(asked, st.randoms(use_true_random=False))
+def test_the_account_that_holds_is_the_same_in_whatever_order(groups: list[tuple[Step, ...]], random: Random) -> None:
+    """I6: the county's before the provider's, the payer's, the client's"""
+    rows = list(rows_of(after(groups)))
+    expected = {(d.period_id, d.on): d.status for d in days_from(rows)}
+    random.shuffle(rows)
+    assert {(d.period_id, d.on): d.status for d in days_from(rows)} == expected
+
+
+def seen(pathway: Pathway) -> tuple[list[SeenPeriod], list[SeenDay]]:
+    rows = list(rows_of(pathway))
+    periods = periods_from([row for row in rows if row.name in PERIOD_FACTS])
+    return periods, days_from([row for row in rows if row.name in DAY_FACTS], periods)
+
+
+def rows_of(pathway: Pathway) -> Iterator[Row]:
+    """The facts of periods and days as the county's read model holds them."""
+    for number, fact in enumerate(pathway.facts.values(), 1):
+        if fact.name in (*PERIOD_FACTS, *DAY_FACTS):
+            body = orjson.loads(orjson.dumps(fact.event.model_dump(mode="json", exclude_none=True)))
+            first, until = fact.days
+            yield Row(
+                number, fact.event_id, "fact", pathway.client, fact.name, body["period_id"], None, fact.occurred_on,
+                first, until, NEVER, None, None, None, "LB-OWN-TASK", body,
+            )  # fmt: skip
