@@ -74,6 +74,18 @@ def test_a_status_without_successor_ends_the_payers_time_by_its_own_last_day() -
     assert end.body == {"last_day_on": "2025-04-30"}
 
 
+def test_an_end_recorded_with_the_same_first_day_takes_the_days_after_it_from_the_payer() -> None:
+    """domain/pathway.md 4.4 row 42: of two statements with equal `from_on` the later one holds, here the one with an end."""
+    path = in_service()
+    days = [date(2025, 3, day) for day in (3, 4, 6, 10, 11, 13, 17, 18)]
+    for day in days:
+        path.add(attendance(), day)
+    path.add(benefit(KELA, date(2023, 1, 9), date(2025, 3, 11)), date(2025, 3, 20))
+    everybody = path.told()
+    assert days_told(everybody, "kela-payment") == days[:5]
+    assert of(everybody, "kela-payment", "benefit_status.changed")[-1].body == {"last_day_on": "2025-03-11"}
+
+
 def test_a_last_day_that_moves_by_another_fact_is_told_anew() -> None:
     # given two times that Kela pays, both ended by the fund's; when the first turns out to have ended before
     path = in_service()

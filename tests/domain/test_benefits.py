@@ -127,6 +127,16 @@ def test_a_payer_begins_nothing_on_the_day_on_which_another_ones_time_begins() -
     followed.when(subsidy(**FUND_PAYS, from_on=NEXT, until_on=NEXT), by=FUND_CLERK, on=ON).then(BenefitStatusChanged)
 
 
+def test_a_payer_takes_no_day_of_another_one_by_going_on_longer() -> None:
+    """Kela pays, for March the fund does; the fund may say that it ends earlier, and not that it goes on into April."""
+    march = {**FUND_PAYS, "from_on": date(2025, 3, 3), "until_on": date(2025, 3, 31)}
+    between = given(as_1("6a")).but(subsidy(**march), by=EXPERT, on=ON)
+    shorter = subsidy(**march | {"until_on": date(2025, 3, 14)})
+    between.when(shorter, by=FUND_CLERK, on=NEXT).then(BenefitStatusChanged)
+    for said in (march | {"until_on": None}, march | {"from_on": date(2025, 3, 10), "until_on": date(2025, 4, 1)}):
+        between.when(subsidy(**said), by=FUND_CLERK, on=NEXT).then_refused("E_NOT_ENTITLED")
+
+
 def told_of(*statements: tuple[Caller, date, dict[str, object]]) -> Given:
     world = given(as_1("6"))
     for by, on, said in statements:
@@ -150,12 +160,13 @@ def test_of_equal_starts_the_later_said_holds_then_the_one_with_an_end_then_the_
         assert pathway.payer(date(2025, 3, 21)) == payer, told
 
 
-def test_what_ended_does_not_come_back_with_the_end_of_what_followed_it() -> None:
-    """A status is that of the day until another one begins: after a gap nobody pays."""
+def test_the_status_that_began_last_holds_for_its_time_and_after_it_the_one_before() -> None:
     said = {**FUND_PAYS, "from_on": date(2025, 3, 3), "until_on": date(2025, 3, 31)}
-    pathway = told_of((EXPERT, ON, {}), (EXPERT, ON, said)).world.pathway
     days = (date(2025, 3, 2), date(2025, 3, 31), date(2025, 4, 1))
-    assert [pathway.payer(day) for day in days] == [KELA, FUND, None]
+    between = told_of((EXPERT, ON, {}), (EXPERT, ON, said))
+    assert [between.world.pathway.payer(day) for day in days] == [KELA, FUND, KELA]
+    ended = told_of((EXPERT, ON, {}), (EXPERT, ON, said), (EXPERT, ON, {"until_on": date(2025, 3, 2)}))
+    assert [ended.world.pathway.payer(day) for day in days] == [KELA, FUND, None]
 
 
 def test_another_employment_authority_has_no_say_and_the_first_one_does() -> None:

@@ -352,3 +352,73 @@ def test_the_months_are_full_on_the_day_that_the_answer_names(sqlite_model: Read
     assert [(found.months, found.review_months_full_on) for found in said.values()] == [
         (16, date(2025, 2, 1)), (23, date(2025, 2, 1)), (24, date(2025, 2, 1)),
     ]  # fmt: skip
+
+
+def told_days(*days: tuple[str, str, dict[str, Any]]) -> Told:
+    """AS-1 until its start, with accounts of days: (day, account, what it says)."""
+    told = county("2025-03-02")
+    dates = {"starts_on": "2025-03-03", "planned_end_on": LAST}
+    told.fact("period.started", "2025-03-03", {"case_id": CASE, "period_id": "period-1", **dates})
+    for on, account, said in days:
+        body = {"case_id": CASE, "period_id": "period-1", "account": account, "hours": 5.0, "day_status": "present"}
+        told.fact("attendance.recorded", on, {k: v for k, v in (body | said).items() if v is not None})
+    return told
+
+
+def week_of_march(model: ReadModel) -> tuple[dict[str, int], int]:
+    found = answer(model, "CW3", "2025-03-08").week
+    return {count.day_status.code: count.days for count in found.by_status}, found.scheduled
+
+
+def test_a_swapped_day_counts_where_it_moved(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.5 I6: Wednesday in the place of Thursday, and Friday besides."""
+    in_model(sqlite_model, KIND, told_days(
+        ("2025-03-03", "provider", {}), ("2025-03-05", "provider", {"swap_of_on": "2025-03-06"}),
+        ("2025-03-07", "provider", {}),
+    ))  # fmt: skip
+    assert week_of_march(sqlite_model) == ({"present": 3, "unknown": 1}, 3)
+
+
+def test_the_countys_account_of_a_day_holds(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.5 I6"""
+    absent = {"day_status": "absent_other", "hours": None}
+    in_model(sqlite_model, KIND, told_days(
+        ("2025-03-03", "county", absent), ("2025-03-03", "provider", {}), ("2025-03-04", "client", absent),
+        ("2025-03-04", "payer", {}),
+    ))  # fmt: skip
+    assert week_of_march(sqlite_model) == ({"present": 1, "absent_other": 1, "unknown": 1}, 3)
+
+
+def test_an_absence_that_an_older_version_took_beside_the_schedule_counts_nowhere(sqlite_model: ReadModel) -> None:
+    in_model(sqlite_model, KIND, told_days(("2025-03-05", "provider", {"day_status": "absent_other", "hours": None})))
+    assert week_of_march(sqlite_model) == ({"unknown": 3}, 3)
+
+
+def test_a_period_that_was_never_taken_up_falls_away_with_its_case(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.4 row 40"""
+    told = county("2025-03-02")
+    told.fact("case.closed", "2025-03-02", {"case_id": CASE, "closing_code": "moved_away"})
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "CW1", "2025-03-02", on="2025-03-01").period is not None
+    assert answer(sqlite_model, "CW1", "2025-03-02").period is None
+
+
+def test_an_interrupted_period_has_ended(sqlite_model: ReadModel) -> None:
+    told = told_days()
+    said = {"ended_on": "2025-03-05", "end_reason": "other", "valid_reason": "yes", "health_end": False}
+    told.fact("period.interrupted", "2025-03-04", {"case_id": CASE, "period_id": "period-1", **said})
+    in_model(sqlite_model, KIND, told)
+    states = {day: answer(sqlite_model, "CW1", "2025-03-08", on=day).state for day in ("2025-03-04", "2025-03-05")}
+    assert states == {"2025-03-04": "active", "2025-03-05": "between_periods"}
+
+
+def test_of_two_statements_that_begin_on_one_day_the_one_with_an_end_holds(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.4 row 42"""
+    told = county("2025-03-02")
+    said = {"benefit": "labour_market_subsidy", "payer_org_id": "0000005-1", "from_on": "2025-01-01"}
+    by = {"actor_org": "0000010-7", "actor_task": "employment_authority"}
+    told.fact("benefit_status.changed", "2025-03-02", {**said, **by, "until_on": "2025-03-04"})
+    told.fact("benefit_status.changed", "2025-03-02", {**said, **by})
+    in_model(sqlite_model, KIND, told)
+    paying = [answer(sqlite_model, "CW1", "2025-03-08", on=day).payer_org_id for day in ("2025-03-04", "2025-03-05")]
+    assert paying == ["0000005-1", None]

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from domain import events as e
 from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
+from domain.chapters.benefits.parts import Status, holding, status_of
 from domain.chapters.guards import (
     by_own_authority,
     day_of,
@@ -78,9 +79,11 @@ def _may_state(pathway: Pathway, event: e.BenefitStatusChanged, on: date, contex
         case "employment_authority":
             return by_own_authority(pathway, on, context)
         case "benefit_payment":
-            return event.payer_org_id == caller.org and _own_payee(pathway, event.from_on, context)
+            own = event.payer_org_id == caller.org and _own_payee(pathway, event.from_on, context)
+            return own and not _takes_over(pathway, event, on, context)
         case "social_assistance":
-            return social_assistance and _own_payee(pathway, event.from_on, context)
+            own = social_assistance and _own_payee(pathway, event.from_on, context)
+            return own and not _takes_over(pathway, event, on, context)
         case _:
             return of_county(context) and social_assistance
 
@@ -96,6 +99,19 @@ def _own_payee(pathway: Pathway, from_on: date, context: Context) -> bool:
         (asked.submitted.actor_org, asked.submitted.actor_task) == (context.caller.org, "referrer")
         for asked in pathway.referrals.values()
     )
+
+
+def _takes_over(pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> bool:
+    """Whether by the statement some day would become the caller's on which another status holds."""
+    known = [(status_of(said), said.event) for said in pathway.benefits]
+    new = (Status(event.from_on, event.until_on, on, False, pathway.version + 1), event)
+    ends = [status.until_on for status, _ in known if status.until_on is not None and status.until_on < date.max]
+    edges = {event.from_on, *(status.from_on for status, _ in known), *(end + A_DAY for end in ends)}
+    for day in edges:
+        held = holding(known, day)
+        if held is not None and not _names(held, context) and holding([*known, new], day) is event:
+            return True
+    return False
 
 
 def _names(held: e.BenefitStatusChanged, context: Context) -> bool:

@@ -25,27 +25,26 @@ class Status(NamedTuple):
 
 
 def holding(statuses: Iterable[tuple[Status, X]], on: date) -> X | None:
-    """Of all that was ever said of a client's benefit, what holds on the day; none where it ended and nothing followed.
+    """Of all that was ever said of a client's benefit, what holds on the day; none where nothing does.
 
-    The status that began last is the one of the day: it replaced whatever was in force before, and where it has ended,
-    nothing of that comes back. Of two statements with equal `from_on` the one with the later `occurred_on` holds, then the
-    one with `until_on`, then the employment authority's. source: domain/pathway.md 4.4 row 42
+    Of two statements with equal `from_on` the one with the later `occurred_on` holds, then the one with `until_on`, then the
+    employment authority's: the other one is as if it had not been said. Of the rest that cover the day, the one that began
+    last. source: domain/pathway.md 4.4 row 42
     """
-    begun = [(status, said) for status, said in statuses if status.from_on <= on]
-    found = max(
-        begun,
-        key=lambda each: (
-            each[0].from_on,
-            each[0].occurred_on,
-            each[0].until_on is not None,
-            each[0].by_authority,
-            each[0].order,
-        ),
-        default=None,
-    )
-    if found is None or (found[0].until_on is not None and found[0].until_on < on):
-        return None
-    return found[1]
+    of_start: dict[date, tuple[Status, X]] = {}
+    for status, said in statuses:
+        known = of_start.get(status.from_on)
+        if known is None or _weight(known[0]) < _weight(status):
+            of_start[status.from_on] = (status, said)
+    for start in sorted(of_start, reverse=True):
+        status, said = of_start[start]
+        if start <= on and (status.until_on is None or on <= status.until_on):
+            return said
+    return None
+
+
+def _weight(status: Status) -> tuple[date, bool, bool, int]:
+    return status.occurred_on, status.until_on is not None, status.by_authority, status.order
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Benefits(ClientStream):
 
     def benefit(self, on: date) -> Fact[BenefitStatusChanged] | None:
         """The benefit status that holds on the day, as known now."""
-        return holding([(_status(said), said) for said in self.benefits], on)
+        return holding([(status_of(said), said) for said in self.benefits], on)
 
     def payer(self, on: date) -> str | None:
         """The organisation that pays the unemployment benefit on the day; none for social assistance."""
@@ -65,7 +64,8 @@ class Benefits(ClientStream):
         return held.event.payer_org_id if held else None
 
 
-def _status(said: Fact[BenefitStatusChanged]) -> Status:
+def status_of(said: Fact[BenefitStatusChanged]) -> Status:
+    """What of a statement decides whether it holds."""
     event = said.event
     return Status(
         event.from_on, event.until_on, said.occurred_on, said.actor_task == "employment_authority", said.version
