@@ -143,9 +143,20 @@ def employment_authority(pathway: Pathway, on: date, context: Context) -> str | 
 
 
 def by_own_authority(pathway: Pathway, on: date, context: Context) -> bool:
-    """Whether an employment authority that asks is the client's own; the first one to act becomes it."""
+    """Whether an employment authority that asks is the client's own. While there is none, the one may begin that answers for
+    the home municipality, where that and its area are known. source: domain/pathway.md 4.9 (Who may begin)"""
     caller = context.caller
-    return caller.task != "employment_authority" or employment_authority(pathway, on, context) in (None, caller.org)
+    if caller.task != "employment_authority":
+        return True
+    own = employment_authority(pathway, on, context)
+    return own == caller.org or (own is None and _answers_for_home(context))
+
+
+def _answers_for_home(context: Context) -> bool:
+    """`answered_for_by` is what the vault and the directory say of the home municipality."""
+    entry = context.directory.organisation(context.caller.org)
+    there = context.look_ups.get("answered_for_by")
+    return there is None or entry is None or not entry.joined.municipalities or context.caller.org in there
 
 
 def by_right(command: Command, context: Context) -> None:

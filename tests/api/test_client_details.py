@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from house import CODE, PERSON, House, house_after
-from stories import EXPERT, INTAKE, OWN_WORKER, SOCIAL_WORKER
+from stories import CONTRACTS, EXPERT, INTAKE, OWN_WORKER, SOCIAL_WORKER, joining, subsidy
 
 from domain.identifiers import synthetic_identity_code
-from domain.store import ClientRecord
+from domain.rulebook import COMMANDS
+from domain.store import ClientRecord, LookUps
 
 NEW_CODE = synthetic_identity_code(date(1998, 5, 14), 950)
 
@@ -150,3 +151,11 @@ def test_a_known_code_with_other_details_says_which_differ_and_changes_nothing(s
 def test_a_code_is_known_in_any_spelling(started: House) -> None:
     found = started.post("/client-references", OWN_WORKER, {"identity_code": f"  {CODE.lower()} "})
     assert (found.status_code, found.json()["client"]) == (200, started.name("county"))
+
+
+def test_who_answers_for_the_home_municipality_is_looked_up(started: House) -> None:
+    look_ups = LookUps(started.wired.store, started.wired.vault)
+    benefit = COMMANDS["change_benefit_status"]
+    joined = joining("0000013-1", "employment_authority", {"employment_authority": "city"}, date(2025, 1, 2))
+    started.execute(joined.model_copy(update={"municipalities": ("837", "604")}), CONTRACTS)
+    assert look_ups.of(benefit, subsidy(), started.aino) == {"answered_for_by": ["0000013-1"]}

@@ -253,3 +253,16 @@ def test_an_agency_does_not_act_before_it_joined() -> None:
     given(referred(TRIAL)).when(early, by=EXPERT, on=FIRST_DAY).then_refused("E_NOT_ENTITLED")
     nobody = expert("0000099-9")
     given(referred(TRIAL)).when(plan(), by=nobody, on=FIRST_DAY).then_refused("E_NOT_ENTITLED")
+
+
+def test_an_authority_begins_with_those_who_live_in_its_area() -> None:
+    """domain/pathway.md 4.9 (Who may begin): the one named before has ended."""
+    world = referred(TRIAL)
+    entry = world.directory.organisations[AUTHORITY].joined.model_copy(update={"municipalities": ("837",)})
+    ours = World(directory=enter(world.directory, entry, 99), pathway=world.pathway, recorded=world.recorded)
+    for wanted, kind in ((plan(), e.PlanDraftingStarted), (subsidy(), e.BenefitStatusChanged)):
+        given(ours).when(wanted, by=EXPERT, on=FIRST_DAY, answered_for_by=[AUTHORITY]).then(kind)
+        given(ours).when(wanted, by=EXPERT, on=FIRST_DAY, answered_for_by=["0000099-9"]).then_refused("E_NOT_ENTITLED")
+    # Whom a plan or a referral has named begins nothing: it goes on.
+    theirs = given(as_1("6"))
+    theirs.when(subsidy(), by=EXPERT, on=date(2025, 2, 7), answered_for_by=[]).then(e.BenefitStatusChanged)

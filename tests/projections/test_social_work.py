@@ -305,17 +305,6 @@ def test_of_two_benefits_from_one_day_the_one_stated_for_the_later_day_holds(sql
     assert held == {"2025-03-20": "social_assistance", "2025-04-01": "labour_market_subsidy"}
 
 
-def test_a_swapped_day_counts_where_it_moved(sqlite_model: ReadModel) -> None:
-    """source: domain/pathway.md 4.5 I6"""
-    told = county("2025-03-03")
-    body = {"case_id": CASE, "period_id": "period-1", "account": "provider", "day_status": "present", "hours": 5.0}
-    told.fact("attendance.recorded", "2025-03-05", {**body, "swap_of_on": "2025-03-04"})
-    in_model(sqlite_model, KIND, told)
-    week = answer(sqlite_model, "CW3", "2025-03-06").week
-    assert (week.scheduled, week.present_days) == (3, 2)
-    assert {count.day_status.code: count.days for count in week.by_status} == {"present": 2, "unknown": 1}
-
-
 @st.composite
 def stretches(draw: Any) -> list[tuple[date, date]]:
     found, first = [], date(2022, 1, 1) + timedelta(days=draw(st.integers(0, 60)))

@@ -14,7 +14,9 @@ from domain.rules import Overlap, RuleSet, UnknownRuleSet
 from domain.store.event_store import EventStore
 from domain.store.sealed.vault import ClientRecord, Vault
 
-LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules"})
+BEGINNING = frozenset({"start_plan", "change_benefit_status"})
+"""Commands with which an employment authority may begin."""
+LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules"}) | BEGINNING
 """The commands whose decision is told something from outside its stream."""
 PAGE = 5_000
 
@@ -70,6 +72,7 @@ class LookUps:
         """What the decision of a command is told.
 
         `lives_in_area`: whether the home municipality is the organiser's, left out when either is not known;
+        `answered_for_by`: which organisations say that they answer for the home municipality, left out when it is not known;
         `places_taken`: how many other clients the site has in the placement's time; `rows_overlap`: whether two rows of the
         rule set to be published hold on one day.
         """
@@ -77,7 +80,17 @@ class LookUps:
             return _rules(getattr(command, "content_kind", ""), getattr(command, "ruleset_version", ""))
         if client is None or kind.name not in LOOKING:
             return {}
+        if kind.name in BEGINNING:
+            return self._answering(client)
         return self._area(client) if kind.name == "accept_referral" else self._room(command, client)
+
+    def _answering(self, client: str) -> dict[str, Any]:
+        record = self._vault.get([client]).get(client)
+        if record is None or record.home_municipality is None:
+            return {}
+        known = self._store.directory.organisations
+        there = [org for org, one in known.items() if record.home_municipality in (one.joined.municipalities or ())]
+        return {"answered_for_by": sorted(there)}
 
     def _area(self, client: str) -> dict[str, Any]:
         record = self._vault.get([client]).get(client)
