@@ -12,10 +12,10 @@ from starlette.responses import Response
 from api.caller import SignedIn
 from api.entity_tags import entity_tags, version_in
 from api.problems import PROBLEM, Problem, problem
-from domain.answers import Answer
+from domain.answers import Answer, OwnVersion
 from domain.receipts import stated_code, stated_facts
 from domain.rulebook import COMMANDS
-from domain.store import UnknownToken
+from domain.store import UnknownToken, told_by_others
 
 TOKEN = "KUTY-Token"
 """Header with an opaque token: given with a write, sent with a reading that is to see it."""
@@ -27,7 +27,7 @@ def answered(
     """201 for what was recorded, 200 for a repeat or a wish without effect. Raises Problem for a refusal, a repeated one
     too: then nothing of it is in the ledger but the refusal. `differing` names the details that are known otherwise."""
     if answer.status == "refused" or answer.first == "refused":
-        raise Problem(*answer.codes, extra=_beside(command_id, answer))
+        raise Problem(*answer.codes, extra=_beside(signed, command_id, answer))
     recorded = answer.status == "recorded"
     content: dict[str, Any] = {
         "message_id": command_id,
@@ -35,8 +35,8 @@ def answered(
         "status": answer.status,
         "ledger": signed.door.ledger,
     }
-    if answer.number is not None:
-        content["number"] = answer.number
+    if (number := own_number(signed, answer)) is not None:
+        content["number"] = number
     if answer.events:
         content["facts"] = [name for _, name, _ in answer.events]
     else:
@@ -49,9 +49,10 @@ def answered(
     if answer.warnings:
         content["warnings"] = [stated_code(code) for code in answer.warnings]
     store = signed.door.store
-    headers = {TOKEN: store.position_token(answer.position), "Cache-Control": "no-store"}
+    place = store.position_token(own_number(signed, answer) or 0, signed.caller.sender)
+    headers = {TOKEN: place, "Cache-Control": "no-store"}
     if answer.client is not None:
-        headers["ETag"] = f'"{store.version_token(answer.client, answer.stream_version)}"'
+        headers["ETag"] = f'"{store.version_token(record_of(signed, answer.client), answer.own_version)}"'
     return Response(orjson.dumps(content), 201 if recorded else 200, headers, "application/json")
 
 
@@ -66,7 +67,26 @@ def own_names(signed: SignedIn, command: str, answer: Answer) -> dict[str, str]:
     return {name: pseudonyms.of(reference) for name, reference in sorted(references.items())}
 
 
-def expected_version(signed: SignedIn, client: str | None, if_match: Sequence[str]) -> int | None:
+def own_number(signed: SignedIn, answer: Answer) -> int | None:
+    """The answer's number, for those whose line it stands in: a client would count the county's workers by it."""
+    return None if signed.caller.role == "client" else answer.number
+
+
+def record_of(signed: SignedIn, client: str) -> str:
+    """What the caller's versions of a client's record are versions of: its own part of it, as far as it has been told.
+
+    The county is told everything. An agency's moves with what it was told and with its own commands, with nothing else
+    (design D22).
+    """
+    recipient = signed.recipient
+    if signed.caller.role == "client":
+        return f"{client}/client"
+    if recipient is None or signed.caller.task == "organiser":
+        return client
+    return f"{client}/{recipient.short_name}/{told_by_others(recipient, client, signed.door.store)}"
+
+
+def expected_version(signed: SignedIn, client: str | None, if_match: Sequence[str]) -> OwnVersion | None:
     """The version that the lines of `If-Match` name; none without one, and none for `*` on a client that is there.
 
     A weak tag names none. Raises Problem (`E_STALE_IF_MATCH`) where nothing is named. source: RFC 9110 13.1.1
@@ -77,20 +97,21 @@ def expected_version(signed: SignedIn, client: str | None, if_match: Sequence[st
     if tags == "*" and client is not None and signed.door.store.stream_version(client):
         return None
     versions: list[int] = []
+    own = record_of(signed, client) if client is not None else None
     for tag in tags if tags != "*" else ():
         with suppress(UnknownToken):
             read = signed.door.store.read_token(version_in(tag.text))
-            if (read.kind, read.stream, tag.weak) == ("version", client, False):
+            if (read.kind, read.stream, tag.weak) == ("version", own, False):
                 versions.append(read.number)
     if not versions:
         raise problem("E_STALE_IF_MATCH")
-    return max(versions)  # versions only rise: of several that were given out only the newest can be the present one
+    return OwnVersion(max(versions))  # versions only rise: of several given out only the newest can be the present one
 
 
-def _beside(command_id: str, answer: Answer) -> dict[str, Any]:
+def _beside(signed: SignedIn, command_id: str, answer: Answer) -> dict[str, Any]:
     stated: dict[str, Any] = {"message_id": command_id, "status_word": answer.status}
-    if answer.number is not None:
-        stated["number"] = answer.number
+    if (number := own_number(signed, answer)) is not None:
+        stated["number"] = number
     if answer.facts:
         stated["facts_in_the_way"] = stated_facts(answer.facts)
     if answer.more:
@@ -99,7 +120,7 @@ def _beside(command_id: str, answer: Answer) -> dict[str, Any]:
 
 
 COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
-    201: {"description": "Recorded; `ETag` is the client's new version, `KUTY-Token` lets a reading wait for it."},
+    201: {"description": "Recorded; `ETag` is your version of the client's record, `KUTY-Token` lets a reading wait."},
     200: {"description": "The same was recorded before, or nothing had to be."},
     **{
         status: {"description": text, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}

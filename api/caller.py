@@ -22,6 +22,7 @@ from api.problems import problem
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import UnknownPseudonym
+from domain.store import SenderNames
 from domain.vocabulary import ActorRole, OrganisationTask, OrgId, Purpose
 from projections.kinds import Kind, kinds
 
@@ -141,14 +142,16 @@ class SignedIn:
         return self.own
 
     def client(self, pseudonym: str) -> str:
-        """The raw reference of a client that the caller names. Raises Problem (`E_NOT_FOUND`)."""
-        try:
-            client = self.door.pseudonyms(self.own.short_name).reference(pseudonym)
-        except UnknownPseudonym as error:
-            raise problem("E_NOT_FOUND") from error
-        if self.caller.role == "client" and client != self.caller.person:
+        """The raw reference of a client that the caller names. Raises Problem (`E_NOT_FOUND`): nobody is there, or nobody
+        whom the caller may know (design D22)."""
+        client = self.names(pseudonym).part(pseudonym)
+        if client is None or (self.caller.role == "client" and client != self.caller.person):
             raise problem("E_NOT_FOUND")
         return client
+
+    def names(self, client_name: str = "") -> SenderNames:
+        """What the caller's names stand for. Raises Problem (`E_NOT_FOUND`) where there is no recipient."""
+        return self.door.receiving.names_of(self.own, self.caller, client_name)
 
 
 async def signed_in(request: Request, ledger: str) -> SignedIn:

@@ -31,7 +31,7 @@ from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
-from domain.store import LookUps, SenderNames
+from domain.store import Receiving
 from projections.kinds import kinds
 
 GIVEN_FILES = ("given.yaml", "given-demo.yaml")
@@ -83,7 +83,7 @@ class _Demo:
     def run(self, out: Callable[[str], None], progress: bool) -> Shown:
         people = synthetic_clients(self.clients, self.seed)
         self.naming = Naming(self.world.store, self.world.pseudonyms)
-        self._look_ups = LookUps(self.world.store, self.world.vault)
+        self._receiving = Receiving(self.world.store, self.world.vault, self.world.pseudonyms, kinds())
         self.people = people
         days: dict[date, dict[str, list[Action]]] = defaultdict(lambda: defaultdict(list))
         for name in people:
@@ -138,14 +138,16 @@ class _Demo:
         command_id = uuid.uuid4().hex
         wish, caller = self._by_person(deed, deed.person) if deed.person else self._by_system(deed, command_id)
         store = self.world.store
-        found = self._look_ups.of(wish.kind, wish.command, wish.client)
-        return caller.sender, command_id, store.submit(wish.command, caller, command_id, client=wish.client, look_ups=found)
+        client = wish.client or self.naming.clients[deed.client]
+        found = self._receiving.look_ups.of(wish.kind, wish.command, client)
+        return caller.sender, command_id, store.submit(wish.command, caller, command_id, client=client, look_ups=found)
 
     def _by_person(self, deed: Action, person: Person) -> tuple[Wish, Caller]:
         caller = Caller(person.org, person.task, person.role, person.name)
         short_name = self._short_names[person.org, person.task]
         body = self._body(deed, short_name, caller.sender)
-        names = SenderNames(self.world.store, self.world.vault, self.world.pseudonyms(short_name), caller, short_name)
+        recipient = self.world.store.directory.recipients[short_name]
+        names = self._receiving.names_of(recipient, caller)
         return wish_of_body(deed.kind, body, self.naming.clients[deed.client], names), caller
 
     def _by_system(self, deed: Action, message_id: str) -> tuple[Wish, Caller]:
@@ -156,8 +158,7 @@ class _Demo:
             body[IDENTITY_CODE] = self.people[deed.client].identity_code
         else:
             body[CLIENT] = self.naming.client(deed.client, deed.recipient)
-        pseudonyms = self.world.pseudonyms(deed.recipient)
-        names = SenderNames(self.world.store, self.world.vault, pseudonyms, caller, deed.recipient)
+        names = self._receiving.names_of(recipient, caller, str(body.get(CLIENT, "")))
         return wish_of_message(deed.kind, body, names), caller
 
     def _body(self, deed: Action, short_name: str, sender: tuple[str, str]) -> dict[str, object]:

@@ -12,14 +12,19 @@ from domain.refusals import Reason, named
 Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
 
 
+class OwnVersion(int):
+    """A version of a client's record as its sender counts it, where another one is that of the stream."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a command or message.
 
     `number` counts in the sender's line, none for a command without effect, a dry run and a re-used id. `events` are
     (event id, name, position). `references` name the parts begun, raw: they never leave the ledger as they are.
-    `first` is set on a repeat only: the status of the first answer. `client` is the stream that the command spoke of.
-    `facts` stand in the way of what was refused, named as the sender was told of them.
+    `first` is set on a repeat only: the status of the first answer. `client` is the stream that the command spoke of,
+    `own_version` the version of it as its sender counts (`Pathway.version_for`). `facts` stand in the way of what was
+    refused, named as the sender was told of them.
     """
 
     status: Status
@@ -31,6 +36,7 @@ class Answer:
     position: int = 0
     stream_version: int = 0
     client: str | None = None
+    own_version: int = 0
     first: Status | None = None
     facts: tuple[FactInTheWay, ...] = ()
     more: int = 0

@@ -44,6 +44,7 @@ class CommandKind:
 
     `roles` may ask it over HTTP; whose systems may send it as a message, each kind of recipient says
     (domain/pathway.md 4.8). `path` is the noun under which workers post it, relative to the client or the ledger.
+    `of_anybody`: a message may name a person of whom its sender may not know whether he is a client, and need not be told.
     """
 
     command: type[Command]
@@ -51,6 +52,7 @@ class CommandKind:
     target: Target
     path: str
     roles: frozenset[str]
+    of_anybody: bool = False
 
     @property
     def name(self) -> str:

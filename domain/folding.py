@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, Self, get_args, get_type_hints
 from domain.event import ClientFact, Event, InPathway
 from domain.fact import Fact, Facts
 
+Commands = Mapping[tuple[str, str, bool], tuple[int, str]]
+"""By (organisation, task, whether it is the client): how many commands stand in a stream, and the last one's id."""
+
 
 @dataclass(frozen=True)
 class ClientStream:
@@ -20,6 +23,26 @@ class ClientStream:
     client: str
     version: int = 0
     facts: Facts = field(default_factory=Facts)
+    commands: Commands = field(default_factory=dict, compare=False)
+
+    def version_for(self, task: str, org: str, role: str) -> int:
+        """The version of this client's record to somebody. The county's workers are told everything: theirs is the stream's.
+        Everybody else's counts the own commands alone, so that it moves with nobody else's doings (design D22)."""
+        return version_for(self.commands, self.version, task, org, role)
+
+
+def version_for(commands: Commands, version: int, task: str, org: str, role: str) -> int:
+    """As `ClientStream.version_for`, of the commands and the version of a stream."""
+    if task == "organiser" and role != "client":
+        return version
+    return commands.get((org, task, role == "client"), (0, ""))[0]
+
+
+def counted(commands: Commands, task: str, org: str, role: str, command_id: str) -> Commands:
+    """The commands of a stream with those of one more event: what one command records stands together."""
+    key = (org, task, role == "client")
+    count, last = commands.get(key, (0, ""))
+    return commands if last == command_id else {**commands, key: (count + 1, command_id)}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ wrong with a body is told at once, each with its place. source: integration.md 2
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -48,7 +48,8 @@ class Names(Protocol):
     """What a sender's names stand for in the ledger. Look-ups of identity codes are logged as use by whoever answers."""
 
     def part(self, pseudonym: str) -> str | None:
-        """The raw reference behind the sender's pseudonym; none for what it was never given."""
+        """The raw reference behind the sender's pseudonym; none for what it was never given, and for the name of a client
+        whom the sender may not know."""
 
     def event(self, publication_id: str, client: str | None) -> str | None:
         """The fact of this client that the sender's own publication told; none when it got no such publication."""
@@ -57,7 +58,7 @@ class Names(Protocol):
         """What the sender's message began; why to wait for it; none when it was refused for good."""
 
     def client(self, identity_code: str) -> str | None:
-        """The client under a personal identity code; none when the ledger does not know it."""
+        """The client under a personal identity code; none when there is nobody, or nobody whom the sender may know."""
 
 
 class NoNames:
@@ -90,11 +91,15 @@ class Waits(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A command and the client that it is about; no client for a command about the register or the ledger."""
+    """A command and the client that it is about; no client for a command about the register or the ledger.
+
+    `identity_code` stands instead of the client where anybody may be named: whom it means is not the sender's to know.
+    """
 
     kind: CommandKind
     command: Command
     client: str | None = None
+    identity_code: str | None = field(default=None, repr=False)
 
 
 @cache
@@ -113,7 +118,7 @@ def wish_of_message(kind: CommandKind, body: Mapping[str, Any], names: Names) ->
     """The wish of an agency's message: the client stands in the body. Raises Refused with all codes, Waits."""
     fields = {name: value for name, value in body.items() if name not in (CLIENT, IDENTITY_CODE)}
     reading = _Reading(names)
-    client = reading.client(body)
+    client = reading.client(body, anybody=kind.of_anybody)
     return reading.wish(kind, fields, client)
 
 
@@ -136,6 +141,8 @@ class _Reading:
         self._reasons: list[Reason] = []
         self._waits: HeldReason | None = None
         self._client: str | None = None
+        self._anybody: str | None = None
+        self._nobody = False
 
     def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
         self._client = client
@@ -155,10 +162,11 @@ class _Reading:
             raise Refused(*self._reasons)
         if self._waits is not None:
             raise Waits(self._waits)
-        return Wish(kind, command, client)
+        return Wish(kind, command, client, self._anybody)
 
-    def client(self, body: Mapping[str, Any]) -> str | None:
-        """The client that the envelope names, in exactly one of its two ways."""
+    def client(self, body: Mapping[str, Any], *, anybody: bool = False) -> str | None:
+        """The client that the envelope names, in exactly one of its two ways; none, with the code kept, where it may be
+        anybody. Of somebody who is not there, or not for the sender to know, no reference is looked up (design D22)."""
         by_name, by_code = body.get(CLIENT), body.get(IDENTITY_CODE)
         client: str | None = None
         if CLIENT in body and IDENTITY_CODE in body:
@@ -169,6 +177,7 @@ class _Reading:
                 return None
             client = self._names.part(by_name)
             if client is None:
+                self._nobody = True
                 self._wrong("E_UNKNOWN_REFERENCE", f"/{CLIENT}")
         elif IDENTITY_CODE not in body:
             self._wrong("E_FIELD_MISSING", f"/{CLIENT}")
@@ -176,9 +185,12 @@ class _Reading:
             self._wrong("E_FIELD_TYPE", f"/{IDENTITY_CODE}")
         elif not is_identity_code(normal_code(by_code)):
             self._wrong("E_IDENTITY_CODE", f"/{IDENTITY_CODE}")
+        elif anybody:
+            self._anybody = by_code
         else:
             client = self._names.client(normal_code(by_code))
             if client is None:
+                self._nobody = True
                 self._waits = "subject_unresolved"
         return client
 
@@ -187,6 +199,8 @@ class _Reading:
 
     def _resolve(self, text: str, kind: str, pointer: str) -> str:
         found: str | None
+        if self._nobody:
+            return UNRESOLVED
         if text.startswith(BY_MESSAGE):
             begun = self._names.begun_by(text[len(BY_MESSAGE) :])
             if isinstance(begun, str):

@@ -43,7 +43,7 @@ from domain.code_lists import code_list
 from domain.event import ClientFact, Erased, Event
 from domain.fact import Fact as Fact
 from domain.fact import corrected
-from domain.folding import PartOfPath, Parts, folds
+from domain.folding import PartOfPath, Parts, counted, folds
 
 CaseState = Literal["assessing", "planning", "placing", "active", "between_periods", "closed", "not_open"]
 
@@ -181,6 +181,9 @@ def evolved(pathway: Pathway, facts: Iterable[Fact[Any]]) -> Pathway:
     parts.update(vars(pathway))
     for fact in facts:
         parts["version"] = fact.version
+        parts["commands"] = counted(
+            parts["commands"], fact.actor_task, fact.actor_org, fact.actor_role, fact.command_id
+        )  # fmt: skip
         event = fact.event
         if isinstance(event, Erased):
             continue
@@ -228,4 +231,5 @@ def _put(parts: Parts, old: Fact[Event], new: Fact[Event]) -> None:
         _FOLDS[type(old.event)].change(parts, old, new)
     else:
         # No decision of ours lets a fact change its part; a history in which one did is folded anew.
-        parts.update(vars(replay(parts["client"], parts["facts"].values())), version=parts["version"])
+        kept = {name: parts[name] for name in ("version", "commands")}
+        parts.update(vars(replay(parts["client"], parts["facts"].values())), **kept)

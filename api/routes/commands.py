@@ -26,7 +26,7 @@ from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import LOOKING, SenderNames
+from domain.store import LOOKING
 
 OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""
@@ -140,7 +140,4 @@ async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refuse
 
 def names_of(signed: SignedIn) -> Names:
     """What the caller's names stand for. An organisation that has not joined has none yet, but may state its own facts."""
-    if signed.recipient is None:
-        return NoNames()
-    door, short_name = signed.door, signed.recipient.short_name
-    return SenderNames(door.store, door.vault, door.pseudonyms(short_name), signed.caller, short_name)
+    return signed.names() if signed.recipient else NoNames()

@@ -29,7 +29,7 @@ from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
 from domain.refusals import refusal, refuse
-from domain.store import Conflict, SenderNames
+from domain.store import Conflict
 from projections.kinds import kinds
 
 LONGEST_WAIT_S = 25.0
@@ -128,11 +128,10 @@ async def send_message(
     content = last.content()
     if parts:
         content["receipts"] = [receipt.content() for receipt in reversed(parts)]
-    store = signed.door.store
-    # The head stands at or behind what was just recorded: a reading that waits for it sees that, too.
-    written = await run_in_threadpool(store.head)
-    status = _status_of_group(parts) if parts else _status(last)
-    return json_response(content, status, {TOKEN: store.position_token(written)})
+    # The last number stands behind everything that was just recorded: a reading that waits for it sees that, too.
+    numbers = [receipt.number for receipt in received.receipts if receipt.number is not None]
+    place = signed.door.store.position_token(max(numbers, default=0), (own.org, own.task))
+    return json_response(content, _status_of_group(parts) if parts else _status(last), {TOKEN: place})
 
 
 def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
@@ -242,7 +241,8 @@ def _stated(publication: Publication) -> dict[str, Any]:
 
 
 async def client_reference(request: Request, signed: SignedInCaller) -> Response:
-    """The caller's own name for a client. The search is logged as use, and answers nothing about an unknown person."""
+    """The caller's own name for a client whom it may know. The search is logged as use, and answers the same about everybody
+    else, whether he is a client or not (domain/pathway.md 4.9)."""
     own = signed.own
     if signed.caller.role == "client":
         raise problem("E_NOT_FOUND")
@@ -255,16 +255,10 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
     code = normal_code(code)
     if not is_identity_code(code):
         raise refuse("E_IDENTITY_CODE", "/identity_code")
-    client = await run_in_threadpool(_found, signed, code)
+    client = await run_in_threadpool(signed.names().client, code)
     if client is None:
         raise problem("E_NOT_FOUND")
     return json_response({"ledger": signed.door.ledger, "client": signed.door.pseudonyms(own.short_name).of(client)})
-
-
-def _found(signed: SignedIn, code: str) -> str | None:
-    door, own = signed.door, signed.own
-    names = SenderNames(door.store, door.vault, door.pseudonyms(own.short_name), signed.caller, own.short_name)
-    return names.client(code)
 
 
 async def redeliver(signed: SignedInCaller) -> Response:

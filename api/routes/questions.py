@@ -176,8 +176,11 @@ def _freshness(answered: Answered[Any]) -> dict[str, Any]:
 
 
 def _log_use(signed: SignedIn, what: str, content: Any, client: str | None) -> None:
-    """Every look at a client's record by a person is kept (domain/privacy.md 3.3)."""
-    seen = set(_clients(content)) | ({client} if client else set())
+    """Every look at a client's record by a person is kept (domain/privacy.md 3.3); who asks about somebody whom he may not
+    know has looked at nobody."""
+    seen = set(_clients(content))
+    if client:
+        seen = seen | {client} if signed.names(client).part(client) else seen - {client}
     pseudonyms = signed.door.pseudonyms(signed.own.short_name)
     references = set()
     for one in seen:
@@ -213,9 +216,12 @@ async def visible(door: LedgerDoor, short_name: str, token: str, closing: thread
         raise problem("E_QUERY", f"/{TOKEN}")
     give_up_at = time.monotonic() + VISIBLE_WITHIN_S
     wanted: tuple[int, int] | None = None
+    position: int | None = None
     while time.monotonic() < give_up_at and not closing.is_set():
-        if wanted is None:
-            wanted = await run_in_threadpool(_told_by, door, short_name, read.number)
+        if position is None:
+            position = await run_in_threadpool(door.store.position_meant, read)
+        if position is not None and wanted is None:
+            wanted = await run_in_threadpool(_told_by, door, short_name, position)
         if wanted is not None and await run_in_threadpool(_has, door, short_name, *wanted):
             return
         await asyncio.sleep(LOOK_AGAIN_S)

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from operator import attrgetter
 from typing import Generic, TypeAlias, TypeVar
 
-from domain.directory import Directory, Recipient
+from domain.directory import Directory, Organisation, Recipient
 from domain.events import Event, NotificationSent
 from domain.pathway import Fact, Pathway
 
@@ -62,6 +62,9 @@ Window: TypeAlias = Callable[[Pathway], Iterable[tuple[str | None, Span]]]
 """Of one client: whose days, by organisation, none for every organisation in the task; and which days."""
 Entitled: TypeAlias = Callable[[Fact[Event], Pathway, Standing], bool]
 """Whether a fact that the policy gives to the kind goes to this recipient."""
+MayBegin: TypeAlias = Callable[[Pathway, Organisation, str | None], bool]
+"""Whether an organisation may state facts of a client before it was told any: its entry in the register, and the client's
+home municipality, none where that is not known. source: domain/pathway.md 4.9"""
 Ground: TypeAlias = Callable[[Fact[Event], Pathway, str], tuple[str, str] | None]
 """(legal basis, purpose) of telling a fact in a form, none for the usual ones."""
 
@@ -81,6 +84,7 @@ class Kind:
     fact. Several kinds may share a task: then each but one names the `agency_kinds` of its organisations, and that one has
     all the others. `roles` are the ones that there are in it, and nobody has another one there; an agency's system speaks
     in the first one that may ask for the command. `sends` names the commands that its systems may send and its workers post.
+    `may_begin`: of which clients it may do so before it was told of them; none of nobody.
 
     What it is told. `window` and `entitled` say on which days and which facts; `legal_basis` and `purpose` are the usual
     ones, `ground` says where there are others, `any_legal_basis` that it is answered on one that it named itself.
@@ -103,6 +107,7 @@ class Kind:
     agency_kinds: frozenset[str] = frozenset()
     roles: tuple[str, ...] = ()
     sends: frozenset[str] = frozenset()
+    may_begin: MayBegin | None = None
 
     told_one_by_one: bool = True
     window: Window | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domain import events as e
+from domain.directory import Organisation
 from domain.disclosure.forms import cut_range, last_day_paid
 from domain.disclosure.grounds import STATEMENT
 from domain.disclosure.kinds import Span, Standing
@@ -20,6 +21,19 @@ def paid_days(pathway: Pathway) -> Iterator[tuple[str, Span]]:
         for span, held in benefit_spans(pathway):
             if held.event.payer_org_id:
                 yield from ((held.event.payer_org_id, days) for run in runs if (days := shared(span, run)))
+
+
+def named_as_payer(pathway: Pathway, payer: Organisation, home_municipality: str | None) -> bool:
+    """Those whom a benefit status names as its payees, also before a period runs, and those whom it referred itself.
+    source: domain/pathway.md 4.4 row 42"""
+    named = any(held.event.payer_org_id == payer.joined.org_id for held in pathway.benefits)
+    return named or referred_by(pathway, payer, home_municipality)
+
+
+def referred_by(pathway: Pathway, organisation: Organisation, home_municipality: str | None) -> bool:
+    """Those whose referral the organisation sent, in its other task. source: domain/pathway.md 4.4 row 42"""
+    sent = (referral.submitted for referral in pathway.referrals.values())
+    return any((s.actor_org, s.actor_task) == (organisation.joined.org_id, "referrer") for s in sent)
 
 
 def for_payer(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:

@@ -4,6 +4,7 @@ Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault),
 """
 
 from domain.store.event_store import EventStore
+from domain.store.receiving.knowing import told_by_others
 from domain.store.receiving.look_ups import LOOKING, LookUps, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
@@ -65,6 +66,7 @@ __all__ = [
     "migrate_sqlite",
     "registration",
     "schema_of",
+    "told_by_others",
     "use_of",
     "write_ahead",
 ]

@@ -67,17 +67,19 @@ class EventStore(LedgerReading):
         look_ups: Mapping[str, Any] | None = None,
         dry_run: bool = False,
         input_position: tuple[str, int] | None = None,
+        named_by: str = "",
     ) -> Future[Answer]:
         """Decide a command and record what was decided, once per sender and command id.
 
         `client` is the reference whose stream it speaks of; a command that makes a client may leave it out. A stale
-        `expected_version` is refused (`E_STALE_IF_MATCH`) and leaves the id free. `input_position` is a follower's (name,
-        position), moved in the transaction of the events: who gets an answer without any (a repeat, no effect) moves it with
-        `track`. `dry_run` decides and records nothing.
-        The future raises `StoreUnavailable` when the outcome is not known: submit again under the same id.
+        `expected_version` (of the stream, or an `OwnVersion`) is refused (`E_STALE_IF_MATCH`) and leaves the id free.
+        `named_by` stands for the client in what a repeat is known by, where the sender does not know which client that is.
+        `input_position` is a follower's (name, position), moved in the transaction of the events: who gets an answer without
+        any (a repeat, no effect) moves it with `track`. `dry_run` decides and records nothing. The future raises
+        `StoreUnavailable` when the outcome is not known: submit again under the same id.
         """
         future = new_future()
-        self._put(future, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position)
+        self._put(future, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position, named_by)
         return future
 
     def execute(self, command: Command, caller: Caller, command_id: str, **options: Any) -> Answer:
@@ -238,7 +240,7 @@ class EventStore(LedgerReading):
     def _put(
         self, reply: Reply, command: Command, caller: Caller, command_id: str, client: str | None,
         expected_version: int | None, look_ups: Mapping[str, Any] | None, dry_run: bool,
-        input_position: tuple[str, int] | None,
+        input_position: tuple[str, int] | None, named_by: str = "",
     ) -> None:  # fmt: skip
         kind = self._around.kind_of(command)
         if client is None and kind.target == "new_client":
@@ -246,9 +248,11 @@ class EventStore(LedgerReading):
         if client is None and kind.target == "client":
             raise ValueError(f"{kind.name} speaks of a client")
         body = command.model_dump(mode="json", exclude_none=True)
-        said = (self._content_key, kind.name, body, caller, client if kind.target == "client" else None)
+        about = client if kind.target == "client" else None
+        said = (self._content_key, kind.name, body, caller)
         job = CommandJob(
-            command, kind, body, caller, command_id, client, content_hash(*said), expected_version, look_ups or {}, dry_run,
-            input_position, reply, lambda known: is_hash_of(known, *said),
+            command, kind, body, caller, command_id, client, content_hash(*said, named_by or about), expected_version,
+            look_ups or {}, dry_run, input_position, reply,
+            lambda known: any(is_hash_of(known, *said, whom) for whom in {named_by or about, about}),
         )  # fmt: skip
         self._writer.put(job)

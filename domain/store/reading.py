@@ -175,13 +175,22 @@ class LedgerReading:
         """An opaque text for the version of a client's stream."""
         return self._tokens.write(Token("version", client, version))
 
-    def position_token(self, position: int) -> str:
-        """An opaque text for a position of the feed."""
-        return self._tokens.write(Token("position", "", position))
+    def position_token(self, number: int, sender: Sender | None = None) -> str:
+        """An opaque text for where the answer of this number in a sender's line stands: it tells of nobody else's doings.
+        Without a sender, or before its first number: for a position of the feed, 0 for wherever the feed then ends."""
+        return self._tokens.write(Token("position", "/".join(sender) if sender and number else "", number))
 
     def read_token(self, text: str) -> Token:
         """What a token says. Raises `UnknownToken`."""
         return self._tokens.read(text)
+
+    def position_meant(self, token: Token) -> int | None:
+        """The position of the feed that a token of one means; none as long as there is no such answer."""
+        if not token.stream:
+            return token.number or self.head()
+        org, _, task = token.stream.partition("/")
+        found = self.answers((org, task), token.number - 1, 1)
+        return found[0][1].position if found and found[0][1].number == token.number else None
 
     def _read(self, rows: Sequence[Row]) -> list[Record]:
         return [read_record(row.state, row.position, self.epoch) for row in rows]

@@ -5,12 +5,13 @@ What no topic holds comes from its own backup: keys, vault, use log, the broker'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 
 from domain.answers import Answer, Status
 from domain.events import CommandRefused, Erased, Event, FactInTheWay, MessageHeld, MessageQuarantined
+from domain.folding import Commands, counted, version_for
 from domain.receipts import answer_of_refusal, parts_begun
 from domain.record import Damaged, Header, Record, read_record
 from domain.refusals import Reason
@@ -68,6 +69,7 @@ class _Rebuilding:
         self._ends: dict[str, End] = {}
         self._positions: dict[str, int] = {}
         self._open: list[tuple[Record, Event | Erased]] = []
+        self._commands: dict[str, Commands] = {}
 
     def take(self, window: list[Record], writing: Writing) -> tuple[list[Row], list[AnswerRow], dict[str, int]]:
         rows: list[Row] = []
@@ -91,12 +93,21 @@ class _Rebuilding:
             else:
                 answers += self.last_answer()
                 self._open = [(record, event)] if h.answer_number is not None else []
+            if is_client_stream(h.stream):
+                self._count(h, writing)
         return rows, answers, tracking
 
     def last_answer(self) -> Iterator[AnswerRow]:
         """The answer whose last event may not have come yet."""
         if self._open:
-            yield _answer_row(self._open)
+            yield _answer_row(self._open, self._commands)
+
+    def _count(self, h: Header, writing: Writing) -> None:
+        commands = self._commands.get(h.stream)
+        before = [] if commands is not None or h.stream_version == 1 else writing.events({h.stream: 0})
+        for each in (*(read_record(row.state, 0, 0).header for row in before), h):
+            commands = counted(commands or {}, each.actor_task, each.actor_org, each.actor_role, each.command_id)
+        self._commands[h.stream] = commands or {}
 
     def _follow(self, record: Record, writing: Writing) -> None:
         h = record.header
@@ -113,7 +124,7 @@ def _of_one(first: Header, later: Header) -> bool:
     return (first.command_id, first.actor_org, first.actor_task) == (later.command_id, later.actor_org, later.actor_task)
 
 
-def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
+def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[str, Commands]) -> AnswerRow:
     records = [record for record, _ in group]
     first, last = records[0], records[-1]
     h = first.header
@@ -121,6 +132,7 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
     codes: tuple[Reason, ...] = ()
     facts: tuple[FactInTheWay, ...] = ()
     client, more = h.stream if is_client_stream(h.stream) else None, 0
+    own = commands.get(h.stream, {})
     match group[0][1]:
         case CommandRefused() as refused:
             status = "refused"
@@ -142,6 +154,11 @@ def _answer_row(group: list[tuple[Record, Event | Erased]]) -> AnswerRow:
         client,
         facts=facts,
         more=more,
+        own_version=(
+            version_for(own, last.header.stream_version, h.actor_task, h.actor_org, h.actor_role)
+            if own and status == "recorded"
+            else 0
+        ),
     )
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,

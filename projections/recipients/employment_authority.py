@@ -8,6 +8,7 @@ from datetime import date
 
 from pydantic import Field
 
+from domain.directory import Organisation
 from domain.disclosure.grounds import of_joint_plan
 from domain.disclosure.kinds import EVER, Span
 from domain.disclosure.windows import closing
@@ -170,6 +171,11 @@ def authorities(pathway: Pathway) -> Iterator[tuple[str, Span]]:
             yield named.org, Span(named.on, last)
 
 
+def lives_there(pathway: Pathway, authority: Organisation, home_municipality: str | None) -> bool:
+    """The clients of its municipalities. source: domain/pathway.md 4.9"""
+    return home_municipality is not None and home_municipality in (authority.joined.municipalities or ())
+
+
 def of_notice_or_plan(fact: Fact[Event], pathway: Pathway, form: str) -> tuple[str, str]:
     """A notice has a legal basis of its own; everything else that of the joint plan."""
     return ("LB-189-NOTICE", "notice") if isinstance(fact.event, NotificationSent) else of_joint_plan(fact, pathway, form)
@@ -192,6 +198,7 @@ KIND = Kind(
         "hold_follow_up",
         "correct_fact",
     }),
+    may_begin=lives_there,
     window=authorities,
     legal_basis="LB-189-PLAN",
     purpose="plan_making",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.disclosure.payers import for_payer, of_statement, paid_days, payer_moved
+from domain.disclosure.payers import for_payer, named_as_payer, of_statement, paid_days, payer_moved
 from projections.kinds import Kind
 from projections.payers import FINDS_BY, questions_of_payer
 
@@ -14,6 +14,7 @@ KIND = Kind(
     column="KB",
     roles=("kela_clerk",),
     sends=frozenset({"change_benefit_status", "record_attendance", "correct_fact"}),
+    may_begin=named_as_payer,
     window=paid_days,
     entitled=for_payer,
     legal_basis="LB-UI-ATT",

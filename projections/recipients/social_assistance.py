@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domain.disclosure.kinds import Span, Standing, in_window
+from domain.disclosure.payers import referred_by
 from domain.disclosure.windows import benefit_spans
 from domain.events import Event
 from domain.pathway import Fact, Pathway
@@ -34,6 +35,7 @@ KIND = Kind(
     column="KS",
     roles=("kela_clerk",),
     sends=frozenset({"change_benefit_status", "correct_fact"}),
+    may_begin=referred_by,
     window=assisted,
     entitled=on_its_days,
     legal_basis="LB-SA-REFUSAL",

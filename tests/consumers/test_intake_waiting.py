@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from house import CODE, LEDGER, UNKNOWN_CODE, House
 from provider_days import DAYS, SENDER, attendance, statuses, week_after
-from stories import EXPERT, INTAKE, OPERATOR, last
+from stories import EXPERT, INTAKE, KELA, OPERATOR, REFERRER, last
 
 from consumers import wire
 from consumers.intake import Intake
 from domain.chapters.ledgers.decisions import AdvanceClock
+from domain.chapters.referrals.decisions import SubmitReferral
 
 
 @pytest.fixture
@@ -61,28 +62,73 @@ def test_what_refers_to_a_message_not_yet_there_waits_for_it(home: House) -> Non
     assert home.wired.vault.held() == []
 
 
-def test_a_message_about_somebody_unknown_waits_until_he_is_registered(home: House) -> None:
-    body = {"identity_code": UNKNOWN_CODE, "source": "employment_authority", "legal_basis": "LB-189-PLAN"}
-    home.send("authority-referrer", "r-1", "submit_referral.v1", body)
+BENEFIT = {"benefit": "labour_market_subsidy", "payer_org_id": KELA, "from_on": "2025-03-01"}
+REFERRAL = {"source": "employment_authority", "legal_basis": "LB-189-PLAN"}
+
+
+def test_a_message_about_somebody_unknown_waits_until_its_sender_may_know_him(home: House) -> None:
+    # given a message about somebody of whom nobody has heard (domain/pathway.md 4.9)
+    body = {"identity_code": UNKNOWN_CODE, **BENEFIT}
+    home.send("authority", "b-1", "change_benefit_status.v1", body)
     home.settle()
-    waiting = home.receipts("authority-referrer")[-1]
+    waiting = home.receipts("authority")[-1]
     assert (waiting["status"], waiting["reason"]) == ("waiting", "subject_unresolved")
-    home.send("authority-referrer", "r-1", "submit_referral.v1", body)
+    home.send("authority", "b-1", "change_benefit_status.v1", body)
     home.settle()
-    assert home.receipts("authority-referrer")[-1]["first"] == "waiting"
+    assert home.receipts("authority")[-1]["first"] == "waiting"
     held = b"".join(r.state for r in home.wired.store.records(0, 10_000))
     assert UNKNOWN_CODE.encode() not in held
-    new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
+    # when he becomes a client, of whom the sender may not know
+    new = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": UNKNOWN_CODE}
     answer = home.post("/clients", INTAKE, new)
     assert answer.status_code == 201
     home.settle()
-    final = home.receipts("authority-referrer")[-1]
-    assert (final["message_id"], final["status"]) == ("r-1", "recorded")
-    assert home.wired.vault.held() == []
+    # then it waits on
+    assert home.receipts("authority")[-1]["first"] == "waiting"
     client = home.wired.pseudonyms("county").reference(answer.json()["references"]["client"])
-    assert len(home.wired.store.pathway(client).referrals) == 1
-    [use] = home.wired.vault.uses(client)
-    assert (use.what, use.org) == ("search", EXPERT.org)
+    assert home.wired.vault.uses(client) == []
+    # and when its own referral makes him known to it, then it is decided
+    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["status"]) == ("b-1", "recorded"), final
+    assert home.wired.vault.held() == []
+    assert len(home.wired.store.pathway(client).benefits) == 1
+    assert [(use.what, use.org) for use in home.wired.vault.uses(client)] == [("search", EXPERT.org)] * 2
+
+
+def test_a_referral_of_somebody_unknown_makes_him_a_client_and_is_answered_like_any_other(home: House) -> None:
+    # when two persons are referred, the one a client already (domain/pathway.md 4.9)
+    for message_id, code in (("r-1", CODE), ("r-2", UNKNOWN_CODE)):
+        home.send("authority-referrer", message_id, "submit_referral.v1", {"identity_code": code, **REFERRAL})
+    home.settle()
+    # then nothing tells them apart, neither at once nor when the message is repeated
+    known, unknown = home.receipts("authority-referrer")[-2:]
+    assert unknown.keys() == known.keys()
+    assert (known["status"], unknown["status"], unknown["type"]) == ("recorded", "recorded", known["type"])
+    home.send("authority-referrer", "r-2", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+    home.settle()
+    assert home.receipts("authority-referrer")[-1]["status"] == "already_recorded"
+    client = home.wired.vault.find(UNKNOWN_CODE)
+    assert client is not None
+    pathway = home.wired.store.pathway(client)
+    assert pathway.registered is not None
+    assert len(pathway.referrals) == 1
+    # and intake finds him under his code
+    new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
+    found = home.post("/clients", INTAKE, new)
+    assert (found.status_code, found.json()["references"]["client"]) == (200, home.name("county", client))
+
+
+def test_of_a_person_whose_referral_is_refused_nothing_is_kept(home: House) -> None:
+    wrong = {"identity_code": UNKNOWN_CODE, "source": "municipal_trial", "legal_basis": "LB-189-PLAN"}
+    for _ in range(2):
+        home.send("authority-referrer", "r-1", "submit_referral.v1", wrong)
+        home.settle()
+    refused, again = home.receipts("authority-referrer")[-2:]
+    assert (refused["status"], refused["codes"][0]["code"]) == ("refused", "E_SOURCE_CLOSED")
+    assert (again["status"], again["first"], again["number"]) == ("already_recorded", "refused", refused["number"])
+    assert home.wired.vault.find(UNKNOWN_CODE) is None
 
 
 def test_what_waits_too_long_is_refused(home: House) -> None:
@@ -103,16 +149,17 @@ def test_what_waits_too_long_is_refused(home: House) -> None:
 
 
 def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House) -> None:
-    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.send("authority", "m-2", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
     home.settle()
     another = Intake(home.wired.store, home.wired.broker, home.wired.receiving, wait=0)
     new = {"identity_kind": "identity_code", "registered_from": "referral", "identity_code": UNKNOWN_CODE}
     home.post("/clients", INTAKE, new)
+    home.execute(SubmitReferral(**REFERRAL), REFERRER, client=home.wired.vault.find(UNKNOWN_CODE))
     assert another.step() == 1
     another.close()
     home.settle()
-    final = home.receipts(SENDER)[-1]
-    assert (final["message_id"], final["status"]) == ("m-2", "refused")  # nobody else's period
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["status"]) == ("m-2", "recorded")
 
 
 def test_an_id_that_had_its_last_answer_does_not_wait_for_another(home: House) -> None:

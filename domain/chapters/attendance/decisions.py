@@ -102,6 +102,8 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
     placed = event.account != "provider" or _covered(pathway, event.placement_id, on)
     inside = period is not None and period.covers(on)
     no.when(not inside or not placed, "E_OUTSIDE_PERIOD", "/occurred_on")
+    if not placed:
+        return  # what others say of a day that is not the provider's is not told by its other codes either
     not_ahead(no, on, context)
     present = event.day_status == "present"
     only_when(no, present, event, "hours")

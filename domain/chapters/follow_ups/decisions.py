@@ -16,13 +16,12 @@ from domain.chapters.guards import (
     known,
     not_ahead,
     of_county,
-    own_placements,
     recorded,
     said,
 )
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
-from domain.pathway import Case, Pathway
+from domain.pathway import Pathway
 from domain.refusals import Refusals
 
 
@@ -35,9 +34,8 @@ class HoldFollowUp(Meeting, ClientCommand):
 def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) -> list[Draft]:
     """A follow-up in the open case. source: domain/pathway.md 4.4 row 35"""
     no, on = Refusals(), day_of(command, context)
-    case = case_on(pathway, on)
-    case_id = case.opened.event.case_id
-    entitled(_is_around(pathway, case, on, context))
+    entitled(_is_around(pathway, on, context))
+    case_id = case_on(pathway, on).opened.event.case_id
     running = next((key for key, period in pathway.periods.items() if period.is_open(on)), None)
     event = e.FollowUpHeld(
         case_id=case_id,
@@ -53,7 +51,8 @@ def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) ->
 def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: date, context: Context) -> None:
     """What a follow-up has to fulfil on its day: told by somebody around the client, in an open case; somebody met, of a
     period of this case that had begun; what comes next comes after it."""
-    entitled(_is_around(pathway, case_of(pathway, event.case_id, on), on, context))
+    entitled(_is_around(pathway, on, context))
+    case_of(pathway, event.case_id, on)
     if event.period_id is not None:
         period = known(pathway.periods, event.period_id, "/period_id")
         begun = period.started is not None and period.started.event.starts_on <= on
@@ -63,13 +62,15 @@ def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: d
     no.when(event.next_followup_on is not None and event.next_followup_on <= on, "E_ORDER", "/next_followup_on")
 
 
-def _is_around(pathway: Pathway, case: Case, on: date, context: Context) -> bool:
-    """The client, the county, the own employment authority, a provider where the client is placed."""
+def _is_around(pathway: Pathway, on: date, context: Context) -> bool:
+    """The client, the county, the own employment authority, a provider with whom the client is placed on the day: judged by
+    what each of them was told, so that no case's opening or closing can be read from the answer (design D22)."""
     match context.caller.task:
         case "employment_authority":
             return employment_authority(pathway, on, context) == context.caller.org
         case "provider":
-            return bool(own_placements(pathway, case.opened.event.case_id, context))
+            own = (p for p in pathway.placements.values() if p.proposed.event.provider_org_id == context.caller.org)
+            return any(placement.confirmed and placement.open_to_provider(on) for placement in own)
         case _:
             return is_client(context) or of_county(context)
 

@@ -81,10 +81,10 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
 def accept_placement(pathway: Pathway, command: AcceptPlacement, context: Context) -> list[Draft]:
     """The provider's yes. source: domain/pathway.md 4.4 row 22"""
     placement = known(pathway.placements, command.placement_id, "/placement_id")
-    entitled(_own(placement, context))
+    no, on = Refusals(), day_of(command, context)
+    entitled(_own(placement, on, context))
     if placement.confirmed:
         return []
-    no, on = Refusals(), day_of(command, context)
     event = e.PlacementConfirmed(case_id=placement.proposed.event.case_id, placement_id=command.placement_id)
     judge_confirmation(no, pathway, event, on, context)
     not_ahead(no, on, context)
@@ -98,7 +98,7 @@ def judge_confirmation(no: Refusals, pathway: Pathway, event: e.PlacementConfirm
     `places_taken` is the number of other clients at the site in the placement's time, where the store has counted them.
     """
     placement = known(pathway.placements, event.placement_id, "/placement_id")
-    entitled(_own(placement, context))
+    entitled(_own(placement, on, context))
     case_of(pathway, event.case_id, on)
     no.when(on < placement.proposed.occurred_on, "E_ORDER", "/occurred_on")
     taken = context.look_ups.get("places_taken")
@@ -109,8 +109,8 @@ def judge_confirmation(no: Refusals, pathway: Pathway, event: e.PlacementConfirm
 def name_instructor(pathway: Pathway, command: NameInstructor, context: Context) -> list[Draft]:
     """The own instructor; the one named last is in charge. source: domain/pathway.md 4.4 row 23"""
     placement = known(pathway.placements, command.placement_id, "/placement_id")
-    entitled(_own(placement, context))
     no, on = Refusals(), day_of(command, context)
+    entitled(_own(placement, on, context))
     event = e.InstructorNamed(case_id=placement.proposed.event.case_id, **said(command))
     if placement.instructors and placement.instructors[-1].event == event:
         return []
@@ -123,15 +123,15 @@ def name_instructor(pathway: Pathway, command: NameInstructor, context: Context)
 def judge_instructor(no: Refusals, pathway: Pathway, event: e.InstructorNamed, on: date, context: Context) -> None:
     """What an instructor's naming has to fulfil on its day: the provider has confirmed its placement by then."""
     placement = known(pathway.placements, event.placement_id, "/placement_id")
-    entitled(_own(placement, context))
+    entitled(_own(placement, on, context))
     case_of(pathway, event.case_id, on)
     confirmed = placement.confirmed
     no.when(confirmed is None, "E_ORDER", "/placement_id")
     no.when(confirmed is not None and on < confirmed.occurred_on, "E_ORDER", "/occurred_on")
 
 
-def _own(placement: Placement, context: Context) -> bool:
-    return placement.proposed.event.provider_org_id == context.caller.org
+def _own(placement: Placement, on: date, context: Context) -> bool:
+    return placement.proposed.event.provider_org_id == context.caller.org and placement.open_to_provider(on)
 
 
 def _places(placement: Placement, context: Context) -> int | None:

@@ -24,6 +24,12 @@ class Placement(PartOfPath):
         return self.proposed.event.from_on <= on <= self.proposed.event.until_on
 
 
+    def open_to_provider(self, on: date) -> bool:
+        """Whether its provider may speak of the client on the day: from the asking up to and including the placement's end.
+        source: domain/disclosure.md 5.3, column PR"""
+        return self.proposed.occurred_on <= on <= self.proposed.event.until_on
+
+
 @dataclass(frozen=True)
 class Placements(ClientStream):
     """The client's placements."""

@@ -49,7 +49,8 @@ class AcceptReferral(ClientCommand):
 
 
 def submit_referral(pathway: Pathway, command: SubmitReferral, context: Context) -> list[Draft]:
-    """A referral with a matter of its own. source: domain/pathway.md 4.4 row 1"""
+    """A referral with a matter of its own. Anybody may be named: a person of whom nobody has heard becomes a client by it,
+    where the identity code is a sound one (`identity_code_valid`). source: domain/pathway.md 4.4 row 1, 4.9"""
     no, on = Refusals(), day_of(command, context)
     source = code_list("referral_source").stored_code(command.source, on)
     own_contact = source == "self_referral"
@@ -66,12 +67,18 @@ def submit_referral(pathway: Pathway, command: SubmitReferral, context: Context)
         needs=needs,
         long_term_unemployment=command.long_term_unemployment,
     )
-    no.when(pathway.registered is None, "E_SUBJECT_UNRESOLVED")
+    unheard_of = pathway.registered is None
+    no.when(unheard_of and not context.look_ups.get("identity_code_valid"), "E_SUBJECT_UNRESOLVED")
     not_ahead(no, on, context)
     judge_referral(no, pathway, event, on, context)
     no.when(needs != command.needs, "E_HEALTH_CONTENT", "/needs")
     no.stop()
-    return [recorded(pathway, event, on, context, matter=context.new_id("matter"))]
+    drafts = [recorded(pathway, event, on, context, matter=context.new_id("matter"))]
+    if unheard_of:
+        # Behind the referral: its receipt then tells the same of everybody.
+        registered = e.SubjectRegistered(identity_kind="identity_code", registered_from="referral")
+        drafts.append(context.draft(registered, on, context.new_id("matter")))
+    return drafts
 
 
 def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, on: date, context: Context) -> None:
@@ -157,7 +164,14 @@ def accept_referral(pathway: Pathway, command: AcceptReferral, context: Context)
 
 
 COMMANDS = (
-    CommandKind(SubmitReferral, submit_referral, "client", path="referrals", roles=frozenset({"referrer", "client"})),
+    CommandKind(
+        SubmitReferral,
+        submit_referral,
+        "client",
+        path="referrals",
+        roles=frozenset({"referrer", "client"}),
+        of_anybody=True,
+    ),
     CommandKind(
         ReceiveReferral,
         receive_referral,

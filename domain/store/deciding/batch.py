@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.answers import Answer, refused_answer
+from domain.answers import Answer, OwnVersion, refused_answer
 from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
@@ -141,7 +141,7 @@ class Batch:
                 raise Refused(Reason("E_NOT_ENTITLED"))
             if job.too_large:
                 raise Refused(Reason("E_TOO_LARGE"))
-            if pathway is not None and job.expected_version not in (None, pathway.version):
+            if pathway is not None and job.expected_version not in (None, self._expected(pathway, job)):
                 # Nothing was judged: the id is not taken, and the command may come again with what has been read by then.
                 return Answer("refused", codes=(Reason("E_STALE_IF_MATCH"),), client=job.client)
             drafts = job.kind.decide(pathway if pathway is not None else self.directory, job.command, context)
@@ -150,8 +150,10 @@ class Batch:
         except Exception as error:
             raise JobFailed(job, error) from error
         if not drafts:
-            version = pathway.version if pathway else 0
-            idle = Answer("already_recorded", client=job.client, stream_version=version, position=self.head)
+            version, own = (pathway.version, self._own_version(pathway, job)) if pathway else (0, 0)
+            idle = Answer(
+                "already_recorded", client=job.client, stream_version=version, position=self.head, own_version=own
+            )
             if not job.dry_run:
                 self._keep(job, idle, self.head)
             return idle
@@ -227,9 +229,11 @@ class Batch:
         self.order += added
         opening = added[0]
         opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
+        evolved = self.pathways.get(answer.client or "") if answer.status == "recorded" else None
         numbered = Answer(
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
             self.ends[self.order[-1].stream].version, answer.client, facts=answer.facts, more=answer.more,
+            own_version=self._own_version(evolved, job) if evolved else 0,
         )  # fmt: skip
         self._keep(job, numbered, first, final=final)
         self._track(job)
@@ -284,6 +288,14 @@ class Batch:
             draft.matter, caller.org, caller.task, caller.role, caller.person, staged.job.command_id,
         )  # fmt: skip
         self.pathways[staged.stream] = evolve(pathway, fact)
+
+    @staticmethod
+    def _own_version(pathway: Pathway, job: CommandJob | NoteJob) -> int:
+        return pathway.version_for(job.caller.task, job.caller.org, job.caller.role)
+
+    def _expected(self, pathway: Pathway, job: CommandJob) -> int:
+        own = isinstance(job.expected_version, OwnVersion)
+        return self._own_version(pathway, job) if own else pathway.version
 
     def _next_number(self, sender: Sender) -> int:
         last = self.numbers.get(sender)

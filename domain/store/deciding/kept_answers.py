@@ -26,6 +26,7 @@ def kept(answer: Answer) -> bytes:
         "version": answer.stream_version,
         "client": answer.client,
         "more": answer.more,
+        "own": answer.own_version,
     }
     return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
 
@@ -47,6 +48,7 @@ def answer_of(row: AnswerRow) -> Answer:
         stream_version=parts.get("version", 0),
         client=parts.get("client"),
         more=more + parts.get("more", 0),
+        own_version=parts.get("own", 0),
     )
 
 

@@ -7,11 +7,16 @@ source: integration.md 2, design D13, D18
 from __future__ import annotations
 
 import logging
+import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from domain.answers import Answer, refused_answer
+from domain.context import Caller
 from domain.disclosure.kinds import Kind, Kinds
 from domain.envelopes import Incoming, caller_of
 from domain.events import Event, MessageHeld, MessageQuarantined
@@ -22,8 +27,9 @@ from domain.store.event_store import EventStore
 from domain.store.receiving.asked import Asked, Refusal, Unreadable, Waiting
 from domain.store.receiving.held import packed
 from domain.store.receiving.look_ups import LookUps
+from domain.store.receiving.sender_names import use_of
 from domain.store.sealed.keys import KeyDestroyed
-from domain.store.sealed.vault import HeldMessage, Vault
+from domain.store.sealed.vault import ClientRecord, HeldMessage, Vault
 from domain.store.tables.database import StoreUnavailable
 
 logger = logging.getLogger("kuty.receiving")
@@ -84,15 +90,29 @@ class Answering:
         return self._refuse(asked.message, (Reason(code),))
 
     def _submit(self, message: Incoming, wish: Wish) -> Future[Answer]:
-        return self.store.submit(
-            wish.command,
-            caller_of(message, self.kinds, wish.kind),
-            message.message_id,
-            client=wish.client,
-            look_ups=self.look_ups.of(wish.kind, wish.command, wish.client),
-            dry_run=self.dry_run,
-            input_position=message.place,
-        )
+        caller = caller_of(message, self.kinds, wish.kind)
+        decide = partial(self.store.submit, wish.command, caller, message.message_id, input_position=message.place)
+        if wish.identity_code is not None:
+            return self._about_anybody(decide, caller, wish.identity_code)
+        look_ups = self.look_ups.of(wish.kind, wish.command, wish.client)
+        return decide(client=wish.client, look_ups=look_ups, dry_run=self.dry_run)
+
+    def _about_anybody(self, decide: Callable[..., Future[Answer]], caller: Caller, code: str) -> Future[Answer]:
+        """A message that may name anybody: of whom nobody has heard, he is entered in the vault and becomes a client by it.
+
+        Its answer is the same in both cases, also when it is repeated. source: domain/pathway.md 4.9
+        """
+        said: dict[str, Any] = {"named_by": self.vault.mark(code), "look_ups": {"identity_code_valid": True}}
+        client = self.vault.find(code)
+        if client is None:
+            client = uuid.uuid4().hex
+            judged = decide(client=client, dry_run=True, **said)
+            if self.dry_run or judged.result().status != "recorded":
+                # Of a person who does not become a client nothing is kept.
+                return decide(client=client, dry_run=self.dry_run, **said)
+            client = self.vault.register(client, ClientRecord(identity_code=code))
+        self.vault.log_use([use_of(caller, client, self.store.now(), "search")])
+        return decide(client=client, dry_run=self.dry_run, **said)
 
     def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Given:
         if self.dry_run:

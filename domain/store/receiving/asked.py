@@ -6,7 +6,7 @@ A group's day asks once for each entry, and each is decided alone under its own 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -55,9 +55,12 @@ class Asked:
     in_group: bool = False
 
 
-def asked_by(message: Incoming, sender: Kind, sent: Collection[str], names: Names) -> Iterator[Asked]:
+def asked_by(
+    message: Incoming, sender: Kind, sent: Collection[str], names_in: Callable[[Mapping[str, Any]], Names]
+) -> Iterator[Asked]:
     """What a message of a sender of this kind asks for: one thing, or one for each entry of a group, each read when it is
-    taken. `sent` are the types that somebody may send: one of another task's is not entitled (domain/pathway.md 4.8)."""
+    taken. `sent` are the types that somebody may send: one of another task's is not entitled (domain/pathway.md 4.8).
+    `names_in` answers what the sender's names stand for in one body."""
     try:
         body = read_json(message.raw)
     except BadJson as bad:
@@ -73,7 +76,7 @@ def asked_by(message: Incoming, sender: Kind, sent: Collection[str], names: Name
         yield Asked(message, Refusal(refused.codes))
         return
     for one, fields in single:
-        yield Asked(one, _wished(kind, fields, names), in_group=one is not message)
+        yield Asked(one, _wished(kind, fields, names_in(fields)), in_group=one is not message)
 
 
 def unreadable(

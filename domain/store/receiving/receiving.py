@@ -6,15 +6,17 @@ again; everything else is decided at once. source: integration.md 2, design D13,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from domain.answers import Status
+from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, UnreadableEnvelope, caller_of
-from domain.messages import message_types
+from domain.messages import CLIENT, message_types
 from domain.receipts import Receipt, receipt_of_answer
 from domain.refusals import Reason, named
 from domain.store.event_store import EventStore
@@ -75,16 +77,25 @@ class Receiving:
             if self._store.now() >= held.held_until_at:
                 asked = [Asked(message, Refusal((Reason("E_WAITING_EXPIRED"),)))]
             else:
-                asked = list(self._asked(message))
+                asked = list(self._asked(message, again=True))
             if not any(isinstance(one.what, Waiting) for one in asked):
                 received = self._settled(message, asked)
                 self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
                 yield sender, received
 
-    def _asked(self, message: Incoming) -> Iterator[Asked]:
-        short_name, caller = message.recipient.short_name, caller_of(message, self._kinds)
-        names = SenderNames(self._store, self._vault, self._pseudonyms(short_name), caller, short_name)
-        return asked_by(message, self._kinds.of(message.recipient), self._sent, names)
+    def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:
+        """What a caller's names stand for; `client_name` is the one by which it names the client, where it does."""
+        pseudonyms = self._pseudonyms(recipient.short_name)
+        return SenderNames(self._store, self._vault, self._kinds, pseudonyms, caller, recipient, client_name, again)
+
+    def _asked(self, message: Incoming, *, again: bool = False) -> Iterator[Asked]:
+        caller = caller_of(message, self._kinds)
+
+        def names_in(body: Mapping[str, Any]) -> SenderNames:
+            named = body.get(CLIENT)
+            return self.names_of(message.recipient, caller, named if isinstance(named, str) else "", again=again)
+
+        return asked_by(message, self._kinds.of(message.recipient), self._sent, names_in)
 
     def _settled(self, message: Incoming, asked: Iterable[Asked], dry_run: bool = False) -> Received:
         answering = Answering(self._store, self._vault, self.look_ups, self._kinds, dry_run)

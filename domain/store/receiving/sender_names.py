@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.context import Caller
+from domain.directory import Recipient
+from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import DisclosureMade
 from domain.messages import Begun, HeldReason
 from domain.store.event_store import EventStore
+from domain.store.receiving.knowing import may_know
 from domain.store.sealed.vault import Use, Vault
 
 TELLINGS = ("disclosure.made", "disclosure.revised")
@@ -17,21 +20,33 @@ TELLINGS = ("disclosure.made", "disclosure.revised")
 
 @dataclass(frozen=True, slots=True)
 class SenderNames:
-    """The names of one sender, looked up in the store and the vault. A look-up by identity code is logged as use."""
+    """The names of one sender, looked up in the store and the vault: those of clients stand for somebody only where the
+    sender may know him. A look-up by identity code is logged as use.
+
+    `client_name` is the name under which the body speaks of its client. `again`: the message waited, and was logged before.
+    """
 
     store: EventStore
     vault: Vault
+    kinds: Kinds[Kind]
     pseudonyms: Pseudonyms
     caller: Caller
-    short_name: str
+    recipient: Recipient
+    client_name: str = ""
+    again: bool = False
     _told: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
+
+    def knows(self, client: str) -> bool:
+        """Whether the sender may know that there is this client. source: domain/pathway.md 4.9"""
+        return may_know(self.recipient, client, self.store, self.vault, self.kinds)
 
     def part(self, pseudonym: str) -> str | None:
         """The raw reference behind the sender's pseudonym."""
         try:
-            return self.pseudonyms.reference(pseudonym)
+            reference = self.pseudonyms.reference(pseudonym)
         except UnknownPseudonym:
             return None
+        return None if pseudonym == self.client_name and not self.knows(reference) else reference
 
     def event(self, publication_id: str, client: str | None) -> str | None:
         """The fact of this client that the sender's own publication told."""
@@ -42,7 +57,7 @@ class SenderNames:
         if client in self._told:
             return self._told[client]
         matters = sorted({fact.matter for fact in self.store.pathway(client).facts.values()})
-        stream = f"recipient/{self.short_name}/"
+        stream = self.recipient.stream_prefix
         told = [r for r in self.store.of_matter(matters, TELLINGS) if r.header.stream.startswith(stream)]
         found = self._told[client] = {
             event.publication_id: event.source_event_id
@@ -64,11 +79,14 @@ class SenderNames:
         return Begun(final.references, final.events[0][0] if final.events else None)
 
     def client(self, identity_code: str) -> str | None:
-        """The client under a personal identity code."""
+        """The client under a personal identity code. A search for somebody whom the sender may not know is logged too."""
         found = self.vault.find(identity_code)
-        if found is not None:
+        if found is None:
+            return None
+        known = self.knows(found)
+        if known or not self.again:
             self.vault.log_use([use_of(self.caller, found, self.store.now(), "search")])
-        return found
+        return found if known else None
 
 
 def use_of(caller: Caller, client: str, at: datetime, what: str) -> Use:

@@ -22,7 +22,8 @@ class UnknownToken(Exception):
 
 
 class Token(NamedTuple):
-    """What a token says: the version of a stream, or a position of the feed (then the stream is empty)."""
+    """What a token says: the version of a client's record, or a place in the feed: that of an answer by its number, then
+    the stream is its sender's line, or the position itself, then the stream is empty."""
 
     kind: TokenKind
     stream: str

@@ -183,6 +183,10 @@ class Vault:
         rows = self._database.read("SELECT subject_ref FROM clients WHERE code_index = %s", (index,)) if index else []
         return str(rows[0][0]) if rows else None
 
+    def mark(self, identity_code: str) -> str:
+        """A keyed hash (hex) of a personal identity code: equal codes have equal ones, and it names nobody."""
+        return hmac.digest(self._index_key, b"mark|" + identity_code.strip().upper().encode(), "sha256").hex()
+
     def get(self, subject_refs: Iterable[str]) -> dict[str, ClientRecord]:
         """The records of the clients that the vault knows."""
         found: dict[str, ClientRecord] = {}

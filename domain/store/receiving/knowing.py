@@ -1,0 +1,69 @@
+"""Who may know a client: the one gate before every name that an agency gives, whatever it asks (design D22).
+
+The county may know every client. An agency may know whom it was told of, and of whom its kind may state facts before that.
+Everybody else is to it as if he were not there. source: domain/pathway.md 4.9
+"""
+
+from __future__ import annotations
+
+from domain.directory import Directory, Recipient
+from domain.disclosure.kinds import Kind, Kinds
+from domain.pathway import Pathway
+from domain.record import Record
+from domain.store.reading import LedgerReading
+from domain.store.sealed.vault import Vault
+
+TELLINGS = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
+
+
+def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vault, kinds: Kinds[Kind]) -> bool:
+    """Whether a recipient may know that there is this client. Raises `StoreUnavailable`."""
+    directory = store.directory
+    if of_organiser(recipient, directory):
+        return True
+    pathway, kind = store.pathway(client), kinds.of(recipient)
+    return bool(pathway.version) and (
+        _stands(pathway, recipient, kind)
+        or _begins(pathway, recipient, kind, directory, vault)
+        or any(record.header.stream.startswith(recipient.stream_prefix) for record in _tellings(store, pathway))
+    )
+
+
+def of_organiser(recipient: Recipient, directory: Directory) -> bool:
+    """Whether the recipient is the county itself."""
+    return (recipient.org, recipient.task) == (directory.organiser, "organiser")
+
+
+def told_by_others(recipient: Recipient, client: str, store: LedgerReading) -> int:
+    """How many things the recipient was told about the client that its own commands did not give rise to."""
+    pathway = store.pathway(client)
+    return sum(
+        record.header.stream.startswith(recipient.stream_prefix)
+        and not _is_by(pathway, record.header.causation, recipient)
+        for record in _tellings(store, pathway)
+    )
+
+
+def _stands(pathway: Pathway, recipient: Recipient, kind: Kind) -> bool:
+    """Whether it has a window, or has stated something itself: then it is told, whenever the telling comes."""
+    windows = kind.window(pathway) if kind.window else ()
+    return any(org in (None, recipient.org) for org, _ in windows) or any(
+        (fact.actor_org, fact.actor_task) == (recipient.org, recipient.task) for fact in pathway.facts.values()
+    )
+
+
+def _begins(pathway: Pathway, recipient: Recipient, kind: Kind, directory: Directory, vault: Vault) -> bool:
+    organisation = directory.organisation(recipient.org)
+    if kind.may_begin is None or organisation is None:
+        return False
+    record = vault.get([pathway.client]).get(pathway.client)
+    return kind.may_begin(pathway, organisation, record.home_municipality if record else None)
+
+
+def _tellings(store: LedgerReading, pathway: Pathway) -> list[Record]:
+    return store.of_matter(sorted({fact.matter for fact in pathway.facts.values()}), TELLINGS)
+
+
+def _is_by(pathway: Pathway, event_id: str | None, recipient: Recipient) -> bool:
+    fact = pathway.facts.get(event_id or "")
+    return fact is not None and (fact.actor_org, fact.actor_task) == (recipient.org, recipient.task)

@@ -1,0 +1,253 @@
+"""Somebody whom the caller may not know, and nobody: every command, message and question answers the same of both.
+
+The lists are those of the catalogue, of the kinds of recipients and of the routes: who adds to them is tested with them.
+source: design D22, domain/pathway.md 4.9
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from house import AINO, CODE, LEDGER, UNKNOWN_CODE, House
+from stories import (
+    EXPERT,
+    INSTRUCTOR,
+    KELA,
+    MEMBERS,
+    OPERATOR,
+    OWN_WORKER,
+    PAYER,
+    STRANGER,
+    last,
+)
+from two_houses import BEA, BEA_CODE, NEIGHBOUR, act, alike, example, two_houses
+
+from domain.chapters.cases.decisions import CloseCase
+from domain.chapters.ledgers.decisions import AdvanceClock
+from domain.context import Caller
+from domain.message_schemas import body_schema, message_schema
+from domain.messages import message_types
+from domain.rulebook import COMMANDS
+from projections.kinds import Kind, kinds
+
+ROW = "14"
+TOLD_OF_AINO = {"authority", "authority-referrer", "kela-payment", "provider-s01"}
+SHORT_NAMES = [name for _, _, tasks, _ in MEMBERS for name in tasks.values() if name != "county"] + ["neighbour"]
+NOBODY = "e" * 32
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, House]]:
+    with two_houses(ROW, tmp_path_factory.mktemp("houses")) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def home(houses: tuple[House, House]) -> House:
+    return houses[0]
+
+
+def foreign_to(short_name: str) -> tuple[str, str]:
+    """A client of whom the recipient was never told, and his identity code."""
+    return (BEA, BEA_CODE) if short_name in TOLD_OF_AINO else (AINO, CODE)
+
+
+def kind_of(home: House, short_name: str) -> Kind:
+    return kinds().of(home.wired.store.directory.recipients[short_name])
+
+
+def callers(home: House, short_name: str) -> list[Caller]:
+    recipient = home.wired.store.directory.recipients[short_name]
+    return [Caller(recipient.org, recipient.task, role, "X-01") for role in (*kind_of(home, short_name).roles, "system")]
+
+
+def parts(home: House, short_name: str, client: str) -> Mapping[str, str]:
+    """The recipient's own names, as it would have them had it been told, for what there is of the client."""
+    pathway, found = home.wired.store.pathway(client), {}
+    for field in ("plan", "period", "placement", "case", "referral", "assessment", "notification", "decision"):
+        held = getattr(pathway, {"notification": "notices"}.get(field, f"{field}s"), {})
+        if held:
+            found[f"{field}_id"] = home.name(short_name, last(held))
+    return found
+
+
+def own_ways(home: House, short_name: str) -> list[str]:
+    """Names for a client: of a foreign one, of none, another agency's, of no form at all; all of one length."""
+    client, _ = foreign_to(short_name)
+    name = home.name(short_name, client)
+    return [name, home.name(short_name, NOBODY), home.name("county", client), "x" * len(name)]
+
+
+@pytest.mark.parametrize("short_name", SHORT_NAMES)
+def test_a_command_about_somebody_foreign_is_answered_as_one_about_nobody(short_name: str, home: House) -> None:
+    head, client = home.wired.store.head(), foreign_to(short_name)[0]
+    commands = [kind for kind in COMMANDS.values() if kind.target == "client"]
+    for number, kind in enumerate(commands):
+        body = example(body_schema(kind), parts(home, short_name, client))
+        for by in callers(home, short_name):
+            # the name matters in the same way whatever is asked: every way to give one is tried on the first command
+            names = own_ways(home, short_name)[: None if number == 0 else 2]
+            for headers in ({}, {"if-match": "*"}, {"idempotency-key": ""})[: None if number == 0 else 1]:
+                given = [(name, home.post(f"/clients/{name}/{kind.path}", by, body, **headers)) for name in names]
+                assert {answer.status_code for _, answer in given} == {404}, (kind.name, by)
+                assert alike([(name, answer.content) for name, answer in given]), (kind.name, by)
+                assert alike([(name, repr(answer.headers).encode()) for name, answer in given]), (kind.name, by)
+    assert home.wired.store.head() == head
+
+
+@pytest.mark.parametrize("short_name", SHORT_NAMES)
+def test_a_message_about_somebody_foreign_is_answered_as_one_about_nobody(
+    short_name: str, houses: tuple[House, House]
+) -> None:
+    # given the same messages in two copies of a ledger: about somebody foreign in the one, about nobody in the other
+    client, code = foreign_to(short_name)
+    by = callers(houses[0], short_name)[-1]
+    ways = [({"client": foreign}, {"client": nobody}) for foreign in own_ways(houses[0], short_name)[::2]
+            for nobody in own_ways(houses[0], short_name)[1::2]]  # fmt: skip
+    ways.append(({"identity_code": code}, {"identity_code": UNKNOWN_CODE}))
+    before = houses[0].wired.store.stream_version(client)
+    for type_name, kind in message_types(kind_of(houses[0], short_name)).items():
+        body = example(message_schema(type_name, kind), parts(houses[0], short_name, client))
+        for number, named in enumerate(ways):
+            if kind.of_anybody and "identity_code" in named[0]:
+                continue
+            for dry_run, bad in ((True, {}), (False, {}), (True, {"nonsense": 1}), (False, {"nonsense": 1})):
+                key = f"{short_name}-{type_name}-{number}-{len(bad)}"
+                # when they are sent
+                answers = [
+                    say(house, by, key, type_name, meant(body, about) | bad, dry_run=dry_run)
+                    for house, about in zip(houses, named, strict=True)
+                ]
+                # then the answers have the same bytes, tokens and numbers included
+                assert answers[0].content == answers[1].content, (type_name, named, answers[0].text, answers[1].text)
+                assert answers[0].status_code == answers[1].status_code
+                assert answers[0].headers == answers[1].headers, (type_name, named)
+    receipts = [house.get("/receipts", by, limit=500).content for house in houses]
+    assert receipts[0] == receipts[1]
+    # and nothing has happened to him
+    assert houses[0].wired.store.stream_version(client) == before
+
+
+def say(home: House, by: Caller, key: str, type_name: str, body: Any, *, dry_run: bool = False) -> Any:
+    """A message of the caller's own recipient, over HTTP."""
+    recipient = home.wired.store.directory.recipient(by.org, by.task)
+    assert recipient is not None
+    path = f"/in/{recipient.short_name}" + ("?dry_run=true" if dry_run else "")
+    return home.post(path, by, body, **{"ce-id": key, "ce-type": type_name})
+
+
+def meant(body: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    """The body about the client named so; of a group's message each entry."""
+    said = {name: value for name, value in body.items() if name not in ("client", "identity_code")}
+    if "entries" in said:
+        return {**said, "entries": [meant(entry, named) for entry in said["entries"]]}
+    return {**said, **named}
+
+
+@pytest.mark.parametrize("short_name", SHORT_NAMES)
+def test_a_question_about_somebody_foreign_is_answered_as_one_about_nobody(short_name: str, home: House) -> None:
+    paths = home.http.get("/openapi.json").json()["paths"]
+    about_a_client = [path for path, methods in paths.items() if "{client}" in path and "get" in methods]
+    assert len(about_a_client) > 5
+    uses = home.wired.vault.uses(foreign_to(short_name)[0])
+    for path in about_a_client:
+        for by in callers(home, short_name):
+            answers = []
+            for name in own_ways(home, short_name):
+                address = path.replace("{ledger}", LEDGER).replace("{client}", name).replace("{recipient}", short_name)
+                answer = home.http.get(address, headers=home.headers(by))
+                answers.append((name, answer.content + repr(answer.headers).encode() + bytes([answer.status_code // 100])))
+            assert alike(answers), (path, by)
+    assert home.wired.vault.uses(foreign_to(short_name)[0]) == uses
+
+
+@pytest.mark.parametrize("short_name", SHORT_NAMES)
+def test_a_name_for_somebody_foreign_is_not_given(short_name: str, home: House) -> None:
+    for by in callers(home, short_name):
+        codes = (foreign_to(short_name)[1], UNKNOWN_CODE)
+        answers = [home.post("/client-references", by, {"identity_code": code}, key="same") for code in codes]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert answers[0].content == answers[1].content
+        assert answers[0].headers == answers[1].headers
+
+
+TOLD = [("authority", EXPERT), ("kela-payment", PAYER), ("provider-s01", INSTRUCTOR)]
+
+
+@pytest.mark.parametrize(("short_name", "by"), TOLD)
+def test_who_was_told_of_a_client_gets_his_name(short_name: str, by: Caller, home: House) -> None:
+    answer = home.post("/client-references", by, {"identity_code": CODE})
+    assert (answer.status_code, answer.json()["client"]) == (200, home.name(short_name, AINO))
+
+
+def test_over_kafka_both_wait_and_both_run_out(tmp_path: Path) -> None:
+    with two_houses(ROW, tmp_path) as houses:
+        body = {"benefit": "labour_market_subsidy", "payer_org_id": KELA, "from_on": "2025-03-01"}
+        lines = []
+        for house, code, name in ((houses[0], BEA_CODE, BEA), (houses[1], UNKNOWN_CODE, NOBODY)):
+            # when an authority speaks of somebody, by the code and by a name
+            house.send("neighbour", "by-code", "change_benefit_status.v1", {"identity_code": code, **body})
+            pseudonym = house.name("neighbour", name)
+            house.send("neighbour", "by-name", "change_benefit_status.v1", {"client": pseudonym, **body})
+            house.settle()
+            # and a week goes by
+            house.execute(AdvanceClock(to_at=house.wired.store.now() + timedelta(days=7)), OPERATOR)
+            house.settle()
+            lines.append(house.receipts("neighbour"))
+        # then the receipts are the same
+        assert lines[0] == lines[1]
+        said = [(r["message_id"], r["status"], [code["code"] for code in r.get("codes", ())]) for r in lines[0]]
+        assert said == [
+            ("by-code", "waiting", []),
+            ("by-name", "refused", ["E_UNKNOWN_REFERENCE"]),
+            ("by-code", "refused", ["E_WAITING_EXPIRED"]),
+        ]
+        # and the search for somebody foreign is in the log, once
+        assert [use.what for use in houses[0].wired.vault.uses(BEA) if use.org == NEIGHBOUR] == ["search"]
+
+
+def test_a_referral_of_anybody_is_answered_the_same(tmp_path: Path) -> None:
+    with two_houses(ROW, tmp_path) as houses:
+        body = {"source": "specialised_health_care", "legal_basis": "LB-SHL-35", "identity_named": ["identity_code"]}
+        by = Caller(house_org(houses[0], "hospital"), "referrer", "system", "X-01")
+        answers: list[list[tuple[int, Any, dict[str, str]]]] = [[], []]
+        for place, (house, code) in enumerate(zip(houses, (CODE, UNKNOWN_CODE), strict=True)):
+            for dry_run in (True, False, False, True):
+                said = {"identity_code": code, **body}
+                sent = say(house, by, "r-1", "submit_referral.v1", said, dry_run=dry_run)
+                answers[place].append((sent.status_code, without_references(sent.json()), dict(sent.headers)))
+            house.settle()
+            answers[place].append((0, [without_references(receipt) for receipt in house.receipts("hospital")], {}))
+        assert answers[0][:4] == answers[1][:4]
+        assert answers[0] == answers[1]
+        assert [status for status, _, _ in answers[0]] == [201, 201, 200, 200, 0]
+
+
+def house_org(home: House, short_name: str) -> str:
+    return home.wired.store.directory.recipients[short_name].org
+
+
+def without_references(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """The receipt with its parts' names, which are new by nature, taken out."""
+    return {name: sorted(value) if name == "references" else value for name, value in receipt.items()}
+
+
+def test_a_provider_cannot_read_a_cases_opening_and_closing_from_two_refusals(tmp_path: Path) -> None:
+    with two_houses(ROW, tmp_path) as (home, _):
+        # given a case that was opened and closed while nobody but the county was told of it
+        act(home, CloseCase(closing_code="no_need"), OWN_WORKER)
+        home.settle()
+        # when a provider asks day by day
+        day, told = home.wired.store.today() - timedelta(days=40), set()
+        for n in range(45):
+            body = {"client": home.name("provider-s02", BEA), "occurred_on": (day + timedelta(days=n)).isoformat(),
+                    "followup_kind": "regular_follow_up", "parties_present": ["client"]}  # fmt: skip
+            told.add(say(home, STRANGER, "d", "hold_follow_up.v1", body, dry_run=True).content)
+        # then every day is answered the same
+        assert len(told) == 1
+        assert orjson.loads(told.pop())["codes"][0]["code"] == "E_UNKNOWN_REFERENCE"
