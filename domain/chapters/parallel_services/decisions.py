@@ -50,6 +50,9 @@ def start_parallel_service(pathway: Pathway, command: StartParallelService, cont
     """
     no, on = Refusals(), day_of(command, context)
     entitled(of_county(context) or command.told_by == "service", "/told_by")
+    # Without a ground to tell, nothing is told of the case either (design D22).
+    no.when(command.told_by == "service" and command.consent_id is None, "E_NO_LEGAL_BASIS", "/consent_id")
+    no.stop()
     case = case_on(pathway, on)
     event = e.ParallelServiceStarted(
         case_id=case.opened.event.case_id,
