@@ -62,11 +62,15 @@ def refused_by() -> Mapping[str, tuple[str, ...]]:
     return {code: tuple(command for command in COMMANDS if code in origin_of(command).codes) for code in refusals()}
 
 
+BESIDE = frozenset({events.SubjectRegistered.NAME})
+"""Facts that a decision records behind its sender's own: they are nobody's own, and not told back for that."""
+
+
 @cache
 def own_facts(sender: Kind) -> frozenset[str]:
     """The facts that a sender of this kind may state itself, and therefore gets back whole."""
     commands = {kind.name for kind in message_types(sender).values()}
-    return frozenset(name for command in commands for name in origin_of(command).events)
+    return frozenset(name for command in commands for name in origin_of(command).events - BESIDE)
 
 
 def _is_code(value: object) -> bool:

@@ -5,7 +5,7 @@ Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault),
 
 from domain.store.event_store import EventStore
 from domain.store.receiving.knowing import told_by_others
-from domain.store.receiving.look_ups import LOOKING, LookUps, registration
+from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
@@ -41,7 +41,6 @@ __all__ = [
     "EventStore",
     "KeyDestroyed",
     "Keys",
-    "LookUps",
     "Lost",
     "NotMigrated",
     "Parked",

@@ -111,6 +111,11 @@ def test_a_referral_of_somebody_unknown_makes_him_a_client_and_is_answered_like_
     assert home.receipts("authority-referrer")[-1]["status"] == "already_recorded"
     client = home.wired.vault.find(UNKNOWN_CODE)
     assert client is not None
+    # also when it names him by the name that came back with the referral
+    named = {"client": home.name("authority-referrer", client), **REFERRAL}
+    home.send("authority-referrer", "r-2", "submit_referral.v1", named)
+    home.settle()
+    assert home.receipts("authority-referrer")[-1]["status"] == "already_recorded"
     pathway = home.wired.store.pathway(client)
     assert pathway.registered is not None
     assert len(pathway.referrals) == 1

@@ -95,7 +95,13 @@ class Answering:
         if wish.identity_code is not None:
             return self._about_anybody(decide, caller, wish.identity_code)
         look_ups = self.look_ups.of(wish.kind, wish.command, wish.client)
-        return decide(client=wish.client, look_ups=look_ups, dry_run=self.dry_run)
+        named_by = self._mark(wish.client) if wish.kind.of_anybody else ""
+        return decide(client=wish.client, look_ups=look_ups, dry_run=self.dry_run, named_by=named_by)
+
+    def _mark(self, client: str | None) -> str:
+        """By what a message is known that named the client by code, when it comes again with the name."""
+        record = self.vault.get([client]).get(client) if client else None
+        return self.vault.mark(record.identity_code) if record and record.identity_code else ""
 
     def _about_anybody(self, decide: Callable[..., Future[Answer]], caller: Caller, code: str) -> Future[Answer]:
         """A message that may name anybody: of whom nobody has heard, he is entered in the vault and becomes a client by it.
