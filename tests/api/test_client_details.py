@@ -15,7 +15,7 @@ from stories import CONTRACTS, EXPERT, INTAKE, OWN_WORKER, SOCIAL_WORKER, joinin
 
 from domain.identifiers import synthetic_identity_code
 from domain.rulebook import COMMANDS
-from domain.store import ClientRecord, LookUps
+from domain.store import ClientRecord
 
 NEW_CODE = synthetic_identity_code(date(1998, 5, 14), 950)
 
@@ -154,7 +154,7 @@ def test_a_code_is_known_in_any_spelling(started: House) -> None:
 
 
 def test_who_answers_for_the_home_municipality_is_looked_up(started: House) -> None:
-    look_ups = LookUps(started.wired.store, started.wired.vault)
+    look_ups = started.wired.receiving.look_ups
     benefit = COMMANDS["change_benefit_status"]
     joined = joining("0000013-1", "employment_authority", {"employment_authority": "city"}, date(2025, 1, 2))
     started.execute(joined.model_copy(update={"municipalities": ("837", "604")}), CONTRACTS)

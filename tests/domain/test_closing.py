@@ -136,14 +136,10 @@ OVER: dict[str, Asked] = {
     "agree_plan": (lambda p: AgreePlan(plan_id=last(p.plans), plan_version=2), EXPERT),
     "issue_decision": (granted(), SOCIAL_WORKER),
     "propose_placement": (place(), OWN_WORKER),
-    "accept_placement": (welcome, MANAGER),
-    "name_instructor": (instructor, MANAGER),
     "plan_period": (planned(), OWN_WORKER),
     "start_period": (start(), OWN_WORKER),
     "complete_period": (lambda p: CompletePeriod(period_id=last(p.periods), ended_on=date(2025, 9, 4)), OWN_WORKER),
     "interrupt_period": (interrupt(), OWN_WORKER),
-    "record_attendance": (day(), INSTRUCTOR),
-    "record_not_arranged": (closed(AFTER), INSTRUCTOR),
     "start_parallel_service": (debts(), OWN_WORKER),
     "stop_parallel_service": (
         lambda p: StopParallelService(parallel_service_id=last(p.parallel_services)),
@@ -154,6 +150,14 @@ OVER: dict[str, Asked] = {
     "close_case": (MOVED, OWN_WORKER),
 }
 """Commands whose facts are not taken when they are dated after the closing, and how each is asked there."""
+
+NOT_ITS_DAY: dict[str, tuple[Asked, str]] = {
+    "accept_placement": ((welcome, MANAGER), "E_NOT_ENTITLED"),
+    "name_instructor": ((instructor, MANAGER), "E_NOT_ENTITLED"),
+    "record_attendance": ((day(), INSTRUCTOR), "E_OUTSIDE_PERIOD"),
+    "record_not_arranged": ((closed(AFTER), INSTRUCTOR), "E_OUTSIDE_PERIOD"),
+}
+"""A provider does not read a closing from the code: behind its placement it is answered as if the case went on (D22)."""
 
 STILL_TAKEN: dict[str, Asked] = {
     "send_absence_report": (report(LAST, LAST), INSTRUCTOR),
@@ -185,7 +189,7 @@ BEFORE_A_CASE: dict[str, Asked] = {
 
 def test_every_command_about_a_client_is_in_one_of_these_tables() -> None:
     about_a_client = {name for name, kind in COMMANDS.items() if kind.target == "client"}
-    assert about_a_client == OVER.keys() | STILL_TAKEN.keys() | BEFORE_A_CASE.keys()
+    assert about_a_client == OVER.keys() | NOT_ITS_DAY.keys() | STILL_TAKEN.keys() | BEFORE_A_CASE.keys()
 
 
 def with_everything() -> Given:
@@ -203,6 +207,12 @@ def with_everything() -> Given:
 def test_after_the_closing_nothing_of_the_case_goes_on(name: str) -> None:
     ask, by = OVER[name]
     with_everything().when(ask, by=by, on=AFTER).then_refused("E_CASE_CLOSED")
+
+
+@pytest.mark.parametrize("name", NOT_ITS_DAY)
+def test_a_provider_whose_placement_is_over_is_answered_by_that_alone(name: str) -> None:
+    (ask, by), code = NOT_ITS_DAY[name]
+    with_everything().when(ask, by=by, on=AFTER).then_refused(code)
 
 
 @pytest.mark.parametrize("name", STILL_TAKEN)

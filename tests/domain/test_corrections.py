@@ -384,7 +384,7 @@ def test_a_new_value_has_to_lie_in_the_bounds_of_a_first_recording() -> None:
         (e.PlanDraftingStarted, date(2025, 2, 17), "E_ORDER", "plan.drafted"),
         (e.PlanDrafted, date(2025, 2, 15), "E_ORDER", "plan.accepted_by_party"),
         (e.PlanAgreed, date(2025, 2, 24), "E_STATE", "period.planned"),
-        (e.PlacementProposed, date(2025, 2, 21), "E_ORDER", "placement.confirmed"),
+        (e.PlacementProposed, date(2025, 2, 21), "E_NOT_ENTITLED", "placement.confirmed"),
         (e.PlacementConfirmed, date(2025, 2, 21), "E_ORDER", "instructor.named"),
         (e.PlacementConfirmed, date(2025, 3, 4), "E_NO_PLACEMENT", "period.started"),
         (e.InstructorNamed, date(2025, 3, 4), "E_NO_PLACEMENT", "period.started"),
@@ -401,8 +401,8 @@ def test_what_came_after_a_fact_does_not_come_before_it(
 
 
 NONE_IN_AS_1 = (e.PlanRevised, e.PeriodInterrupted)
-NOT_BEFORE = {"E_STATE", "E_OUTSIDE_PERIOD", "E_FIELD_NOT_ALLOWED", "E_ORDER", "E_FUTURE"}
-"""What has days or a period of its own says so with a code of its own row."""
+NOT_BEFORE = {"E_STATE", "E_OUTSIDE_PERIOD", "E_FIELD_NOT_ALLOWED", "E_ORDER", "E_FUTURE", "E_NOT_ENTITLED"}
+"""What has days or a period of its own says so with a code of its own row; a provider speaks from the asking on."""
 
 
 @pytest.mark.parametrize("kind", [cls for cls in GUARDS if issubclass(cls, e.CaseEvent) and cls not in NONE_IN_AS_1])

@@ -136,8 +136,12 @@ def test_the_days_by_status_are_those_of_the_schedule_and_those_present_beside_i
         inner = pathway.periods[period.period_id]
         assert scheduled == {on for on in all_days(pathway, period.period_id) if pathway.is_scheduled(inner, on)}
         for each in own:
-            inside = held(pathway, period.period_id, each.on)
-            assert each.status == (inside or "not_arranged")
+            # That a day was not arranged is the provider's own word of it: it holds before a payer's and a client's.
+            ranges = [(told.event.from_on, told.event.until_on) for told in pathway.not_arranged]
+            closed = each.on in scheduled and any(from_on <= each.on <= until_on for from_on, until_on in ranges)
+            official = {account for key, account in pathway.days.get(each.on, {}) if key == period.period_id} & set(OFFICIAL)
+            expected = "not_arranged" if closed and not official else held(pathway, period.period_id, each.on)
+            assert each.status == expected
 
 
 @MANY

@@ -323,7 +323,7 @@ def test_a_type_of_another_task_is_not_entitled_and_one_that_nobody_has_is_not_k
     recipient = Recipient("short", "org", sender.task, date(2025, 1, 1))
     not_types = {"issue_decision.v1", "close_case.v1", "record_attendance.v2", "record_attendance", "nothing.v1"}
     for type_name in [*reference, *not_types]:
-        [asked] = asked_by(Incoming(recipient, "m-1", type_name, b"{}"), sender, sent, NoNames())
+        [asked] = asked_by(Incoming(recipient, "m-1", type_name, b"{}"), sender, sent, lambda _: NoNames())
         assert isinstance(asked.what, Refusal)
         said = {reason.code for reason in asked.what.reasons} & {"E_NOT_ENTITLED", "E_UNKNOWN_COMMAND"}
         if type_name not in built:
@@ -374,7 +374,7 @@ def test_a_refusal_that_was_recorded_with_more_codes_is_read_and_answered_with_f
     answer = answer_of_refusal(recorded)
     assert (len(answer.codes), answer.more) == (50, 25_953)
     whole = kept(replace(answer, codes=tuple(map(reason, codes)), more=0))
-    many = AnswerRow("o", "t", "m", True, "f" * 64, 1, "refused", 1, whole)
+    many = AnswerRow("o", "t", "m", True, "f" * 64, 1, "refused", 1, whole, "")
     assert (len(answer_of(many).codes), answer_of(many).more) == (50, 25_953)
 
 

@@ -95,15 +95,17 @@ def record_attendance(pathway: Pathway, command: RecordAttendance, context: Cont
 
 def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: date, context: Context) -> None:
     """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, domain/pathway.md 4.4 row 27"""
-    if not in_case(no, pathway, event.case_id, on):
-        return
     period, official = pathway.periods.get(event.period_id), event.account in OFFICIAL
     entitled(period is not None and _reports_on(pathway, period, on, context))
-    placed = event.account != "provider" or _covered(pathway, event.placement_id, on)
+    if event.account == "provider" and not _covered(pathway, event.placement_id, on):
+        # Neither the closing nor what others say of a day that is not the provider's is told by its other codes.
+        no.when(True, "E_OUTSIDE_PERIOD", "/occurred_on")
+        not_ahead(no, on, context)
+        return
+    if not in_case(no, pathway, event.case_id, on):
+        return
     inside = period is not None and period.covers(on)
-    no.when(not inside or not placed, "E_OUTSIDE_PERIOD", "/occurred_on")
-    if not placed:
-        return  # what others say of a day that is not the provider's is not told by its other codes either
+    no.when(not inside, "E_OUTSIDE_PERIOD", "/occurred_on")
     not_ahead(no, on, context)
     present = event.day_status == "present"
     only_when(no, present, event, "hours")
@@ -158,11 +160,15 @@ def record_not_arranged(pathway: Pathway, command: RecordNotArranged, context: C
 
 
 def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArranged, on: date, context: Context) -> None:
-    """What days without service have to fulfil: they lie in the period and nobody was present on them."""
-    if not in_case(no, pathway, event.case_id, on):
-        return
+    """What days without service have to fulfil: they lie in the placement and the period, and nobody was present on them."""
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _reports_on(pathway, period, on, context))
+    if not all(_covered(pathway, event.placement_id, day) for day in (event.from_on, event.until_on)):
+        no.when(True, "E_OUTSIDE_PERIOD", "/from_on")
+        not_ahead(no, event.from_on, context, "/from_on")
+        return
+    if not in_case(no, pathway, event.case_id, on):
+        return
     inside = period is not None and period.covers(event.from_on) and period.covers(event.until_on)
     backwards = event.until_on < event.from_on
     no.when(not inside or backwards, "E_OUTSIDE_PERIOD", "/from_on")

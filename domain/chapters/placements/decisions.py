@@ -93,14 +93,13 @@ def accept_placement(pathway: Pathway, command: AcceptPlacement, context: Contex
 
 
 def judge_confirmation(no: Refusals, pathway: Pathway, event: e.PlacementConfirmed, on: date, context: Context) -> None:
-    """What a provider's yes has to fulfil: it was asked by then. A full site warns (`E_CAPACITY`) and refuses nothing.
+    """What a provider's yes has to fulfil: it had been asked. A full site warns (`E_CAPACITY`) and refuses nothing.
 
     `places_taken` is the number of other clients at the site in the placement's time, where the store has counted them.
     """
     placement = known(pathway.placements, event.placement_id, "/placement_id")
     entitled(_own(placement, on, context))
     case_of(pathway, event.case_id, on)
-    no.when(on < placement.proposed.occurred_on, "E_ORDER", "/occurred_on")
     taken = context.look_ups.get("places_taken")
     places = _places(placement, context)
     no.when(taken is not None and places is not None and taken >= places, "E_CAPACITY", "/placement_id")
