@@ -61,7 +61,7 @@ def periods_from(rows: Iterable[Row]) -> list[SeenPeriod]:
     was told, or corrected, last."""
     found: dict[str, SeenPeriod] = {}
     known = (row for row in rows if row.name in PERIOD_FACTS)
-    for row in sorted(known, key=lambda row: (PERIOD_FACTS.index(row.name), row.sequence)):
+    for row in sorted(known, key=lambda row: (min(PERIOD_FACTS.index(row.name), 2), row.sequence)):
         if row.part is None:
             continue
         seen = found.get(row.part)

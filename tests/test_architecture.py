@@ -18,9 +18,7 @@ KAFKA_PUBLIC = {"kafka", "kafka.admin", "kafka.errors"}
 
 INSIDES_OF_THE_STORE = {
     "tests/consumers/test_erasure.py": "how old a look for destroyed keys may be",
-    "tests/consumers/test_intake_bounds.py": "a bound made small, and a patience made short",
     "tests/consumers/test_relay.py": "writes rows that no relay has seen",
-    "tests/contracts/test_store_contract.py": "how old a look for destroyed keys may be",
     "tests/domain/test_messages.py": "a message read without a ledger",
     "tests/golden/files.py": "golden bytes are those of sealed sections",
     "tests/golden/test_canonical_json.py": "golden bytes are those of sealed sections",

@@ -106,8 +106,12 @@ def commands_of(type_name: str, task: str, body: Mapping[str, Any]) -> list[Gold
     """What today's code makes of a message: for each command its client and its fields."""
     kind = message_types(kinds().of(Recipient("any", "any", task, date(2025, 1, 1))))[type_name]
     bodies = [entry for _, entry in of_group(body)] if type_name.startswith(GROUP) else [body]
-    wishes = [wish_of_message(kind, each, examples.Names()) for each in bodies]
-    return [{"client": wish.client, **wish.command.model_dump(mode="json", exclude_unset=True)} for wish in wishes]
+    names = examples.Names()
+    wishes = [wish_of_message(kind, each, names) for each in bodies]
+    # Whom a referral means is looked up only where it is recorded.
+    meant = [wish.client or names.client(wish.identity_code or "") for wish in wishes]
+    stated = [wish.command.model_dump(mode="json", exclude_unset=True) for wish in wishes]
+    return [{"client": client, **fields} for client, fields in zip(meant, stated, strict=True)]
 
 
 def missing() -> Iterator[tuple[Path, Golden]]:

@@ -404,7 +404,7 @@ def test_an_interrupted_period_has_ended(sqlite_model: ReadModel) -> None:
 def test_of_two_statements_that_begin_on_one_day_the_one_with_an_end_holds(sqlite_model: ReadModel) -> None:
     """domain/pathway.md 4.4 row 42"""
     told = county("2025-03-02")
-    said = {"benefit": "labour_market_subsidy", "payer_org_id": "0000005-1", "from_on": "2025-01-01"}
+    said = {"benefit": "labour_market_subsidy", "payer_org_id": "0000005-1", "from_on": "2023-01-09"}
     by = {"actor_org": "0000010-7", "actor_task": "employment_authority"}
     told.fact("benefit_status.changed", "2025-03-02", {**said, **by, "until_on": "2025-03-04"})
     told.fact("benefit_status.changed", "2025-03-02", {**said, **by})
