@@ -12,9 +12,9 @@ from functools import cache
 from inspect import get_annotations
 from typing import Any, NamedTuple
 
-from domain.chapters.guards import Guard, entitled, in_its_task
+from domain.chapters.guards import Guard, ends_what_was_left_open, entitled, in_case, in_its_task
 from domain.context import Caller, Context
-from domain.event import ClientFact, Judged
+from domain.event import CaseEvent, ClientFact, Judged
 from domain.pathway import Fact, Pathway, without
 from domain.refusals import Reason, Refusals, Refused
 
@@ -55,9 +55,23 @@ def judged_again(fact: Fact[Any], pathway: Pathway, context: Context) -> Judgeme
         entitled(in_its_task(asked, fact.occurred_on), "/occurred_on")
         guard(no, without(pathway, fact), fact.event, fact.occurred_on, asked)
         no.stop()
+        _judge_case(no, pathway, fact)
+        no.stop()
     except Refused as refused:
         return Judgement(refused.codes, no.warnings)
     return Judgement((), no.warnings)
+
+
+def _judge_case(no: Refusals, pathway: Pathway, fact: Fact[Any]) -> None:
+    """Whatever its own guard looks at: a fact is dated in its case, unless it may be dated after the closing. Only the end
+    that was recorded after the closing ends a period that had been left open. source: domain/pathway.md 4.4 rows 40, 45"""
+    event = fact.event
+    if not isinstance(event, CaseEvent) or event.AFTER_CLOSING:
+        return
+    case = pathway.cases.get(event.case_id)
+    recorded_later = case is not None and case.closed is not None and case.closed.version < fact.version
+    if not (recorded_later and ends_what_was_left_open(without(pathway, fact), event)):
+        in_case(no, pathway, event.case_id, fact.occurred_on)
 
 
 def as_asked_by(context: Context, caller: Caller) -> Context:

@@ -6,7 +6,7 @@ source: domain/pathway.md 4.4 row 40
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from given import Ask, Given, Step, World, given
@@ -61,7 +61,7 @@ from domain.chapters.referrals.decisions import AcceptReferral, ReceiveReferral
 from domain.commands import Command
 from domain.context import Caller, Draft
 from domain.pathway import Pathway
-from domain.rulebook import COMMANDS
+from domain.rulebook import COMMANDS, GUARDS
 
 MOVED = CloseCase(closing_code="moved_away")
 CLOSED, AFTER = date(2025, 9, 5), date(2025, 9, 8)
@@ -360,3 +360,51 @@ def test_a_corrected_closing_comes_after_what_happened_in_the_case_and_before_th
     back = returned(given(as_1()), AFTER)
     late = back.when(moved_closing(date(2025, 9, 10)), by=OWN_WORKER, on=date(2025, 9, 12))
     late.then_refused("E_OPEN_CASE_EXISTS", at="/corrected_occurred_on")
+
+
+# --- A fact is corrected into its case and not out of it (rows 40, 45) ------------------------------------------------
+
+DATED_IN_ITS_CASE = sorted(
+    name for name, cls in CLIENT_FACTS.items() if issubclass(cls, e.CaseEvent) and not cls.AFTER_CLOSING and cls in GUARDS
+)
+SAID_FIRST = {
+    "placement.confirmed": {"E_NOT_ENTITLED"},
+    "instructor.named": {"E_NOT_ENTITLED"},
+    "attendance.recorded": {"E_OUTSIDE_PERIOD"},
+    "plan.revised": {"E_ORDER"},
+}
+"""A provider is answered by its placement first, so that no closing can be read from the code (D22); a version of a plan by
+the one that it revises."""
+
+
+def interrupted_and_closed() -> Given:
+    ended = given(as_1("12")).but(interrupt(), by=OWN_WORKER, on=date(2025, 3, 10))
+    return ended.but(MOVED, by=OWN_WORKER, on=date(2025, 3, 14))
+
+
+@pytest.mark.parametrize("name", DATED_IN_ITS_CASE)
+def test_no_correction_moves_a_fact_of_any_kind_out_of_its_case(name: str) -> None:
+    """Every kind, to the day before the opening and to the day after the closing."""
+    world = (interrupted_and_closed() if name == "period.interrupted" else with_everything()).world
+    (case,) = world.pathway.cases.values()
+    assert case.closed is not None
+    targets = [fact for fact in world.pathway.facts.values() if fact.name == name]
+    assert targets, f"{name} stands in none of these histories: add it to with_everything"
+    before, after = case.opened.occurred_on - timedelta(days=1), case.closed.occurred_on + timedelta(days=1)
+    for day_, code in ((before, "E_STATE"), (after, "E_CASE_CLOSED")):
+        if name == "case.closed" and day_ == after:
+            continue  # a closing may be later than it was said to be
+        moved = CorrectFact(
+            target_event_id=targets[-1].event_id, correction_reason="wrong_date", corrected_occurred_on=day_
+        )
+        refused = given(world).when(moved, by=OWN_WORKER, on=date(2025, 12, 1)).refused
+        assert refused is not None, f"{name} may be moved to {day_}"
+        own = {reason.code for reason in refused.codes if reason.pointer != "/target_event_id"}
+        assert own & {code, *SAID_FIRST.get(name, ())}, (refused.codes, day_)
+
+
+def test_the_end_of_a_period_that_had_been_left_open_is_corrected_to_a_day_after_the_closing() -> None:
+    late = closed_over(as_1("12"), OPENED_OVER).but(interrupt(), by=OWN_WORKER, on=LATER)
+    key = next(key for key, fact in late.world.pathway.facts.items() if isinstance(fact.event, e.PeriodInterrupted))
+    moved = CorrectFact(target_event_id=key, correction_reason="wrong_date", corrected_occurred_on=date(2025, 3, 31))
+    late.when(moved, by=OWN_WORKER, on=LATER).then(e.FactCorrected)
