@@ -20,6 +20,7 @@ from projections.questions import Answer, Coded, View, coded
 from projections.read_models import Row
 
 DAY_FACTS = ("attendance.recorded", "service_day.not_arranged")
+_ABSENCES = frozenset(code_list("day_status").marked("absence"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,16 @@ class SeenDay:
     @property
     def absent(self) -> bool:
         """Whether the status is an absence."""
-        return self.status in code_list("day_status").marked("absence")
+        return self.status in _ABSENCES
 
 
 def days_from(rows: Iterable[Row], periods: Iterable[SeenPeriod] = ()) -> list[SeenDay]:
-    """The days that these facts speak of, in order. Days not arranged are the scheduled ones of their range, or those that
-    the form names; they stand as the provider's account where it has given none of the day itself."""
+    """The days that these facts speak of, in order; of a period known here, no later ones than its last. Days not arranged
+    are the scheduled ones of their range, or those that the form names; they stand as the provider's account.
+
+    No absence stands on a day not arranged, whichever of the two was told first: an official account of one gives way.
+    source: domain/pathway.md 4.4 row 27, domain/law.md 2.7 (not an absence)
+    """
     by_id = {period.period_id: period for period in periods}
     accounts: dict[tuple[str, str, date], dict[str, Row]] = {}
     closed = []
@@ -66,9 +71,18 @@ def days_from(rows: Iterable[Row], periods: Iterable[SeenPeriod] = ()) -> list[S
     told = [_seen_day(key, each) for key, each in accounts.items()]
     for row in closed:
         for day in _not_arranged(row, by_id.get(row.part or ""), told):
-            accounts.setdefault((row.client, row.part or "", day), {}).setdefault("provider", row)
-    found = [_seen_day(key, each) for key, each in accounts.items()]
+            of_day = accounts.setdefault((row.client, row.part or "", day), {})
+            for account in OFFICIAL:
+                if account in of_day and of_day[account].body.get("day_status") in _ABSENCES:
+                    del of_day[account]
+            of_day.setdefault("provider", row)
+    found = [_seen_day(key, each) for key, each in accounts.items() if not _is_past(by_id.get(key[1]), key[2])]
     return sorted(found, key=lambda day: (day.on, day.client, day.period_id))
+
+
+def _is_past(period: SeenPeriod | None, on: date) -> bool:
+    """Whether the period had ended before the day: what was told of it meanwhile is no day of the service."""
+    return period is not None and period.ended_on is not None and on > period.ended_on
 
 
 def _seen_day(key: tuple[str, str, date], told: Mapping[str, Row]) -> SeenDay:

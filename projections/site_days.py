@@ -20,7 +20,7 @@ from projections.days import (
     week_of,
 )
 from projections.obligations import last_follow_up
-from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
+from projections.periods import A_DAY, PERIOD_ENDS, PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import Answer, Coded, Parameters, View, client_name, coded
 from projections.read_models import Row
 
@@ -213,7 +213,7 @@ def absences_to_report(view: View, asked: AtSite) -> AbsencesToReport:
     placed = {row.part: row.lookup for row in view.rows("placement.proposed")}
     if asked.site_id is not None:
         rows = [row for row in rows if placed.get(row.lookup) == asked.site_id]
-    days = [day for day in days_from(rows) if day.absent]
+    days = [day for day in days_from(rows, periods_from(view.rows(*PERIOD_ENDS))) if day.absent]
     reports, payers = view.rows("absence_report.sent"), view.rows("benefit_status.changed")
     found = sorted(unreported(view, days, reports, payers), key=lambda absence: (absence.due_on, absence.client))
     return AbsencesToReport(absences=found, overdue=sum(absence.overdue for absence in found))

@@ -17,6 +17,7 @@ from stories import (
     SICK,
     STRANGER,
     as_1,
+    closed,
     report,
     subsidy,
 )
@@ -86,3 +87,10 @@ def test_that_there_were_no_absences_may_be_reported() -> None:
     given(as_1("12a")).when(report(date(2025, 3, 3), date(2025, 3, 7)), by=INSTRUCTOR, on=date(2025, 3, 7)).then(
         AbsenceReportSent, absences=()
     )
+
+
+def test_a_day_that_turned_out_to_be_closed_is_no_absence_to_tell_of() -> None:
+    """domain/pathway.md 4.4 row 27, domain/law.md 2.7"""
+    shut = given(as_1("13")).but(closed(SICK[1]), by=INSTRUCTOR, on=SICK[1])
+    told = shut.when(report(SICK[0], SICK[1]), by=INSTRUCTOR, on=SICK[1])
+    told.then(AbsenceReportSent, absences=(Absence(day_on=SICK[0], day_status="absent_own_sickness"),))

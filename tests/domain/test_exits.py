@@ -8,6 +8,7 @@ from given import given
 from stories import EXPERT, LAST, OWN_WORKER, as_1, last, plan
 
 from domain.chapters.cases.decisions import CloseCase
+from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.exits.decisions import RecordExit
 from domain.events import CaseClosed, ExitRecorded, NotificationDue
 
@@ -95,3 +96,14 @@ def test_in_a_closed_case_nothing_new_begins_and_it_does_not_close_tomorrow() ->
     given(as_1()).when(plan(), by=EXPERT, on=date(2025, 9, 8)).then_refused("E_CASE_CLOSED")
     ahead = CloseCase(closing_code="exit", occurred_on=date(2025, 9, 6))
     given(as_1("23")).when(ahead, by=OWN_WORKER, on=CLOSED).then_refused("E_FUTURE")
+
+
+def test_an_exit_names_no_period_that_had_not_begun_by_its_day() -> None:
+    """domain/pathway.md 4.4 rows 38, 45: state is that of the fact's own date"""
+    period = last(as_1().pathway.periods)
+    before = RecordExit(exit_kind="pay_subsidised_work", occurred_on=date(2025, 2, 26), period_id=period)
+    given(as_1("22")).when(before, by=OWN_WORKER, on=ON).then_refused("E_UNKNOWN_REFERENCE", at="/period_id")
+    world = as_1()
+    key = next(key for key, fact in world.pathway.facts.items() if isinstance(fact.event, ExitRecorded))
+    moved = CorrectFact(target_event_id=key, correction_reason="wrong_entry", corrected_occurred_on=date(2025, 2, 26))
+    given(world).when(moved, by=OWN_WORKER, on=CLOSED).then_refused("E_UNKNOWN_REFERENCE")

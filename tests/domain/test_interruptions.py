@@ -103,3 +103,12 @@ def test_a_corrected_end_passes_its_guard_again() -> None:
     ended.when(mend(ended_on="2025-03-09"), by=OWN_WORKER, on=LAST).then_refused("E_CONFLICT", at="/new_values/ended_on")
     ended.when(mend(health_end=True), by=OWN_WORKER, on=LAST).then_refused("E_CODE", at="/new_values/end_reason")
     ended.when(mend(valid_reason="no"), by=EXPERT, on=LAST).then_refused("E_NOT_ENTITLED")
+
+
+def test_an_end_is_not_said_on_a_day_before_the_period_began() -> None:
+    """domain/pathway.md 4.4 row 37: state as on the fact's own date"""
+    early = interrupt(ended_on=date(2025, 3, 4), occurred_on=date(2025, 2, 26))
+    given(as_1("12a")).when(early, by=OWN_WORKER, on=ON).then_refused("E_STATE", at="/period_id")
+    given(as_1("12a")).when(interrupt(ended_on=FIRST, occurred_on=FIRST), by=OWN_WORKER, on=ON).then(
+        e.PeriodInterrupted, e.NotificationDue
+    )

@@ -33,10 +33,11 @@ from stories import (
     yes,
 )
 
+from domain.chapters.corrections.decisions import CorrectFact, FurtherCorrection
 from domain.chapters.periods.decisions import CompletePeriod
 from domain.chapters.referrals.decisions import AcceptReferral
 from domain.commands import Command
-from domain.events import NotificationDue, PeriodCompleted, PeriodPlanned, PeriodStarted
+from domain.events import FactCorrected, NotificationDue, PeriodCompleted, PeriodPlanned, PeriodStarted
 from domain.pathway import Pathway
 
 ON = date(2025, 2, 21)
@@ -254,6 +255,38 @@ def test_a_period_is_completed_on_its_planned_end() -> None:
     given(as_1("21")).when(complete(), by=OWN_WORKER, on=LAST).then(PeriodCompleted, ended_on=LAST)
     given(as_1("21")).when(complete(), by=OWN_WORKER, on=date(2025, 9, 4)).then(PeriodCompleted, ended_on=LAST)
     given(as_1("22")).when(complete(), by=OWN_WORKER, on=LAST).then_nothing_happens()
+
+
+def test_a_completion_is_not_dated_before_the_planned_end() -> None:
+    """domain/pathway.md 4.4 rows 36, 45: on or after the planned end, order and state as on the fact's own date"""
+
+    def dated(on: date) -> Callable[[Pathway], Command]:
+        return lambda p: CompletePeriod(period_id=last(p.periods), ended_on=LAST, occurred_on=on)
+
+    given(as_1("21")).when(dated(date(2025, 9, 1)), by=OWN_WORKER, on=LAST).then_refused("E_EARLY_END", at="/occurred_on")
+    given(as_1("21")).when(dated(date(2025, 2, 26)), by=OWN_WORKER, on=LAST).then_refused("E_STATE", at="/period_id")
+    [key] = [key for key, fact in as_1("22").pathway.facts.items() if isinstance(fact.event, PeriodCompleted)]
+    moved = CorrectFact(target_event_id=key, correction_reason="wrong_entry", corrected_occurred_on=date(2025, 5, 25))
+    given(as_1("22")).when(moved, by=OWN_WORKER, on=LAST).then_refused("E_EARLY_END", at="/corrected_occurred_on")
+
+
+def test_the_planned_end_of_a_start_is_that_of_the_planned_period() -> None:
+    """domain/pathway.md 4.4 rows 24, 36, 45: the least length and the early end are not got round by a correction"""
+    running = given(as_1("12"))
+    [begun] = [key for key, fact in running.world.pathway.facts.items() if isinstance(fact.event, PeriodStarted)]
+    [laid] = [key for key, fact in running.world.pathway.facts.items() if isinstance(fact.event, PeriodPlanned)]
+    to = {"planned_end_on": "2025-03-14"}
+    alone = CorrectFact(target_event_id=begun, correction_reason="wrong_entry", new_values=to)
+    running.when(alone, by=OWN_WORKER, on=FIRST).then_refused("E_CONFLICT", at="/new_values/planned_end_on")
+
+    def both(to: str) -> CorrectFact:
+        values = {"planned_end_on": to}
+        further = (FurtherCorrection(target_event_id=laid, new_values=values),)
+        return CorrectFact(target_event_id=begun, correction_reason="wrong_entry", new_values=values, further=further)
+
+    running.when(both("2025-03-14"), by=OWN_WORKER, on=FIRST).then_refused("E_PERIOD_LENGTH")
+    outcome = running.when(both("2025-08-29"), by=OWN_WORKER, on=FIRST).then(FactCorrected, FactCorrected)
+    assert outcome.world.pathway.periods[last(running.world.pathway.periods)].last_on == date(2025, 8, 29)
 
 
 def test_a_period_that_ends_early_is_not_completed() -> None:

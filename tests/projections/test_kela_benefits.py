@@ -329,3 +329,27 @@ def test_an_absence_does_not_go_on_from_one_period_into_another_one_months_later
     in_model(sqlite_model, KIND, told)
     found = answer(sqlite_model, "KE3").days
     assert [(day.consecutive_day, day.certificate_needed) for day in found] == [(1, False), (4, True), (1, False)]
+
+
+@pytest.mark.parametrize("account", ["provider", "county"])
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_no_absence_stands_on_a_day_not_arranged(sqlite_model: ReadModel, account: str, closed_first: bool) -> None:
+    """domain/pathway.md 4.4 row 27, domain/law.md 2.7: service not arranged is no absence, and loses no benefit."""
+    told = Told()
+
+    def close() -> None:
+        told.fact("service_day.not_arranged", "2025-03-10", {"period_id": PERIOD, "days_on": ["2025-03-10"]})
+
+    if closed_first:
+        close()
+    attended(told, "2025-03-10", "absent_other", account)
+    attended(told, "2025-03-10", "absent_other", "client")
+    if not closed_first:
+        close()
+    in_model(sqlite_model, KIND, told)
+    assert answer(sqlite_model, "KE4").not_arranged_on == [date(2025, 3, 10)]
+    assert answer(sqlite_model, "KE3").benefit_losing_days == 0
+    [day] = answer(sqlite_model, "KE5").days
+    assert [(a.account.code, a.day_status.code) for a in day.accounts] == [
+        ("provider", "not_arranged"), ("client", "absent_other"),
+    ]  # fmt: skip

@@ -160,3 +160,20 @@ def test_only_an_official_account_is_to_be_reported(sqlite_model: ReadModel) -> 
     told.fact("attendance.recorded", "2025-03-04", body)
     in_model(sqlite_model, KIND, told)
     assert answer(sqlite_model, "PI4", "2025-03-20").absences == []
+
+
+def test_an_absence_after_the_period_ended_is_not_to_be_reported(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.5 I6: it is no day of the service any more, and no report about it would be taken."""
+    told = provider("2025-03-20")
+    told.fact("period.interrupted", "2025-03-21", {"period_id": "period-1", "ended_on": "2025-03-18"})
+    in_model(sqlite_model, KIND, told)
+    assert [a.absent_on for a in answer(sqlite_model, "PI4", "2025-03-31").absences] == [date(2025, 3, 18)]
+
+
+def test_an_absence_on_a_day_that_was_not_arranged_is_not_to_be_reported(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.4 row 27, domain/law.md 2.7: service not arranged is no absence."""
+    told = provider("2025-03-20")
+    closed = {"period_id": "period-1", "placement_id": "placement-1", "from_on": "2025-03-20", "until_on": "2025-03-20"}
+    told.fact("service_day.not_arranged", "2025-03-20", closed)
+    in_model(sqlite_model, KIND, told)
+    assert [a.absent_on for a in answer(sqlite_model, "PI4", "2025-03-31").absences] == [date(2025, 3, 18)]

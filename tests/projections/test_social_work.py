@@ -411,3 +411,13 @@ def test_of_two_statements_that_begin_on_one_day_the_one_with_an_end_holds(sqlit
     in_model(sqlite_model, KIND, told)
     paying = [answer(sqlite_model, "CW1", "2025-03-08", on=day).payer_org_id for day in ("2025-03-04", "2025-03-05")]
     assert paying == ["0000005-1", None]
+
+
+def test_an_absence_after_the_period_ended_is_no_day_of_it_and_no_obligation(sqlite_model: ReadModel) -> None:
+    """domain/pathway.md 4.5 I6: days by status are those of the period."""
+    told = county("2025-03-20")
+    said = {"ended_on": "2025-03-18", "end_reason": "absences", "valid_reason": "no", "health_end": False}
+    told.fact("period.interrupted", "2025-03-21", {"case_id": CASE, "period_id": "period-1", **said})
+    in_model(sqlite_model, KIND, told)
+    due = [on for what, on in open_things(sqlite_model, "2025-03-21") if what == "absence_to_report"]
+    assert due == ["2025-04-01"]

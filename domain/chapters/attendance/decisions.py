@@ -291,6 +291,7 @@ def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> int:
 
 
 def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:
+    """What the provider said; a day that turned out to be one without service is no absence."""
     reasons = code_list("day_status").marked("absence")
     first, last = max(command.from_on, period.planned.event.starts_on), min(command.until_on, period.last_on)
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
@@ -298,7 +299,7 @@ def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> t
     return tuple(
         e.Absence(day_on=day, day_status=fact.event.day_status)
         for day, fact in found
-        if fact and fact.event.day_status in reasons
+        if fact and fact.event.day_status in reasons and not _is_closed(pathway, day)
     )
 
 

@@ -17,7 +17,7 @@ from domain.vocabulary import ExitKind
 
 
 class RecordExit(ExitTerms, ClientCommand):
-    """Say where the client went (X1 to X10). None given: the period started last; `from_on` the day of the command.
+    """Say where the client went (X1 to X10). None given: the period that had begun last; `from_on` the day of the command.
 
     X9 ends only the period, X8 keeps the case open, every other kind needs the period ended first.
     """
@@ -31,7 +31,7 @@ def record_exit(pathway: Pathway, command: RecordExit, context: Context) -> list
     no, on = Refusals(), day_of(command, context)
     case = case_on(pathway, on)
     case_id = case.opened.event.case_id
-    started = [key for key, period in pathway.periods.items() if _had(period, case_id)]
+    started = [key for key, period in pathway.periods.items() if _had(period, case_id, on)]
     health = command.exit_kind in code_list("exit_kind").marked("health_related")
     event = e.ExitRecorded(
         case_id=case_id,
@@ -55,9 +55,9 @@ def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, 
     case_of(pathway, event.case_id, on)
     if event.period_id is not None:
         left_from = known(pathway.periods, event.period_id, "/period_id")
-        no.when(not _had(left_from, event.case_id), "E_UNKNOWN_REFERENCE", "/period_id")
+        no.when(not _had(left_from, event.case_id, on), "E_UNKNOWN_REFERENCE", "/period_id")
     kind = event.health_exit_kind or event.exit_kind
-    running = any(_had(p, event.case_id) and p.is_open(on) for p in pathway.periods.values())
+    running = any(_had(p, event.case_id, on) and p.is_open(on) for p in pathway.periods.values())
     ends_case = kind in code_list("exit_kind").marked("ends", "case")
     only_when(no, event.exit_kind == "health_related", event, "health_exit_kind")
     no.when(running and ends_case, "E_OPEN_PERIOD", "/exit_kind")
@@ -67,8 +67,10 @@ def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, 
     no.when(same, "E_DUPLICATE_EXIT", "/period_id")
 
 
-def _had(period: Period, case_id: str) -> bool:
-    return period.started is not None and period.planned.event.case_id == case_id
+def _had(period: Period, case_id: str, on: date) -> bool:
+    """Whether the period is one of the case, and had begun by the day."""
+    begun = period.started is not None and period.started.event.starts_on <= on
+    return begun and period.planned.event.case_id == case_id
 
 
 def _end_notice_due(pathway: Pathway, period_id: str | None) -> bool:

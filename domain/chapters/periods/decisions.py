@@ -200,8 +200,10 @@ def _judge_beginning(no: Refusals, pathway: Pathway, period: Period, first: date
 
 def _judge_real_start(no: Refusals, pathway: Pathway, period: Period, first: date, last: date, context: Context) -> None:
     """The real start is judged by the guards of the planned one again, the least length apart; the plan is the newest
-    version agreed by the start. source: domain/pathway.md 4.4 row 25"""
+    version agreed by the start. It moves the first day alone: the planned end is that of the planned period, whose least
+    length would else be got round by a correction. source: domain/pathway.md 4.4 rows 25, 45"""
     planned = period.planned.event
+    no.when(last != planned.planned_end_on, "E_CONFLICT", "/planned_end_on")
     if last >= first:
         versions = _agreed(pathway, planned.case_id, None, first)
         covered = any(_covers(version.event, first, last, planned.schedule) for version in versions)
@@ -229,10 +231,12 @@ def complete_period(pathway: Pathway, command: CompletePeriod, context: Context)
 
 
 def judge_end(no: Refusals, pathway: Pathway, event: e.PeriodCompleted, on: date, context: Context) -> None:
-    """A period ends as planned on its planned end or after it, as long as decision and placement go on."""
+    """A period ends as planned on its planned end or after it, and that is said of it no earlier; as long as decision and
+    placement go on."""
     if _judge_ending(no, pathway, event, on):
         planned_end = _planned_end(pathway.periods[event.period_id])
         no.when(event.ended_on < planned_end, "E_EARLY_END", "/ended_on")
+        no.when(on < planned_end, "E_EARLY_END", "/occurred_on")
         not_ahead(no, event.ended_on, context, "/ended_on")
         if event.ended_on <= context.today:
             _judge_last_day(no, pathway, event)
@@ -282,14 +286,15 @@ End: TypeAlias = e.PeriodCompleted | e.PeriodInterrupted
 
 
 def _judge_ending(no: Refusals, pathway: Pathway, event: End, on: date) -> bool:
-    """The period was taken up and has no end yet. Of a case that was let close over it, an end is taken also later
+    """The period had begun by the day and has no end yet. Of a case that was let close over it, an end is taken also later
     (domain/pathway.md 4.4 row 40)."""
     case = pathway.cases.get(event.case_id)
     late = ends_what_was_left_open(pathway, event) and case is not None and case.opened.occurred_on <= on
     if not late and not in_case(no, pathway, event.case_id, on):
         return False
     period = pathway.periods.get(event.period_id)
-    return not no.when(period is None or period.started is None or period.ended is not None, "E_STATE", "/period_id")
+    begun = period is not None and period.started is not None and period.started.event.starts_on <= on
+    return not no.when(not begun or (period is not None and period.ended is not None), "E_STATE", "/period_id")
 
 
 def _judge_last_day(no: Refusals, pathway: Pathway, event: End) -> None:
