@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import SignedIn
@@ -19,6 +20,9 @@ from domain.store import UnknownToken, told_by_others
 
 TOKEN = "KUTY-Token"
 """Header with an opaque token: given with a write, sent with a reading that is to see it."""
+
+NO_VERSION = -1
+"""The version of a client's record that there never is."""
 
 
 def answered(
@@ -86,11 +90,14 @@ def record_of(signed: SignedIn, client: str) -> str:
     return f"{client}/{recipient.short_name}/{told_by_others(recipient, client, signed.door.store)}"
 
 
-def expected_version(signed: SignedIn, client: str | None, if_match: Sequence[str]) -> OwnVersion | None:
+def expected_version(signed: SignedIn, client: str | None, request: Request) -> OwnVersion | None:
     """The version that the lines of `If-Match` name; none without one, and none for `*` on a client that is there.
 
-    A weak tag names none. Raises Problem (`E_STALE_IF_MATCH`) where nothing is named. source: RFC 9110 13.1.1
+    A weak tag names none. Where nothing is named it is a version that no record has: who repeats a command is answered as
+    the first time, though he was told of something since (design D13). Raises Problem (`E_STALE_IF_MATCH`) where
+    nobody's record is spoken of. source: RFC 9110 13.1.1
     """
+    if_match = request.headers.getlist("if-match")
     if not if_match:
         return None
     tags = entity_tags(if_match)
@@ -103,9 +110,10 @@ def expected_version(signed: SignedIn, client: str | None, if_match: Sequence[st
             read = signed.door.store.read_token(version_in(tag.text))
             if (read.kind, read.stream, tag.weak) == ("version", own, False):
                 versions.append(read.number)
-    if not versions:
+    if client is None:
         raise problem("E_STALE_IF_MATCH")
-    return OwnVersion(max(versions))  # versions only rise: of several given out only the newest can be the present one
+    # Versions only rise: of several given out only the newest can be the present one.
+    return OwnVersion(max(versions, default=NO_VERSION))
 
 
 def _beside(signed: SignedIn, command_id: str, answer: Answer) -> dict[str, Any]:

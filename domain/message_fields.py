@@ -104,7 +104,7 @@ def resolved(fields: Mapping[str, Any], named: Mapping[str, Place], resolve: Res
 
 def too_long_lists(body: Any, pointer: str = "") -> list[Reason]:
     """Every list of a body, at any depth, that has more entries than one may have."""
-    return [Reason("E_TOO_LARGE", _short(place)) for place in _too_long(body, pointer)]
+    return [Reason("E_TOO_LARGE", shortened(place)) for place in _too_long(body, pointer)]
 
 
 def _too_long(value: Any, pointer: str) -> Iterator[str]:
@@ -220,7 +220,7 @@ def reasons_of(errors: list[ErrorDetails], body: Mapping[str, Any]) -> list[Reas
             elif looks_like_diagnosis(value[:LOOKED_AT]):
                 code = "E_HEALTH_CONTENT"
         by_place.setdefault(here, code)
-    return [Reason(code, _short(place)) for place, code in by_place.items()]
+    return [Reason(code, shortened(place)) for place, code in by_place.items()]
 
 
 def _where(error: ErrorDetails, body: Mapping[str, Any]) -> tuple[str, Any]:
@@ -236,6 +236,6 @@ def _where(error: ErrorDetails, body: Mapping[str, Any]) -> tuple[str, Any]:
     return pointer, value
 
 
-def _short(pointer: str) -> str:
+def shortened(pointer: str) -> str:
     """A pointer that fits into the record of a refusal: a name that we do not know may be of any length."""
     return pointer if len(pointer) <= LONGEST_POINTER else pointer[: LONGEST_POINTER - 1] + "…"

@@ -112,7 +112,7 @@ def _of_ledger(kind: CommandKind) -> Endpoint:
 async def command(request: Request, kind: CommandKind, signed: SignedIn, client: str | None) -> Response:
     """Read, decide, answer. What is wrong with a readable body is a refusal too, recorded under its key."""
     key = idempotency_key(request)
-    expected = expected_version(signed, client, request.headers.getlist("if-match"))
+    expected = expected_version(signed, client, request)
     raw = await raw_body(request)
     body = read_json(raw)
     door, caller = signed.door, signed.caller

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api.answers import answered, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
-from api.problems import Problem, problem
+from api.problems import Problem
 from api.routes.commands import Client, add, command, idempotency_key, names_of, refusal
 from api.routing import doors
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
@@ -74,7 +74,7 @@ def body_schema_of_identity() -> dict[str, Any]:
 async def register_client(request: Request, signed: SignedInCaller) -> Response:
     """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
     key = idempotency_key(request)
-    expected_version(signed, None, request.headers.getlist("if-match"))  # of somebody who is not there yet: none matches
+    expected_version(signed, None, request)  # of somebody who is not there yet: none matches
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[REGISTER]
@@ -101,11 +101,13 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
     client: str | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
-    judged = await signed.door.store.execute_async(wish.command, signed.caller, key, look_ups=found, dry_run=True)
-    if "refused" not in (judged.status, judged.first):
-        # Of a person who does not become a client nothing is kept.
-        client, found = await run_in_threadpool(_entered, signed, key, record)
-    answer = await signed.door.store.execute_async(wish.command, signed.caller, key, client=client, look_ups=found)
+    store, asked = signed.door.store, (wish.command, signed.caller, key)
+    named_by = signed.door.vault.mark_of(record, IDENTITY_FIELDS)
+    judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by)
+    if judged.status != "refused" and judged.first is None:
+        # Of a person who does not become a client nothing is kept; whoever did is not entered again by a repeat.
+        client, found = await run_in_threadpool(_entered, signed, record)
+    answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by)
     known = found.get("known_reference")
     differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
     return answered(signed, key, kind.name, answer, differing=differing)
@@ -123,7 +125,7 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     """The details go to the vault, the command holds none of them. What is stated as null is taken out of the record."""
     reference = signed.client(client)
     key = idempotency_key(request)
-    expected = expected_version(signed, reference, request.headers.get("if-match", ""))
+    expected = expected_version(signed, reference, request)
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[CHANGE]
@@ -145,32 +147,28 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     if reasons:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
     details = {name: getattr(record, name) for name in stated}
-    found = await run_in_threadpool(_changes, signed, key, reference, details)
+    found = await run_in_threadpool(_changes, signed, reference, details)
     store, asked = signed.door.store, (wish.command, signed.caller, key)
-    judged = await store.execute_async(*asked, client=reference, expected_version=expected, look_ups=found, dry_run=True)
+    # The details are no part of the command, and yet what is asked for: a key that is used again for others is refused.
+    named_by = f"{reference}|{signed.door.vault.mark_of(record, details)}"
+    known: dict[str, Any] = {"client": reference, "expected_version": expected, "look_ups": found, "named_by": named_by}
+    judged = await store.execute_async(*asked, **known, dry_run=True)
     if judged.status == "recorded":
         # In the vault first, where whoever is told looks; an attempt that breaks off here is told of by the next one.
         kinds = identifier_changes(found, getattr(wish.command, "identity_code_change", None))
         await run_in_threadpool(partial(signed.door.vault.change, reference, changing=kinds, **details))
-    answer = await store.execute_async(*asked, client=reference, expected_version=expected, look_ups=found)
+    answer = await store.execute_async(*asked, **known)
     if answer.status == "recorded":
         await run_in_threadpool(signed.door.vault.told, reference)
     return answered(signed, key, kind.name, answer)
 
 
-def _changes(signed: SignedIn, key: str, client: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """What the decision is told: which groups of details differ, never a detail. Raises Problem (`E_KEY_REUSED`) where the
-    key was used for other details."""
+def _changes(signed: SignedIn, client: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What the decision is told: which groups of details differ, never a detail."""
     door = signed.door
     kept = door.vault.get([client]).get(client, ClientRecord())
     door.vault.log_use([use_of(signed.caller, client, door.store.now(), "change")])
     differing = {name for name, value in details.items() if getattr(kept, name) != value}
-    first = door.store.answer(signed.caller.sender, key)
-    if first is not None and first.status == "recorded" and differing:
-        newest = door.store.pathway(client).identifier_changes[-1:]
-        if not newest or newest[0].event_id in [event_id for event_id, _, _ in first.events]:
-            raise problem("E_KEY_REUSED")
-        differing = set()  # changed again since: this is a repeat of what was recorded then
     code = details.get("identity_code")
     owner = door.vault.find(code) if code else None
     return {
@@ -182,17 +180,9 @@ def _changes(signed: SignedIn, key: str, client: str, details: Mapping[str, Any]
     }
 
 
-def _entered(signed: SignedIn, key: str, record: ClientRecord) -> tuple[str, dict[str, Any]]:
-    """Enter the person in the vault; the reference to register, and what the decision is told.
-
-    A repeat of the same key finds its first reference. Raises Problem (`E_KEY_REUSED`) where it names somebody else.
-    """
+def _entered(signed: SignedIn, record: ClientRecord) -> tuple[str, dict[str, Any]]:
+    """Enter the person in the vault; the reference to register, and what the decision is told."""
     door = signed.door
-    first = door.store.answer(signed.caller.sender, key, signed.caller.person)
-    if first is not None and first.client is not None and first.status == "recorded":
-        if door.vault.get([first.client]).get(first.client) != record:
-            raise problem("E_KEY_REUSED")
-        return first.client, dict(registration(record, first.client, first.client))
     reference = uuid.uuid4().hex
     kept = door.vault.register(reference, record)
     if kept == reference or door.store.stream_version(kept):

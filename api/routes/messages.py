@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
@@ -24,11 +27,11 @@ from domain.disclosure.publications import Publication
 from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import read_json
-from domain.message_fields import escaped
+from domain.message_fields import escaped, shortened
 from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
-from domain.refusals import refusal, refuse
+from domain.refusals import Reason, Refused, refusal, refuse
 from domain.store import Conflict
 from projections.kinds import kinds
 
@@ -42,6 +45,12 @@ LARGEST = 2**63 - 1
 """The highest number that a line can come to."""
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+DATA = ("data", "data_base64")
+DEFINED = frozenset(
+    {"id", "type", "source", "specversion", "subject", "time", "datacontenttype", "dataschema", "actorperson"}
+)
+"""Attributes whose values are texts; any other one is an extension that is not ours."""
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 ShortName = Annotated[str, Path(max_length=40, description="Your recipient's short name.")]
 
 
@@ -112,12 +121,10 @@ async def send_message(
     if given == BATCH:
         raise problem("E_BATCH", Accept=f"{JSON}, {STRUCTURED}")
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
-    attributes = [(name.replace("-", "_"), value.encode()) for name, value in request.headers.items() if name[:3] == "ce-"]
-    headers = dict(attributes)
-    if len(headers) < len(attributes):
-        raise problem("E_ENVELOPE")  # which of the two was meant is not for us to choose
     if given == STRUCTURED:
         headers, raw = _unwrapped(read_json(raw))
+    else:
+        headers = _attributes(request)
     try:
         message = read_envelope(own, headers, raw, None)
     except UnreadableEnvelope as error:
@@ -134,18 +141,35 @@ async def send_message(
     return json_response(content, _status_of_group(parts) if parts else _status(last), {TOKEN: place})
 
 
+def _attributes(request: Request) -> dict[str, bytes]:
+    """The attributes of a CloudEvent in binary mode, read out of their headers. Raises Problem (`E_ENVELOPE`) for one that
+    stands twice: which was meant is not for us to choose. source: CloudEvents HTTP binding 1.0.2, 3.1.3"""
+    given = [(name, value) for name, value in request.headers.items() if name.startswith("ce-")]
+    names = Counter(name.replace("-", "_") for name, _ in given)
+    twice = tuple(Reason("E_ENVELOPE", f"/{name[:80]}") for name, times in names.items() if times > 1)
+    if twice:
+        raise Problem(*twice)
+    return {name.replace("-", "_"): _written(value) for name, value in given}
+
+
+def _written(value: str) -> bytes:
+    """The text of an attribute whose header is percent-encoded, and perhaps quoted. source: the same, 3.1.3.2"""
+    quoted = _QUOTED.fullmatch(value)
+    return unquote_to_bytes(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value)
+
+
 def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
-    """The attributes and the data of a CloudEvent in structured mode (its JSON format 1.0.2), as in binary mode. Raises
-    Problem (`E_ENVELOPE`, `E_CONTENT_TYPE`)."""
-    attributes = {name: value for name, value in event.items() if name not in ("data", "data_base64")}
-    for name, value in attributes.items():
-        if not isinstance(value, str):
-            raise problem("E_ENVELOPE", f"/{escaped(name)}")
-    if "data" not in event or "data_base64" in event:
-        raise problem("E_ENVELOPE", "/data_base64" if "data_base64" in event else "/data")
+    """The attributes and the data of a CloudEvent in structured mode (its JSON format 1.0.2), as in binary mode: a null is
+    no attribute, an extension may be a boolean or a whole number. Raises Problem (`E_ENVELOPE`, `E_CONTENT_TYPE`)."""
+    attributes = {name: value for name, value in event.items() if name not in DATA and value is not None}
+    wrong = [name for name, value in attributes.items() if not isinstance(value, str if name in DEFINED else str | int)]
+    wrong += ["data"] if "data" not in event else []
+    wrong += ["data_base64"] if "data_base64" in event else []
+    if wrong:
+        raise Problem(*(Reason("E_ENVELOPE", shortened(f"/{escaped(name)}")) for name in wrong))
     if attributes.get("datacontenttype", JSON).partition(";")[0].strip().lower() != JSON:
         raise problem("E_CONTENT_TYPE", "/datacontenttype")
-    return {f"ce_{name}": value.encode() for name, value in attributes.items()}, orjson.dumps(event["data"])
+    return {f"ce_{name}": str(value).encode() for name, value in attributes.items()}, orjson.dumps(event["data"])
 
 
 def _status_of_group(receipts: Sequence[Receipt]) -> int:
@@ -248,10 +272,11 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
         raise problem("E_NOT_FOUND")
     body = await json_body(request)
     code = body.get("identity_code")
-    if set(body) - {"identity_code"}:
-        raise refuse("E_FIELD_NOT_ALLOWED", "/" + sorted(set(body) - {"identity_code"})[0])
+    wrong = [Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in body if name != "identity_code"]
     if not isinstance(code, str):
-        raise refuse("E_FIELD_TYPE" if "identity_code" in body else "E_FIELD_MISSING", "/identity_code")
+        wrong.append(Reason("E_FIELD_TYPE" if "identity_code" in body else "E_FIELD_MISSING", "/identity_code"))
+    if wrong:
+        raise Refused(*wrong)
     code = normal_code(code)
     if not is_identity_code(code):
         raise refuse("E_IDENTITY_CODE", "/identity_code")

@@ -73,7 +73,8 @@ class EventStore(LedgerReading):
 
         `client` is the reference whose stream it speaks of; a command that makes a client may leave it out. A stale
         `expected_version` (of the stream, or an `OwnVersion`) is refused (`E_STALE_IF_MATCH`) and leaves the id free.
-        `named_by` stands for the client in what a repeat is known by, where the sender does not know which client that is.
+        `named_by` stands for the client in what a repeat is known by, where the sender does not know which client that is,
+        or the command does not say all that is asked for.
         `input_position` is a follower's (name, position), moved in the transaction of the events: who gets an answer without
         any (a repeat, no effect) moves it with `track`. `dry_run` decides and records nothing. The future raises
         `StoreUnavailable` when the outcome is not known: submit again under the same id.
@@ -97,10 +98,11 @@ class EventStore(LedgerReading):
         look_ups: Mapping[str, Any] | None = None,
         dry_run: bool = False,
         input_position: tuple[str, int] | None = None,
+        named_by: str = "",
     ) -> Answer:
-        """As `execute`, for tasks of an event loop: all that were answered together are woken at once."""
+        """As `submit`, for tasks of an event loop: all that were answered together are woken at once."""
         reply = LoopReply(asyncio.get_running_loop())
-        self._put(reply, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position)
+        self._put(reply, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position, named_by)
         answer: Answer = await reply.future
         return answer
 

@@ -61,6 +61,60 @@ def test_details_go_to_the_vault_and_a_fact_says_of_what_kind_they_are(started: 
     assert (late.status_code, record(started)) == (200, PERSON)
 
 
+def test_the_version_that_was_read_may_be_named(started: House) -> None:
+    """design D13, RFC 9110 13.1.1: `If-Match` holds for details as for any command."""
+    read = started.get(f"/clients/{started.name('county')}/history", OWN_WORKER).headers["etag"]
+    path = f"/clients/{started.name('county')}/details"
+    first = started.post(path, OWN_WORKER, {"phone": "040 7"}, **{"if-match": read})
+    assert first.status_code == 201, first.text
+    second = started.post(path, OWN_WORKER, {"phone": PERSON.phone}, **{"if-match": f'"x", {first.headers["etag"]}'})
+    assert second.status_code == 201, second.text
+    stale = started.post(path, OWN_WORKER, {"phone": "040 8"}, **{"if-match": first.headers["etag"]})
+    assert codes(stale) == [("E_STALE_IF_MATCH", "")]
+    assert record(started) == PERSON
+
+
+def test_a_key_is_used_up_by_the_details_that_were_sent_with_it_and_by_one_person(started: House) -> None:
+    """design D13: the details go to the vault, and are what is asked for all the same; no effect is an answer too."""
+    assert change(started, key="d-2", phone="040 1").status_code == 201
+    other = change(started, INTAKE, key="d-2", phone="040 2")
+    assert (other.status_code, record(started).phone) == (201, "040 2")
+    assert change(started, phone="040 3").status_code == 201
+    late = change(started, INTAKE, key="d-2", phone="040 4")
+    assert (late.status_code, codes(late)) == (422, [("E_KEY_REUSED", "")])
+    idle = change(started, key="d-3", phone="040 3")
+    assert (idle.status_code, idle.json()["codes"][0]["code"]) == (200, "IDEMPOTENT")
+    reused = change(started, key="d-3", phone="040 5")
+    assert (reused.status_code, codes(reused)) == (422, [("E_KEY_REUSED", "")])
+    assert change(started, phone=PERSON.phone).status_code == 201
+    again = change(started, key="d-3", phone="040 3")
+    assert (again.status_code, again.content, record(started)) == (200, idle.content, PERSON)
+
+
+def test_a_key_of_a_registration_is_used_up_by_the_person_who_was_registered_with_it(started: House) -> None:
+    body = {"registered_from": "own_contact", "family_name": PERSON.family_name}
+    coded = {**body, "identity_kind": "identity_code"}
+    known = started.post("/clients", INTAKE, {**coded, "identity_code": CODE}, key="r-1")
+    assert (known.status_code, known.json()["references"]) == (200, {"client": started.name("county")})
+    # another person under the key of one who was known already
+    other = synthetic_identity_code(date(1971, 1, 2), 952)
+    reused = started.post("/clients", INTAKE, {**coded, "identity_code": other}, key="r-1")
+    assert (reused.status_code, codes(reused)) == (422, [("E_KEY_REUSED", "")])
+    assert started.wired.vault.find(other) is None
+    # the same again after the details have changed
+    new = {**body, "identity_kind": "none"}
+    first = started.post("/clients", INTAKE, new, key="r-2")
+    name = first.json()["references"]["client"]
+    assert started.post(f"/clients/{name}/details", INTAKE, {"family_name": "Uusinimi"}).status_code == 201
+    again = started.post("/clients", INTAKE, new, key="r-2")
+    assert (again.status_code, again.json()["references"], again.json()["number"]) == (
+        200,
+        first.json()["references"],
+        first.json()["number"],
+    )
+    assert codes(started.post("/clients", INTAKE, {**new, "family_name": "Toinen"}, key="r-2")) == [("E_KEY_REUSED", "")]
+
+
 def test_a_code_is_corrected_or_replaced_and_belongs_to_one_client(started: House) -> None:
     assert codes(change(started, identity_code=NEW_CODE)) == [("E_FIELD_MISSING", "/identity_code_change")]
     wrong = change(started, identity_code="140598-950X", identity_code_change="corrected")

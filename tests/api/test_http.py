@@ -329,12 +329,50 @@ def test_a_message_is_taken_in_structured_mode_too(home: House) -> None:
 
 
 @pytest.mark.parametrize(
+    "beside",
+    [{"retries": 3}, {"sampled": True}, {"subject": None}, {"datacontenttype": None}, {"comexamplex": "x", "time": None}],
+)
+def test_attributes_of_every_kind_that_the_format_knows_are_taken(beside: dict[str, Any], home: House) -> None:
+    """CloudEvents JSON format 1.0.2, 2.2: a boolean, a whole number, and null for what is not there."""
+    event = {"specversion": "1.0", "id": home.id(), "type": "record_attendance.v1", "data": {}, **beside}
+    answer = home.post("/in/provider-s01?dry_run=true", SYSTEM, event, **{"content-type": STRUCTURED})
+    assert (answer.json()["status"], answer.json()["message_id"]) == ("refused", event["id"]), answer.text
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("s%2D2", "s-2"), ("50%25", "50%"), ('"q-1"', "q-1"), ('"q\\-%31"', "q-1"), ("a%zz", "a%zz")],
+)
+def test_an_id_in_a_header_is_that_of_the_body_and_of_the_topic(written: str, meant: str, home: House) -> None:
+    """CloudEvents HTTP binding 1.0.2, 3.1.3.2: values of headers are percent-encoded, and may be quoted."""
+    headers = {"ce-id": written, "ce-type": "record_attendance.v1"}
+    answer = home.post("/in/provider-s01?dry_run=true", SYSTEM, {}, **headers)
+    assert answer.json()["message_id"] == meant
+    wrong = home.post("/in/provider-s01?dry_run=true", SYSTEM, {}, **{**headers, "ce-id": "%20"})
+    assert first_code(wrong) == (400, "E_ENVELOPE", "/ce_id")
+
+
+@pytest.mark.parametrize("path", ["/client-references", "/in/provider-s01"])
+def test_names_that_there_are_none_of_are_all_told_with_pointers_that_fit(path: str, home: House) -> None:
+    """RFC 6901; integration.md 2: all faults at once, and no answer as long as what was asked."""
+    body = {"a/b~c": 1.5, "k" * 200_000: [], "z": {}}
+    content_type = STRUCTURED if path != "/client-references" else "application/json"
+    answer = home.post(path, SYSTEM, body, **{"content-type": content_type})
+    pointers = [one["pointer"] for one in answer.json()["codes"]]
+    assert pointers[0] == "/a~1b~0c"
+    assert {len(one) for one in pointers} >= {2, 200}
+    assert len(answer.content) < 3_000
+
+
+@pytest.mark.parametrize(
     ("changes", "code", "pointer"),
     [
         ({"id": None}, "E_ENVELOPE", None),
         ({"specversion": None}, "E_ENVELOPE", None),
         ({"specversion": "0.3"}, "E_ENVELOPE", None),
         ({"type": 7}, "E_ENVELOPE", "/type"),
+        ({"retries": 1.5}, "E_ENVELOPE", "/retries"),
+        ({"subject": 1}, "E_ENVELOPE", "/subject"),
         ({"data": None}, "E_ENVELOPE", "/data"),
         ({"data_base64": "e30="}, "E_ENVELOPE", "/data_base64"),
         ({"datacontenttype": "text/xml"}, "E_CONTENT_TYPE", "/datacontenttype"),

@@ -97,7 +97,7 @@ def test_a_version_goes_on_holding_while_others_act_and_no_longer_once_something
         # given others' doings of which nothing is told, and the echo of its own
         others_act(home)
         home.settle()
-        second = home.post(address, EXPERT, benefit("2025-03-06"), **{"if-match": first.headers["etag"]})
+        second = home.post(address, EXPERT, benefit("2025-03-06"), key="second", **{"if-match": first.headers["etag"]})
         assert second.status_code == 201, second.text
         # when a colleague writes, what was read before is stale
         stale = home.post(address, EXPERT, benefit("2025-03-07"), **{"if-match": first.headers["etag"]})
@@ -108,6 +108,10 @@ def test_a_version_goes_on_holding_while_others_act_and_no_longer_once_something
         home.settle()
         late = home.post(address, EXPERT, benefit("2025-03-08"), **{"if-match": second.headers["etag"]})
         assert late.status_code == 412
+        # but what was recorded is answered as the first time, and what is wrong for another reason says so
+        again = home.post(address, EXPERT, benefit("2025-03-06"), key="second", **{"if-match": first.headers["etag"]})
+        assert (again.status_code, again.json()["number"]) == (200, second.json()["number"])
+        assert home.post(address, EXPERT, benefit("x"), **{"if-match": '"x"'}).status_code == 422
         # one recipient's version is nobody else's
         other = home.post(
             f"/clients/{home.name('kela-payment')}/benefit-statuses", PAYER, benefit("2025-03-09"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -186,6 +186,11 @@ class Vault:
     def mark(self, identity_code: str) -> str:
         """A keyed hash (hex) of a personal identity code: equal codes have equal ones, and it names nobody."""
         return hmac.digest(self._index_key, b"mark|" + identity_code.strip().upper().encode(), "sha256").hex()
+
+    def mark_of(self, record: ClientRecord, names: Collection[str]) -> str:
+        """A keyed hash (hex) of some details: by it a repeat is known that states the same."""
+        stated = record.model_dump_json(include=set(names))
+        return hmac.digest(self._index_key, b"details|" + stated.encode(), "sha256").hex()
 
     def get(self, subject_refs: Iterable[str]) -> dict[str, ClientRecord]:
         """The records of the clients that the vault knows."""
