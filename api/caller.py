@@ -35,6 +35,13 @@ LIFETIME = timedelta(hours=12)
 REMEMBERED_S = 5.0
 """A verified token is not verified again for so many seconds."""
 
+BESIDE_THE_LINE = frozenset({"client", "contract_manager", "rule_keeper", "auditor"})
+"""Roles of the organiser that do not read what it is told of its clients: the client is told of himself alone, contracts
+and rules are kept without clients, an auditor sees what is sealed by break-glass alone.
+
+source: domain/privacy.md 3.9, 3.10
+"""
+
 LedgerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 PersonName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
 
@@ -133,13 +140,18 @@ class SignedIn:
         return any(command in kind.sends for kind in _kinds_of(self.recipient, self.caller.task))
 
     def as_recipient(self, short_name: str) -> Recipient:
-        """The caller's recipient, when it is the one named. Anyone else may not even know of it (`E_NOT_FOUND`).
-
-        A client is not the organiser, though it acts through the organiser's door.
-        """
-        if self.own.short_name != short_name or self.caller.role == "client":
+        """The caller's recipient, when it is the one named. Anyone else may not even know of it (`E_NOT_FOUND`)."""
+        if self.own.short_name != short_name:
             raise problem("E_NOT_FOUND")
         return self.own
+
+    def on_the_line(self, short_name: str = "") -> Recipient:
+        """The caller's recipient, the one named where one is, for a caller who reads and sends all that passes between it
+        and the ledger. Raises Problem (`E_NOT_FOUND`) for everybody else, though he acts through the same door."""
+        own = self.as_recipient(short_name or self.own.short_name)
+        if self.caller.role in BESIDE_THE_LINE:
+            raise problem("E_NOT_FOUND")
+        return own
 
     def client(self, pseudonym: str) -> str:
         """The raw reference of a client that the caller names. Raises Problem (`E_NOT_FOUND`): nobody is there, or nobody

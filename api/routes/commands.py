@@ -117,8 +117,7 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
     body = read_json(raw)
     door, caller = signed.door, signed.caller
     found: dict[str, Any] = {}
-    if caller.task != "organiser" and (caller.role == "system" or not signed.may_send(kind.name)):
-        # What an agency's system may not send, its workers may not post; the system itself sends messages.
+    if not may_post(signed, kind):
         return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
     try:
         wish = wish_of_body(kind, body, client, names_of(signed))
@@ -130,6 +129,13 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
         wish.command, caller, key, client=client, expected_version=expected, look_ups=found
     )
     return answered(signed, key, kind.name, answer)
+
+
+def may_post(signed: SignedIn, kind: CommandKind) -> bool:
+    """Whether the caller's organisation posts such a command: what an agency's system may not send, its workers may not
+    post; the system itself sends messages. Asked before everything else that is done for a command."""
+    caller = signed.caller
+    return caller.task == "organiser" or (caller.role != "system" and signed.may_send(kind.name))
 
 
 async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refused, raw: bytes) -> Response:

@@ -23,6 +23,8 @@ from projections.kinds import kinds, model_of
 from projections.read_models import NoSuchGeneration, NotProvisioned, Selection
 
 FEW = 20
+WITHOUT_CLIENTS = frozenset({"contract_manager", "rule_keeper"})
+"""Roles that get no data of clients. source: domain/privacy.md 3.9"""
 
 
 def routes() -> APIRouter:
@@ -99,8 +101,13 @@ async def make_token(request: Request) -> Response:
 
 async def clients(signed: SignedInCaller) -> Response:
     """The first few clients in the caller's own read model, under its own names."""
-    own = signed.as_recipient(signed.own.short_name)
-    return json_response({"ledger": signed.door.ledger, "clients": await run_in_threadpool(_clients, signed, own)})
+    own, role = signed.own, signed.caller.role
+    if role == "client":
+        raise problem("E_NOT_FOUND")
+    known = await run_in_threadpool(_clients, signed, own) if role not in WITHOUT_CLIENTS else []
+    if role == "auditor":  # whom a name stands for is sealed from an audit
+        known = [{"client": one["client"]} for one in known]
+    return json_response({"ledger": signed.door.ledger, "clients": known})
 
 
 def _clients(signed: SignedIn, own: Recipient) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from api.answers import answered, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem
-from api.routes.commands import Client, add, command, idempotency_key, names_of, refusal
+from api.routes.commands import Client, add, command, idempotency_key, may_post, names_of, refusal
 from api.routing import doors
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.dates import FROM_OUTSIDE
@@ -78,6 +78,9 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[REGISTER]
+    if not may_post(signed, kind) or signed.caller.role not in kind.roles:
+        # Before the person is looked for: whether he is known is told to the county's own alone.
+        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
     stated = {name: value for name, value in body.items() if name in IDENTITY_FIELDS}
     rest = {name: value for name, value in body.items() if name not in IDENTITY_FIELDS}
     reasons: list[Reason] = []
@@ -97,8 +100,6 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
     if reasons:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
-    if signed.caller.role not in kind.roles:
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
     client: str | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
     store, asked = signed.door.store, (wish.command, signed.caller, key)

@@ -116,7 +116,7 @@ async def send_message(
     A CloudEvent in binary or in structured mode (CloudEvents HTTP binding 1.0.2); a batch is not taken. A group's message is
     answered with a summary that holds the receipt of each entry, with 207 where they fared differently or were refused.
     """
-    own = signed.as_recipient(recipient)
+    own = signed.on_the_line(recipient)
     given = media_type(request)
     if given == BATCH:
         raise problem("E_BATCH", Accept=f"{JSON}, {STRUCTURED}")
@@ -198,9 +198,7 @@ async def read_receipts(
 
 
 def _receipts(signed: SignedIn, since: int, limit: int) -> dict[str, Any]:
-    door, own = signed.door, signed.own
-    if signed.caller.role == "client":
-        raise problem("E_NOT_FOUND")
+    door, own = signed.door, signed.on_the_line()
     answers = door.store.answers((own.org, own.task), since, limit)
     if since and not answers and not door.store.answers((own.org, own.task), since - 1, 1):
         raise problem("E_NO_SUCH_PLACE", "/since")
@@ -230,7 +228,7 @@ async def read_publications(
     After a redelivery there is a new epoch: a reader that names the epoch it knows gets the new one from its beginning. An
     epoch that there is none of, and a sequence behind the end of its epoch, are refused (`E_NO_SUCH_PLACE`).
     """
-    own = signed.as_recipient(recipient)
+    own = signed.on_the_line(recipient)
     give_up_at = time.monotonic() + wait
     door = signed.door
     waits: dict[str, CommitWait] = request.app.state.waits
@@ -267,9 +265,7 @@ def _stated(publication: Publication) -> dict[str, Any]:
 async def client_reference(request: Request, signed: SignedInCaller) -> Response:
     """The caller's own name for a client whom it may know. The search is logged as use, and answers the same about everybody
     else, whether he is a client or not (domain/pathway.md 4.9)."""
-    own = signed.own
-    if signed.caller.role == "client":
-        raise problem("E_NOT_FOUND")
+    own = signed.on_the_line()
     body = await json_body(request)
     code = body.get("identity_code")
     wrong = [Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in body if name != "identity_code"]
@@ -288,7 +284,7 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
 
 async def redeliver(signed: SignedInCaller) -> Response:
     """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done."""
-    own = signed.as_recipient(signed.own.short_name)
+    own = signed.on_the_line()
     try:
         epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
     except LookupError as error:

@@ -11,7 +11,7 @@ import jwt
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from house import ISSUER, LEDGER, House, house, house_after
+from house import CODE, ISSUER, LEDGER, UNKNOWN_CODE, House, house, house_after
 from stories import (
     ASSISTANCE,
     CLIENT,
@@ -173,6 +173,24 @@ def test_a_client_acts_for_itself_alone(lived: House) -> None:
         assert lived.get(path, aino).status_code == 404
     assert lived.post("/client-references", aino, {"identity_code": "x"}).status_code == 404
     assert lived.post("/redeliveries", aino, {}).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["contract_manager", "rule_keeper", "auditor"])
+def test_who_gets_no_data_of_clients_in_the_county_reads_none_of_its_line(role: str, lived: House) -> None:
+    """domain/privacy.md 3.9: contracts and rules are kept without clients; 3.10: identity is sealed from an auditor."""
+    by = Caller(OWN_WORKER.org, "organiser", role, "X-01")
+    missing = lived.get("/recipients/nobody/case", by).content
+    for answer in (
+        lived.get("/out/county", by, wait=0, limit=500),
+        lived.get("/receipts", by),
+        *(lived.post("/client-references", by, {"identity_code": code}) for code in (CODE, UNKNOWN_CODE)),
+        lived.post("/redeliveries", by, {}),
+        lived.post("/in/county", by, {}, **{"ce-id": "m-1", "ce-type": "submit_referral.v1"}),
+    ):
+        assert (answer.status_code, answer.content) == (404, missing)
+    known = lived.http.get(f"/dev/ledgers/{LEDGER}/clients", headers=lived.headers(by))
+    assert b"Esimerkki" not in known.content
+    assert bool(known.json()["clients"]) == (role == "auditor")
 
 
 @pytest.mark.parametrize("short_name", RECIPIENTS)

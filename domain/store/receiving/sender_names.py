@@ -69,7 +69,9 @@ class SenderNames:
     def begun_by(self, message_id: str) -> Begun | HeldReason | None:
         """What the sender's own message began, or why to wait for it."""
         own = None if self.caller.any_person else self.caller.person
-        final = self.store.answer(self.caller.sender, message_id, own) or self.store.answer(self.caller.sender, message_id)
+        final = self.store.answer(self.caller.sender, message_id, own)
+        if final is None and self.caller.role != "client":  # a client sends in the county's name, and is no colleague
+            final = self.store.answer(self.caller.sender, message_id)
         if final is None:
             return "waits_for_reference"
         if final.status == "waiting":
