@@ -18,7 +18,19 @@ ANOTHER, CLIENT = "a" * 32, "c" * 32
 class Feed:
     """A feed of placements, each proposed and confirmed."""
 
-    rows: list[tuple[int, str, e.Event]] = field(default_factory=list)
+    rows: list[tuple[int, str, Any]] = field(default_factory=list)
+    erasures: int = 0
+    forget: Any = None
+
+    @property
+    def keys(self) -> Any:
+        return SimpleNamespace(erasures=self.erasures, forget_with=lambda forget: setattr(self, "forget", forget))
+
+    def erase(self, client: str) -> None:
+        """As when the key of the client's matter was destroyed: nothing of it can be opened any more."""
+        self.rows = [(p, c, event if c != client else e.Erased(event.NAME)) for p, c, event in self.rows]
+        self.erasures += 1
+        self.forget()
 
     def placed(self, client: str, placement: str, first: date, last: date, *, confirmed: bool = True) -> None:
         proposed = e.PlacementProposed(
@@ -31,7 +43,7 @@ class Feed:
             self.rows.append((len(self.rows) + 1, client, e.PlacementConfirmed(case_id="d" * 32, placement_id=placement)))
 
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Any]:
-        found = [row for row in self.rows if row[0] > after and row[2].NAME in names]
+        found = [row for row in self.rows if row[0] > after and getattr(row[2], "NAME", "erased") in (*names, "erased")]
         return [SimpleNamespace(position=p, header=SimpleNamespace(stream=c), event=event) for p, c, event in found[:limit]]
 
     def opened_all(self, records: Sequence[Any]) -> list[e.Event]:
@@ -64,3 +76,17 @@ def test_what_is_confirmed_later_is_seen_later() -> None:
     assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 0
     feed.placed(ANOTHER, "1" * 32, date(2025, 3, 3), date(2025, 9, 2))
     assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 1
+
+
+def test_whose_key_was_destroyed_has_no_place_and_is_not_remembered() -> None:
+    """domain/privacy.md 3.4, design D15"""
+    feed = Feed()
+    places = SitePlaces(feed)  # type: ignore[arg-type]
+    feed.placed(ANOTHER, "1" * 32, date(2025, 3, 3), date(2025, 9, 2))
+    feed.placed("e" * 32, "2" * 32, date(2025, 3, 3), date(2025, 9, 2))
+    assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 2
+    feed.erase(ANOTHER)
+    assert places._places is None
+    assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 1
+    assert places._places is not None
+    assert ANOTHER not in repr(places._places)

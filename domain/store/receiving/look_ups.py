@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -30,34 +31,54 @@ class Stay(NamedTuple):
     last: date
 
 
+@dataclass(slots=True)
+class Places:
+    """The placements of the feed up to a position: those proposed, by id, and those confirmed, by site and id."""
+
+    position: int = 0
+    proposed: dict[str, Stay] = field(default_factory=dict)
+    confirmed: dict[str, dict[str, Stay]] = field(default_factory=dict)
+
+
 class SitePlaces:
-    """Who has a place at which site, and when: followed in the feed, so that a count costs no search in it."""
+    """Who has a place at which site, and when: followed in the feed, so that a count costs no search in it.
+
+    Forgotten whole when a key was destroyed: whose matter that was has no place any more (design D15).
+    """
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._position = 0
-        self._proposed: dict[str, Stay] = {}
-        self._confirmed: dict[str, dict[str, Stay]] = {}
+        self._turn = threading.Lock()
+        self._keep = threading.Lock()
+        self._places: Places | None = None
+        store.keys.forget_with(self._forget)
 
     def taken(self, site_id: str, first: date, last: date, client: str) -> int:
         """How many other clients have a place at the site on some day between two, both included."""
-        with self._lock:
-            self._follow()
-            stays = self._confirmed.get(site_id, {}).values()
+        with self._turn:
+            erasures = self._store.erasures
+            places = self._places or Places()
+            self._follow(places)
+            with self._keep:
+                self._places = places if self._store.keys.erasures == erasures else None
+            stays = places.confirmed.get(site_id, {}).values()
             return len({s.client for s in stays if s.client != client and s.first <= last and first <= s.last})
 
-    def _follow(self) -> None:
+    def _follow(self, places: Places) -> None:
         names = (e.PlacementProposed.NAME, e.PlacementConfirmed.NAME)
-        while records := self._store.records(self._position, PAGE, names):
+        while records := self._store.records(places.position, PAGE, names):
             for record, event in zip(records, self._store.opened_all(records), strict=True):
                 if isinstance(event, e.PlacementProposed):
                     client = record.header.stream
-                    self._proposed[event.placement_id] = Stay(client, event.site_id, event.from_on, event.until_on)
-                elif isinstance(event, e.PlacementConfirmed) and event.placement_id in self._proposed:
-                    stay = self._proposed.pop(event.placement_id)
-                    self._confirmed.setdefault(stay.site_id, {})[event.placement_id] = stay
-            self._position = records[-1].position
+                    places.proposed[event.placement_id] = Stay(client, event.site_id, event.from_on, event.until_on)
+                elif isinstance(event, e.PlacementConfirmed) and event.placement_id in places.proposed:
+                    stay = places.proposed.pop(event.placement_id)
+                    places.confirmed.setdefault(stay.site_id, {})[event.placement_id] = stay
+            places.position = records[-1].position
+
+    def _forget(self) -> None:
+        with self._keep:
+            self._places = None
 
 
 class LookUps:
