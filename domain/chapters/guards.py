@@ -142,6 +142,22 @@ def employment_authority(pathway: Pathway, on: date, context: Context) -> str | 
     return named if holds(context, named, "employment_authority", on) else None
 
 
+def in_authoritys_case(pathway: Pathway, on: date, context: Context) -> None:
+    """Raises Refused where an employment authority speaks of what belongs to a case and is not the client's own
+    (`E_NOT_ENTITLED`), or was so until its case closed (`E_CASE_CLOSED`): that is all it knows, whether another case has
+    begun since or not. It begins there only as the one that answers for the home municipality.
+
+    source: domain/disclosure.md 5.3, column EA, domain/pathway.md 4.9
+    """
+    org = context.caller.org
+    if context.caller.task == "employment_authority" and org not in context.look_ups.get("answered_for_by", ()):
+        mine = [naming.case_id for naming in pathway.authorities_named() if naming.org == org and naming.on <= on]
+        case = pathway.cases.get(mine[-1] or "") if mine else None
+        if case and case.closed and case.is_over(on) and pathway.employment_authority(case.closed.occurred_on) == org:
+            raise refuse("E_CASE_CLOSED")
+    entitled(by_own_authority(pathway, on, context))
+
+
 def by_own_authority(pathway: Pathway, on: date, context: Context) -> bool:
     """Whether an employment authority that asks is the client's own. While there is none, the one may begin that answers for
     the home municipality, where that and its area are known. source: domain/pathway.md 4.9 (Who may begin)"""

@@ -94,3 +94,17 @@ def test_a_day_that_turned_out_to_be_closed_is_no_absence_to_tell_of() -> None:
     shut = given(as_1("13")).but(closed(SICK[1]), by=INSTRUCTOR, on=SICK[1])
     told = shut.when(report(SICK[0], SICK[1]), by=INSTRUCTOR, on=SICK[1])
     told.then(AbsenceReportSent, absences=(Absence(day_on=SICK[0], day_status="absent_own_sickness"),))
+
+
+def test_behind_its_placement_a_provider_learns_nothing_of_payers() -> None:
+    """domain/disclosure.md 5.3, column PR: the days of its placement are its own, and who pays on others is not told."""
+    ended = given(as_1("22"))
+    changed = ended
+    for benefit in ({}, {"benefit": "earnings_related_allowance", "payer_org_id": FUND}):
+        changed = changed.but(subsidy(from_on=date(2025, 9, 4), **benefit), by=EXPERT, on=date(2025, 9, 10))
+    for world in (ended, changed):
+        for on in (date(2025, 3, 2), date(2025, 9, 3), date(2025, 9, 5)):
+            for payer in (KELA, FUND, None):
+                asked = report(on, on, payer_org_id=payer, absences=())
+                told = world.when(asked, by=INSTRUCTOR, on=date(2025, 9, 10))
+                told.then_refused("E_OUTSIDE_PERIOD", at="/absences")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from given import given
-from stories import CLIENT, EXPERT, INSTRUCTOR, OWN_WORKER, PAYER, STRANGER, as_1, last, meeting
+from stories import CLIENT, EXPERT, INSTRUCTOR, INTAKE, OWN_WORKER, PAYER, STRANGER, as_1, last, meeting, plan
 
-from domain.events import FollowUpHeld
+from domain.chapters.referrals.decisions import AcceptReferral, ReceiveReferral, SubmitReferral
+from domain.events import FollowUpHeld, PlanDraftingStarted
 
 ON = date(2025, 6, 2)
 HELD = meeting("organiser", "instructor", "client")
@@ -35,6 +36,22 @@ def test_between_periods_a_follow_up_names_none() -> None:
 def test_those_who_are_not_around_hold_none() -> None:
     given(as_1("17a")).when(HELD, by=STRANGER, on=ON).then_refused("E_NOT_ENTITLED")
     given(as_1("17a")).when(HELD, by=PAYER, on=ON).then_refused("E_NOT_ENTITLED")
+
+
+def test_an_authority_does_not_learn_of_the_case_after_its_own() -> None:
+    """domain/disclosure.md 5.3, column EA: up to and including the closing; whoever comes back is not told to it."""
+    after = date(2025, 10, 20)
+    gone = given(as_1())
+    back = gone.but(SubmitReferral(source="self_referral"), by=CLIENT, on=date(2025, 10, 1))
+    back = back.but(lambda p: ReceiveReferral(referral_id=last(p.referrals), received_via="phone"), by=INTAKE, on=after)
+    back = back.but(lambda p: AcceptReferral(referral_id=last(p.referrals)), by=INTAKE, on=date(2025, 10, 6))
+    assert len(back.world.pathway.cases) == 2
+    for world in (gone, back):
+        world.when(HELD, by=EXPERT, on=after).then_refused("E_CASE_CLOSED")
+        world.when(plan(), by=EXPERT, on=after).then_refused("E_CASE_CLOSED")
+    # it begins again where it answers for the client's home
+    back.when(HELD, by=OWN_WORKER, on=after).then(FollowUpHeld)
+    back.when(plan(), by=EXPERT, on=after, answered_for_by=[EXPERT.org]).then(PlanDraftingStarted)
 
 
 def test_a_follow_up_is_held_in_an_open_case_and_not_tomorrow() -> None:

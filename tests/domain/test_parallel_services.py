@@ -42,6 +42,17 @@ def test_the_service_itself_tells_only_with_consent() -> None:
     given(as_1("14")).when(debts(consent_id="b" * 32), by=OWN_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
 
 
+def test_a_service_reads_no_case_from_the_answer_to_a_consent_of_its_own_making() -> None:
+    """design D22: before the case opened, while it was open and after it closed, the answer is the same."""
+    for row in ("2", "14", "24"):
+        pathway = as_1(row).pathway
+        for consent in (pathway.client, last(pathway.referrals), "b" * 32):
+            for on in (date(2025, 1, 20), ON, date(2025, 9, 8)):
+                told = debts(**BY_SERVICE | {"consent_id": consent, "occurred_on": on})
+                asked = given(as_1(row)).when(told, by=DOCTOR, on=date(2025, 9, 8))
+                asked.then_refused("E_NO_LEGAL_BASIS", at="/consent_id")
+
+
 def test_a_service_begins_in_an_open_case_and_not_tomorrow() -> None:
     given(as_1("2")).when(debts(), by=OWN_WORKER, on=ON).then_refused("E_STATE")
     given(as_1("14")).when(debts(from_on=date(2025, 4, 2)), by=OWN_WORKER, on=ON).then_refused("E_FUTURE", at="/from_on")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain import events as e
 from domain.chapters.assessments.events import AssessmentBeginning, AssessmentResult
-from domain.chapters.guards import by_own_authority, case_of, case_on, day_of, entitled, known, not_ahead, recorded, said
+from domain.chapters.guards import case_of, case_on, day_of, in_authoritys_case, known, not_ahead, recorded, said
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
@@ -39,7 +39,7 @@ class CompleteAssessment(AssessmentResult, ClientCommand):
 def start_assessment(pathway: Pathway, command: StartAssessment, context: Context) -> list[Draft]:
     """An assessment under its owner. source: domain/pathway.md 4.4 row 10"""
     no, on = Refusals(), day_of(command, context)
-    entitled(by_own_authority(pathway, on, context))
+    in_authoritys_case(pathway, on, context)
     case = case_on(pathway, on)
     event = e.AssessmentStarted(
         case_id=case.opened.event.case_id,
@@ -55,7 +55,7 @@ def start_assessment(pathway: Pathway, command: StartAssessment, context: Contex
 
 def judge_start(no: Refusals, pathway: Pathway, event: e.AssessmentStarted, on: date, context: Context) -> None:
     """What an assessment has to fulfil on its day."""
-    entitled(by_own_authority(pathway, on, context))
+    in_authoritys_case(pathway, on, context)
     case_of(pathway, event.case_id, on)
     no.when(not code_list("plan_owner").valid_on(event.owner, on), "E_OWNER_CLOSED", "/owner")
 

@@ -188,10 +188,13 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
     period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
     entitled(_may_report(pathway, period, command.until_on, context))
-    payer = command.payer_org_id or pathway.payer(command.until_on)
+    absences = command.absences if command.absences is not None else _absences(pathway, period, command)
+    days = [absence.day_on for absence in absences] or [command.until_on]
+    _within_own_time(no, pathway, period, days, context)
+    no.stop()
+    payer = command.payer_org_id or pathway.payer(max(days))
     no.when(payer is None, "E_PAYER_UNKNOWN", "/payer_org_id")
     no.stop()
-    absences = command.absences if command.absences is not None else _absences(pathway, period, command)
     fields = {
         "case_id": period.planned.event.case_id,
         "period_id": command.period_id,
@@ -219,6 +222,8 @@ def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on:
     mine = period is not None and event.reporting_org_id == _reporting(pathway, period, event.until_on, context)
     entitled(mine, "/reporting_org_id")
     days = [absence.day_on for absence in event.absences] or [event.until_on]
+    if period is not None and _within_own_time(no, pathway, period, days, context):
+        return
     no.when(any(pathway.payer(day) != event.payer_org_id for day in days), "E_PAYER_UNKNOWN", "/payer_org_id")
     outside = any(not event.from_on <= day <= event.until_on for day in days)
     outside = outside or period is None or any(not period.covers(day) for day in days)
@@ -241,6 +246,15 @@ def _may_report(pathway: Pathway, period: Period, until: date, context: Context)
     """Whether the caller tells the payer of absences: the provider by a placement, the clock in the provider's place."""
     own = bool(own_placements(pathway, period.planned.event.case_id, context))
     return own or (_is_clock(context) and placement_of_period(pathway, period, until) is not None)
+
+
+def _within_own_time(no: Refusals, pathway: Pathway, period: Period, days: list[date], context: Context) -> bool:
+    """A provider reports on days of its own placements (`E_OUTSIDE_PERIOD`), and is told nothing else of any other day: who
+    paid the client then is not for it to know. Returns whether a day is none of its own. source: domain/disclosure.md 5.3,
+    column PR"""
+    own = own_placements(pathway, period.planned.event.case_id, context)
+    strange = not _is_clock(context) and any(not any(placement.covers(day) for placement in own) for day in days)
+    return no.when(strange, "E_OUTSIDE_PERIOD", "/absences")
 
 
 def _reporting(pathway: Pathway, period: Period, until: date, context: Context) -> str:

@@ -12,6 +12,7 @@ from domain.chapters.guards import (
     day_of,
     employment_authority,
     entitled,
+    in_authoritys_case,
     is_client,
     known,
     not_ahead,
@@ -34,6 +35,7 @@ class HoldFollowUp(Meeting, ClientCommand):
 def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) -> list[Draft]:
     """A follow-up in the open case. source: domain/pathway.md 4.4 row 35"""
     no, on = Refusals(), day_of(command, context)
+    in_authoritys_case(pathway, on, context)
     entitled(_is_around(pathway, on, context))
     case_id = case_on(pathway, on).opened.event.case_id
     running = next((key for key, period in pathway.periods.items() if period.is_open(on)), None)
@@ -51,6 +53,7 @@ def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) ->
 def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: date, context: Context) -> None:
     """What a follow-up has to fulfil on its day: told by somebody around the client, in an open case; somebody met, of a
     period of this case that had begun; what comes next comes after it."""
+    in_authoritys_case(pathway, on, context)
     entitled(_is_around(pathway, on, context))
     case_of(pathway, event.case_id, on)
     if event.period_id is not None:

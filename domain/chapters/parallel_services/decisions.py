@@ -49,10 +49,7 @@ def start_parallel_service(pathway: Pathway, command: StartParallelService, cont
     source: domain/pathway.md 4.4 row 34
     """
     no, on = Refusals(), day_of(command, context)
-    entitled(of_county(context) or command.told_by == "service", "/told_by")
-    # Without a ground to tell, nothing is told of the case either (design D22).
-    no.when(command.told_by == "service" and command.consent_id is None, "E_NO_LEGAL_BASIS", "/consent_id")
-    no.stop()
+    _may_tell(pathway, command, context)
     case = case_on(pathway, on)
     event = e.ParallelServiceStarted(
         case_id=case.opened.event.case_id,
@@ -67,16 +64,24 @@ def start_parallel_service(pathway: Pathway, command: StartParallelService, cont
 
 def judge_service(no: Refusals, pathway: Pathway, event: e.ParallelServiceStarted, on: date, context: Context) -> None:
     """What a parallel service has to fulfil."""
-    entitled(of_county(context) or event.told_by == "service", "/told_by")
+    _may_tell(pathway, event, context)
     case_of(pathway, event.case_id, on)
     noted(no, event, "service", "service_note")
-    by_service = event.told_by == "service"
-    no.when(by_service and not consented(pathway, event.consent_id), "E_NO_LEGAL_BASIS", "/consent_id")
-    no.when(not by_service and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
+    no.when(event.told_by != "service" and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
     no_diagnosis(no, event, "service_note")
     code_valid(no, "parallel_service", event.service, event.from_on, "/service")
     not_ahead(no, event.from_on, context, "/from_on")
     no.when(_runs_already(pathway, event), "E_NO_CHANGE", "/service")
+
+
+def _may_tell(pathway: Pathway, said: ServiceBeside, context: Context) -> None:
+    """Raises Refused where it is not the caller's to tell, or a service tells without a consent of this client: without a
+    ground to tell, nothing is told of the case either (design D22)."""
+    no = Refusals()
+    entitled(of_county(context) or said.told_by == "service", "/told_by")
+    unasked = said.told_by == "service" and not consented(pathway, said.consent_id)
+    no.when(unasked, "E_NO_LEGAL_BASIS", "/consent_id")
+    no.stop()
 
 
 def _runs_already(pathway: Pathway, event: e.ParallelServiceStarted) -> bool:

@@ -13,6 +13,7 @@ from domain.chapters.guards import (
     employment_authority,
     entitled,
     holds,
+    in_authoritys_case,
     is_client,
     known,
     no_diagnosis,
@@ -53,7 +54,7 @@ class RevisePlan(Revision, ClientCommand):
 def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[Draft]:
     """A plan without versions yet. source: domain/pathway.md 4.4 row 12"""
     no, on = Refusals(), day_of(command, context)
-    entitled(by_own_authority(pathway, on, context))
+    in_authoritys_case(pathway, on, context)
     case = case_on(pathway, on)
     authority = command.employment_authority_org_id
     if authority is None and "employment_side" in command.parties:
@@ -72,7 +73,7 @@ def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[D
 
 def judge_plan(no: Refusals, pathway: Pathway, event: e.PlanDraftingStarted, on: date, context: Context) -> None:
     """What a plan has to fulfil on the day it begins. source: domain/law.md 2.3, 2.6"""
-    entitled(by_own_authority(pathway, on, context))
+    in_authoritys_case(pathway, on, context)
     named, caller = event.employment_authority_org_id, context.caller
     entitled(caller.task != "employment_authority" or named in (None, caller.org), "/employment_authority_org_id")
     case_of(pathway, event.case_id, on)
