@@ -10,7 +10,7 @@ from stories import DOCTOR, HOSPITAL, OWN_WORKER, as_1, debts, last
 from domain.chapters.parallel_services.decisions import StopParallelService
 from domain.events import ParallelServiceStarted, ParallelServiceStopped
 
-ON, END = date(2025, 4, 1), date(2025, 6, 30)
+BEFORE, ON, END = date(2025, 1, 15), date(2025, 4, 1), date(2025, 6, 30)
 BY_SERVICE = {"service": "psychiatric_services", "told_by": "service", "consent_id": "b" * 32}
 
 
@@ -38,6 +38,8 @@ def test_the_service_itself_tells_only_with_consent() -> None:
     for consent in (None, "b" * 32, client, last(as_1("14").pathway.periods)):
         told = debts(**BY_SERVICE | {"consent_id": consent})
         given(as_1("14")).when(told, by=DOCTOR, on=ON).then_refused("E_NO_LEGAL_BASIS", at="/consent_id")
+        # and whether there was a case on the day is not told by the code (design D22)
+        given(as_1("14")).when(told, by=DOCTOR, on=BEFORE).then_refused("E_NO_LEGAL_BASIS", at="/consent_id")
     given(as_1("14")).when(debts(), by=DOCTOR, on=ON).then_refused("E_NOT_ENTITLED")
     given(as_1("14")).when(debts(consent_id="b" * 32), by=OWN_WORKER, on=ON).then_refused("E_FIELD_NOT_ALLOWED")
 
