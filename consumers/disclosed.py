@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from consumers.wire import publication_of
+from domain.catalogue import DISCLOSURES
 from domain.disclosure.desired import view_of
 from domain.disclosure.kept import recipient_of
 from domain.disclosure.kinds import Kind, Kinds
@@ -20,8 +21,6 @@ from domain.streams import LEDGER_MATTER
 
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""
-
-DISCLOSURES = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from consumers import wire
 from consumers.log import Entry, TopicSettings
+from domain.catalogue import DISCLOSURES
 from domain.disclosure.kept import told_to
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event, OrganisationJoined
@@ -17,7 +18,6 @@ from domain.store import EventStore
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""
 EVERY_ORGANISATION = 1_000_000
-DISCLOSURES = frozenset({"disclosure.made", "disclosure.revised", "disclosure.withdrawn"})
 
 
 class Outgoing(NamedTuple):

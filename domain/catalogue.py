@@ -53,6 +53,11 @@ def event_class(type_name: str) -> type[Event]:
     return cls
 
 
+def types_of(names: Iterable[str]) -> list[str]:
+    """The types of events of these names, in every version that there was: `period.started.v1`. Raises `UnknownEvent`."""
+    return [f"{name}.v{n}" for name in sorted(names) for n in range(1, event_class(f"{name}.v1").VERSION + 1)]
+
+
 def upcast(type_name: str, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields as the newest version has them."""
     name, _, version = type_name.rpartition(".v")
@@ -92,6 +97,9 @@ REGISTER_FACTS = frozenset(name for name, cls in EVENTS.items() if issubclass(cl
 
 DIRECTORY_EVENTS = frozenset(name for name, cls in EVENTS.items() if issubclass(cls, RegisterFact | LedgerEvent))
 """Facts that the register is made of."""
+
+DISCLOSURES = frozenset(name for name, cls in EVENTS.items() if cls.MATTER == "fact")
+"""What a recipient's stream says of a fact."""
 
 ANSWERS = frozenset(name for name, cls in EVENTS.items() if issubclass(cls, AnswerEvent))
 """Facts that answer a message without recording what it said."""

@@ -21,7 +21,7 @@ from api.problems import problem
 from api.routes.commands import Client
 from api.routes.messages import ShortName
 from api.routing import doors
-from domain.catalogue import EVENTS
+from domain.catalogue import DISCLOSURES, EVENTS
 from domain.dates import LocalDate, Moment
 from domain.events import Event
 from domain.message_fields import renamed
@@ -38,7 +38,6 @@ IN_TERMS = frozenset({"auditor"})
 """Who reads that something was recorded, by whom and when, and the classes of `CLEAR`."""
 CLEAR = frozenset("ADL")
 SEALED = "sealed"
-TELLINGS = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
 HISTORY = {
     "fi": "Mitä kaikkea asiakkaasta on kirjattu, kirjaamis- tai tapahtumisjärjestyksessä?",
     "sv": "Vad har antecknats om klienten, i den ordning det antecknades eller skedde?",
@@ -213,7 +212,7 @@ def _told_records(signed: SignedIn, reference: str) -> list[Record]:
     """The client's stream and the disclosures of its matters, in feed order."""
     store = signed.door.store
     own = store.stream(reference)
-    told = store.of_matter(sorted({record.header.matter for record in own}), TELLINGS)
+    told = store.of_matter(sorted({record.header.matter for record in own}), DISCLOSURES)
     return sorted([*own, *told], key=lambda record: record.position)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.answers import Answer
-from domain.catalogue import DIRECTORY_EVENTS, event_class
+from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, types_of
 from domain.decided import Decision, decision_of
-from domain.directory import Directory, Mode
+from domain.directory import Directory, Mode, Recipient
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
@@ -31,7 +31,7 @@ class LedgerReading:
         self.keys = keys
         self._recorder = recorder
         self._sealer = Sealer(keys)
-        self._known = Known(recorder, keys, self._sealer, self._topics(DIRECTORY_EVENTS))
+        self._known = Known(recorder, keys, self._sealer, types_of(DIRECTORY_EVENTS))
         self._tokens = Tokens(keys.named("token"))
 
     # --- reading ---
@@ -45,15 +45,20 @@ class LedgerReading:
 
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
         """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""
-        return self._read(self._recorder.rows(after, limit, self._topics(names)))
+        return self._read(self._recorder.rows(after, limit, types_of(names)))
 
     def stream(self, stream: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """One stream after a version, at most `limit` events of it. Raises `Damaged`."""
         return self._read(self._recorder.stream_rows(stream, after, limit))
 
-    def of_matter(self, matters: Sequence[str], names: Sequence[str] = ()) -> list[Record]:
+    def of_matter(self, matters: Sequence[str], names: Iterable[str] = ()) -> list[Record]:
         """The events of some matters in feed order; no names means all. Raises `Damaged`."""
-        return self._read(self._recorder.matter_rows(matters, self._topics(names)))
+        return self._read(self._recorder.matter_rows(matters, types_of(names)))
+
+    def tellings_to(self, recipient: Recipient, client: str) -> list[Record]:
+        """Everything that a recipient was told of a client, in feed order. Raises `Damaged`."""
+        matters = sorted({fact.matter for fact in self.pathway(client).facts.values()})
+        return self._read(self._recorder.matter_rows(matters, types_of(DISCLOSURES), streams=recipient.stream_prefix))
 
     def opened(self, record: Record) -> Event | Erased:
         """The event in a record; `Erased` where the matter's key is gone. Raises `Damaged`."""
@@ -194,10 +199,3 @@ class LedgerReading:
 
     def _read(self, rows: Sequence[Row]) -> list[Record]:
         return [read_record(row.state, row.position, self.epoch) for row in rows]
-
-    def _topics(self, names: Iterable[str]) -> list[str]:
-        return [
-            f"{name}.v{version}"
-            for name in sorted(names)
-            for version in range(1, event_class(f"{name}.v1").VERSION + 1)
-        ]

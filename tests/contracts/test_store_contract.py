@@ -663,6 +663,8 @@ def test_the_feed_can_be_read_by_name_and_by_matter(store: EventStore) -> None:
     assert [r.position for r in store.records(0, 10, ["notification.due"])] == [3]
     assert [r.position for r in store.of_matter([matter], ["subject.registered", "attendance.recorded"])] == [1, 2]
     assert [r.position for r in store.of_matter([matter])] == [1, 2, 3]
+    assert [r.position for r in store._recorder.matter_rows([matter], (), streams=client[:8])] == [1, 2, 3]
+    assert store._recorder.matter_rows([matter], (), streams="recipient/") == []
 
 
 def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventStore, tmp_path: Any) -> None:

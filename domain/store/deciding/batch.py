@@ -193,7 +193,7 @@ class Batch:
             return ()
         recipient = self.directory.recipient(*job.caller.sender)
         keys = [key for _, key in refused.facts]
-        told = self._known.told(keys, pathway, recipient.short_name) if recipient else {}
+        told = self._known.told(keys, pathway, recipient) if recipient else {}
         return facts_told(refused.facts, pathway, job.caller, told, self.directory.organiser)
 
     def _record(

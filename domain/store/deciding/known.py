@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from domain.catalogue import type_of
-from domain.directory import Directory, enter
-from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event
+from domain.catalogue import DISCLOSURES, types_of
+from domain.directory import Directory, Recipient, enter
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.pathway import Pathway, evolve
 from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.keys import Keys
@@ -29,8 +29,6 @@ ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
 Stated: TypeAlias = Event | Erased
-TELLINGS = [type_of(cls) for cls in (DisclosureMade, DisclosureRevised, DisclosureWithdrawn)]
-"""What a recipient's stream says of a fact."""
 
 
 class End(NamedTuple):
@@ -178,11 +176,11 @@ class Known:
         records = [read_record(row.state, row.position, self._recorder.epoch) for row in rows]
         return zip(records, self._sealer.open_all(records), strict=True)
 
-    def told(self, facts: Iterable[str], pathway: Pathway, short_name: str) -> dict[str, str]:
+    def told(self, facts: Iterable[str], pathway: Pathway, recipient: Recipient) -> dict[str, str]:
         """Of some facts those that a recipient has been told and not been taken back, with their newest publications."""
         wanted = set(facts)
-        stream, matters = f"recipient/{short_name}/", sorted({pathway.facts[key].matter for key in wanted})
-        rows = [row for row in self._recorder.matter_rows(matters, TELLINGS) if row.stream.startswith(stream)]
+        matters = sorted({pathway.facts[key].matter for key in wanted})
+        rows = self._recorder.matter_rows(matters, types_of(DISCLOSURES), streams=recipient.stream_prefix)
         found: dict[str, str] = {}
         for _, event in self.opened(rows):
             if isinstance(event, DisclosureWithdrawn):

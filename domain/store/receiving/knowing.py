@@ -9,39 +9,27 @@ from __future__ import annotations
 from domain.directory import Directory, Recipient
 from domain.disclosure.kinds import Kind, Kinds
 from domain.pathway import Pathway
-from domain.record import Record
 from domain.store.reading import LedgerReading
 from domain.store.sealed.vault import Vault
-
-TELLINGS = ("disclosure.made", "disclosure.revised", "disclosure.withdrawn")
 
 
 def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vault, kinds: Kinds[Kind]) -> bool:
     """Whether a recipient may know that there is this client. Raises `StoreUnavailable`."""
     directory = store.directory
-    if of_organiser(recipient, directory):
+    if (recipient.org, recipient.task) == (directory.organiser, "organiser"):
         return True
     pathway, kind = store.pathway(client), kinds.of(recipient)
     return bool(pathway.version) and (
         _stands(pathway, recipient, kind)
         or _begins(pathway, recipient, kind, directory, vault)
-        or any(record.header.stream.startswith(recipient.stream_prefix) for record in _tellings(store, pathway))
+        or bool(store.tellings_to(recipient, client))
     )
-
-
-def of_organiser(recipient: Recipient, directory: Directory) -> bool:
-    """Whether the recipient is the county itself."""
-    return (recipient.org, recipient.task) == (directory.organiser, "organiser")
 
 
 def told_by_others(recipient: Recipient, client: str, store: LedgerReading) -> int:
     """How many things the recipient was told about the client that its own commands did not give rise to."""
     pathway = store.pathway(client)
-    return sum(
-        record.header.stream.startswith(recipient.stream_prefix)
-        and not _is_by(pathway, record.header.causation, recipient)
-        for record in _tellings(store, pathway)
-    )
+    return sum(not _is_by(pathway, record.header.causation, recipient) for record in store.tellings_to(recipient, client))
 
 
 def _stands(pathway: Pathway, recipient: Recipient, kind: Kind) -> bool:
@@ -58,10 +46,6 @@ def _begins(pathway: Pathway, recipient: Recipient, kind: Kind, directory: Direc
         return False
     record = vault.get([pathway.client]).get(pathway.client)
     return kind.may_begin(pathway, organisation, record.home_municipality if record else None)
-
-
-def _tellings(store: LedgerReading, pathway: Pathway) -> list[Record]:
-    return store.of_matter(sorted({fact.matter for fact in pathway.facts.values()}), TELLINGS)
 
 
 def _is_by(pathway: Pathway, event_id: str | None, recipient: Recipient) -> bool:

@@ -15,8 +15,6 @@ from domain.store.event_store import EventStore
 from domain.store.receiving.knowing import may_know
 from domain.store.sealed.vault import Use, Vault
 
-TELLINGS = ("disclosure.made", "disclosure.revised")
-
 
 @dataclass(frozen=True, slots=True)
 class SenderNames:
@@ -56,12 +54,9 @@ class SenderNames:
         """By publication, the fact of the client that it told; read once, for a message may name many."""
         if client in self._told:
             return self._told[client]
-        matters = sorted({fact.matter for fact in self.store.pathway(client).facts.values()})
-        stream = self.recipient.stream_prefix
-        told = [r for r in self.store.of_matter(matters, TELLINGS) if r.header.stream.startswith(stream)]
         found = self._told[client] = {
             event.publication_id: event.source_event_id
-            for event in self.store.opened_all(told)
+            for event in self.store.opened_all(self.store.tellings_to(self.recipient, client))
             if isinstance(event, DisclosureMade)
         }
         return found

@@ -147,9 +147,12 @@ class PostgresRecorder(PostgresProcessRecorder):
             (stream, after, limit),
         )
 
-    def matter_rows(self, matters: Sequence[str], topics: Sequence[str], after: int = 0) -> list[Row]:
+    def matter_rows(
+        self, matters: Sequence[str], topics: Sequence[str], after: int = 0, *, streams: str = ""
+    ) -> list[Row]:
         chosen = " AND topic = ANY(%s)" if topics else ""
-        parameters: list[Any] = [list(matters), after, *([list(topics)] if topics else [])]
+        chosen += " AND starts_with(originator_id, %s)" if streams else ""
+        parameters: list[Any] = [list(matters), after, *([list(topics)] if topics else []), *([streams] if streams else [])]
         return self._rows(f"WHERE matter = ANY(%s) AND notification_id > %s{chosen} ORDER BY notification_id", parameters)
 
     def head(self) -> int:

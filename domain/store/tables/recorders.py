@@ -112,8 +112,11 @@ class Recorder(Protocol):
     def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
         """One stream after a version."""
 
-    def matter_rows(self, matters: Sequence[str], topics: Sequence[str], after: int = 0) -> list[Row]:
-        """The events of some matters after a position, in feed order; no topics means all."""
+    def matter_rows(
+        self, matters: Sequence[str], topics: Sequence[str], after: int = 0, *, streams: str = ""
+    ) -> list[Row]:
+        """The events of some matters after a position, in feed order; no topics means all. `streams` is what the names of
+        their streams begin with."""
 
     def head(self) -> int:
         """Position of the last event."""

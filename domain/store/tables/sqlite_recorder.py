@@ -109,11 +109,14 @@ class SqliteRecorder(SQLiteProcessRecorder):
             (stream, after, -1 if limit is None else limit),
         )
 
-    def matter_rows(self, matters: Sequence[str], topics: Sequence[str], after: int = 0) -> list[Row]:
+    def matter_rows(
+        self, matters: Sequence[str], topics: Sequence[str], after: int = 0, *, streams: str = ""
+    ) -> list[Row]:
         chosen = f" AND topic IN ({marks(len(topics))})" if topics else ""
+        chosen += " AND substr(originator_id, 1, %s) = %s" if streams else ""
         return self._rows(
             f"WHERE matter IN ({marks(len(matters))}) AND notification_id > %s{chosen} ORDER BY notification_id",
-            (*matters, after, *topics),
+            (*matters, after, *topics, *((len(streams), streams) if streams else ())),
         )
 
     def head(self) -> int:
