@@ -12,7 +12,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from api.problems import Problem
-from domain.message_fields import escaped
+from domain.json_gate import escaped
 from domain.refusals import Reason
 
 

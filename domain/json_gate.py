@@ -22,6 +22,7 @@ LIMIT = 262_144
 """Bytes of one body, at most."""
 MOST_LEVELS = 32
 LONGEST_POINTER = 200
+"""Characters of a pointer that are told and recorded: a name that we do not know may be of any length."""
 TOLD_TOGETHER = frozenset({"E_JSON_NUMBER", "E_JSON_CHARACTER", "E_JSON_NUL", "E_JSON_DUPLICATE_KEY", "E_JSON_DEPTH"})
 """What may be wrong with bytes that are JSON: all of it is told at once."""
 LARGEST = 2**53
@@ -38,8 +39,7 @@ class BadJson(ValueError):
     """
 
     def __init__(self, code: str, pointer: str | None = None) -> None:
-        if pointer is not None and len(pointer) > LONGEST_POINTER:
-            pointer = pointer[: LONGEST_POINTER - 1] + "…"
+        pointer = None if pointer is None else shortened(pointer)
         super().__init__(code if pointer is None else f"{code} at {pointer or '/'}")
         self.code = code
         self.pointer = pointer
@@ -97,25 +97,11 @@ class _Pairs(list[tuple[str, Any]]):
 def _look_for_repeated_keys(raw: bytes) -> None:
     try:
         written = json.loads(raw, object_pairs_hook=_Pairs, parse_int=float, parse_float=float)
-        pointer = next(_repeated(written, ""), None)
+        repeated = next((fault for fault in _faults(written, "", 1) if fault.code == "E_JSON_DUPLICATE_KEY"), None)
     except RecursionError:  # the fast parser saw few levels: the deep ones stood under a key that was written twice
         raise BadJson("E_JSON_DUPLICATE_KEY") from None
-    if pointer is not None:
-        raise BadJson("E_JSON_DUPLICATE_KEY", _printable(pointer))
-
-
-def _repeated(value: Any, pointer: str) -> Iterator[str]:
-    if isinstance(value, _Pairs):
-        seen: set[str] = set()
-        for key, part in value:
-            here = f"{pointer}/{_escaped(key)}"
-            if key in seen:
-                yield here
-            seen.add(key)
-            yield from _repeated(part, here)
-    elif isinstance(value, list):
-        for place, part in enumerate(value):
-            yield from _repeated(part, f"{pointer}/{place}")
+    if repeated is not None:
+        raise BadJson(repeated.code, repeated.pointer)
 
 
 def _whole(digits: str) -> float:
@@ -144,7 +130,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Reason]:
     elif isinstance(value, _Pairs):
         seen: set[str] = set()
         for key, part in value:
-            here = f"{pointer}/{_escaped(key)}"
+            here = f"{pointer}/{escaped(key)}"
             yield from _faults(key, here, level)
             name = unicodedata.normalize("NFC", key)
             if name in seen:
@@ -157,8 +143,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Reason]:
 
 
 def _fault(code: str, pointer: str) -> Reason:
-    printable = _printable(pointer)
-    return Reason(code, printable if len(printable) <= LONGEST_POINTER else printable[: LONGEST_POINTER - 1] + "…")
+    return Reason(code, shortened(_printable(pointer)))
 
 
 def _is_clean(raw: bytes) -> bool:
@@ -186,7 +171,7 @@ def _clean(value: Any, pointer: str) -> Any:
         return value
     cleaned: dict[str, Any] = {}
     for key, part in value.items():
-        here = f"{pointer}/{_escaped(key)}"
+        here = f"{pointer}/{escaped(key)}"
         name = _text(key, here)
         if name in cleaned:
             raise BadJson("E_JSON_DUPLICATE_KEY", here)
@@ -203,8 +188,14 @@ def _text(text: str, pointer: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _escaped(key: str) -> str:
+def escaped(key: str) -> str:
+    """A key as a step of a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def shortened(pointer: str) -> str:
+    """A pointer as far as it is told and recorded."""
+    return pointer if len(pointer) <= LONGEST_POINTER else pointer[: LONGEST_POINTER - 1] + "…"
 
 
 def _printable(pointer: str) -> str:

@@ -18,7 +18,7 @@ from domain.catalogue import CLIENT_FACTS, EVENTS
 from domain.dates import DATE_RANGE
 from domain.event import Event
 from domain.health_content import looks_like_diagnosis
-from domain.json_gate import LONGEST_POINTER
+from domain.json_gate import escaped, shortened
 from domain.refusals import Reason
 from domain.vocabulary import FreeText, Listed, Ref
 
@@ -193,11 +193,6 @@ def renamed(fields: Mapping[str, Any], model: type[BaseModel], name_of: Callable
     return resolved(fields, places(model), lambda reference, _kind, _pointer: name_of(reference))
 
 
-def escaped(key: str) -> str:
-    """A key as a step of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
 CODES = {
     "extra_forbidden": "E_FIELD_NOT_ALLOWED",
     "missing": "E_FIELD_MISSING",
@@ -234,8 +229,3 @@ def _where(error: ErrorDetails, body: Mapping[str, Any]) -> tuple[str, Any]:
         elif isinstance(value, dict) and error["type"] == "missing" and number == len(steps) - 1:
             pointer = f"{pointer}/{escaped(str(step))}"
     return pointer, value
-
-
-def shortened(pointer: str) -> str:
-    """A pointer that fits into the record of a refusal: a name that we do not know may be of any length."""
-    return pointer if len(pointer) <= LONGEST_POINTER else pointer[: LONGEST_POINTER - 1] + "…"

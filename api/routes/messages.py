@@ -26,8 +26,7 @@ from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
 from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
-from domain.json_gate import read_json
-from domain.message_fields import escaped, shortened
+from domain.json_gate import escaped, read_json, shortened
 from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
