@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
+A_DAY = timedelta(days=1)
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 """The days that something from outside may speak of: arithmetic on them stays inside the calendar of every part of ours."""
 FROM_OUTSIDE: Mapping[str, Any] = {"from_outside": True}

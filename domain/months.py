@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import TypeAlias
+
+from domain.dates import A_DAY
 
 Stretch: TypeAlias = tuple[date, date | None]
 """First and last day, both included; without a last one it goes on."""
 
-_DAY = timedelta(days=1)
 _DAYS_OF_A_MONTH = 30
 
 
@@ -28,7 +29,7 @@ def time_before(stretches: Iterable[Stretch], day: date) -> tuple[int, int]:
     months = days = 0
     for first, last in sorted(stretches, key=_first):
         if first < day:
-            whole, over = _between(first, day if last is None else min(last + _DAY, day))
+            whole, over = _between(first, day if last is None else min(last + A_DAY, day))
             # One stretch alone is counted by the calendar: 30 days of a month of 31 are not yet a month.
             full = (days + over) // _DAYS_OF_A_MONTH if days and over else 0
             months, days = months + whole + full, days + over - full * _DAYS_OF_A_MONTH
@@ -42,9 +43,9 @@ def full_on(stretches: Iterable[Stretch], months: int) -> date | None:
         missing = months - time_before(known, first)[0]
         known.append((first, last))
         day = months_on(first, max(missing, 0))
-        while day > first and time_before(known, day - _DAY)[0] >= months:
-            day -= _DAY
-        if last is None or day <= last + _DAY:
+        while day > first and time_before(known, day - A_DAY)[0] >= months:
+            day -= A_DAY
+        if last is None or day <= last + A_DAY:
             return day
     return None
 

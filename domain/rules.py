@@ -12,7 +12,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from domain.code_lists import code_list
+from domain.dates import A_DAY
 
 RULES = Path(__file__).with_name("rules")
 Qualifiers = frozenset[tuple[str, str]]
@@ -28,7 +29,6 @@ _TASK_KEYS = frozenset({"organiser_kind", "employment_side_kind", "task.agency_k
 """The rules that say which kind of agency may hold a task."""
 
 
-_DAY = timedelta(days=1)
 
 
 class Days(NamedTuple):
@@ -183,7 +183,7 @@ class RuleSet:
         kinds = code_list("agency_kind")
         dated = [row for row in self.rows if row.key in _TASK_KEYS]
         begins = {row.valid_from for row in (*dated, *kinds)} | {
-            row.valid_to + _DAY for row in (*dated, *kinds) if row.valid_to and row.valid_to < date.max
+            row.valid_to + A_DAY for row in (*dated, *kinds) if row.valid_to and row.valid_to < date.max
         }
         edges = sorted({date.min, *(day for day in begins if day)})
         since: date | None = None
@@ -192,7 +192,7 @@ class RuleSet:
             if allowed and since is None:
                 since = edge
             elif not allowed and since is not None:
-                yield Days(since, edge - _DAY)
+                yield Days(since, edge - A_DAY)
                 since = None
         if since is not None:
             yield Days(since, date.max)

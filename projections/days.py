@@ -15,7 +15,8 @@ from datetime import date, timedelta
 from domain.chapters.attendance.parts import HOLDS_FIRST, OFFICIAL, SWAPPED_BY
 from domain.chapters.benefits.parts import Status, holding
 from domain.code_lists import code_list
-from projections.periods import A_DAY, SeenPeriod
+from domain.dates import A_DAY
+from projections.periods import SeenPeriod
 from projections.questions import Answer, Coded, View, coded
 from projections.read_models import Row
 
@@ -91,7 +92,6 @@ def _seen_day(key: tuple[str, str, date], told: Mapping[str, Row]) -> SeenDay:
     swaps = (told[account].day("swap_of_on") for account in SWAPPED_BY if account in told)
     replaces = next((day for day in swaps if day is not None), None)
     return SeenDay(*key, statuses[first], told[first], float(told[first].body.get("hours") or 0), statuses, replaces)
-
 
 
 def _not_arranged(row: Row, period: SeenPeriod | None, told: Iterable[SeenDay]) -> list[date]:
@@ -179,12 +179,15 @@ def unreported(
         if report.occurred_on <= view.on
         for absence in report.body.get("absences", ())
     }
-    payers = list(payer_rows)
+    of_client: dict[str, list[Row]] = {}
+    for row in payer_rows:
+        of_client.setdefault(row.client, []).append(row)
     found = []
     for day in days:
         if not (day.absent and day.official) or day.on > view.on or (day.client, day.on) in told:
             continue
-        payer = payer_on(payers, day.client, day.on)
+        held = benefit_on(of_client.get(day.client, ()), day.on)
+        payer = held.body.get("payer_org_id") if held else None
         status = coded("day_status", day.status)
         if payer and status:
             due_on = day.on + timedelta(days=view.rules.number("absence_report.max_interval_days", day.on))
@@ -195,12 +198,6 @@ def unreported(
                 )
             )  # fmt: skip
     return found
-
-
-def payer_on(rows: Iterable[Row], client: str, on: date) -> str | None:
-    """Who pays the client's benefit on the day, by what this recipient was told."""
-    held = benefit_on((row for row in rows if row.client == client), on)
-    return held.body.get("payer_org_id") if held else None
 
 
 def benefit_on(rows: Iterable[Row], on: date) -> Row | None:

@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from domain.code_lists import code_list
+from domain.dates import A_DAY
 from projections.cases import by_the_day
 from projections.day_changes import Changes, Since, changes_since
 from projections.days import DAY_FACTS, SeenDay, days_from
-from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
+from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import Answer, Coded, OfClient, Question, View, coded
 from projections.read_models import Row
 

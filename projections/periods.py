@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
+from domain.dates import A_DAY
 from domain.months import full_on, time_before
 from projections.read_models import Row
 
-A_DAY = timedelta(days=1)
 PERIOD_ENDS = ("period.completed", "period.interrupted")
 PERIOD_FACTS = ("period.planned", "period.started", *PERIOD_ENDS)
 

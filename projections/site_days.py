@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from domain.dates import A_DAY
 from projections.cases import OfCase, by_the_day, of_case
 from projections.days import (
     DAY_FACTS,
@@ -20,7 +21,7 @@ from projections.days import (
     week_of,
 )
 from projections.obligations import last_follow_up
-from projections.periods import A_DAY, PERIOD_ENDS, PERIOD_FACTS, SeenPeriod, periods_from
+from projections.periods import PERIOD_ENDS, PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import Answer, Coded, Parameters, View, client_name, coded
 from projections.read_models import Row
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from domain import events as e
+from domain.dates import A_DAY
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Profile
 from domain.disclosure.windows import benefit_spans
@@ -79,7 +80,7 @@ def last_day_paid(fact: Fact[Event], pathway: Pathway, org: str) -> date | None:
     for (span, held), following in zip_longest(spans, spans[1:]):
         if held.event.payer_org_id != org or span.last == date.max:
             continue
-        successor = following[1] if following and following[0].first == span.last + _DAY else None
+        successor = following[1] if following and following[0].first == span.last + A_DAY else None
         if successor and successor.event.payer_org_id == org:
             continue
         # Without a successor the status ends by its own last day: it ends the time itself.
@@ -88,7 +89,6 @@ def last_day_paid(fact: Fact[Event], pathway: Pathway, org: str) -> date | None:
     return None
 
 
-_DAY = timedelta(days=1)
 
 
 def _accepted(t: Telling) -> Fields | None:

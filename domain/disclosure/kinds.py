@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from operator import attrgetter
 from typing import Generic, TypeAlias, TypeVar
 
+from domain.dates import A_DAY
 from domain.directory import Directory, Organisation, Recipient
 from domain.events import Event, NotificationSent
 from domain.pathway import Fact, Pathway
 
 EVER = date.max
-_DAY = timedelta(days=1)
 
 
 class TwoKinds(ValueError):
@@ -53,7 +53,7 @@ class Standing:
         """The first day of each unbroken stretch of the window: there it is a new recipient (rule 7)."""
         last: date | None = None
         for span in sorted(self.spans, key=lambda s: s.first):
-            if last is None or (last is not EVER and span.first > last + _DAY):
+            if last is None or (last is not EVER and span.first > last + A_DAY):
                 yield span.first
             last = max(last or span.last, span.last)
 

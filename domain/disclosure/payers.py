@@ -32,8 +32,7 @@ def named_as_payer(pathway: Pathway, payer: Organisation, home_municipality: str
 
 def referred_by(pathway: Pathway, organisation: Organisation, home_municipality: str | None) -> bool:
     """Those whose referral the organisation sent, in its other task. source: domain/pathway.md 4.4 row 42"""
-    sent = (referral.submitted for referral in pathway.referrals.values())
-    return any((s.actor_org, s.actor_task) == (organisation.joined.org_id, "referrer") for s in sent)
+    return pathway.referred_by(organisation.joined.org_id)
 
 
 def for_payer(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:

@@ -8,15 +8,14 @@ a day recorded late still goes to the recipient of that day.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from itertools import zip_longest
 
 from domain import events as e
+from domain.dates import A_DAY
 from domain.directory import Directory, Recipient
 from domain.disclosure.kinds import EVER, Kind, Kinds, Span, Standing
 from domain.pathway import Fact, Pathway, Period, Placement
-
-_DAY = timedelta(days=1)
 
 
 def standings_of(pathway: Pathway, directory: Directory, kinds: Kinds[Kind]) -> tuple[Standing, ...]:
@@ -44,12 +43,12 @@ def benefit_spans(pathway: Pathway) -> Iterator[tuple[Span, Fact[e.BenefitStatus
     """The days on which each benefit status holds, as known now, in order of days."""
     edges = sorted(
         {b.event.from_on for b in pathway.benefits}
-        | {b.event.until_on + _DAY for b in pathway.benefits if b.event.until_on and b.event.until_on < EVER}
+        | {b.event.until_on + A_DAY for b in pathway.benefits if b.event.until_on and b.event.until_on < EVER}
     )
     for first, after in zip_longest(edges, edges[1:]):
         held = pathway.benefit(first)
         if held:
-            yield Span(first, after - _DAY if after else EVER), held
+            yield Span(first, after - A_DAY if after else EVER), held
 
 
 def running(period: Period) -> Span | None:

@@ -8,6 +8,7 @@ from datetime import date
 
 from pydantic import Field
 
+from domain.dates import A_DAY
 from domain.directory import Organisation
 from domain.disclosure.grounds import of_joint_plan
 from domain.disclosure.kinds import EVER, Span
@@ -17,7 +18,7 @@ from domain.pathway import Fact, Pathway
 from projections.cases import by_the_day, of_case
 from projections.kinds import Kind
 from projections.lookups import Lookup
-from projections.periods import A_DAY, PERIOD_FACTS, SeenPeriod, periods_from
+from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
 from projections.questions import A, Answer, Coded, P, Paged, Question, View, client_name, coded
 from projections.read_models import Row
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from domain.dates import A_DAY
 from domain.disclosure.grounds import of_joint_plan
 from domain.disclosure.kinds import EVER, Span
 from domain.disclosure.windows import closing
 from domain.pathway import Pathway
 from projections.kinds import Kind
-from projections.periods import A_DAY
 
 
 def joint(pathway: Pathway) -> Iterator[tuple[None, Span]]:

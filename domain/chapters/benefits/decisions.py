@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from domain import events as e
 from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
@@ -23,10 +23,9 @@ from domain.chapters.guards import (
 from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
+from domain.dates import A_DAY
 from domain.pathway import Pathway
 from domain.refusals import Refusals
-
-A_DAY = timedelta(days=1)
 
 
 class ChangeBenefitStatus(BenefitHeld, ClientCommand):
@@ -45,7 +44,6 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
     """The benefit from a day on; a payer speaks for its own payees only. source: domain/pathway.md 4.4 row 42"""
     no, on = Refusals(), day_of(command, context)
     event = e.BenefitStatusChanged(**said(command))
-    entitled(_may_state(pathway, event, on, context))
     judge_benefit(no, pathway, event, on, context)
     no.stop()
     held = pathway.benefit(command.from_on)
@@ -56,8 +54,7 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
 
 def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> None:
     """What a benefit status has to fulfil on its first day; before anything else, whose it is to state."""
-    if no.when(not _may_state(pathway, event, on, context), "E_NOT_ENTITLED"):
-        return
+    entitled(_may_state(pathway, event, on, context))
     no.when(event.benefit not in (rule(context, "benefit.codes", event.from_on) or ()), "E_BENEFIT_CODE", "/benefit")
     paid = event.benefit in code_list("benefit_status").marked("unemployment_benefit")
     only_when(no, paid, event, "payer_org_id")
@@ -95,21 +92,18 @@ def _own_payee(pathway: Pathway, from_on: date, context: Context) -> bool:
     held = pathway.benefit(from_on) or (pathway.benefit(from_on - A_DAY) if from_on > date.min else None)
     if held is not None:
         return _names(held.event, context)
-    return any(
-        (asked.submitted.actor_org, asked.submitted.actor_task) == (context.caller.org, "referrer")
-        for asked in pathway.referrals.values()
-    )
+    return pathway.referred_by(context.caller.org)
 
 
 def _takes_over(pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> bool:
     """Whether by the statement some day would become the caller's on which another status holds."""
-    known = [(status_of(said), said.event) for said in pathway.benefits]
+    stated = [(status_of(each), each.event) for each in pathway.benefits]
     new = (Status(event.from_on, event.until_on, on, False, pathway.version + 1), event)
-    ends = [status.until_on for status, _ in known if status.until_on is not None and status.until_on < date.max]
-    edges = {event.from_on, *(status.from_on for status, _ in known), *(end + A_DAY for end in ends)}
+    ends = [status.until_on for status, _ in stated if status.until_on is not None and status.until_on < date.max]
+    edges = {event.from_on, *(status.from_on for status, _ in stated), *(end + A_DAY for end in ends)}
     for day in edges:
-        held = holding(known, day)
-        if held is not None and not _names(held, context) and holding([*known, new], day) is event:
+        held = holding(stated, day)
+        if held is not None and not _names(held, context) and holding([*stated, new], day) is event:
             return True
     return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal, TypeAlias
 
 from domain import events as e
@@ -27,12 +27,11 @@ from domain.chapters.plans.events import PlanTerms
 from domain.chapters.plans.parts import VersionLaid
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
+from domain.dates import A_DAY
 from domain.months import months_on, time_before
 from domain.pathway import Fact, Pathway, Period
 from domain.refusals import Refusals
 from domain.vocabulary import Ref
-
-A_DAY = timedelta(days=1)
 
 
 class PlanPeriod(PeriodTerms, ClientCommand):

@@ -120,7 +120,6 @@ def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, 
     plan = known(pathway.plans, event.plan_id, "/plan_id")
     entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     case_of(pathway, event.case_id, on)
-    no.when(on < plan.started.occurred_on, "E_ORDER", "/occurred_on")
     judge_terms(no, pathway, event, on, context)
 
 

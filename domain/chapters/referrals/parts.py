@@ -24,3 +24,8 @@ class Referrals(ClientStream):
     """The client's referrals."""
 
     referrals: Mapping[str, Referral] = field(default_factory=dict)
+
+    def referred_by(self, org: str) -> bool:
+        """Whether the organisation sent one of the client's referrals. source: domain/pathway.md 4.4 row 42"""
+        sent = [referral.submitted for referral in self.referrals.values()]
+        return any((said.actor_org, said.actor_task) == (org, "referrer") for said in sent)
