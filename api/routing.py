@@ -41,7 +41,7 @@ class Door(APIRoute):
             given = Counter(name for name, _ in QueryParams(scope["query_string"]).multi_items())
             wrong = [name for name, times in given.items() if times > 1 or name not in self._parameters]
             if wrong:
-                reasons = (Reason("E_PARAMETER", f"/{escaped(name[:80])}") for name in wrong[:50])
+                reasons = (Reason("E_PARAMETER", f"/{escaped(name[:80])}") for name in wrong)
                 raise Problem(*reasons, extra={"parameters": sorted(self._parameters)})
         await super().handle(scope, receive, send)
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from house import House, house_after
-from stories import last
+from stories import KELA, last
 
 SENDER = "provider-s01"
+BENEFIT = {"benefit": "labour_market_subsidy", "payer_org_id": KELA, "from_on": "2025-03-01"}
+"""What an employment authority's system says of somebody; it waits where the authority may not know him."""
 DAYS = [date(2025, 3, 24) + timedelta(days=n) for n in (0, 1, 3)]
 
 

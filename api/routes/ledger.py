@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from typing import Any
 
@@ -20,12 +20,13 @@ from api.problems import Problem
 from api.routes.commands import Client, add, command, idempotency_key, may_post, names_of, refusal
 from api.routing import doors
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
+from domain.commands import CommandKind
 from domain.dates import FROM_OUTSIDE
 from domain.identifiers import is_identity_code
 from domain.json_gate import read_json
 from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
-from domain.messages import wish_of_body
+from domain.messages import Wish, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
 from domain.store import ClientRecord, registration, use_of
@@ -71,6 +72,24 @@ def body_schema_of_identity() -> dict[str, Any]:
     return {**fields, "postal_address": {"anyOf": [address, {"type": "null"}]}}
 
 
+def _divided(
+    signed: SignedIn, kind: CommandKind, client: str | None, body: Mapping[str, Any], of_person: Set[str]
+) -> tuple[dict[str, Any], ClientRecord, Wish | None, list[Reason]]:
+    """A body in two: what it says of the person, as stated and as read, and the command of the rest; and what is wrong."""
+    stated = {name: value for name, value in body.items() if name in of_person}
+    rest = {name: value for name, value in body.items() if name not in of_person}
+    record, wish, reasons = ClientRecord(), None, list[Reason]()
+    try:
+        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True, context=FROM_OUTSIDE)
+    except ValidationError as wrong:
+        reasons = reasons_of(wrong.errors(include_url=False, include_context=False), stated)
+    try:
+        wish = wish_of_body(kind, rest, client, names_of(signed))
+    except Refused as refused:
+        reasons = [*refused.codes, *reasons]
+    return stated, record, wish, reasons
+
+
 async def register_client(request: Request, signed: SignedInCaller) -> Response:
     """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
     key = idempotency_key(request)
@@ -81,24 +100,14 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     if not may_post(signed, kind) or signed.caller.role not in kind.roles:
         # Before the person is looked for: whether he is known is told to the county's own alone.
         return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
-    stated = {name: value for name, value in body.items() if name in IDENTITY_FIELDS}
-    rest = {name: value for name, value in body.items() if name not in IDENTITY_FIELDS}
-    reasons: list[Reason] = []
-    try:
-        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True, context=FROM_OUTSIDE)
-    except ValidationError as wrong:
-        reasons = reasons_of(wrong.errors(include_url=False, include_context=False), stated)
-    try:
-        wish = wish_of_body(kind, rest, None, names_of(signed))
-    except Refused as refused:
-        reasons = [*refused.codes, *reasons]
-    if not reasons:
+    stated, record, wish, reasons = _divided(signed, kind, None, body, IDENTITY_FIELDS)
+    if wish and not reasons:
         named = [name for name in stated if getattr(record, name) is not None]
         reasons = judge_identity(getattr(wish.command, "identity_kind", ""), named)
     code = stated.get("identity_code")
     if not reasons and code is not None and not is_identity_code(record.identity_code or ""):
         reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
-    if reasons:
+    if reasons or wish is None:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
     client: str | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
@@ -132,20 +141,10 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     kind = COMMANDS[CHANGE]
     if signed.caller.task != "organiser" or signed.caller.role not in kind.roles:
         return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
-    stated = {name: value for name, value in body.items() if name in CHANGEABLE}
-    rest = {name: value for name, value in body.items() if name not in CHANGEABLE}
-    reasons: list[Reason] = []
-    try:
-        record = ClientRecord.model_validate_json(orjson.dumps(stated), strict=True, context=FROM_OUTSIDE)
-    except ValidationError as wrong:
-        reasons = reasons_of(wrong.errors(include_url=False, include_context=False), stated)
-    try:
-        wish = wish_of_body(kind, rest, reference, names_of(signed))
-    except Refused as refused:
-        reasons = [*refused.codes, *reasons]
+    stated, record, wish, reasons = _divided(signed, kind, reference, body, CHANGEABLE)
     if "identity_code" in stated and stated["identity_code"] is None:
         reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
-    if reasons:
+    if reasons or wish is None:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
     details = {name: getattr(record, name) for name in stated}
     found = await run_in_threadpool(_changes, signed, reference, details)

@@ -15,12 +15,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import UUID
 
 import orjson
 import pytest
-from house import AINO, LEDGER, House, app_of, house, house_after
+from house import AINO, CODE, LEDGER, House, app_of, house, house_after
 from stories import EXPERT, INSTRUCTOR, INTAKE, OWN_WORKER, PAYER, SOCIAL_WORKER, last
 
+from api.request_ids import request_id
 from deploy.local.ports import free_port
 from deploy.logs import lines_to
 from deploy.serving import Server
@@ -428,6 +430,16 @@ def test_every_answer_names_its_request(home: House) -> None:
         assert all(len(one) == 32 for one in made)
     wrong_host = home.http.get("/", headers={"host": "elsewhere.example"})
     assert (wrong_host.status_code, len(wrong_host.headers["x-request-id"])) == (400, 32)
+
+
+def test_an_id_that_a_machine_made_is_kept_and_one_with_a_persons_code_in_it_is_not() -> None:
+    """docs/explanation/integration.md 4; some of these UUIDs have a code's digits and letters in its order by chance."""
+    made = [UUID(int=n**9 * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128) for n in range(1, 200)]
+    assert [one for one in made if (one.hex, str(one)) != (request_id(one.hex), request_id(str(one)))] == []
+    for code in (CODE, CODE.lower(), "010190-904B"):
+        assert request_id(f"of-{code}") != f"of-{code}"
+        assert request_id(f"{code}.again") != f"{code}.again"
+    assert request_id(f"client{CODE}x") != f"client{CODE}x"
 
 
 def test_a_mistake_of_ours_is_found_in_the_log_by_its_request(home: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from house import UNKNOWN_CODE, House
-from provider_days import SENDER, attendance, week_after
+from provider_days import BENEFIT, DAYS, SENDER, attendance, week_after
 from stories import INSTRUCTOR
 
 from consumers import wire
@@ -22,9 +21,10 @@ SYSTEM = Caller(INSTRUCTOR.org, INSTRUCTOR.task, "system", "system")
 UNKNOWN_KEYS = {f"k{n}": 1 for n in range(24_000)}
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with week_after(tmp_path) as at:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One for all: next to nothing of what is sent here is recorded, and each day that is, is another one."""
+    with week_after(tmp_path_factory.mktemp("bounds")) as at:
         yield at
 
 
@@ -71,7 +71,7 @@ def test_the_same_for_a_workers_command_and_its_repeat(home: House) -> None:
 
 
 def test_a_correction_of_fields_that_nobody_knows_is_judged_in_no_time(home: House) -> None:
-    home.send(SENDER, "day", "record_attendance.v1", attendance(home))
+    home.send(SENDER, "day", "record_attendance.v1", attendance(home, DAYS[1]))
     home.settle()
     published = home.get(f"/out/{SENDER}", INSTRUCTOR, wait=0, limit=500).json()["publications"]
     told = next(one for one in reversed(published) if one["value"].get("message_id") == "day")
@@ -137,11 +137,12 @@ def test_what_is_decided_larger_than_a_topic_takes_is_refused_and_recorded_as_th
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("domain.store.deciding.chaining.LARGEST_RECORD", 1_500)
-    home.send(SENDER, "large", "record_attendance.v1", attendance(home))
+    home.send(SENDER, "large", "record_attendance.v1", attendance(home, DAYS[2]))
     home.settle()
     receipt = home.receipts(SENDER)[-1]
     assert (receipt["message_id"], receipt["status"], codes(receipt)) == ("large", "refused", [("E_TOO_LARGE", "")])
-    worker = home.post(f"/clients/{home.name(SENDER)}/attendance", INSTRUCTOR, attendance(home, client=...), "large-2")
+    path, body = f"/clients/{home.name(SENDER)}/attendance", attendance(home, DAYS[2], client=...)
+    worker = home.post(path, INSTRUCTOR, body, "large-2")
     assert (worker.status_code, codes(worker.json())) == (413, [("E_TOO_LARGE", "")])
 
 
@@ -159,10 +160,9 @@ def test_so_many_messages_of_one_sender_wait_and_no_more(home: House, monkeypatc
     ]
     assert codes(answers["w-3"]) == [("E_TOO_MANY_WAITING", "")]
     assert len(home.wired.vault.held()) == 2
-    other = {"identity_code": UNKNOWN_CODE, "source": "employment_authority", "legal_basis": "LB-189-PLAN"}
-    home.send("authority-referrer", "r-1", "submit_referral.v1", other)
+    home.send("authority", "b-1", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
     home.settle()
-    assert home.receipts("authority-referrer")[-1]["status"] == "waiting"
+    assert home.receipts("authority")[-1]["status"] == "waiting"
 
 
 @pytest.mark.parametrize(

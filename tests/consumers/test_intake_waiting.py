@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from house import CODE, LEDGER, UNKNOWN_CODE, House
-from provider_days import DAYS, SENDER, attendance, statuses, week_after
-from stories import EXPERT, INTAKE, KELA, OPERATOR, REFERRER, last
+from provider_days import BENEFIT, DAYS, SENDER, attendance, statuses, week_after
+from stories import EXPERT, INTAKE, OPERATOR, REFERRER, last
 
 from consumers import wire
 from consumers.intake import Intake
@@ -62,7 +62,6 @@ def test_what_refers_to_a_message_not_yet_there_waits_for_it(home: House) -> Non
     assert home.wired.vault.held() == []
 
 
-BENEFIT = {"benefit": "labour_market_subsidy", "payer_org_id": KELA, "from_on": "2025-03-01"}
 REFERRAL = {"source": "employment_authority", "legal_basis": "LB-189-PLAN"}
 
 
