@@ -5,8 +5,7 @@ source: domain/pathway.md 4.4 row 45, 4.5 I5, I6, I7
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -16,6 +15,7 @@ from given import Step, World
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from invariants import hold
 from stories import CLIENT, INSTRUCTOR, OWN_WORKER, closed, day
 from test_corrections import two_periods
 
@@ -23,15 +23,11 @@ from deploy.describe.event_schemas import schema_of
 from domain import events as e
 from domain.catalogue import fixed_in
 from domain.chapters.corrections.decisions import CorrectFact, FurtherCorrection
-from domain.pathway import Fact, Pathway, Period
 from domain.refusals import Refused
 from domain.rulebook import GUARDS
-from domain.rules import RuleSet
 
 MANY = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 TODAY = date(2025, 6, 30)
-OFFICIAL = ("county", "provider")
-"""Of several accounts of one day the county's holds before the provider's."""
 
 
 @cache
@@ -103,45 +99,3 @@ def test_the_invariants_hold_whatever_was_corrected(knots: list[list[FurtherCorr
 
 def test_the_history_itself_keeps_them() -> None:
     hold(history().pathway)
-
-
-def hold(pathway: Pathway) -> None:
-    """I5, I6 and I7 on a folded pathway."""
-    weeks: Counter[tuple[int, int]] = Counter()
-    for on, accounts in pathway.days.items():
-        present = {period for (period, _), fact in accounts.items() if fact.event.day_status == "present"}
-        assert len(present) <= 1, f"I5: {on} is present in more than one period"
-        official = any(account in OFFICIAL and fact.event.day_status == "present" for (_, account), fact in accounts.items())
-        weeks[on.isocalendar()[:2]] += official
-    for week, count in weeks.items():
-        monday = date.fromisocalendar(*week, 1)
-        assert count <= RuleSet.current().value("week.max_days", monday), f"I7: {count} days in week {week}"
-    for key, period in pathway.periods.items():
-        if period.started:
-            days_add_up(pathway, key, period)
-
-
-def days_add_up(pathway: Pathway, key: str, period: Period) -> None:
-    """I6: days by status = scheduled days, a swapped one counted where it moved, and days present off schedule."""
-    counted = dict(official_days(pathway, key))
-    assert all(period.covers(on) for on in counted), "I6: a day outside its period"
-    swapped = {fact.event.swap_of_on: on for on, fact in counted.items() if fact.event.swap_of_on}
-    scheduled = (set(period.scheduled_days()) - swapped.keys()) | set(swapped.values())
-    assert not swapped.keys() & counted.keys(), "I6: a replaced day counted twice"
-    beyond = {on for on in counted if on not in scheduled}
-    assert all(counted[on].event.day_status == "present" for on in beyond), "I6: an absence on a day off schedule"
-    by_status = Counter(fact.event.day_status for fact in counted.values())
-    by_status["unknown"] = len(scheduled - counted.keys())
-    assert sum(by_status.values()) == len(scheduled) + len(beyond)
-    for range_ in pathway.not_arranged:
-        if range_.event.period_id == key:
-            first, last = range_.event.from_on, range_.event.until_on
-            assert not any(first <= on <= last and fact.event.day_status == "present" for on, fact in counted.items())
-
-
-def official_days(pathway: Pathway, key: str) -> Iterator[tuple[date, Fact[e.AttendanceRecorded]]]:
-    """Each day of the period with the account that holds."""
-    for on, accounts in pathway.days.items():
-        said = [accounts[key, account] for account in OFFICIAL if (key, account) in accounts]
-        if said:
-            yield on, said[0]
