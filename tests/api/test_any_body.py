@@ -15,6 +15,7 @@ from domain.commands import CommandKind
 from domain.context import Caller
 from domain.messages import message_types
 from domain.rulebook import COMMANDS
+from domain.store import ClientRecord
 from projections.kinds import kinds
 
 PEOPLE = {
@@ -51,7 +52,8 @@ def anything(known: list[str]) -> st.SearchStrategy[Any]:
 
 
 def bodies(kind: CommandKind, known: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    fields = st.sampled_from([*kind.command.model_fields, "client", "identity_code", "entries", "x"])
+    of_person = ClientRecord.model_fields if kind.name in ("register_client", "change_client_details") else ()
+    fields = st.sampled_from([*kind.command.model_fields, *of_person, "client", "identity_code", "entries", "x"])
     return st.dictionaries(fields, anything(known), max_size=8)
 
 

@@ -459,17 +459,22 @@ def test_a_mistake_of_ours_is_found_in_the_log_by_its_request(home: House, monke
 def test_who_waits_is_answered_when_the_server_stops(tmp_path: Path) -> None:
     with house_after("14", tmp_path) as home:
         end = home.get("/out/kela-payment", PAYER, wait=0, limit=500).json()["next"]
-        server = Server(app_of(home.wired), "127.0.0.1", port := free_port())
+        app = app_of(home.wired)
+        server = Server(app, "127.0.0.1", port := free_port())
         server.start()
         answers: list[Any] = []
         path = f"http://127.0.0.1:{port}/ledgers/{LEDGER}/out/kela-payment?wait=25&after={end}"
         waiting = threading.Thread(target=lambda: answers.append(fetched(path, home.headers(PAYER))))
         waiting.start()
-        time.sleep(0.5)
+        # when the server stops while somebody waits
+        give_up_at = time.monotonic() + 20
+        while not app.state.waits and time.monotonic() < give_up_at:
+            time.sleep(0.01)
         began = time.monotonic()
         server.stop()
-        waiting.join(5)
-        assert time.monotonic() - began < 4
+        waiting.join(20)
+        # then he is answered long before his 25 seconds are over
+        assert time.monotonic() - began < 20
         [(status, content)] = answers
         assert (status, content["publications"], content["next"]) == (200, [], end)
 
