@@ -119,7 +119,9 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        reasons = [Reason("E_QUERY", "/" + "/".join(str(step) for step in one["loc"][1:])) for one in error.errors()]
+        # The name of the parameter: behind it stand only the ways in which it was tried to be read.
+        places = dict.fromkeys("".join(f"/{step}" for step in one["loc"][1:2]) for one in error.errors())
+        reasons = [Reason("E_QUERY", place) for place in places]
         return problem_response(reasons, language_of(request))
 
     @app.exception_handler(HTTPException)

@@ -67,10 +67,10 @@ class Rerun:
 
 @dataclass(slots=True)
 class _Answers:
-    """The answers so far: each sender's line is without holes, and each command has one final answer (design D13)."""
+    """The answers so far: a sender's line is without holes, and a command of a person has one final answer (design D13)."""
 
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
-    given: set[tuple[str, str, str]] = field(default_factory=set)
+    given: set[tuple[str, str, str, str]] = field(default_factory=set)
 
     def faults(self, record: Record) -> Iterator[str]:
         header = record.header
@@ -82,7 +82,7 @@ class _Answers:
             yield f"answer {header.answer_number} of {'/'.join(sender)} follows {before}"
         self.numbers[sender] = header.answer_number
         if header.name != MessageHeld.NAME:
-            command = (*sender, header.command_id)
+            command = (*sender, header.actor_person, header.command_id)
             if command in self.given:
                 yield f"command {header.command_id} of {'/'.join(sender)} is answered twice"
             self.given.add(command)

@@ -281,9 +281,16 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
     return json_response({"ledger": signed.door.ledger, "client": signed.door.pseudonyms(own.short_name).of(client)})
 
 
-async def redeliver(signed: SignedInCaller) -> Response:
-    """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done."""
+async def redeliver(request: Request, signed: SignedInCaller) -> Response:
+    """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done.
+
+    There is nothing to say about it: a body is left out, or an object without fields.
+    """
     own = signed.on_the_line()
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        fields = read_json(await raw_body(request))
+        if fields:
+            raise Problem(*(Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in fields))
     try:
         epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
     except LookupError as error:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from deploy.local.ports import free_port
 from deploy.logs import lines_to
 from deploy.serving import Server
 from domain.context import Caller
+from projections.audit import verify_chains
 
 SYSTEM = Caller(INSTRUCTOR.org, "provider", "system", "system")
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -292,6 +294,36 @@ def test_a_redelivery_to_somebody_who_was_never_told_anything_would_change_nothi
     with house(tmp_path) as fresh:
         fresh.lay_out()
         assert first_code(fresh.post("/redeliveries", PAYER, {})) == (409, "E_NO_CHANGE", "")
+
+
+def test_a_redelivery_takes_no_body_but_an_empty_one(home: House) -> None:
+    """docs/explanation/integration.md 4: for every route a body is JSON in UTF-8 and not compressed"""
+    for body, headers, expected in (
+        (b'{"bogus": 1}', {}, (400, "E_FIELD_NOT_ALLOWED", "/bogus")),
+        (b"junk", {"content-encoding": "gzip"}, (415, "E_CONTENT_ENCODING", "")),
+        (b"<a/>", {"content-type": "text/xml"}, (415, "E_CONTENT_TYPE", "")),
+    ):
+        asked = {**home.headers(PAYER), "content-type": "application/json", **headers}
+        answer = home.http.post(f"/ledgers/{LEDGER}/redeliveries", content=body, headers=asked)
+        assert first_code(answer)[1:] == expected[1:], answer.text
+        assert answer.status_code in (expected[0], 422)
+
+
+def test_a_wrong_parameter_is_named_once_and_by_its_name(home: House) -> None:
+    for query in ("by=0", "by=1e400"):
+        answer = home.http.get(
+            f"/ledgers/{LEDGER}/clients/{home.name('county')}/told/kela-payment?{query}", headers=home.headers(OWN_WORKER)
+        )
+        assert [code["pointer"] for code in answer.json()["codes"]] == ["/by"]
+
+
+def test_the_keys_of_two_workers_are_two_in_the_audit_too(home: House) -> None:
+    """design D13: a key belongs to organisation, task and person"""
+    for person in ("W-01", "W-02"):
+        by = replace(OWN_WORKER, person=person)
+        assert home.post(services(home), by, service("of " + person), key="one-for-two").status_code == 201
+    store = home.wired.store
+    assert verify_chains(store.records(0, store.head() + 1), store.opened) == []
 
 
 # --- messages ---
