@@ -50,7 +50,7 @@ class Place(NamedTuple):
     def write(self, key: str) -> HttpAnswer:
         """A command of the county about the client."""
         own = self.world.pseudonyms("county").of(self.history.references["C1"])
-        body = {"service": "other", "service_note": "choir", "told_by": "client"}
+        body = {"service": "other", "service_note": key, "told_by": "client"}
         headers = {
             **self._headers(self.history.cast.person("W-01")),
             "idempotency-key": key,
