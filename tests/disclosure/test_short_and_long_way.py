@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from any_fact import any_client_event, any_value
 from disclosure.paths import (
     AT_CENTRE,
+    CASE,
     CENTRE,
     CITY,
     EXPERT,
     FUND,
     KELA,
     PARISH,
+    PERIOD,
     Path,
     attendance,
     benefit,
@@ -28,9 +31,12 @@ from disclosure.paths import (
     worker,
 )
 from disclosure.told import Everybody
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deploy.describe.event_schemas import schema_of
+from domain import events as e
+from domain.catalogue import fixed_in
 from domain.disclosure.desired import desired, view_of
 from domain.disclosure.policy import policy
 from domain.events import Event, FactCorrected, OwnWorkerAssigned, PlacementProposed, PlanDraftingStarted
@@ -161,3 +167,42 @@ def test_a_placement_recorded_after_a_fact_that_names_it_shows_whose_the_fact_is
     told = path.told().told
     assert told_by(path.told()) == told_by(path.told(always_whole=True))
     assert named.occurred_on in [publication.occurred_on for publication in told["centre"]]
+
+
+AUTHORS = st.sampled_from([("0000001-9", "organiser", "own_worker", "W-01"), AT_CENTRE, EXPERT])
+
+
+@st.composite
+def any_history(draw: st.DrawFn) -> list[Fact[Event]]:
+    """A client's path, on which more happens: interruptions and closings on any day, other facts of any content, and
+    corrections of any of them, to any value or date, by anybody. Two starts of one period are all that is never recorded."""
+    path = draw(st.sampled_from([in_service, whole]))(draw(st.sampled_from([KELA, FUND, None])))
+    for kind in draw(st.lists(st.sampled_from(["interrupted", "closed", "corrected", "corrected", "other"]), max_size=8)):
+        on, by = draw(DAYS), draw(AUTHORS)
+        match kind:
+            case "interrupted":
+                ended = {"ended_on": draw(DAYS), "end_reason": "other", "health_end": False, "valid_reason": "no"}
+                path.add(e.PeriodInterrupted(case_id=CASE, period_id=PERIOD, **ended), on, by)
+            case "closed":
+                path.add(e.CaseClosed(case_id=CASE, closing_code="moved_away"), on, by)
+            case "other":
+                path.add(draw(any_client_event("fact.corrected", "period.started")), on, by)
+            case _:
+                target = draw(st.sampled_from([f for f in path.facts if not isinstance(f.event, FactCorrected)]))
+                path.add(correction(target, draw(st.none() | DAYS), **draw(new_values(target))), date(2025, 10, 1), by)
+    return path.facts
+
+
+@st.composite
+def new_values(draw: st.DrawFn, target: Fact[Event]) -> dict[str, Any]:
+    """New values of up to two of the fields that a correction may change."""
+    kind = type(target.event)
+    free = {name: found for name, found in schema_of(kind)["properties"].items() if name not in fixed_in(kind)}
+    names = draw(st.lists(st.sampled_from(sorted(free)), max_size=2, unique=True)) if free else []
+    return {name: draw(any_value(name, free[name])) for name in names}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(any_history())
+def test_both_ways_tell_the_same_whatever_ends_closes_or_is_corrected(facts: list[Fact[Event]]) -> None:
+    assert told_by(Path(facts).told()) == told_by(Path(facts).told(always_whole=True))
