@@ -276,14 +276,14 @@ def statement_in_place(view: View, asked: PaymentPeriod) -> StatementInPlace:
     without = []
     for period in periods:
         of_period = [row for row in stated if row.part == period.period_id]
-        first_own, last_own = _own_days(period, days, ended)
-        day = max(filter(None, (period.starts_on, asked.from_on, first_own)))
-        last = min(filter(None, (period.last_on, asked.until_on, last_own)))
         missing = False
-        while day <= last:
-            met = next((met for row in reversed(of_period) if (met := _says(row, day)) is not None), False)
-            covered |= {day} if met else set()
-            missing, day = missing or not met, day + A_DAY
+        for first_own, last_own in _own_days(period, days, ended):
+            day = max(filter(None, (period.starts_on, asked.from_on, first_own)))
+            last = min(filter(None, (period.last_on, asked.until_on, last_own)))
+            while day <= last:
+                met = next((met for row in reversed(of_period) if (met := _says(row, day)) is not None), False)
+                covered |= {day} if met else set()
+                missing, day = missing or not met, day + A_DAY
         if missing:
             without.append(period.period_id)
     return StatementInPlace(
@@ -303,12 +303,17 @@ def _says(row: Row, day: date) -> bool | None:
     return False if row.body["labour_statement_kind"] == "end" and last and last < day else None
 
 
-def _own_days(period: SeenPeriod, days: list[SeenDay], ended: list[date]) -> tuple[date | None, date | None]:
-    """The first and the last day of the period that this payer is known to pay for, none where nothing says so: a payer that
-    took over is told no day from before, one whose time ends its last day."""
+def _own_days(period: SeenPeriod, days: list[SeenDay], ended: list[date]) -> list[tuple[date | None, date | None]]:
+    """The stretches of the period that this payer is known to pay for, none where nothing says how far: a payer that took
+    over is told no day from before; one whose time ends is told its last day, and days after it where its time began anew."""
     told = [day.on for day in days if day.period_id == period.period_id]
-    ends = [day for day in ended if period.starts_on <= day <= period.last_on]
-    return min(told, default=None), max([*ends, *told]) if ends else None
+    ends = sorted({day for day in ended if period.starts_on <= day <= period.last_on})
+    stretches: list[tuple[date | None, date | None]] = []
+    for before, end in zip([date.min, *ends], [*ends, None], strict=True):
+        own = [day for day in told if before < day and (end is None or day <= end)]
+        if own or not stretches:
+            stretches.append((min(own, default=None), end))
+    return stretches
 
 
 def _touches(row: Row, asked: PaymentPeriod) -> bool:

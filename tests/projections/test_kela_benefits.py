@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from disclosure.paths import AT_CENTRE, EXPERT, FUND, KELA, attendance, benefit, in_service
+from disclosure.paths import statement as issued
 from history_as_1 import FIRST, LAST, PERIOD, days, kela
 from publications_given import Told, in_model
 
@@ -353,3 +355,22 @@ def test_no_absence_stands_on_a_day_not_arranged(sqlite_model: ReadModel, accoun
     assert [(a.account.code, a.day_status.code) for a in day.accounts] == [
         ("provider", "not_arranged"), ("client", "absent_other"),
     ]  # fmt: skip
+
+
+def test_a_payer_that_pays_again_after_another_one_has_a_statement_for_its_own_days(sqlite_model: ReadModel) -> None:
+    """Kela, the fund from 10 to 16 March, Kela again: domain/questions.md KE7 asks of the days that the payer pays for."""
+    path = in_service(KELA)
+    path.add(issued(KELA), date(2025, 3, 4), EXPERT)
+    for day in (3, 4, 6, 10, 11, 13, 17, 18):
+        path.add(attendance(), date(2025, 3, day), AT_CENTRE)
+    path.add(benefit(FUND, date(2025, 3, 10)), date(2025, 3, 20), EXPERT)
+    path.add(benefit(KELA, date(2025, 3, 17)), date(2025, 3, 20), EXPERT)
+    publications = path.told().told["kela-payment"]
+    in_model(sqlite_model, KIND, Told(publications=publications))
+    client = publications[0].subject
+    found = answer(sqlite_model, "KE7", client=client)
+    assert [(covered.from_on, covered.until_on) for covered in found.in_place_on] == [
+        (date(2025, 3, 3), date(2025, 3, 9)), (date(2025, 3, 17), date(2025, 8, 29)),
+    ]  # fmt: skip
+    assert answer(sqlite_model, "KE7", client=client, from_on="2025-06-01", until_on="2025-06-30").in_place
+    assert not answer(sqlite_model, "KE7", client=client, from_on="2025-03-10", until_on="2025-03-16").in_place
