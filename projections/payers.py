@@ -305,7 +305,7 @@ def _says(row: Row, day: date) -> bool | None:
 
 def _own_days(period: SeenPeriod, days: list[SeenDay], ended: list[date]) -> list[tuple[date | None, date | None]]:
     """The stretches of the period that this payer is known to pay for, none where nothing says how far: a payer that took
-    over is told no day from before; one whose time ends is told its last day, and days after it where its time began anew."""
+    over is told no day from before; one whose time ends is told its last day, and days after it where it began anew."""
     told = [day.on for day in days if day.period_id == period.period_id]
     ends = sorted({day for day in ended if period.starts_on <= day <= period.last_on})
     stretches: list[tuple[date | None, date | None]] = []
