@@ -438,6 +438,20 @@ def test_a_message_without_the_version_of_its_envelope_is_refused_over_http_and_
     assert receipt["codes"][0]["code"] == "E_ENVELOPE"
 
 
+def test_unreadable_bytes_are_answered_to_each_message_that_brings_them(home: House) -> None:
+    """integration.md 2: always one answer; `already_recorded` is the same id with the same content, by whichever way."""
+    system = Caller(EXPERT.org, EXPERT.task, "system", "system")
+    send = {"ce-type": "start_plan.v1"}
+    answers = [home.post("/in/authority", system, b"{", **send, **{"ce-id": one}).json() for one in ("b-1", "b-2", "b-1")]
+    assert [one["status"] for one in answers] == ["quarantined", "quarantined", "already_recorded"]
+    assert [one["message_id"] for one in answers] == ["b-1", "b-2", "b-1"]
+    assert [one["number"] - answers[0]["number"] for one in answers] == [0, 1, 0]
+    home.send("authority", "b-3", "start_plan.v1", b"{")
+    home.settle()
+    [receipt] = [one for one in home.receipts("authority") if one["message_id"] == "b-3"]
+    assert (receipt["status"], receipt["number"]) == ("quarantined", answers[0]["number"] + 2)
+
+
 # --- requests ---
 
 

@@ -90,6 +90,8 @@ def unreadable(
     told, _ = named(faults)
     digest = hashlib.sha256(raw).hexdigest()
     topic, offset = (place[0], place[1] - 1) if place else (f"POST /in/{recipient.short_name}", 0)
+    # On a topic the place tells two messages of the same bytes apart; elsewhere only the sender's id does.
+    own = f"{offset}@{digest[:32]}" if place else f"in@{hashlib.sha256(f'{message_id}@{digest}'.encode()).hexdigest()[:32]}"
     event = MessageQuarantined(
         sender_org_id=recipient.org,
         topic=topic,
@@ -100,7 +102,7 @@ def unreadable(
         message_id=message_id,
         faults=tuple(RefusalCode(code=one.code, pointer=one.pointer) for one in told) if told[0].pointer else None,
     )
-    return Asked(Incoming(recipient, f"{offset}@{digest[:32]}", "unreadable", raw, place=place), Unreadable(event))
+    return Asked(Incoming(recipient, own, "unreadable", raw, place=place), Unreadable(event))
 
 
 def _entries(message: Incoming, body: dict[str, Any]) -> list[tuple[Incoming, dict[str, Any]]]:
