@@ -1,5 +1,5 @@
 // The first page: be somebody, see one client, ask. It reads the API as any other client does.
-import { STATES, call, label, language, make, problem, speak, turns, word } from "/pages/words.js";
+import { STATES, UNREADABLE, call, label, language, make, problem as failure, speak, turns, word } from "/pages/words.js";
 
 const at = { people: [], person: null, token: "", ledger: "", mode: "", clients: [], client: "", today: "", questions: [] };
 const byId = (id) => document.getElementById(id);
@@ -7,6 +7,8 @@ const base = () => `/ledgers/${at.ledger}`;
 const get = (path, signal) => call(path, { token: at.token, signal });
 // What is shown of a person hangs on that person, what is shown of a client on that client.
 const begin = turns({ start: ["person", "view", "week", "answer"], person: ["view", "week", "answer"], view: ["week"] });
+// Asking again with a token that is no longer taken would be refused again: then it begins with a new one.
+const problem = (answer, again) => failure(answer, answer.status === 401 && at.person ? () => be(at.person) : again);
 const told = new Map(); // what is said where, so that it can be said again in another language
 
 async function start() {
@@ -14,6 +16,7 @@ async function start() {
   tell("notice", loading);
   const [people, described] = await Promise.all([call("/dev/people", { signal }), call("/openapi.json", { signal })]);
   if (signal.aborted) return;
+  if (people.ok && !Array.isArray(people.content.people)) return tell("notice", () => problem(UNREADABLE, start));
   at.people = people.ok ? people.content.people : [];
   at.questions = Object.entries(described.content.paths || {}).flatMap(([path, methods]) =>
     methods.get && methods.get["x-title"]
@@ -76,7 +79,8 @@ async function be(person) {
   sessionStorage.setItem("token", at.token);
   const [health, clients] = await Promise.all([get(`${base()}/health`, signal), get(`/dev${base()}/clients`, signal)]);
   if (signal.aborted) return;
-  const failed = [health, clients].find((one) => !one.ok);
+  const whole = health.content.now && health.content.ledger && Array.isArray(clients.content.clients);
+  const failed = [health, clients].find((one) => !one.ok) || (whole ? null : UNREADABLE);
   if (failed) return tell("notice", () => problem(failed, again));
   tell("notice", null);
   at.today = new Date(health.content.now).toLocaleDateString("sv-SE", { timeZone: "Europe/Helsinki" });
@@ -114,7 +118,7 @@ async function show() {
   }
   if (task === "provider") parts.push(weekPart(at.today, signal));
   if (task === "employment_authority") parts.push(customersPart(signal));
-  const shown = await Promise.all(parts);
+  const shown = await Promise.all(parts).catch(() => [problem(UNREADABLE, show)]);
   if (!signal.aborted) byId("view").replaceChildren(...shown.filter(Boolean));
 }
 

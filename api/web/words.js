@@ -102,6 +102,9 @@ export function make(name, attributes = {}, ...children) {
 
 const LONGEST_MS = 60000; // longer than any answer of the API takes on purpose
 
+// What is said of an answer that came, and holds something else than was asked for.
+export const UNREADABLE = { ok: false, status: 0, content: {}, failed: "unreadable" };
+
 // Ask the API. Never throws: an answer that did not come, or is no JSON, is not ok and says in `failed` which word tells it.
 export async function call(path, { token, method = "GET", body, headers = {}, signal } = {}) {
   const named = { "Accept-Language": language(), ...headers };

@@ -200,6 +200,41 @@ for (const name of Object.keys(ROUTES)) {
   }
 }
 
+for (const [name, person] of [["people", 0], ["clients", 0], ["health", 0], ["case", 0], ["history", 0], ["told", 0], ["expected", 1], ["customers", 2]]) {
+  test(`${name} that holds something else than was asked for is said, and can be asked again`, async () => {
+    let broken = true;
+    const page = await open("index.html", server({ [name]: () => broken && { status: 200, body: {} } }));
+    await rest();
+    if (person) await choose(page, person);
+    await rest();
+    const place = ["notice", "view"].find((id) => page.at(id).alerts.length);
+    assert.ok(place, "nothing is said");
+    assert.ok(page.at(place).alerts[0].includes(WORDS.en.unreadable));
+    broken = false;
+    page.at(place).button(WORDS.en.again).fire("click");
+    await rest();
+    for (const id of ["notice", "view"]) assert.deepEqual(page.at(id).alerts, [], id);
+  });
+}
+
+test("a token that is no longer taken is got anew by asking again", async () => {
+  let tokens = 0;
+  const page = await open("index.html", server({
+    tokens: () => ({ status: 200, body: { token: `token-${++tokens}` } }),
+    question: (_, request) => request.headers.Authorization.includes("token-1")
+      && { status: 401, body: { codes: [{ code: "E_UNAUTHENTICATED", text: "x", what_to_do: "y" }] } },
+  }));
+  await rest();
+  page.at("questions").button("Q1").fire("click");
+  await rest();
+  page.at("refused").button(WORDS.en.again).fire("click");
+  await rest();
+  assert.deepEqual(page.at("refused").alerts, []);
+  page.at("questions").button("Q1").fire("click");
+  await rest();
+  assert.match(page.at("answer").textContent, /answer of a/);
+});
+
 test("what went wrong is said in another language once that is chosen", async () => {
   const page = await open("index.html", server({ question: FAILURES.unreachable }));
   await rest();
