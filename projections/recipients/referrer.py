@@ -117,11 +117,26 @@ def _message_answered(fact: Fact[Event], pathway: Pathway) -> str | None:
     return submitted.command_id if submitted else None
 
 
+SAID = frozenset({"identity_code"})
+"""What a referral says of the client's identity itself."""
+
+
 def _identity_named(fact: Fact[Event], pathway: Pathway, standing: Standing) -> frozenset[str]:
-    """Of the client's identity only what the own referral named."""
+    """Of the client's identity only what the own referral named; until the county has taken it on only the identity code,
+    which is all that the message can have held: whoever may name anybody learns neither a name by it, nor whether the
+    person is registered. An employment authority is told who its client is by what it becomes with its referral.
+
+    source: domain/disclosure.md 5.3, column EA, 5.4, domain/pathway.md 4.9, design D22
+    """
     org, key = standing.recipient.org, getattr(fact.event, "referral_id", None)
-    own = [r.submitted.event for r in pathway.referrals.values() if r.submitted.event.sender_org_id == org]
-    return frozenset(name for event in own if key in (None, event.referral_id) for name in event.identity_named or ())
+    own_client = any(naming.org == org for naming in pathway.authorities_named())
+    return frozenset(
+        name
+        for referral in pathway.referrals.values()
+        if referral.submitted.event.sender_org_id == org and key in (None, referral.submitted.event.referral_id)
+        for name in referral.submitted.event.identity_named or ()
+        if name in SAID or referral.accepted or own_client
+    )
 
 
 KIND = Kind(

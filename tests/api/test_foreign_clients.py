@@ -181,6 +181,36 @@ def test_a_name_for_somebody_foreign_is_not_given(short_name: str, home: House) 
         assert answers[0].headers == answers[1].headers
 
 
+@pytest.mark.parametrize("short_name", SHORT_NAMES)
+def test_whether_a_person_is_registered_is_told_to_no_agency(short_name: str, houses: tuple[House, House]) -> None:
+    """domain/pathway.md 4.4 row 63: the county registers; its answer to everybody else is the same, known or not."""
+    for by in callers(houses[0], short_name):
+        answers = []
+        for house, code in zip(houses, (foreign_to(short_name)[1], UNKNOWN_CODE), strict=True):
+            body = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": code}
+            said = [body | more for more in ({}, {"family_name": "Toinen"}, {"nonsense": 1, "phone": "x"})]
+            sent = [house.post("/clients", by, one, key=f"{by.role}-{number}") for number, one in enumerate(said)]
+            answers.append([(one.status_code, one.content, one.headers) for one in sent])
+        assert answers[0] == answers[1]
+        assert {status for status, _, _ in answers[0]} == {409}
+    assert houses[1].wired.vault.find(UNKNOWN_CODE) is None
+
+
+def test_a_client_does_not_name_what_the_countys_workers_sent(houses: tuple[House, House]) -> None:
+    """4.9: a client acts through the county's door, under keys of his own; whose the others are he cannot ask."""
+    home = houses[0]
+    beside = {"service": "other", "service_note": "rowing", "told_by": "client"}
+    sent = home.post(f"/clients/{home.name('county', BEA)}/parallel-services", OWN_WORKER, beside, "of-a-worker")
+    assert sent.status_code == 201, sent.text
+    aino = Caller(OWN_WORKER.org, "organiser", "client", AINO)
+    answers = []
+    for key in ("of-a-worker", "of-no-worker"):
+        body = {"target_event_id": f"message:{key}", "correction_reason": "wrong_entry", "new_values": {}}
+        answers.append(home.post(f"/clients/{home.name('county')}/corrections", aino, body, "own-key-" + key[3:4]))
+    told = [(one.status_code, one.content.replace(b"own-key-a", b"-").replace(b"own-key-n", b"-")) for one in answers]
+    assert told[0] == told[1]
+
+
 TOLD = [("authority", EXPERT), ("kela-payment", PAYER), ("provider-s01", INSTRUCTOR)]
 
 
@@ -231,6 +261,29 @@ def test_a_referral_of_anybody_is_answered_the_same(tmp_path: Path) -> None:
         assert answers[0][:4] == answers[1][:4]
         assert answers[0] == answers[1]
         assert [status for status, _, _ in answers[0]] == [201, 201, 200, 200, 0]
+
+
+def test_a_referral_is_given_back_without_a_name_that_it_did_not_hold(tmp_path: Path) -> None:
+    """4.9: it may name anybody, so neither a name is had by it, nor whether the person is registered."""
+    with two_houses(ROW, tmp_path) as houses:
+        named = ["family_name", "given_names", "identity_code", "temporary_identifier"]
+        body = {"source": "specialised_health_care", "legal_basis": "LB-SHL-35", "identity_named": named}
+        by = Caller(house_org(houses[0], "hospital"), "referrer", "system", "X-01")
+        shown: list[list[Any]] = [[], []]
+        for place, (house, code) in enumerate(zip(houses, (CODE, UNKNOWN_CODE), strict=True)):
+            assert say(house, by, "r-1", "submit_referral.v1", {"identity_code": code, **body}).status_code == 201
+            house.settle()
+            echo = house.get("/out/hospital", by, wait=0).json()["publications"][-1]
+            mended = {"target_event_id": echo["headers"]["ce_id"], "correction_reason": "supplemented"}
+            mended |= {"client": echo["headers"]["ce_subject"], "new_values": {"long_term_unemployment": True}}
+            assert say(house, by, "r-2", "correct_fact.v1", mended).status_code == 201
+            house.settle()
+            for told in house.get("/out/hospital", by, wait=0).json()["publications"]:
+                block = dict(told["value"].get("client", {}))
+                block["identity_code"] = block.get("identity_code") == code
+                shown[place].append((told["headers"]["ce_type"], block))
+        assert shown[0] == shown[1]
+        assert ("referral.submitted.v1", {"identity_code": True}) in shown[0]
 
 
 def house_org(home: House, short_name: str) -> str:

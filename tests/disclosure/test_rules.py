@@ -149,7 +149,9 @@ def test_rule_9_the_referral_comes_back_to_the_task_that_sent_it_though_its_row_
     own, status = path.told().told["hospital"]
     assert (own.kind, own.message_id, own.body["source"]) == ("fact", "r-7", "specialised_health_care")
     assert (status.body["referral_status"], status.message_id, status.legal_basis) == ("accepted", "r-7", "LB-SHL-35")
-    assert own.client.keys() == {"family_name", "identity_code"}
+    # 4.9: the referral itself may name anybody, and gets no name back before the county has taken it on
+    assert own.client.keys() == {"identity_code"}
+    assert status.client.keys() == {"family_name", "identity_code"}
 
 
 def test_rule_9_a_body_that_issues_statements_gets_its_own_and_nothing_else() -> None:
