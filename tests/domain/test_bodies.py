@@ -266,3 +266,13 @@ def test_an_authority_begins_with_those_who_live_in_its_area() -> None:
     # Whom a plan or a referral has named begins nothing: it goes on.
     theirs = given(as_1("6"))
     theirs.when(subsidy(), by=EXPERT, on=date(2025, 2, 7), answered_for_by=[]).then(e.BenefitStatusChanged)
+
+
+def test_a_body_that_ended_does_not_learn_what_the_client_lives_on_now() -> None:
+    """domain/disclosure.md 5.3, column EA: a statement of a day of its own is taken, whether another said the same since."""
+    late = subsidy(from_on=date(2025, 2, 1), occurred_on=LAST_DAY)
+    before = given(referred(TRIAL))
+    since = before.but(subsidy(from_on=date(2025, 2, 1)), by=EXPERT, on=date(2025, 2, 3))
+    for world in (before, since):
+        world.when(late, by=expert(TRIAL), on=date(2025, 2, 10)).then(e.BenefitStatusChanged)
+    since.when(subsidy(from_on=date(2025, 2, 1)), by=EXPERT, on=date(2025, 2, 10)).then_nothing_happens()

@@ -24,7 +24,7 @@ from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.dates import A_DAY
-from domain.pathway import Pathway
+from domain.pathway import Fact, Pathway
 from domain.refusals import Refusals
 
 
@@ -47,9 +47,18 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
     judge_benefit(no, pathway, event, on, context)
     no.stop()
     held = pathway.benefit(command.from_on)
-    if held and held.event == event:
+    if held and held.event == event and _is_told(pathway, held, context):
         return []
     return [recorded(pathway, event, on, context)]
+
+
+def _is_told(pathway: Pathway, held: Fact[e.BenefitStatusChanged], context: Context) -> bool:
+    """Whether the caller knows the status: to an authority whose time is over, one of a later day is not said to be recorded
+    already. source: domain/disclosure.md 5.3, column EA"""
+    org, days = context.caller.org, (held.occurred_on, context.today)
+    if context.caller.task != "employment_authority" or held.actor_org == org:
+        return True
+    return any(employment_authority(pathway, day, context) == org for day in days)
 
 
 def judge_benefit(no: Refusals, pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> None:
