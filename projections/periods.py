@@ -13,6 +13,7 @@ from projections.read_models import Row
 
 PERIOD_ENDS = ("period.completed", "period.interrupted")
 PERIOD_FACTS = ("period.planned", "period.started", *PERIOD_ENDS)
+_STEPS = {"period.planned": 0, "period.started": 1, **dict.fromkeys(PERIOD_ENDS, 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ class SeenPeriod:
 
 def periods_from(rows: Iterable[Row]) -> list[SeenPeriod]:
     """The periods that these facts add up to, by their first day. Planned, started, ended: in this order, whichever of them
-    was told, or corrected, last."""
+    was told, or corrected, last; of two ends the one told last holds."""
     found: dict[str, SeenPeriod] = {}
     known = (row for row in rows if row.name in PERIOD_FACTS)
-    for row in sorted(known, key=lambda row: (min(PERIOD_FACTS.index(row.name), 2), row.sequence)):
+    for row in sorted(known, key=lambda row: (_STEPS[row.name], row.sequence)):
         if row.part is None:
             continue
         seen = found.get(row.part)
