@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from domain import events as e
 from domain.catalogue import fixed_in
@@ -20,7 +20,7 @@ from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
 from domain.dates import FROM_OUTSIDE
 from domain.event import ClientFact, Content, Never
-from domain.message_fields import MOST_ENTRIES, reasons_of
+from domain.message_fields import reasons_of
 from domain.pathway import Fact, Pathway, revalued
 from domain.refusals import Reason, Refusals, Refused
 
@@ -39,7 +39,7 @@ class CorrectFact(Correction, ClientCommand):
 
     NAME = "correct_fact"
     OF_RECORDED = True
-    further: Annotated[tuple[FurtherCorrection, ...], Field(max_length=MOST_ENTRIES)] | None = None
+    further: tuple[FurtherCorrection, ...] | None = None
 
 
 class _Mending(NamedTuple):
