@@ -69,9 +69,11 @@ def days_from(rows: Iterable[Row], periods: Iterable[SeenPeriod] = ()) -> list[S
             accounts.setdefault((row.client, row.part or "", row.occurred_on), {})[row.body["account"]] = row
         else:
             closed.append(row)
-    told = [_seen_day(key, each) for key, each in accounts.items()]
+    told: dict[str, list[SeenDay]] = {}
+    for key, each in accounts.items() if closed else ():
+        told.setdefault(key[1], []).append(_seen_day(key, each))
     for row in closed:
-        for day in _not_arranged(row, by_id.get(row.part or ""), told):
+        for day in _not_arranged(row, by_id.get(row.part or ""), told.get(row.part or "", ())):
             of_day = accounts.setdefault((row.client, row.part or "", day), {})
             for account in OFFICIAL:
                 if account in of_day and of_day[account].body.get("day_status") in _ABSENCES:

@@ -36,6 +36,10 @@ class PaymentPeriod(OfClient):
     from_on: date | None = None
     until_on: date | None = None
 
+    def touches(self, first: date, last: date) -> bool:
+        """Whether some of the days, both ends included, lie in the time."""
+        return (self.until_on is None or first <= self.until_on) and (self.from_on is None or self.from_on <= last)
+
 
 class ServicePeriod(Answer):
     """One period of the service. `ended_on` is its real last day, none while it runs."""
@@ -175,8 +179,7 @@ def service_existed(view: View, asked: PaymentPeriod) -> ServiceExisted:
             ended_on=period.ended_on,
         )
         for period in periods_from(rows)
-        if (asked.until_on is None or period.starts_on <= asked.until_on)
-        and (asked.from_on is None or asked.from_on <= period.last_on)
+        if asked.touches(period.starts_on, period.last_on)
     ]
     return ServiceExisted(client=asked.client, existed=bool(found), periods=found)
 
@@ -290,7 +293,7 @@ def statement_in_place(view: View, asked: PaymentPeriod) -> StatementInPlace:
         client=asked.client,
         in_place=bool(covered) and not without,
         in_place_on=_in_a_row(covered),
-        statements=[_statement(row) for row in stated if _touches(row, asked)],
+        statements=[each for each in map(_statement, stated) if asked.touches(each.service_from_on, each.service_until_on)],
         periods_without=without,
     )
 
@@ -314,12 +317,6 @@ def _own_days(period: SeenPeriod, days: list[SeenDay], ended: list[date]) -> lis
         if own or not stretches:
             stretches.append((min(own, default=None), end))
     return stretches
-
-
-def _touches(row: Row, asked: PaymentPeriod) -> bool:
-    first, last = row.day("service_from_on"), row.day("service_until_on")
-    before = asked.from_on is not None and last is not None and last < asked.from_on
-    return not before and not (asked.until_on is not None and first is not None and asked.until_on < first)
 
 
 def _statement(row: Row) -> Statement:
@@ -348,8 +345,7 @@ def _days(view: View, asked: PaymentPeriod) -> list[SeenDay]:
     return [
         day
         for day in days_from(view.rows(*DAY_FACTS, client=asked.client))
-        if (asked.from_on is None or asked.from_on <= day.on)
-        and (asked.until_on is None or day.on <= asked.until_on)
+        if asked.touches(day.on, day.on)
         and (day.on <= view.on or day.row.occurred_on <= view.on)
     ]
 

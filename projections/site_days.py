@@ -187,12 +187,14 @@ def missing_last_week(view: View, asked: AtSite) -> MissingAttendances:
     placed = _placements(view, monday, sunday)
     days = _by_period(_days(view, placed, monday, sunday))
     blocks = view.blocks(list({p.client for p in placed}))
+    week = [monday + number * A_DAY for number in range(7)]
+    in_charge = {day: {each.placement_id for each in _in_charge(placed, day, asked.site_id)} for day in week}
     found = []
     for placement in placed:
         for period in placement.periods:
             told = days.get(period.period_id, [])
             dates = missing_days(period, told, monday, sunday) if period.started else []
-            missing = [day for day in dates if placement in _in_charge(placed, day, asked.site_id)]
+            missing = [day for day in dates if placement.placement_id in in_charge[day]]
             if missing:
                 found.append(
                     MissingAttendance(
@@ -273,8 +275,10 @@ def _placements(view: View, first: date, last: date) -> list[Placed]:
     if not clients:
         return []
     confirmed = {row.part for row in view.rows("placement.confirmed", clients=clients)}
-    periods = periods_from(view.rows(*PERIOD_FACTS, clients=clients))
-    return [_placed(row, periods) for row in proposed if row.part in confirmed]
+    periods: dict[str, list[SeenPeriod]] = {}
+    for period in periods_from(view.rows(*PERIOD_FACTS, clients=clients)):
+        periods.setdefault(period.client, []).append(period)
+    return [_placed(row, periods.get(row.client, ())) for row in proposed if row.part in confirmed]
 
 
 def _in_charge(placed: list[Placed], on: date, site_id: str | None) -> list[Placed]:
@@ -284,7 +288,7 @@ def _in_charge(placed: list[Placed], on: date, site_id: str | None) -> list[Plac
 
 
 def _placed(row: Row, periods: Iterable[SeenPeriod]) -> Placed:
-    own = tuple(p for p in periods if p.client == row.client and p.case_id in ("", row.body.get("case_id", p.case_id)))
+    own = tuple(p for p in periods if p.case_id in ("", row.body.get("case_id", p.case_id)))
     case_id = row.body.get("case_id", "")
     return Placed(row.part or "", row.client, case_id, row.lookup or "", row.from_on, row.until_on or date.max, own)
 
