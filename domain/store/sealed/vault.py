@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict
 
 from domain.dates import Dated
+from domain.identifiers import normal_code
 from domain.record import Damaged
 from domain.store.sealed.keys import Keys
 from domain.store.tables.database import Ask, Database, marks
@@ -185,7 +186,7 @@ class Vault:
 
     def mark(self, identity_code: str) -> str:
         """A keyed hash (hex) of a personal identity code: equal codes have equal ones, and it names nobody."""
-        return hmac.digest(self._index_key, b"mark|" + identity_code.strip().upper().encode(), "sha256").hex()
+        return hmac.digest(self._index_key, b"mark|" + normal_code(identity_code).encode(), "sha256").hex()
 
     def mark_of(self, record: ClientRecord, names: Collection[str]) -> str:
         """A keyed hash (hex) of some details: by it a repeat is known that states the same."""
@@ -344,12 +345,12 @@ class Vault:
     def _index(self, identity_code: str | None) -> bytes | None:
         if not identity_code:
             return None
-        return hmac.digest(self._index_key, identity_code.strip().upper().encode(), "sha256")
+        return hmac.digest(self._index_key, normal_code(identity_code).encode(), "sha256")
 
     def _temporary_index(self, identifier: str | None) -> bytes | None:
         if not identifier:
             return None
-        return hmac.digest(self._index_key, f"temporary|{identifier.strip().upper()}".encode(), "sha256")
+        return hmac.digest(self._index_key, f"temporary|{normal_code(identifier)}".encode(), "sha256")
 
     def _seal(self, place: str, model: BaseModel) -> bytes:
         return self._sealed(place, orjson.dumps(model.model_dump(mode="json", exclude_none=True)))
