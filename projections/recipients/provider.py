@@ -52,9 +52,9 @@ def _question(
 def placed(pathway: Pathway) -> Iterator[tuple[str, Span]]:
     """The days of each placement that the provider was asked for."""
     for key, placement in pathway.placements.items():
-        asked = placement.proposed
-        if asked.occurred_on <= asked.event.until_on:
-            yield asked.event.provider_org_id, Span(asked.occurred_on, asked.event.until_on, key)
+        first, last = placement.provider_days
+        if first <= last:
+            yield placement.proposed.event.provider_org_id, Span(first, last, key)
 
 
 def of_own_placement(fact: Fact[Event], pathway: Pathway, standing: Standing) -> bool:

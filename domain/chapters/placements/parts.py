@@ -23,11 +23,16 @@ class Placement(PartOfPath):
         """Whether the day lies in the placement's planned time."""
         return self.proposed.event.from_on <= on <= self.proposed.event.until_on
 
+    @property
+    def provider_days(self) -> tuple[date, date]:
+        """The days on which the client concerns its provider: from the asking up to and including the placement's end.
+        source: domain/disclosure.md 5.3, column PR"""
+        return self.proposed.occurred_on, self.proposed.event.until_on
 
     def open_to_provider(self, on: date) -> bool:
-        """Whether its provider may speak of the client on the day: from the asking up to and including the placement's end.
-        source: domain/disclosure.md 5.3, column PR"""
-        return self.proposed.occurred_on <= on <= self.proposed.event.until_on
+        """Whether its provider may speak of the client on the day."""
+        first, last = self.provider_days
+        return first <= on <= last
 
 
 @dataclass(frozen=True)
