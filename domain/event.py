@@ -28,18 +28,25 @@ class InPathway:
     """Where a client's pathway keeps the fact.
 
     `key` is the field that names its part, `kept_in` the collection of the pathway, `slot` the place in the part; `begun` is
-    the field that names the part which begins with the fact, empty where none does.
+    the field that names the part which begins with the fact, empty where none does. `begun_with` is a field that only a fact
+    has with which its part begins, where others of its kind belong to a part that is there.
     """
 
     key: str = ""
     kept_in: str = ""
     slot: str = ""
     begun: str = ""
+    begun_with: str = ""
 
     @property
     def part(self) -> str:
         """The field by which the fact is told from others: the part that it begins, else the one that it belongs to."""
         return self.begun or self.key
+
+    def begun_by(self, event: BaseModel) -> str:
+        """The field that names the part which begins with this event, empty where none does."""
+        told = not self.begun_with or getattr(event, self.begun_with) is not None
+        return self.begun if told else ""
 
     def leads(self, name: str) -> bool:
         """Whether the field names the fact's case or part: a reader is shown those first."""
@@ -54,6 +61,12 @@ def begins(key: str, kept_in: str) -> InPathway:
 def belongs_to(key: str, slot: str, *, begun: str = "") -> InPathway:
     """The fact stands in the slot of the part that the field `key` names; nothing is kept where there is no such part."""
     return InPathway(key, slot=slot, begun=begun)
+
+
+def joins(key: str, kept_in: str, slot: str, *, begun_with: str = "") -> InPathway:
+    """The fact stands in the slot of the part that the field `key` names. The part begins with whichever of its facts comes
+    first: with any of this kind, or with one that has the field `begun_with`."""
+    return InPathway(key, kept_in, slot, begun=key, begun_with=begun_with)
 
 
 def listed_in(kept_in: str, *, key: str = "") -> InPathway:

@@ -47,12 +47,13 @@ def counted(commands: Commands, task: str, org: str, role: str, command_id: str)
 
 @dataclass(frozen=True)
 class PartOfPath:
-    """A part of a pathway: it begins with one fact, which stands in its first slot; later ones take theirs."""
+    """A part of a pathway: it begins with one fact, which stands in its first slot; later ones take theirs. Where facts join
+    a part in any order (`joins`) its first slot may be empty."""
 
     @property
     def beginning(self) -> Fact[Any]:
         """The fact that the part begins with."""
-        found: Fact[Any] = getattr(self, fields(self)[0].name)
+        found: Fact[Any] = next(held for slot in fields(self) if (held := getattr(self, slot.name)))
         return found
 
     def with_fact(self, slot: str, fact: Fact[Any]) -> Self:
@@ -110,11 +111,13 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
             raise WrongPlace(f"{cls.__name__}: the pathway keeps no {place.kept_in}")
         if place.begun and place.kept_in:
             other = kept.setdefault(place.begun, (place.kept_in, cls))[1]
-            if other is not cls:
+            if other is not cls and not (place.slot and other.PART.slot):
                 raise WrongPlace(f"{cls.__name__}: the part of {place.begun} begins with {other.__name__}")
     found: dict[type[Event], Fold] = {}
     for cls, place in declared.items():
-        if place.begun and place.kept_in:
+        if place.begun and place.kept_in and place.slot:
+            found[cls] = _joining(place, _with_slot(cls, parts[place.kept_in]))
+        elif place.begun and place.kept_in:
             found[cls] = _beginning(place, parts[place.kept_in])
         elif place.kept_in:
             found[cls] = _listed(place.kept_in, collections[place.kept_in])
@@ -122,13 +125,18 @@ def folds(pathway: type[ClientStream], events: Mapping[str, type[Event]]) -> Map
             if place.key not in kept:
                 raise WrongPlace(f"{cls.__name__}: no part begins under {place.key}")
             collection, _ = kept[place.key]
-            part = parts[collection]
-            if part is None or place.slot not in {slot.name for slot in fields(part)}:
-                raise WrongPlace(f"{cls.__name__}: the part of {place.key} has no slot {place.slot}")
+            _with_slot(cls, parts[collection])
             found[cls] = _belonging(place.key, collection, place.slot)
         else:
             found[cls] = _NOWHERE
     return found
+
+
+def _with_slot(cls: type[ClientFact], part: type[Any] | None) -> type[Any]:
+    """The part, which has the slot of the event. Raises `WrongPlace` where it does not."""
+    if part is None or cls.PART.slot not in {slot.name for slot in fields(part)}:
+        raise WrongPlace(f"{cls.__name__}: the part of {cls.PART.key} has no slot {cls.PART.slot}")
+    return part
 
 
 def _beginning(place: InPathway, part: type[Any] | None) -> Fold:
@@ -173,6 +181,28 @@ def _belonging(key: str, collection: str, slot: str) -> Fold:
             parts[collection] = {**known, getattr(fact.event, key): part.without(slot, fact)}
 
     return Fold(add, change, drop)
+
+
+def _joining(place: InPathway, part: type[Any]) -> Fold:
+    """As a fact that belongs to a part; the first one of a part begins it, and with the last one it is gone."""
+    key, collection, slot = place.key, place.kept_in, place.slot
+    belonging = _belonging(key, collection, slot)
+
+    def add(parts: Parts, fact: Fact[Any]) -> None:
+        name = getattr(fact.event, key)
+        if name in parts[collection]:
+            belonging.add(parts, fact)
+        elif place.begun_by(fact.event):
+            parts[collection] = {**parts[collection], name: part(**{slot: fact})}
+
+    def drop(parts: Parts, fact: Fact[Any]) -> None:
+        belonging.drop(parts, fact)
+        name = getattr(fact.event, key)
+        held = parts[collection].get(name)
+        if held is not None and not any(getattr(held, each.name) for each in fields(held)):
+            parts[collection] = {other: kept for other, kept in parts[collection].items() if other != name}
+
+    return Fold(add, belonging.change, drop)
 
 
 def _part_in(hint: Any) -> type[Any] | None:

@@ -18,6 +18,7 @@ from domain.answers import Answer, Status
 from domain.catalogue import ANSWERS, EVENTS, PARTS_BEGUN, type_of
 from domain.context import Caller
 from domain.disclosure.pseudonyms import Pseudonyms
+from domain.event import ClientFact
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Header, Record
@@ -28,8 +29,8 @@ def parts_begun(events: Iterable[Event]) -> dict[str, str]:
     """The references of the parts that the events begin, by field name; the first of a name wins."""
     begun: dict[str, str] = {}
     for event in events:
-        name = PARTS_BEGUN.get(event.NAME)
-        if name is not None:
+        name = event.PART.begun_by(event) if isinstance(event, ClientFact) else ""
+        if name:
             begun.setdefault(name, getattr(event, name))
     return begun
 

@@ -37,6 +37,7 @@ KNOWN: Mapping[str, Sequence[str]] = {
     "parallel_service_id": (ref("service"),),
 }
 """By the field, the parts that the histories of `disclosure.paths` have."""
+JOINED = {cls.PART.key for cls in CLIENT_FACTS.values() if cls.PART.begun_with}
 FRESH = {name: ref(f"another {name}") for name in {*KNOWN, *PARTS_BEGUN.values()}}
 
 
@@ -45,7 +46,7 @@ def any_event(cls: type[ClientFact]) -> st.SearchStrategy[ClientFact]:
     """An event of the class, of any content that its types allow. A part or version that begins with it is a new one."""
     schema = schema_of(cls)
     fields = {
-        name: _field(name, found, cls.PART.begun == name, name in schema.get("required", ()))
+        name: _field(name, found, cls.PART.begun == name and not cls.PART.begun_with, name in schema.get("required", ()))
         for name, found in schema["properties"].items()
     }
     if issubclass(cls, PlanTerms):
@@ -67,7 +68,9 @@ def any_value(name: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 def _field(name: str, schema: Mapping[str, Any], begun: bool, required: bool) -> st.SearchStrategy[Any]:
     if name in FRESH:
         known = () if begun else KNOWN.get(name, ())
-        found: st.SearchStrategy[Any] = st.sampled_from(known or (FRESH[name],))
+        # A part that may be joined from either side: the one that is there, or another one.
+        joined = (FRESH[name],) if name in JOINED and not begun else ()
+        found: st.SearchStrategy[Any] = st.sampled_from((*known, *joined) or (FRESH[name],))
     elif name == "schedule":
         found = st.sampled_from([1, 2, 4]).map(lambda day: [{"weekday": day, "hours": 5}])
     else:

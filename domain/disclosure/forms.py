@@ -111,9 +111,10 @@ def _case_state(t: Telling) -> Fields | None:
 def _codes(t: Telling) -> Fields | None:
     event: Any = t.fact.event
     run = t.pathway.parallel_services.get(event.parallel_service_id)
-    if run is None or run.started.event.service not in t.profile.codes:
-        return None
-    return {"service": run.started.event.service, **picked(event, "from_on", "until_on")}
+    # An end that came before its start names the service itself; a start that comes later changes nothing of it.
+    started = run.started if run and run.started and run.started.version < t.fact.version else None
+    service = event.service or (started.event.service if started else None)
+    return {"service": service, **picked(event, "from_on", "until_on")} if service in t.profile.codes else None
 
 
 def _dates(t: Telling) -> Fields | None:

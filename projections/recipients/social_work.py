@@ -70,11 +70,12 @@ class CaseToday(Answer):
 
 
 class ParallelServiceRun(Answer):
-    """One other service. `until_on` is its last day, none while it runs; `told_by` says who told us."""
+    """One other service. `from_on` is none where its end was told before its start; `until_on` is its last day, none while
+    it runs; `told_by` says who told us."""
 
     parallel_service_id: str
     service: Coded
-    from_on: date
+    from_on: date | None
     until_on: date | None
     told_by: str | None
     service_org_id: str | None
@@ -146,12 +147,16 @@ def case_state(facts: Facts, periods: list[SeenPeriod], case: ClientCase | None)
 
 
 def parallel_services(view: View, asked: OfCase) -> ParallelServices:
-    """Services by their first day; one that is stopped runs up to and including its last day."""
+    """Services by their first day; one that is stopped runs up to and including its last day. One whose start is not known
+    comes by its last day, on which alone it is known to have run."""
     seen = seen_by(view, asked, "parallel_service.started", "parallel_service.stopped")
     facts = Facts(seen.rows, view.on)
     stopped = {row.part: row.day("until_on") for row in facts.all("parallel_service.stopped")}
+    started = facts.all("parallel_service.started")
+    parts = {row.part for row in started}
+    ended_alone = [row for row in facts.all("parallel_service.stopped") if row.part not in parts]
     found = []
-    for row in sorted(facts.all("parallel_service.started"), key=lambda row: (row.from_on, row.sequence)):
+    for row in sorted([*started, *ended_alone], key=lambda row: (row.from_on, row.sequence)):
         service = coded("parallel_service", row.body.get("service"))
         until_on = stopped.get(row.part)
         if service:
@@ -159,7 +164,7 @@ def parallel_services(view: View, asked: OfCase) -> ParallelServices:
                 ParallelServiceRun(
                     parallel_service_id=row.part or "",
                     service=service,
-                    from_on=row.from_on,
+                    from_on=row.day("from_on"),
                     until_on=until_on,
                     told_by=row.body.get("told_by"),
                     service_org_id=row.body.get("service_org_id"),

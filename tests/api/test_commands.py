@@ -53,6 +53,22 @@ def test_a_part_begun_can_be_named_in_the_next_command(started: House) -> None:
     assert started.post(stopped, OWN_WORKER, body).status_code == 201
 
 
+def test_an_end_that_is_told_before_its_start_is_named_by_it_afterwards(started: House) -> None:
+    """domain/pathway.md 4.4 row 34"""
+    client = f"/clients/{started.name('county')}"
+    said = {"service": "coaching_services", "told_by": "client"}
+    body = {**said, "until_on": "2025-03-03"}
+    ended = started.post(f"{client}/stopped-parallel-services", OWN_WORKER, body, key="ended-first")
+    assert ended.status_code == 201, ended.text
+    begun = {**said, "parallel_service_id": "message:ended-first", "from_on": "2025-02-03"}
+    start = started.post(services(started), OWN_WORKER, begun)
+    assert (start.status_code, start.json()["references"]) == (201, ended.json()["references"])
+    started.settle()
+    shown = started.get(f"/recipients/county{client}/parallel-services", OWN_WORKER).json()["answer"]["services"]
+    (run,) = [run for run in shown if run["service"]["code"] == "coaching_services"]
+    assert (run["from_on"], run["until_on"], run["runs"]) == ("2025-02-03", "2025-03-03", False)
+
+
 def test_a_repeat_is_answered_the_same_and_changes_nothing(started: House) -> None:
     body = service(started, "chess")
     first = started.post(services(started), OWN_WORKER, body, key="k-3")

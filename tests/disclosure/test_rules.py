@@ -78,6 +78,23 @@ def test_a_service_that_is_not_on_the_whitelist_is_not_told(service: str) -> Non
     assert [name for name, told in everybody.told.items() if any(p.type.startswith("parallel") for p in told)] == ["county"]
 
 
+@pytest.mark.parametrize(("service", "to_authority"), [("coaching_services", True), ("psychiatric_services", False)])
+def test_an_end_whose_start_comes_later_is_told_by_its_own_code(service: str, to_authority: bool) -> None:
+    """domain/events.md 11.13, form `codes` of domain/disclosure.md 5.3"""
+    path = in_service()
+    begun = {"case_id": CASE, "parallel_service_id": ref("service"), "service": service, "told_by": "client"}
+    path.add(e.ParallelServiceStopped(until_on=MAY, **begun), JUNE_3)
+    path.add(e.ParallelServiceStarted(from_on=date(2025, 4, 1), **begun), JUNE_3)
+    for told in (path.told(), path.told(always_whole=True)):
+        ended, started = (p.body for p in told.told["county"] if p.type.startswith("parallel"))
+        assert (ended["service"], ended["told_by"], ended["until_on"]) == (service, "client", str(MAY))
+        assert ended["parallel_service_id"] == started["parallel_service_id"]
+        bodies = [p.body for p in told.told["authority"] if p.type.startswith("parallel")]
+        shown = [{name: body[name] for name in body.keys() & {"service", "from_on", "until_on"}} for body in bodies]
+        both = [{"service": service, "until_on": str(MAY)}, {"service": service, "from_on": "2025-04-01"}]
+        assert shown == (both if to_authority else [])
+
+
 def test_rule_5_of_a_protected_client_place_and_time_stay_with_county_and_provider() -> None:
     everybody = whole().told(record=RECORD | {"protected": True})
     assert everybody.told["authority"][0].client.keys() == {"family_name", "given_names", "identity_code", "protected"}

@@ -202,9 +202,12 @@ def test_what_is_never_corrected_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     given(as_1()).when(wrong, by=INSTRUCTOR, on=date(2025, 9, 8)).then_refused("E_NOT_CORRECTABLE", at="/target_event_id")
 
 
-def test_a_part_begins_with_one_event() -> None:
-    begun = [cls.PART.begun for cls in CLIENT_FACTS.values() if cls.PART.begun and cls.PART.kept_in]
+def test_a_part_begins_with_one_event_or_with_whichever_that_joins_it_comes_first() -> None:
+    begun = [cls.PART.begun for cls in CLIENT_FACTS.values() if cls.PART.begun and cls.PART.kept_in and not cls.PART.slot]
+    joined = {cls.PART.begun for cls in CLIENT_FACTS.values() if cls.PART.begun and cls.PART.kept_in and cls.PART.slot}
     assert len(begun) == len(set(begun))
+    assert joined == {"parallel_service_id"}
+    assert not joined & set(begun)
 
 
 def test_what_is_in_force_after_its_day_says_until_when() -> None:

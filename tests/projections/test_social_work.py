@@ -266,6 +266,26 @@ def test_a_service_that_was_told_of_late_ran_on_its_own_days(sqlite_model: ReadM
     ]
 
 
+def test_a_service_whose_end_was_told_first_is_shown_as_ended_its_start_unknown(sqlite_model: ReadModel) -> None:
+    """source: domain/pathway.md 4.4 row 34, domain/events.md 11.13"""
+    told = Told()
+    told.fact("case.opened", "2025-01-22", {"case_id": CASE})
+    part = {"case_id": CASE, "parallel_service_id": "ps", "service": "te_services", "told_by": "client"}
+    told.fact("parallel_service.stopped", "2025-05-20", {**part, "until_on": "2025-04-30", "service_org_id": "0000007-8"})
+    seen = []
+    in_model(sqlite_model, KIND, told)
+    for on in ("2025-04-29", "2025-04-30", "2025-05-01"):
+        found = answer(sqlite_model, "CW6", "2025-12-31", on=on)
+        seen.append((found.running, [(run.service.code, run.from_on, run.until_on) for run in found.services]))
+    ended = ("te_services", None, date(2025, 4, 30))
+    assert seen == [(0, []), (1, [ended]), (0, [ended])]
+    told.fact("parallel_service.started", "2025-05-21", {**part, "from_on": "2025-04-01"})
+    in_model(sqlite_model, KIND, told)
+    (run,) = answer(sqlite_model, "CW6", "2025-12-31").services
+    assert (run.from_on, run.until_on, run.told_by) == (date(2025, 4, 1), date(2025, 4, 30), "client")
+    assert answer(sqlite_model, "CW6", "2025-12-31", on="2025-04-10").running == 1
+
+
 def test_a_period_whose_end_was_recorded_late_had_ended_on_its_last_day(sqlite_model: ReadModel) -> None:
     told = county("2025-08-25")
     told.fact("period.completed", "2025-09-20", {"case_id": CASE, "period_id": "period-1", "ended_on": LAST})

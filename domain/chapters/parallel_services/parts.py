@@ -12,10 +12,15 @@ from domain.folding import ClientStream, PartOfPath
 
 @dataclass(frozen=True)
 class ParallelRun(PartOfPath):
-    """Another service beside this one."""
+    """Another service beside this one: its start, its end, or both, whichever was told first."""
 
-    started: Fact[ParallelServiceStarted]
+    started: Fact[ParallelServiceStarted] | None = None
     stopped: Fact[ParallelServiceStopped] | None = None
+
+    @property
+    def named(self) -> Fact[ParallelServiceStarted] | Fact[ParallelServiceStopped]:
+        """The fact that names the service: its start, and while that is not known its end."""
+        return next(fact for fact in (self.started, self.stopped) if fact)
 
 
 @dataclass(frozen=True)
