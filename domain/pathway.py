@@ -123,12 +123,12 @@ class Pathway(
             return "planning"
         return "assessing"
 
-    def is_scheduled(self, period: Period, on: date) -> bool:
+    def is_scheduled(self, period: Period, on: date, before: int | None = None) -> bool:
         """Whether the day is a scheduled one of the period: by its weekday, or since it replaces such a day; the replaced
-        one is not any more (domain/pathway.md 4.4 row 27)."""
+        one is not any more (domain/pathway.md 4.4 row 27). `before` leaves out swaps recorded at that version or later."""
         period_id = period.planned.event.period_id
-        by_weekday = period.has_weekday(on) and not self.days.replaced_by(period_id, on)
-        return by_weekday or self.days.swapped_for(period_id, on) is not None
+        by_weekday = period.has_weekday(on) and not self.days.replaced_by(period_id, on, before)
+        return by_weekday or self.days.swapped_for(period_id, on, before) is not None
 
     def has_lapsed(self, period: Period) -> bool:
         """Whether the period was planned, never taken up, and its case has been closed: the plan of it fell away with the

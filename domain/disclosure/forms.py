@@ -54,13 +54,19 @@ def week_load(schedule: Iterable[e.ScheduleEntry]) -> Fields:
     return {"days_per_week": len(entries), "hours_per_week": sum(entry.hours for entry in entries)}
 
 
-def arranged_days(event: e.ServiceDayNotArranged, pathway: Pathway, standing: Standing) -> list[date]:
-    """The scheduled dates of the range that lie in the recipient's window."""
+def arranged_days(fact: Fact[Event], pathway: Pathway, standing: Standing) -> list[date]:
+    """The scheduled dates of the range that lie in the recipient's window, a swapped day counted where it moved. A swap that
+    is recorded later touches no day that was not arranged (domain/pathway.md 4.4 row 27); a correction may."""
+    event: Any = fact.event
     period = pathway.periods.get(event.period_id)
     if period is None:
         return []
-    days = period.scheduled_days(event.from_on, event.until_on)
-    return [day for day in days if standing.covers(day)]
+    begun = (period.started or period.planned).event.starts_on
+    first, last = max(event.from_on, begun), min(event.until_on, period.last_on)
+    corrected = (known.version for key in fact.corrected_by if (known := pathway.facts.get(key)))
+    said_at = max((fact.version, *corrected))
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return [day for day in days if standing.covers(day) and pathway.is_scheduled(period, day, said_at)]
 
 
 def cut_range(event: Event, standing: Standing) -> tuple[date, date] | None:
@@ -132,7 +138,7 @@ def _day(t: Telling) -> Fields | None:
     event: Any = t.fact.event
     corrected = {"corrected": True} if _day_corrected(t) else {}
     if isinstance(event, e.ServiceDayNotArranged):
-        days = arranged_days(event, t.pathway, t.standing)
+        days = arranged_days(t.fact, t.pathway, t.standing)
         return {"day_status": "not_arranged", "days_on": days, **corrected} if days else None
     return {**picked(event, "day_status", "account"), **corrected}
 

@@ -18,6 +18,8 @@ from disclosure.paths import (
     Path,
     attendance,
     benefit,
+    closed,
+    correction,
     due,
     in_service,
     placement,
@@ -76,6 +78,24 @@ def test_a_service_that_is_not_on_the_whitelist_is_not_told(service: str) -> Non
     path.add(e.ParallelServiceStopped(until_on=JUNE_3, **begun), JUNE_3)
     everybody = path.told()
     assert [name for name, told in everybody.told.items() if any(p.type.startswith("parallel") for p in told)] == ["county"]
+
+
+def test_a_swapped_day_counts_where_it_moved_among_the_days_not_arranged() -> None:
+    """domain/pathway.md 4.4 row 27, 4.5 I6; form `day` of domain/disclosure.md 5.3. The week: Monday, Tuesday, Thursday."""
+    path = in_service()
+    monday, tuesday, wednesday, friday = (date(2025, 5, day) for day in (5, 6, 7, 9))
+    out = path.add(attendance("present", swap_of_on=tuesday), date(2025, 5, 2))
+    into = path.add(attendance("absent_other", swap_of_on=date(2025, 5, 1)), wednesday)
+    path.add(closed(monday, friday), monday)
+    # What comes later is refused for days that were not arranged: recorded all the same, it changes nothing that was told.
+    path.add(attendance("present", swap_of_on=date(2025, 5, 8)), date(2025, 5, 16))
+    path.add(correction(out, swap_of_on="2025-04-29"), date(2025, 5, 19))
+    path.add(correction(into, swap_of_on=None), date(2025, 5, 20))
+    for always_whole in (False, True):
+        told = path.told(always_whole=always_whole)
+        ranges = of(told, "kela-payment", "service_day.not_arranged")
+        days = [(p.kind, [int(day[-2:]) for day in p.body["days_on"]]) for p in ranges]
+        assert days == [("fact", [5, 7, 8]), ("revised", [5, 6, 7, 8]), ("revised", [5, 6, 8])]
 
 
 @pytest.mark.parametrize(("service", "to_authority"), [("coaching_services", True), ("psychiatric_services", False)])

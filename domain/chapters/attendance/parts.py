@@ -69,17 +69,19 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
                 days = days.with_fact(told)
         return days
 
-    def swapped_for(self, period_id: str, on: date) -> date | None:
-        """The scheduled day that the day replaces, by an official account: the county's before the provider's."""
+    def swapped_for(self, period_id: str, on: date, before: int | None = None) -> date | None:
+        """The scheduled day that the day replaces, by an official account: the county's before the provider's; none that was
+        recorded at the version `before` or later."""
         told = self.get(on, {})
-        named = [told[period_id, account].event.swap_of_on for account in SWAPPED_BY if (period_id, account) in told]
+        accounts = [told[period_id, account] for account in SWAPPED_BY if (period_id, account) in told]
+        named = (said.event.swap_of_on for said in accounts if before is None or said.version < before)
         return next((day for day in named if day is not None), None)
 
-    def replaced_by(self, period_id: str, on: date) -> frozenset[date]:
-        """The days that replace the scheduled day."""
+    def replaced_by(self, period_id: str, on: date, before: int | None = None) -> frozenset[date]:
+        """The days that replace the scheduled day, `before` as in `swapped_for`."""
         # Of what was ever said, what still holds.
         said = self._replacing.get((period_id, on), frozenset())
-        return frozenset(day for day in said if self.swapped_for(period_id, day) == on)
+        return frozenset(day for day in said if self.swapped_for(period_id, day, before) == on)
 
     def __getitem__(self, on: date) -> Mapping[Speaker, Day]:
         return self._shown[on]
