@@ -65,7 +65,7 @@ def arranged_days(fact: Fact[Event], pathway: Pathway, standing: Standing) -> li
     first, last = max(event.from_on, begun), min(event.until_on, period.last_on)
     corrected = (known.version for key in fact.corrected_by if (known := pathway.facts.get(key)))
     said_at = max((fact.version, *corrected))
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    days = (first + n * A_DAY for n in range((last - first).days + 1))
     return [day for day in days if standing.covers(day) and pathway.is_scheduled(period, day, said_at)]
 
 
