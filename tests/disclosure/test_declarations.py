@@ -13,7 +13,20 @@ from typing import Any
 
 import pytest
 from any_fact import DAYS, any_client_event, any_event
-from disclosure.paths import LAST, OWN_WORKER, PARISH, Path, in_service, members, moved, placement, ref, revision, whole
+from disclosure.paths import (
+    LAST,
+    OWN_WORKER,
+    PARISH,
+    PERIOD,
+    Path,
+    in_service,
+    members,
+    moved,
+    placement,
+    ref,
+    revision,
+    whole,
+)
 from disclosure.test_short_and_long_way import told_by
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,7 +38,7 @@ from domain.disclosure.kinds import Span
 from domain.disclosure.policy import policy
 from domain.disclosure.windows import standings_of
 from domain.event import ClientFact, Moves
-from domain.events import PlanAgreed, PlanDrafted, PlanRevised
+from domain.events import PeriodStarted, PlanAgreed, PlanDrafted, PlanRevised
 from domain.pathway import Fact, Pathway, evolved, replay
 from projections.kinds import kinds
 
@@ -141,13 +154,14 @@ def desired_by_all(pathway: Pathway) -> dict[str, dict[str, Mapping[str, Any]]]:
 )
 def test_any_events_are_told_the_same_by_both_ways(closes: bool, extra: list[tuple[ClientFact, date]]) -> None:
     path = whole() if closes else in_service()
-    # A part begins once, and a version of a plan; a version is agreed once, the first one already.
-    begun: set[object] = {(True, 1)}
+    # A part begins once, and a version of a plan; a version is agreed once, the first one already; a period starts once.
+    begun: set[object] = {(True, 1), ("period.started", PERIOD)}
     for event, on in extra:
         of_version = isinstance(event, PlanDrafted | PlanRevised | PlanAgreed)
         part = (isinstance(event, PlanAgreed), event.plan_version) if of_version else getattr(event, event.PART.begun, None)
         # Of a part that is joined from either side each fact comes once.
         part = (event.NAME, part) if part and event.PART.slot and event.PART.kept_in else part
+        part = (event.NAME, event.period_id) if isinstance(event, PeriodStarted) else part
         if part is None or part not in begun:
             path.add(event, on)
             begun.add(part)
