@@ -141,8 +141,8 @@ async def send_message(
 
 
 def _attributes(request: Request) -> dict[str, bytes]:
-    """The attributes of a CloudEvent in binary mode, read out of their headers. Raises Problem (`E_ENVELOPE`) for one that
-    stands twice: which was meant is not for us to choose. source: CloudEvents HTTP binding 1.0.2, 3.1.3"""
+    """The attributes of a CloudEvent in binary mode (its HTTP binding 1.0.2, 3.1.3), read out of their headers. Raises
+    Problem (`E_ENVELOPE`) for one that stands twice: which was meant is not for us to choose."""
     given = [(name, value) for name, value in request.headers.items() if name.startswith("ce-")]
     names = Counter(name.replace("-", "_") for name, _ in given)
     twice = tuple(Reason("E_ENVELOPE", f"/{name[:80]}") for name, times in names.items() if times > 1)
@@ -152,7 +152,7 @@ def _attributes(request: Request) -> dict[str, bytes]:
 
 
 def _written(value: str) -> bytes:
-    """The text of an attribute whose header is percent-encoded, and perhaps quoted. source: the same, 3.1.3.2"""
+    """The text of an attribute whose header is percent-encoded, and perhaps quoted (there, 3.1.3.2)."""
     quoted = _QUOTED.fullmatch(value)
     return unquote_to_bytes(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value)
 
