@@ -124,3 +124,51 @@ def test_a_named_key_is_the_same_for_all(ground: Ground) -> None:
 def test_many_keys_are_fetched_together(ground: Ground) -> None:
     made = ground.keys().create(f"m{n}" for n in range(1200))
     assert ground.keys().get(made) == made
+
+
+class Queue:
+    """A lock that says when somebody comes to wait for it."""
+
+    def __init__(self) -> None:
+        self.lock, self.came = threading.Lock(), threading.Semaphore(0)
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_who_waits_for_a_look_has_its_outcome(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is silent nobody waits for others' patience one after the other."""
+    clock, queue, given_up = Clock(), Queue(), threading.Event()
+    keys = ground.keys(clock)
+    looks: list[str] = []
+    outcomes: list[str] = []
+
+    def silent(statement: str, parameters: Sequence[Any] = ()) -> Any:
+        looks.append(statement)
+        given_up.wait()
+        raise StoreUnavailable("silent")
+
+    def look() -> None:
+        try:
+            keys.look()
+        except StoreUnavailable as error:
+            outcomes.append(str(error))
+
+    monkeypatch.setattr(keys._database, "read", silent)
+    monkeypatch.setattr(keys, "_looking", queue)
+    clock.seconds += WITHIN_S
+    # given one that looks, and nine that wait for it
+    threads = [threading.Thread(target=look) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+        queue.came.acquire()
+    # when it is given up
+    given_up.set()
+    for thread in threads:
+        thread.join()
+    # then all know, and nobody asked again
+    assert (outcomes, len(looks)) == (["silent"] * 10, 1)

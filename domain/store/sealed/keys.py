@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.store.tables.database import Ask, Database, marks
+from domain.store.tables.database import Ask, Database, StoreUnavailable, marks
 
 MATTER_KEY_BYTES = 32
 NAMED_KEY_BYTES = 64
@@ -64,6 +64,9 @@ class Keys:
         self._database = database
         self._master = AESGCM(master_key)
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._looks = 0
+        self._silent: StoreUnavailable | None = None
         self._known: dict[str, bytes] = {}
         self._named: dict[str, bytes] = {}
         self._clock = clock
@@ -160,7 +163,8 @@ class Keys:
                     return proof
 
         proof = self._database.write(work)
-        self._forget_destroyed()
+        with self._looking:
+            self._forget_destroyed()
         return proof
 
     def holds(self, key_id: str) -> bool:
@@ -170,8 +174,15 @@ class Keys:
     def look(self) -> None:
         """See whether keys were destroyed, by whichever process, unless that was done a moment ago; then they are forgotten
         here, and with them everything that was made with any key. Raises `StoreUnavailable`: nothing is believed then."""
-        if self._clock() - self._looked_at >= LOOK_FOR_DESTROYED_S:
-            self._forget_destroyed()
+        if self._clock() - self._looked_at < LOOK_FOR_DESTROYED_S:
+            return
+        before = self._looks
+        with self._looking:
+            if self._looks == before:
+                self._forget_destroyed()
+            elif self._silent is not None:
+                # Who waited for somebody else's look has its outcome: behind each other they would wait for minutes.
+                raise StoreUnavailable(str(self._silent)) from self._silent
 
     def forget_with(self, forget: Callable[[], None]) -> None:
         """Have `forget` called, in any thread, whenever keys turn out to be destroyed. Something that was made before and is
@@ -179,11 +190,18 @@ class Keys:
         self._forgetting.append(forget)
 
     def _forget_destroyed(self) -> None:
-        with self._lock:
-            at, before = self._clock(), self.erasures
-            for number, key_id in self._database.read(
+        at, before, self._silent = self._clock(), self.erasures, None
+        try:
+            destroyed = self._database.read(
                 "SELECT number, key_id FROM destroyed_keys WHERE number > %s ORDER BY number", (before,)
-            ):
+            )
+        except StoreUnavailable as error:
+            self._silent = error
+            raise
+        finally:
+            self._looks += 1
+        with self._lock:
+            for number, key_id in destroyed:
                 self._known.pop(key_id, None)
                 self.erasures = number
             self._looked_at = at
