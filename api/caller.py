@@ -166,7 +166,7 @@ class SignedIn:
         return self.door.receiving.names_of(self.own, self.caller, client_name)
 
 
-async def signed_in(request: Request, ledger: str) -> SignedIn:
+def signed_in(request: Request, ledger: str) -> SignedIn:
     """The caller of this request at the ledger of its path.
 
     Raises Problem: `E_UNAUTHENTICATED` without a valid token, with a development token in a live ledger, or with a role that

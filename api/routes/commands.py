@@ -97,7 +97,8 @@ def idempotency_key(request: Request) -> str:
 
 def _of_client(kind: CommandKind) -> Endpoint:
     async def endpoint(request: Request, client: Client, signed: SignedInCaller) -> Response:
-        return await command(request, kind, signed, signed.client(client))
+        # Whom the caller may know is asked of the database, which may take its time: nobody else waits for it.
+        return await command(request, kind, signed, await run_in_threadpool(signed.client, client))
 
     return endpoint
 
@@ -112,7 +113,7 @@ def _of_ledger(kind: CommandKind) -> Endpoint:
 async def command(request: Request, kind: CommandKind, signed: SignedIn, client: str | None) -> Response:
     """Read, decide, answer. What is wrong with a readable body is a refusal too, recorded under its key."""
     key = idempotency_key(request)
-    expected = expected_version(signed, client, request)
+    expected = await run_in_threadpool(expected_version, signed, client, request)
     raw = await raw_body(request)
     body = read_json(raw)
     door, caller = signed.door, signed.caller
@@ -128,7 +129,7 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
     answer = await door.store.execute_async(
         wish.command, caller, key, client=client, expected_version=expected, look_ups=found
     )
-    return answered(signed, key, kind.name, answer)
+    return await run_in_threadpool(answered, signed, key, kind.name, answer)
 
 
 def may_post(signed: SignedIn, kind: CommandKind) -> bool:
@@ -141,7 +142,7 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
 async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refused, raw: bytes) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
     recorded = signed.door.store.refuse(kind.name, refused.codes, signed.caller, key, content=raw)
-    return answered(signed, key, kind.name, await asyncio.wrap_future(recorded))
+    return await run_in_threadpool(answered, signed, key, kind.name, await asyncio.wrap_future(recorded))
 
 
 def names_of(signed: SignedIn) -> Names:

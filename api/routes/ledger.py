@@ -120,7 +120,7 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by)
     known = found.get("known_reference")
     differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
-    return answered(signed, key, kind.name, answer, differing=differing)
+    return await run_in_threadpool(partial(answered, signed, key, kind.name, answer, differing=differing))
 
 
 def _differing(signed: SignedIn, known: str, record: ClientRecord, stated: Mapping[str, Any]) -> list[str]:
@@ -133,9 +133,9 @@ def _differing(signed: SignedIn, known: str, record: ClientRecord, stated: Mappi
 
 async def change_details(request: Request, client: Client, signed: SignedInCaller) -> Response:
     """The details go to the vault, the command holds none of them. What is stated as null is taken out of the record."""
-    reference = signed.client(client)
+    reference = await run_in_threadpool(signed.client, client)
     key = idempotency_key(request)
-    expected = expected_version(signed, reference, request)
+    expected = await run_in_threadpool(expected_version, signed, reference, request)
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[CHANGE]
@@ -160,7 +160,7 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     answer = await store.execute_async(*asked, **known)
     if answer.status == "recorded":
         await run_in_threadpool(signed.door.vault.told, reference)
-    return answered(signed, key, kind.name, answer)
+    return await run_in_threadpool(answered, signed, key, kind.name, answer)
 
 
 def _changes(signed: SignedIn, client: str, details: Mapping[str, Any]) -> dict[str, Any]:
