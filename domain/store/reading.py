@@ -55,9 +55,9 @@ class LedgerReading:
         """The events of some matters in feed order; no names means all. Raises `Damaged`."""
         return self._read(self._recorder.matter_rows(matters, types_of(names)))
 
-    def tellings_to(self, recipient: Recipient, client: str) -> list[Record]:
+    def tellings_to(self, recipient: Recipient, pathway: Pathway) -> list[Record]:
         """Everything that a recipient was told of a client, in feed order. Raises `Damaged`."""
-        matters = sorted({fact.matter for fact in self.pathway(client).facts.values()})
+        matters = sorted({fact.matter for fact in pathway.facts.values()})
         return self._read(self._recorder.matter_rows(matters, types_of(DISCLOSURES), streams=recipient.stream_prefix))
 
     def opened(self, record: Record) -> Event | Erased:

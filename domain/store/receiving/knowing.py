@@ -6,7 +6,7 @@ Everybody else is to it as if he were not there. source: domain/pathway.md 4.9
 
 from __future__ import annotations
 
-from domain.directory import Directory, Recipient
+from domain.directory import Recipient
 from domain.disclosure.kinds import Kind, Kinds
 from domain.pathway import Pathway
 from domain.store.reading import LedgerReading
@@ -15,21 +15,20 @@ from domain.store.sealed.vault import Vault
 
 def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vault, kinds: Kinds[Kind]) -> bool:
     """Whether a recipient may know that there is this client. Raises `StoreUnavailable`."""
-    directory = store.directory
-    if (recipient.org, recipient.task) == (directory.organiser, "organiser"):
-        return True
+    if (recipient.org, recipient.task) == (store.recent_directory.organiser, "organiser"):
+        return True  # who the organiser is stands for the ledger's life
     pathway, kind = store.pathway(client), kinds.of(recipient)
     return bool(pathway.version) and (
         _stands(pathway, recipient, kind)
-        or _begins(pathway, recipient, kind, directory, vault)
-        or bool(store.tellings_to(recipient, client))
+        or _begins(pathway, recipient, kind, store, vault)
+        or bool(store.tellings_to(recipient, pathway))
     )
 
 
 def told_by_others(recipient: Recipient, client: str, store: LedgerReading) -> int:
     """How many things the recipient was told about the client that its own commands did not give rise to."""
     pathway = store.pathway(client)
-    return sum(not _is_by(pathway, record.header.causation, recipient) for record in store.tellings_to(recipient, client))
+    return sum(not _is_by(pathway, record.header.causation, recipient) for record in store.tellings_to(recipient, pathway))
 
 
 def _stands(pathway: Pathway, recipient: Recipient, kind: Kind) -> bool:
@@ -40,8 +39,8 @@ def _stands(pathway: Pathway, recipient: Recipient, kind: Kind) -> bool:
     )
 
 
-def _begins(pathway: Pathway, recipient: Recipient, kind: Kind, directory: Directory, vault: Vault) -> bool:
-    organisation = directory.organisation(recipient.org)
+def _begins(pathway: Pathway, recipient: Recipient, kind: Kind, store: LedgerReading, vault: Vault) -> bool:
+    organisation = store.directory.organisation(recipient.org) if kind.may_begin else None
     if kind.may_begin is None or organisation is None:
         return False
     record = vault.get([pathway.client]).get(pathway.client)

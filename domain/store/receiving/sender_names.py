@@ -56,7 +56,7 @@ class SenderNames:
             return self._told[client]
         found = self._told[client] = {
             event.publication_id: event.source_event_id
-            for event in self.store.opened_all(self.store.tellings_to(self.recipient, client))
+            for event in self.store.opened_all(self.store.tellings_to(self.recipient, self.store.pathway(client)))
             if isinstance(event, DisclosureMade)
         }
         return found
