@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +22,9 @@ from domain.store import UnknownToken, told_by_others
 
 TOKEN = "KUTY-Token"
 """Header with an opaque token: given with a write, sent with a reading that is to see it."""
+
+UNTIL, MANY = "until", "many"
+"""How a version of an agency says what had been told: all until an answer of its line, or so many things."""
 
 NO_VERSION = -1
 """The version of a client's record that there never is."""
@@ -56,8 +61,17 @@ def answered(
     place = store.position_token(own_number(signed, answer) or 0, signed.caller.sender)
     headers = {TOKEN: place, "Cache-Control": "no-store"}
     if answer.client is not None:
-        headers["ETag"] = f'"{store.version_token(record_of(signed, answer.client), answer.own_version)}"'
+        headers["ETag"] = f'"{store.version_token(_record_seen(signed, answer, answer.client), answer.own_version)}"'
     return Response(orjson.dumps(content), 201 if recorded else 200, headers, "application/json")
+
+
+async def answered_beside(
+    signed: SignedIn, command_id: str, command: str, answer: Answer, differing: Sequence[str] | None = None
+) -> Response:
+    """`answered`, beside the loop where the database is asked: nobody else waits for it then."""
+    if answer.number is not None:
+        return answered(signed, command_id, command, answer, differing=differing)
+    return await run_in_threadpool(partial(answered, signed, command_id, command, answer, differing=differing))
 
 
 def own_names(signed: SignedIn, command: str, answer: Answer) -> dict[str, str]:
@@ -76,18 +90,45 @@ def own_number(signed: SignedIn, answer: Answer) -> int | None:
     return None if signed.caller.role == "client" else answer.number
 
 
-def record_of(signed: SignedIn, client: str) -> str:
-    """What the caller's versions of a client's record are versions of: its own part of it, as far as it has been told.
+def _record_seen(signed: SignedIn, answer: Answer, client: str) -> str:
+    """What a version that an answer gives is a version of: the caller's own record of a client, as far as he had been told
+    when he was answered. It moves with what he is told and with his own commands, with nothing else (design D22).
 
-    The county is told everything. An agency's moves with what it was told and with its own commands, with nothing else
-    (design D22).
+    That is said by the number of the answer: only a look at the database, which not every command is to cost, says how much
+    it was. An answer that has no number has to look.
     """
-    recipient = signed.recipient
+    own = own_record(signed, client)
+    if signed.recipient is None or not _is_agency(signed):
+        return own
+    if answer.number is not None:
+        return f"{own}/{UNTIL}/{answer.number}"
+    return f"{own}/{MANY}/{told_by_others(signed.recipient, client, signed.door.store)}"
+
+
+def _is_present(signed: SignedIn, client: str, record: str) -> bool:
+    """Whether a record that a version speaks of is the caller's own, and nothing was told to him since."""
+    own, recipient, store = own_record(signed, client), signed.recipient, signed.door.store
+    if recipient is None or not _is_agency(signed):
+        return record == own
+    theirs, _, seen = record.rpartition("/")
+    if theirs == f"{own}/{MANY}":
+        return told_by_others(recipient, client, store) == int(seen)
+    if theirs != f"{own}/{UNTIL}":
+        return False
+    position = store.position_of(signed.caller.sender, int(seen))
+    return position is not None and not told_by_others(recipient, client, store, position)
+
+
+def _is_agency(signed: SignedIn) -> bool:
+    """Whether the caller is told of a part: the county is told of everything, and a client of himself."""
+    return signed.caller.role != "client" and signed.caller.task != "organiser"
+
+
+def own_record(signed: SignedIn, client: str) -> str:
+    """The caller's own record of a client, whatever stands in it by now."""
     if signed.caller.role == "client":
         return f"{client}/client"
-    if recipient is None or signed.caller.task == "organiser":
-        return client
-    return f"{client}/{recipient.short_name}/{told_by_others(recipient, client, signed.door.store)}"
+    return f"{client}/{signed.recipient.short_name}" if signed.recipient and _is_agency(signed) else client
 
 
 def expected_version(signed: SignedIn, client: str | None, request: Request) -> OwnVersion | None:
@@ -103,15 +144,14 @@ def expected_version(signed: SignedIn, client: str | None, request: Request) -> 
     tags = entity_tags(if_match)
     if tags == "*" and client is not None and signed.door.store.stream_version(client):
         return None
+    if client is None:
+        raise problem("E_STALE_IF_MATCH")
     versions: list[int] = []
-    own = record_of(signed, client) if client is not None else None
     for tag in tags if tags != "*" else ():
         with suppress(UnknownToken):
             read = signed.door.store.read_token(version_in(tag.text))
-            if (read.kind, read.stream, tag.weak) == ("version", own, False):
+            if read.kind == "version" and not tag.weak and _is_present(signed, client, read.stream):
                 versions.append(read.number)
-    if client is None:
-        raise problem("E_STALE_IF_MATCH")
     # Versions only rise: of several given out only the newest can be the present one.
     return OwnVersion(max(versions, default=NO_VERSION))
 

@@ -21,8 +21,8 @@ async def raw_body(request: Request, limit: int = LIMIT, taken: tuple[str, ...] 
     read."""
     if media_type(request) not in taken:
         raise problem("E_CONTENT_TYPE", Accept=", ".join(taken))
-    encodings = {one.strip().lower() for line in request.headers.getlist("content-encoding") for one in line.split(",")}
-    if encodings - {"", "identity"}:
+    encodings = request.headers.getlist("content-encoding")
+    if encodings and {one.strip().lower() for line in encodings for one in line.split(",")} - {"", "identity"}:
         raise problem("E_CONTENT_ENCODING", Accept_Encoding="identity")
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
@@ -41,6 +41,8 @@ def media_type(request: Request) -> str:
     source: RFC 9110 8.3.1; RFC 8259 11: other parameters mean nothing
     """
     given = request.headers.getlist("content-type")
+    if given == [JSON]:
+        return JSON  # what nearly everybody writes
     read = _MEDIA_TYPE.fullmatch(given[0]) if len(given) == 1 else None
     if read is None:
         return ""

@@ -16,13 +16,14 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from api.ledgers import LedgerDoor, Ledgers
 from api.problems import problem
 from domain.context import Caller
-from domain.directory import Recipient
+from domain.directory import Directory, Recipient
 from domain.disclosure.pseudonyms import UnknownPseudonym
-from domain.store import SenderNames
+from domain.store import SenderNames, known_at_hand
 from domain.vocabulary import ActorRole, OrganisationTask, OrgId, Purpose
 from projections.kinds import Kind, kinds
 
@@ -161,12 +162,22 @@ class SignedIn:
             raise problem("E_NOT_FOUND")
         return client
 
+    def client_at_hand(self, pseudonym: str) -> str | None:
+        """The same where it is certain without asking the database; none where that has to be asked."""
+        if self.caller.role == "client":
+            return None
+        try:
+            client = self.door.pseudonyms(self.own.short_name).reference(pseudonym)
+        except UnknownPseudonym:
+            return None
+        return client if known_at_hand(self.own, client, self.door.store, kinds()) else None
+
     def names(self, client_name: str = "") -> SenderNames:
         """What the caller's names stand for. Raises Problem (`E_NOT_FOUND`) where there is no recipient."""
         return self.door.receiving.names_of(self.own, self.caller, client_name)
 
 
-def signed_in(request: Request, ledger: str) -> SignedIn:
+async def signed_in(request: Request, ledger: str) -> SignedIn:
     """The caller of this request at the ledger of its path.
 
     Raises Problem: `E_UNAUTHENTICATED` without a valid token, with a development token in a live ledger, or with a role that
@@ -182,12 +193,20 @@ def signed_in(request: Request, ledger: str) -> SignedIn:
     ledgers: Ledgers = request.app.state.ledgers
     if claims.ledger != ledger:
         raise problem("E_NOT_FOUND")
-    door = ledgers.door(ledger)
+    register = ledgers.register_at_hand(ledger) if claims.role != "client" else None
+    if register is not None:
+        return _signed_in(claims, verifier, ledgers, register)
+    # What has to be asked of the database may take its time: nobody else waits for it.
+    return await run_in_threadpool(_signed_in, claims, verifier, ledgers)
+
+
+def _signed_in(claims: Claims, verifier: Verifier, ledgers: Ledgers, register: Directory | None = None) -> SignedIn:
+    door = ledgers.door(claims.ledger)
     if door.store.mode == "live" and verifier.of_development:
         raise problem("E_UNAUTHENTICATED")
     if not door.store.mode:
         raise problem("E_NOT_FOUND")  # the first thing recorded is the opening: not even a refusal comes before it
-    directory = door.store.recent_directory
+    directory = register or door.store.recent_directory
     # The county's roles are the organiser's alone: whoever signed another token did not know this ledger.
     foreign = claims.task == "organiser" and claims.org != directory.organiser
     recipient = directory.recipient(claims.org, claims.task)

@@ -16,6 +16,7 @@ from api.request_ids import PRESENT, REQUEST_ID, request_id
 
 TAG_CHARACTERS = 22
 """Characters of base64 for the content in an `ETag`: 132 bits of its SHA-256."""
+ID_NAME = REQUEST_ID.lower().encode()
 OF_CONTENT = (b"content-length", b"content-type")
 
 
@@ -50,7 +51,7 @@ class _Answer:
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)[REQUEST_ID] = self._named
+            message = {**message, "headers": [*message.get("headers", ()), (ID_NAME, self._named.encode())]}
             if self._scope["method"] in ("GET", "HEAD") and message["status"] == 200:
                 self._held = message
             else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.problems import problem
+from domain.directory import Directory
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
 from domain.store import EventStore, Receiving, Vault
@@ -62,3 +63,9 @@ class Ledgers:
         if door.store.mode == "live" and not self._live_allowed:
             raise problem("E_LIVE_LEDGER")
         return door
+
+    def register_at_hand(self, name: str) -> Directory | None:
+        """The register of an open ledger where it was read a moment ago: whoever has it asks no database."""
+        door = self._doors.get(name)
+        register = door.store.register_at_hand if door else None
+        return register if register and register.mode else None

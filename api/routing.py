@@ -37,7 +37,7 @@ class Door(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As any route. Raises Problem (`E_PARAMETER`) for parameters that it does not have, or has once."""
-        if scope["method"] in (self.methods or ()):
+        if scope["query_string"] and scope["method"] in (self.methods or ()):
             given = Counter(name for name, _ in QueryParams(scope["query_string"]).multi_items())
             wrong = [name for name, times in given.items() if times > 1 or name not in self._parameters]
             if wrong:

@@ -14,11 +14,12 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import COMMAND_RESPONSES, answered, expected_version
+from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import problem
 from api.routing import doors
+from domain.answers import OwnVersion
 from domain.commands import CommandKind
 from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
@@ -97,8 +98,7 @@ def idempotency_key(request: Request) -> str:
 
 def _of_client(kind: CommandKind) -> Endpoint:
     async def endpoint(request: Request, client: Client, signed: SignedInCaller) -> Response:
-        # Whom the caller may know is asked of the database, which may take its time: nobody else waits for it.
-        return await command(request, kind, signed, await run_in_threadpool(signed.client, client))
+        return await command(request, kind, signed, client)
 
     return endpoint
 
@@ -110,10 +110,31 @@ def _of_ledger(kind: CommandKind) -> Endpoint:
     return endpoint
 
 
-async def command(request: Request, kind: CommandKind, signed: SignedIn, client: str | None) -> Response:
-    """Read, decide, answer. What is wrong with a readable body is a refusal too, recorded under its key."""
+async def spoken_of(signed: SignedIn, name: str, request: Request) -> tuple[str, OwnVersion | None]:
+    """The client whom the caller names, and the version of his record that the request was written for. Raises Problem
+    (`E_NOT_FOUND`)."""
+    client = signed.client_at_hand(name)
+    if client is not None and "if-match" not in request.headers:
+        return client, None
+    # What has to be asked of the database may take its time: nobody else waits for it.
+    return await run_in_threadpool(_asked_for, signed, name, request)
+
+
+def _asked_for(signed: SignedIn, name: str, request: Request) -> tuple[str, OwnVersion | None]:
+    client = signed.client(name)
+    return client, expected_version(signed, client, request)
+
+
+async def command(request: Request, kind: CommandKind, signed: SignedIn, name: str | None) -> Response:
+    """Read, decide, answer; `name` is the caller's own of the client, if it is about one. What is wrong with a readable body
+    is a refusal too, recorded under its key."""
+    client: str | None = None
+    expected: OwnVersion | None = None
+    if name is not None:
+        client, expected = await spoken_of(signed, name, request)
     key = idempotency_key(request)
-    expected = await run_in_threadpool(expected_version, signed, client, request)
+    if client is None:
+        expected_version(signed, None, request)
     raw = await raw_body(request)
     body = read_json(raw)
     door, caller = signed.door, signed.caller
@@ -129,7 +150,7 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, client:
     answer = await door.store.execute_async(
         wish.command, caller, key, client=client, expected_version=expected, look_ups=found
     )
-    return await run_in_threadpool(answered, signed, key, kind.name, answer)
+    return await answered_beside(signed, key, kind.name, answer)
 
 
 def may_post(signed: SignedIn, kind: CommandKind) -> bool:
@@ -142,7 +163,7 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
 async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refused, raw: bytes) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
     recorded = signed.door.store.refuse(kind.name, refused.codes, signed.caller, key, content=raw)
-    return await run_in_threadpool(answered, signed, key, kind.name, await asyncio.wrap_future(recorded))
+    return await answered_beside(signed, key, kind.name, await asyncio.wrap_future(recorded))
 
 
 def names_of(signed: SignedIn) -> Names:

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import answered, expected_version, json_response
+from api.answers import answered_beside, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.problems import Problem
-from api.routes.commands import Client, add, command, idempotency_key, may_post, names_of, refusal
+from api.routes.commands import Client, add, command, idempotency_key, may_post, names_of, refusal, spoken_of
 from api.routing import doors
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.commands import CommandKind
@@ -120,7 +120,7 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by)
     known = found.get("known_reference")
     differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
-    return await run_in_threadpool(partial(answered, signed, key, kind.name, answer, differing=differing))
+    return await answered_beside(signed, key, kind.name, answer, differing)
 
 
 def _differing(signed: SignedIn, known: str, record: ClientRecord, stated: Mapping[str, Any]) -> list[str]:
@@ -133,9 +133,8 @@ def _differing(signed: SignedIn, known: str, record: ClientRecord, stated: Mappi
 
 async def change_details(request: Request, client: Client, signed: SignedInCaller) -> Response:
     """The details go to the vault, the command holds none of them. What is stated as null is taken out of the record."""
-    reference = await run_in_threadpool(signed.client, client)
+    reference, expected = await spoken_of(signed, client, request)
     key = idempotency_key(request)
-    expected = await run_in_threadpool(expected_version, signed, reference, request)
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[CHANGE]
@@ -160,7 +159,7 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     answer = await store.execute_async(*asked, **known)
     if answer.status == "recorded":
         await run_in_threadpool(signed.door.vault.told, reference)
-    return await run_in_threadpool(answered, signed, key, kind.name, answer)
+    return await answered_beside(signed, key, kind.name, answer)
 
 
 def _changes(signed: SignedIn, client: str, details: Mapping[str, Any]) -> dict[str, Any]:

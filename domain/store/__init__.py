@@ -4,7 +4,7 @@ Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault),
 """
 
 from domain.store.event_store import EventStore
-from domain.store.receiving.knowing import told_by_others
+from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
@@ -60,6 +60,7 @@ __all__ = [
     "Vault",
     "WrongMasterKey",
     "field_classes",
+    "known_at_hand",
     "lock_number",
     "migrate_postgres",
     "migrate_sqlite",

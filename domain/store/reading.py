@@ -33,6 +33,7 @@ class LedgerReading:
         self._sealer = Sealer(keys)
         self._known = Known(recorder, keys, self._sealer, types_of(DIRECTORY_EVENTS))
         self._tokens = Tokens(keys.named("token"))
+        self._mode: Mode = ""
 
     # --- reading ---
 
@@ -55,10 +56,10 @@ class LedgerReading:
         """The events of some matters in feed order; no names means all. Raises `Damaged`."""
         return self._read(self._recorder.matter_rows(matters, types_of(names)))
 
-    def tellings_to(self, recipient: Recipient, pathway: Pathway) -> list[Record]:
-        """Everything that a recipient was told of a client, in feed order. Raises `Damaged`."""
+    def tellings_to(self, recipient: Recipient, pathway: Pathway, after: int = 0) -> list[Record]:
+        """Everything that a recipient was told of a client after a position, in feed order. Raises `Damaged`."""
         matters = sorted({fact.matter for fact in pathway.facts.values()})
-        return self._read(self._recorder.matter_rows(matters, types_of(DISCLOSURES), streams=recipient.stream_prefix))
+        return self._read(self._recorder.matter_rows(matters, types_of(DISCLOSURES), after, streams=recipient.stream_prefix))
 
     def opened(self, record: Record) -> Event | Erased:
         """The event in a record; `Erased` where the matter's key is gone. Raises `Damaged`."""
@@ -71,6 +72,11 @@ class LedgerReading:
     def decision(self, record: Record) -> Decision | None:
         """What was asked and under which circumstances, from the first event of a decision; none once it is erased."""
         return decision_of(record, self._sealer.decision(record))
+
+    def pathway_at_hand(self, client: str) -> Pathway | None:
+        """The pathway as it was a moment ago, without asking the database: to tell what a caller knew then, not to decide.
+        None where what is remembered is older than that."""
+        return self._known.pathway_at_hand(client)
 
     def pathway(self, client: str, upto: int | None = None) -> Pathway:
         """A client's pathway as it stands, or as it was known at a position of the feed."""
@@ -89,6 +95,11 @@ class LedgerReading:
         """The register as it was a moment ago, mostly without asking the database: to tell who calls, not to decide."""
         return self._known.recent_directory()
 
+    @property
+    def register_at_hand(self) -> Directory | None:
+        """The same without ever asking the database; none where what is remembered is older."""
+        return self._known.directory_at_hand()
+
     def directory_at(self, position: int) -> Directory:
         """The register as it was known at a position of the feed."""
         return self._known.directory_at(position)
@@ -96,7 +107,8 @@ class LedgerReading:
     @property
     def mode(self) -> Mode:
         """`live` or `simulated`, for life; empty before the ledger is opened."""
-        return self.recent_directory.mode or self.directory.mode
+        self._mode = self._mode or self.recent_directory.mode or self.directory.mode
+        return self._mode
 
     @property
     def organiser_org(self) -> str:
@@ -194,8 +206,12 @@ class LedgerReading:
         if not token.stream:
             return token.number or self.head()
         org, _, task = token.stream.partition("/")
-        found = self.answers((org, task), token.number - 1, 1)
-        return found[0][1].position if found and found[0][1].number == token.number else None
+        return self.position_of((org, task), token.number)
+
+    def position_of(self, sender: Sender, number: int) -> int | None:
+        """The position of the answer of a number in a sender's line; none as long as there is no such answer."""
+        found = self.answers(sender, number - 1, 1)
+        return found[0][1].position if found and found[0][1].number == number else None
 
     def _read(self, rows: Sequence[Row]) -> list[Record]:
         return [read_record(row.state, row.position, self.epoch) for row in rows]

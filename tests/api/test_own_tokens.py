@@ -111,6 +111,14 @@ def test_a_version_goes_on_holding_while_others_act_and_no_longer_once_something
         # but what was recorded is answered as the first time, and what is wrong for another reason says so
         again = home.post(address, EXPERT, benefit("2025-03-06"), key="second", **{"if-match": first.headers["etag"]})
         assert (again.status_code, again.json()["number"]) == (200, second.json()["number"])
+        # whose version is still that of what had been told then
+        assert again.headers["etag"] == second.headers["etag"]
+        # a wish without effect has no number: its version holds as well, until something is told
+        idle = [home.post(address, EXPERT, benefit("2025-03-06"), key) for key in ("idle-1", "idle-2")]
+        assert {(answer.status_code, answer.json().get("number")) for answer in idle} == {(200, None)}
+        assert idle[0].headers["etag"] == idle[1].headers["etag"] != second.headers["etag"]
+        fresh = home.post(address, EXPERT, benefit("2025-03-10"), **{"if-match": idle[0].headers["etag"]})
+        assert fresh.status_code == 201, fresh.text
         assert home.post(address, EXPERT, benefit("x"), **{"if-match": '"x"'}).status_code == 422
         # one recipient's version is nobody else's
         other = home.post(

@@ -45,6 +45,7 @@ from domain.events import (
     SubjectRegistered,
 )  # fmt: skip
 from domain.fact import Fact
+from domain.pathway import Pathway
 from domain.record import Record
 from domain.refusals import Reason
 from domain.store import Conflict, EventStore, KeyDestroyed, Lost, StoreUnavailable, Token, UnknownToken
@@ -581,6 +582,45 @@ def test_what_a_destroyed_key_opened_leaves_the_memory_of_every_store(
         assert not any(one.keys.holds(key_id) for keys in gone for key_id in keys)
     store.close()
     other.close()
+
+
+def test_what_is_at_hand_is_as_old_as_a_second_and_asks_no_database(ground: Ground) -> None:
+    clock = Clock()
+    store, other = ground.open(clock=clock), ground.open(clock=clock)
+    client, kept = new_client(store), new_client(store)
+    # given what one's own commit left
+    assert [len(known.days) for known in at_hand(store, client, kept)] == [0, 0]
+    assert other.pathway_at_hand(client) is None
+    # when another store records something, it is not seen at once, but for as long as a second at most
+    other.execute(day(0), PROVIDER, new_id(), client=client)
+    clock.seconds += 0.9
+    assert [len(known.days) for known in at_hand(store, client, kept)] == [0, 0]
+    clock.seconds += 0.2
+    store.keys.look()
+    assert store.pathway_at_hand(client) is None
+    # a look makes it the present one for another second
+    assert len(store.pathway(client).days) == 1
+    assert [len(known.days) for known in at_hand(store, client)] == [1]
+    # and without a look at the keys, or with one that finds some destroyed, nothing is at hand
+    clock.seconds += 0.95
+    assert len(store.pathway(kept).days) == 0
+    other.keys.destroy(store.stream(client)[0].header.matter)
+    clock.seconds += 0.1
+    assert store.pathway_at_hand(kept) is None
+    store.keys.look()
+    assert store.pathway_at_hand(kept) is None
+    store.close()
+    other.close()
+
+
+def at_hand(store: EventStore, *clients: str) -> list[Pathway]:
+    """What is at hand of the clients, found while every question to the database fails."""
+    recorder, store._known._recorder = store._known._recorder, None  # type: ignore[assignment]
+    try:
+        found = [store.pathway_at_hand(client) for client in clients]
+    finally:
+        store._known._recorder = recorder
+    return [pathway for pathway in found if pathway is not None]
 
 
 def test_a_pathway_that_was_being_folded_while_its_key_was_destroyed_is_not_kept(ground: Ground) -> None:

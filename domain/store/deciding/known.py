@@ -28,6 +28,8 @@ FACTS_KEPT = 100_000
 ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
+RECENT_PATHWAY_S = 1.0
+"""How old a pathway may be that tells what a caller knew already; what is decided is decided with the present one."""
 Stated: TypeAlias = Event | Erased
 
 
@@ -42,11 +44,13 @@ NOTHING = End(0, "")
 
 
 class Remembered(NamedTuple):
-    """A pathway, the end of its stream, and how many keys were destroyed before anything of it was opened."""
+    """A pathway, the end of its stream, how many keys were destroyed before anything of it was opened, and when it was known
+    to be the present one (seconds of the keys' clock)."""
 
     pathway: Pathway
     end: End
     erasures: int
+    looked_at: float
 
 
 class Known:
@@ -100,9 +104,12 @@ class Known:
 
     def recent_directory(self) -> Directory:
         """The register as it was `RECENT_S` ago at the earliest; what this process has committed is always in it."""
-        if time.monotonic() - self._directory_looked_at > RECENT_S:
-            return self.directory()
-        return self._directory
+        return self.directory_at_hand() or self.directory()
+
+    def directory_at_hand(self) -> Directory | None:
+        """The same where it is remembered; the database is never asked."""
+        # Without the lock, which others hold while they wait for the database.
+        return self._directory if time.monotonic() - self._directory_looked_at <= RECENT_S else None
 
     def directory_at(self, position: int) -> Directory:
         """The register as it was known at a position."""
@@ -116,9 +123,17 @@ class Known:
 
     def pathway(self, client: str) -> Pathway:
         """A client's pathway at the head of its stream."""
-        known = self._recall(client)
+        known, asked_at = self._recall(client), self._keys.clock()
         after = known.end.version if known else 0
-        return self.fold(client, self._recorder.stream_rows(client, after), known).pathway
+        return self.fold(client, self._recorder.stream_rows(client, after), known, asked_at).pathway
+
+    def pathway_at_hand(self, client: str) -> Pathway | None:
+        """The pathway as it was `RECENT_PATHWAY_S` ago at the earliest, where that is remembered: no database is asked."""
+        # Without the lock, which others hold while they wait for the database.
+        known = self._pathways.get(client) if self._keys.looked_lately else None
+        if known is None or known.erasures != self._keys.erasures:
+            return None
+        return known.pathway if self._keys.clock() - known.looked_at <= RECENT_PATHWAY_S else None
 
     def folded(self, client: str, rows: Sequence[Row]) -> Pathway:
         """A pathway of some events alone; not remembered."""
@@ -127,25 +142,26 @@ class Known:
             pathway = evolve(pathway, fact_of(record, event))
         return pathway
 
-    def fold(self, client: str, rows: Sequence[Row], known: Remembered | None = None) -> Remembered:
-        """A pathway with the events that follow what is known of it; remembered."""
-        pathway, end, erasures = known or Remembered(Pathway(client), NOTHING, self._keys.erasures)
+    def fold(self, client: str, rows: Sequence[Row], known: Remembered | None, asked_at: float) -> Remembered:
+        """A pathway with the events that follow what is known of it, all that there were at `asked_at`; remembered."""
+        pathway, end, erasures, _ = known or Remembered(Pathway(client), NOTHING, self._keys.erasures, asked_at)
         for record, event in self.opened(rows):
             pathway = evolve(pathway, fact_of(record, event))
             end = End(record.header.stream_version, record.hash)
-        remembered = Remembered(pathway, end, erasures)
+        remembered = Remembered(pathway, end, erasures, asked_at)
         self.remember(remembered)
         return remembered
 
     def remember(self, remembered: Remembered) -> None:
-        """Keep a committed pathway, unless a later one is kept already or some of it may have been erased meanwhile."""
+        """Keep a committed pathway, unless a later one, or a later look at it, is kept already or some of it may have been
+        erased meanwhile."""
         client = remembered.pathway.client
         with self._lock:
             if remembered.erasures != self._keys.erasures:
                 return
             before = self._pathways.get(client)
             if before is not None:
-                if before.end.version >= remembered.end.version:
+                if (before.end.version, before.looked_at) >= (remembered.end.version, remembered.looked_at):
                     return
                 self._facts -= len(before.pathway.facts)
             self._pathways[client] = remembered
@@ -223,11 +239,12 @@ class Known:
             else:
                 found[client] = known
         if wanted:
+            asked_at = self._keys.clock()
             by_stream: dict[str, list[Row]] = {client: [] for client in wanted}
             for row in writing.events({client: known.end.version if known else 0 for client, known in wanted.items()}):
                 by_stream[row.stream].append(row)
             for client, rows in by_stream.items():
-                found[client] = self.fold(client, rows, wanted[client])
+                found[client] = self.fold(client, rows, wanted[client], asked_at)
                 self._stale.discard(client)
         return found
 

@@ -149,18 +149,20 @@ class Writer:
                 writing.rollback()
                 return batch.outcomes
             writing.write(rows, batch.answers, batch.tracking)
+            # Before the commit: what another process writes after it must not seem looked for.
+            committed_at = self._keys.clock()
             writing.commit(batch.head)
         except BaseException:
             writing.rollback()
             raise
-        self._remember(batch)
+        self._remember(batch, committed_at)
         return batch.outcomes
 
-    def _remember(self, batch: Batch) -> None:
+    def _remember(self, batch: Batch, committed_at: float) -> None:
         for stream, end in batch.ends.items():
             pathway: Pathway | None = batch.pathways.get(stream)
             if pathway is not None:
-                self._known.remember(Remembered(pathway, end, batch.erasures))
+                self._known.remember(Remembered(pathway, end, batch.erasures, committed_at))
             else:
                 self._known.keep_end(stream, end)
         self._known.advance(batch.head, batch.last_at, batch.directory, batch.numbers)

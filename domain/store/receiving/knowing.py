@@ -13,11 +13,24 @@ from domain.store.reading import LedgerReading
 from domain.store.sealed.vault import Vault
 
 
+def known_at_hand(recipient: Recipient, client: str, store: LedgerReading, kinds: Kinds[Kind]) -> bool:
+    """Whether it is certain, without asking the database, that a recipient may know that there is this client: whom it might
+    know a moment ago it may still know."""
+    register = store.register_at_hand
+    if register is not None and (recipient.org, recipient.task) == (register.organiser, "organiser"):
+        return True
+    recent = store.pathway_at_hand(client)
+    return recent is not None and _stands(recent, recipient, kinds.of(recipient))
+
+
 def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vault, kinds: Kinds[Kind]) -> bool:
     """Whether a recipient may know that there is this client. Raises `StoreUnavailable`."""
+    if known_at_hand(recipient, client, store, kinds):
+        return True
     if (recipient.org, recipient.task) == (store.recent_directory.organiser, "organiser"):
         return True  # who the organiser is stands for the ledger's life
-    pathway, kind = store.pathway(client), kinds.of(recipient)
+    kind = kinds.of(recipient)
+    pathway = store.pathway(client)
     return bool(pathway.version) and (
         _stands(pathway, recipient, kind)
         or _begins(pathway, recipient, kind, store, vault)
@@ -25,10 +38,12 @@ def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vau
     )
 
 
-def told_by_others(recipient: Recipient, client: str, store: LedgerReading) -> int:
-    """How many things the recipient was told about the client that its own commands did not give rise to."""
+def told_by_others(recipient: Recipient, client: str, store: LedgerReading, after: int = 0) -> int:
+    """How many things the recipient was told about the client after a position of the feed that its own commands did not
+    give rise to."""
     pathway = store.pathway(client)
-    return sum(not _is_by(pathway, record.header.causation, recipient) for record in store.tellings_to(recipient, pathway))
+    tellings = store.tellings_to(recipient, pathway, after)
+    return sum(not _is_by(pathway, record.header.causation, recipient) for record in tellings)
 
 
 def _stands(pathway: Pathway, recipient: Recipient, kind: Kind) -> bool:

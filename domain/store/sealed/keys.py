@@ -69,7 +69,7 @@ class Keys:
         self._silent: StoreUnavailable | None = None
         self._known: dict[str, bytes] = {}
         self._named: dict[str, bytes] = {}
-        self._clock = clock
+        self.clock = clock
         self._forgetting: list[Callable[[], None]] = []
         self._looked_at = clock()
         self.named(_PROBE)
@@ -171,10 +171,15 @@ class Keys:
         """Whether the key is in this process's memory."""
         return key_id in self._known
 
+    @property
+    def looked_lately(self) -> bool:
+        """Whether what is remembered may be believed without a look at the database."""
+        return self.clock() - self._looked_at < LOOK_FOR_DESTROYED_S
+
     def look(self) -> None:
         """See whether keys were destroyed, by whichever process, unless that was done a moment ago; then they are forgotten
         here, and with them everything that was made with any key. Raises `StoreUnavailable`: nothing is believed then."""
-        if self._clock() - self._looked_at < LOOK_FOR_DESTROYED_S:
+        if self.looked_lately:
             return
         before = self._looks
         with self._looking:
@@ -190,7 +195,7 @@ class Keys:
         self._forgetting.append(forget)
 
     def _forget_destroyed(self) -> None:
-        at, before, self._silent = self._clock(), self.erasures, None
+        at, before, self._silent = self.clock(), self.erasures, None
         try:
             destroyed = self._database.read(
                 "SELECT number, key_id FROM destroyed_keys WHERE number > %s ORDER BY number", (before,)
