@@ -27,7 +27,7 @@ run-kafka: env   ## the same on real PostgreSQL and Kafka, every role as its own
 	KUTY_PORT=$(PORT) $(KUTY) up --demo $(CLIENTS)
 
 test: env        ## everything, on real PostgreSQL and Kafka (it says which)
-	.venv/bin/python -m pytest -q
+	.venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: env        ## ruff
 	.venv/bin/ruff check .

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,28 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 USED = pytest.StashKey[str]()
+SLOWEST_FIRST = ("faults", "journeys", "deploy", "contracts")
+"""Rooms whose files take longest: what is begun last should be short, since nobody shares a file."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {room: place for place, room in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A process of several tells the one that writes the summary.
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and USED in session.config.stash:
+        output["real parts"] = session.config.stash[USED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    said = getattr(node, "workeroutput", {}).get("real parts")
+    if said:
+        node.config.stash[USED] = said
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
