@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import queue
 import threading
 import uuid
 from collections.abc import Callable
@@ -463,6 +464,43 @@ def disclosure(store: EventStore, client: str, previous_hash: str, version: int 
         directory=store.directory,
         policy_version="p1",
     )
+
+
+def test_a_question_that_fails_while_a_batch_begins_hurts_no_later_one(ground: Ground) -> None:
+    store = ground.open(patience=0.1)
+    client = new_client(store)
+    # given a table that is not there when the writer begins
+    ground.rename_table("answers", "elsewhere")
+    with pytest.raises(Exception, match="answers"):
+        store.execute(day(0), PROVIDER, "1", client=client)
+    # when it is back, then the same store records again, and the same command once
+    ground.rename_table("elsewhere", "answers")
+    assert [store.execute(day(0), PROVIDER, "1", client=client).status for _ in range(2)] == ["recorded", "already_recorded"]
+    store.close()
+
+
+def test_nobody_waits_for_a_store_that_closes(ground: Ground) -> None:
+    store = ground.open()
+    client = new_client(store)
+    closing: list[threading.Thread] = []
+
+    class Closing(queue.SimpleQueue):  # type: ignore[type-arg]
+        """Somebody closes the store in the very moment in which a job is put."""
+
+        def put(self, job: Any, *_: Any) -> None:
+            if job is not None and not closing:
+                closing.append(threading.Thread(target=store.close))
+                closing[0].start()
+                closing[0].join(0.5)  # as far as it gets
+            super().put(job)
+
+    store._writer.close()
+    store._writer._closed, store._writer._waiting = False, Closing()
+    # then who came before the end is answered, and who comes after it is told so
+    assert store.submit(day(0), PROVIDER, new_id(), client=client).result(DEADLINE_S).status == "recorded"
+    closing[0].join(DEADLINE_S)
+    with pytest.raises(StoreUnavailable):
+        store.submit(day(1), PROVIDER, new_id(), client=client)
 
 
 def test_a_followers_records_are_appended_once_by_compare_and_set(store: EventStore) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from domain import events as e
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger, advance_clock, open_ledger
@@ -26,6 +30,7 @@ from domain.store import (
     Vault,
     migrate_postgres,
     migrate_sqlite,
+    schema_of,
 )
 
 LEDGER = "hyvinvointialue-1"
@@ -180,3 +185,12 @@ class Ground:
 
     def open(self, *, clock: Callable[[], float] = time.monotonic, **options: Any) -> EventStore:
         return EventStore(self.recorder(), self.keys(clock), ledger=LEDGER, kind_of=kind_of, **options)
+
+    def rename_table(self, before: str, after: str) -> None:
+        """As the owner of the ledger's tables might by mistake."""
+        if self.kind == "postgresql":
+            with psycopg.connect(self.place, autocommit=True) as connection:
+                connection.execute(f"ALTER TABLE {schema_of(LEDGER)}.{before} RENAME TO {after}")
+        else:
+            with closing(sqlite3.connect(Path(self.place) / "ledger.db")) as connection:
+                connection.execute(f"ALTER TABLE {before} RENAME TO {after}")

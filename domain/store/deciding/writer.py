@@ -51,27 +51,28 @@ class Writer:
         self._patience = patience
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._opening = threading.Lock()
         self._closed = False
 
     def put(self, job: Job) -> None:
         """Let a job wait for its turn. Raises `StoreUnavailable` once the store is closed."""
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name=f"writer-{self._ledger}", daemon=True)
-                    self._thread.start()
-        self._waiting.put(job)
+        with self._opening:  # nobody comes to wait behind the end
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"writer-{self._ledger}", daemon=True)
+                self._thread.start()
+            self._waiting.put(job)
 
     def close(self) -> None:
         """Carry out what waits, then end."""
-        self._closed = True
-        if self._thread is not None:
-            self._waiting.put(None)
-            self._thread.join()
-            self._thread = None
+        with self._opening:
+            self._closed = True
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._waiting.put(None)
+        if thread is not None:
+            thread.join()
 
     def _run(self) -> None:
         ended, answered = False, 0

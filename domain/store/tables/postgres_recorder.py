@@ -105,6 +105,11 @@ class PostgresRecorder(PostgresProcessRecorder):
             return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Lost(str(error)) from error
+        except BaseException:
+            # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
+            if self._connection is not None:
+                self._connection.close()
+            raise
 
     def _connect(self) -> psycopg.Connection[Any]:
         settings = {**self._store.settings, "options": f"{self._store.settings['options']} {BY_INDEX}"}

@@ -61,7 +61,12 @@ class SqliteRecorder(SQLiteProcessRecorder):
     ) -> SqliteWriting:
         if self._connection is None:
             self._connection = open_sqlite(self._path)
-        return SqliteWriting(self._connection, self._signal, wanted)
+        try:
+            return SqliteWriting(self._connection, self._signal, wanted)
+        except BaseException:
+            # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
+            self._connection.rollback()
+            raise
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: append with the next positions. Raises `Conflict`, `Lost`."""
