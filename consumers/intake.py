@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from datetime import datetime
 
 from consumers import wire
 from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
 from domain.directory import Recipient
-from domain.envelopes import UnreadableEnvelope, read_envelope, readable_id
+from domain.envelopes import UnreadableEnvelope, attributes_of, read_envelope, readable_id
 from domain.receipts import Receipt
 from domain.store import EventStore, Receiving
 
@@ -102,14 +103,16 @@ class Intake:
     def _take(self, polled: Mapping[str, Sequence[Read]]) -> int:
         if len(polled) <= 1:
             return sum(self._take_topic(reads) for reads in polled.values())
-        return sum(self._pool.map(self._take_topic, polled.values()))
+        taken = [self._pool.submit(self._take_topic, reads) for reads in polled.values()]
+        wait_for(taken)  # also for those beside one that failed: else the next step would read their topics once more
+        return sum(one.result() for one in taken)
 
     def _take_topic(self, reads: Sequence[Read]) -> int:
         """One topic's messages in their order: the next one may refer to this one."""
         for read in reads:
             recipient = self._followed[read.topic]
             place = (read.topic, read.offset + 1)
-            headers = dict(read.headers)
+            headers = attributes_of(read.headers)
             try:
                 message = read_envelope(recipient, headers, read.value, place)
             except UnreadableEnvelope as wrong:

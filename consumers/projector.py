@@ -62,10 +62,10 @@ class Projector:
     def step(self) -> int:
         """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or what the database raises:
         nothing is lost by calling again."""
-        self._serve()
-        if not self._lines:
-            return 0
         try:
+            self._serve()
+            if not self._lines:
+                return 0
             polled = self._poll()
         except OffsetOutOfRange as lost:
             line = self._lines[lost.topic]
@@ -74,10 +74,12 @@ class Projector:
             self._followed = frozenset()
             return 0
         except TopicGone as gone:
-            self._lines[gone.topic].halt(str(gone))
+            # Also while another recipient joins: its line is opened at the next step, without the one that is gone.
             self._gone.add(gone.topic)
-            del self._lines[gone.topic]
-            self._followed = frozenset()
+            if line_gone := self._lines.pop(gone.topic, None):
+                line_gone.halt(str(gone))
+            self._followed = self._served = frozenset()
+            self._look_again_at = 0.0
             return 0
         if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
             # While the database takes these in, the next ones are read.

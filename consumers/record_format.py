@@ -124,7 +124,8 @@ def _bytes(content: bytes, pos: int) -> tuple[bytes | None, int]:
 
 
 def _read_name(raw: bytes) -> str:
-    name = raw.decode()
+    # A name in other bytes than UTF-8 is none of ours: it stops nobody who reads the record.
+    name = raw.decode(errors="backslashreplace")
     if len(_read_names) < NAMES_KEPT:
         _read_names[raw] = name
     return name

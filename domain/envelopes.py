@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from domain.commands import CommandKind
@@ -45,6 +45,14 @@ class Incoming:
     raw: bytes
     person: str = "system"
     place: tuple[str, int] | None = None
+
+
+def attributes_of(headers: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """The values of headers by name. One that is there twice is empty: nobody knows which of the two was meant."""
+    found: dict[str, bytes] = {}
+    for name, value in headers:
+        found[name] = b"" if name in found else value
+    return found
 
 
 def read_envelope(recipient: Recipient, headers: Mapping[str, bytes], raw: bytes, place: tuple[str, int] | None) -> Incoming:

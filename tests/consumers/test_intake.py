@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from house import CODE, UNKNOWN_CODE, House
-from provider_days import DAYS, SENDER, attendance, statuses, week_after
+from provider_days import BENEFIT, DAYS, SENDER, attendance, statuses, week_after
 from stories import INSTRUCTOR
 
 from consumers import wire
 from consumers.intake import Intake
 from consumers.log import BrokerUnavailable, Entry, Outcome
 from domain.context import Caller
+from domain.envelopes import Incoming
 from domain.rulebook import COMMANDS
+from domain.store import StoreUnavailable
+from domain.store.receiving.receiving import Received
 
 
 @pytest.fixture
@@ -137,6 +142,43 @@ def test_a_mistake_of_ours_refuses_one_message_and_the_line_goes_on(home: House,
     refused, recorded = home.receipts(SENDER)[-2:]
     assert (refused["status"], refused["codes"][0]["code"]) == ("refused", "E_INTERNAL")
     assert recorded["status"] == "recorded"
+
+
+def test_a_topic_has_one_reader_though_another_one_failed(home: House) -> None:
+    returned = threading.Event()
+    still_reading: list[bool] = []
+
+    class Failing:
+        def receive(self, message: Incoming) -> Received:
+            if message.recipient.short_name == "kela-payment":
+                raise StoreUnavailable("no answer")
+            returned.wait(0.5)  # as long as the step waits for us, it does not come
+            still_reading.append(returned.is_set())
+            return home.wired.receiving.receive(message)
+
+    intake = Intake(home.wired.store, home.wired.broker, Failing(), wait=0.0)  # type: ignore[arg-type]
+    home.send("kela-payment", "m-1", "change_benefit_status.v1", BENEFIT)
+    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home))
+    with pytest.raises(StoreUnavailable):
+        intake.step()
+    returned.set()
+    intake.close()
+    # then nobody reads on behind a step that has failed
+    assert still_reading == [False]
+
+
+@pytest.mark.parametrize("name", ["ce_id", "ce_type", "ce_specversion", "ce_actorperson"])
+def test_an_attribute_that_is_there_twice_is_neither(home: House, name: str) -> None:
+    given = {"ce_id": b"m-1", "ce_type": b"record_attendance.v1", "ce_specversion": b"1.0", "ce_actorperson": b"P-1"}
+    headers = (*given.items(), (name, given[name] + b"2"))
+    topic = wire.in_topic("house", SENDER)
+    home.wired.broker.append([(topic, Entry(None, orjson.dumps(attendance(home)), headers))])
+    before = home.wired.store.stream_version(home.aino)
+    home.settle()
+    receipt = home.receipts(SENDER)[-1]
+    assert receipt["status"] == "quarantined"
+    assert [code["pointer"] for code in receipt["codes"]] == [f"/{name}"]
+    assert home.wired.store.stream_version(home.aino) == before
 
 
 def test_what_speaks_of_a_destroyed_matter_is_refused_like_what_was_never_there(home: House) -> None:

@@ -100,6 +100,27 @@ def test_a_recipient_that_joins_is_served_without_a_restart(tmp_path: Path, monk
     assert stage.asked("CW1", COUNTY).answer.state == "closed"
 
 
+def test_a_deleted_topic_stops_nobody_who_joins_in_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.projector.LOOK_AGAIN_S", 0.0)
+    stage = Stage(tmp_path, KELA, COUNTY)
+    stage.put(kela().entries)
+    stage.put(county().entries[:10], COUNTY)
+    stage.drain()
+    # when one topic is deleted before anything has read from it again, and somebody joins
+    stage.broker.delete_topics([out_topic(LEDGER, "kela")])
+    late = Recipient("kela-late", KELA.org, KELA.task, KELA.from_on)
+    stage.recipients.append(late)
+    stage.put(kela().entries, late)
+    stage.put(county().entries[10:], COUNTY)
+    for _ in range(5):
+        stage.projector.step()
+    # then the two others go on, and the one says why it does not
+    assert stage.asked(recipient=late).answer.days == 65
+    assert stage.asked("CW1", COUNTY).answer.state == "closed"
+    assert stage.feed().halted == f"topic {out_topic(LEDGER, 'kela')} is not there"
+    stage.projector.close()
+
+
 def test_twice_is_once(stage: Stage) -> None:
     entries = kela().entries
     stage.put([*entries[:40], *entries[:40], *entries[30:]])
