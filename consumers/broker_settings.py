@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from consumers.log import TopicSettings, TopicSettingsDiffer
 
-Role = Literal["producer", "consumer", "admin"]
+Role = Literal["producer", "consumer", "looker", "admin"]
+"""A consumer follows topics; a looker sees what stands in them at this moment."""
 
 LINGER_MS = 250
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -47,8 +48,9 @@ def client_settings(role: Role, connection: Connection) -> dict[str, Any]:
     """The settings that a producer, consumer or admin client is made with.
 
     Ours against the client's own: no topic made by a typo, checksums checked, no offset committed or reset by
-    the client, uncommitted reads (a foreign open transaction must not stall us), acknowledgement by all in-sync
-    replicas without duplicates, and time limits below our own deadline. source: faults.md 1, 2
+    the client, acknowledgement by all in-sync replicas without duplicates, and time limits below our own deadline. What is
+    followed is committed: a sender may take back what it sent, and its open transaction stalls its own topic alone. What is
+    looked at is not: an open transaction must not hide from us what stands in our own topics. source: faults.md 1, 2
     """
     deadline_ms = int(connection.deadline_s * 1000)
     settings: dict[str, Any] = {
@@ -80,6 +82,20 @@ def _deadlines(deadline_ms: int) -> dict[str, Any]:
     return {"delivery_timeout_ms": deadline_ms, "max_block_ms": deadline_ms}
 
 
+_READING: dict[str, Any] = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "check_crcs": True,
+    "allow_auto_create_topics": False,
+    "max_poll_records": 5_000,
+    "fetch_max_bytes": 50 * 1024 * 1024,
+    "max_partition_fetch_bytes": 4 * 1024 * 1024,
+    "fetch_max_wait_ms": 500,
+    # How soon a topic that was deleted and made again is noticed; records alone do not show it.
+    "metadata_max_age_ms": 5_000,
+    "metrics_enabled": False,
+}
 _OF_ROLE: dict[Role, dict[str, Any]] = {
     "producer": {
         "acks": "all",
@@ -93,21 +109,8 @@ _OF_ROLE: dict[Role, dict[str, Any]] = {
         "max_request_size": MAX_REQUEST_BYTES,
         "metrics_enabled": False,
     },
-    "consumer": {
-        "group_id": None,
-        "enable_auto_commit": False,
-        "auto_offset_reset": "none",
-        "isolation_level": "read_uncommitted",
-        "check_crcs": True,
-        "allow_auto_create_topics": False,
-        "max_poll_records": 5_000,
-        "fetch_max_bytes": 50 * 1024 * 1024,
-        "max_partition_fetch_bytes": 4 * 1024 * 1024,
-        "fetch_max_wait_ms": 500,
-        # How soon a topic that was deleted and made again is noticed; records alone do not show it.
-        "metadata_max_age_ms": 5_000,
-        "metrics_enabled": False,
-    },
+    "consumer": {**_READING, "isolation_level": "read_committed"},
+    "looker": {**_READING, "isolation_level": "read_uncommitted"},
     "admin": {},
 }
 

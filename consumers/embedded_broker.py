@@ -345,6 +345,9 @@ class EmbeddedReader:
             self._positions[topic] = reads[-1].offset + 1
         return found
 
+    def positions(self) -> dict[str, int]:
+        return dict(self._positions)
+
     def close(self) -> None:
         self._positions.clear()
 

@@ -14,9 +14,9 @@ from concurrent.futures import wait as wait_for
 from datetime import datetime
 
 from consumers import wire
-from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
+from consumers.log import UNREADABLE, Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
 from domain.directory import Recipient
-from domain.envelopes import UnreadableEnvelope, attributes_of, read_envelope, readable_id
+from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
 from domain.receipts import Receipt
 from domain.store import EventStore, Receiving
 
@@ -40,6 +40,7 @@ class Intake:
         self._wait = wait
         self._reader: Reader | None = None
         self._followed: dict[str, Recipient] = {}
+        self._stands: dict[str, int] = {}
         self._standing_still: set[str] = set()
         self._retried_at: tuple[int, datetime] | None = None
         self._pool = ThreadPoolExecutor(AT_ONCE, "intake")
@@ -53,6 +54,7 @@ class Intake:
             reader = self._follow()
             polled = reader.poll(POLL_LIMIT, self._wait) if self._followed else {}
             answered = self._take(polled)
+            self._pass_over(reader)
         except (OffsetOutOfRange, TopicGone) as fault:
             # One topic that is not as it must be waits for an operator and a new start; the others go on.
             logger.error("intake of this topic stands still: %s", fault)
@@ -91,7 +93,8 @@ class Intake:
             self._reader = self._broker.reader()
             self._followed = {}
         if topics.keys() != self._followed.keys():
-            self._reader.follow({topic: self._store.tracking(topic) for topic in topics})
+            self._stands = {topic: self._store.tracking(topic) for topic in topics}
+            self._reader.follow(self._stands)
         self._followed = topics
         return self._reader
 
@@ -114,6 +117,8 @@ class Intake:
             place = (read.topic, read.offset + 1)
             headers = attributes_of(read.headers)
             try:
+                if read.headers == UNREADABLE:
+                    raise TooLargeEnvelope
                 message = read_envelope(recipient, headers, read.value, place)
             except UnreadableEnvelope as wrong:
                 named = readable_id(headers)
@@ -123,7 +128,15 @@ class Intake:
             self._publish(recipient, received.repeats)
             if not received.placed:
                 self._store.track(*place)
+            self._stands[read.topic] = read.offset + 1
         return len(reads)
+
+    def _pass_over(self, reader: Reader) -> None:
+        """Move on where nothing is given, as behind the end of a transaction: else we would seem late for ever."""
+        for topic, position in reader.positions().items():
+            if position > self._stands[topic]:
+                self._store.track(topic, position)
+                self._stands[topic] = position
 
     def _publish(self, recipient: Recipient, receipts: Sequence[Receipt]) -> None:
         """Publish receipts that no event stands for. Raises `BrokerUnavailable` unless all are acknowledged."""

@@ -8,6 +8,7 @@
 Nothing else in the project looks inside; figures: docs/explanation/benchmarks.md. source: design D11
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,15 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
-from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.fetcher import Fetcher, IsolationLevel
 from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from consumers.log import BrokerUnavailable, Entry, Read
+from consumers.log import UNREADABLE, BrokerUnavailable, Entry, Read
 from consumers.record_format import decoded_records, encoded_record
+from consumers.unpacking import TooLarge, unpacked
+
+logger = logging.getLogger(__name__)
 
 BATCH_BYTES = 1_000_000
 METADATA_STEP_S = 0.02
@@ -177,7 +181,8 @@ class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
             if self.check_crcs and not batch.validate_crc():
                 raise kafka_errors.CorruptRecordError(f"a batch of {tp} at offset {batch.base_offset} failed its checksum")
             self.leader_epoch = batch.leader_epoch
-            if not batch.is_control_batch:
+            taken_back = self._was_taken_back(batch)  # also asked of what ends a transaction
+            if not (batch.is_control_batch or taken_back):
                 for read in batch_reads(tp.topic, batch):
                     self.records_read += 1
                     self.next_fetch_offset = read.offset + 1
@@ -187,13 +192,28 @@ class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
             self.next_fetch_offset = batch.next_offset
         self.drain()
 
+    def _was_taken_back(self, batch: Any) -> bool:
+        """Whether the batch is of a transaction that was given up, as the broker says beside what is fetched."""
+        if self.isolation_level != IsolationLevel.READ_COMMITTED or not batch.has_producer_id():
+            return False
+        self._consume_aborted_transactions_up_to(batch.last_offset)
+        if self._contains_abort_marker(batch):
+            self.aborted_producer_ids.discard(batch.producer_id)
+        return bool(self._is_batch_aborted(batch))
+
 
 def batch_reads(topic: str, batch: Any) -> list[Read]:
     """The records of one batch of the client (`DefaultRecordBatch`). Raises `CorruptRecordError`."""
-    batch._maybe_uncompress()
     content, begin = bytes(batch._buffer), batch._pos
     first, base_offset = batch.first_timestamp, batch.base_offset
     appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None
+    if batch.compression_type:
+        try:
+            content, begin = unpacked(batch.compression_type, content[begin:]), 0
+        except TooLarge as error:
+            last = batch.last_offset
+            logger.error("%s: nothing is read of the batch at offsets %d to %d: %s", topic, base_offset, last, error)
+            return [Read(topic, batch.last_offset, batch.max_timestamp, None, b"", UNREADABLE)]
     try:
         found = list(decoded_records(topic, content, begin, batch.records_count, base_offset, first, appended))
     except (IndexError, ValueError) as error:
@@ -201,3 +221,9 @@ def batch_reads(topic: str, batch: Any) -> list[Read]:
             f"a batch of {topic} at offset {base_offset} cannot be read: {error!r}"
         ) from error
     return found
+
+
+def positions_of(consumer: KafkaConsumer) -> dict[str, int]:
+    """Where each followed topic goes on. The client's own question looks each time whether the broker has changed."""
+    followed = consumer._subscription.assignment
+    return {partition.topic: state.position.offset for partition, state in followed.items() if state.position is not None}

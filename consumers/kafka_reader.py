@@ -10,7 +10,7 @@ from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
 from consumers.kafka_client import answering
-from consumers.kafka_inside import Incarnations, learn_topics, read_whole
+from consumers.kafka_inside import Incarnations, learn_topics, positions_of, read_whole
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 
@@ -50,6 +50,9 @@ class KafkaReader:
                 raise self._out_of_range(dict.fromkeys(error.divergent_offsets, -1)) from error
             self._check_incarnations()
         return {partition.topic: records for partition, records in found.items()}
+
+    def positions(self) -> dict[str, int]:
+        return positions_of(self._consumer)
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=500)
@@ -98,7 +101,7 @@ def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict
 @contextmanager
 def _consumer(connection: Connection) -> Iterator[KafkaConsumer]:
     with answering():
-        consumer = KafkaConsumer(**client_settings("consumer", connection))
+        consumer = KafkaConsumer(**client_settings("looker", connection))
         read_whole(consumer)
         try:
             yield consumer

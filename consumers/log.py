@@ -40,6 +40,10 @@ class Read(NamedTuple):
     headers: Headers
 
 
+UNREADABLE: Headers = (("kuty-unreadable", b"too large"),)
+"""The headers of what stands for a record that is larger than a topic takes once it is unpacked, or for a batch of which
+nobody knows what is in it: it is there, and nothing of it is read."""
+
 Status = Literal["acknowledged", "refused", "unknown"]
 
 
@@ -108,7 +112,12 @@ class Reader(Protocol):
 
     def poll(self, limit: int, timeout: float) -> dict[str, list[Read]]:
         """The next records, in offset order within each topic, at most `limit` in all; waits up to `timeout`
-        seconds for the first one. Raises OffsetOutOfRange, TopicGone, BrokerUnavailable."""
+        seconds for the first one. What a sender took back, and what is too large, is not among them (`UNREADABLE`
+        stands for the latter). Raises OffsetOutOfRange, TopicGone, BrokerUnavailable."""
+
+    def positions(self) -> dict[str, int]:
+        """Where each topic goes on. That may be behind the last record that was given: what was taken back and the ends of
+        transactions have offsets too."""
 
     def close(self) -> None: ...
 

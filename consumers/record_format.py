@@ -6,9 +6,11 @@ goes. Tests compare the two byte by byte.
 
 from collections.abc import Iterator
 
-from consumers.log import Entry, Read
+from consumers.log import UNREADABLE, Entry, Read
 
 SHORT = 8_192
+LARGEST_RECORD = 1024 * 1024
+"""Bytes of a record that is read; as it is sent, no topic takes more."""
 NAMES_KEPT = 1_000
 
 
@@ -74,6 +76,10 @@ def decoded_records(
         delta, pos = _number(content, pos + 1)  # one byte of attributes, none of which means anything
         moment = appended if appended is not None else first + delta
         offset, pos = _number(content, pos)
+        if size > LARGEST_RECORD:
+            yield Read(topic, base_offset + offset, moment, None, b"", UNREADABLE)
+            pos = end
+            continue
         key, pos = _bytes(content, pos)
         value, pos = _bytes(content, pos)
         many, pos = _number(content, pos)

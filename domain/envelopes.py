@@ -35,6 +35,18 @@ class UnreadableEnvelope(Exception):
         return tuple(Reason("E_ENVELOPE", f"/{name}") for name in self.attributes)
 
 
+class TooLargeEnvelope(UnreadableEnvelope):
+    """A message of which nothing can be read, for it is too large once it is unpacked (`E_TOO_LARGE`)."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The one code; there is no place to point at."""
+        return (Reason("E_TOO_LARGE"),)
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One message as it came. `place` is (topic, first offset behind it) on Kafka; over HTTP there is none."""

@@ -21,7 +21,6 @@ from domain.context import Caller
 from domain.envelopes import Incoming
 from domain.rulebook import COMMANDS
 from domain.store import StoreUnavailable
-from domain.store.receiving.receiving import Received
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def test_a_topic_has_one_reader_though_another_one_failed(home: House) -> None:
     still_reading: list[bool] = []
 
     class Failing:
-        def receive(self, message: Incoming) -> Received:
+        def receive(self, message: Incoming) -> Any:
             if message.recipient.short_name == "kela-payment":
                 raise StoreUnavailable("no answer")
             returned.wait(0.5)  # as long as the step waits for us, it does not come

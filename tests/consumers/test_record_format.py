@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from consumers.log import Entry
-from consumers.record_format import encoded_record, varint
+from consumers.record_format import decoded_records, encoded_record, varint
 
 HEADERS = st.lists(st.tuples(st.text(max_size=40), st.binary(max_size=300)), max_size=20).map(tuple)
 
@@ -46,3 +46,9 @@ def test_lengths_around_the_steps_of_the_format_are_written_right(size: int) -> 
 )
 def test_numbers_are_zigzag_in_base_128(number: int, written: str) -> None:
     assert varint(number).hex() == written
+
+
+def test_the_name_of_a_header_in_other_bytes_than_utf_8_stops_nobody() -> None:
+    named = encoded_record(0, Entry(None, b"v", (("ab", b"1"), ("ce_id", b"m-1"))))
+    [read] = decoded_records("t", named.replace(b"\x04ab", b"\x04\xff\xfe"), 0, 1, 0, 0, None)
+    assert read.headers == (("\\xff\\xfe", b"1"), ("ce_id", b"m-1"))

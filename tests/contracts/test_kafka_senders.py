@@ -1,0 +1,180 @@
+"""What senders with other clients and other habits write to a topic, and what of it is read."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import cramjam
+import pytest
+from kafka import KafkaProducer
+
+from consumers.broker import KafkaBroker
+from consumers.broker_settings import Connection
+from consumers.kafka_inside import batch_reads
+from consumers.log import DAY_MS, UNREADABLE, Entry, Read, TopicSettings
+from consumers.record_format import LARGEST_RECORD
+from consumers.unpacking import GZIP, LARGEST_UNPACKED, LZ4, SNAPPY, ZSTD, TooLarge, unpacked
+from deploy.local.parts import Kafka
+
+DEADLINE_S = 60.0
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def broker(kafka: Kafka) -> Iterator[KafkaBroker]:
+    made = KafkaBroker(Connection(kafka.bootstrap))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def topic(broker: KafkaBroker) -> str:
+    name = f"kuty.senders.in.{uuid.uuid4().hex[:12]}.v1"
+    broker.create_topics({name: TopicSettings(retention_ms=90 * DAY_MS)})
+    return name
+
+
+@pytest.fixture
+def sender(kafka: Kafka) -> Iterator[KafkaProducer]:
+    made = KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=uuid.uuid4().hex)
+    made.init_transactions()
+    yield made
+    made.close()
+
+
+def send(sender: KafkaProducer, topic: str, *values: bytes, commit: bool = True) -> None:
+    sender.begin_transaction()
+    for value in values:
+        sender.send(topic, value, partition=0)
+    sender.flush()
+    if commit:
+        sender.commit_transaction()
+    else:
+        sender.abort_transaction()
+
+
+def read_to(broker: KafkaBroker, topic: str, position: int, after: int = 0) -> list[Read]:
+    """What a reader is given until it stands at a position."""
+    reader = broker.reader()
+    reads: list[Read] = []
+    give_up_at = time.monotonic() + DEADLINE_S
+    try:
+        reader.follow({topic: after})
+        while reader.positions()[topic] < position:
+            assert time.monotonic() < give_up_at, (reads, reader.positions())
+            reads += reader.poll(100, 0.2).get(topic, [])
+    finally:
+        reader.close()
+    return reads
+
+
+def test_what_a_sender_took_back_is_not_read_and_is_passed_over(
+    broker: KafkaBroker, topic: str, sender: KafkaProducer
+) -> None:
+    # given messages that were sent, and some that were taken back before, between and behind them
+    send(sender, topic, b"no 1", b"no 2", commit=False)
+    send(sender, topic, b"yes 1", b"yes 2")
+    send(sender, topic, b"no 3", commit=False)
+    send(sender, topic, b"yes 3")
+    send(sender, topic, b"no 4", commit=False)
+    [(_, end)] = broker.end_offsets([topic]).items()
+    assert end == 7 + 5  # seven messages and the ends of five transactions
+    reads = read_to(broker, topic, end)
+    assert [read.value for read in reads] == [b"yes 1", b"yes 2", b"yes 3"]
+    # also where a reader begins in the middle
+    assert [read.value for read in read_to(broker, topic, end, after=reads[1].offset)] == [b"yes 2", b"yes 3"]
+
+
+def test_an_open_transaction_stalls_its_own_topic_alone(broker: KafkaBroker, topic: str, sender: KafkaProducer) -> None:
+    other = f"{topic}.other"
+    broker.create_topics({other: TopicSettings(retention_ms=90 * DAY_MS)})
+    sender.begin_transaction()
+    sender.send(topic, b"not yet", partition=0)
+    sender.flush()
+    broker.append([(topic, Entry(None, b"behind it", ())), (other, Entry(None, b"elsewhere", ()))])
+    reader = broker.reader()
+    reader.follow({topic: 0, other: 0})
+    give_up_at = time.monotonic() + DEADLINE_S
+    found: dict[str, list[Read]] = {}
+    while other not in found:
+        assert time.monotonic() < give_up_at
+        found |= reader.poll(10, 0.2)
+    assert topic not in found
+    # what stands in a topic is seen all the same by who looks at its end
+    assert [read.value for read in broker.tail([topic], 5)[topic]] == [b"not yet", b"behind it"]
+    sender.commit_transaction()
+    while topic not in found:
+        assert time.monotonic() < give_up_at
+        found |= reader.poll(10, 0.2)
+    assert found[topic][0].value == b"not yet"
+    reader.close()
+
+
+def test_a_small_batch_that_would_become_a_large_one_is_not_unpacked(broker: KafkaBroker, topic: str, kafka: Kafka) -> None:
+    # given 200 megabytes of blanks in a record of 200 kilobytes, with a message before and behind it
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, compression_type="gzip", max_request_size=300 * MEGABYTE)
+    for value in (b"before", b" " * (200 * MEGABYTE), b"behind"):
+        producer.send(topic, value, partition=0).get(DEADLINE_S)
+    producer.close()
+    reads = read_to(broker, topic, 3)
+    assert [(read.offset, read.value, read.headers) for read in reads] == [
+        (0, b"before", ()), (1, b"", UNREADABLE), (2, b"behind", ()),
+    ]  # fmt: skip
+
+
+def test_one_large_record_of_a_packed_batch_hides_no_other(broker: KafkaBroker, topic: str, kafka: Kafka) -> None:
+    producer = KafkaProducer(
+        bootstrap_servers=kafka.bootstrap, compression_type="gzip", linger_ms=60_000, batch_size=30 * MEGABYTE,
+        max_request_size=40 * MEGABYTE,
+    )  # fmt: skip
+    sent = [producer.send(topic, value, partition=0) for value in (b"a", b" " * (LARGEST_RECORD + 1), b"b")]
+    producer.flush()
+    assert [one.get(DEADLINE_S).offset for one in sent] == [0, 1, 2]
+    producer.close()
+    assert [(read.value, read.headers) for read in read_to(broker, topic, 3)] == [(b"a", ()), (b"", UNREADABLE), (b"b", ())]
+
+
+PACKERS: dict[int, Any] = {
+    GZIP: gzip.compress,
+    SNAPPY: lambda content: bytes(cramjam.snappy.compress_raw(content)),
+    LZ4: lambda content: bytes(cramjam.lz4.compress(content)),
+    ZSTD: lambda content: bytes(cramjam.zstd.compress(content)),
+}
+
+
+@pytest.mark.parametrize("codec", PACKERS, ids=["gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("size", [0, 1, 100_000, LARGEST_UNPACKED])
+def test_whatever_a_sender_packs_with_is_unpacked(codec: int, size: int) -> None:
+    content = (b'{"day_status":"present"}' * (size // 20 + 1))[:size]
+    assert unpacked(codec, PACKERS[codec](content)) == content
+
+
+@pytest.mark.parametrize("codec", PACKERS, ids=["gzip", "snappy", "lz4", "zstd"])
+def test_what_is_too_large_or_broken_is_not_unpacked(codec: int) -> None:
+    packed = PACKERS[codec](b"x" * (LARGEST_UNPACKED + 1))
+    for wrong in (packed, packed[: len(packed) // 2], b"", b"\xff\xff"):
+        with pytest.raises(TooLarge):
+            unpacked(codec, wrong)
+
+
+def test_the_block_stream_of_the_java_library_for_snappy_is_unpacked() -> None:
+    blocks = [b"a" * 40_000, b"b" * 10]
+    packed = [PACKERS[SNAPPY](block) for block in blocks]
+    head = b"\x82SNAPPY\x00" + (1).to_bytes(4, "big") * 2
+    stream = head + b"".join(len(block).to_bytes(4, "big") + block for block in packed)
+    assert unpacked(SNAPPY, stream) == b"".join(blocks)
+    with pytest.raises(TooLarge):
+        unpacked(SNAPPY, stream[:-3])
+
+
+def test_a_codec_that_nobody_knows_makes_a_batch_that_is_passed_over() -> None:
+    class Batch:
+        _buffer, _pos, compression_type = b"....", 0, 7
+        first_timestamp, max_timestamp, timestamp_type, LOG_APPEND_TIME = 1, 2, 1, 1
+        base_offset, last_offset, records_count = 10, 14, 5
+
+    assert batch_reads("t", Batch()) == [Read("t", 14, 2, None, b"", UNREADABLE)]
