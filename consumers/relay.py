@@ -18,7 +18,7 @@ from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store import Acknowledged, EventStore, Parked
+from domain.store import Acknowledged, EventStore, Parked, hash_of
 
 log = logging.getLogger("kuty.relay")
 
@@ -204,9 +204,13 @@ class Relay:
         self._parked = dict(self._store.parked())
         self._make_topics(self._packing.topics_of(self._store.directory.recipients))
         tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
-        ahead = max((sequence for read in tail if (sequence := wire.sequence_of(read)) is not None), default=0)
+        standing = [(at, hash_of(read.value)) for read in tail if (at := wire.sequence_of(read)) is not None]
+        ahead, hash = max(standing, default=(0, ""))
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
+        if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:
+            # It went back, and others have written since: as long as before, and with another history.
+            raise StoreBehindTopic(f"position {ahead} of {self._events_topic} is another event than the store's")
         acknowledged = self._store.acknowledged_ends()
         self._heartbeats.note(acknowledged.values())
         ends = {topic: row for topic, row in acknowledged.items() if topic not in self._parked}

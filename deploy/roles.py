@@ -15,11 +15,11 @@ from typing import Protocol
 
 from consumers.log import BrokerUnavailable
 from consumers.relay import FeedRefused, StoreBehindTopic
-from domain.store import StoreUnavailable
+from domain.store import StoreUnavailable, StoreWentBack
 
 log = logging.getLogger("kuty.roles")
 
-HALTS = (StoreBehindTopic, FeedRefused)
+HALTS = (StoreBehindTopic, StoreWentBack, FeedRefused)
 """What only a human can mend: the role stops, the others go on."""
 PASSING = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""

@@ -21,15 +21,16 @@ from consumers.clerk import Clerk
 from consumers.disclosure import Disclosure
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.intake import Intake
-from consumers.log import Broker
+from consumers.log import Broker, BrokerUnavailable
 from consumers.projector import Projector
+from consumers.published import last_published
 from consumers.relay import Relay
 from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
 from deploy.roles import Role
 from deploy.settings import Settings
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store import EventStore, Keys, PostgresRecorder, Receiving, SqliteRecorder, Vault
+from domain.store import EventStore, Keys, PostgresRecorder, Receiving, SqliteRecorder, StoreUnavailable, Vault
 from projections.kinds import kinds, model_of
 from projections.read_models import NotProvisioned, ReadModels
 from projections.read_models_postgres import PostgresModels
@@ -77,6 +78,15 @@ class Wired:
         embedded = EmbeddedBroker(self.store.now, folder / "broker.db")
         self._closing[:0] = [embedded.close, owned.close]
         return embedded
+
+    def last_published(self) -> tuple[int, str] | None:
+        """Position and hash of the last event on the broker. Raises `StoreUnavailable` where the broker does not say."""
+        try:
+            return last_published(self.broker, self.store.ledger)
+        except InUse:
+            return None  # the process that has the embedded broker has asked it
+        except BrokerUnavailable as error:
+            raise StoreUnavailable(f"before anything is written it is asked what was published: {error}") from error
 
     def pseudonyms(self, short_name: str) -> Pseudonyms:
         """A recipient's own names."""
@@ -247,7 +257,9 @@ def open_ledger_parts(
         else SqliteModels(settings.home / settings.ledger / "models", settings.ledger)
     )
     closing: list[Callable[[], None]] = [models.close, store.close, keys_at.close, vault_at.close]
-    return Wired(settings, keys, Vault(vault_at, keys), store, models, wait_s, broker, closing)
+    wired = Wired(settings, keys, Vault(vault_at, keys), store, models, wait_s, broker, closing)
+    store.ask_first(wired.last_published)
+    return wired
 
 
 def owned_by_us(lock: Path) -> IO[bytes]:

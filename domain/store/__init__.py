@@ -26,6 +26,7 @@ from domain.store.tables.migrations import NotMigrated, migrate_postgres, migrat
 from domain.store.tables.postgres_recorder import PostgresRecorder
 from domain.store.tables.recorders import Conflict, Lost
 from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.seen import StoreWentBack, hash_of
 from domain.store.tables.sqlite_recorder import SqliteRecorder
 from domain.store.tables.watchdog import WATCHDOG
 
@@ -54,12 +55,14 @@ __all__ = [
     "SqliteRecorder",
     "StaffCard",
     "StoreUnavailable",
+    "StoreWentBack",
     "Token",
     "UnknownToken",
     "Use",
     "Vault",
     "WrongMasterKey",
     "field_classes",
+    "hash_of",
     "known_at_hand",
     "lock_number",
     "migrate_postgres",

@@ -27,7 +27,7 @@ from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
 from domain.store.deciding.kept_answers import content_hash, is_hash_of, refusal_event
-from domain.store.deciding.writer import PATIENCE_S, Writer
+from domain.store.deciding.writer import PATIENCE_S, Published, Writer
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, append_raw
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
@@ -53,6 +53,10 @@ class EventStore(LedgerReading):
         self._around = Circumstances(kind_of, wall_clock)
         self._content_key = keys.named("content-mac")[:32]
         self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self._around, patience=patience)
+
+    def ask_first(self, published: Published) -> None:
+        """Have it asked what was published before anything is written: a store behind that is not written into (D21)."""
+        self._writer.published = published
 
     # --- commands ---
 

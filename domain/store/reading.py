@@ -46,7 +46,10 @@ class LedgerReading:
 
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
         """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""
-        return self._read(self._recorder.rows(after, limit, types_of(names)))
+        found = self._read(self._recorder.rows(after, limit, types_of(names)))
+        if found:
+            self._recorder.seen.note(found[-1].position, found[-1].hash)
+        return found
 
     def stream(self, stream: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """One stream after a version, at most `limit` events of it. Raises `Damaged`."""

@@ -12,7 +12,7 @@ import pytest
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import BrokerUnavailable, Read
-from consumers.relay import FeedRefused, Relay, StoreBehindTopic, resume_request
+from consumers.relay import TRACKING, FeedRefused, Relay, StoreBehindTopic, resume_request
 from domain.directory import Directory, enter
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
@@ -404,6 +404,23 @@ def test_another_history_at_the_same_position_halts_the_relay(feed: Feed, broker
     other.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
     with pytest.raises(StoreBehindTopic, match="position 2"):
         run(relay_of(other, broker))
+    other.recorder.close()
+
+
+def test_a_longer_history_that_is_another_one_publishes_nothing(
+    feed: Feed, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    # given a topic, and a store that went back before its end and has been written into since, beyond it
+    run(relay_of(feed, broker))
+    published = sequences(broker, EVENTS)
+    migrate_sqlite(tmp_path / "other.db")
+    other = Feed(SqliteRecorder(tmp_path / "other.db"))
+    for _ in range(len(published) + 3):
+        other.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    other.recorder.track(TRACKING, len(published))
+    with pytest.raises(StoreBehindTopic, match=f"position {len(published)} of {EVENTS} is another event"):
+        relay_of(other, broker).step()
+    assert sequences(broker, EVENTS) == published
     other.recorder.close()
 
 

@@ -49,7 +49,16 @@ from domain.fact import Fact
 from domain.pathway import Pathway
 from domain.record import Record
 from domain.refusals import Reason
-from domain.store import Conflict, EventStore, KeyDestroyed, Lost, StoreUnavailable, Token, UnknownToken
+from domain.store import (
+    Conflict,
+    EventStore,
+    KeyDestroyed,
+    Lost,
+    StoreUnavailable,
+    StoreWentBack,
+    Token,
+    UnknownToken,
+)
 
 DEADLINE_S = 60.0
 
@@ -464,6 +473,90 @@ def disclosure(store: EventStore, client: str, previous_hash: str, version: int 
         directory=store.directory,
         policy_version="p1",
     )
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["connections cut", "connections kept"])
+def test_a_database_that_went_back_is_not_written_into(ground: Ground, cut: bool) -> None:
+    """Design D21."""
+    store = ground.open(patience=5.0)
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client)
+    older = ground.kept()
+    store.execute(day(1), PROVIDER, "2", client=client)
+    newer, head = ground.kept(), store.head()
+    # when a backup is restored under a running store, then it takes nothing, and says why
+    ground.restore(older, cut=cut)
+    for _ in range(2):
+        with pytest.raises(StoreWentBack, match=f"position {head} was seen, and the database ends at {head - 1}"):
+            store.execute(day(2), PROVIDER, "3", client=client)
+    assert ground.kept() == older
+    if cut:
+        with pytest.raises(StoreWentBack):
+            store.records(0, 10)
+    # when what it has seen is there again, it goes on
+    ground.restore(newer, cut=cut)
+    assert [store.execute(day(n), PROVIDER, str(n + 1), client=client).status for n in (1, 2)] == [
+        "already_recorded", "recorded",
+    ]  # fmt: skip
+    store.close()
+
+
+def test_a_fork_that_has_grown_longer_is_seen_on_the_next_connection(ground: Ground) -> None:
+    store = ground.open()
+    client = new_client(store)
+    older = ground.kept()
+    store.execute(day(0), PROVIDER, "1", client=client)
+    seen = store.head()
+    # given a backup into which another process has written since, beyond what was seen
+    ground.restore(older)
+    other = ground.open()
+    for n in range(3):
+        other.execute(day(n), PROVIDER, f"other {n}", client=client)
+    other.close()
+    # then nothing goes into it, nor is anything read from it, by whoever has seen the other history
+    with pytest.raises(StoreWentBack, match=f"position {seen} was seen, and the database has another event there"):
+        store.execute(day(5), PROVIDER, "2", client=client)
+    with pytest.raises(StoreWentBack):
+        store.records(seen, 10)
+    store.close()
+
+
+def test_what_was_published_is_asked_once_before_anything_is_written(ground: Ground) -> None:
+    store = ground.open()
+    client = new_client(store)
+    end = store.records(store.head() - 1, 1)[0]
+    store.close()
+    # given a process that was started again, and a broker that says nothing at first
+    told: list[Any] = [StoreUnavailable("the broker does not answer"), (end.position, end.hash)]
+
+    def published() -> tuple[int, str]:
+        said = told.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said  # type: ignore[no-any-return]
+
+    again = ground.open(patience=0.0)
+    again.ask_first(published)
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        again.execute(day(0), PROVIDER, "1", client=client)
+    assert [again.execute(day(n), PROVIDER, str(n + 1), client=client).status for n in range(2)] == ["recorded"] * 2
+    assert told == []
+    again.close()
+
+
+@pytest.mark.parametrize("published", [(99, "ab" * 32), (1, "ab" * 32)], ids=["beyond the end", "another event"])
+def test_a_store_behind_what_was_published_is_not_written_into(ground: Ground, published: tuple[int, str]) -> None:
+    store = ground.open()
+    client = new_client(store)
+    store.close()
+    again = ground.open()
+    again.ask_first(lambda: published)
+    assert again.records(0, 1)  # a connection that was looked at before anything was known
+    with pytest.raises(StoreWentBack, match=f"position {published[0]} was published"):
+        again.execute(day(0), PROVIDER, "1", client=client)
+    with pytest.raises(StoreWentBack):
+        again.records(0, 1)
+    again.close()
 
 
 def test_a_question_that_fails_while_a_batch_begins_hurts_no_later_one(ground: Ground) -> None:

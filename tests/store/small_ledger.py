@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -188,9 +188,58 @@ class Ground:
 
     def rename_table(self, before: str, after: str) -> None:
         """As the owner of the ledger's tables might by mistake."""
+        with self.asked() as ask:
+            ask(f"ALTER TABLE {before} RENAME TO {after}")
+
+    def kept(self) -> list[list[Any]]:
+        """What a backup of the ledger's tables has in it now."""
+        with self.asked() as ask:
+            return [ask(f"SELECT * FROM {table}") for table in ("events", "answers")]
+
+    def restore(self, backup: list[list[Any]], *, cut: bool = True) -> None:
+        """Put a backup in the place of what is there. `cut`: as a server that is started again, or a file that is put there,
+        does with connections."""
+        with self.asked() as ask:
+            guards = self._guards_off(ask)
+            for table, rows in zip(("events", "answers"), backup, strict=True):
+                ask(f"DELETE FROM {table}")
+                for row in rows:
+                    ask(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+            for guard in guards:
+                ask(guard)
+            if cut and self.kind == "postgresql":
+                ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND pid <> pg_backend_pid()")  # fmt: skip
+        if cut and self.kind != "postgresql":
+            ledger = Path(self.place) / "ledger.db"
+            copy = ledger.with_suffix(".copy")
+            with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            for rest in ("-wal", "-shm"):
+                ledger.with_name(ledger.name + rest).unlink(missing_ok=True)
+            copy.rename(ledger)
+
+    def _guards_off(self, ask: Callable[..., list[Any]]) -> list[str]:
+        """Events are only ever appended: a restore is not asked. How the guards are made again."""
         if self.kind == "postgresql":
-            with psycopg.connect(self.place, autocommit=True) as connection:
-                connection.execute(f"ALTER TABLE {schema_of(LEDGER)}.{before} RENAME TO {after}")
+            ask("SET session_replication_role = replica")
+            return []
+        guards = ask("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        for name, _ in guards:
+            ask(f"DROP TRIGGER {name}")
+        return [made for _, made in guards]
+
+    @contextmanager
+    def asked(self) -> Iterator[Callable[..., list[Any]]]:
+        """Questions to the ledger's tables by their owner, in one transaction."""
+        if self.kind == "postgresql":
+            with psycopg.connect(self.place, options=f'-c search_path="{schema_of(LEDGER)}"') as connection:
+
+                def ask(statement: str, values: Any = ()) -> list[Any]:
+                    cursor = connection.execute(statement.encode(), values)
+                    return cursor.fetchall() if cursor.description else []
+
+                yield ask
         else:
-            with closing(sqlite3.connect(Path(self.place) / "ledger.db")) as connection:
-                connection.execute(f"ALTER TABLE {before} RENAME TO {after}")
+            with closing(sqlite3.connect(Path(self.place) / "ledger.db")) as file, file:
+                yield lambda statement, values=(): file.execute(statement.replace("%s", "?"), values).fetchall()

@@ -21,6 +21,7 @@ from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import MANY, Recorder, Row, Sender, Writing
+from domain.store.tables.seen import hash_of
 from domain.streams import LEDGER_MATTER
 
 FACTS_KEPT = 100_000
@@ -225,6 +226,8 @@ class Known:
                     self._directory_head = head
             self.numbers.clear()
         last = writing.at(head)
+        if last is not None:
+            self._recorder.seen.note(head, hash_of(last.state))
         self.last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
         self.head = head
 

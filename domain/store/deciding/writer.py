@@ -11,7 +11,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from domain.pathway import Pathway
 from domain.store.deciding.batch import Batch
@@ -23,9 +24,13 @@ from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.database import StoreUnavailable
 from domain.store.tables.recorders import Lost, Recorder, Writing
+from domain.store.tables.seen import StoreWentBack, hash_of
 
 log = logging.getLogger("kuty.store")
 
+Published: TypeAlias = Callable[[], tuple[int, str] | None]
+"""Answers with position and hash of the last event that was published, none before the first. Raises `StoreUnavailable`
+where that cannot be known."""
 LARGEST_BATCH = 256
 LULL_S = 0.001
 """Nobody has come for so long, in seconds: then nobody is waited for."""
@@ -53,6 +58,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._opening = threading.Lock()
         self._closed = False
+        self._went_back = False
+        self.published: Published | None = None
 
     def put(self, job: Job) -> None:
         """Let a job wait for its turn. Raises `StoreUnavailable` once the store is closed."""
@@ -120,6 +127,12 @@ class Writer:
                     continue
                 jobs = [job for job in jobs if job is not failed.job]
                 _fail([failed.job], failed.error)
+            except StoreWentBack as error:
+                if not self._went_back:
+                    log.critical("%s", error)
+                self._went_back = True
+                _fail(jobs, error)
+                return
             except (Lost, StoreUnavailable) as error:
                 if time.monotonic() > give_up_at:
                     _fail(jobs, StoreUnavailable(str(error)))
@@ -140,6 +153,7 @@ class Writer:
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         wanted = [(*job.caller.sender, job.command_id) for job in jobs if not isinstance(job, AppendJob)]
         followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
+        self._ask_what_was_published()
         after = (self._known.head or None) if self._known.shares else None
         writing: Writing = self._recorder.begin(wanted, after, followers)
         try:
@@ -156,8 +170,19 @@ class Writer:
         except BaseException:
             writing.rollback()
             raise
+        if rows:
+            self._recorder.seen.note(batch.head, hash_of(rows[-1].state))
         self._remember(batch, committed_at)
         return batch.outcomes
+
+    def _ask_what_was_published(self) -> None:
+        """Once in a process, before it writes anything: what it has not seen itself may have been published."""
+        if self.published is None:
+            return
+        told = self.published()
+        if told is not None:
+            self._recorder.published(*told)
+        self.published = None
 
     def _remember(self, batch: Batch, committed_at: float) -> None:
         for stream, end in batch.ends.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.postgres_writing import PostgresWriting, register_columns
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.seen import Seen
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -82,6 +84,9 @@ class PostgresRecorder(PostgresProcessRecorder):
         self._closed = threading.Event()
         self._connection: psycopg.Connection[Any] | None = None
         self._guard = threading.Lock()
+        self.seen = Seen()
+        self._looks = 1
+        self._looked: weakref.WeakKeyDictionary[psycopg.Connection[Any], int] = weakref.WeakKeyDictionary()
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
@@ -102,7 +107,12 @@ class PostgresRecorder(PostgresProcessRecorder):
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
-            return PostgresWriting(self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers)
+            self._look(self._connection)
+            writing = PostgresWriting(
+                self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
+            )  # fmt: skip
+            self.seen.check_head(writing.head())
+            return writing
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Lost(str(error)) from error
         except BaseException:
@@ -110,6 +120,22 @@ class PostgresRecorder(PostgresProcessRecorder):
             if self._connection is not None:
                 self._connection.close()
             raise
+
+    def published(self, position: int, hash: str) -> None:
+        self.seen.note_published(position, hash)
+        self._looks += 1
+
+    def _look(self, connection: psycopg.Connection[Any]) -> None:
+        """Look once on each connection whether the database has what was seen. Raises `StoreWentBack`."""
+
+        def ask(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+            cursor = connection.cursor(binary=True, row_factory=tuple_row)
+            return cursor.execute(statement.encode(), parameters).fetchall()
+
+        looks = self._looks
+        if self._looked.get(connection) != looks:
+            self.seen.check(ask)
+            self._looked[connection] = looks
 
     def _connect(self) -> psycopg.Connection[Any]:
         settings = {**self._store.settings, "options": f"{self._store.settings['options']} {BY_INDEX}"}
@@ -297,4 +323,5 @@ class PostgresRecorder(PostgresProcessRecorder):
     def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
         self._store.pool.open()
         with self._store.pool.connection(timeout=5.0) as connection:
+            self._look(connection)
             yield connection

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from domain.answers import Status
 from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.seen import Seen
 
 MANY = 5_000
 """So many events of other processes, and what was remembered is forgotten instead of looked through."""
@@ -105,6 +106,15 @@ class Recorder(Protocol):
         `after` is a position behind which others may have written, `followers` are positions that will be asked for:
         hints of what to read along. Raises `Lost`.
         """
+
+    @property
+    def seen(self) -> Seen:
+        """The furthest event that this process has seen. Every new connection is looked at whether it has that one; what
+        asks the database raises `StoreWentBack` where it has not."""
+        ...
+
+    def published(self, position: int, hash: str) -> None:
+        """Note what was published last, and look at every connection once more."""
 
     def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """The feed after a position."""

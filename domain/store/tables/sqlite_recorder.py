@@ -20,6 +20,7 @@ from domain.store.tables.database import StoreUnavailable, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.seen import Seen
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -39,9 +40,11 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._path = path
         super().__init__(SQLiteDatastore(str(path), lock_timeout=5, originator_id_type="text"), events_table_name="events")
         self._signal = CommitSignal()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: _Opened | None = None
         self._local = threading.local()
-        self._readers: weakref.WeakSet[_OfThread] = weakref.WeakSet()
+        self._readers: weakref.WeakSet[_Opened] = weakref.WeakSet()
+        self.seen = Seen()
+        self._looks = 1
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
@@ -59,13 +62,16 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
     ) -> SqliteWriting:
-        if self._connection is None:
-            self._connection = open_sqlite(self._path)
+        if self._connection is None or self._connection.file != file_at(self._path):
+            self._connection = _Opened(self._path)
+        connection = self._look(self._connection)
         try:
-            return SqliteWriting(self._connection, self._signal, wanted)
+            writing = SqliteWriting(connection, self._signal, wanted)
+            self.seen.check_head(writing.head())
+            return writing
         except BaseException:
             # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
-            self._connection.rollback()
+            connection.rollback()
             raise
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
@@ -207,7 +213,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         for reader in list(self._readers):
             reader.connection.close()
         if self._connection is not None:
-            self._connection.close()
+            self._connection.connection.close()
         self._connection = None
         self.datastore.close()
 
@@ -233,20 +239,45 @@ class SqliteRecorder(SQLiteProcessRecorder):
             raise StoreUnavailable(str(error)) from error
 
     def _reader(self) -> sqlite3.Connection:
-        reader: _OfThread | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = self._local.reader = _OfThread(open_sqlite(self._path))
+        reader: _Opened | None = getattr(self._local, "reader", None)
+        if reader is None or reader.file != file_at(self._path):
+            reader = self._local.reader = _Opened(self._path)
             self._readers.add(reader)
-        return reader.connection
+        return self._look(reader)
+
+    def published(self, position: int, hash: str) -> None:
+        self.seen.note_published(position, hash)
+        self._looks += 1
+
+    def _look(self, opened: _Opened) -> sqlite3.Connection:
+        """Look once on each connection whether the file has what was seen. Raises `StoreWentBack`."""
+        looks = self._looks
+        if opened.looked != looks:
+            self.seen.check(
+                lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall()
+            )
+            opened.looked = looks
+        return opened.connection
 
 
-class _OfThread:
-    """A thread's own connection, closed with the thread: those that serve requests come and go."""
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_dev, state.st_ino
 
-    __slots__ = ("__weakref__", "connection")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+class _Opened:
+    """A connection, closed with whoever holds it: threads that serve requests come and go."""
+
+    __slots__ = ("__weakref__", "connection", "file", "looked")
+
+    def __init__(self, path: Path) -> None:
+        self.connection = open_sqlite(path)
+        self.file = file_at(path)
+        self.looked = 0
 
     def __del__(self) -> None:
         self.connection.close()

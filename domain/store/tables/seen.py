@@ -1,0 +1,73 @@
+"""How far a process has seen the feed: a database that ends before that, or has another event there, went back.
+
+A replica that was promoted and a backup that was restored look like the ledger, and take commands in place of those that
+they have lost: a second history under the same positions (design D21).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+from domain.store.tables.database import Ask, StoreUnavailable
+
+
+class StoreWentBack(StoreUnavailable):
+    """The database is behind what this process has seen, or what was published. Nothing is written into it, nothing
+    published from it, until an operator has chosen what holds."""
+
+
+def hash_of(state: bytes) -> str:
+    """The hash of an event in its stored bytes: that of its header."""
+    return hashlib.sha256(state.partition(b"\n")[0]).hexdigest()
+
+
+class Seen:
+    """The furthest event that was seen, and the last that was published, by position and hash. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._seen = self._published = (0, "")
+        self._lock = threading.Lock()
+
+    def note(self, position: int, hash: str) -> None:
+        """An event that was committed or read."""
+        with self._lock:
+            self._seen = max(self._seen, (position, hash), key=_position)
+
+    def note_published(self, position: int, hash: str) -> None:
+        """The last event that was published."""
+        with self._lock:
+            self._published = position, hash
+
+    def check_head(self, head: int) -> None:
+        """Raises `StoreWentBack` for a database that ends before."""
+        for what, position, _ in self._points():
+            if head < position:
+                raise StoreWentBack(_said(what, position, f"ends at {head}"))
+
+    def check(self, ask: Ask) -> None:
+        """Look whether the events are where they were seen: a database does not go back under a connection, so one look when
+        a connection is new is enough. Raises `StoreWentBack`."""
+        for what, position, hash in self._points():
+            rows = ask("SELECT state FROM events WHERE notification_id = %s", (position,))
+            if not rows:
+                head = ask("SELECT coalesce(max(notification_id), 0) FROM events", ())[0][0]
+                raise StoreWentBack(_said(what, position, f"ends at {head}"))
+            if hash_of(bytes(rows[0][0])) != hash:
+                raise StoreWentBack(_said(what, position, "has another event there"))
+
+    def _points(self) -> list[tuple[str, int, str]]:
+        with self._lock:
+            points = (("seen", *self._seen), ("published", *self._published))
+        return [point for point in points if point[1]]
+
+
+def _position(point: tuple[int, str]) -> int:
+    return point[0]
+
+
+def _said(what: str, position: int, found: str) -> str:
+    return (
+        f"position {position} was {what}, and the database {found}: a backup was restored, or a replica promoted."
+        " Nothing is written or published; docs/how-to/a-store-that-went-back.md says what to do"
+    )
