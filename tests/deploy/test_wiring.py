@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
 from house import House, house
-from stories import COUNTY
+from stories import COUNTY, OPERATOR
 
 from consumers import wire
 from deploy.commands.rebuilding import follower_of
 from deploy.feed import feed_of_store, feed_of_topic, records_of
-from deploy.migration import migrate
+from deploy.migration import ledger_file, migrate
+from deploy.roles import HALTS
 from deploy.settings import Settings
 from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, opened
 from domain.record import Damaged
@@ -136,3 +139,38 @@ def test_a_store_rebuilt_from_its_topic_is_equal_and_goes_on(lived: House, home:
     assert fresh.disclosure.step() >= 0
     assert fresh.store.head() == present.head(), "nobody is told anything twice"
     fresh.close()
+
+
+def test_a_ledger_whose_file_is_older_than_its_topic_takes_nothing(home: Path) -> None:
+    """Design D21: also after everything was started again."""
+    ledger = ledger_file(settings(home))
+    with house(home) as one:
+        one.until("12").settle()
+        older = ledger_copy(ledger, home / "older.db")
+        head = one.wired.store.head()
+        one.on(date(2025, 3, 20))
+        one.settle()
+    # when an older file is put in its place and everything is started again
+    newer = ledger_copy(ledger, home / "newer.db")
+    clock = {"to_at": "2025-04-01T09:00:00Z"}
+    ledger_copy(older, ledger)
+    with house(home) as again:
+        assert again.wired.store.head() == head
+        answer = again.post("/clock", OPERATOR, clock)
+        assert (answer.status_code, answer.json()["codes"][0]["code"]) == (503, "E_UNAVAILABLE")
+        for role in ("clerk", "disclosure", "relay"):
+            with pytest.raises(HALTS):
+                again.wired.role(role).step()
+    # when the right one is there again, then it goes on
+    ledger_copy(newer, ledger)
+    with house(home) as again:
+        assert again.post("/clock", OPERATOR, clock).status_code == 201
+
+
+def ledger_copy(source: Path, target: Path) -> Path:
+    """The whole of one file in another one."""
+    for rest in ("", "-wal", "-shm"):
+        target.with_name(target.name + rest).unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as given, closing(sqlite3.connect(target)) as taken:
+        given.backup(taken)
+    return target
