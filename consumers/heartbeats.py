@@ -52,7 +52,7 @@ class Heartbeats:
             topic = wire.out_topic(self._store.ledger, recipient)
             last = self._last.setdefault(topic, Last(moment, 1, 0))
             if moment - last.at >= self._quiet_s:
-                beat = wire.heartbeat(recipient, last.epoch, last.sequence, source_of(directory), self._store.now())
+                beat = wire.heartbeat(last.epoch, last.sequence, source_of(directory), self._store.now())
                 due.append((topic, beat))
                 self._last[topic] = last._replace(at=moment)
         return due

@@ -59,8 +59,11 @@ class Line:
         known = self.feed.topic_id
         self.read_offset = self.feed.next_offset
         if known and known != topic_id:
+            # What comes again is compared with what was taken in, record by record: the same is passed over, and what
+            # follows is taken; anything else halts.
+            logger.warning("%s: topic %s was made again, and is read from its beginning", self.short_name, self.topic)
             self.read_offset = first_offset
-            self.halt("the topic was made again", held_at=self.feed.next_offset, topic_id=topic_id)
+            self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0, next_offset=first_offset)
         elif self.feed.next_offset < first_offset:
             self.read_offset = first_offset
             lost = f"the topic begins at offset {first_offset}, {self.feed.next_offset} was next"
@@ -69,14 +72,20 @@ class Line:
         else:
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
 
-    def halt(self, reason: str, held_at: int | None = None, topic_id: str | None = None) -> None:
+    def halt(self, reason: str, held_at: int | None = None) -> None:
         """Stand still, and say so in the model; go on only with a newer epoch."""
         for generation in self._generations.values():
             generation.fault = generation.fault or reason
             generation.waiting = {}
         self._held_at = held_at if held_at is not None else self.feed.next_offset
-        self.feed = replace(self.feed, halted=reason, topic_id=topic_id or self.feed.topic_id, waiting_for=0)
+        self.feed = replace(self.feed, halted=reason, waiting_for=0)
         self._model.write([], self.feed)
+
+    def go_back(self, offset: int) -> None:
+        """The topic ends before the place where reading goes on: go on at its end. What comes again is compared."""
+        logger.warning("%s: topic %s lost its end and is read from offset %d", self.short_name, self.topic, offset)
+        self.read_offset = offset
+        self.feed = replace(self.feed, next_offset=min(self.feed.next_offset, offset))
 
     def take(self, reads: Sequence[Read]) -> int:
         """Take records of the topic in, in one transaction; how many there were."""

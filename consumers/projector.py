@@ -54,7 +54,6 @@ class Projector:
         self._reading = ThreadPoolExecutor(1, "projector-reading")
         self._ahead: Future[dict[str, list[Read]]] | None = None
         self._lines: dict[str, Line] = {}
-        self._gone: set[str] = set()
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
         self._look_again_at = 0.0
@@ -69,13 +68,16 @@ class Projector:
             polled = self._poll()
         except OffsetOutOfRange as lost:
             line = self._lines[lost.topic]
-            line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
-            line.read_offset = max(lost.begin, min(lost.end, line.read_offset))
+            if lost.offset > lost.end:
+                line.go_back(lost.end)
+            else:
+                line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
+                line.read_offset = lost.begin
             self._followed = frozenset()
             return 0
         except TopicGone as gone:
-            # Also while another recipient joins: its line is opened at the next step, without the one that is gone.
-            self._gone.add(gone.topic)
+            # Also while another recipient joins: its line is opened at the next step, without the one that is gone. That one
+            # is opened again when its topic is there again.
             if line_gone := self._lines.pop(gone.topic, None):
                 line_gone.halt(str(gone))
             self._followed = self._served = frozenset()
@@ -133,7 +135,7 @@ class Projector:
         wanted = {out_topic(self._ledger, r.short_name): (r.short_name, kind) for r, kind in self._with_models()}
         if frozenset(wanted) != self._served and time.monotonic() >= self._look_again_at:
             self._look_again_at = time.monotonic() + LOOK_AGAIN_S
-            missing = [topic for topic in wanted if topic not in self._lines and topic not in self._gone]
+            missing = [topic for topic in wanted if topic not in self._lines]
             there = self._broker.topics()
             begins = self._broker.begin_offsets([topic for topic in missing if topic in there])
             opened = [topic for topic in missing if topic in begins and self._open(topic, wanted[topic], there, begins)]

@@ -1,11 +1,12 @@
 """What stands on the wire: topics, the record of the full feed, a recipient's publication, receipts and heartbeats.
 
-CloudEvents 1.0, Kafka binding, binary mode (design 5). Every entry is a function of stored bytes alone, so that a record
-sent twice is the same twice (design D11). Headers are sorted by name.
+CloudEvents 1.0, Kafka binding, binary mode (design 5). Every entry but a heartbeat is a function of stored bytes alone, so
+that a record sent twice is the same twice (design D11). Headers are sorted by name.
 """
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from functools import cache
 
@@ -162,13 +163,14 @@ def receipt_entry(receipt: Receipt, organiser: str) -> Entry:
     return Entry(receipt.key, receipt.value, receipt.headers(organisation_source(organiser)), sequence)
 
 
-def heartbeat(recipient: str, epoch: int, last: int, organiser: str, at: datetime) -> Entry:
-    """A sign of life on a quiet out topic: names the last sequence, has none itself (integration.md 3). `at` is UTC."""
+def heartbeat(epoch: int, last: int, source: str, at: datetime) -> Entry:
+    """A sign of life on a quiet out topic: names the last sequence, has none itself (integration.md 3). `source` is that of
+    the publications, `at` is UTC. Its id is its own: while a simulated clock stands, its time is that of the one before."""
     moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     headers: Headers = (
         ("ce_epoch", b"%d" % epoch),
-        ("ce_id", f"heartbeat-{recipient}-{epoch}-{moment}".encode()),
-        ("ce_source", organisation_source(organiser).encode()),
+        ("ce_id", uuid.uuid4().hex.encode()),
+        ("ce_source", source.encode()),
         ("ce_specversion", b"1.0"),
         ("ce_time", moment.encode()),
         ("ce_type", HEARTBEAT.encode()),

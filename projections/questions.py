@@ -139,8 +139,8 @@ class Answered(Generic[A]):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing that the answer could need was set aside."""
-        return not self.parked
+        """Whether nothing that the answer could need was set aside, and the line that tells it does not stand still."""
+        return not (self.parked or self.freshness.halted)
 
 
 def ask(

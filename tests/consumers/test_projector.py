@@ -118,6 +118,10 @@ def test_a_deleted_topic_stops_nobody_who_joins_in_the_same_moment(tmp_path: Pat
     assert stage.asked(recipient=late).answer.days == 65
     assert stage.asked("CW1", COUNTY).answer.state == "closed"
     assert stage.feed().halted == f"topic {out_topic(LEDGER, 'kela')} is not there"
+    # and goes on when its topic is there again, with what it had
+    stage.put(kela().entries)
+    stage.drain()
+    assert (stage.feed().halted, stage.asked().answer.days) == ("", 65)
     stage.projector.close()
 
 
@@ -204,7 +208,7 @@ def test_bytes_that_are_no_publication_halt(stage: Stage) -> None:
 
 def test_a_heartbeat_shows_that_a_quiet_line_lives(stage: Stage) -> None:
     stage.put(kela().entries)
-    stage.put([heartbeat("kela", 1, 77, "0000001-9", datetime(2025, 9, 30, 12, 0, tzinfo=UTC))])
+    stage.put([heartbeat(1, 77, "urn:kuty:organisation:0000001-9", datetime(2025, 9, 30, 12, 0, tzinfo=UTC))])
     stage.drain()
     feed = stage.feed()
     assert (feed.halted, feed.next_offset, feed.heartbeat_at) == ("", 78, feed.read_at)
@@ -232,17 +236,69 @@ def test_a_topic_truncated_while_it_is_followed_halts(stage: Stage) -> None:
     assert stage.feed().halted.startswith("offset 10 is gone")
 
 
-def test_a_topic_made_again_halts(stage: Stage) -> None:
-    stage.put(kela().entries[:10])
-    stage.drain()
+def made_again(stage: Stage, restart: bool) -> None:
     topic = out_topic(LEDGER, "kela")
     stage.broker.delete_topics([topic])
     stage.broker.create_topics({topic: OUT})
-    stage.restart()
-    stage.put(kela().entries)
+    if restart:
+        stage.restart()
+
+
+@pytest.mark.parametrize("restart", [True, False], ids=["while it was down", "while it followed"])
+class TestATopicMadeAgain:
+    """Design D21: with equal content it is gone on with."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+        monkeypatch.setattr("consumers.projector.LOOK_AGAIN_S", 0.0)
+        made = Stage(tmp_path, look_ahead=20)
+        made.put(kela().entries[:40])
+        made.drain()
+        yield made
+        made.projector.close()
+
+    def test_with_the_same_content_is_gone_on_with(self, stage: Stage, restart: bool) -> None:
+        made_again(stage, restart)
+        # given that only a part of it has come again, then nothing is wrong
+        stage.put(kela().entries[:10])
+        for _ in range(3):
+            stage.projector.step()
+        assert (stage.feed().halted, stage.asked().freshness.sequence) == ("", 40)
+        # when the rest comes, with what is new
+        stage.put(kela().entries[10:])
+        stage.drain()
+        assert (stage.feed().halted, stage.asked().answer.days, stage.feed().next_offset) == ("", 65, 77)
+
+    def test_with_other_content_halts(self, stage: Stage, restart: bool) -> None:
+        entries = kela().entries
+        made_again(stage, restart)
+        stage.put([*entries[:20], damaged(entries[20], ce_purpose=b"marketing"), *entries[21:]])
+        for _ in range(5):
+            stage.projector.step()
+        answered = stage.asked()
+        assert answered.freshness.halted == "sequence 21 of epoch 1 came twice with different bytes"
+        assert not answered.complete
+
+    def test_without_what_comes_next_halts_at_the_gap(self, stage: Stage, restart: bool) -> None:
+        made_again(stage, restart)
+        stage.put(kela().entries[45:])
+        for _ in range(5):
+            stage.projector.step()
+        assert stage.feed().halted == "gap: sequence 41 of epoch 1 is missing"
+        assert stage.asked().freshness.sequence == 40
+
+
+def test_a_topic_that_lost_its_end_is_gone_on_with_as_soon_as_it_is_filled_up(stage: Stage) -> None:
+    stage.put(kela().entries[:40])
     stage.drain()
-    assert stage.feed().halted == "the topic was made again"
-    assert stage.asked().freshness.sequence == 10
+    stage.broker.lose_end(out_topic(LEDGER, "kela"), 15)
+    for _ in range(3):
+        stage.projector.step()
+    assert (stage.feed().halted, stage.asked().complete) == ("", True)
+    # when the relay sends again what is missing, and what is new
+    stage.put(kela().entries[25:])
+    stage.drain()
+    assert (stage.feed().halted, stage.asked().answer.days) == ("", 65)
 
 
 def test_a_redelivery_builds_beside_and_switches_where_history_ends(stage: Stage) -> None:

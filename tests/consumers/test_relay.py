@@ -16,6 +16,7 @@ from consumers.relay import TRACKING, FeedRefused, Relay, StoreBehindTopic, resu
 from domain.directory import Directory, enter
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
+from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, DisclosureMade, Erased, Event, LedgerOpened, OrganisationJoined, TaskFrom
 from domain.record import Header, Record, digest, read_record
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
@@ -494,6 +495,13 @@ def test_a_quiet_topic_gets_a_heartbeat_that_names_the_last_sequence(feed: Feed,
     *told, beat = topic(broker, OUT)
     assert [sequence for read in told if (sequence := wire.sequence_of(read))] == [1, 2]
     assert beat.value == b'{"epoch":1,"kind":"heartbeat","last_sequence":2}'
+    # of the same source as what was told, and no other's id, though the ledger's clock stands
+    run(relay)
+    relay.step()
+    again = topic(broker, OUT)[-1]
+    assert {dict(read.headers)["ce_source"] for read in (told[-1], beat, again)} == {source_of(feed.directory).encode()}
+    assert dict(again.headers)["ce_id"] != dict(beat.headers)["ce_id"]
+    assert dict(again.headers)["ce_time"] == dict(beat.headers)["ce_time"]
 
 
 def test_a_quiet_topic_gets_its_heartbeat_while_others_are_busy(feed: Feed, broker: EmbeddedBroker) -> None:

@@ -166,7 +166,7 @@ def test_only_a_recipients_stream_holds_publications() -> None:
 
 
 def test_a_heartbeat_names_the_last_sequence_and_has_none() -> None:
-    beat = wire.heartbeat("kela-benefit-payment", 2, 7, "0000001-9", datetime(2025, 3, 3, 7, 1, tzinfo=UTC))
+    beat = wire.heartbeat(2, 7, "urn:kuty:organisation:0000001-9", datetime(2025, 3, 3, 7, 1, tzinfo=UTC))
     sent = read(beat, "kuty.demo.out.kela-benefit-payment.v1")
     assert wire.sequence_of(sent) is None
     assert wire.read_publication(sent) is None

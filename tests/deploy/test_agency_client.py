@@ -105,7 +105,7 @@ def test_a_fresh_epoch_begins_at_one_and_an_older_one_is_over() -> None:
 
 
 def test_a_heartbeat_is_nothing_new() -> None:
-    beat = wire.heartbeat("kela", 1, 4, "0000001-9", datetime(2025, 3, 3, tzinfo=UTC))
+    beat = wire.heartbeat(1, 4, "urn:kuty:organisation:0000001-9", datetime(2025, 3, 3, tzinfo=UTC))
     assert not Follower().take({name: value.decode() for name, value in beat.headers}, beat.value)
 
 

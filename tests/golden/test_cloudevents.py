@@ -69,7 +69,7 @@ def test_a_full_record_is_a_cloud_event_to_the_sdk(golden: Golden) -> None:
 
 
 def test_a_heartbeat_is_a_cloud_event_to_the_sdk() -> None:
-    beat = wire.heartbeat("kela-benefit-payment", 2, 7, "0000001-9", datetime(2025, 3, 3, 7, 1, tzinfo=UTC))
+    beat = wire.heartbeat(2, 7, "urn:kuty:organisation:0000001-9", datetime(2025, 3, 3, 7, 1, tzinfo=UTC))
     event = understood(texts(beat.headers), beat.key.decode(), beat.value.decode())
     assert event.get_data() == {"kind": "heartbeat", "epoch": 2, "last_sequence": 7}
 
