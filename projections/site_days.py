@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from domain.dates import A_DAY
+from domain.vocabulary import SiteId
 from projections.cases import OfCase, by_the_day, of_case
 from projections.days import (
     DAY_FACTS,
@@ -32,7 +33,7 @@ SWAPS_WITHIN = timedelta(days=31)
 class AtSite(Parameters):
     """One of our sites; none means all of them."""
 
-    site_id: str | None = None
+    site_id: SiteId | None = None
 
 
 class ExpectedClient(Answer):

@@ -48,7 +48,7 @@ AT = datetime(2025, 12, 31, 23, 59, 59, 999999, UTC)
 LONGEST_NAME = "a" * 40
 OUTSIDE = 200
 """Bytes of a batch and a record around key, value and headers, far more than there are."""
-KEPT_BY_US = {"previous_publication_hash", "sex", "person", "org"}
+KEPT_BY_US = {"previous_publication_hash", "person", "org"}
 """Texts without a length in the schema: a hash that we make, and what only an operator's own file says."""
 
 # --- the largest value of a type --------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_no_part_of_a_fact_hides_a_free_text() -> None:
         for name, found in cls.model_fields.items():
             for part in parts_in(found.annotation):
                 hidden |= {(cls.NAME, name, n) for n, f in part.model_fields.items() if is_free_text(f)}
-    # The hour at which a day begins is checked as text of five characters.
+    # The hour at which a day begins has a form of its own.
     assert {name for _, _, name in hidden} <= {"start_time"}
 
 

@@ -93,6 +93,8 @@ def _text_words(schema: Schema) -> str:
             return "time, UTC"
     if schema.get("x-reference"):
         return str(schema["x-reference"])
+    if "x-form" in schema:
+        return str(schema["x-form"])
     if schema.get("pattern") == r"\S":
         return f"text of at most {schema['maxLength']} characters"
     if "pattern" in schema:

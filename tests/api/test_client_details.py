@@ -152,6 +152,8 @@ UNSEEMLY = [
     ({"home_municipality": "999"}, "/home_municipality"),
     ({"home_municipality": "000"}, "/home_municipality"),
     ({"language": "Finnish, please"}, "/language"),
+    ({"language": "klingon"}, "/language"),
+    ({"interpreter_language": "klingon"}, "/interpreter_language"),
     ({"postal_address": {"street": "Esimerkkikatu 1", "postcode": "FI", "town": "Esimerkkilä"}}, "/postal_address/postcode"),
     ({"postal_address": {"street": "A\u2028B", "postcode": "00100", "town": "Esimerkkilä"}}, "/postal_address/street"),
 ]

@@ -123,16 +123,22 @@ def _may_correct(target: Fact[e.Event], context: Context) -> bool:
 
 
 def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:
-    """The fact with its new values; none, and a code for each of them, where some do not fit."""
+    """The fact with its new values; none, and a code for each of them, where some do not fit. What was recorded once and is
+    not corrected now is not judged by forms that came later."""
     at, said, _, target = mending
     kind, values = type(target.event), said.new_values or {}
     whole = {**target.event.model_dump(mode="json"), **values}
+    raw, kept = orjson.dumps(whole), whole.keys() - values.keys()
     try:
-        event = kind.model_validate_json(orjson.dumps(whole), strict=True, context=FROM_OUTSIDE)
+        event = kind.model_validate_json(raw, strict=True, context=FROM_OUTSIDE)
     except ValidationError as wrong:
-        for reason in reasons_of(wrong.errors(include_url=False, include_context=False), whole):
+        reasons = reasons_of(wrong.errors(include_url=False, include_context=False), whole)
+        said_now = [reason for reason in reasons if reason.pointer[1:].partition("/")[0] not in kept]
+        for reason in said_now:
             no.when(True, reason.code, f"{at}/new_values{reason.pointer}")
-        return None
+        if said_now:
+            return None
+        event = kind.model_validate_json(raw, strict=True)
     for name, asked in _asked_as(kind).items():
         if values.get(name) is not None:
             try:

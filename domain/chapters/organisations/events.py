@@ -10,7 +10,9 @@ from domain.vocabulary import (
     AgencyKind,
     BusinessId,
     ContractId,
+    Mailbox,
     MunicipalityCode,
+    OrganisationOid,
     OrganisationTask,
     OrgId,
     PlacementForm,
@@ -22,7 +24,6 @@ from domain.vocabulary import (
     SiteId,
     Text30,
     Text40,
-    Text60,
     Text80,
     Text120,
     Text2000,
@@ -52,12 +53,12 @@ class OrganisationEntry(Content):
     org_name: Routing[Text120]
     agency_kind: Routing[AgencyKind]
     business_id: Routing[BusinessId | None] = None
-    organisation_oid: Routing[Text60 | None] = None
+    organisation_oid: Routing[OrganisationOid | None] = None
     tasks: Routing[tuple[TaskFrom, ...]]
     municipalities: Routing[SetOf[MunicipalityCode] | None] = None
     transport: Routing[Literal["kafka", "http", "both", "hosted"]]
     public_keys: Routing[tuple[PublicKey, ...] | None] = None
-    contact_mailbox: Routing[Text120]
+    contact_mailbox: Routing[Mailbox]
     succeeds_org_id: Routing[OrgId | None] = None
 
 

@@ -26,6 +26,7 @@ from domain.vocabulary import (
     Goals,
     Health,
     Hours,
+    LocalTime,
     OrgId,
     Parallel,
     ParallelService,
@@ -40,7 +41,6 @@ from domain.vocabulary import (
     Service,
     SetOf,
     Social,
-    Text5,
     Text300,
 )
 
@@ -50,7 +50,7 @@ class ScheduleEntry(Part):
 
     weekday: Literal[1, 2, 3, 4, 5, 6, 7]
     hours: Hours
-    start_time: Text5 | None = None
+    start_time: LocalTime | None = None
 
 
 def _once_a_weekday(schedule: tuple[ScheduleEntry, ...]) -> tuple[ScheduleEntry, ...]:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -83,7 +83,7 @@ class ClientRecord(Dated):
     given_names: Identity[Text80 | None] = None
     identity_code: Identity[IdentityCode | None] = None
     temporary_identifier: Identity[Text20 | None] = None
-    sex: Identity[str | None] = None
+    sex: Identity[Literal["female", "male"] | None] = None
     died_on: Identity[date | None] = None
     phone: Contact[PhoneNumber | None] = None
     email: Contact[EmailAddress | None] = None
@@ -109,7 +109,7 @@ class StaffCard(Dated):
     staff_name: Actor[Text80]
     staff_title: Actor[Text80 | None] = None
     staff_unit: Actor[Text80 | None] = None
-    staff_work_phone: Actor[Text20 | None] = None
+    staff_work_phone: Actor[PhoneNumber | None] = None
 
 
 class Use(Dated):
