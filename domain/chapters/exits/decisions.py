@@ -61,6 +61,7 @@ def judge_exit(no: Refusals, pathway: Pathway, event: e.ExitRecorded, on: date, 
     ends_case = kind in code_list("exit_kind").marked("ends", "case")
     only_when(no, event.exit_kind == "health_related", event, "health_exit_kind")
     no.when(running and ends_case, "E_OPEN_PERIOD", "/exit_kind")
+    no.when(event.from_on is not None and event.from_on < _earliest(pathway, event), "E_ORDER", "/from_on")
     same = any(
         other.event.case_id == event.case_id and other.event.period_id == event.period_id for other in pathway.exits.values()
     )
@@ -71,6 +72,15 @@ def _had(period: Period, case_id: str, on: date) -> bool:
     """Whether the period is one of the case, and had begun by the day."""
     begun = period.started is not None and period.started.event.starts_on <= on
     return begun and period.planned.event.case_id == case_id
+
+
+def _earliest(pathway: Pathway, event: e.ExitRecorded) -> date:
+    """The day before which nobody has gone on from the service: the last one of the period that was left, the first one of
+    a period that goes on, else that of the case."""
+    left_from = pathway.periods.get(event.period_id or "")
+    if left_from is None or left_from.started is None:
+        return pathway.cases[event.case_id].opened.occurred_on
+    return left_from.ended.event.ended_on if left_from.ended else left_from.started.event.starts_on
 
 
 def _end_notice_due(pathway: Pathway, period_id: str | None) -> bool:

@@ -62,6 +62,7 @@ def judge_follow_up(no: Refusals, pathway: Pathway, event: e.FollowUpHeld, on: d
         no.when(not begun or period.planned.event.case_id != event.case_id, "E_UNKNOWN_REFERENCE", "/period_id")
     no.when(not event.parties_present, "E_FIELD_MISSING", "/parties_present")
     no.when(event.next_step_from_on is not None and event.next_step is None, "E_FIELD_MISSING", "/next_step")
+    no.when(event.next_step_from_on is not None and event.next_step_from_on < on, "E_ORDER", "/next_step_from_on")
     no.when(event.next_followup_on is not None and event.next_followup_on <= on, "E_ORDER", "/next_followup_on")
 
 

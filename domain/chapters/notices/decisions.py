@@ -57,6 +57,7 @@ def send_notification(pathway: Pathway, command: SendNotification, context: Cont
     recipient = command.recipient_org_id or body or due.recipient_org_id
     no.when(recipient != body, "E_RECIPIENT", "/recipient_org_id")
     no.when(notice.sent is not None, "E_NO_CHANGE", "/notification_id")
+    no.when(on < notice.due.occurred_on, "E_ORDER", "/occurred_on")
     not_ahead(no, on, context)
     no.stop()
     about = pathway.facts.get(due.about_event_id)

@@ -35,7 +35,7 @@ def assign_own_worker(pathway: Pathway, command: AssignOwnWorker, context: Conte
 
 def judge_own_worker(no: Refusals, pathway: Pathway, event: e.OwnWorkerAssigned, on: date, context: Context) -> None:
     """What an own worker has to be on the first day in charge. source: domain/privacy.md 3.8, domain/pathway.md 4.5 I4"""
-    case_of(pathway, event.case_id, on)
+    case = case_of(pathway, event.case_id, on)
     first, until = event.effective_on, event.registration_until_on
     registered = event.registration_from_on <= first and (until is None or first <= until)
     no.when(not registered, "E_NOT_PROFESSIONAL", "/registration_until_on")
@@ -43,7 +43,9 @@ def judge_own_worker(no: Refusals, pathway: Pathway, event: e.OwnWorkerAssigned,
     by_then = [result for result in results if result.occurred_on <= max(on, first)]
     special = bool(by_then) and by_then[-1].event.special_support_need
     no.when(special and event.profession != "social_worker", "E_SOCIAL_WORKER_REQUIRED", "/profession")
-    no.when(bool(pathway.cases[event.case_id].own_workers), "E_OVERLAP", "/effective_on")
+    no.when(first < case.opened.occurred_on, "E_ORDER", "/effective_on")
+    no.when(bool(case.own_workers), "E_OVERLAP", "/effective_on")
+    not_ahead(no, event.registration_checked_on, context, "/registration_checked_on")
 
 
 COMMANDS = (

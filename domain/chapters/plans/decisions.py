@@ -121,6 +121,12 @@ def judge_draft(no: Refusals, pathway: Pathway, event: e.PlanDrafted, on: date, 
     entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
     case_of(pathway, event.case_id, on)
     judge_terms(no, pathway, event, on, context)
+    _judge_review(no, event, on)
+
+
+def _judge_review(no: Refusals, event: e.PlanDrafted | e.PlanRevised, on: date) -> None:
+    """A version is reviewed on its own day or later."""
+    no.when(event.review_due_on is not None and event.review_due_on < on, "E_ORDER", "/review_due_on")
 
 
 def judge_terms(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRevised, on: date, context: Context) -> None:
@@ -181,6 +187,8 @@ def judge_revision(no: Refusals, pathway: Pathway, event: e.PlanRevised, on: dat
     no.when(same and not others, "E_NO_CHANGE")
     no.when(event.revision_reason == "parties" and not others and not same, "E_FIELD_MISSING", "/parties")
     judge_terms(no, pathway, event, on, context)
+    if revised is None or event.review_due_on != revised.drafted.event.review_due_on:
+        _judge_review(no, event, on)  # one that is overdue may stay as it is: a late review is a review (row 18)
     multi_sectoral = started.plan_kind == "multi_sectoral_employment_plan"
     given = event.kela_services_coordinated is not None
     no.when(given and not multi_sectoral, "E_FIELD_NOT_ALLOWED", "/kela_services_coordinated")
