@@ -173,10 +173,10 @@ class UnreportedAbsence(Answer):
 def unreported(
     view: View, days: Iterable[SeenDay], reports: Iterable[Row], payer_rows: Iterable[Row]
 ) -> list[UnreportedAbsence]:
-    """Absences in an official account, up to the day asked about, that no report names and for which somebody pays a
-    benefit."""
+    """Absences in an official account, up to the day asked about, for which somebody pays a benefit, and which no report to
+    whoever pays it names: one that went to another payer told nobody who has to know."""
     told = {
-        (report.client, date.fromisoformat(absence["day_on"]))
+        (report.client, date.fromisoformat(absence["day_on"]), report.body.get("payer_org_id"))
         for report in reports
         if report.occurred_on <= view.on
         for absence in report.body.get("absences", ())
@@ -186,12 +186,12 @@ def unreported(
         of_client.setdefault(row.client, []).append(row)
     found = []
     for day in days:
-        if not (day.absent and day.official) or day.on > view.on or (day.client, day.on) in told:
+        if not (day.absent and day.official) or day.on > view.on:
             continue
         held = benefit_on(of_client.get(day.client, ()), day.on)
         payer = held.body.get("payer_org_id") if held else None
         status = coded("day_status", day.status)
-        if payer and status:
+        if payer and status and (day.client, day.on, payer) not in told:
             due_on = day.on + timedelta(days=view.rules.number("absence_report.max_interval_days", day.on))
             found.append(
                 UnreportedAbsence(

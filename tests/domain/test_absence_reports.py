@@ -22,6 +22,7 @@ from stories import (
     subsidy,
 )
 
+from domain.chapters.attendance.decisions import SendAbsenceReport
 from domain.chapters.benefits.decisions import ChangeBenefitStatus
 from domain.events import Absence, AbsenceReportSent
 
@@ -94,6 +95,37 @@ def test_a_day_that_turned_out_to_be_closed_is_no_absence_to_tell_of() -> None:
     shut = given(as_1("13")).but(closed(SICK[1]), by=INSTRUCTOR, on=SICK[1])
     told = shut.when(report(SICK[0], SICK[1]), by=INSTRUCTOR, on=SICK[1])
     told.then(AbsenceReportSent, absences=(Absence(day_on=SICK[0], day_status="absent_own_sickness"),))
+
+
+def test_a_report_names_a_day_once() -> None:
+    told = Absence(day_on=SICK[0], day_status="absent_own_sickness")
+    for again in (told, told.model_copy(update={"day_status": "absent_other"})):
+        twice = report(FROM, ON, absences=(told, again))
+        given(as_1("13")).when(twice, by=INSTRUCTOR, on=ON).then_refused("E_CONFLICT", at="/absences")
+
+
+def test_a_report_is_of_days_that_are_over() -> None:
+    """Else an absence that comes would count as told."""
+    for until in (date(2025, 3, 22), date(2025, 8, 31)):
+        ahead = report(FROM, until, absences=ABSENCES)
+        given(as_1("13")).when(ahead, by=INSTRUCTOR, on=ON).then_refused("E_FUTURE", at="/until_on")
+
+
+def test_absences_are_told_again_to_another_payer_and_to_the_same_one_in_a_longer_report() -> None:
+    """domain/pathway.md 4.4 rows 29, 42: who pays may be said late."""
+    longer = given(as_1("14")).when(report(date(2025, 3, 3), ON), by=INSTRUCTOR, on=ON)
+    longer.then(AbsenceReportSent, payer_org_id=KELA, absences=ABSENCES)
+    fund = subsidy(benefit="earnings_related_allowance", payer_org_id=FUND, from_on=date(2025, 3, 1))
+    changed = given(as_1("14")).but(fund, by=EXPERT, on=date(2025, 3, 24))
+    changed.when(report(FROM, ON), by=INSTRUCTOR, on=date(2025, 3, 24)).then(AbsenceReportSent, payer_org_id=FUND)
+
+
+def test_of_a_period_that_has_not_begun_or_has_no_day_in_the_range_nothing_is_reported() -> None:
+    before = report(date(2025, 2, 3), date(2025, 2, 24))
+    given(as_1("11")).when(before, by=INSTRUCTOR, on=date(2025, 2, 24)).then_refused("E_OUTSIDE_PERIOD")
+    given(as_1("13")).when(before, by=INSTRUCTOR, on=ON).then_refused("E_OUTSIDE_PERIOD")
+    unknown = SendAbsenceReport(period_id="d" * 32, from_on=FROM, until_on=ON)
+    given(as_1("13")).when(unknown, by=INSTRUCTOR, on=ON).then_refused("E_UNKNOWN_REFERENCE", at="/period_id")
 
 
 def test_behind_its_placement_a_provider_learns_nothing_of_payers() -> None:

@@ -74,6 +74,17 @@ def test_a_reported_absence_is_done_with(sqlite_model: ReadModel) -> None:
     assert len(answer(sqlite_model, "PI4", "2025-03-31", on="2025-03-20").absences) == 2
 
 
+def test_an_absence_told_to_another_payer_is_still_to_be_reported(sqlite_model: ReadModel) -> None:
+    """domain/questions.md PI4: to which payer."""
+    told = provider("2025-03-20")
+    told.fact("absence_report.sent", "2025-03-21", {
+        "report_id": "r", "period_id": "period-1", "payer_org_id": "0000011-5", "from_on": "2025-03-18",
+        "until_on": "2025-03-20", "absences": [{"day_on": "2025-03-18", "day_status": "absent_own_sickness"}]})  # fmt: skip
+    in_model(sqlite_model, KIND, told)
+    found = answer(sqlite_model, "PI4", "2025-03-31").absences
+    assert [(a.absent_on.isoformat(), a.payer_org_id) for a in found] == [("2025-03-18", KELA), ("2025-03-20", KELA)]
+
+
 def test_nothing_is_reported_where_nobody_pays(sqlite_model: ReadModel) -> None:
     told = Told()
     body = {"period_id": "p", "account": "provider", "day_status": "absent_other"}

@@ -216,7 +216,8 @@ def send_absence_report(pathway: Pathway, command: SendAbsenceReport, context: C
 
 
 def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on: date, context: Context) -> None:
-    """What a report has to fulfil: one payer for all its days, absences alone, all of them in its range."""
+    """What a report has to fulfil: one payer for all its days, absences alone, each day once, all of them in its range, and
+    none that is still to come."""
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _may_report(pathway, period, event.until_on, context))
     mine = period is not None and event.reporting_org_id == _reporting(pathway, period, event.until_on, context)
@@ -230,7 +231,8 @@ def judge_report(no: Refusals, pathway: Pathway, event: e.AbsenceReportSent, on:
     no.when(outside, "E_OUTSIDE_PERIOD", "/absences")
     reasons = code_list("day_status").marked("absence")
     no.when(any(absence.day_status not in reasons for absence in event.absences), "E_CODE", "/absences")
-    no.when(max(days) > on, "E_FUTURE", "/until_on")
+    no.when(len(set(days)) < len(days), "E_CONFLICT", "/absences")
+    no.when(max(*days, event.until_on) > on, "E_FUTURE", "/until_on")
 
 
 def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) -> bool:
