@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import Flag
+from enum import Enum, Flag
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -117,6 +117,14 @@ OPEN = "*"
 """In `Found`: the fact holds until further notice."""
 
 
+class Counts(Enum):
+    """From which day on a fact counts for somebody who asks how things are on a day."""
+
+    ITS_DAY = "the day on which it happened"
+    FIRST_DAY = "its first day, whenever it was said: it says itself from when on something holds"
+    EITHER = "whichever of the two comes first: it speaks of days to come"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The days under which a reader finds the fact: the fields with its first and its last one.
@@ -128,6 +136,7 @@ class Found:
     from_on: str | None = None
     until_on: str | None = None
     part: str = ""
+    counts: Counts = Counts.ITS_DAY
 
     @property
     def is_range(self) -> bool:
@@ -148,6 +157,16 @@ class Found:
             return first, first
         return first, getattr(event, self.until_on, None)
 
+    def counts_from(self, occurred_on: date, first_on: date) -> date:
+        """The day from which a fact counts that happened on a day, and is found from a first day on."""
+        match self.counts:
+            case Counts.FIRST_DAY:
+                return first_on
+            case Counts.EITHER:
+                return min(occurred_on, first_on)
+            case _:
+                return occurred_on
+
 
 BY_DAY = Found()
 """Found by its own day alone."""
@@ -155,9 +174,9 @@ FROM_ITS_DAY = Found(None, OPEN)
 """Found from its own day on."""
 
 
-def days(from_on: str, until_on: str = OPEN, *, part: str = "") -> Found:
+def days(from_on: str, until_on: str = OPEN, *, part: str = "", counts: Counts = Counts.ITS_DAY) -> Found:
     """Found from the day in one field to the day in the other, both included."""
-    return Found(from_on, until_on, part)
+    return Found(from_on, until_on, part, counts)
 
 
 class _Tie:

@@ -1,8 +1,7 @@
 """Which case a question is about, and which facts count on the day asked about.
 
 A question about a case is about the one that is open on the day, else the last one before it; an earlier one by its
-reference. A fact that speaks of days counts from its own first day, whenever somebody stated it; every other from the day
-on which it happened.
+reference. From which day on a fact counts it declares itself (`domain.event.Counts`).
 """
 
 from __future__ import annotations
@@ -11,24 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from domain.catalogue import EVENTS
 from projections.questions import Answer, ClientPseudonym, OfClient, View
 from projections.read_models import Row
 
 CASE_FACTS = ("case.opened", "case.closed")
-
-FROM_ITS_FIRST_DAY = frozenset({
-    "benefit_status.changed",
-    "own_worker.assigned",
-    "period.started",
-    "period.completed",
-    "period.interrupted",
-    "parallel_service.started",
-    "parallel_service.stopped",
-})
-"""Facts that say themselves from when on something holds."""
-
-AHEAD = frozenset({"period.planned", "service_day.not_arranged"})
-"""Facts about days to come: they count once they are stated, or once their days have come."""
 
 
 class OfCase(OfClient):
@@ -51,9 +37,8 @@ class ClientCase(Answer):
 
 def counts_from(row: Row) -> date:
     """The day from which the fact counts."""
-    if row.name in FROM_ITS_FIRST_DAY:
-        return row.from_on
-    return min(row.occurred_on, row.from_on) if row.name in AHEAD else row.occurred_on
+    event = EVENTS.get(row.name)
+    return event.FOUND.counts_from(row.occurred_on, row.from_on) if event else row.occurred_on
 
 
 def by_the_day(rows: Iterable[Row], on: date) -> list[Row]:

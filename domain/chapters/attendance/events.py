@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import BY_DAY, CaseEvent, Content, Moves, Part, Tied, begins, days, judged_by, listed_in
+from domain.event import BY_DAY, CaseEvent, Content, Counts, Moves, Part, Tied, begins, days, judged_by, listed_in
 from domain.vocabulary import Account, Benefit, Hours, OrgId, RecordedDayStatus, Ref, Routing, Schedule
 
 
@@ -51,7 +51,7 @@ class ServiceDayNotArranged(DaysNotArranged, CaseEvent):
     PART = listed_in("not_arranged", key="period_id")
     MOVES = Moves.CUT
     CORRECTED = judged_by("judge_closed_days")
-    FOUND = days("from_on", "until_on")
+    FOUND = days("from_on", "until_on", counts=Counts.EITHER)
     placement_id: Routing[Ref]
     until_on: Schedule[date]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import CaseEvent, ClientFact, Content, Moves, begins, days, judged_by, listed_in
+from domain.event import CaseEvent, ClientFact, Content, Counts, Moves, begins, days, judged_by, listed_in
 from domain.vocabulary import Benefit, BenefitStatus, OrgId, Ref, Routing, Service
 
 
@@ -26,7 +26,7 @@ class BenefitStatusChanged(BenefitHeld, ClientFact):
     PART = listed_in("benefits")
     MOVES = Moves.WINDOWS | Moves.IN_FORCE | Moves.FOLLOWS
     CORRECTED = judged_by("judge_benefit")
-    FOUND = days("from_on", "until_on")
+    FOUND = days("from_on", "until_on", counts=Counts.FIRST_DAY)
 
 
 class LabourPolicyStatement(Content):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.event import CaseEvent, Content, Moves, belongs_to, days, judged_by
+from domain.event import CaseEvent, Content, Counts, Moves, belongs_to, days, judged_by
 from domain.vocabulary import Actor, PersonId, Profession, Ref, RegisterNumber, Routing, Service
 
 
@@ -27,5 +27,5 @@ class OwnWorkerAssigned(WorkerInCharge, CaseEvent):
     PART = belongs_to("case_id", "own_workers", begun="assignment_id")
     MOVES = Moves.IN_FORCE
     CORRECTED = judged_by("judge_own_worker")
-    FOUND = days("effective_on")
+    FOUND = days("effective_on", counts=Counts.FIRST_DAY)
     assignment_id: Routing[Ref]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from domain.event import CaseEvent, Content, Moves, days, joins, judged_by
+from domain.event import CaseEvent, Content, Counts, Moves, days, joins, judged_by
 from domain.vocabulary import OrgId, Parallel, ParallelService, Ref, Routing, Text80
 
 ToldBy = Literal["client", "own_worker", "service"]
@@ -28,7 +28,7 @@ class ParallelServiceStarted(ServiceBeside, CaseEvent):
     PART = joins("parallel_service_id", "parallel_services", "started")
     MOVES = Moves.NOTHING
     CORRECTED = judged_by("judge_service")
-    FOUND = days("from_on")
+    FOUND = days("from_on", counts=Counts.FIRST_DAY)
     parallel_service_id: Routing[Ref]
     from_on: Parallel[date]
 
@@ -48,6 +48,6 @@ class ParallelServiceStopped(ServiceEnded, CaseEvent):
     PART = joins("parallel_service_id", "parallel_services", "stopped", begun_with="service")
     MOVES = Moves.NOTHING
     CORRECTED = judged_by("judge_stop")
-    FOUND = days("until_on", "until_on")
+    FOUND = days("until_on", "until_on", counts=Counts.FIRST_DAY)
     parallel_service_id: Routing[Ref]
     until_on: Parallel[date]

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from domain.chapters.plans.events import WeekSchedule
-from domain.event import CaseEvent, Content, Moves, Tied, begins, belongs_to, days, judged_by
+from domain.event import CaseEvent, Content, Counts, Moves, Tied, begins, belongs_to, days, judged_by
 from domain.vocabulary import Health, Ref, Routing, Schedule, Service, Social, ValidReason
 
 
@@ -27,7 +27,7 @@ class PeriodPlanned(PeriodTerms, CaseEvent):
     PART = begins("period_id", "periods")
     MOVES = Moves.IN_FORCE
     CORRECTED = judged_by("judge_period")
-    FOUND = days("starts_on", "planned_end_on")
+    FOUND = days("starts_on", "planned_end_on", counts=Counts.EITHER)
     period_id: Routing[Ref]
     plan_id: Routing[Ref]
     plan_version: Service[Tied[int]]
@@ -40,7 +40,7 @@ class PeriodStarted(CaseEvent):
     PART = belongs_to("period_id", "started")
     MOVES = Moves.WINDOWS | Moves.IN_FORCE
     CORRECTED = judged_by("judge_start")
-    FOUND = days("starts_on", "planned_end_on")
+    FOUND = days("starts_on", "planned_end_on", counts=Counts.FIRST_DAY)
     period_id: Routing[Ref]
     decision_id: Routing[Ref]
     placement_id: Routing[Ref]
@@ -55,7 +55,7 @@ class PeriodCompleted(CaseEvent):
     PART = belongs_to("period_id", "ended")
     MOVES = Moves.WINDOWS
     CORRECTED = judged_by("judge_end")
-    FOUND = days("ended_on", "ended_on")
+    FOUND = days("ended_on", "ended_on", counts=Counts.FIRST_DAY)
     period_id: Routing[Ref]
     ended_on: Service[date]
 
@@ -84,7 +84,7 @@ class PeriodInterrupted(Interruption, CaseEvent):
     PART = belongs_to("period_id", "ended")
     MOVES = Moves.WINDOWS
     CORRECTED = judged_by("judge_interruption")
-    FOUND = days("ended_on", "ended_on")
+    FOUND = days("ended_on", "ended_on", counts=Counts.FIRST_DAY)
     ended_on: Service[date]
     end_reason: Service[EndReason]
     health_end: Health[bool]
