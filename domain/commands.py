@@ -55,6 +55,11 @@ class CommandKind:
     of_anybody: bool = False
 
     @property
+    def of_client(self) -> bool:
+        """Whether it speaks of a client, known or new."""
+        return self.target in ("client", "new_client")
+
+    @property
     def name(self) -> str:
         """The command's permanent name."""
         return self.command.NAME

@@ -20,7 +20,7 @@ from domain.event import Event
 from domain.health_content import looks_like_diagnosis
 from domain.json_gate import escaped, shortened
 from domain.refusals import Reason
-from domain.vocabulary import FreeText, Listed, Ref
+from domain.vocabulary import Form, FreeText, Listed, Ref
 
 MOST_ENTRIES = 400
 """Entries of a set or list in a command, at most. source: domain/pathway.md 4.9"""
@@ -139,6 +139,8 @@ def _text_in(annotation: Any) -> Place | None:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *marks = get_args(annotation)
+        if any(isinstance(mark, Form) for mark in marks):
+            return None
         return Place("text") if any(isinstance(mark, FreeText) for mark in marks) else _text_in(inner)
     if origin is Union or origin is types.UnionType:
         arms = get_args(annotation)
@@ -160,9 +162,12 @@ def _texts_of_facts() -> Mapping[str, Place]:
     return {name: place for cls in facts for name, place in texts_of(cls).items()}
 
 
-def diagnoses_in(command: type[BaseModel], body: Mapping[str, Any]) -> list[Reason]:
-    """Every free text of a command's body that looks like a diagnosis. source: domain/vocabulary.md 1.7 N5"""
-    return [Reason("E_HEALTH_CONTENT", pointer) for pointer in _diagnoses(body, Place("named", named=texts_of(command)), "")]
+def diagnoses_in(command: type[BaseModel], body: Mapping[str, Any]) -> Iterator[str]:
+    """The pointers of every free text of a command's body that looks like a diagnosis: nobody writes one into a text.
+
+    source: domain/vocabulary.md 1.7 N5
+    """
+    return _diagnoses(body, Place("named", named=texts_of(command)), "")
 
 
 def _diagnoses(value: Any, place: Place, pointer: str) -> Iterator[str]:

@@ -156,8 +156,9 @@ class _Reading:
             command = kind.command.model_validate_json(raw, strict=True, context=FROM_OUTSIDE)
         except ValidationError as wrong:
             self._reasons += reasons_of(wrong.errors(include_url=False, include_context=False), translated)
-        if kind.target in ("client", "new_client"):
-            self._reasons += diagnoses_in(kind.command, translated)
+        if kind.of_client:
+            for pointer in diagnoses_in(kind.command, translated):
+                self._wrong("E_HEALTH_CONTENT", pointer)
         if self._reasons or command is None:
             raise Refused(*self._reasons)
         if self._waits is not None:

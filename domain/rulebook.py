@@ -21,7 +21,7 @@ from domain.chapters.corrections import decisions as corrections
 from domain.chapters.decisions import decisions as issued
 from domain.chapters.exits import decisions as exits
 from domain.chapters.follow_ups import decisions as follow_ups
-from domain.chapters.guards import by_right, parts_there
+from domain.chapters.guards import by_right, no_diagnosis, parts_there
 from domain.chapters.judging import guard_of
 from domain.chapters.ledgers import decisions as ledgers
 from domain.chapters.notices import decisions as notices
@@ -79,6 +79,8 @@ def _judged(kind: CommandKind) -> CommandKind:
     @wraps(kind.decide)
     def decide(state: Any, command: Command, context: Context) -> list[Draft]:
         by_right(command, context)
+        if kind.of_client:
+            no_diagnosis(command)
         if kind.target == "client":
             parts_there(state, command)
         return kind.decide(state, command, context)

@@ -1,6 +1,6 @@
 """The types that event fields are written with: codes, data classes, references and texts.
 
-A field reads like a line of domain/events.md: `starts_on: Service[date]`, `day_status: Schedule[DayStatus]`.
+A field reads like a line of domain/events.md: `starts_on: Service[date]`, `day_status: Schedule[RecordedDayStatus]`.
 The lists themselves stand in `codes/*.toml` and are read by `domain/code_lists.py`.
 """
 
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -70,19 +70,14 @@ ActorRole = Annotated[str, Listed("actor_role")]
 AgencyKind = Annotated[str, Listed("agency_kind")]
 BenefitStatus = Annotated[str, Listed("benefit_status")]
 ClosingCode = Annotated[str, Listed("closing_code")]
-ConsentScope = Annotated[str, Listed("consent_scope")]
-DayStatus = Annotated[str, Listed("day_status")]
 RecordedDayStatus = Annotated[str, Listed("day_status", only="recordable")]
 """What an account may say of a day: never `not_scheduled` or `unknown` (domain/events.md 11.12)."""
-DocumentKind = Annotated[str, Listed("document_kind")]
 PlanKind = Annotated[str, Listed("document_kind", only="plan")]
 EligibilityKey = Annotated[str, Listed("eligibility_key")]
 ExitKind = Annotated[str, Listed("exit_kind")]
 OpenExitKind = Annotated[str, Listed("exit_kind", without="health_related", also=("health_related",))]
 """The exit as class D keeps it: a kind that reveals health stands as `health_related`."""
 HealthExitKind = Annotated[str, Listed("exit_kind", only="health_related")]
-OpenOutcomeKind = Annotated[str, Listed("exit_kind", without="health_related", also=("health_related", "not_reached"))]
-OutcomeKind = Annotated[str, Listed("exit_kind", also=("not_reached",))]
 FollowupKind = Annotated[str, Listed("followup_kind")]
 LegalBasis = Annotated[str, Listed("legal_basis")]
 NeedCriterion = Annotated[str, Listed("need_criterion", only="need")]
@@ -101,7 +96,6 @@ Purpose = Annotated[str, Listed("purpose")]
 ReferralSource = Annotated[str, Listed("referral_source")]
 ServiceProgramme = Annotated[str, Listed("service_programme")]
 ValidReason = Annotated[str, Listed("valid_reason")]
-WorkerRole = Annotated[str, Listed("worker_role")]
 
 
 # --- data classes ---
@@ -250,9 +244,6 @@ class FreeText:
         return value
 
 
-Text3 = Annotated[str, FreeText(3)]
-Text5 = Annotated[str, FreeText(5)]
-Text9 = Annotated[str, FreeText(9)]
 Text20 = Annotated[str, FreeText(20)]
 Text30 = Annotated[str, FreeText(30)]
 Text40 = Annotated[str, FreeText(40)]
@@ -262,7 +253,6 @@ Text80 = Annotated[str, FreeText(80)]
 Text120 = Annotated[str, FreeText(120)]
 Text200 = Annotated[str, FreeText(200)]
 Text300 = Annotated[str, FreeText(300)]
-Text500 = Annotated[str, FreeText(500)]
 Text1000 = Annotated[str, FreeText(1000)]
 Text2000 = Annotated[str, FreeText(2000)]
 
@@ -300,9 +290,3 @@ def _in_order(values: tuple[T, ...]) -> tuple[T, ...]:
 
 SetOf = Annotated[tuple[T, ...], AfterValidator(_in_order)]
 """A set without order: kept sorted and without repeats, so that equal sets have equal bytes."""
-
-
-def is_free_text(found: FieldInfo) -> bool:
-    """Whether a model's field, optional or not, is free text (domain/events.md 11.21)."""
-    inner = [mark for part in get_args(found.annotation) for mark in getattr(part, "__metadata__", ())]
-    return any(isinstance(mark, FreeText) for mark in (*found.metadata, *inner))

@@ -235,7 +235,7 @@ def _run(
         decision.decision_id, decision.recorded_at, decision.caller, rules(decision.ruleset_version), state.directory,
         decision.look_ups,
     )  # fmt: skip
-    of_client = kind.target in ("client", "new_client") and decision.client
+    of_client = kind.of_client and decision.client
     subject: Any = state.directory
     if of_client:
         subject = state.pathways.get(decision.client or "") or Pathway(decision.client or "")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from free_texts import is_free_text
 from pydantic import BaseModel, create_model
 
 from domain.catalogue import EVENTS
@@ -15,7 +16,7 @@ from domain.message_schemas import body_schema, message_schema
 from domain.messages import message_types
 from domain.rulebook import COMMANDS
 from domain.store import ClientRecord, field_classes
-from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of, is_free_text
+from domain.vocabulary import DataClass, FreeText, Service, Unclassified, data_class_of
 from projections.kinds import kinds
 
 CARRIED = ("new_values", "publication")
@@ -89,8 +90,7 @@ def test_no_part_of_a_fact_hides_a_free_text() -> None:
         for name, found in cls.model_fields.items():
             for part in parts_in(found.annotation):
                 hidden |= {(cls.NAME, name, n) for n, f in part.model_fields.items() if is_free_text(f)}
-    # The hour at which a day begins has a form of its own.
-    assert {name for _, _, name in hidden} <= {"start_time"}
+    assert hidden == set()
 
 
 def parts_in(annotation: Any) -> Iterator[type[BaseModel]]:

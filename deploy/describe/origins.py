@@ -17,10 +17,10 @@ from typing import Any
 from domain import events
 from domain.catalogue import EVENTS
 from domain.chapters.corrections import decisions as corrections
-from domain.chapters.guards import by_right, parts_there
+from domain.chapters.guards import by_right, no_diagnosis, parts_there
 from domain.disclosure.kinds import Kind
 from domain.events import Event
-from domain.message_fields import places
+from domain.message_fields import places, texts_of
 from domain.messages import message_types
 from domain.refusals import refusals
 from domain.rulebook import COMMANDS, GUARDS
@@ -44,7 +44,9 @@ def origin_of(command: str) -> Origin:
     # A correction passes the guard of the fact that it corrects, which it finds in a table and not by name.
     more: tuple[Callable[..., Any], ...] = tuple(GUARDS.values()) if decide.__module__ == corrections.__name__ else ()
     # What the rulebook judges before any decision.
-    more += (by_right, parts_there) if kind.target == "client" and places(kind.command) else (by_right,)
+    more += (by_right,)
+    more += (no_diagnosis,) if kind.of_client and texts_of(kind.command) else ()
+    more += (parts_there,) if kind.target == "client" and places(kind.command) else ()
     made = {cls.NAME for node in _nodes((decide,)) if isinstance(node, ast.Call) and (cls := _event_made(node))}
     codes = {node.value for node in _nodes((decide, *more)) if isinstance(node, ast.Constant) and _is_code(node.value)}
     return Origin(frozenset(made), frozenset(str(code) for code in codes))

@@ -12,8 +12,7 @@ from domain.code_lists import code_list
 from domain.commands import Command
 from domain.context import Context, Draft
 from domain.events import CaseEvent, Event, PeriodCompleted, PeriodInterrupted
-from domain.health_content import looks_like_diagnosis
-from domain.message_fields import places
+from domain.message_fields import diagnoses_in, places, texts_of
 from domain.pathway import Case, CaseState, Pathway, Period, Placement
 from domain.refusals import Refusals, refuse
 from domain.rules import NoRule
@@ -55,13 +54,6 @@ def noted(no: Refusals, event: Event, name: str, note: str) -> None:
     needed = code_list(lists[name])[getattr(event, name)].needs_note
     no.when(needed and getattr(event, note) is None, "E_NOTE_REQUIRED", f"/{note}")
     no.when(not needed and getattr(event, note) is not None, "E_FIELD_NOT_ALLOWED", f"/{note}")
-
-
-def no_diagnosis(no: Refusals, event: Event, *names: str) -> None:
-    """Nobody writes a diagnosis into a text. source: domain/vocabulary.md 1.7 N5"""
-    for name in names:
-        text = getattr(event, name)
-        no.when(text is not None and looks_like_diagnosis(text), "E_HEALTH_CONTENT", f"/{name}")
 
 
 def code_valid(no: Refusals, list_name: str, code: str, on: date, pointer: str) -> None:
@@ -191,6 +183,16 @@ def in_its_task(context: Context, on: date) -> bool:
     caller = context.caller
     at_home = caller.role in ("client", "system") or (caller.org, caller.task) == (context.directory.organiser, "organiser")
     return at_home or holds(context, caller.org, caller.task, on)
+
+
+def no_diagnosis(command: Command) -> None:
+    """Raises Refused (`E_HEALTH_CONTENT`) where a text about a client looks like a diagnosis. Which fields are texts is read
+    from the types; a door has looked at the same ones, to say it beside all else that is wrong with a body."""
+    if texts_of(type(command)):
+        no = Refusals()
+        for pointer in diagnoses_in(type(command), command.model_dump(mode="json")):
+            no.when(True, "E_HEALTH_CONTENT", pointer)
+        no.stop()
 
 
 def parts_there(pathway: Pathway, command: BaseModel) -> None:

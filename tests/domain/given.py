@@ -47,7 +47,7 @@ class World:
         at = datetime.combine(step.on, time(9), UTC)
         decision = uuid.uuid5(uuid.NAMESPACE_OID, f"{len(self.recorded)} {kind.name} {attempt}").hex
         context = Context(decision, at, step.by, self.rules, self.directory, step.look_ups)
-        state = self.pathway if kind.target in ("client", "new_client") else self.directory
+        state = self.pathway if kind.of_client else self.directory
         return kind.decide(state, command, context)
 
     def after(self, step: Step) -> World:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from free_texts import is_free_text
 
+from domain.chapters.guards import no_diagnosis
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
@@ -24,7 +26,6 @@ from domain.rulebook import COMMANDS
 from domain.store.deciding.kept_answers import answer_of, kept
 from domain.store.receiving.asked import Refusal, asked_by
 from domain.store.tables.recorders import AnswerRow
-from domain.vocabulary import is_free_text
 from projections.kinds import kinds
 
 PATHWAY = Path(__file__).resolve().parents[2] / "docs/domain/pathway.md"
@@ -277,6 +278,13 @@ def test_every_free_text_of_a_command_is_looked_at_along_with_what_else_is_wrong
     told = [(reason.code, reason.pointer) for reason in refused.value.codes]
     assert ("E_HEALTH_CONTENT", f"/{name}") in told
     assert ("E_FIELD_NOT_ALLOWED", "/more") in told
+
+
+@pytest.mark.parametrize(("command", "name"), FREE_TEXTS)
+def test_a_decision_looks_at_the_same_texts_whichever_way_a_command_comes(command: str, name: str) -> None:
+    with pytest.raises(Refused) as refused:
+        no_diagnosis(COMMANDS[command].command.model_construct(**{name: "todettu F32.1"}))
+    assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [("E_HEALTH_CONTENT", f"/{name}")]
 
 
 def test_there_is_free_text_in_commands() -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain import events as e
 from domain.chapters.decisions.events import DecisionTerms
-from domain.chapters.guards import case_of, case_on, day_of, no_diagnosis, not_ahead, only_when, recorded, said
+from domain.chapters.guards import case_of, case_on, day_of, not_ahead, only_when, recorded, said
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Pathway
@@ -48,7 +48,6 @@ def judge_decision(no: Refusals, pathway: Pathway, event: e.DecisionIssued, on: 
     only_when(no, event.outcome == "ended", event, "ends_on")
     first, last = event.granted_from_on, event.granted_until_on
     no.when(first is not None and last is not None and last < first, "E_PERIOD_LENGTH", "/granted_until_on")
-    no_diagnosis(no, event, "reasons")
 
 
 COMMANDS = (CommandKind(IssueDecision, issue_decision, "client", path="decisions", roles=frozenset({"social_worker"})),)

@@ -13,7 +13,6 @@ from domain.chapters.guards import (
     day_of,
     entitled,
     known,
-    no_diagnosis,
     not_ahead,
     noted,
     of_county,
@@ -83,7 +82,6 @@ def judge_service(no: Refusals, pathway: Pathway, event: e.ParallelServiceStarte
     case_of(pathway, event.case_id, on)
     noted(no, event, "service", "service_note")
     no.when(event.told_by != "service" and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
-    no_diagnosis(no, event, "service_note")
     code_valid(no, "parallel_service", event.service, event.from_on, "/service")
     not_ahead(no, event.from_on, context, "/from_on")
     run = pathway.parallel_services.get(event.parallel_service_id)

@@ -12,7 +12,6 @@ from domain.chapters.guards import (
     day_of,
     entitled,
     known,
-    no_diagnosis,
     not_ahead,
     recorded,
     said,
@@ -75,7 +74,6 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
     no.when(other_role and not no, "E_NO_CONTRACT", "/provision_role")
     no.when(event.outside_commuting_area and not consented(pathway, event.consent_id), "E_AREA_CONSENT", "/consent_id")
     no.when(not event.outside_commuting_area and event.consent_id is not None, "E_FIELD_NOT_ALLOWED", "/consent_id")
-    no_diagnosis(no, event, "site_needs")
 
 
 def accept_placement(pathway: Pathway, command: AcceptPlacement, context: Context) -> list[Draft]:

@@ -16,7 +16,6 @@ from domain.chapters.guards import (
     in_authoritys_case,
     is_client,
     known,
-    no_diagnosis,
     not_ahead,
     only_when,
     recorded,
@@ -142,7 +141,6 @@ def judge_terms(no: Refusals, pathway: Pathway, event: e.PlanDrafted | e.PlanRev
     only_when(no, event.includes_kuty, event, "kuty_from_on", "kuty_until_on", "schedule")
     first, last = event.kuty_from_on, event.kuty_until_on
     no.when(first is not None and last is not None and last < first, "E_PERIOD_LENGTH", "/kuty_until_on")
-    no_diagnosis(no, event, "goal", "support")
 
 
 def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list[Draft]:

@@ -13,7 +13,6 @@ from domain.chapters.guards import (
     holds,
     is_client,
     known,
-    no_diagnosis,
     not_ahead,
     noted,
     recorded,
@@ -92,7 +91,6 @@ def judge_referral(no: Refusals, pathway: Pathway, event: e.ReferralSubmitted, o
     noted(no, event, "source", "source_note")
     told = event.sender_org_id not in (None, context.directory.organiser)
     no.when(told and not _has_ground(pathway, event), "E_NO_LEGAL_BASIS", "/legal_basis")
-    no_diagnosis(no, event, "source_note")
 
 
 def _has_ground(pathway: Pathway, event: e.ReferralSubmitted) -> bool:

@@ -76,7 +76,7 @@ class CommandJob:
     @property
     def of_client(self) -> bool:
         """Whether it is decided on a pathway."""
-        return self.kind.target in ("client", "new_client")
+        return self.kind.of_client
 
 
 @dataclass(slots=True, eq=False)
