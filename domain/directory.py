@@ -86,6 +86,11 @@ class Directory:
         """The rules that the ledger follows; one that is not open yet begins with the newest."""
         return RuleSet.load(self.ruleset_version) if self.ruleset_version else RuleSet.current()
 
+    def is_county(self, org: str, task: str) -> bool:
+        """Whether somebody of the organisation, in the task, is the county: the ledger's organiser in its own task. In any
+        other task the same organisation is an agency like every other."""
+        return (org, task) == (self.organiser, "organiser")
+
     def holds(self, org_id: str | None, task: str, on: date) -> bool:
         """Whether the organisation holds the task on the day. Whoever acts or is named is judged by this alone."""
         return self.kind_in(org_id, task, on) is not None

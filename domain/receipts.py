@@ -150,19 +150,19 @@ MOST_IN_THE_WAY = 20
 
 
 def facts_told(
-    facts: Iterable[tuple[str, str]], pathway: Pathway, caller: Caller, told: Mapping[str, str], organiser: str
+    facts: Iterable[tuple[str, str]], pathway: Pathway, caller: Caller, told: Mapping[str, str], of_county: bool
 ) -> tuple[e.FactInTheWay, ...]:
     """Of facts, each with the code under which it stands in the way, those that the caller knows, in the order of days.
 
-    A worker of the county knows all; a client the own ones; everybody else the own ones, and those of which `told` has the
-    newest publication. source: design D22, domain/pathway.md 4.9
+    A worker of the county (`of_county`) knows all; a client the own ones; everybody else the own ones, and those of which
+    `told` has the newest publication. source: design D22, domain/pathway.md 4.9
     """
     client = caller.role == "client"
     found: list[tuple[date, e.FactInTheWay]] = []
     for code, key in facts:
         fact = pathway.facts[key]
         own = fact.actor_person == caller.person if client else (fact.actor_org, fact.actor_task) == caller.sender
-        if own or (not client and (caller.org == organiser or key in told)):
+        if own or (not client and (of_county or key in told)):
             named = e.FactInTheWay(
                 code=code, type=type_of(fact.event), occurred_on=fact.occurred_on, publication_id=told.get(key)
             )

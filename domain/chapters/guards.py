@@ -118,8 +118,8 @@ def is_client(context: Context) -> bool:
 
 
 def of_county(context: Context) -> bool:
-    """Whether a worker of the organiser asks."""
-    return context.caller.org == context.directory.organiser and not is_client(context)
+    """Whether a worker of the county asks."""
+    return context.directory.is_county(*context.caller.sender) and not is_client(context)
 
 
 def holds(context: Context, org_id: str | None, task: str, on: date) -> bool:
@@ -181,7 +181,7 @@ def by_right(command: Command, context: Context) -> None:
 def in_its_task(context: Context, on: date) -> bool:
     """Whether the caller's organisation holds the task on the day in which it asks; at home none is asked for."""
     caller = context.caller
-    at_home = caller.role in ("client", "system") or (caller.org, caller.task) == (context.directory.organiser, "organiser")
+    at_home = caller.role in ("client", "system") or context.directory.is_county(*caller.sender)
     return at_home or holds(context, caller.org, caller.task, on)
 
 

@@ -39,5 +39,4 @@ def _recipients(event: Event, directory: Directory) -> list[Recipient]:
     if isinstance(event, e.RulesetPublished):
         return known
     named = getattr(event, "org_id", None)
-    county = (directory.organiser, "organiser")
-    return [recipient for recipient in known if recipient.org == named or (recipient.org, recipient.task) == county]
+    return [one for one in known if one.org == named or directory.is_county(one.org, one.task)]

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from given import Ask, World, given
 from stories import (
+    CONTRACTS,
+    COUNTY,
     DOCTOR,
     INSTRUCTOR,
     LAST,
@@ -17,7 +19,9 @@ from stories import (
     as_1,
     closed,
     day,
+    debts,
     instructor,
+    joining,
     meeting,
     registered,
     report,
@@ -91,3 +95,16 @@ def test_a_placement_is_its_providers_from_the_asking_to_its_end() -> None:
         for on in (date(2025, 2, 19), LAST + timedelta(days=1)):
             given(as_1("10 proposed")).when(dated(ask, on), by=MANAGER, on=TODAY).then_refused("E_NOT_ENTITLED")
 
+
+
+def test_the_county_in_another_task_is_an_agency_like_every_other() -> None:
+    """domain/privacy.md 3.9, design D8: (organisation, task). Its own hospital refers, and is no social worker."""
+    on = date(2025, 4, 1)
+    hospital = joining(COUNTY, "health_care", {"referrer": "county-hospital"}, date(2025, 1, 2))
+    world = given(as_1("14")).but(hospital, by=CONTRACTS, on=on)
+    for role in ("referrer", "own_worker"):
+        by = Caller(COUNTY, "referrer", role, "D-72")
+        world.when(debts(), by=by, on=on).then_refused("E_NOT_ENTITLED", at="/told_by")
+        world.when(meeting("organiser"), by=by, on=on).then_refused("E_NOT_ENTITLED")
+    told = world.but(debts(), by=OWN_WORKER, on=on)
+    assert told.world.pathway.parallel_services

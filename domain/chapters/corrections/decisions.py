@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain import events as e
 from domain.catalogue import fixed_in
 from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
-from domain.chapters.guards import day_of, entitled, is_client, not_ahead, parts_there, recorded
+from domain.chapters.guards import day_of, entitled, is_client, not_ahead, of_county, parts_there, recorded
 from domain.chapters.judging import judged_again, no_longer_allowed
 from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
@@ -119,7 +119,7 @@ def _may_correct(target: Fact[e.Event], context: Context) -> bool:
     caller = context.caller
     if is_client(context):
         return target.actor_person == caller.person
-    return target.actor_org == caller.org or (caller.org == context.directory.organiser and caller.role == "own_worker")
+    return target.actor_org == caller.org or (of_county(context) and caller.role == "own_worker")
 
 
 def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:

@@ -17,6 +17,7 @@ from domain.chapters.guards import (
     is_client,
     known,
     not_ahead,
+    of_county,
     only_when,
     recorded,
     said,
@@ -207,7 +208,7 @@ def takes_part(plan: Plan, context: Context) -> bool:
         return caller.org == started.employment_authority_org_id
     if caller.task == "multi_sectoral_team":
         return any(plan.kela_coordinates(number) or "kela" in plan.parties(number) for number in {plan.agreed, plan.latest})
-    return caller.org == context.directory.organiser
+    return of_county(context)
 
 
 COMMANDS = (

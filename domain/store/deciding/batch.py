@@ -194,7 +194,7 @@ class Batch:
         recipient = self.directory.recipient(*job.caller.sender)
         keys = [key for _, key in refused.facts]
         told = self._known.told(keys, pathway, recipient) if recipient else {}
-        return facts_told(refused.facts, pathway, job.caller, told, self.directory.organiser)
+        return facts_told(refused.facts, pathway, job.caller, told, self.directory.is_county(*job.caller.sender))
 
     def _record(
         self,

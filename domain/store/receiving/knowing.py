@@ -17,7 +17,7 @@ def known_at_hand(recipient: Recipient, client: str, store: LedgerReading, kinds
     """Whether it is certain, without asking the database, that a recipient may know that there is this client: whom it might
     know a moment ago it may still know."""
     register = store.register_at_hand
-    if register is not None and (recipient.org, recipient.task) == (register.organiser, "organiser"):
+    if register is not None and register.is_county(recipient.org, recipient.task):
         return True
     recent = store.pathway_at_hand(client)
     return recent is not None and _stands(recent, recipient, kinds.of(recipient))
@@ -27,7 +27,7 @@ def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vau
     """Whether a recipient may know that there is this client. Raises `StoreUnavailable`."""
     if known_at_hand(recipient, client, store, kinds):
         return True
-    if (recipient.org, recipient.task) == (store.recent_directory.organiser, "organiser"):
+    if store.recent_directory.is_county(recipient.org, recipient.task):
         return True  # who the organiser is stands for the ledger's life
     kind = kinds.of(recipient)
     pathway = store.pathway(client)
