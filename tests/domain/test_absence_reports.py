@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 from given import given
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
 from stories import (
     ASSOCIATION,
     EXPERT,
+    FIRST,
     FUND,
     INSTRUCTOR,
     INTERVIEW,
@@ -18,6 +22,7 @@ from stories import (
     STRANGER,
     as_1,
     closed,
+    last,
     report,
     subsidy,
 )
@@ -140,3 +145,37 @@ def test_behind_its_placement_a_provider_learns_nothing_of_payers() -> None:
                 asked = report(on, on, payer_org_id=payer, absences=())
                 told = world.when(asked, by=INSTRUCTOR, on=date(2025, 9, 10))
                 told.then_refused("E_OUTSIDE_PERIOD", at="/absences")
+
+
+WORLD = as_1("present 2025-06-02")
+DAYS = st.dates(date(2025, 2, 20), date(2025, 6, 20))
+ODD = st.builds(
+    lambda on, status: Absence(day_on=on, day_status=status),
+    DAYS,
+    st.sampled_from(["absent_own_sickness", "absent_other", "present", "not_arranged"]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@for_all(
+    first=DAYS,
+    until=DAYS,
+    absences=st.none() | st.lists(ODD, max_size=4).map(tuple),
+    sent_on=st.dates(FIRST, date(2025, 6, 11)),
+    payer=st.sampled_from([None, KELA, FUND]),
+)
+def test_whatever_is_reported_is_of_days_of_the_period_that_are_over_and_goes_to_their_payer(
+    first: date, until: date, absences: tuple[Absence, ...] | None, sent_on: date, payer: str | None
+) -> None:
+    """domain/pathway.md 4.4 row 29"""
+    asked = report(first, until, absences=absences, payer_org_id=payer, occurred_on=sent_on)
+    outcome = given(WORLD).when(asked, by=INSTRUCTOR, on=date(2025, 6, 11))
+    period = WORLD.pathway.periods[last(WORLD.pathway.periods)]
+    for draft in outcome.drafts:
+        sent = draft.event
+        assert isinstance(sent, AbsenceReportSent)
+        days = [absence.day_on for absence in sent.absences]
+        assert sent.from_on <= sent.until_on <= sent_on
+        assert sorted(days) == sorted({day for day in days if sent.from_on <= day <= sent.until_on and period.covers(day)})
+        assert {WORLD.pathway.payer(day) for day in days} <= {sent.payer_org_id}
+        assert all(absence.day_status.startswith("absent_") for absence in sent.absences)
