@@ -8,7 +8,7 @@ it was".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -40,6 +40,7 @@ from domain.chapters.plans.parts import PlanVersion as PlanVersion
 from domain.chapters.referrals.parts import Referral as Referral
 from domain.chapters.referrals.parts import Referrals
 from domain.code_lists import code_list
+from domain.dates import A_DAY
 from domain.event import ClientFact, Erased, Event
 from domain.fact import Fact as Fact
 from domain.fact import corrected
@@ -151,6 +152,18 @@ class Pathway(
             if (authority := p.started.event.employment_authority_org_id)
         ]
         return sorted([*referred, *planned], key=lambda naming: naming[:2])
+
+    def authority_days(self) -> Iterator[tuple[str, date, date]]:
+        """Who is the client's employment authority, from which day to which: from its naming until somebody else is named,
+        at the longest until its case closes (domain/disclosure.md 5.3, column EA)."""
+        namings = self.authorities_named()
+        for index, named in enumerate(namings):
+            case = self.cases.get(named.case_id or "")
+            end = case.closed.occurred_on if case and case.closed else date.max
+            successor = next((later.on for later in namings[index + 1 :] if later.org != named.org), None)
+            last = min(end, successor - A_DAY) if successor else end
+            if named.on <= last:
+                yield named.org, named.on, last
 
     def employment_authority(self, on: date) -> str | None:
         """Who was named last by the day as the client's employment authority, be it one on the day or not."""

@@ -114,10 +114,13 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
     if present:
         most = rule(context, "week.max_days", on)
         accounts = OFFICIAL if official else (event.account,)
-        no.when(most is not None and _present_days(pathway, accounts, on) >= most, "E_WEEK_DAYS", "/day_status")
+        counted = _present_days(pathway, accounts, on)
+        if not official and period is not None:
+            counted = [day for day in counted if _is_own_day(pathway, period, day, context)]
+        no.when(most is not None and len(counted) >= most, "E_WEEK_DAYS", "/day_status")
         no.when(_present_elsewhere(pathway, event.period_id, on), "E_CONFLICT", "/day_status")
     if period is not None and inside:
-        _judge_schedule(no, pathway, period, event, on)
+        _judge_schedule(no, pathway, period, event, on, context)
     no.when(official and _is_closed(pathway, on), "E_CONFLICT", "/day_status")
     if event.hours is not None:
         no.when(event.hours < (rule(context, "day.min_hours", on) or 0), "W_SHORT_DAY")
@@ -125,8 +128,11 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
         no.when(longest is not None and event.hours > longest, "W_LONG_DAY")
 
 
-def _judge_schedule(no: Refusals, pathway: Pathway, period: Period, event: e.AttendanceRecorded, on: date) -> None:
-    """Whether the day is one of the schedule, or replaces such a day."""
+def _judge_schedule(
+    no: Refusals, pathway: Pathway, period: Period, event: e.AttendanceRecorded, on: date, context: Context
+) -> None:
+    """Whether the day is one of the schedule, or replaces such a day. A provider and a payer swap days of their own alone:
+    what others have said of another one is not told by the answer (domain/disclosure.md 5.3, columns KB, FU, PR)."""
     scheduled, swap = pathway.is_scheduled(period, on), event.swap_of_on
     replaces = swap is not None and event.account in OFFICIAL
     no.when(event.day_status != "present" and not (scheduled or replaces), "E_NOT_SCHEDULED", "/day_status")
@@ -135,7 +141,8 @@ def _judge_schedule(no: Refusals, pathway: Pathway, period: Period, event: e.Att
         replaced = pathway.days.replaced_by(event.period_id, swap) - {on}
         told = any((event.period_id, account) in pathway.days.get(swap, {}) for account in OFFICIAL)
         itself = period.has_weekday(on) and not pathway.days.replaced_by(event.period_id, on)
-        wrong = not period.has_weekday(swap) or replaced or told or _is_closed(pathway, swap) or itself
+        strange = not _is_own_day(pathway, period, swap, context)
+        wrong = strange or not period.has_weekday(swap) or replaced or told or _is_closed(pathway, swap) or itself
         no.when(bool(wrong), "E_CONFLICT", "/swap_of_on")
 
 
@@ -242,6 +249,13 @@ def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) ->
     return pathway.payer(on) == context.caller.org
 
 
+def _is_own_day(pathway: Pathway, period: Period, day: date, context: Context) -> bool:
+    """Whether the caller is told of the day: every one but a provider, who is by a placement of the day, and a payer."""
+    if context.caller.task == "provider":
+        return any(placement.covers(day) for placement in own_placements(pathway, period.planned.event.case_id, context))
+    return _reports_on(pathway, period, day, context)
+
+
 def _may_report(pathway: Pathway, period: Period, until: date, context: Context) -> bool:
     """Whether the caller tells the payer of absences: the provider by a placement, the clock in the provider's place."""
     own = bool(own_placements(pathway, period.planned.event.case_id, context))
@@ -297,11 +311,11 @@ def _present_elsewhere(pathway: Pathway, period_id: str, day: date) -> bool:
     return any(key != period_id and fact.event.day_status == "present" for (key, _), fact in told.items())
 
 
-def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> int:
+def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> list[date]:
     """Days of the ISO week, the day itself left out, that one of the accounts calls present, in whichever period."""
     monday = on - timedelta(days=on.weekday())
     week = [monday + timedelta(days=n) for n in range(7)]
-    return sum([_is_present(pathway, accounts, day) for day in week if day != on])
+    return [day for day in week if day != on and _is_present(pathway, accounts, day)]
 
 
 def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:
