@@ -113,7 +113,7 @@ def test_an_exit_names_no_period_that_had_not_begun_by_its_day() -> None:
 
 @pytest.mark.parametrize("kind", sorted(code_list("exit_kind").codes))
 def test_a_case_closes_by_an_exit_that_ends_it_and_goes_on_after_every_other(kind: str) -> None:
-    """domain/vocabulary.md 1.9: after sick leave (X8) and to a new period (X9) the case goes on; domain/pathway.md 4.4 row 40"""
+    """domain/vocabulary.md 1.9, domain/pathway.md 4.4 row 40: after X8 and X9 the case goes on."""
     left = given(as_1("22")).but(RecordExit(exit_kind=kind), by=OWN_WORKER, on=ON)
     named = lambda p: CloseCase(closing_code="exit", exit_id=last(p.exits))  # noqa: E731
     for closing in (BY_EXIT, named):
