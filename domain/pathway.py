@@ -195,7 +195,7 @@ def evolved(pathway: Pathway, facts: Iterable[Fact[Any]]) -> Pathway:
     for fact in facts:
         parts["version"] = fact.version
         parts["commands"] = counted(
-            parts["commands"], fact.actor_task, fact.actor_org, fact.actor_role, fact.command_id
+            parts["commands"], fact.actor_task, fact.actor_org, fact.actor_role, fact.actor_person, fact.command_id
         )  # fmt: skip
         event = fact.event
         if isinstance(event, Erased):

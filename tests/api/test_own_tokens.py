@@ -128,6 +128,22 @@ def test_a_version_goes_on_holding_while_others_act_and_no_longer_once_something
         assert other.status_code == 412
 
 
+def test_a_version_moves_with_a_colleagues_command_under_the_same_key(tmp_path: Path) -> None:
+    """design D13: a key is a person's own, and two of one organisation may use the same one."""
+    with two_houses(ROW, tmp_path) as (home, _):
+        address = f"/clients/{home.name('provider-s01')}/attendance"
+        colleague = Caller(INSTRUCTOR.org, INSTRUCTOR.task, INSTRUCTOR.role, "I-02")
+        days = [attendance(home) | {"occurred_on": on} for on in ("2025-03-05", "2025-03-12", "2025-03-19")]
+        first = home.post(address, INSTRUCTOR, days[0], key="k-1")
+        second = home.post(address, colleague, days[1], key="k-1", **{"if-match": first.headers["etag"]})
+        assert (first.status_code, second.status_code) == (201, 201)
+        # when who wrote first goes by what was then, it is stale
+        stale = home.post(address, INSTRUCTOR, days[2], key="k-2", **{"if-match": first.headers["etag"]})
+        assert (stale.status_code, stale.json()["codes"][0]["code"]) == (412, "E_STALE_IF_MATCH")
+        fresh = home.post(address, INSTRUCTOR, days[2], key="k-2", **{"if-match": second.headers["etag"]})
+        assert fresh.status_code == 201, fresh.text
+
+
 def test_a_client_counts_nothing_that_the_county_does(houses: tuple[House, House]) -> None:
     held = []
     for home in houses:

@@ -15,6 +15,7 @@ from disclosure.paths import (
     ISSUER,
     KELA,
     PARISH,
+    PLACE,
     Path,
     attendance,
     benefit,
@@ -287,3 +288,15 @@ def test_rule_12a_every_recipient_is_told_on_its_own_ground_for_its_own_purpose(
             ("LB-OWN-TASK", "provision"),
         },
     }
+
+
+@pytest.mark.parametrize("always_whole", [False, True])
+def test_what_two_persons_of_an_organisation_state_under_one_id_is_each_ones_own(always_whole: bool) -> None:
+    """Rule 9; a key is a person's own (design D13)."""
+    path = in_service()
+    org, task, role, _ = AT_CENTRE
+    path.add(attendance(), date(2025, 3, 3), (org, task, role, "I-01"), command="k-1")
+    named = e.InstructorNamed(case_id=CASE, placement_id=PLACE, instructor_id="I-02", instructor_role="own_instructor")
+    path.add(named, date(2025, 3, 3), (org, task, role, "I-02"), command="k-1")
+    told = path.told(always_whole=always_whole).told["centre"]
+    assert [p.message_id for p in told[-2:]] == ["k-1", "k-1"]
