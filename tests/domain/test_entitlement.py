@@ -48,6 +48,7 @@ from stories import (
 
 from domain.chapters.agreements.decisions import AcceptPlan, AgreePlan
 from domain.chapters.cases.decisions import CloseCase
+from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.parallel_services.decisions import StartParallelService
 from domain.chapters.periods.decisions import InterruptPeriod
 from domain.chapters.plans.decisions import RevisePlan
@@ -312,6 +313,21 @@ def test_an_authority_whose_time_is_over_still_says_late_what_it_did_in_it() -> 
     # but no version is laid before the parties, and none put into force, by who is none of them any more
     for name in ("draft_plan", "revise_plan", "agree_plan"):
         given(busy).when(dated(said_late(name)[0], OWN_DAY), by=EXPERT, on=TODAY).then_refused("E_NOT_ENTITLED")
+
+
+def test_an_authority_whose_time_is_over_reads_nothing_from_the_corrections_of_its_own_facts() -> None:
+    """domain/pathway.md 4.4 row 45: a new value passes what a first recording of it would."""
+    quiet = replaced()
+    busy = others_went_on(quiet)
+    key = next(iter(quiet.pathway.statements.values())).event_id
+
+    def until(on: date) -> CorrectFact:
+        return CorrectFact(target_event_id=key, correction_reason="wrong_entry", new_values={"service_until_on": str(on)})
+
+    asks = [until(date(2025, 4, 20) + timedelta(days=n)) for n in range(40)] + [until(LAST + timedelta(days=1))]
+    said = said_by(quiet, EXPERT, asks)
+    assert said == said_by(busy, EXPERT, asks)
+    assert said[0] == ["fact.corrected"] != said[-1]
 
 
 def test_the_keha_centre_is_not_told_that_another_issuer_said_the_same() -> None:
