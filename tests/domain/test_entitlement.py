@@ -54,6 +54,7 @@ from domain.chapters.periods.decisions import InterruptPeriod
 from domain.chapters.plans.decisions import RevisePlan
 from domain.commands import Command
 from domain.context import Caller
+from domain.events import FactCorrected
 from domain.messages import GROUP
 from domain.pathway import Pathway
 from projections.kinds import kinds
@@ -172,6 +173,21 @@ def test_a_payer_that_referred_does_not_find_another_payers_days_by_trying_days(
         for first in FUNDS_FIRST
     ]
     assert all(each == said[0] for each in said)
+
+
+def test_a_payer_corrects_what_it_said_of_its_own_days_whoever_pays_after_them() -> None:
+    """domain/pathway.md 4.4 row 45: any sender corrects its own facts."""
+    first = date(2025, 4, 1)
+    again = given(as_1("12")).but(subsidy(until_on=KELAS_LAST), by=EXPERT, on=TODAY).but(
+        subsidy(from_on=first), by=PAYER, on=TODAY
+    )
+    key = again.world.pathway.benefits[-1].event_id
+    followed_later = again.but(subsidy(**FUND_PAYS, from_on=date(2025, 6, 2)), by=EXPERT, on=TODAY)
+    other = CorrectFact(
+        target_event_id=key, correction_reason="wrong_entry", new_values={"benefit": "basic_unemployment_allowance"}
+    )
+    for known in (again, followed_later):
+        known.when(other, by=PAYER, on=TODAY).then(FactCorrected)
 
 
 def test_a_payer_reads_nothing_of_the_next_payers_days_from_the_days_that_it_swaps() -> None:

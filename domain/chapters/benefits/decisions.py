@@ -47,6 +47,7 @@ def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, contex
     no, on = Refusals(), day_of(command, context)
     pathway = as_known_to_authority(pathway, on, context)
     event = e.BenefitStatusChanged(**said(command))
+    entitled(not _is_followed(pathway, event.from_on, context))
     judge_benefit(no, pathway, event, on, context)
     no.stop()
     held = pathway.benefit(command.from_on)
@@ -99,16 +100,20 @@ def _may_state(pathway: Pathway, event: e.BenefitStatusChanged, on: date, contex
 
 def _own_payee(pathway: Pathway, from_on: date, context: Context) -> bool:
     """Whether the client is the caller's payee from the day on: the status of the day names it, or that of the day before
-    does and no other payer's begins then or later; or no status is known at all, and its organisation sent the client's
-    referral. Nobody takes over another payer's payee by saying so, and with it the days; nor does it find by trying days on
-    which one another payer's time begins. source: domain/pathway.md 4.4 row 42"""
+    does and none other has begun; or no status is known at all, and its organisation sent the client's referral. Nobody
+    takes over another payer's payee by saying so, and with it the days. source: domain/pathway.md 4.4 row 42"""
     if not pathway.benefits:
         return pathway.referred_by(context.caller.org)
-    held = pathway.benefit(from_on)
-    if held is None and from_on > date.min:
-        followed = any(said.event.from_on > from_on and not _names(said.event, context) for said in pathway.benefits)
-        held = None if followed else pathway.benefit(from_on - A_DAY)
+    held = pathway.benefit(from_on) or (pathway.benefit(from_on - A_DAY) if from_on > date.min else None)
     return held is not None and _names(held.event, context)
+
+
+def _is_followed(pathway: Pathway, from_on: date, context: Context) -> bool:
+    """Whether a payer would begin again after its time while another one's is known to begin later: it does not find by
+    trying days on which one. source: domain/disclosure.md 5.3, columns KB, FU, KS (design D22)"""
+    if context.caller.task not in ("benefit_payment", "social_assistance") or pathway.benefit(from_on) is not None:
+        return False
+    return any(said.event.from_on > from_on and not _names(said.event, context) for said in pathway.benefits)
 
 
 def _takes_over(pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> bool:
