@@ -97,6 +97,20 @@ def test_a_provider_does_not_read_the_closing_of_a_case_after_its_placement(name
     assert said[0] == said[1] == said[2]
 
 
+@pytest.mark.parametrize("name", ["record_attendance", "record_not_arranged"])
+def test_a_provider_does_not_read_the_closing_from_days_of_its_placement_after_an_early_end(name: str) -> None:
+    """domain/disclosure.md 5.3, column PR: it is told that the period ended, and nothing of the closing."""
+    by, ask = PROVIDER[name]
+    early = InterruptPeriod(period_id=last(as_1("13").pathway.periods), end_reason="other", valid_reason="yes")
+    ended = given(as_1("13")).but(early, by=OWN_WORKER, on=date(2025, 3, 31))
+    worlds = [ended.world]
+    for on in (date(2025, 4, 10), date(2025, 5, 5)):
+        worlds.append(ended.but(CloseCase(closing_code="moved_away"), by=OWN_WORKER, on=on).world)
+    days = [date(2025, 4, 1) + timedelta(days=n) for n in range(60)]
+    said = [said_by(world, by, [ask(on) for on in days]) for world in worlds]
+    assert said[0] == said[1] == said[2]
+
+
 def test_every_command_of_a_provider_is_among_them() -> None:
     [provider] = kinds().of_task("provider")
     # of corrections only its own facts are asked, whatever their day

@@ -97,7 +97,8 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
     """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, domain/pathway.md 4.4 row 27"""
     period, official = pathway.periods.get(event.period_id), event.account in OFFICIAL
     entitled(period is not None and _reports_on(pathway, period, on, context))
-    if event.account == "provider" and not _covered(pathway, event.placement_id, on):
+    told = _covered(pathway, event.placement_id, on) and period is not None and not _is_after(period, on)
+    if event.account == "provider" and not told:
         # Neither the closing nor what others say of a day that is not the provider's is told by its other codes.
         no.when(True, "E_OUTSIDE_PERIOD", "/occurred_on")
         not_ahead(no, on, context)
@@ -170,7 +171,8 @@ def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArra
     """What days without service have to fulfil: they lie in the placement and the period, and nobody was present on them."""
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _reports_on(pathway, period, on, context))
-    if not all(_covered(pathway, event.placement_id, day) for day in (event.from_on, event.until_on)):
+    covered = all(_covered(pathway, event.placement_id, day) for day in (event.from_on, event.until_on))
+    if not covered or period is None or _is_after(period, event.until_on):
         no.when(True, "E_OUTSIDE_PERIOD", "/from_on")
         not_ahead(no, event.from_on, context, "/from_on")
         return
@@ -292,6 +294,11 @@ def _own_placement_id(pathway: Pathway, period: Period, on: date, context: Conte
 def _covered(pathway: Pathway, placement_id: str | None, on: date) -> bool:
     placement = pathway.placements.get(placement_id or "")
     return placement is not None and placement.covers(on)
+
+
+def _is_after(period: Period, day: date) -> bool:
+    """Whether the period had ended before the day: that its provider is told, and not when the case was closed after it."""
+    return period.ended is not None and day > period.ended.event.ended_on
 
 
 def _is_closed(pathway: Pathway, day: date) -> bool:
