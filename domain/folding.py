@@ -12,8 +12,10 @@ from typing import Any, NamedTuple, Self, get_args, get_type_hints
 from domain.event import ClientFact, Event, InPathway
 from domain.fact import Fact, Facts
 
-Commands = Mapping[tuple[str, str, bool], tuple[int, str]]
-"""By (organisation, task, whether it is the client): how many commands stand in a stream, and the last one's id."""
+Commands = Mapping[tuple[str, str, bool], tuple[int, tuple[str, str]]]
+"""By (organisation, task, whether it is the client): how many commands stand in a stream, and the last one's person and id,
+for two persons may use one id (design D13)."""
+NO_COMMANDS = (0, ("", ""))
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,14 @@ def version_for(commands: Commands, version: int, task: str, org: str, role: str
     """As `ClientStream.version_for`, of the commands and the version of a stream."""
     if task == "organiser" and role != "client":
         return version
-    return commands.get((org, task, role == "client"), (0, ""))[0]
+    return commands.get((org, task, role == "client"), NO_COMMANDS)[0]
 
 
-def counted(commands: Commands, task: str, org: str, role: str, command_id: str) -> Commands:
+def counted(commands: Commands, task: str, org: str, role: str, person: str, command_id: str) -> Commands:
     """The commands of a stream with those of one more event: what one command records stands together."""
     key = (org, task, role == "client")
-    count, last = commands.get(key, (0, ""))
-    return commands if last == command_id else {**commands, key: (count + 1, command_id)}
+    count, last = commands.get(key, NO_COMMANDS)
+    return commands if last == (person, command_id) else {**commands, key: (count + 1, (person, command_id))}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ it was".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -40,6 +40,7 @@ from domain.chapters.plans.parts import PlanVersion as PlanVersion
 from domain.chapters.referrals.parts import Referral as Referral
 from domain.chapters.referrals.parts import Referrals
 from domain.code_lists import code_list
+from domain.dates import A_DAY
 from domain.event import ClientFact, Erased, Event
 from domain.fact import Fact as Fact
 from domain.fact import corrected
@@ -152,6 +153,18 @@ class Pathway(
         ]
         return sorted([*referred, *planned], key=lambda naming: naming[:2])
 
+    def authority_days(self) -> Iterator[tuple[str, date, date]]:
+        """Who is the client's employment authority, from which day to which: from its naming until somebody else is named,
+        at the longest until its case closes (domain/disclosure.md 5.3, column EA)."""
+        namings = self.authorities_named()
+        for index, named in enumerate(namings):
+            case = self.cases.get(named.case_id or "")
+            end = case.closed.occurred_on if case and case.closed else date.max
+            successor = next((later.on for later in namings[index + 1 :] if later.org != named.org), None)
+            last = min(end, successor - A_DAY) if successor else end
+            if named.on <= last:
+                yield named.org, named.on, last
+
     def employment_authority(self, on: date) -> str | None:
         """Who was named last by the day as the client's employment authority, be it one on the day or not."""
         return next((naming.org for naming in reversed(self.authorities_named()) if naming.on <= on), None)
@@ -182,7 +195,7 @@ def evolved(pathway: Pathway, facts: Iterable[Fact[Any]]) -> Pathway:
     for fact in facts:
         parts["version"] = fact.version
         parts["commands"] = counted(
-            parts["commands"], fact.actor_task, fact.actor_org, fact.actor_role, fact.command_id
+            parts["commands"], fact.actor_task, fact.actor_org, fact.actor_role, fact.actor_person, fact.command_id
         )  # fmt: skip
         event = fact.event
         if isinstance(event, Erased):

@@ -280,7 +280,7 @@ def statement_in_place(view: View, asked: PaymentPeriod) -> StatementInPlace:
     for period in periods:
         of_period = [row for row in stated if row.part == period.period_id]
         missing = False
-        for first_own, last_own in _own_days(period, days, ended):
+        for first_own, last_own in _own_days(period, days, ended, of_period):
             day = max(filter(None, (period.starts_on, asked.from_on, first_own)))
             last = min(filter(None, (period.last_on, asked.until_on, last_own)))
             while day <= last:
@@ -306,17 +306,30 @@ def _says(row: Row, day: date) -> bool | None:
     return False if row.body["labour_statement_kind"] == "end" and last and last < day else None
 
 
-def _own_days(period: SeenPeriod, days: list[SeenDay], ended: list[date]) -> list[tuple[date | None, date | None]]:
+def _own_days(
+    period: SeenPeriod, days: list[SeenDay], ended: list[date], stated: list[Row]
+) -> list[tuple[date | None, date | None]]:
     """The stretches of the period that this payer is known to pay for, none where nothing says how far: a payer that took
-    over is told no day from before; one whose time ends is told its last day, and days after it where it began anew."""
+    over is told no day from before; one whose time ends is told its last day, and where it began anew days after it, or a
+    statement, which goes to the payer of its day (domain/disclosure.md 5.3, rule 10)."""
     told = [day.on for day in days if day.period_id == period.period_id]
     ends = sorted({day for day in ended if period.starts_on <= day <= period.last_on})
     stretches: list[tuple[date | None, date | None]] = []
     for before, end in zip([date.min, *ends], [*ends, None], strict=True):
         own = [day for day in told if before < day and (end is None or day <= end)]
+        if stretches:
+            issued = [row for row in stated if before < row.occurred_on and (end is None or row.occurred_on <= end)]
+            own += [_speaks_from(row, before) for row in issued]
         if own or not stretches:
             stretches.append((min(own, default=None), end))
     return stretches
+
+
+def _speaks_from(row: Row, before: date) -> date:
+    """The first day of a statement that is the payer's own: its day, or the one from which it speaks where that is earlier
+    and lies after the payer's time before."""
+    first = row.day("service_from_on")
+    return first if first and before < first < row.occurred_on else row.occurred_on
 
 
 def _statement(row: Row) -> Statement:

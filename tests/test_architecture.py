@@ -17,6 +17,7 @@ KAFKA_INSIDE = "consumers/kafka_inside.py"
 KAFKA_PUBLIC = {"kafka", "kafka.admin", "kafka.errors"}
 
 INSIDES_OF_THE_STORE = {
+    "tests/api/test_foreign_clients.py": "what is remembered is left out of what an answer takes",
     "tests/consumers/test_erasure.py": "how old a look for destroyed keys may be",
     "tests/consumers/test_relay.py": "writes rows that no relay has seen",
     "tests/domain/test_messages.py": "a message read without a ledger",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,7 @@ from domain.message_schemas import body_schema
 from domain.messages import Wish, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import ClientRecord, registration, use_of
+from domain.store import ClientRecord, CodeTaken, Kept, Moved, registration, use_of
 from domain.vocabulary import DataClass, data_class_of
 
 REGISTER = "register_client"
@@ -146,34 +147,48 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     if reasons or wish is None:
         return await refusal(signed, key, kind, Refused(*reasons), raw)
     details = {name: getattr(record, name) for name in stated}
-    found = await run_in_threadpool(_changes, signed, reference, details)
-    store, asked = signed.door.store, (wish.command, signed.caller, key)
+    store, vault, asked = signed.door.store, signed.door.vault, (wish.command, signed.caller, key)
     # The details are no part of the command, and yet what is asked for: a key that is used again for others is refused.
-    named_by = f"{reference}|{signed.door.vault.mark_of(record, details)}"
-    known: dict[str, Any] = {"client": reference, "expected_version": expected, "look_ups": found, "named_by": named_by}
-    judged = await store.execute_async(*asked, **known, dry_run=True)
-    if judged.status == "recorded":
+    named_by = f"{reference}|{vault.mark_of(record, details)}"
+    known: dict[str, Any] = {"client": reference, "expected_version": expected, "named_by": named_by}
+    seen: Kept | None = None
+    changed: Kept | None = None
+    while True:
+        seen, found = await run_in_threadpool(_changes, signed, reference, details)
+        judged = await store.execute_async(*asked, **known, look_ups=found, dry_run=True)
+        if judged.status != "recorded":
+            break
         # In the vault first, where whoever is told looks; an attempt that breaks off here is told of by the next one.
         kinds = identifier_changes(found, getattr(wish.command, "identity_code_change", None))
-        await run_in_threadpool(partial(signed.door.vault.change, reference, changing=kinds, **details))
-    answer = await store.execute_async(*asked, **known)
-    if answer.status == "recorded":
-        await run_in_threadpool(signed.door.vault.told, reference)
+        with suppress(Moved, CodeTaken):  # somebody else was faster: what is there now is judged
+            changed = await run_in_threadpool(partial(vault.change, reference, seen=seen, changing=kinds, **details))
+            break
+    await run_in_threadpool(_log_change, signed, reference)
+    answer = await store.execute_async(*asked, **known, look_ups=found)
+    if changed is not None and seen is not None:
+        if "refused" in (answer.status, answer.first):
+            await run_in_threadpool(vault.take_back, reference, seen, changed)
+        else:
+            await run_in_threadpool(vault.told, reference, changed.untold)
     return await answered_beside(signed, key, kind.name, answer)
 
 
-def _changes(signed: SignedIn, client: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """What the decision is told: which groups of details differ, never a detail."""
-    door = signed.door
-    kept = door.vault.get([client]).get(client, ClientRecord())
-    door.vault.log_use([use_of(signed.caller, client, door.store.now(), "change")])
-    differing = {name for name, value in details.items() if getattr(kept, name) != value}
+def _log_change(signed: SignedIn, client: str) -> None:
+    signed.door.vault.log_use([use_of(signed.caller, client, signed.door.store.now(), "change")])
+
+
+def _changes(signed: SignedIn, client: str, details: Mapping[str, Any]) -> tuple[Kept | None, dict[str, Any]]:
+    """The record as it is read, and what the decision is told: which groups of details differ, never a detail."""
+    vault = signed.door.vault
+    seen = vault.look(client)
+    record = seen.record if seen else ClientRecord()
+    differing = {name for name, value in details.items() if getattr(record, name) != value}
     code = details.get("identity_code")
-    owner = door.vault.find(code) if code else None
-    return {
+    owner = vault.find(code) if code else None
+    return seen, {
         "changed": sorted(group for group, names in GROUPS.items() if differing & names),
-        "changing": sorted(door.vault.changing(client)),
-        "had_code": kept.identity_code is not None,
+        "changing": seen.changing if seen else [],
+        "had_code": record.identity_code is not None,
         "identity_code_valid": is_identity_code(code or ""),
         "code_taken": owner not in (None, client),
     }

@@ -160,6 +160,28 @@ def by_own_authority(pathway: Pathway, on: date, context: Context) -> bool:
     return own == caller.org or (own is None and _answers_for_home(context))
 
 
+def is_still_authority(pathway: Pathway, context: Context) -> bool:
+    """Whether an employment authority that asks is the client's own today: nobody else lays a version before the parties, or
+    puts one into force, also not with an earlier date."""
+    caller = context.caller
+    return caller.task != "employment_authority" or employment_authority(pathway, context.today, context) == caller.org
+
+
+def as_known_to_authority(pathway: Pathway, on: date, context: Context) -> Pathway:
+    """The pathway by which a caller's word of the day is judged: an employment authority's whose time is over by what is
+    dated up to its last day, everybody else's by all of it. What it says late is taken, and answered by what it was told.
+    source: domain/disclosure.md 5.3, column EA (design D22)"""
+    caller = context.caller
+    if caller.task != "employment_authority":
+        return pathway
+    stretches = [last for org, first, last in pathway.authority_days() if org == caller.org and first <= on <= last]
+    held = [days.last for days in context.directory.days(*caller.sender) if days.first <= on <= days.last]
+    if not stretches or not held:
+        return pathway
+    last = min(max(stretches), max(held))
+    return pathway if context.today <= last else pathway.on(last)
+
+
 def _answers_for_home(context: Context) -> bool:
     """`answered_for_by` is what the vault and the directory say of the home municipality."""
     entry = context.directory.organisation(context.caller.org)

@@ -65,21 +65,26 @@ def with_fact(view: View, pathway: Pathway, fact: Fact[Event], directory: Direct
 def authors_of(pathway: Pathway) -> dict[str, Author]:
     """By fact, the recipient that stated it. What else a decision recorded beside the sender's own fact is nobody's."""
     stated: dict[str, Author] = {}
-    command: tuple[str, str, str] | None = None
+    command: tuple[str, ...] | None = None
     first = ""
     for fact in pathway.facts.values():
-        if (fact.actor_org, fact.actor_task, fact.command_id) != command:
-            command, first = (fact.actor_org, fact.actor_task, fact.command_id), fact.name
+        if _command_of(fact) != command:
+            command, first = _command_of(fact), fact.name
         if fact.name == first:
             stated[fact.event_id] = (fact.actor_org, fact.actor_task)
     return stated
+
+
+def _command_of(fact: Fact[Event]) -> tuple[str, ...]:
+    """By what the facts of one command are known: its id is unique in its person."""
+    return fact.actor_org, fact.actor_task, fact.actor_person, fact.command_id
 
 
 def _author_of(fact: Fact[Event], pathway: Pathway) -> Author | None:
     """As `authors_of`, of the newest fact alone."""
     first = fact.name
     for known in pathway.facts.newest_first():
-        if (known.actor_org, known.actor_task, known.command_id) != (fact.actor_org, fact.actor_task, fact.command_id):
+        if _command_of(known) != _command_of(fact):
             break
         first = known.name
     return (fact.actor_org, fact.actor_task) if fact.name == first else None

@@ -56,7 +56,8 @@ def week_load(schedule: Iterable[e.ScheduleEntry]) -> Fields:
 
 def arranged_days(fact: Fact[Event], pathway: Pathway, standing: Standing) -> list[date]:
     """The scheduled dates of the range that lie in the recipient's window, a swapped day counted where it moved. A swap that
-    is recorded later touches no day that was not arranged (domain/pathway.md 4.4 row 27); a correction may."""
+    is recorded later moves no day that was not arranged (domain/pathway.md 4.4 row 27), but it may give one back: the county
+    says that another day was replaced. A correction may do both."""
     event: Any = fact.event
     period = pathway.periods.get(event.period_id)
     if period is None:
@@ -66,7 +67,8 @@ def arranged_days(fact: Fact[Event], pathway: Pathway, standing: Standing) -> li
     corrected = (known.version for key in fact.corrected_by if (known := pathway.facts.get(key)))
     said_at = max((fact.version, *corrected))
     days = (first + n * A_DAY for n in range((last - first).days + 1))
-    return [day for day in days if standing.covers(day) and pathway.is_scheduled(period, day, said_at)]
+    own = (day for day in days if standing.covers(day))
+    return [day for day in own if any(pathway.is_scheduled(period, day, before) for before in (said_at, None))]
 
 
 def cut_range(event: Event, standing: Standing) -> tuple[date, date] | None:

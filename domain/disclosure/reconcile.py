@@ -19,7 +19,7 @@ from domain.disclosure.entitlement import Told, told_of
 from domain.disclosure.kinds import Span, Standing
 from domain.disclosure.policy import Policy
 from domain.event import Event, Moves
-from domain.pathway import Fact, evolve
+from domain.pathway import Fact, Pathway, evolve
 
 HowTold = Literal["fact", "revised", "withdrawn"]
 
@@ -70,8 +70,9 @@ class Client:
         self.view = (
             view_of(pathway, directory, kinds) if moved else with_fact(before, pathway, fact, directory, kinds)
         )
-        if moved or _may_be_in_force(fact, self.view):
-            changes = list(self._whole(before, fact, policy, always_whole))
+        swaps = _swaps_otherwise(fact, before.pathway, pathway)
+        if moved or swaps or _may_be_in_force(fact, self.view):
+            changes = list(self._whole(before, fact, policy, always_whole or swaps))
         else:
             changes = list(self._news(fact, self.view.standings.values(), policy))
         return self._keep(changes)
@@ -203,6 +204,16 @@ def _known_days(view: View) -> Span | None:
         begins, ends = fact.days
         first, last = min(first, fact.occurred_on, begins), max(last, fact.occurred_on, ends or begins)
     return Span(first, last) if view.pathway.facts else None
+
+
+def _swaps_otherwise(fact: Fact[Event], before: Pathway, after: Pathway) -> bool:
+    """Whether an account of a day says of another day than before that it was replaced: among the days not arranged that one
+    may then be a scheduled one again. source: domain/pathway.md 4.4 row 27"""
+    event, on = fact.event, fact.occurred_on
+    if not isinstance(event, e.AttendanceRecorded) or not after.not_arranged:
+        return False
+    was, now = (pathway.days.swapped_for(event.period_id, on) for pathway in (before, after))
+    return was != now
 
 
 def _may_be_in_force(fact: Fact[Event], view: View) -> bool:

@@ -12,7 +12,7 @@ from domain.store.sealed.field_classes import field_classes
 from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
-from domain.store.sealed.vault import ClientRecord, CodeTaken, PostalAddress, StaffCard, Use, Vault
+from domain.store.sealed.vault import ClientRecord, CodeTaken, Kept, Moved, PostalAddress, StaffCard, Use, Vault
 from domain.store.tables.database import (
     POSTGRES_SETTINGS,
     Database,
@@ -40,9 +40,11 @@ __all__ = [
     "Conflict",
     "Database",
     "EventStore",
+    "Kept",
     "KeyDestroyed",
     "Keys",
     "Lost",
+    "Moved",
     "NotMigrated",
     "Parked",
     "PostalAddress",

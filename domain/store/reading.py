@@ -61,7 +61,8 @@ class LedgerReading:
 
     def tellings_to(self, recipient: Recipient, pathway: Pathway, after: int = 0) -> list[Record]:
         """Everything that a recipient was told of a client after a position, in feed order. Raises `Damaged`."""
-        matters = sorted({fact.matter for fact in pathway.facts.values()})
+        # Of nobody is asked too: what an answer takes does not tell him from somebody else.
+        matters = sorted({fact.matter for fact in pathway.facts.values()}) or [pathway.client]
         return self._read(self._recorder.matter_rows(matters, types_of(DISCLOSURES), after, streams=recipient.stream_prefix))
 
     def opened(self, record: Record) -> Event | Erased:

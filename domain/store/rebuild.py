@@ -106,7 +106,9 @@ class _Rebuilding:
         commands = self._commands.get(h.stream)
         before = [] if commands is not None or h.stream_version == 1 else writing.events({h.stream: 0})
         for each in (*(read_record(row.state, 0, 0).header for row in before), h):
-            commands = counted(commands or {}, each.actor_task, each.actor_org, each.actor_role, each.command_id)
+            commands = counted(
+                commands or {}, each.actor_task, each.actor_org, each.actor_role, each.actor_person, each.command_id
+            )  # fmt: skip
         self._commands[h.stream] = commands or {}
 
     def _follow(self, record: Record, writing: Writing) -> None:

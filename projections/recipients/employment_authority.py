@@ -8,11 +8,9 @@ from datetime import date
 
 from pydantic import Field
 
-from domain.dates import A_DAY
 from domain.directory import Organisation
 from domain.disclosure.grounds import of_joint_plan
-from domain.disclosure.kinds import EVER, Span
-from domain.disclosure.windows import closing
+from domain.disclosure.kinds import Span
 from domain.events import Event, NotificationSent
 from domain.pathway import Fact, Pathway
 from projections.cases import by_the_day, of_case
@@ -163,13 +161,7 @@ def _question(
 
 def authorities(pathway: Pathway) -> Iterator[tuple[str, Span]]:
     """The employment authority last named by its own referral or by a plan's beginning, up to its case's closing."""
-    namings = pathway.authorities_named()
-    for index, named in enumerate(namings):
-        end = closing(pathway, named.case_id) if named.case_id else EVER
-        successor = next((later.on for later in namings[index + 1 :] if later.org != named.org), None)
-        last = min(end, successor - A_DAY) if successor else end
-        if named.on <= last:
-            yield named.org, Span(named.on, last)
+    yield from ((org, Span(first, last)) for org, first, last in pathway.authority_days())
 
 
 def lives_there(pathway: Pathway, authority: Organisation, home_municipality: str | None) -> bool:

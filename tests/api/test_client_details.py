@@ -5,7 +5,7 @@ source: domain/pathway.md 4.4 rows 49, 63, 4.9 (Client's details), domain/privac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from house import CODE, PERSON, House, house_after
 from stories import CONTRACTS, EXPERT, INTAKE, OWN_WORKER, SOCIAL_WORKER, joining, subsidy
 
+from domain.chapters.parallel_services.decisions import StartParallelService
 from domain.identifiers import synthetic_identity_code
 from domain.rulebook import COMMANDS
 from domain.store import ClientRecord
@@ -131,6 +132,85 @@ def test_a_code_is_corrected_or_replaced_and_belongs_to_one_client(started: Hous
     assert started.wired.vault.find(NEW_CODE) == started.aino
     back = change(started, identity_code=CODE, identity_code_change="corrected")
     assert back.status_code == 201
+
+
+def meanwhile(home: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> list[Any]:
+    """Let somebody else do something whole between the reading of the record and its change, once; what came of it."""
+    done: list[Any] = []
+    change_record = home.wired.vault.change
+
+    def changed(*args: Any, **fields: Any) -> Any:
+        if not done:
+            done.append(None)
+            done[0] = act()
+        return change_record(*args, **fields)
+
+    monkeypatch.setattr(home.wired.vault, "change", changed)
+    return done
+
+
+def told_since(home: House, version: int) -> list[str]:
+    return [f.event.identifier_change for f in home.pathway.identifier_changes if f.version > version]
+
+
+def test_of_two_who_change_details_at_a_moment_both_are_kept_and_both_are_told(
+    started: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = started.pathway.version
+    other = meanwhile(started, monkeypatch, lambda: change(started, INTAKE, phone="040 21"))
+    assert change(started, family_name="Uusinimi").status_code == 201
+    assert other[0].status_code == 201
+    assert (record(started).family_name, record(started).phone) == ("Uusinimi", "040 21")
+    assert sorted(told_since(started, version)) == ["contact_changed", "name_changed"]
+    assert started.wired.vault.look(started.aino).changing == []  # type: ignore[union-attr]
+    assert change(started, family_name=PERSON.family_name, phone=PERSON.phone).status_code == 201
+
+
+def test_of_two_who_change_the_same_detail_at_a_moment_the_later_one_holds_and_both_are_told(
+    started: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = started.pathway.version
+    meanwhile(started, monkeypatch, lambda: change(started, INTAKE, phone="040 31"))
+    assert change(started, phone="040 32").status_code == 201
+    assert (record(started).phone, told_since(started, version)) == ("040 32", ["contact_changed"] * 2)
+    assert change(started, phone=PERSON.phone).status_code == 201
+
+
+def test_a_code_that_another_client_gets_in_the_meantime_is_taken(started: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = synthetic_identity_code(date(1971, 1, 2), 953)
+    body = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": code}
+    meanwhile(started, monkeypatch, lambda: started.post("/clients", INTAKE, body))
+    late = change(started, identity_code=code, identity_code_change="corrected")
+    assert (late.status_code, codes(late)) == (409, [("E_CONFLICT", "/identity_code")])
+    assert record(started).identity_code == CODE
+
+
+def test_details_that_are_refused_in_the_end_are_not_in_the_record(started: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """design D13: a stale `If-Match` is no decision, also where it became stale after the record was changed."""
+    path = f"/clients/{started.name('county')}/details"
+    read = started.get(f"/clients/{started.name('county')}/history", OWN_WORKER).headers["etag"]
+    change_record = started.wired.vault.change
+
+    def changed(*args: Any, **fields: Any) -> Any:
+        kept = change_record(*args, **fields)
+        started.execute(own_fact(), OWN_WORKER, client=started.aino)
+        return kept
+
+    monkeypatch.setattr(started.wired.vault, "change", changed)
+    late = started.post(path, OWN_WORKER, {"family_name": "Toinen"}, **{"if-match": read})
+    assert (codes(late), record(started)) == ([("E_STALE_IF_MATCH", "")], PERSON)
+
+
+def test_a_key_that_is_used_up_in_the_meantime_changes_nothing(started: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile(started, monkeypatch, lambda: change(started, key="d-9", language="sv"))
+    late = change(started, key="d-9", family_name="Toinen")
+    assert (late.status_code, codes(late)) == (422, [("E_KEY_REUSED", "")])
+    assert record(started) == PERSON.model_copy(update={"language": "sv"})
+    assert change(started, language=PERSON.language).status_code == 201
+
+
+def own_fact() -> StartParallelService:
+    return StartParallelService(service="other", service_note="rowing", told_by="client")
 
 
 def test_who_may_not_change_details_changes_nothing(started: House) -> None:

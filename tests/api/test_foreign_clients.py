@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from domain.context import Caller
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import message_types
 from domain.rulebook import COMMANDS
+from domain.store.deciding import known
 from projections.kinds import Kind, kinds
 
 ROW = "14"
@@ -309,3 +312,76 @@ def test_a_provider_cannot_read_a_cases_opening_and_closing_from_two_refusals(tm
         # then every day is answered the same
         assert len(told) == 1
         assert orjson.loads(told.pop())["codes"][0]["code"] == "E_UNKNOWN_REFERENCE"
+
+
+# --- What an answer takes ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def counted(home: House) -> Iterator[Counter[str]]:
+    """What is asked of the feed's tables and of the vault's meanwhile. The register is taken for fresh throughout."""
+    counts: Counter[str] = Counter()
+
+    def count(target: Any, name: str) -> None:
+        asked = getattr(target, name)
+
+        def asking(*args: Any, **more: Any) -> Any:
+            counts[f"{type(target).__name__}.{name}"] += 1
+            return asked(*args, **more)
+
+        patch.setattr(target, name, asking)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known, "RECENT_S", 3600.0)
+        patch.setattr(known, "RECENT_PATHWAY_S", 0.0)
+        for name in ("begin", "rows", "stream_rows", "matter_rows", "head", "last", "stream_version", "answers_to"):
+            count(home.wired.store._recorder, name)
+        for name in ("read", "write"):
+            count(home.wired.vault._database, name)
+        yield counts
+
+
+@pytest.mark.parametrize("short_name", SHORT_NAMES)
+def test_an_answer_about_somebody_foreign_takes_what_one_about_nobody_takes(short_name: str, home: House) -> None:
+    """design D22: as many questions to the tables of the feed and of the vault, whoever is named, and however."""
+    client, code = foreign_to(short_name)
+    by = callers(home, short_name)[-1]
+    recipient = home.wired.store.directory.recipients[short_name]
+    names = [home.name(short_name, reference) for reference in (client, NOBODY)]
+    types = message_types(kind_of(home, short_name))
+    kind = next((kind for kind in types.values() if kind.target == "client"), COMMANDS["correct_fact"])
+    said = [{"client": name} for name in names], [{"identity_code": one} for one in (code, UNKNOWN_CODE)]
+
+    def message(number: int, named: Mapping[str, str]) -> Any:
+        type_name = next(iter(types))
+        body = example(message_schema(type_name, types[type_name]), parts(home, short_name, client))
+        return say(home, by, f"count-{short_name}-{number}", type_name, meant(body, named), dry_run=True)
+
+    ways: list[Callable[[int], Any]] = [
+        lambda n: home.post(f"/clients/{names[n]}/{kind.path}", by, {}),
+        lambda n: home.get(f"/recipients/{short_name}/clients/{names[n]}/case", by),
+        lambda n: home.post("/client-references", by, said[1][n]),
+    ]
+    if types:
+        ways += [lambda n: message(n, said[0][n]), lambda n: message(n, said[1][n])]
+    assert recipient.short_name == short_name
+    for place, ask in enumerate(ways):
+        took = []
+        for n in (0, 1, 0, 1):
+            with counted(home) as counts:
+                ask(n)
+            took.append(dict(counts))
+        assert took[2] == took[3], (place, took)
+
+
+def test_a_referral_of_somebody_known_takes_what_one_of_nobody_takes(tmp_path: Path) -> None:
+    with two_houses(ROW, tmp_path) as houses:
+        body = {"source": "specialised_health_care", "legal_basis": "LB-SHL-35", "identity_named": ["identity_code"]}
+        by = Caller(house_org(houses[0], "hospital"), "referrer", "system", "X-01")
+        took = []
+        for house, code in zip(houses, (CODE, UNKNOWN_CODE), strict=True):
+            for dry_run in (True, False):
+                with counted(house) as counts:
+                    say(house, by, f"r-{dry_run}", "submit_referral.v1", {"identity_code": code, **body}, dry_run=dry_run)
+                took.append(dict(counts))
+        assert took[:2] == took[2:]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import AINO, House
+from house import AINO, House, house
 from stories import CLIENT, EXPERT, INSTRUCTOR, KELA, OWN_WORKER, PAYER, REFERRER, SOCIAL_WORKER, STRANGER, last
 from two_houses import BEA, act, two_houses
 
@@ -126,6 +126,44 @@ def test_a_version_goes_on_holding_while_others_act_and_no_longer_once_something
             **{"if-match": second.headers["etag"]},
         )  # fmt: skip
         assert other.status_code == 412
+
+
+def test_a_version_moves_with_a_colleagues_command_under_the_same_key(tmp_path: Path) -> None:
+    """design D13: a key is a person's own, and two of one organisation may use the same one."""
+    with two_houses(ROW, tmp_path) as (home, _):
+        address = f"/clients/{home.name('provider-s01')}/attendance"
+        colleague = Caller(INSTRUCTOR.org, INSTRUCTOR.task, INSTRUCTOR.role, "I-02")
+        days = [attendance(home) | {"occurred_on": on} for on in ("2025-03-05", "2025-03-12", "2025-03-19")]
+        first = home.post(address, INSTRUCTOR, days[0], key="k-1")
+        second = home.post(address, colleague, days[1], key="k-1", **{"if-match": first.headers["etag"]})
+        assert (first.status_code, second.status_code) == (201, 201)
+        # when who wrote first goes by what was then, it is stale
+        stale = home.post(address, INSTRUCTOR, days[2], key="k-2", **{"if-match": first.headers["etag"]})
+        assert (stale.status_code, stale.json()["codes"][0]["code"]) == (412, "E_STALE_IF_MATCH")
+        fresh = home.post(address, INSTRUCTOR, days[2], key="k-2", **{"if-match": second.headers["etag"]})
+        assert fresh.status_code == 201, fresh.text
+
+
+def test_a_version_is_its_callers_alone_and_holds_over_a_restart(tmp_path: Path) -> None:
+    with two_houses(ROW, tmp_path) as (home, _):
+        given = {}
+        for short_name, by, path, body in DOINGS:
+            answer = home.post(f"/clients/{home.name(short_name)}/{path}", by, body(home), f"first-{short_name}")
+            given[short_name] = answer.headers["etag"]
+        given["county"] = home.get(f"/clients/{home.name('county')}/history", OWN_WORKER).headers["etag"]
+        assert len(set(given.values())) == len(given)
+    with house(tmp_path / "one") as home:
+        home.aino = AINO
+        for short_name, by, path, body in DOINGS[:3]:
+            address = f"/clients/{home.name(short_name)}/{path}"
+            # when everybody wants what is there already, by everybody's version in turn
+            answers = {of: home.post(address, by, body(home), **{"if-match": tag}) for of, tag in given.items()}
+            # then it is taken by the own one, and by no other
+            assert {of: answer.status_code for of, answer in answers.items()} == {
+                of: 200 if of == short_name else 412 for of in given
+            }
+            again = home.post(address, by, body(home), f"first-{short_name}")
+            assert (again.status_code, again.headers["etag"]) == (200, given[short_name])
 
 
 def test_a_client_counts_nothing_that_the_county_does(houses: tuple[House, House]) -> None:

@@ -843,6 +843,7 @@ def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventS
     client = new_client(store)
     store.note(held("m1"), PROVIDER, "m1").result(DEADLINE_S)
     store.execute(day(0, notice=True, hours=3.0), PROVIDER, "m1", client=client)
+    store.execute(day(2), replace(PROVIDER, person="i2"), "m1", client=client)
     store.execute(day(1, at_most=0), PROVIDER, "m2", client=client)
     fact = store.stream(client)[1].header.event_id
     record = disclosure(store, client, "")

@@ -15,6 +15,7 @@ from disclosure.paths import (
     ISSUER,
     KELA,
     PARISH,
+    PLACE,
     Path,
     attendance,
     benefit,
@@ -96,6 +97,25 @@ def test_a_swapped_day_counts_where_it_moved_among_the_days_not_arranged() -> No
         ranges = of(told, "kela-payment", "service_day.not_arranged")
         days = [(p.kind, [int(day[-2:]) for day in p.body["days_on"]]) for p in ranges]
         assert days == [("fact", [5, 7, 8]), ("revised", [5, 6, 7, 8]), ("revised", [5, 6, 8])]
+
+
+@pytest.mark.parametrize("always_whole", [False, True])
+def test_a_day_swapped_away_is_not_arranged_again_when_the_county_says_that_another_one_was(always_whole: bool) -> None:
+    """domain/pathway.md 4.4 row 27, 4.5 I6: of several accounts of one day the county's holds. The week: Monday, Tuesday,
+    Thursday."""
+    path = in_service()
+    monday, tuesday, thursday = (date(2025, 5, day) for day in (5, 6, 8))
+    # given a Friday in Tuesday's place by the provider's account, and a week without service from Monday to Wednesday
+    path.add(attendance("present", swap_of_on=tuesday), date(2025, 5, 2))
+    path.add(closed(monday, date(2025, 5, 7)), monday)
+    path.add(benefit(FUND, date(2025, 6, 1)), date(2025, 6, 1))
+    # when the county says that it was in the next Thursday's place, and then that it was in Tuesday's all the same
+    said = path.add(attendance("present", "county", swap_of_on=thursday), date(2025, 5, 2))
+    path.add(correction(said, swap_of_on=str(tuesday)), date(2025, 5, 20))
+    # then the payer is told each time which days were not arranged
+    ranges = of(path.told(always_whole=always_whole), "kela-payment", "service_day.not_arranged")
+    days = [(p.kind, [int(day[-2:]) for day in p.body["days_on"]]) for p in ranges]
+    assert days == [("fact", [5]), ("revised", [5, 6]), ("revised", [5])]
 
 
 @pytest.mark.parametrize(("service", "to_authority"), [("coaching_services", True), ("psychiatric_services", False)])
@@ -268,3 +288,15 @@ def test_rule_12a_every_recipient_is_told_on_its_own_ground_for_its_own_purpose(
             ("LB-OWN-TASK", "provision"),
         },
     }
+
+
+@pytest.mark.parametrize("always_whole", [False, True])
+def test_what_two_persons_of_an_organisation_state_under_one_id_is_each_ones_own(always_whole: bool) -> None:
+    """Rule 9; a key is a person's own (design D13)."""
+    path = in_service()
+    org, task, role, _ = AT_CENTRE
+    path.add(attendance(), date(2025, 3, 3), (org, task, role, "I-01"), command="k-1")
+    named = e.InstructorNamed(case_id=CASE, placement_id=PLACE, instructor_id="I-02", instructor_role="own_instructor")
+    path.add(named, date(2025, 3, 3), (org, task, role, "I-02"), command="k-1")
+    told = path.told(always_whole=always_whole).told["centre"]
+    assert [p.message_id for p in told[-2:]] == ["k-1", "k-1"]

@@ -66,7 +66,7 @@ def told_by(everybody: Everybody) -> Told:
 def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
     """One more fact, on any day."""
     on, first = draw(DAYS), draw(DAYS)
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 10))
     county, centre, expert = ("0000001-9", "organiser", "own_worker", "W-01"), AT_CENTRE, EXPERT
     last = first + timedelta(days=draw(st.integers(0, 20)))
     payer = draw(st.sampled_from([KELA, FUND]))
@@ -85,6 +85,7 @@ def more(draw: Any) -> tuple[Event, date, tuple[str, ...]]:
         (statement(payer), expert),
         (attendance("present", "provider", f"place {first}"), county),
         (benefit(KELA, first), county),
+        (attendance("present", draw(st.sampled_from(["provider", "county"])), swap_of_on=first), county),
     ]
     return (events[kind][0], on, events[kind][1])
 
@@ -157,6 +158,8 @@ def test_everybody_holds_in_the_end_exactly_what_may_be_told_as_known_in_the_end
     for name, standing in view.standings.items():
         for key, told in desired(view, standing, policy(kinds())).items():
             assert getattr(newest[name, key], "profile", None) == told.profile, (name, view.pathway.facts[key].name)
+            if view.pathway.facts[key].name == "service_day.not_arranged":
+                assert getattr(newest[name, key], "fields", None) == told.fields, name
 
 
 def test_a_placement_recorded_after_a_fact_that_names_it_shows_whose_the_fact_is() -> None:
@@ -206,3 +209,40 @@ def new_values(draw: st.DrawFn, target: Fact[Event]) -> dict[str, Any]:
 @given(any_history())
 def test_both_ways_tell_the_same_whatever_ends_closes_or_is_corrected(facts: list[Fact[Event]]) -> None:
     assert told_by(Path(facts).told()) == told_by(Path(facts).told(always_whole=True))
+
+
+TWO_WEEKS = st.integers(0, 11).map(lambda n: date(2025, 5, 5) + timedelta(days=n))
+
+
+@st.composite
+def swaps_and_closures(draw: st.DrawFn) -> Path:
+    """Days moved and days without service in the same two weeks, by both official accounts, some of it corrected."""
+    path = in_service(KELA)
+    county = ("0000001-9", "organiser", "own_worker", "W-01")
+    for kind in draw(st.lists(st.sampled_from(["swapped", "swapped", "closed", "corrected"]), min_size=2, max_size=8)):
+        on, first = draw(TWO_WEEKS), draw(TWO_WEEKS)
+        said = [fact for fact in path.facts if fact.name in ("attendance.recorded", "service_day.not_arranged")]
+        if kind == "closed":
+            path.add(closed(first, first + timedelta(days=draw(st.integers(0, 6)))), first, AT_CENTRE)
+        elif kind == "corrected" and said:
+            target = draw(st.sampled_from(said))
+            name = "swap_of_on" if target.name == "attendance.recorded" else "until_on"
+            path.add(correction(target, None, **{name: str(first)}), date(2025, 10, 1), county)
+        else:
+            account = draw(st.sampled_from(["provider", "county"]))
+            swap = draw(st.one_of(st.none(), st.just(first)))
+            by = AT_CENTRE if account == "provider" else county
+            path.add(attendance("present", account, swap_of_on=swap), on, by)
+    return path
+
+
+@settings(max_examples=200, deadline=None)
+@given(swaps_and_closures())
+def test_both_ways_tell_the_same_of_days_that_move_and_of_days_without_service(path: Path) -> None:
+    """domain/pathway.md 4.4 rows 27, 28: what a payer holds is what one who asked afresh would be given."""
+    short, long = path.told(), path.told(always_whole=True)
+    assert told_by(short) == told_by(long)
+    view = view_of(short.client.view.pathway, short.directory, kinds())
+    newest = {(c.standing.recipient.short_name, c.fact.event_id): c.told for c in short.changes}
+    for key, told in desired(view, view.standings["kela-payment"], policy(kinds())).items():
+        assert getattr(newest["kela-payment", key], "fields", None) == told.fields

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from given import given
 from stories import EXPERT, LAST, OWN_WORKER, as_1, last, plan
 
 from domain.chapters.cases.decisions import CloseCase
 from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.exits.decisions import RecordExit
+from domain.code_lists import code_list
 from domain.events import CaseClosed, ExitRecorded, NotificationDue
 
 ON = LAST
@@ -107,3 +109,35 @@ def test_an_exit_names_no_period_that_had_not_begun_by_its_day() -> None:
     key = next(key for key, fact in world.pathway.facts.items() if isinstance(fact.event, ExitRecorded))
     moved = CorrectFact(target_event_id=key, correction_reason="wrong_entry", corrected_occurred_on=date(2025, 2, 26))
     given(world).when(moved, by=OWN_WORKER, on=CLOSED).then_refused("E_UNKNOWN_REFERENCE")
+
+
+@pytest.mark.parametrize("kind", sorted(code_list("exit_kind").codes))
+def test_a_case_closes_by_an_exit_that_ends_it_and_goes_on_after_every_other(kind: str) -> None:
+    """domain/vocabulary.md 1.9, domain/pathway.md 4.4 row 40: after X8 and X9 the case goes on."""
+    left = given(as_1("22")).but(RecordExit(exit_kind=kind), by=OWN_WORKER, on=ON)
+    named = lambda p: CloseCase(closing_code="exit", exit_id=last(p.exits))  # noqa: E731
+    for closing in (BY_EXIT, named):
+        outcome = left.when(closing, by=OWN_WORKER, on=CLOSED)
+        if kind in ("sick_leave", "new_kuty_period"):
+            outcome.then_refused("E_ORDER", at="/closing_code")
+        else:
+            outcome.then(CaseClosed, exit_id=last(left.world.pathway.exits))
+    # it may end for a reason that is no exit
+    left.when(CloseCase(closing_code="client_withdrew"), by=OWN_WORKER, on=CLOSED).then(CaseClosed, exit_id=None)
+
+
+def test_a_case_is_closed_by_the_exit_that_ended_it_not_by_the_last_one_recorded() -> None:
+    early = given(as_1("22")).but(TO_WORK, by=OWN_WORKER, on=ON)
+    before = RecordExit(exit_kind="new_kuty_period", occurred_on=date(2025, 2, 20))
+    both = early.but(before, by=OWN_WORKER, on=ON)
+    first, second = both.world.pathway.exits
+    both.when(BY_EXIT, by=OWN_WORKER, on=CLOSED).then(CaseClosed, exit_id=first)
+    wrong = CloseCase(closing_code="exit", exit_id=second)
+    both.when(wrong, by=OWN_WORKER, on=CLOSED).then_refused("E_ORDER", at="/exit_id")
+    # and what ended it is not corrected into what did not
+    closed = both.but(BY_EXIT, by=OWN_WORKER, on=CLOSED)
+    target = closed.world.pathway.exits[first].event_id
+    other = CorrectFact(
+        target_event_id=target, correction_reason="wrong_entry", new_values={"exit_kind": "new_kuty_period"}
+    )
+    closed.when(other, by=OWN_WORKER, on=CLOSED).then_refused("E_ORDER")

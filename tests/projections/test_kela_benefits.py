@@ -374,3 +374,47 @@ def test_a_payer_that_pays_again_after_another_one_has_a_statement_for_its_own_d
     ]  # fmt: skip
     assert answer(sqlite_model, "KE7", client=client, from_on="2025-06-01", until_on="2025-06-30").in_place
     assert not answer(sqlite_model, "KE7", client=client, from_on="2025-03-10", until_on="2025-03-16").in_place
+
+
+@pytest.mark.parametrize("days_before", [(3, 4, 6), ()])
+def test_a_payer_that_pays_again_has_its_statement_before_any_day_is_told(
+    days_before: tuple[int, ...], sqlite_model: ReadModel
+) -> None:
+    """domain/questions.md KE7, domain/disclosure.md 5.3 rule 10: a statement goes to the payer of its day."""
+    # given Kela, the fund from 10 to 16 March, Kela again, and of Kela's second time no day yet
+    path = in_service(KELA)
+    path.add(issued(KELA), date(2025, 3, 4), EXPERT)
+    for day in days_before:
+        path.add(attendance(), date(2025, 3, day), AT_CENTRE)
+    path.add(benefit(FUND, date(2025, 3, 10)), date(2025, 3, 7), EXPERT)
+    path.add(benefit(KELA, date(2025, 3, 17)), date(2025, 3, 14), EXPERT)
+    before = path.told().told["kela-payment"]
+    # when a statement says that the conditions hold in it
+    anew = issued(KELA).model_copy(update={"labour_statement_id": "b" * 32, "service_from_on": date(2025, 3, 17)})
+    path.add(anew, date(2025, 3, 18), EXPERT)
+    publications = path.told().told["kela-payment"]
+    assert len(publications) == len(before) + 1
+    in_model(sqlite_model, KIND, Told(publications=publications))
+    client = publications[0].subject
+    # then it is in place in both of its times, and not in the fund's
+    found = answer(sqlite_model, "KE7", client=client)
+    assert [(covered.from_on, covered.until_on) for covered in found.in_place_on] == [
+        (date(2025, 3, 3), date(2025, 3, 9)), (date(2025, 3, 17), date(2025, 8, 29)),
+    ]  # fmt: skip
+    assert answer(sqlite_model, "KE7", client=client, from_on="2025-06-01", until_on="2025-06-30").in_place
+    assert not answer(sqlite_model, "KE7", client=client, from_on="2025-03-10", until_on="2025-03-16").in_place
+
+
+def test_a_payer_that_pays_again_without_a_statement_is_answered_for_the_time_that_it_knows(sqlite_model: ReadModel) -> None:
+    """KE1 to KE7 are answered from the deliveries alone: nothing has told it that its time began anew."""
+    path = in_service(KELA)
+    path.add(issued(KELA), date(2025, 3, 4), EXPERT)
+    path.add(benefit(FUND, date(2025, 3, 10)), date(2025, 3, 7), EXPERT)
+    path.add(benefit(KELA, date(2025, 3, 17)), date(2025, 3, 14), EXPERT)
+    publications = path.told().told["kela-payment"]
+    in_model(sqlite_model, KIND, Told(publications=publications))
+    asked = {"client": publications[0].subject}
+    found = answer(sqlite_model, "KE7", **asked)
+    assert [(covered.from_on, covered.until_on) for covered in found.in_place_on] == [(date(2025, 3, 3), date(2025, 3, 9))]
+    june = answer(sqlite_model, "KE7", **asked, from_on="2025-06-01", until_on="2025-06-30")
+    assert (june.in_place, june.periods_without) == (False, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pytest
@@ -9,7 +11,7 @@ from store.small_ledger import Ground
 
 from domain.identifiers import synthetic_identity_code
 from domain.record import Damaged
-from domain.store import ClientRecord, CodeTaken, PostalAddress, StaffCard, Use
+from domain.store import ClientRecord, CodeTaken, Moved, PostalAddress, StaffCard, Use, Vault
 from domain.store.sealed.vault import HeldMessage
 
 CODE = synthetic_identity_code(date(1990, 5, 17), 901)
@@ -44,13 +46,101 @@ def test_what_changed_is_changed_and_a_code_has_one_client(ground: Ground) -> No
     vault = ground.vault()
     vault.register("a" * 32, PERSON)
     vault.register("b" * 32, ClientRecord(identity_code=OTHER))
-    changed = vault.change("a" * 32, phone=None, protected=True)
+    changed = vault.change("a" * 32, phone=None, protected=True).record
     assert (changed.phone, changed.protected, changed.family_name) == (None, True, "Virtanen")
     assert vault.get(["a" * 32])["a" * 32] == changed
     with pytest.raises(CodeTaken):
         vault.change("a" * 32, identity_code=OTHER)
     with pytest.raises(LookupError):
         vault.change("f" * 32, phone="1")
+
+
+def test_of_two_who_change_one_record_at_a_moment_nobodys_change_is_lost(ground: Ground) -> None:
+    """Two processes, each with its own connection. source: domain/pathway.md 4.9 (Client's details)"""
+    one, other = ground.vault(), ground.vault()
+    one.register("a" * 32, PERSON)
+    at_once = threading.Barrier(2)
+
+    def give(vault: Vault, name: str) -> None:
+        for number in range(40):
+            at_once.wait(10)
+            vault.change("a" * 32, changing=[name], **{name: f"04{number}"})
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(give, one, "phone"), pool.submit(give, other, "emergency_contact_phone")]:
+            done.result()
+    kept = one.look("a" * 32)
+    assert kept is not None
+    assert (kept.record.phone, kept.record.emergency_contact_phone) == ("0439", "0439")
+    # every attempt waits for its fact
+    assert (len(kept.untold), kept.changing) == (80, ["emergency_contact_phone", "phone"])
+
+
+def test_a_record_is_changed_only_where_it_is_still_the_one_that_was_seen(ground: Ground) -> None:
+    one, other = ground.vault(), ground.vault()
+    one.register("a" * 32, PERSON)
+    seen = one.look("a" * 32)
+    by_other = other.change("a" * 32, seen=other.look("a" * 32), changing=["contact_changed"], phone="040 2")
+    with pytest.raises(Moved):
+        one.change("a" * 32, seen=seen, changing=["name_changed"], family_name="Korhonen")
+    assert one.look("a" * 32) == by_other
+
+
+def test_a_fact_tells_of_the_changes_that_were_there_and_of_no_later_one(ground: Ground) -> None:
+    one, other = ground.vault(), ground.vault()
+    one.register("a" * 32, PERSON)
+    first = one.change("a" * 32, changing=["contact_changed"], phone="040 1")
+    second = other.change("a" * 32, changing=["contact_changed"], phone="040 2")
+    one.told("a" * 32, first.untold)
+    kept = one.look("a" * 32)
+    assert kept is not None
+    assert (kept.changing, kept.untold) == (["contact_changed"], second.untold - first.untold)
+
+
+def test_a_change_whose_fact_is_refused_is_taken_back_and_nobody_elses_with_it(ground: Ground) -> None:
+    vault = ground.vault()
+    vault.register("a" * 32, PERSON)
+    before = vault.look("a" * 32)
+    assert before is not None
+    refused = vault.change("a" * 32, seen=before, changing=["identity_code_replaced"], identity_code=OTHER)
+    vault.change("a" * 32, changing=["contact_changed"], phone="040 2")
+    vault.take_back("a" * 32, before, refused)
+    kept = vault.look("a" * 32)
+    assert kept is not None
+    assert (kept.record, kept.changing) == (PERSON.model_copy(update={"phone": "040 2"}), ["contact_changed"])
+    assert (vault.find(CODE), vault.find(OTHER)) == ("a" * 32, None)
+
+
+def test_a_change_that_somebody_elses_fact_has_told_is_not_taken_back(ground: Ground) -> None:
+    vault = ground.vault()
+    vault.register("a" * 32, PERSON)
+    before = vault.look("a" * 32)
+    assert before is not None
+    refused = vault.change("a" * 32, seen=before, changing=["contact_changed"], phone="040 2")
+    same = vault.change("a" * 32, changing=["contact_changed"], phone="040 2")
+    vault.told("a" * 32, same.untold)
+    vault.take_back("a" * 32, before, refused)
+    kept = vault.look("a" * 32)
+    assert kept is not None
+    assert (kept.record.phone, kept.untold) == ("040 2", frozenset())
+
+
+def test_of_two_clients_one_gets_a_code_that_both_are_given_at_a_moment(ground: Ground) -> None:
+    vaults = [ground.vault(), ground.vault()]
+    for number, vault in enumerate(vaults):
+        vault.register(str(number) * 32, ClientRecord(family_name="Virtanen"))
+    at_once = threading.Barrier(2)
+
+    def give(number: int) -> str:
+        at_once.wait(10)
+        try:
+            vaults[number].change(str(number) * 32, identity_code=CODE)
+        except CodeTaken:
+            return "taken"
+        return "given"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(give, range(2))) == ["given", "taken"]
 
 
 def test_a_forgotten_client_is_nobody(ground: Ground) -> None:

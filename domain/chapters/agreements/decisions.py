@@ -7,11 +7,13 @@ from datetime import date
 from domain import events as e
 from domain.chapters.agreements.events import VersionOfPlan
 from domain.chapters.guards import (
+    as_known_to_authority,
     by_own_authority,
     case_of,
     day_of,
     entitled,
     is_client,
+    is_still_authority,
     known,
     not_ahead,
     of_county,
@@ -46,11 +48,12 @@ class AgreePlan(VersionOfPlan, ClientCommand):
 
 def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list[Draft]:
     """One party's yes and, with the last mandatory one, the agreement. source: domain/pathway.md 4.4 row 15"""
-    plan = known(pathway.plans, command.plan_id, "/plan_id")
-    version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
+    pathway = as_known_to_authority(pathway, on, context)
+    plan = known(pathway.plans, command.plan_id, "/plan_id")
     party = command.party_kind or _own_party(context) or ""
     entitled(_may_accept(pathway, plan, command.plan_version, party, on, context), "/party_kind")
+    version = known(plan.versions, command.plan_version, "/plan_version")
     if any(yes.event.party_kind == party for yes in version.accepted):
         return []
     case_id = plan.started.event.case_id
@@ -70,8 +73,8 @@ def accept_plan(pathway: Pathway, command: AcceptPlan, context: Context) -> list
 def judge_acceptance(no: Refusals, pathway: Pathway, event: e.PlanAcceptedByParty, on: date, context: Context) -> None:
     """What a party's yes has to fulfil on its day: it is its own to say, and of the version that lies before the parties."""
     plan = known(pathway.plans, event.plan_id, "/plan_id")
-    version = known(plan.versions, event.plan_version, "/plan_version")
     entitled(_may_accept(pathway, plan, event.plan_version, event.party_kind, on, context), "/party_kind")
+    version = known(plan.versions, event.plan_version, "/plan_version")
     case_of(pathway, event.case_id, on)
     no.when(_is_stale(plan, event.plan_version, on), "E_STALE_VERSION", "/plan_version")
     no.when(on < version.drafted.occurred_on, "E_ORDER", "/occurred_on")
@@ -80,9 +83,9 @@ def judge_acceptance(no: Refusals, pathway: Pathway, event: e.PlanAcceptedByPart
 def agree_plan(pathway: Pathway, command: AgreePlan, context: Context) -> list[Draft]:
     """The agreement alone, once every mandatory party has accepted this version. source: domain/pathway.md 4.4 row 15"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
-    version = known(plan.versions, command.plan_version, "/plan_version")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context) and is_still_authority(pathway, context))
+    version = known(plan.versions, command.plan_version, "/plan_version")
     if version.agreed:
         return []
     event = _agreement(plan, command, _accepted_by(version))
@@ -96,8 +99,8 @@ def judge_agreement(no: Refusals, pathway: Pathway, event: e.PlanAgreed, on: dat
     """What an agreement has to fulfil on its day: every mandatory party has accepted this version, and nobody is named who
     has not."""
     plan = known(pathway.plans, event.plan_id, "/plan_id")
-    version = known(plan.versions, event.plan_version, "/plan_version")
     entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
+    version = known(plan.versions, event.plan_version, "/plan_version")
     case_of(pathway, event.case_id, on)
     wanted, accepted = _mandatory(plan, event.plan_version, on, context), _accepted_by(version)
     named = wanted | set(event.parties)

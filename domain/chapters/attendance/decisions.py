@@ -97,7 +97,8 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
     """What an account of a day has to fulfil. source: 189/2001 s. 13, domain/law.md 2.6, domain/pathway.md 4.4 row 27"""
     period, official = pathway.periods.get(event.period_id), event.account in OFFICIAL
     entitled(period is not None and _reports_on(pathway, period, on, context))
-    if event.account == "provider" and not _covered(pathway, event.placement_id, on):
+    told = _covered(pathway, event.placement_id, on) and period is not None and not _is_after(period, on)
+    if event.account == "provider" and not told:
         # Neither the closing nor what others say of a day that is not the provider's is told by its other codes.
         no.when(True, "E_OUTSIDE_PERIOD", "/occurred_on")
         not_ahead(no, on, context)
@@ -114,10 +115,13 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
     if present:
         most = rule(context, "week.max_days", on)
         accounts = OFFICIAL if official else (event.account,)
-        no.when(most is not None and _present_days(pathway, accounts, on) >= most, "E_WEEK_DAYS", "/day_status")
+        counted = _present_days(pathway, accounts, on)
+        if not official and period is not None:
+            counted = [day for day in counted if _is_own_day(pathway, period, day, context)]
+        no.when(most is not None and len(counted) >= most, "E_WEEK_DAYS", "/day_status")
         no.when(_present_elsewhere(pathway, event.period_id, on), "E_CONFLICT", "/day_status")
     if period is not None and inside:
-        _judge_schedule(no, pathway, period, event, on)
+        _judge_schedule(no, pathway, period, event, on, context)
     no.when(official and _is_closed(pathway, on), "E_CONFLICT", "/day_status")
     if event.hours is not None:
         no.when(event.hours < (rule(context, "day.min_hours", on) or 0), "W_SHORT_DAY")
@@ -125,8 +129,11 @@ def judge_day(no: Refusals, pathway: Pathway, event: e.AttendanceRecorded, on: d
         no.when(longest is not None and event.hours > longest, "W_LONG_DAY")
 
 
-def _judge_schedule(no: Refusals, pathway: Pathway, period: Period, event: e.AttendanceRecorded, on: date) -> None:
-    """Whether the day is one of the schedule, or replaces such a day."""
+def _judge_schedule(
+    no: Refusals, pathway: Pathway, period: Period, event: e.AttendanceRecorded, on: date, context: Context
+) -> None:
+    """Whether the day is one of the schedule, or replaces such a day. A provider and a payer swap days of their own alone:
+    what others have said of another one is not told by the answer (domain/disclosure.md 5.3, columns KB, FU, PR)."""
     scheduled, swap = pathway.is_scheduled(period, on), event.swap_of_on
     replaces = swap is not None and event.account in OFFICIAL
     no.when(event.day_status != "present" and not (scheduled or replaces), "E_NOT_SCHEDULED", "/day_status")
@@ -135,7 +142,8 @@ def _judge_schedule(no: Refusals, pathway: Pathway, period: Period, event: e.Att
         replaced = pathway.days.replaced_by(event.period_id, swap) - {on}
         told = any((event.period_id, account) in pathway.days.get(swap, {}) for account in OFFICIAL)
         itself = period.has_weekday(on) and not pathway.days.replaced_by(event.period_id, on)
-        wrong = not period.has_weekday(swap) or replaced or told or _is_closed(pathway, swap) or itself
+        strange = not _is_own_day(pathway, period, swap, context)
+        wrong = strange or not period.has_weekday(swap) or replaced or told or _is_closed(pathway, swap) or itself
         no.when(bool(wrong), "E_CONFLICT", "/swap_of_on")
 
 
@@ -163,7 +171,8 @@ def judge_closed_days(no: Refusals, pathway: Pathway, event: e.ServiceDayNotArra
     """What days without service have to fulfil: they lie in the placement and the period, and nobody was present on them."""
     period = pathway.periods.get(event.period_id)
     entitled(period is not None and _reports_on(pathway, period, on, context))
-    if not all(_covered(pathway, event.placement_id, day) for day in (event.from_on, event.until_on)):
+    covered = all(_covered(pathway, event.placement_id, day) for day in (event.from_on, event.until_on))
+    if not covered or period is None or _is_after(period, event.until_on):
         no.when(True, "E_OUTSIDE_PERIOD", "/from_on")
         not_ahead(no, event.from_on, context, "/from_on")
         return
@@ -244,6 +253,13 @@ def _reports_on(pathway: Pathway, period: Period, on: date, context: Context) ->
     return pathway.payer(on) == context.caller.org
 
 
+def _is_own_day(pathway: Pathway, period: Period, day: date, context: Context) -> bool:
+    """Whether the caller is told of the day: every one but a provider, who is by a placement of the day, and a payer."""
+    if context.caller.task == "provider":
+        return any(placement.covers(day) for placement in own_placements(pathway, period.planned.event.case_id, context))
+    return _reports_on(pathway, period, day, context)
+
+
 def _may_report(pathway: Pathway, period: Period, until: date, context: Context) -> bool:
     """Whether the caller tells the payer of absences: the provider by a placement, the clock in the provider's place."""
     own = bool(own_placements(pathway, period.planned.event.case_id, context))
@@ -282,6 +298,11 @@ def _covered(pathway: Pathway, placement_id: str | None, on: date) -> bool:
     return placement is not None and placement.covers(on)
 
 
+def _is_after(period: Period, day: date) -> bool:
+    """Whether the period had ended before the day: that its provider is told, and not when the case was closed after it."""
+    return period.ended is not None and day > period.ended.event.ended_on
+
+
 def _is_closed(pathway: Pathway, day: date) -> bool:
     """Whether the service was not arranged on the day."""
     return any(told.event.from_on <= day <= told.event.until_on for told in pathway.not_arranged)
@@ -299,11 +320,11 @@ def _present_elsewhere(pathway: Pathway, period_id: str, day: date) -> bool:
     return any(key != period_id and fact.event.day_status == "present" for (key, _), fact in told.items())
 
 
-def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> int:
+def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> list[date]:
     """Days of the ISO week, the day itself left out, that one of the accounts calls present, in whichever period."""
     monday = on - timedelta(days=on.weekday())
     week = [monday + timedelta(days=n) for n in range(7)]
-    return sum([_is_present(pathway, accounts, day) for day in week if day != on])
+    return [day for day in week if day != on and _is_present(pathway, accounts, day)]
 
 
 def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:

@@ -72,10 +72,16 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
     def swapped_for(self, period_id: str, on: date, before: int | None = None) -> date | None:
         """The scheduled day that the day replaces, by an official account: the county's before the provider's; none that was
         recorded at the version `before` or later."""
-        told = self.get(on, {})
-        accounts = [told[period_id, account] for account in SWAPPED_BY if (period_id, account) in told]
-        named = (said.event.swap_of_on for said in accounts if before is None or said.version < before)
-        return next((day for day in named if day is not None), None)
+        named = (self._said(on, (period_id, account), before) for account in SWAPPED_BY)
+        return next((said.event.swap_of_on for said in named if said and said.event.swap_of_on is not None), None)
+
+    def _said(self, on: date, account: Speaker, before: int | None) -> Day | None:
+        """What an account said last of the day, at a version before the one given."""
+        shown = self.get(on, {}).get(account)
+        if shown is None or before is None or shown.version < before:
+            return shown
+        hidden = [told for told in self._behind.get((on, account), ()) if told.version < before]
+        return max(hidden, key=lambda told: told.version, default=None)
 
     def replaced_by(self, period_id: str, on: date, before: int | None = None) -> frozenset[date]:
         """The days that replace the scheduled day, `before` as in `swapped_for`."""

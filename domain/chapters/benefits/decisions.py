@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 from domain import events as e
 from domain.chapters.benefits.events import BenefitHeld, LabourPolicyStatement
 from domain.chapters.benefits.parts import Status, holding, status_of
 from domain.chapters.guards import (
+    as_known_to_authority,
     by_own_authority,
     day_of,
     employment_authority,
@@ -43,7 +45,9 @@ class IssueLabourPolicyStatement(LabourPolicyStatement, ClientCommand):
 def change_benefit_status(pathway: Pathway, command: ChangeBenefitStatus, context: Context) -> list[Draft]:
     """The benefit from a day on; a payer speaks for its own payees only. source: domain/pathway.md 4.4 row 42"""
     no, on = Refusals(), day_of(command, context)
+    pathway = as_known_to_authority(pathway, on, context)
     event = e.BenefitStatusChanged(**said(command))
+    entitled(not _is_followed(pathway, event.from_on, context))
     judge_benefit(no, pathway, event, on, context)
     no.stop()
     held = pathway.benefit(command.from_on)
@@ -96,12 +100,20 @@ def _may_state(pathway: Pathway, event: e.BenefitStatusChanged, on: date, contex
 
 def _own_payee(pathway: Pathway, from_on: date, context: Context) -> bool:
     """Whether the client is the caller's payee from the day on: the status of the day names it, or that of the day before
-    does and none other has begun; or none is known, and its organisation sent the client's referral. Nobody takes over
-    another payer's payee by saying so, and with it the days. source: domain/pathway.md 4.4 row 42"""
+    does and none other has begun; or no status is known at all, and its organisation sent the client's referral. Nobody
+    takes over another payer's payee by saying so, and with it the days. source: domain/pathway.md 4.4 row 42"""
+    if not pathway.benefits:
+        return pathway.referred_by(context.caller.org)
     held = pathway.benefit(from_on) or (pathway.benefit(from_on - A_DAY) if from_on > date.min else None)
-    if held is not None:
-        return _names(held.event, context)
-    return pathway.referred_by(context.caller.org)
+    return held is not None and _names(held.event, context)
+
+
+def _is_followed(pathway: Pathway, from_on: date, context: Context) -> bool:
+    """Whether a payer would begin again after its time while another one's is known to begin later: it does not find by
+    trying days on which one. source: domain/disclosure.md 5.3, columns KB, FU, KS (design D22)"""
+    if context.caller.task not in ("benefit_payment", "social_assistance") or pathway.benefit(from_on) is not None:
+        return False
+    return any(said.event.from_on > from_on and not _names(said.event, context) for said in pathway.benefits)
 
 
 def _takes_over(pathway: Pathway, event: e.BenefitStatusChanged, on: date, context: Context) -> bool:
@@ -125,12 +137,13 @@ def _names(held: e.BenefitStatusChanged, context: Context) -> bool:
 
 def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicyStatement, context: Context) -> list[Draft]:
     """A statement by the employment authority of the day or the KEHA Centre. source: domain/pathway.md 4.4 row 50"""
-    period = known(pathway.periods, command.period_id, "/period_id")
     no, on = Refusals(), day_of(command, context)
+    pathway = as_known_to_authority(pathway, on, context)
+    period = known(pathway.periods, command.period_id, "/period_id")
     entitled(_issues(pathway, on, context))
     payer = command.payer_org_id or pathway.payer(on)
     fields = said(command, "payer_org_id") | {"case_id": period.planned.event.case_id, "payer_org_id": payer}
-    if any(fields.items() <= dict(issued.event).items() for issued in pathway.statements.values()):
+    if any(fields.items() <= dict(issued.event).items() for issued in _statements_told(pathway, context)):
         return []
     if payer is None:
         judge_service_time(no, pathway, command.period_id, command.service_from_on, command.service_until_on)
@@ -141,6 +154,13 @@ def issue_labour_policy_statement(pathway: Pathway, command: IssueLabourPolicySt
     not_ahead(no, on, context)
     no.stop()
     return [recorded(pathway, event, on, context)]
+
+
+def _statements_told(pathway: Pathway, context: Context) -> Iterator[Fact[e.LabourPolicyStatementIssued]]:
+    """The statements that the issuer was told of: its own, the employment authority all. source: domain/disclosure.md 5.3"""
+    for issued in pathway.statements.values():
+        if context.caller.task == "employment_authority" or issued.actor_org == context.caller.org:
+            yield issued
 
 
 def judge_statement(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from domain import events as e
 from domain.chapters.cases.events import Closing
 from domain.chapters.guards import case_on, day_of, known, not_ahead, recorded
+from domain.code_lists import code_list
 from domain.commands import ClientCommand, CommandKind
 from domain.context import Context, Draft
 from domain.pathway import Fact, Pathway
@@ -15,7 +16,7 @@ from domain.refusals import Refusals
 
 
 class CloseCase(Closing, ClientCommand):
-    """End the case: its retention time begins. `exit_id`: none is the last exit, when an exit closes it."""
+    """End the case: its retention time begins. `exit_id`: none is the last exit that ended it, when an exit closes it."""
 
     NAME = "close_case"
 
@@ -38,7 +39,7 @@ def close_case(pathway: Pathway, command: CloseCase, context: Context) -> list[D
     event = e.CaseClosed(
         case_id=case_id,
         closing_code=command.closing_code,
-        exit_id=command.exit_id or (next(reversed(_exits(pathway, case_id)), None) if by_exit else None),
+        exit_id=command.exit_id or (next(reversed(_ending(_exits(pathway, case_id))), None) if by_exit else None),
     )
     judge_closing(no, pathway, event, on, context)
     no.stop()
@@ -51,9 +52,11 @@ def judge_closing(no: Refusals, pathway: Pathway, event: e.CaseClosed, on: date,
     if no.when(case is None or on < case.opened.occurred_on, "E_STATE"):
         return
     by_exit = event.closing_code == "exit"
-    no.when(by_exit and not exits, "E_ORDER", "/closing_code")
+    ending = _ending(exits)
+    no.when(by_exit and not ending, "E_ORDER", "/closing_code")
     no.when(event.exit_id is not None and not by_exit, "E_FIELD_NOT_ALLOWED", "/exit_id")
-    no.when(by_exit and bool(exits) and event.exit_id not in exits, "E_UNKNOWN_REFERENCE", "/exit_id")
+    no.when(by_exit and bool(ending) and event.exit_id not in exits, "E_UNKNOWN_REFERENCE", "/exit_id")
+    no.when(bool(ending) and event.exit_id in exits and event.exit_id not in ending, "E_ORDER", "/exit_id")
     no.when(any(period.outlasts(on) for period in pathway.periods_of(event.case_id)), "E_OPEN_PERIOD")
     no.when(any(fact.occurred_on > on for fact in _facts_before_closing(pathway, event.case_id)), "E_ORDER", "/occurred_on")
     others = [each.opened.occurred_on for key, each in pathway.cases.items() if key != event.case_id]
@@ -66,6 +69,12 @@ def judge_closing(no: Refusals, pathway: Pathway, event: e.CaseClosed, on: date,
 
 def _exits(pathway: Pathway, case_id: str) -> dict[str, Fact[e.ExitRecorded]]:
     return {key: left for key, left in pathway.exits.items() if left.event.case_id == case_id}
+
+
+def _ending(exits: Mapping[str, Fact[e.ExitRecorded]]) -> dict[str, Fact[e.ExitRecorded]]:
+    """Of the exits those that end the case: after X8 and X9 it goes on. source: domain/pathway.md 4.4 row 38"""
+    kinds = code_list("exit_kind").marked("ends", "case")
+    return {key: left for key, left in exits.items() if (left.event.health_exit_kind or left.event.exit_kind) in kinds}
 
 
 def _facts_before_closing(pathway: Pathway, case_id: str) -> Iterator[Fact[e.Event]]:

@@ -14,7 +14,16 @@ from pydantic import TypeAdapter, ValidationError
 from domain import events as e
 from domain.catalogue import fixed_in
 from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
-from domain.chapters.guards import day_of, entitled, is_client, not_ahead, of_county, parts_there, recorded
+from domain.chapters.guards import (
+    as_known_to_authority,
+    day_of,
+    entitled,
+    is_client,
+    not_ahead,
+    of_county,
+    parts_there,
+    recorded,
+)
 from domain.chapters.judging import judged_again, no_longer_allowed
 from domain.commands import ClientCommand, Command, CommandKind
 from domain.context import Context, Draft
@@ -174,13 +183,14 @@ def _differs(target: Fact[e.Event], new: Fact[e.Event]) -> bool:
 def _judge_again(
     no: Refusals, mending: _Mending, new: Fact[e.Event], after: Pathway, context: Context
 ) -> tuple[str, ...]:
-    """Judge the corrected fact as if the first one had never been; returns its warnings."""
+    """Judge the corrected fact as if the first one had never been, in the pathway by which the corrector would be judged
+    with the first one; returns its warnings."""
     at = mending.at
     kept = type(new.event).model_fields.keys() - (mending.said.new_values or {}).keys()
     for reason in _of_nobody(after, new.event.model_copy(update=dict.fromkeys(kept))):
         no.when(True, reason.code, f"{at}/new_values{reason.pointer}")
     not_ahead(no, new.occurred_on, context, f"{at}/corrected_occurred_on")
-    judgement = judged_again(new, after, context)
+    judgement = judged_again(new, as_known_to_authority(after, new.occurred_on, context), context)
     for reason in judgement.reasons:
         of_the_day = reason.pointer == "/occurred_on"
         no.when(True, reason.code, f"{at}/corrected_occurred_on" if of_the_day else f"{at}/new_values{reason.pointer}")

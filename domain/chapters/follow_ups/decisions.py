@@ -7,6 +7,7 @@ from datetime import date
 from domain import events as e
 from domain.chapters.follow_ups.events import Meeting
 from domain.chapters.guards import (
+    as_known_to_authority,
     case_of,
     case_on,
     day_of,
@@ -35,6 +36,7 @@ class HoldFollowUp(Meeting, ClientCommand):
 def hold_follow_up(pathway: Pathway, command: HoldFollowUp, context: Context) -> list[Draft]:
     """A follow-up in the open case. source: domain/pathway.md 4.4 row 35"""
     no, on = Refusals(), day_of(command, context)
+    pathway = as_known_to_authority(pathway, on, context)
     in_authoritys_case(pathway, on, context)
     entitled(_is_around(pathway, on, context))
     case_id = case_on(pathway, on).opened.event.case_id

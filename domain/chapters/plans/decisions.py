@@ -6,6 +6,7 @@ from datetime import date
 
 from domain import events as e
 from domain.chapters.guards import (
+    as_known_to_authority,
     by_own_authority,
     case_of,
     case_on,
@@ -15,6 +16,7 @@ from domain.chapters.guards import (
     holds,
     in_authoritys_case,
     is_client,
+    is_still_authority,
     known,
     not_ahead,
     of_county,
@@ -54,6 +56,7 @@ class RevisePlan(Revision, ClientCommand):
 def start_plan(pathway: Pathway, command: StartPlan, context: Context) -> list[Draft]:
     """A plan without versions yet. source: domain/pathway.md 4.4 row 12"""
     no, on = Refusals(), day_of(command, context)
+    pathway = as_known_to_authority(pathway, on, context)
     in_authoritys_case(pathway, on, context)
     case = case_on(pathway, on)
     authority = command.employment_authority_org_id
@@ -101,7 +104,7 @@ def draft_plan(pathway: Pathway, command: DraftPlan, context: Context) -> list[D
     """The next version, numbered from 1. source: domain/pathway.md 4.4 row 13"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context) and is_still_authority(pathway, context))
     event = e.PlanDrafted(
         case_id=plan.started.event.case_id,
         plan_version=plan.latest + 1,
@@ -148,7 +151,7 @@ def revise_plan(pathway: Pathway, command: RevisePlan, context: Context) -> list
     """The next version of a plan in force. source: domain/pathway.md 4.4 row 17"""
     plan = known(pathway.plans, command.plan_id, "/plan_id")
     no, on = Refusals(), day_of(command, context)
-    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context))
+    entitled(takes_part(plan, context) and by_own_authority(pathway, on, context) and is_still_authority(pathway, context))
     terms = said(command)
     # Parties are written down only where they are others than in the version in force.
     if set(command.parties or ()) == set(plan.parties(plan.agreed)):

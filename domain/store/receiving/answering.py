@@ -109,15 +109,16 @@ class Answering:
         Its answer is the same in both cases, also when it is repeated. source: domain/pathway.md 4.9
         """
         said: dict[str, Any] = {"named_by": self.vault.mark(code), "look_ups": {"identity_code_valid": True}}
-        client = self.vault.find(code)
-        if client is None:
-            client = uuid.uuid4().hex
-            judged = decide(client=client, dry_run=True, **said)
-            if self.dry_run or judged.result().status != "recorded":
-                # Of a person who does not become a client nothing is kept.
-                return decide(client=client, dry_run=self.dry_run, **said)
+        found = self.vault.find(code)
+        client = found or uuid.uuid4().hex
+        judged = decide(client=client, dry_run=True, **said)
+        becomes = not self.dry_run and judged.result().status == "recorded"
+        if becomes:
             client = self.vault.register(client, ClientRecord(identity_code=code))
-        self.vault.log_use([use_of(caller, client, self.store.now(), "search")])
+        # Of a person who does not become a client nothing is kept; the work is the same whether he is known or not.
+        looked = use_of(caller, client, self.store.now(), "search")
+        log = self.vault.log_use if found or becomes else self.vault.log_nobody
+        log([looked])
         return decide(client=client, dry_run=self.dry_run, **said)
 
     def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Given:

@@ -12,6 +12,9 @@ from domain.pathway import Pathway
 from domain.store.reading import LedgerReading
 from domain.store.sealed.vault import Vault
 
+NOBODY = "0" * 32
+"""A reference that stands for nobody, to ask about where a name stands for none."""
+
 
 def known_at_hand(recipient: Recipient, client: str, store: LedgerReading, kinds: Kinds[Kind]) -> bool:
     """Whether it is certain, without asking the database, that a recipient may know that there is this client: whom it might
@@ -31,11 +34,11 @@ def may_know(recipient: Recipient, client: str, store: LedgerReading, vault: Vau
         return True  # who the organiser is stands for the ledger's life
     kind = kinds.of(recipient)
     pathway = store.pathway(client)
-    return bool(pathway.version) and (
-        _stands(pathway, recipient, kind)
-        or _begins(pathway, recipient, kind, store, vault)
-        or bool(store.tellings_to(recipient, pathway))
-    )
+    if _stands(pathway, recipient, kind):
+        return True
+    # Of nobody the same is asked as of somebody foreign: neither is to be told from the other by what an answer takes.
+    begins, tellings = _begins(pathway, recipient, kind, store, vault), store.tellings_to(recipient, pathway)
+    return bool(pathway.version) and (begins or bool(tellings))
 
 
 def told_by_others(recipient: Recipient, client: str, store: LedgerReading, after: int = 0) -> int:

@@ -12,7 +12,7 @@ from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import DisclosureMade
 from domain.messages import Begun, HeldReason
 from domain.store.event_store import EventStore
-from domain.store.receiving.knowing import may_know
+from domain.store.receiving.knowing import NOBODY, may_know
 from domain.store.sealed.vault import Use, Vault
 
 
@@ -78,11 +78,14 @@ class SenderNames:
     def client(self, identity_code: str) -> str | None:
         """The client under a personal identity code. A search for somebody whom the sender may not know is logged too."""
         found = self.vault.find(identity_code)
-        if found is None:
+        if found is None and self.again:
             return None
-        known = self.knows(found)
+        # Of nobody the same is asked and done as of somebody foreign.
+        known = self.knows(found or NOBODY)
         if known or not self.again:
-            self.vault.log_use([use_of(self.caller, found, self.store.now(), "search")])
+            looked = use_of(self.caller, found or NOBODY, self.store.now(), "search")
+            log = self.vault.log_use if found else self.vault.log_nobody
+            log([looked])
         return found if known else None
 
 

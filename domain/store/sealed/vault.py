@@ -10,9 +10,10 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -23,7 +24,7 @@ from domain.dates import Dated
 from domain.identifiers import normal_code
 from domain.record import Damaged
 from domain.store.sealed.keys import Keys
-from domain.store.tables.database import Ask, Database, marks
+from domain.store.tables.database import Ask, Database, NotUnique, Rows, marks
 from domain.vocabulary import (
     Actor,
     Contact,
@@ -62,6 +63,9 @@ TABLES = (
     CREATE UNIQUE INDEX clients_temporary ON clients (temporary_index);
     """,
 )
+
+
+_KEPT = "SELECT code_index, sealed, changing FROM clients WHERE subject_ref = %s"
 
 
 class PostalAddress(Dated):
@@ -142,6 +146,24 @@ class CodeTaken(Exception):
     """The personal identity code belongs to another client already."""
 
 
+class Moved(Exception):
+    """Somebody else has changed the client's record since it was read."""
+
+
+class Kept(NamedTuple):
+    """A client's record as the vault keeps it. `untold` is what was changed while no fact tells it yet, as `attempt:kind`;
+    `row` tells this writing of it from every other one."""
+
+    record: ClientRecord
+    untold: frozenset[str]
+    row: tuple[bytes | None, bytes]
+
+    @property
+    def changing(self) -> list[str]:
+        """The kinds of change that no fact tells yet, in alphabetical order."""
+        return sorted({entry.rpartition(":")[2] for entry in self.untold})
+
+
 class Vault:
     """The vault of one ledger. What it wrote is on the disk when a method returns; raises `StoreUnavailable`."""
 
@@ -203,49 +225,87 @@ class Vault:
                 found[ref] = self._open(f"client|{ref}", bytes(sealed), ClientRecord)
         return found
 
-    def change(self, subject_ref: str, *, changing: Iterable[str] = (), **fields: Any) -> ClientRecord:
-        """Give some fields new values. Raises `LookupError` for an unknown client, `CodeTaken`, pydantic's
-        `ValidationError`.
+    def look(self, subject_ref: str) -> Kept | None:
+        """The record of a client and what of it no fact tells yet; none for whom the vault does not know."""
+        return self._kept(subject_ref, self._database.read(_KEPT, (subject_ref,)))
+
+    def change(self, subject_ref: str, *, seen: Kept | None = None, changing: Iterable[str] = (), **fields: Any) -> Kept:
+        """Give some fields new values; what others change meanwhile stays. Raises `LookupError` for an unknown client,
+        `CodeTaken`, pydantic's `ValidationError`, `Moved` where the record is another one than was `seen`.
 
         `changing` says what changes by it: kept until `told`, so that nothing is lost where the fact is never recorded.
         """
+        attempt = os.urandom(8).hex()
+        mine = {f"{attempt}:{kind}" for kind in changing}
 
-        def work(ask: Ask) -> ClientRecord:
-            rows = ask("SELECT sealed, changing FROM clients WHERE subject_ref = %s", (subject_ref,))
-            if not rows:
-                raise LookupError(f"no client {subject_ref} in the vault")
-            untold = sorted({*self._untold(rows[0][1]), *changing})
-            known = self._open(f"client|{subject_ref}", bytes(rows[0][0]), ClientRecord)
-            record = ClientRecord.model_validate({**dict(known), **fields})
-            index = self._index(record.identity_code)
-            taken = ask(
-                "SELECT 1 FROM clients WHERE code_index = %s AND subject_ref <> %s",
-                (index, subject_ref),
-            )
-            if taken:
-                raise CodeTaken
+        def work(ask: Ask) -> Kept:
+            while True:
+                known = self._kept(subject_ref, ask(_KEPT, (subject_ref,)))
+                if known is None:
+                    raise LookupError(f"no client {subject_ref} in the vault")
+                if seen is not None and known.row != seen.row:
+                    raise Moved
+                record = ClientRecord.model_validate({**dict(known.record), **fields})
+                index = self._index(record.identity_code)
+                if ask("SELECT 1 FROM clients WHERE code_index = %s AND subject_ref <> %s", (index, subject_ref)):
+                    raise CodeTaken
+                row = (index, self._seal(f"client|{subject_ref}", record))
+                new = Kept(record, known.untold | mine, row)
+                if self._put(ask, subject_ref, known, new):
+                    return new
+
+        try:
+            return self._database.write(work)
+        except NotUnique as error:
+            raise CodeTaken from error
+
+    def take_back(self, subject_ref: str, before: Kept, changed: Kept) -> None:
+        """Undo a change whose fact was refused. What others have written since stays; where a fact of theirs has told of the
+        change meanwhile, it stays as a whole, for they were answered by it."""
+        mine = changed.untold - before.untold
+        old, new = dict(before.record), dict(changed.record)
+
+        def work(ask: Ask) -> None:
+            while (known := self._kept(subject_ref, ask(_KEPT, (subject_ref,)))) and mine <= known.untold:
+                now = dict(known.record)
+                undone = {name: old[name] for name in now if old[name] != new[name] == now[name]}
+                record = ClientRecord.model_validate({**now, **undone})
+                row = (self._index(record.identity_code), self._seal(f"client|{subject_ref}", record))
+                if self._put(ask, subject_ref, known, Kept(record, known.untold - mine, row)):
+                    return
+
+        with suppress(NotUnique):  # somebody else has the code that it had
+            self._database.write(work)
+
+    def told(self, subject_ref: str, entries: Collection[str]) -> None:
+        """Note that a fact tells of these changes; what others changed meanwhile waits for theirs."""
+
+        def work(ask: Ask) -> None:
+            while known := self._kept(subject_ref, ask(_KEPT, (subject_ref,))):
+                if self._put(ask, subject_ref, known, known._replace(untold=known.untold - set(entries))):
+                    return
+
+        self._database.write(work)
+
+    def _kept(self, subject_ref: str, rows: Rows) -> Kept | None:
+        if not rows:
+            return None
+        [(index, sealed, changing)] = rows
+        row = (bytes(index) if index is not None else None, bytes(sealed))
+        untold = frozenset(bytes(changing).decode().split(",")) if changing else frozenset[str]()
+        return Kept(self._open(f"client|{subject_ref}", row[1], ClientRecord), untold, row)
+
+    def _put(self, ask: Ask, subject_ref: str, known: Kept, new: Kept) -> bool:
+        """Write a client's row in the place of the one that is known; whether it was that still."""
+        before, after = (",".join(sorted(kept.untold)).encode() for kept in (known, new))
+        index, sealed = new.row
+        return bool(
             ask(
-                "UPDATE clients SET code_index = %s, changing = %s, sealed = %s WHERE subject_ref = %s",
-                (index, ",".join(untold).encode() or None, self._seal(f"client|{subject_ref}", record), subject_ref),
+                "UPDATE clients SET code_index = %s, sealed = %s, changing = %s"
+                " WHERE subject_ref = %s AND sealed = %s AND coalesce(changing, %s) = %s RETURNING 1",
+                (index, sealed, after or None, subject_ref, known.row[1], b"", before),
             )
-            return record
-
-        return self._database.write(work)
-
-    def changing(self, subject_ref: str) -> frozenset[str]:
-        """What was changed in the client's record while no fact tells it yet."""
-        rows = self._database.read("SELECT changing FROM clients WHERE subject_ref = %s", (subject_ref,))
-        return self._untold(rows[0][0]) if rows else frozenset()
-
-    def told(self, subject_ref: str) -> None:
-        """Note that a fact tells what was changed."""
-        self._database.write(
-            lambda ask: ask("UPDATE clients SET changing = NULL WHERE subject_ref = %s", (subject_ref,))
         )
-
-    @staticmethod
-    def _untold(kept: Any) -> frozenset[str]:
-        return frozenset(bytes(kept).decode().split(",")) if kept else frozenset()
 
     def forget(self, subject_ref: str) -> None:
         """Delete the link between person and reference, once the client's last matter is destroyed."""
@@ -334,6 +394,17 @@ class Vault:
                     "INSERT INTO uses (subject_ref, sealed) VALUES (%s, %s)",
                     (use.subject_ref, self._seal(f"use|{use.subject_ref}", use)),
                 )
+
+        self._database.write(work)
+
+    def log_nobody(self, uses: Sequence[Use]) -> None:
+        """The work of `log_use` where nobody was found, and nothing of it kept: what it takes does not tell that."""
+
+        def work(ask: Ask) -> None:
+            for use in uses:
+                ref = use.subject_ref
+                ask("INSERT INTO uses (subject_ref, sealed) VALUES (%s, %s)", (ref, self._seal(f"use|{ref}", use)))
+                ask("DELETE FROM uses WHERE subject_ref = %s", (ref,))
 
         self._database.write(work)
 

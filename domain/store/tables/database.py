@@ -48,6 +48,10 @@ class StoreUnavailable(Exception):
     """The database does not answer. What was asked for may or may not have been done: ask again under the same id."""
 
 
+class NotUnique(Exception):
+    """What has to be unique in the tables is there already: somebody else was faster."""
+
+
 class Database(Protocol):
     """One schema of PostgreSQL, or one SQLite file. Safe for several threads."""
 
@@ -56,7 +60,7 @@ class Database(Protocol):
 
     def write(self, work: Callable[[Ask], T]) -> T:
         """Run `work` in one transaction, durable on return. It may be run again after a lost connection, so it must
-        come to the same when its effect is already there. Raises `StoreUnavailable`."""
+        come to the same when its effect is already there. Raises `StoreUnavailable`, `NotUnique`."""
 
     def migrate(self, versions: Sequence[str]) -> None:
         """Bring the tables to the newest version; `versions` are scripts in order, `{bytes}` and `{number}` standing
@@ -82,7 +86,10 @@ class PostgresDatabase:
             with connection.transaction():
                 return work(partial(_ask, connection))
 
-        return self._attempt(whole)
+        try:
+            return self._attempt(whole)
+        except psycopg.errors.UniqueViolation as error:
+            raise NotUnique from error
 
     def migrate(self, versions: Sequence[str]) -> None:
         with psycopg.connect(self._dsn, **POSTGRES_SETTINGS) as connection:
@@ -174,6 +181,8 @@ class SqliteDatabase:
             return self._connected().execute(statement.replace("%s", "?"), parameters).fetchall()
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(str(error)) from error
+        except sqlite3.IntegrityError as error:
+            raise NotUnique from error
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
