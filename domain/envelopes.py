@@ -62,6 +62,16 @@ def readable_id(headers: Mapping[str, bytes]) -> str | None:
     return message_id if MESSAGE_ID.fullmatch(message_id) else None
 
 
+def entry_id(message_id: str, number: int) -> str:
+    """The id of an entry of a group's message. No message of a sender can have it: in theirs no blank stands."""
+    return f"{message_id} {number}"
+
+
+def former_entry_id(command_id: str) -> str:
+    """The id that the same entry had in ledgers that wrote it as senders may write their own; none for what is no entry."""
+    return command_id.replace(" ", "/") if " " in command_id else ""
+
+
 def caller_of(message: Incoming, kinds: Kinds[Kind], asked: CommandKind | None = None) -> Caller:
     """The agency's system, in a role of its kind that may ask for the command."""
     roles = kinds.of(message.recipient).roles or ("system",)

@@ -27,7 +27,7 @@ from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import LOOKING
+from domain.store import LOOKING, Content
 
 OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""
@@ -137,18 +137,18 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, name: s
         expected_version(signed, None, request)
     raw = await raw_body(request)
     body = read_json(raw)
-    door, caller = signed.door, signed.caller
+    door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client)
     found: dict[str, Any] = {}
     if not may_post(signed, kind):
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+        return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     try:
         wish = wish_of_body(kind, body, client, names_of(signed))
     except Refused as refused:
-        return await refusal(signed, key, kind, refused, raw)
+        return await refusal(signed, key, said, refused)
     if kind.name in LOOKING:
         found = await run_in_threadpool(door.receiving.look_ups.of, kind, wish.command, client)
     answer = await door.store.execute_async(
-        wish.command, caller, key, client=client, expected_version=expected, look_ups=found
+        wish.command, caller, key, client=client, expected_version=expected, look_ups=found, content=said
     )
     return await answered_beside(signed, key, kind.name, answer)
 
@@ -160,10 +160,10 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
     return caller.task == "organiser" or (caller.role != "system" and signed.may_send(kind.name))
 
 
-async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refused, raw: bytes) -> Response:
+async def refusal(signed: SignedIn, key: str, said: Content, refused: Refused) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
-    recorded = signed.door.store.refuse(kind.name, refused.codes, signed.caller, key, content=raw)
-    return await answered_beside(signed, key, kind.name, await asyncio.wrap_future(recorded))
+    recorded = signed.door.store.refuse(refused.codes, signed.caller, key, content=said)
+    return await answered_beside(signed, key, said.type, await asyncio.wrap_future(recorded))
 
 
 def names_of(signed: SignedIn) -> Names:

@@ -29,7 +29,7 @@ from domain.message_schemas import body_schema
 from domain.messages import Wish, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import ClientRecord, registration, use_of
+from domain.store import ClientRecord, Content, registration, use_of
 from domain.vocabulary import DataClass, data_class_of
 
 REGISTER = "register_client"
@@ -97,9 +97,10 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[REGISTER]
+    said = Content(kind.name, raw)
     if not may_post(signed, kind) or signed.caller.role not in kind.roles:
         # Before the person is looked for: whether he is known is told to the county's own alone.
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+        return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     stated, record, wish, reasons = _divided(signed, kind, None, body, IDENTITY_FIELDS)
     if wish and not reasons:
         named = [name for name in stated if getattr(record, name) is not None]
@@ -108,16 +109,16 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     if not reasons and code is not None and not is_identity_code(record.identity_code or ""):
         reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
     if reasons or wish is None:
-        return await refusal(signed, key, kind, Refused(*reasons), raw)
+        return await refusal(signed, key, said, Refused(*reasons))
     client: str | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
     store, asked = signed.door.store, (wish.command, signed.caller, key)
     named_by = signed.door.vault.mark_of(record, IDENTITY_FIELDS)
-    judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by)
+    judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by, content=said)
     if judged.status != "refused" and judged.first is None:
         # Of a person who does not become a client nothing is kept; whoever did is not entered again by a repeat.
         client, found = await run_in_threadpool(_entered, signed, record)
-    answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by)
+    answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by, content=said)
     known = found.get("known_reference")
     differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
     return await answered_beside(signed, key, kind.name, answer, differing)
@@ -138,19 +139,21 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[CHANGE]
+    said = Content(kind.name, raw, reference)
     if signed.caller.task != "organiser" or signed.caller.role not in kind.roles:
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+        return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     stated, record, wish, reasons = _divided(signed, kind, reference, body, CHANGEABLE)
     if "identity_code" in stated and stated["identity_code"] is None:
         reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
     if reasons or wish is None:
-        return await refusal(signed, key, kind, Refused(*reasons), raw)
+        return await refusal(signed, key, said, Refused(*reasons))
     details = {name: getattr(record, name) for name in stated}
     found = await run_in_threadpool(_changes, signed, reference, details)
     store, asked = signed.door.store, (wish.command, signed.caller, key)
     # The details are no part of the command, and yet what is asked for: a key that is used again for others is refused.
     named_by = f"{reference}|{signed.door.vault.mark_of(record, details)}"
     known: dict[str, Any] = {"client": reference, "expected_version": expected, "look_ups": found, "named_by": named_by}
+    known["content"] = said
     judged = await store.execute_async(*asked, **known, dry_run=True)
     if judged.status == "recorded":
         # In the vault first, where whoever is told looks; an attempt that breaks off here is told of by the next one.

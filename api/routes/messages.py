@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -130,14 +130,12 @@ async def send_message(
         raise Problem(*error.reasons) from error
     spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
     received = await run_in_threadpool(signed.door.receiving.receive, spoken, dry_run=dry_run)
-    last, *parts = reversed(received.receipts)
-    content = last.content()
-    if parts:
-        content["receipts"] = [receipt.content() for receipt in reversed(parts)]
-    # The last number stands behind everything that was just recorded: a reading that waits for it sees that, too.
-    numbers = [receipt.number for receipt in received.receipts if receipt.number is not None]
-    place = signed.door.store.position_token(max(numbers, default=0), (own.org, own.task))
-    return json_response(content, _status_of_group(parts) if parts else _status(last), {TOKEN: place})
+    content = received.receipt.content()
+    if received.entries:
+        content["receipts"] = [receipt.content() for receipt in received.entries]
+    # A group's own number stands behind those of its entries: a reading that waits for it sees them, too.
+    place = signed.door.store.position_token(received.receipt.number or 0, (own.org, own.task))
+    return json_response(content, _status(received.receipt), {TOKEN: place})
 
 
 def _attributes(request: Request) -> dict[str, bytes]:
@@ -171,14 +169,12 @@ def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
     return {f"ce_{name}": str(value).encode() for name, value in attributes.items()}, orjson.dumps(event["data"])
 
 
-def _status_of_group(receipts: Sequence[Receipt]) -> int:
-    outcomes = {"refused" if "refused" in (one.status, one.first) else one.status for one in receipts}
-    if outcomes <= {"recorded", "already_recorded"}:
-        return STATUS["recorded" if "recorded" in outcomes else "already_recorded"]
-    return STATUS["waiting"] if outcomes == {"waiting"} else MANY
-
-
 def _status(receipt: Receipt) -> int:
+    outcomes = {status for _, status in receipt.parts}
+    if not outcomes <= {"recorded", "already_recorded"} and outcomes != {"waiting"}:
+        return MANY
+    if outcomes == {"already_recorded"}:
+        return STATUS["already_recorded"]
     if receipt.status in STATUS and receipt.first != "refused":
         return STATUS[receipt.status]
     return refusal(receipt.codes[0].code).status if receipt.codes else 409

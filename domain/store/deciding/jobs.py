@@ -70,8 +70,9 @@ class CommandJob:
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very command."""
     decision_id: str = field(default_factory=_random_id)
-    too_large: bool = False
-    """Whether what was decided turned out larger than a topic takes: the command is refused then."""
+    unable: str = ""
+    """The code under which it is refused because it could not be carried out: what was decided is larger than a topic takes,
+    or, of a group's entry, anything that would stop the others."""
 
     @property
     def of_client(self) -> bool:
@@ -81,7 +82,7 @@ class CommandJob:
 
 @dataclass(slots=True, eq=False)
 class NoteJob:
-    """A fact of intake about a message: held, or quarantined."""
+    """A fact of intake about a message: held, quarantined, or refused before it became a command."""
 
     event: Event
     caller: Caller
@@ -91,12 +92,31 @@ class NoteJob:
     reply: Reply
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very message."""
+    dry_run: bool = False
     decision_id: str = field(default_factory=_random_id)
 
     @property
     def final(self) -> bool:
         """Whether no other answer follows."""
         return not isinstance(self.event, MessageHeld)
+
+
+@dataclass(slots=True, eq=False)
+class GroupJob:
+    """A message of many entries, each decided alone under an id of its own: all are recorded together, with one answer under
+    the message's own id behind them. Said again it decides nothing. The entries' answers go to their own replies."""
+
+    message_type: str
+    entries: Sequence[CommandJob | NoteJob]
+    caller: Caller
+    command_id: str
+    content_hash: str
+    dry_run: bool
+    input_position: tuple[str, int] | None
+    reply: Reply
+    repeats: Callable[[str], bool]
+    """Whether a hash is that of this very message."""
+    decision_id: str = field(default_factory=_random_id)
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +128,9 @@ class AppendJob:
     reply: Reply
 
 
-Job: TypeAlias = CommandJob | NoteJob | AppendJob
+Told: TypeAlias = CommandJob | NoteJob | GroupJob
+"""What is answered under an id."""
+Job: TypeAlias = Told | AppendJob
 Outcome: TypeAlias = tuple[Job, Answer | None]
 
 
@@ -123,6 +145,12 @@ class JobFailed(Exception):
         super().__init__(str(error))
         self.job = job
         self.error = error
+
+
+def single(jobs: Sequence[Job]) -> list[CommandJob | NoteJob]:
+    """What is decided one by one: the entries stand for their group."""
+    told = [job for job in jobs if not isinstance(job, AppendJob)]
+    return [one for job in told for one in (job.entries if isinstance(job, GroupJob) else (job,))]
 
 
 def new_future() -> Future[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 from domain.answers import Answer
 from domain.context import Caller
 from domain.events import CommandRefused, FactInTheWay, RefusalCode
+from domain.json_gate import BadJson, read_json
 from domain.refusals import Reason, named
 from domain.store.tables.recorders import AnswerRow
 
@@ -27,6 +29,7 @@ def kept(answer: Answer) -> bytes:
         "client": answer.client,
         "more": answer.more,
         "own": answer.own_version,
+        "entries": answer.entries,
     }
     return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
 
@@ -49,6 +52,7 @@ def answer_of(row: AnswerRow) -> Answer:
         client=parts.get("client"),
         more=more + parts.get("more", 0),
         own_version=parts.get("own", 0),
+        entries=tuple(parts.get("entries", ())),
     )
 
 
@@ -65,6 +69,24 @@ def refusal_event(
         facts=facts or None,
         more=more or None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message, or a body before it became a command: its type, its bytes as they came, and whom it speaks of where the
+    bytes do not say so."""
+
+    type: str
+    raw: bytes
+    about: str | None = None
+
+    def said(self) -> dict[str, Any]:
+        """What it says, the same however its JSON was written."""
+        try:
+            normal = orjson.dumps(read_json(self.raw), option=orjson.OPT_SORT_KEYS)
+        except BadJson:
+            normal = self.raw
+        return {"type": self.type, "content": normal.hex(), "about": self.about}
 
 
 def content_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> str:
