@@ -18,21 +18,20 @@ PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 
 
 FORMS = {"ce_id": MESSAGE_ID, "ce_type": MESSAGE_TYPE, "ce_specversion": re.compile(r"1\.0"), "ce_actorperson": PERSON}
-"""The attributes that are read, and the form of each. No other one is looked at."""
+"""The attributes that are read, by their names on a topic, and the form of each. No other one is looked at."""
 UNLESS_GIVEN = {"ce_actorperson": b"system"}
 
 
 class UnreadableEnvelope(Exception):
-    """An envelope that cannot be read (`E_ENVELOPE`). `attributes` are those that are missing or have the wrong form."""
+    """An envelope that cannot be read (`E_ENVELOPE`), with a code for each attribute that is missing or has the wrong form.
 
-    def __init__(self, attributes: tuple[str, ...]) -> None:
-        super().__init__(", ".join(attributes))
-        self.attributes = attributes
+    Each pointer names the attribute as the sender wrote it: `/ce_id` on a topic, `/ce-id` in binary mode over HTTP, `/id` in
+    structured mode.
+    """
 
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """One code for each attribute, which its pointer names: `/ce_id`."""
-        return tuple(Reason("E_ENVELOPE", f"/{name}") for name in self.attributes)
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(", ".join(reason.pointer for reason in reasons))
+        self.reasons = reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,17 @@ class Incoming:
     place: tuple[str, int] | None = None
 
 
-def read_envelope(recipient: Recipient, headers: Mapping[str, bytes], raw: bytes, place: tuple[str, int] | None) -> Incoming:
-    """The message in its CloudEvents attributes (binary mode). Raises UnreadableEnvelope."""
+def read_envelope(
+    recipient: Recipient, headers: Mapping[str, bytes], raw: bytes, place: tuple[str, int] | None, written: str = "ce_"
+) -> Incoming:
+    """The message in its CloudEvents attributes; `written` is what stands before their names where the sender wrote them.
+
+    Raises UnreadableEnvelope.
+    """
     given = {name: headers.get(name, UNLESS_GIVEN.get(name, b"")).decode("ascii", errors="replace") for name in FORMS}
-    wrong = tuple(name for name, form in FORMS.items() if form.fullmatch(given[name]) is None)
+    wrong = [name.removeprefix("ce_") for name, form in FORMS.items() if form.fullmatch(given[name]) is None]
     if wrong:
-        raise UnreadableEnvelope(wrong)
+        raise UnreadableEnvelope(tuple(Reason("E_ENVELOPE", f"/{written}{name}") for name in wrong))
     return Incoming(recipient, given["ce_id"], given["ce_type"], raw, given["ce_actorperson"], place)
 
 

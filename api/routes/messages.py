@@ -24,7 +24,7 @@ from api.problems import Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
-from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
+from domain.envelopes import FORMS, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
 from domain.message_schemas import message_schema
@@ -120,14 +120,17 @@ async def send_message(
     if given == BATCH:
         raise problem("E_BATCH", Accept=f"{JSON}, {STRUCTURED}")
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
+    faults: list[Reason] = []
     if given == STRUCTURED:
-        headers, raw = _unwrapped(read_json(raw))
+        headers, raw, faults = _unwrapped(read_json(raw))
     else:
         headers = _attributes(request)
     try:
-        message = read_envelope(own, headers, raw, None)
+        message = read_envelope(own, headers, raw, None, "" if given == STRUCTURED else "ce-")
     except UnreadableEnvelope as error:
-        raise Problem(*error.reasons) from error
+        raise Problem(*faults, *error.reasons) from error
+    if faults:
+        raise Problem(*faults)
     spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
     received = await run_in_threadpool(signed.door.receiving.receive, spoken, dry_run=dry_run)
     content = received.receipt.content()
@@ -142,7 +145,7 @@ def _attributes(request: Request) -> dict[str, bytes]:
     """The attributes of a CloudEvent in binary mode (its HTTP binding 1.0.2, 3.1.3), read out of their headers. Raises
     Problem (`E_ENVELOPE`) for one that stands twice: which was meant is not for us to choose."""
     given = [(name, value) for name, value in request.headers.items() if name.startswith("ce-")]
-    names = Counter(name.replace("-", "_") for name, _ in given)
+    names = Counter(name for name, _ in given)
     twice = tuple(Reason("E_ENVELOPE", f"/{name[:80]}") for name, times in names.items() if times > 1)
     if twice:
         raise Problem(*twice)
@@ -155,18 +158,20 @@ def _written(value: str) -> bytes:
     return unquote_to_bytes(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value)
 
 
-def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
+def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes, list[Reason]]:
     """The attributes and the data of a CloudEvent in structured mode (its JSON format 1.0.2), as in binary mode: a null is
-    no attribute, an extension may be a boolean or a whole number. Raises Problem (`E_ENVELOPE`, `E_CONTENT_TYPE`)."""
+    no attribute, an extension may be a boolean or a whole number; and what is wrong with it (`E_ENVELOPE`,
+    `E_CONTENT_TYPE`), but for the attributes that every mode has."""
     attributes = {name: value for name, value in event.items() if name not in DATA and value is not None}
     wrong = [name for name, value in attributes.items() if not isinstance(value, str if name in DEFINED else str | int)]
+    texts = {f"ce_{name}": b"" if name in wrong else str(value).encode() for name, value in attributes.items()}
     wrong += ["data"] if "data" not in event else []
     wrong += ["data_base64"] if "data_base64" in event else []
-    if wrong:
-        raise Problem(*(Reason("E_ENVELOPE", shortened(f"/{escaped(name)}")) for name in wrong))
-    if attributes.get("datacontenttype", JSON).partition(";")[0].strip().lower() != JSON:
-        raise problem("E_CONTENT_TYPE", "/datacontenttype")
-    return {f"ce_{name}": str(value).encode() for name, value in attributes.items()}, orjson.dumps(event["data"])
+    faults = [Reason("E_ENVELOPE", shortened(f"/{escaped(name)}")) for name in wrong if f"ce_{name}" not in FORMS]
+    told_as = texts.get("ce_datacontenttype", JSON.encode())
+    if "datacontenttype" not in wrong and told_as.partition(b";")[0].strip().lower() != JSON.encode():
+        faults.append(Reason("E_CONTENT_TYPE", "/datacontenttype"))
+    return texts, orjson.dumps(event.get("data")), faults
 
 
 def _status(receipt: Receipt) -> int:

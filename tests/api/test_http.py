@@ -24,6 +24,8 @@ from house import AINO, CODE, LEDGER, House, app_of, house, house_after
 from stories import EXPERT, INSTRUCTOR, INTAKE, OWN_WORKER, PAYER, SOCIAL_WORKER, last
 
 from api.request_ids import request_id
+from consumers import wire
+from consumers.log import Entry
 from deploy.local.ports import free_port
 from deploy.logs import lines_to
 from deploy.serving import Server
@@ -383,7 +385,7 @@ def test_an_id_in_a_header_is_that_of_the_body_and_of_the_topic(written: str, me
     answer = home.post("/in/provider-s01?dry_run=true", SYSTEM, {}, **headers)
     assert answer.json()["message_id"] == meant
     wrong = home.post("/in/provider-s01?dry_run=true", SYSTEM, {}, **{**headers, "ce-id": "%20"})
-    assert first_code(wrong) == (400, "E_ENVELOPE", "/ce_id")
+    assert first_code(wrong) == (400, "E_ENVELOPE", "/ce-id")
 
 
 @pytest.mark.parametrize("path", ["/client-references", "/in/provider-s01"])
@@ -401,9 +403,9 @@ def test_names_that_there_are_none_of_are_all_told_with_pointers_that_fit(path: 
 @pytest.mark.parametrize(
     ("changes", "code", "pointer"),
     [
-        ({"id": None}, "E_ENVELOPE", None),
-        ({"specversion": None}, "E_ENVELOPE", None),
-        ({"specversion": "0.3"}, "E_ENVELOPE", None),
+        ({"id": None}, "E_ENVELOPE", "/id"),
+        ({"specversion": None}, "E_ENVELOPE", "/specversion"),
+        ({"specversion": "0.3"}, "E_ENVELOPE", "/specversion"),
         ({"type": 7}, "E_ENVELOPE", "/type"),
         ({"retries": 1.5}, "E_ENVELOPE", "/retries"),
         ({"subject": 1}, "E_ENVELOPE", "/subject"),
@@ -417,7 +419,42 @@ def test_a_structured_message_that_is_none_is_refused(changes: dict[str, Any], c
     event = {name: value for name, value in event.items() if value is not None}
     answer = home.post("/in/provider-s01", SYSTEM, event, **{"content-type": STRUCTURED})
     assert answer.json()["codes"][0]["code"] == code
-    assert pointer is None or answer.json()["codes"][0]["pointer"] == pointer
+    assert [one["pointer"] for one in answer.json()["codes"]] == [pointer]
+
+
+@pytest.mark.parametrize(("name", "wrong"), [
+    ("id", ""), ("id", "with a blank"), ("id", None), ("type", "No Type"), ("type", None), ("specversion", "0.3"),
+    ("specversion", None), ("actorperson", "Aino Esimerkki"), ("actorperson", 7),
+])  # fmt: skip
+def test_a_wrong_attribute_is_named_as_its_sender_wrote_it(name: str, wrong: Any, home: House) -> None:
+    """integration.md 2: a member of a structured message, a header over HTTP, a header of a record"""
+    right = {"id": home.id(), "type": "record_attendance.v1", "specversion": "1.0", "actorperson": "P-1"}
+    given = {key: value for key, value in {**right, name: wrong}.items() if value is not None}
+    structured = home.post("/in/provider-s01", SYSTEM, {**given, "data": {}}, **{"content-type": STRUCTURED})
+    assert first_code(structured) == (400, "E_ENVELOPE", f"/{name}")
+    texts = {key: "with a blank" if value == 7 else value for key, value in given.items()}
+    binary = {"authorization": home.headers(SYSTEM)["authorization"], "content-type": "application/json"}
+    headers = {**binary, **{f"ce-{key}": value for key, value in texts.items()}}
+    answer = home.http.post(f"/ledgers/{LEDGER}/in/provider-s01", content=b"{}", headers=headers)
+    assert first_code(answer) == (400, "E_ENVELOPE", f"/ce-{name}")
+    entry = Entry(None, b"{}", tuple((f"ce_{key}", value.encode()) for key, value in sorted(texts.items())))
+    home.wired.broker.append([(wire.in_topic(LEDGER, "provider-s01"), entry)])
+    home.settle()
+    receipt = home.receipts("provider-s01")[-1]
+    assert [(one["code"], one["pointer"]) for one in receipt["codes"]] == [("E_ENVELOPE", f"/ce_{name}")]
+
+
+def test_an_attribute_that_stands_twice_is_named_as_its_header(home: House) -> None:
+    twice = [*home.headers(SYSTEM, **{"content-type": "application/json"}).items(), ("ce-id", "a"), ("ce-id", "b")]
+    answer = home.http.post(f"/ledgers/{LEDGER}/in/provider-s01", content=b"{}", headers=twice)
+    assert first_code(answer) == (400, "E_ENVELOPE", "/ce-id")
+
+
+def test_everything_that_is_wrong_with_a_structured_message_is_told_at_once(home: House) -> None:
+    event = {"id": 7, "type": "record_attendance.v1", "retries": 1.5, "datacontenttype": "text/xml"}
+    answer = home.post("/in/provider-s01", SYSTEM, event, **{"content-type": STRUCTURED})
+    pointers = [one["pointer"] for one in answer.json()["codes"]]
+    assert pointers == ["/retries", "/data", "/datacontenttype", "/id", "/specversion"]
 
 
 def test_a_batch_is_refused_with_advice(home: House) -> None:
