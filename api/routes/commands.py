@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -125,16 +126,21 @@ def _asked_for(signed: SignedIn, name: str, request: Request) -> tuple[str, OwnV
     return client, expected_version(signed, client, request)
 
 
-async def command(request: Request, kind: CommandKind, signed: SignedIn, name: str | None) -> Response:
+async def command(
+    request: Request,
+    kind: CommandKind,
+    signed: SignedIn,
+    name: str | None,
+    before: Callable[[], Awaitable[None]] | None = None,
+) -> Response:
     """Read, decide, answer; `name` is the caller's own of the client, if it is about one. What is wrong with a readable body
-    is a refusal too, recorded under its key."""
+    is a refusal too, recorded under its key. `before` looks at what is to be recorded for the first time, and at nothing
+    else; what it raises uses no key up."""
     client: str | None = None
     expected: OwnVersion | None = None
     if name is not None:
         client, expected = await spoken_of(signed, name, request)
     key = idempotency_key(request)
-    if client is None:
-        expected_version(signed, None, request)
     raw = await raw_body(request)
     body = read_json(raw)
     door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client)
@@ -145,11 +151,17 @@ async def command(request: Request, kind: CommandKind, signed: SignedIn, name: s
         wish = wish_of_body(kind, body, client, names_of(signed))
     except Refused as refused:
         return await refusal(signed, key, said, refused)
+    if client is None:
+        expected_version(signed, None, request)
     if kind.name in LOOKING:
         found = await run_in_threadpool(door.receiving.look_ups.of, kind, wish.command, client)
-    answer = await door.store.execute_async(
-        wish.command, caller, key, client=client, expected_version=expected, look_ups=found, content=said
-    )
+    decide = partial(
+        door.store.execute_async, wish.command, caller, key, client=client, expected_version=expected, look_ups=found,
+        content=said,
+    )  # fmt: skip
+    if before is not None and (await decide(dry_run=True)).status == "recorded":
+        await before()
+    answer = await decide()
     return await answered_beside(signed, key, kind.name, answer)
 
 
