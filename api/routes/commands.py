@@ -18,11 +18,10 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
-from api.problems import problem
+from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.routing import doors
 from domain.answers import OwnVersion
 from domain.commands import CommandKind
-from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
@@ -35,13 +34,7 @@ OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clo
 Endpoint = Callable[..., Awaitable[Response]]
 Client = Annotated[str, Path(max_length=80, description="Your own name for the client.")]
 HEADERS: list[dict[str, Any]] = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": True,
-        "schema": {"type": "string", "maxLength": 80},
-        "description": "Your own id of this command: sent again, it changes nothing and is answered the same.",
-    },
+    IDEMPOTENCY_KEY,
     {
         "name": "If-Match",
         "in": "header",
@@ -84,17 +77,6 @@ def add(router: APIRouter, kind: CommandKind, path: str, endpoint: Endpoint | No
             },
         },
     )
-
-
-def idempotency_key(request: Request) -> str:
-    """The caller's own id of the command. Raises Problem (`E_IDEMPOTENCY_KEY_MISSING`, `E_ENVELOPE`)."""
-    given = request.headers.getlist("idempotency-key")
-    key = given[0].strip('"') if given else ""
-    if not key:
-        raise problem("E_IDEMPOTENCY_KEY_MISSING")
-    if len(given) > 1 or MESSAGE_ID.fullmatch(key) is None:
-        raise problem("E_ENVELOPE", "/Idempotency-Key")
-    return key
 
 
 def _of_client(kind: CommandKind) -> Endpoint:

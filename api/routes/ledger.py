@@ -16,8 +16,9 @@ from starlette.responses import Response
 from api.answers import answered_beside, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
+from api.keys import idempotency_key
 from api.problems import Problem
-from api.routes.commands import Client, add, command, idempotency_key, may_post, names_of, refusal, spoken_of
+from api.routes.commands import Client, add, command, may_post, names_of, refusal, spoken_of
 from api.routing import doors
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.commands import CommandKind

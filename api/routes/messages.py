@@ -19,6 +19,7 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
 from api.bodies import JSON, json_body, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
+from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
 from api.problems import Problem, problem
 from api.routing import doors
@@ -103,7 +104,21 @@ def routes() -> APIRouter:
             }
         },
     )
-    router.add_api_route("/redeliveries", redeliver, methods=["POST"], summary="Everything again, in a fresh epoch")
+    router.add_api_route(
+        "/redeliveries",
+        redeliver,
+        methods=["POST"],
+        summary="Everything again, in a fresh epoch",
+        status_code=202,
+        responses={
+            202: {"description": "The fresh epoch has begun."},
+            200: {"description": "It had been asked for under this key before; the epoch is the same."},
+            409: COMMAND_RESPONSES[409],
+            422: COMMAND_RESPONSES[422],
+        },
+        response_class=Response,
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
+    )
     return router
 
 
@@ -285,20 +300,26 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
 async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done.
 
-    There is nothing to say about it: a body is left out, or an object without fields.
+    There is nothing to say about it: a body is left out, or an object without fields. Asked again under the same key, it is
+    answered with the epoch that was begun then.
     """
     own = signed.on_the_line()
+    key = idempotency_key(request)
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         fields = read_json(await raw_body(request))
         if fields:
             raise Problem(*(Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in fields))
     try:
-        epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
+        answer, epoch = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
     except LookupError as error:
         raise problem("E_NO_CHANGE") from error  # nothing was ever told: there is nothing to repeat
     except Conflict as error:
         raise problem("E_UNAVAILABLE") from error
-    return json_response({"ledger": signed.door.ledger, "recipient": own.short_name, "epoch": epoch}, 202)
+    if not epoch:
+        raise Problem(*answer.codes)
+    stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": epoch}
+    content = {**stated, "ledger": signed.door.ledger, "recipient": own.short_name}
+    return json_response(content, 202 if answer.first is None else 200)
 
 
 def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:

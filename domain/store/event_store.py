@@ -131,7 +131,8 @@ class EventStore(LedgerReading):
         input_position: tuple[str, int] | None = None,
         group: Entries | None = None,
     ) -> Future[Answer]:
-        """Record a fact of intake about a message (held, quarantined) in the ledger's stream, numbered in its sender's line.
+        """Record what needs no decision (a message held or quarantined, a redelivery asked for) in the ledger's stream,
+        numbered in its sender's line.
 
         `caller` is the sender, `command_id` the message's id; its content tells a repeat from another message.
         """

@@ -184,6 +184,67 @@ def test_another_answer_has_another_tag(home: House) -> None:
 # --- keys ---
 
 
+WITHOUT_A_KEY = {
+    "/ledgers/{ledger}/in/{recipient}": "the id of the message is its key",
+    "/ledgers/{ledger}/client-references": "a question: all that is recorded is that somebody looked",
+    "/dev/tokens": "for development alone: nothing is recorded",
+}
+
+
+def test_whatever_changes_something_takes_a_key(home: House) -> None:
+    described = home.http.get("/openapi.json").json()["paths"]
+    without = set()
+    for path, methods in described.items():
+        assert not {"put", "patch", "delete"} & methods.keys(), path
+        named = [one for one in methods.get("post", {}).get("parameters", ()) if one["name"] == "Idempotency-Key"]
+        if "post" in methods and not (named and named[0]["required"]):
+            without.add(path)
+    assert without <= WITHOUT_A_KEY.keys()
+    assert without >= WITHOUT_A_KEY.keys() - {"/dev/tokens"}
+
+
+def test_every_address_that_takes_a_key_wants_it(home: House) -> None:
+    described = home.http.get("/openapi.json").json()["paths"]
+    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
+    head = home.wired.store.head()
+    for path in [path for path, methods in described.items() if "post" in methods and path not in WITHOUT_A_KEY]:
+        headers = home.headers(OWN_WORKER, **{"content-type": "application/json"})
+        answer = home.http.post(path.format_map(named), content=b"{}", headers=headers)
+        assert first_code(answer) == (400, "E_IDEMPOTENCY_KEY_MISSING", ""), path
+    assert home.wired.store.head() == head
+
+
+def test_a_redelivery_is_begun_once_under_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with house_after("14", tmp_path) as home:
+        # given a redelivery that was recorded, and broke off before its epoch began
+        with monkeypatch.context() as broken:
+            broken.setattr("consumers.disclosure.redeliver", lambda *_: 1 // 0)
+            assert home.post("/redeliveries", PAYER, {}, key="r-1").status_code == 500
+        assert home.get("/out/kela-payment", PAYER, wait=0).json()["epoch"] == 1
+        # when it is asked for again, and once more because the answer was lost, then there is one epoch
+        answers = [home.post("/redeliveries", PAYER, body, key="r-1") for body in ({}, b"", {})]
+        assert [(one.status_code, one.json()["epoch"]) for one in answers] == [(200, 2)] * 3
+        assert home.get("/out/kela-payment", PAYER, wait=0).json()["epoch"] == 2
+        home.settle()
+        assert answers[0].json()["number"] == home.receipts("kela-payment")[-1]["number"]
+        assert home.receipts("kela-payment")[-1]["type"] == "redelivery.requested.v1"
+        # and another key begins another one
+        other = home.post("/redeliveries", PAYER, {}, key="r-2")
+        assert (other.status_code, other.json()["status"], other.json()["epoch"]) == (202, "recorded", 3)
+        assert home.post("/redeliveries", PAYER, {}, key="r-1").json()["epoch"] == 2
+        home.settle()
+        store = home.wired.store
+        assert verify_chains(store.records(0, store.head() + 1), store.opened) == []
+
+
+def test_the_key_of_a_redelivery_stands_for_nothing_else(home: House) -> None:
+    taken = home.post(services(home), OWN_WORKER, service("taken"), key="taken-1")
+    assert taken.status_code == 201
+    head = home.wired.store.head()
+    assert first_code(home.post("/redeliveries", OWN_WORKER, {}, key="taken-1")) == (422, "E_KEY_REUSED", "")
+    assert home.wired.store.head() == head
+
+
 def test_a_key_belongs_to_the_person_who_uses_it(home: House) -> None:
     other = Caller(OWN_WORKER.org, OWN_WORKER.task, OWN_WORKER.role, "another-own-worker")
     answers = [home.post(services(home), by, service(by.person), key="shared-1") for by in (OWN_WORKER, other)]
@@ -305,7 +366,7 @@ def test_a_redelivery_takes_no_body_but_an_empty_one(home: House) -> None:
         (b"junk", {"content-encoding": "gzip"}, (415, "E_CONTENT_ENCODING", "")),
         (b"<a/>", {"content-type": "text/xml"}, (415, "E_CONTENT_TYPE", "")),
     ):
-        asked = {**home.headers(PAYER), "content-type": "application/json", **headers}
+        asked = {**home.headers(PAYER), "content-type": "application/json", "idempotency-key": "r-1", **headers}
         answer = home.http.post(f"/ledgers/{LEDGER}/redeliveries", content=body, headers=asked)
         assert first_code(answer)[1:] == expected[1:], answer.text
         assert answer.status_code in (expected[0], 422)

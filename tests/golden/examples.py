@@ -71,6 +71,7 @@ def _of_the_ledger() -> tuple[Event, ...]:
             content_mac="7d" * 32,
             subject_ref=ref("client"),
         ),
+        e.RedeliveryRequested(recipient="kela-payment", recipient_epoch=2),
         e.GroupAnswered(
             message_type="record_group_attendance.v1",
             entries=("recorded", "refused"),

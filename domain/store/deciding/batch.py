@@ -15,7 +15,7 @@ from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
 from domain.envelopes import former_entry_id
-from domain.events import CommandRefused, FactCorrected, FactInTheWay
+from domain.events import CommandRefused, FactCorrected, FactInTheWay, MessageHeld, MessageQuarantined
 from domain.pathway import Fact, Pathway, evolve
 from domain.receipts import answer_of_group, answer_of_refusal, facts_told, group_answered, parts_begun
 from domain.refusals import Reason, Refused
@@ -129,9 +129,14 @@ class Batch:
         return self._record(job, [draft], LEDGER_STREAM, at, answer_of_group(event))
 
     def _note(self, job: NoteJob, at: datetime) -> Answer:
-        answer, stream = Answer("quarantined" if job.final else "waiting"), LEDGER_STREAM
-        if isinstance(job.event, CommandRefused):
-            answer, stream = answer_of_refusal(job.event), refusals_of(job.caller)
+        answer, stream = Answer("recorded"), LEDGER_STREAM
+        match job.event:
+            case CommandRefused():
+                answer, stream = answer_of_refusal(job.event), refusals_of(job.caller)
+            case MessageHeld():
+                answer = Answer("waiting")
+            case MessageQuarantined():
+                answer = Answer("quarantined")
         if job.dry_run:
             return answer
         today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)

@@ -82,7 +82,8 @@ class CommandJob:
 
 @dataclass(slots=True, eq=False)
 class NoteJob:
-    """A fact of intake about a message: held, quarantined, or refused before it became a command."""
+    """What is recorded under an id without being decided: that a message is held, quarantined or refused before it became a
+    command, or that a redelivery was asked for."""
 
     event: Event
     caller: Caller
