@@ -52,7 +52,8 @@ class Names(Protocol):
         whom the sender may not know."""
 
     def event(self, publication_id: str, client: str | None) -> str | None:
-        """The fact of this client that the sender's own publication told; none when it got no such publication."""
+        """The fact of this client that the sender's own publication told, or that it read in his history; none when it got
+        no such publication and may not read that."""
 
     def begun_by(self, message_id: str) -> Begun | HeldReason | None:
         """What the sender's message began; why to wait for it; none when it was refused for good."""

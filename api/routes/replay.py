@@ -94,7 +94,7 @@ def routes() -> APIRouter:
 async def read_history(
     client: Client, signed: SignedInCaller, order: Literal["recorded", "occurrence"] = "recorded"
 ) -> Response:
-    """Every fact of the client; a correction says what it changed."""
+    """Every fact of the client; a correction says what it changed, and names a fact by its `event_id`."""
     reference = _reference(signed, client, "history")
     return await _answer(signed, reference, _history, order)
 

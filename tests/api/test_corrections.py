@@ -154,3 +154,57 @@ def test_a_command_corrects_400_further_facts_at_most(home: House) -> None:
     # domain/pathway.md 4.9: it is refused once, as every list that is too long
     assert answer.status_code == 413
     assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == [("E_TOO_LARGE", "/further")]
+
+
+# --- by what is read in the history ---
+
+
+def history(home: House, by: Caller) -> list[dict[str, Any]]:
+    facts: list[dict[str, Any]] = home.get(f"/clients/{home.name('county')}/history", by).json()["facts"]
+    return facts
+
+
+def test_who_reads_the_history_corrects_by_what_he_reads_there(home: House) -> None:
+    # given a day of the history, and the same day as it was published
+    [day] = [fact for fact in history(home, OWN_WORKER) if (fact["name"], fact["day"]) == ("attendance.recorded", DAYS[1])]
+    published = told(home, "county", OWN_WORKER, TOLD)[DAYS[1]]
+    # when the own worker corrects it by the name that he reads
+    answer = correct(home, "county", OWN_WORKER, day["event_id"], new_values={"hours": 4})
+    assert answer.status_code == 201, answer.text
+    # then the history says what was corrected
+    facts = history(home, OWN_WORKER)
+    [mended] = [fact for fact in facts if fact["event_id"] == day["event_id"]]
+    [correction] = [fact for fact in facts if fact["name"] == "fact.corrected"]
+    assert mended["corrected_by"] == [correction["event_id"]]
+    assert correction["fields"]["target_event_id"] == correction["corrects"] == day["event_id"]
+    assert [(one["field"], one["after"]) for one in correction["changes"]] == [("hours", 4)]
+    # and both names mean the same fact, at every place that takes one
+    for one, other in ((day["event_id"], published), (published, day["event_id"])):
+        both = correct(home, "county", OWN_WORKER, one, further=[{"target_event_id": other, "new_values": {"hours": 5}}])
+        assert [(c["code"], c["pointer"]) for c in both.json()["codes"]] == [("E_CONFLICT", "/further/0/target_event_id")]
+
+
+def test_what_stands_in_the_case_of_a_day_and_among_the_tellings_names_the_same_facts(home: House) -> None:
+    path = f"/clients/{home.name('county')}"
+    named = {fact["event_id"] for fact in history(home, OWN_WORKER)}
+    as_of = home.get(f"{path}/as-of", OWN_WORKER).json()["facts"]
+    tellings = home.get(f"{path}/told", OWN_WORKER).json()["tellings"]
+    decisions = home.get(f"{path}/decisions", OWN_WORKER).json()["decisions"]
+    assert {fact["event_id"] for fact in as_of} <= named
+    assert {telling["fact_id"] for telling in tellings} <= named
+    assert {event_id for decision in decisions for event_id in decision["event_ids"]} <= named
+
+
+def test_nobody_else_names_a_fact_as_the_history_does(home: House) -> None:
+    """Design D22, decision 0003: names are each recipient's own, and an agency knows a fact by what told it alone."""
+    [day] = [key for key, fact in home.pathway.facts.items() if fact.name == TOLD.removesuffix(".v1")][:1]
+    unknown = [("E_UNKNOWN_REFERENCE", "/target_event_id")]
+    for target in (home.name("county", day), home.name(PROVIDER, day), day):
+        answer = correct(home, PROVIDER, INSTRUCTOR, target, new_values={"hours": 4})
+        assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == unknown, target
+    own = correct(home, "county", Caller(COUNTY, "organiser", "client", home.aino), home.name("county", day))
+    assert "E_UNKNOWN_REFERENCE" in [c["code"] for c in own.json()["codes"]]
+    # nor the county by the raw reference, or by what is no fact of this client
+    for target in (day, home.name("county"), home.name("county", "f" * 32)):
+        answer = correct(home, "county", OWN_WORKER, target, new_values={"hours": 4})
+        assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == unknown, target
