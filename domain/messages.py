@@ -211,7 +211,7 @@ class _Reading:
         else:
             found = self._names.event(text, self._client) if kind == "event" else self._names.part(text)
         if found is None:
-            self._reasons.append(Reason("E_UNKNOWN_REFERENCE", pointer))
+            self._reasons.append(Reason("E_TARGET" if kind == "event" else "E_UNKNOWN_REFERENCE", pointer))
             return UNRESOLVED
         return found
 

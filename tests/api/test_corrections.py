@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from house import House, house_after
-from stories import COUNTY, INSTRUCTOR, MANAGER, OWN_WORKER
+from stories import COUNTY, INSTRUCTOR, INTAKE, MANAGER, OWN_WORKER
 
 from domain.context import Caller
 
@@ -144,7 +144,7 @@ def test_a_further_target_that_the_sender_was_not_told_of_is_unknown_at_its_plac
     further = [{"target_event_id": "f" * 32, "new_values": {"hours": 4}}]
     answer = correct(home, PROVIDER, INSTRUCTOR, one, new_values={"hours": 4}, further=further)
     assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == [
-        ("E_UNKNOWN_REFERENCE", "/further/0/target_event_id")
+        ("E_TARGET", "/further/0/target_event_id")
     ]
 
 
@@ -198,13 +198,42 @@ def test_what_stands_in_the_case_of_a_day_and_among_the_tellings_names_the_same_
 def test_nobody_else_names_a_fact_as_the_history_does(home: House) -> None:
     """Design D22, decision 0003: names are each recipient's own, and an agency knows a fact by what told it alone."""
     [day] = [key for key, fact in home.pathway.facts.items() if fact.name == TOLD.removesuffix(".v1")][:1]
-    unknown = [("E_UNKNOWN_REFERENCE", "/target_event_id")]
+    unknown = [("E_TARGET", "/target_event_id")]
     for target in (home.name("county", day), home.name(PROVIDER, day), day):
         answer = correct(home, PROVIDER, INSTRUCTOR, target, new_values={"hours": 4})
         assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == unknown, target
     own = correct(home, "county", Caller(COUNTY, "organiser", "client", home.aino), home.name("county", day))
-    assert "E_UNKNOWN_REFERENCE" in [c["code"] for c in own.json()["codes"]]
+    assert "E_TARGET" in [c["code"] for c in own.json()["codes"]]
     # nor the county by the raw reference, or by what is no fact of this client
     for target in (day, home.name("county"), home.name("county", "f" * 32)):
         answer = correct(home, "county", OWN_WORKER, target, new_values={"hours": 4})
         assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == unknown, target
+
+
+def test_a_fact_of_another_client_is_answered_as_one_that_there_is_none_of(home: House) -> None:
+    """domain/pathway.md 4.4 row 45, 4.9: however it is named, and by whichever door"""
+    # given another client, of whom the county was told and whose registration has its message's name
+    person = {"identity_kind": "none", "registered_from": "own_contact", "family_name": "Malli"}
+    assert home.post("/clients", INTAKE, person, key="malli").status_code == 201
+    home.settle()
+    others = list(told(home, "county", OWN_WORKER, "subject.registered.v1").values())[-1]
+    malli = home.wired.store.answer(INTAKE.sender, "malli")
+    assert malli is not None
+    fact = home.name("county", malli.events[0][0])
+    ours = told(home, PROVIDER, MANAGER, TOLD)[DAYS[0]]
+    # when a fact of this client is corrected by the name of a fact of hers, or of none
+    answers = []
+    for target in (others, "message:malli", fact, ours, "f" * 32, home.name("county", "f" * 32), "nothing"):
+        answer = correct(home, "county", OWN_WORKER, target, new_values={"hours": 4})
+        answers.append((answer.status_code, [(c["code"], c["pointer"]) for c in answer.json()["codes"]]))
+    # then all are answered the same
+    assert set(map(repr, answers)) == {repr((409, [("E_TARGET", "/target_event_id")]))}
+    # and so is a message, on both doors
+    body = {"client": home.name(PROVIDER), "target_event_id": others, "correction_reason": "wrong_entry"}
+    system = Caller(INSTRUCTOR.org, "provider", "system", "system")
+    posted = home.post(f"/in/{PROVIDER}", system, body, **{"ce-id": "t-1", "ce-type": "correct_fact.v1"})
+    home.send(PROVIDER, "t-2", "correct_fact.v1", body)
+    home.settle()
+    for told_by in (posted.json(), home.receipts(PROVIDER)[-1]):
+        assert [(c["code"], c["pointer"]) for c in told_by["codes"]] == [("E_TARGET", "/target_event_id")]
+        assert "ce_id" in told_by["codes"][0]["what_to_do"]["en"]
