@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from pydantic import Field
+
 from projections.questions import Answer, ClientPseudonym, OfClient, View
 from projections.read_models import Row
 
@@ -34,7 +36,9 @@ AHEAD = frozenset({"period.planned", "service_day.not_arranged"})
 class OfCase(OfClient):
     """A question about one case of a client: `case` is its reference, none means the one open on the day, else the last."""
 
-    case: ClientPseudonym | None = None
+    case: ClientPseudonym | None = Field(
+        None, description="Your own name for the case: 1 to 80 characters. None means the open one, else the last."
+    )
 
 
 class ClientCase(Answer):

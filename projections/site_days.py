@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from pydantic import Field
+
 from domain.dates import A_DAY
 from projections.cases import OfCase, by_the_day, of_case
 from projections.days import (
@@ -32,7 +34,7 @@ SWAPS_WITHIN = timedelta(days=31)
 class AtSite(Parameters):
     """One of our sites; none means all of them."""
 
-    site_id: str | None = None
+    site_id: str | None = Field(None, max_length=80, description="Your own name for the site. None means all of yours.")
 
 
 class ExpectedClient(Answer):

@@ -25,7 +25,7 @@ from api.problems import Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
-from domain.envelopes import FORMS, Incoming, UnreadableEnvelope, read_envelope
+from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
 from domain.message_schemas import message_schema
@@ -37,12 +37,18 @@ from projections.kinds import kinds
 
 LONGEST_WAIT_S = 25.0
 PAGE = 500
+USUAL = 100
+"""Entries of an answer, unless another number is asked for."""
 STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
 """HTTP status of a receipt; that of its first code for any other."""
 MANY = 207
 """HTTP status of a group's message whose entries fared differently, or were refused. source: RFC 4918 11.1"""
 LARGEST = 2**63 - 1
 """The highest number that a line can come to."""
+OWN_ID = (
+    "Your own id of the message, unique for ever: 1 to 80 ASCII characters without a blank. Needed in binary mode; on a"
+    " topic the header is `ce_id`, in structured mode the member is `id`."
+)
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 DATA = ("data", "data_base64")
@@ -52,6 +58,18 @@ DEFINED = frozenset(
 """Attributes whose values are texts; any other one is an extension that is not ours."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 ShortName = Annotated[str, Path(max_length=40, description="Your recipient's short name.")]
+
+
+DryRun = Annotated[bool, Query(description="Whether only to say what would be answered: nothing is stored.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE, description=f"Entries at most: 1 to {PAGE}, else {USUAL}.")]
+Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=LONGEST_WAIT_S,
+        description=f"Seconds to wait for the first one: 0 to {LONGEST_WAIT_S:.0f}, else {LONGEST_WAIT_S:.0f}.",
+    ),
+]
 
 
 class IdentityCode(BaseModel):
@@ -80,9 +98,9 @@ def routes() -> APIRouter:
         response_class=Response,
         openapi_extra={
             "parameters": [
-                _header("ce-id", "Your own id of the message, unique for ever. Needed in binary mode."),
-                _header("ce-type", "Needed in binary mode. One of your message types: " + ", ".join(sorted(sent))),
-                _header("ce-specversion", "1.0. Needed in binary mode."),
+                _header("ce-id", MESSAGE_ID, OWN_ID),
+                _header("ce-type", MESSAGE_TYPE, f"Needed in binary mode. One of your types: {', '.join(sorted(sent))}"),
+                _header("ce-specversion", FORMS["ce_specversion"], "1.0. Needed in binary mode."),
             ],
             "requestBody": {
                 "required": True,
@@ -123,7 +141,7 @@ def routes() -> APIRouter:
 
 
 async def send_message(
-    request: Request, recipient: ShortName, signed: SignedInCaller, dry_run: Annotated[bool, Query()] = False
+    request: Request, recipient: ShortName, signed: SignedInCaller, dry_run: DryRun = False
 ) -> Response:
     """Take in one message, as on the recipient's topic; answers with its receipt. `dry_run=true` stores nothing.
 
@@ -202,8 +220,10 @@ def _status(receipt: Receipt) -> int:
 
 async def read_receipts(
     signed: SignedInCaller,
-    since: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
-    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    since: Annotated[
+        int, Query(ge=0, le=LARGEST, description="Receipts behind this number: 0 for all, then `next` of the last answer.")
+    ] = 0,
+    limit: Limit = USUAL,
 ) -> Response:
     """The numbered answers in the caller's line, those after `since`, as they stand on the receipts topic.
 
@@ -231,12 +251,14 @@ async def read_publications(
     request: Request,
     recipient: ShortName,
     signed: SignedInCaller,
-    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=LARGEST, description="Publications behind this sequence: 0, then `next` of the last answer.")
+    ] = 0,
     epoch: Annotated[
-        int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as the answer named it.")
+        int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as it was named last; from 1.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
-    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = LONGEST_WAIT_S,
+    limit: Limit = USUAL,
+    wait: Wait = LONGEST_WAIT_S,
 ) -> Response:
     """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one.
 
@@ -332,11 +354,11 @@ def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _header(name: str, form: re.Pattern[str], description: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": False,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": f"^{form.pattern}$"},
         "description": description,
     }
