@@ -201,6 +201,18 @@ def test_an_intake_that_dies_behind_a_group_does_not_decide_it_again(home: House
     another.close()
 
 
+def test_a_mistake_of_ours_refuses_the_whole_group_and_the_line_goes_on(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("domain.store.deciding.batch.group_answered", lambda *_: 1 // 0)
+        refused = send(home, "g-1", GROUP, group(home, {}, {"client": ..., "identity_code": UNKNOWN_CODE}))
+    assert (refused["status"], code_of(refused), "parts" in refused) == ("refused", "E_INTERNAL", False)
+    assert home.wired.vault.held() == []
+    assert send(home, "g-2", GROUP, group(home, {}))["status"] == "recorded"
+    assert [receipt["message_id"] for receipt in line(home)][-3:] == ["g-1", "g-2 1", "g-2"]
+
+
 def test_a_group_whose_entries_an_older_version_recorded_is_not_recorded_again(home: House) -> None:
     """An entry's id was the group's with its number behind a slash, and the group had no answer of its own."""
     first = [send(home, f"g-1/{n}", SINGLE, attendance(home, day)) for n, day in enumerate(DAYS[:2], start=1)]

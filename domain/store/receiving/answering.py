@@ -93,15 +93,21 @@ class Answering:
             self._let_go(asked.message)
         return answer
 
-    def begin_group(self, message: Incoming, entries: Sequence[Asked]) -> tuple[Future[Answer], list[Begun]]:
-        """The answer to a group's message on its way, and those to its entries, which are there before it."""
+    def answer_group(self, message: Incoming, entries: Sequence[Asked]) -> tuple[Answer, list[Begun]]:
+        """The answer to a group's message, and those to its entries: none of these where the message was refused whole."""
         jobs: Entries = []
         begun = [replace(self, group=jobs).begin(one) for one in entries]
         caller = caller_of(message, self.kinds)
         told = self.store.submit_group(
             jobs, caller, message.message_id, content=_content(message), dry_run=self.dry_run, input_position=message.place
         )
-        return told, begun
+        answer = self.finish(Asked(message, entries[0].what), Begun(told))
+        if answer.entries:
+            return answer, begun
+        for one in entries:
+            if isinstance(one.what, Waiting) and not self.dry_run:
+                self._let_go(one.message)
+        return answer, []
 
     def _submit(self, message: Incoming, wish: Wish) -> Future[Answer]:
         caller = caller_of(message, self.kinds, wish.kind)

@@ -103,20 +103,19 @@ class Receiving:
         answering = Answering(self._store, self._vault, self.look_ups, self._kinds, dry_run)
         pseudonyms = self._pseudonyms(message.recipient.short_name)
         wanted = list(asked)
-        if wanted[0].in_group:
-            told, entries = answering.begin_group(message, wanted)
-            own = receipt_of_answer(message.message_id, message.type, told.result())
-        else:
-            own, entries = None, [answering.begin(one) for one in wanted]
-        receipts = tuple(
+        if not wanted[0].in_group:
+            [one] = wanted
+            begun = answering.begin(one)
+            receipt = _receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
+            repeats = () if receipt.numbered else (receipt,)
+            return Received(receipt, repeats=repeats, placed=bool(receipt.numbered and message.place))
+        answer, entries = answering.answer_group(message, wanted)
+        own = receipt_of_answer(message.message_id, message.type, answer)
+        parts = tuple(
             _receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
-            for one, begun in zip(wanted, entries, strict=True)
+            for one, begun in zip(wanted, entries, strict=False)
         )
-        if own is None:
-            repeats = tuple(receipt for receipt in receipts if not receipt.numbered)
-            return Received(receipts[0], repeats=repeats, placed=bool(receipts[0].numbered and message.place))
         # What became of an entry without a number stands in the group's own receipt.
-        parts = receipts if own.parts else ()
         return Received(own, parts, () if own.numbered else (own,), placed=bool(own.numbered and message.place))
 
 
