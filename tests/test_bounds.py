@@ -155,7 +155,7 @@ def in_bytes(event: Event, *, decided: bool) -> Record:
         AT.date(), AT.date(),
     )  # fmt: skip
     stated = {"ruleset_version": "x" * 40, "directory_version": "x" * 40, "policy_version": "x" * 40,
-              "content_hash": "f" * 64, "answer_number": 2**53}  # fmt: skip
+              "content_hash": "f" * 64, "message_hash": "f" * 64, "answer_number": 2**53}  # fmt: skip
     decision = {"body": "x" * LIMIT, "decision_id": "f" * 32, "command": "x" * 60, "client": "f" * 32,
                 "caller": [LONGEST_NAME] * 5, "look_ups": {"known_reference": "f" * 32}}  # fmt: skip
     composed = compose(

@@ -305,5 +305,6 @@ class EventStore(LedgerReading):
         job = CommandJob(
             command, kind, body, caller, command_id, client, content_hash(*said, named_by or about), expected_version,
             look_ups or {}, dry_run, input_position, reply, repeats,
+            message_hash=content_hash(*self._message(content, caller)[0]) if content is not None else "",
         )  # fmt: skip
         self._hand_over(job, group)

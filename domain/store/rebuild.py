@@ -168,5 +168,5 @@ def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[st
     final = not isinstance(group[0][1], MessageHeld)
     return AnswerRow(
         h.actor_org, h.actor_task, h.command_id, final, h.content_hash or "", h.answer_number or 0, status,
-        first.position, kept(answer), h.actor_person,
+        first.position, kept(answer, h.message_hash or ""), h.actor_person,
     )  # fmt: skip

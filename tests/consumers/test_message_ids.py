@@ -257,6 +257,34 @@ def test_what_was_refused_is_answered_the_same_when_it_could_be_recorded_by_now(
     assert home.post(path, INSTRUCTOR, body, key="now").status_code == 201
 
 
+def test_what_was_recorded_is_answered_the_same_when_it_could_not_be_read_any_more(home: House) -> None:
+    # given messages that were recorded and refused, by the client's identity code and by names
+    by_code = attendance(home, client=..., identity_code=CODE)
+    wrong = attendance(home, DAYS[1], client=..., identity_code=CODE, hours=30)
+    messages = {"m-1": by_code, "m-2": wrong, "m-3": attendance(home, DAYS[1])}
+    first = {name: post(home, name, SINGLE, body).json() for name, body in messages.items()}
+    whole = post(home, "g-1", GROUP, {"entries": [{**by_code, "occurred_on": DAYS[2].isoformat()}]}).json()
+    assert [one["status"] for one in (*first.values(), whole)] == ["recorded", "refused", "recorded", "recorded"]
+    # when his code has changed, and his matter is destroyed
+    changed = {"identity_code": UNKNOWN_CODE, "identity_code_change": "corrected"}
+    answer = home.post(f"/clients/{home.name('county')}/details", INTAKE, changed)
+    assert answer.status_code == 201, answer.text
+    home.wired.keys.destroy(next(iter(home.pathway.cases.values())).opened.matter)
+    home.settle()
+    head = home.wired.store.head()
+    # then the same is answered the same, at both doors
+    for name, body in messages.items():
+        for again in (post(home, name, SINGLE, body).json(), send(home, name, SINGLE, body)):
+            assert (again["status"], again["first"]) == ("already_recorded", first[name]["status"]), name
+            assert again["number"] == first[name]["number"]
+    again = post(home, "g-1", GROUP, {"entries": [{**by_code, "occurred_on": DAYS[2].isoformat()}]}).json()
+    assert [again[name] for name in ("first", "number", "parts")] == ["recorded", whole["number"], whole["parts"]]
+    # and anything else is refused
+    assert code_of(post(home, "m-1", SINGLE, {**by_code, "hours": 4}).json()) == "E_KEY_REUSED"
+    assert home.wired.store.head() == head
+    assert home.wired.vault.held() == []
+
+
 def test_the_key_of_a_refused_command_stands_for_its_client_too(home: House) -> None:
     bea = home.post("/clients", INTAKE, {"identity_kind": "none", "registered_from": "own_contact", "family_name": "Malli"})
     home.settle()

@@ -21,7 +21,7 @@ from domain.receipts import answer_of_group, answer_of_refusal, facts_told, grou
 from domain.refusals import Reason, Refused
 from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, Job, JobFailed, NoteJob, Outcome, Told, single
-from domain.store.deciding.kept_answers import answer_of, kept, refusal_event
+from domain.store.deciding.kept_answers import answer_of, hashes_of, kept, refusal_event
 from domain.store.deciding.known import NOTHING, End, Known, Remembered
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
@@ -41,6 +41,7 @@ class Staged:
     ruleset: str
     directory: str
     content_hash: str | None = None
+    message_hash: str = ""
     number: int | None = None
     decision: dict[str, Any] | None = None
     target_type: str | None = None
@@ -153,7 +154,7 @@ class Batch:
         rows = [row for row in given if row.final] or list(given)
         # The former id of an entry may be a message's own: only what is the same is taken for it.
         former = [row for row in self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()) if row.final]
-        same = next((row for row in (*rows, *former) if job.repeats(row.content_hash)), None)
+        same = next((row for row in (*rows, *former) if any(map(job.repeats, hashes_of(row)))), None)
         if same is None:
             taken = any(job.caller.any_person or row.person == job.caller.person for row in rows)
             return Answer("refused", codes=(Reason("E_KEY_REUSED"),)) if taken else None
@@ -261,6 +262,7 @@ class Batch:
         self.order += added
         opening = added[0]
         opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
+        opening.message_hash = _message_hash(job)
         evolved = self.pathways.get(answer.client or "") if answer.status == "recorded" else None
         numbered = Answer(
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
@@ -275,8 +277,9 @@ class Batch:
         """Keep an answer under the command's id: one without effect too, for its id is used up as any other."""
         sender, person = job.caller.sender, job.caller.person
         row = AnswerRow(
-            *sender, job.command_id, final, job.content_hash, answer.number, answer.status, first, kept(answer), person
-        )
+            *sender, job.command_id, final, job.content_hash, answer.number, answer.status, first,
+            kept(answer, _message_hash(job)), person,
+        )  # fmt: skip
         self.answers.append(row)
         self._given.setdefault((*sender, job.command_id), []).append(row)
 
@@ -342,6 +345,10 @@ class Batch:
         if job.input_position is not None and not job.dry_run:
             name, position = job.input_position
             self.tracking[name] = max(position, self.tracking.get(name, 0))
+
+
+def _message_hash(job: Told) -> str:
+    return job.message_hash if isinstance(job, CommandJob) else ""
 
 
 def _spoken(caller: Caller) -> Mapping[str, str]:

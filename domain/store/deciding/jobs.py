@@ -68,8 +68,10 @@ class CommandJob:
     input_position: tuple[str, int] | None
     reply: Reply
     repeats: Callable[[str], bool]
-    """Whether a hash is that of this very command."""
+    """Whether a hash is that of this very command, or of the message that it came in."""
     decision_id: str = field(default_factory=_random_id)
+    message_hash: str = ""
+    """The hash of the body as it came: by it a repeat is known that can no longer be read as the command."""
     unable: str = ""
     """The code under which it is refused because it could not be carried out: what was decided is larger than a topic takes,
     or, of a group's entry, anything that would stop the others."""

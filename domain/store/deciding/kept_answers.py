@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from domain.refusals import Reason, named
 from domain.store.tables.recorders import AnswerRow
 
 
-def kept(answer: Answer) -> bytes:
+def kept(answer: Answer, message_hash: str = "") -> bytes:
     """What the table keeps of an answer beside the columns of its own."""
     parts: dict[str, Any] = {
         "events": answer.events,
@@ -30,8 +30,16 @@ def kept(answer: Answer) -> bytes:
         "more": answer.more,
         "own": answer.own_version,
         "entries": answer.entries,
+        "message": message_hash,
     }
     return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
+
+
+def hashes_of(row: AnswerRow) -> Iterator[str]:
+    """What the answer was given to: the command, or the message as it came; of a decided message both."""
+    yield row.content_hash
+    if message_hash := orjson.loads(row.answer).get("message"):
+        yield message_hash
 
 
 def answer_of(row: AnswerRow) -> Answer:
