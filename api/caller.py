@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -177,7 +177,7 @@ class SignedIn:
         return self.door.receiving.names_of(self.own, self.caller, client_name)
 
 
-async def signed_in(request: Request, ledger: str) -> SignedIn:
+async def signed_in(request: Request, ledger: Annotated[str, Path(description="The ledger's name.")]) -> SignedIn:
     """The caller of this request at the ledger of its path.
 
     Raises Problem: `E_UNAUTHENTICATED` without a valid token, with a development token in a live ledger, or with a role that

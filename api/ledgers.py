@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.problems import problem
+from domain.answers import Answer
+from domain.context import Caller
 from domain.directory import Directory
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
@@ -22,8 +24,8 @@ class LedgerDoor:
     both raise `StoreUnavailable` where the database or the broker does not answer.
     `publications` reads a recipient's present epoch: (short name, epoch that the reader knows, after sequence, at most) to
     that epoch and what stands in it; another epoch than the reader's is read from its beginning. `redeliver` begins a fresh
-    epoch for a recipient and answers its number. `acknowledged` is given in a live ledger: "told on" then means when the
-    broker took a publication.
+    epoch for a recipient, once under a caller's key, and gives the answer and the epoch's number. `acknowledged` is given in
+    a live ledger: "told on" then means when the broker took a publication.
     """
 
     name: str
@@ -35,7 +37,7 @@ class LedgerDoor:
     publications: Callable[[str, int | None, int, int], tuple[int, Sequence[Publication]]]
     lag: Callable[[], Mapping[str, int]]
     lagging: Callable[[], Sequence[str]]
-    redeliver: Callable[[str], int]
+    redeliver: Callable[[str, Caller, str], tuple[Answer, int]]
     acknowledged: Acknowledged | None = None
 
     @property

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from consumers.disclosed import Followed, Memory
-from consumers.redelivery import Redelivery, redeliver
+from consumers.redelivery import Redelivery, redeliver, requested
+from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, EVENTS, REGISTER_FACTS, SYSTEM_EVENTS
 from domain.context import HELSINKI, Caller, Draft
 from domain.directory import enter
@@ -71,8 +72,16 @@ class Disclosure:
         with self._turn:
             return self._step()
 
-    def redeliver(self, recipient: str) -> Redelivery:
-        """Repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16).
+    def redeliver_once(self, recipient: str, caller: Caller, key: str) -> tuple[Answer, int]:
+        """`redeliver`, once under the caller's key: the answer to it, and the epoch. Who was not answered asks again."""
+        answer, epoch = requested(self.store, recipient, caller, key)
+        if epoch:
+            self.redeliver(recipient, epoch)
+        return answer, epoch
+
+    def redeliver(self, recipient: str, epoch: int = 0) -> Redelivery:
+        """Repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16), unless the epoch
+        asked for has begun.
 
         May be asked of any thread or process; a follower running elsewhere goes on in the new epoch.
         Raises `LookupError` for a recipient that was never told anything.
@@ -80,7 +89,7 @@ class Disclosure:
         with self._turn:
             self._memory = None
             position = self.store.tracking(NAME)
-            done = redeliver(self.store, NAME, recipient, self.random_id, self.policy.version)
+            done = redeliver(self.store, NAME, recipient, self.random_id, self.policy.version, epoch)
             while self.store.tracking(NAME) < position:
                 self._step()
             return done

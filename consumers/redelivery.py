@@ -12,18 +12,19 @@ from typing import NamedTuple
 
 from consumers.disclosed import line_of
 from consumers.wire import publication_of
+from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
 from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.disclosure.publish import Line
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, RedeliveryRequested
 from domain.record import Record
-from domain.store import Conflict, EventStore, KeyDestroyed
+from domain.store import Conflict, Content, EventStore, KeyDestroyed
 
 ATTEMPTS = 20
 
 
 class Redelivery(NamedTuple):
-    """What was repeated: the fresh epoch, and how many publications its history has."""
+    """What was repeated: the fresh epoch, and how many publications its history has; none where it had begun before."""
 
     recipient: str
     epoch: int
@@ -36,14 +37,32 @@ class _Repeat(NamedTuple):
     publication: Publication
 
 
+def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tuple[Answer, int]:
+    """Record under the caller's key that everything is wanted once more; the answer, and the epoch in which it is sent.
+
+    Asked again it names the same epoch, and no epoch where the key stands for something else. Two who ask before the epoch
+    begins get one. Raises `LookupError` when the recipient was never told anything, `StoreUnavailable`.
+    """
+    line = line_of(store, recipient)
+    if not _lawful(store, line):
+        raise LookupError(f"nothing was told to {recipient}")
+    event = RedeliveryRequested(recipient=recipient, recipient_epoch=line.epoch + 1)
+    answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()
+    [recorded] = store.records(answer.position - 1, 1) if answer.events else [None]
+    kept = store.opened(recorded) if recorded else None
+    return answer, kept.recipient_epoch if isinstance(kept, RedeliveryRequested) else 0
+
+
 def redeliver(
-    store: EventStore, follower: str, recipient: str, random_id: Callable[[], str], policy_version: str
+    store: EventStore, follower: str, recipient: str, random_id: Callable[[], str], policy_version: str, epoch: int = 0
 ) -> Redelivery:
-    """Write the fresh epoch. Raises `LookupError` when the recipient was never told anything, `Conflict` when the follower
-    does not let it come between in many attempts."""
+    """Write the fresh epoch, unless it is the one asked for and has begun. Raises `LookupError` when the recipient was never
+    told anything, `Conflict` when the follower does not let it come between in many attempts."""
     for _ in range(ATTEMPTS):
         position = store.tracking(follower)
         old = line_of(store, recipient)
+        if epoch and old.epoch >= epoch:
+            return Redelivery(recipient, epoch, 0)
         repeats = _lawful(store, old)
         if not repeats:
             raise LookupError(f"nothing was told to {recipient}")

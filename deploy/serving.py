@@ -48,7 +48,7 @@ def door_of(wired: Wired) -> LedgerDoor:
         publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),
         lag=_asked_again_later(wired.lag),
         lagging=_asked_again_later(wired.lagging),
-        redeliver=lambda short_name: wired.disclosure.redeliver(short_name).epoch,
+        redeliver=wired.disclosure.redeliver_once,
         acknowledged=acknowledged_by(wired) if wired.store.mode == "live" else None,
     )
 

@@ -41,6 +41,8 @@ class Answer:
     facts: tuple[FactInTheWay, ...] = ()
     more: int = 0
     """Codes beyond those that are named."""
+    entries: tuple[Status, ...] = ()
+    """Of a group's message, what became of each of its entries."""
 
     def repeated(self) -> Answer:
         """The answer to a repeat of the same command; a wish without effect is answered as the first time."""

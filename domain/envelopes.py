@@ -18,33 +18,27 @@ PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 
 
 FORMS = {"ce_id": MESSAGE_ID, "ce_type": MESSAGE_TYPE, "ce_specversion": re.compile(r"1\.0"), "ce_actorperson": PERSON}
-"""The attributes that are read, and the form of each. No other one is looked at."""
+"""The attributes that are read, by their names on a topic, and the form of each. No other one is looked at."""
 UNLESS_GIVEN = {"ce_actorperson": b"system"}
 
 
 class UnreadableEnvelope(Exception):
-    """An envelope that cannot be read (`E_ENVELOPE`). `attributes` are those that are missing or have the wrong form."""
+    """An envelope that cannot be read (`E_ENVELOPE`), with a code for each attribute that is missing or has the wrong form.
 
-    def __init__(self, attributes: tuple[str, ...]) -> None:
-        super().__init__(", ".join(attributes))
-        self.attributes = attributes
+    Each pointer names the attribute as the sender wrote it: `/ce_id` on a topic, `/ce-id` in binary mode over HTTP, `/id` in
+    structured mode.
+    """
 
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """One code for each attribute, which its pointer names: `/ce_id`."""
-        return tuple(Reason("E_ENVELOPE", f"/{name}") for name in self.attributes)
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(", ".join(reason.pointer for reason in reasons))
+        self.reasons = reasons
 
 
 class TooLargeEnvelope(UnreadableEnvelope):
     """A message of which nothing can be read, for it is too large once it is unpacked (`E_TOO_LARGE`)."""
 
     def __init__(self) -> None:
-        super().__init__(())
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """The one code; there is no place to point at."""
-        return (Reason("E_TOO_LARGE"),)
+        super().__init__((Reason("E_TOO_LARGE"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +61,17 @@ def attributes_of(headers: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
     return found
 
 
-def read_envelope(recipient: Recipient, headers: Mapping[str, bytes], raw: bytes, place: tuple[str, int] | None) -> Incoming:
-    """The message in its CloudEvents attributes (binary mode). Raises UnreadableEnvelope."""
+def read_envelope(
+    recipient: Recipient, headers: Mapping[str, bytes], raw: bytes, place: tuple[str, int] | None, written: str = "ce_"
+) -> Incoming:
+    """The message in its CloudEvents attributes; `written` is what stands before their names where the sender wrote them.
+
+    Raises UnreadableEnvelope.
+    """
     given = {name: headers.get(name, UNLESS_GIVEN.get(name, b"")).decode("ascii", errors="replace") for name in FORMS}
-    wrong = tuple(name for name, form in FORMS.items() if form.fullmatch(given[name]) is None)
+    wrong = [name.removeprefix("ce_") for name, form in FORMS.items() if form.fullmatch(given[name]) is None]
     if wrong:
-        raise UnreadableEnvelope(wrong)
+        raise UnreadableEnvelope(tuple(Reason("E_ENVELOPE", f"/{written}{name}") for name in wrong))
     return Incoming(recipient, given["ce_id"], given["ce_type"], raw, given["ce_actorperson"], place)
 
 
@@ -80,6 +79,16 @@ def readable_id(headers: Mapping[str, bytes]) -> str | None:
     """The sender's own id in an envelope that cannot be read as a whole; none where that cannot be read either."""
     message_id = headers.get("ce_id", b"").decode("ascii", errors="replace")
     return message_id if MESSAGE_ID.fullmatch(message_id) else None
+
+
+def entry_id(message_id: str, number: int) -> str:
+    """The id of an entry of a group's message. No message of a sender can have it: in theirs no blank stands."""
+    return f"{message_id} {number}"
+
+
+def former_entry_id(command_id: str) -> str:
+    """The id that the same entry had in ledgers that wrote it as senders may write their own; none for what is no entry."""
+    return command_id.replace(" ", "/") if " " in command_id else ""
 
 
 def caller_of(message: Incoming, kinds: Kinds[Kind], asked: CommandKind | None = None) -> Caller:

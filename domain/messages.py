@@ -52,7 +52,8 @@ class Names(Protocol):
         whom the sender may not know."""
 
     def event(self, publication_id: str, client: str | None) -> str | None:
-        """The fact of this client that the sender's own publication told; none when it got no such publication."""
+        """The fact of this client that the sender's own publication told, or that it read in his history; none when it got
+        no such publication and may not read that."""
 
     def begun_by(self, message_id: str) -> Begun | HeldReason | None:
         """What the sender's message began; why to wait for it; none when it was refused for good."""
@@ -211,7 +212,7 @@ class _Reading:
         else:
             found = self._names.event(text, self._client) if kind == "event" else self._names.part(text)
         if found is None:
-            self._reasons.append(Reason("E_UNKNOWN_REFERENCE", pointer))
+            self._reasons.append(Reason("E_TARGET" if kind == "event" else "E_UNKNOWN_REFERENCE", pointer))
             return UNRESOLVED
         return found
 

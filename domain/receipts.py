@@ -18,6 +18,7 @@ from domain.answers import Answer, Status
 from domain.catalogue import ANSWERS, EVENTS, PARTS_BEGUN, type_of
 from domain.context import Caller
 from domain.disclosure.pseudonyms import Pseudonyms
+from domain.envelopes import entry_id
 from domain.event import ClientFact
 from domain.events import Erased, Event
 from domain.pathway import Pathway
@@ -40,6 +41,28 @@ def answer_of_refusal(event: e.CommandRefused) -> Answer:
     codes, more = named([Reason(refused.code, refused.pointer) for refused in event.codes])
     return Answer(
         "refused", codes=codes, client=event.subject_ref, facts=event.facts or (), more=more + (event.more or 0)
+    )
+
+
+def answer_of_group(event: e.GroupAnswered) -> Answer:
+    """The answer that the record of a group's message stands for: its entries' where all fared alike, else `recorded`."""
+    one = event.entries[0] if len(set(event.entries)) == 1 else "recorded"
+    codes = tuple(Reason(wrong.code, wrong.pointer) for wrong in event.codes or ())
+    status: Status = "recorded" if one == "already_recorded" else one
+    return Answer(status, codes=codes, more=event.more or 0, entries=event.entries)
+
+
+def group_answered(message_type: str, answers: Iterable[Answer]) -> e.GroupAnswered:
+    """What is recorded of a group's message when its entries have been answered."""
+    told = list(answers)
+    refused = [(place, one) for place, one in enumerate(told) if "refused" in (one.status, one.first)]
+    wrong = [Reason(code.code, f"/entries/{place}{code.pointer}") for place, one in refused for code in one.codes]
+    codes, more = named(wrong)
+    return e.GroupAnswered(
+        message_type=message_type,
+        entries=tuple(one.first or one.status for one in told),
+        codes=tuple(e.RefusalCode(code=one.code, pointer=one.pointer[:200]) for one in codes) or None,
+        more=more + sum(one.more for _, one in refused) or None,
     )
 
 
@@ -199,6 +222,12 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
                 reason=event.held_reason,
                 until=event.held_until_at,
             )
+        case e.GroupAnswered():
+            told = answer_of_group(event)
+            parts = _parts(message_id, told)
+            return Receipt(
+                message_id, event.message_type, told.status, number, codes=told.codes, more=told.more, parts=parts
+            )
         case e.MessageQuarantined():
             codes = codes_of(event)
             own = event.message_id or message_id
@@ -206,6 +235,10 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
         case _:
             begun = parts_begun([event])
             return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)
+
+
+def _parts(message_id: str, answer: Answer) -> tuple[tuple[str, Status], ...]:
+    return tuple((entry_id(message_id, number), status) for number, status in enumerate(answer.entries, start=1))
 
 
 def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Receipt:
@@ -229,4 +262,5 @@ def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Rec
         more=answer.more,
         warnings=answer.warnings,
         references={name: raw for name, raw in answer.references.items() if name == own},
+        parts=_parts(message_id, answer),
     )

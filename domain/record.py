@@ -59,6 +59,7 @@ class Header:
     valid_from_on: date | None = None
     valid_until_on: date | None = None
     content_hash: str | None = None
+    message_hash: str | None = None
     answer_number: int | None = None
     corrects: str | None = None
     annuls: str | None = None

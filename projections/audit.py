@@ -20,7 +20,16 @@ from domain.directory import Directory, enter
 from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld, MessageQuarantined
+from domain.events import (
+    DisclosureMade,
+    DisclosureWithdrawn,
+    Erased,
+    Event,
+    GroupAnswered,
+    MessageHeld,
+    MessageQuarantined,
+    RedeliveryRequested,
+)
 from domain.message_fields import renamed
 from domain.pathway import Pathway, evolve
 from domain.record import DECISION, Damaged, Record, digest, fact_of
@@ -30,8 +39,8 @@ from domain.rules import RuleSet
 from domain.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 
-UNDECIDED = frozenset({MessageHeld.NAME, MessageQuarantined.NAME})
-"""Notes of intake: recorded without a decision, as tellings are."""
+UNDECIDED = frozenset({GroupAnswered.NAME, MessageHeld.NAME, MessageQuarantined.NAME, RedeliveryRequested.NAME})
+"""Notes: recorded without a decision, as tellings are."""
 
 OpenDecision: TypeAlias = Callable[[Record], Decision | None]
 """Gives the stored decision of its first event, none once it is erased."""

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from pydantic import Field
+
 from domain.catalogue import EVENTS
 from projections.questions import Answer, ClientPseudonym, OfClient, View
 from projections.read_models import Row
@@ -20,7 +22,9 @@ CASE_FACTS = ("case.opened", "case.closed")
 class OfCase(OfClient):
     """A question about one case of a client: `case` is its reference, none means the one open on the day, else the last."""
 
-    case: ClientPseudonym | None = None
+    case: ClientPseudonym | None = Field(
+        None, description="Your own name for the case: 1 to 80 characters. None means the open one, else the last."
+    )
 
 
 class ClientCase(Answer):

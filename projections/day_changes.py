@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
+from pydantic import Field
+
 from domain.context import HELSINKI
 from domain.dates import Moment
 from projections.days import DAY_FACTS, SeenDay, days_from
@@ -15,7 +17,7 @@ from projections.read_models import Row, Selection
 class Since(OfClient):
     """A client and the time of the last payment: a moment, or a date for the end of that day in Europe/Helsinki."""
 
-    since: Moment
+    since: Moment = Field(description="A moment, or a date for the end of that day in Europe/Helsinki; from 1900 to 2199.")
 
 
 class DayChange(Answer):

@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from pydantic import Field
+
 from domain.code_lists import code_list
 from domain.dates import A_DAY
 from projections.cases import by_the_day
@@ -33,8 +35,8 @@ FINDS_BY = {
 class PaymentPeriod(OfClient):
     """A client and the days that are paid for, both included; none means from the beginning, or until further notice."""
 
-    from_on: date | None = None
-    until_on: date | None = None
+    from_on: date | None = Field(None, description="The first day, from 1900 to 2199. None means from the beginning.")
+    until_on: date | None = Field(None, description="The last day, from 1900 to 2199. None means until further notice.")
 
     def touches(self, first: date, last: date) -> bool:
         """Whether some of the days, both ends included, lie in the time."""

@@ -19,6 +19,7 @@ from domain.rules import RuleSet
 from projections.read_models import Feed, Look, Parked, Position, ReadModel, Row, Selection
 
 PAGE = 100
+CURSOR = "`next` of the page before; empty for the first page."
 """How many entries a page holds unless asked otherwise."""
 
 class Answer(BaseModel):
@@ -45,8 +46,12 @@ class Parameters(Dated):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    on: date | None = None
-    known_at: Moment | None = None
+    on: date | None = Field(
+        None, description="A local date (Europe/Helsinki), from 1900 to 2199. None means the ledger's today."
+    )
+    known_at: Moment | None = Field(
+        None, description="What you had been told by then: a moment, or a date for the end of that day. None means now."
+    )
 
 
 ClientPseudonym = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -55,14 +60,14 @@ ClientPseudonym = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 class OfClient(Parameters):
     """A question about one client, under the recipient's own pseudonym."""
 
-    client: ClientPseudonym
+    client: ClientPseudonym = Field(description="Your own name for the client: 1 to 80 characters.")
 
 
 class Paged(Parameters):
     """A question with a long answer: `after` is the cursor of the page before, `limit` the most entries of a page."""
 
-    after: str = Field("", pattern=r"^[^/]*$")
-    limit: int = Field(PAGE, ge=1, le=1000)
+    after: str = Field("", pattern=r"^[^/]*$", description=CURSOR)
+    limit: int = Field(PAGE, ge=1, le=1000, description=f"Entries of a page at most: 1 to 1000, else {PAGE}.")
 
     @property
     def names_in_cursor(self) -> tuple[str, ...]:

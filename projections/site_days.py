@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from pydantic import Field
+
 from domain.dates import A_DAY
 from domain.vocabulary import SiteId
 from projections.cases import OfCase, by_the_day, of_case
@@ -33,7 +35,7 @@ SWAPS_WITHIN = timedelta(days=31)
 class AtSite(Parameters):
     """One of our sites; none means all of them."""
 
-    site_id: SiteId | None = None
+    site_id: SiteId | None = Field(None, description="Your own name for the site. None means all of yours.")
 
 
 class ExpectedClient(Answer):

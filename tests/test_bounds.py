@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from consumers import wire
 from consumers.log import Entry, TopicSettings
 from deploy.describe.event_schemas import schema_of
 from domain import events as e
+from domain.answers import Answer
 from domain.catalogue import CLIENT_FACTS, EVENTS, REGISTER_FACTS, type_of
 from domain.code_lists import code_list
 from domain.context import Caller, Draft
@@ -30,7 +32,7 @@ from domain.json_gate import LIMIT
 from domain.message_fields import MOST_ENTRIES, NEW_VALUES
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import MOST_CLIENTS, message_types
-from domain.receipts import MOST_IN_THE_WAY, Receipt, receipt_of_event
+from domain.receipts import MOST_IN_THE_WAY, group_answered, receipt_of_event
 from domain.record import LARGEST_RECORD, Header, Record
 from domain.refusals import MOST_CODES, Reason, refusals
 from domain.rulebook import COMMANDS
@@ -153,7 +155,7 @@ def in_bytes(event: Event, *, decided: bool) -> Record:
         AT.date(), AT.date(),
     )  # fmt: skip
     stated = {"ruleset_version": "x" * 40, "directory_version": "x" * 40, "policy_version": "x" * 40,
-              "content_hash": "f" * 64, "answer_number": 2**53}  # fmt: skip
+              "content_hash": "f" * 64, "message_hash": "f" * 64, "answer_number": 2**53}  # fmt: skip
     decision = {"body": "x" * LIMIT, "decision_id": "f" * 32, "command": "x" * 60, "client": "f" * 32,
                 "caller": [LONGEST_NAME] * 5, "look_ups": {"known_reference": "f" * 32}}  # fmt: skip
     composed = compose(
@@ -221,8 +223,13 @@ def test_the_receipt_of_an_answer_at_its_largest_fits_its_topic(name: str) -> No
 
 def test_the_summary_of_a_groups_message_fits_its_topic() -> None:
     wordiest = max(refusals().values(), key=lambda one: size([dict(one.texts), dict(one.for_system)]))
-    codes = (Reason(wordiest.code, WIDEST * 220),) * MOST_CODES
-    summary = Receipt("x" * 80, "x" * 60, "refused", codes=codes, parts=(("x" * 80, "already_recorded"),) * MOST_CLIENTS)
+    wrong = (Reason(wordiest.code, WIDEST * 200),) * MOST_CODES
+    event = group_answered("x" * 60, [Answer("refused", codes=wrong, more=2**31)] * MOST_CLIENTS)
+    record = in_bytes(event, decided=False)
+    assert (len(event.codes or ()), len(record.state) <= LARGEST_RECORD) == (MOST_CODES, True)
+    assert fits(wire.full_record(record), wire.EVENTS)
+    summary = replace(receipt_of_event(record.header, event), message_id="x" * 80)
+    assert len(summary.parts) == MOST_CLIENTS
     assert fits(wire.receipt_entry(summary, "x" * 40), wire.RECEIPTS)
 
 

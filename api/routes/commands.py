@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -17,30 +18,23 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
-from api.problems import problem
+from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.routing import doors
 from domain.answers import OwnVersion
 from domain.commands import CommandKind
-from domain.envelopes import MESSAGE_ID
 from domain.json_gate import read_json
 from domain.message_schemas import body_schema
 from domain.messages import Names, NoNames, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import LOOKING
+from domain.store import LOOKING, Content
 
 OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clock", "open_ledger"})
 """Commands that other routes take; the opening of a ledger has none: it comes with its door."""
 Endpoint = Callable[..., Awaitable[Response]]
 Client = Annotated[str, Path(max_length=80, description="Your own name for the client.")]
 HEADERS: list[dict[str, Any]] = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": True,
-        "schema": {"type": "string", "maxLength": 80},
-        "description": "Your own id of this command: sent again, it changes nothing and is answered the same.",
-    },
+    IDEMPOTENCY_KEY,
     {
         "name": "If-Match",
         "in": "header",
@@ -85,17 +79,6 @@ def add(router: APIRouter, kind: CommandKind, path: str, endpoint: Endpoint | No
     )
 
 
-def idempotency_key(request: Request) -> str:
-    """The caller's own id of the command. Raises Problem (`E_IDEMPOTENCY_KEY_MISSING`, `E_ENVELOPE`)."""
-    given = request.headers.getlist("idempotency-key")
-    key = given[0].strip('"') if given else ""
-    if not key:
-        raise problem("E_IDEMPOTENCY_KEY_MISSING")
-    if len(given) > 1 or MESSAGE_ID.fullmatch(key) is None:
-        raise problem("E_ENVELOPE", "/Idempotency-Key")
-    return key
-
-
 def _of_client(kind: CommandKind) -> Endpoint:
     async def endpoint(request: Request, client: Client, signed: SignedInCaller) -> Response:
         return await command(request, kind, signed, client)
@@ -125,31 +108,42 @@ def _asked_for(signed: SignedIn, name: str, request: Request) -> tuple[str, OwnV
     return client, expected_version(signed, client, request)
 
 
-async def command(request: Request, kind: CommandKind, signed: SignedIn, name: str | None) -> Response:
+async def command(
+    request: Request,
+    kind: CommandKind,
+    signed: SignedIn,
+    name: str | None,
+    before: Callable[[], Awaitable[None]] | None = None,
+) -> Response:
     """Read, decide, answer; `name` is the caller's own of the client, if it is about one. What is wrong with a readable body
-    is a refusal too, recorded under its key."""
+    is a refusal too, recorded under its key. `before` looks at what is to be recorded for the first time, and at nothing
+    else; what it raises uses no key up."""
     client: str | None = None
     expected: OwnVersion | None = None
     if name is not None:
         client, expected = await spoken_of(signed, name, request)
     key = idempotency_key(request)
-    if client is None:
-        expected_version(signed, None, request)
     raw = await raw_body(request)
     body = read_json(raw)
-    door, caller = signed.door, signed.caller
+    door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client)
     found: dict[str, Any] = {}
     if not may_post(signed, kind):
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+        return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     try:
         wish = wish_of_body(kind, body, client, names_of(signed))
     except Refused as refused:
-        return await refusal(signed, key, kind, refused, raw)
+        return await refusal(signed, key, said, refused)
+    if client is None:
+        expected_version(signed, None, request)
     if kind.name in LOOKING:
         found = await run_in_threadpool(door.receiving.look_ups.of, kind, wish.command, client)
-    answer = await door.store.execute_async(
-        wish.command, caller, key, client=client, expected_version=expected, look_ups=found
-    )
+    decide = partial(
+        door.store.execute_async, wish.command, caller, key, client=client, expected_version=expected, look_ups=found,
+        content=said,
+    )  # fmt: skip
+    if before is not None and (await decide(dry_run=True)).status == "recorded":
+        await before()
+    answer = await decide()
     return await answered_beside(signed, key, kind.name, answer)
 
 
@@ -160,10 +154,10 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
     return caller.task == "organiser" or (caller.role != "system" and signed.may_send(kind.name))
 
 
-async def refusal(signed: SignedIn, key: str, kind: CommandKind, refused: Refused, raw: bytes) -> Response:
+async def refusal(signed: SignedIn, key: str, said: Content, refused: Refused) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
-    recorded = signed.door.store.refuse(kind.name, refused.codes, signed.caller, key, content=raw)
-    return await answered_beside(signed, key, kind.name, await asyncio.wrap_future(recorded))
+    recorded = signed.door.store.refuse(refused.codes, signed.caller, key, content=said)
+    return await answered_beside(signed, key, said.type, await asyncio.wrap_future(recorded))
 
 
 def names_of(signed: SignedIn) -> Names:

@@ -17,8 +17,9 @@ from starlette.responses import Response
 from api.answers import answered_beside, expected_version, json_response
 from api.bodies import raw_body
 from api.caller import SignedIn, SignedInCaller
+from api.keys import idempotency_key
 from api.problems import Problem
-from api.routes.commands import Client, add, command, idempotency_key, may_post, names_of, refusal, spoken_of
+from api.routes.commands import Client, add, command, may_post, names_of, refusal, spoken_of
 from api.routing import doors
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.commands import CommandKind
@@ -30,7 +31,7 @@ from domain.message_schemas import body_schema
 from domain.messages import Wish, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import ClientRecord, CodeTaken, Kept, Moved, registration, use_of
+from domain.store import ClientRecord, CodeTaken, Content, Kept, Moved, registration, use_of
 from domain.vocabulary import DataClass, data_class_of
 
 REGISTER = "register_client"
@@ -94,13 +95,13 @@ def _divided(
 async def register_client(request: Request, signed: SignedInCaller) -> Response:
     """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
     key = idempotency_key(request)
-    expected_version(signed, None, request)  # of somebody who is not there yet: none matches
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[REGISTER]
+    said = Content(kind.name, raw)
     if not may_post(signed, kind) or signed.caller.role not in kind.roles:
         # Before the person is looked for: whether he is known is told to the county's own alone.
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+        return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     stated, record, wish, reasons = _divided(signed, kind, None, body, IDENTITY_FIELDS)
     if wish and not reasons:
         named = [name for name in stated if getattr(record, name) is not None]
@@ -109,16 +110,17 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     if not reasons and code is not None and not is_identity_code(record.identity_code or ""):
         reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
     if reasons or wish is None:
-        return await refusal(signed, key, kind, Refused(*reasons), raw)
+        return await refusal(signed, key, said, Refused(*reasons))
+    expected_version(signed, None, request)  # of somebody who is not there yet: none matches
     client: str | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
     store, asked = signed.door.store, (wish.command, signed.caller, key)
     named_by = signed.door.vault.mark_of(record, IDENTITY_FIELDS)
-    judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by)
+    judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by, content=said)
     if judged.status != "refused" and judged.first is None:
         # Of a person who does not become a client nothing is kept; whoever did is not entered again by a repeat.
         client, found = await run_in_threadpool(_entered, signed, record)
-    answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by)
+    answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by, content=said)
     known = found.get("known_reference")
     differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
     return await answered_beside(signed, key, kind.name, answer, differing)
@@ -139,18 +141,19 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     raw = await raw_body(request)
     body = read_json(raw)
     kind = COMMANDS[CHANGE]
+    said = Content(kind.name, raw, reference)
     if signed.caller.task != "organiser" or signed.caller.role not in kind.roles:
-        return await refusal(signed, key, kind, Refused(Reason("E_NOT_ENTITLED")), raw)
+        return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     stated, record, wish, reasons = _divided(signed, kind, reference, body, CHANGEABLE)
     if "identity_code" in stated and stated["identity_code"] is None:
         reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
     if reasons or wish is None:
-        return await refusal(signed, key, kind, Refused(*reasons), raw)
+        return await refusal(signed, key, said, Refused(*reasons))
     details = {name: getattr(record, name) for name in stated}
     store, vault, asked = signed.door.store, signed.door.vault, (wish.command, signed.caller, key)
     # The details are no part of the command, and yet what is asked for: a key that is used again for others is refused.
     named_by = f"{reference}|{vault.mark_of(record, details)}"
-    known: dict[str, Any] = {"client": reference, "expected_version": expected, "named_by": named_by}
+    known: dict[str, Any] = {"client": reference, "expected_version": expected, "named_by": named_by, "content": said}
     seen: Kept | None = None
     changed: Kept | None = None
     while True:
@@ -208,11 +211,13 @@ def _entered(signed: SignedIn, record: ClientRecord) -> tuple[str, dict[str, Any
 
 async def advance_clock(request: Request, signed: SignedInCaller) -> Response:
     """Move the clock of a simulated ledger. Refused while a role has not come to the head (`E_NOT_AT_HEAD`)."""
-    entitled = signed.caller.task == "organiser" and signed.caller.role in COMMANDS[ADVANCE].roles
-    lagging = await run_in_threadpool(signed.door.lagging) if entitled else ()
-    if lagging:
-        raise Problem(Reason("E_NOT_AT_HEAD"), extra={"lagging": list(lagging)})
-    return await command(request, COMMANDS[ADVANCE], signed, None)
+
+    async def at_head() -> None:
+        lagging = await run_in_threadpool(signed.door.lagging)
+        if lagging:
+            raise Problem(Reason("E_NOT_AT_HEAD"), extra={"lagging": list(lagging)})
+
+    return await command(request, COMMANDS[ADVANCE], signed, None, at_head)
 
 
 async def health(signed: SignedInCaller) -> Response:

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -19,12 +19,13 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
 from api.bodies import JSON, json_body, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
+from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
 from api.problems import Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
-from domain.envelopes import Incoming, UnreadableEnvelope, read_envelope
+from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
 from domain.message_schemas import message_schema
@@ -36,12 +37,18 @@ from projections.kinds import kinds
 
 LONGEST_WAIT_S = 25.0
 PAGE = 500
+USUAL = 100
+"""Entries of an answer, unless another number is asked for."""
 STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
 """HTTP status of a receipt; that of its first code for any other."""
 MANY = 207
 """HTTP status of a group's message whose entries fared differently, or were refused. source: RFC 4918 11.1"""
 LARGEST = 2**63 - 1
 """The highest number that a line can come to."""
+OWN_ID = (
+    "Your own id of the message, unique for ever: 1 to 80 ASCII characters without a blank. Needed in binary mode; on a"
+    " topic the header is `ce_id`, in structured mode the member is `id`."
+)
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 DATA = ("data", "data_base64")
@@ -51,6 +58,18 @@ DEFINED = frozenset(
 """Attributes whose values are texts; any other one is an extension that is not ours."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 ShortName = Annotated[str, Path(max_length=40, description="Your recipient's short name.")]
+
+
+DryRun = Annotated[bool, Query(description="Whether only to say what would be answered: nothing is stored.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE, description=f"Entries at most: 1 to {PAGE}, else {USUAL}.")]
+Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=LONGEST_WAIT_S,
+        description=f"Seconds to wait for the first one: 0 to {LONGEST_WAIT_S:.0f}, else {LONGEST_WAIT_S:.0f}.",
+    ),
+]
 
 
 class IdentityCode(BaseModel):
@@ -79,9 +98,9 @@ def routes() -> APIRouter:
         response_class=Response,
         openapi_extra={
             "parameters": [
-                _header("ce-id", "Your own id of the message, unique for ever. Needed in binary mode."),
-                _header("ce-type", "Needed in binary mode. One of your message types: " + ", ".join(sorted(sent))),
-                _header("ce-specversion", "1.0. Needed in binary mode."),
+                _header("ce-id", MESSAGE_ID, OWN_ID),
+                _header("ce-type", MESSAGE_TYPE, f"Needed in binary mode. One of your types: {', '.join(sorted(sent))}"),
+                _header("ce-specversion", FORMS["ce_specversion"], "1.0. Needed in binary mode."),
             ],
             "requestBody": {
                 "required": True,
@@ -103,12 +122,26 @@ def routes() -> APIRouter:
             }
         },
     )
-    router.add_api_route("/redeliveries", redeliver, methods=["POST"], summary="Everything again, in a fresh epoch")
+    router.add_api_route(
+        "/redeliveries",
+        redeliver,
+        methods=["POST"],
+        summary="Everything again, in a fresh epoch",
+        status_code=202,
+        responses={
+            202: {"description": "The fresh epoch has begun."},
+            200: {"description": "It had been asked for under this key before; the epoch is the same."},
+            409: COMMAND_RESPONSES[409],
+            422: COMMAND_RESPONSES[422],
+        },
+        response_class=Response,
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
+    )
     return router
 
 
 async def send_message(
-    request: Request, recipient: ShortName, signed: SignedInCaller, dry_run: Annotated[bool, Query()] = False
+    request: Request, recipient: ShortName, signed: SignedInCaller, dry_run: DryRun = False
 ) -> Response:
     """Take in one message, as on the recipient's topic; answers with its receipt. `dry_run=true` stores nothing.
 
@@ -120,31 +153,32 @@ async def send_message(
     if given == BATCH:
         raise problem("E_BATCH", Accept=f"{JSON}, {STRUCTURED}")
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
+    faults: list[Reason] = []
     if given == STRUCTURED:
-        headers, raw = _unwrapped(read_json(raw))
+        headers, raw, faults = _unwrapped(read_json(raw))
     else:
         headers = _attributes(request)
     try:
-        message = read_envelope(own, headers, raw, None)
+        message = read_envelope(own, headers, raw, None, "" if given == STRUCTURED else "ce-")
     except UnreadableEnvelope as error:
-        raise Problem(*error.reasons) from error
+        raise Problem(*faults, *error.reasons) from error
+    if faults:
+        raise Problem(*faults)
     spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
     received = await run_in_threadpool(signed.door.receiving.receive, spoken, dry_run=dry_run)
-    last, *parts = reversed(received.receipts)
-    content = last.content()
-    if parts:
-        content["receipts"] = [receipt.content() for receipt in reversed(parts)]
-    # The last number stands behind everything that was just recorded: a reading that waits for it sees that, too.
-    numbers = [receipt.number for receipt in received.receipts if receipt.number is not None]
-    place = signed.door.store.position_token(max(numbers, default=0), (own.org, own.task))
-    return json_response(content, _status_of_group(parts) if parts else _status(last), {TOKEN: place})
+    content = received.receipt.content()
+    if received.entries:
+        content["receipts"] = [receipt.content() for receipt in received.entries]
+    # A group's own number stands behind those of its entries: a reading that waits for it sees them, too.
+    place = signed.door.store.position_token(received.receipt.number or 0, (own.org, own.task))
+    return json_response(content, _status(received.receipt), {TOKEN: place})
 
 
 def _attributes(request: Request) -> dict[str, bytes]:
     """The attributes of a CloudEvent in binary mode (its HTTP binding 1.0.2, 3.1.3), read out of their headers. Raises
     Problem (`E_ENVELOPE`) for one that stands twice: which was meant is not for us to choose."""
     given = [(name, value) for name, value in request.headers.items() if name.startswith("ce-")]
-    names = Counter(name.replace("-", "_") for name, _ in given)
+    names = Counter(name for name, _ in given)
     twice = tuple(Reason("E_ENVELOPE", f"/{name[:80]}") for name, times in names.items() if times > 1)
     if twice:
         raise Problem(*twice)
@@ -157,28 +191,28 @@ def _written(value: str) -> bytes:
     return unquote_to_bytes(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value)
 
 
-def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes]:
+def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes, list[Reason]]:
     """The attributes and the data of a CloudEvent in structured mode (its JSON format 1.0.2), as in binary mode: a null is
-    no attribute, an extension may be a boolean or a whole number. Raises Problem (`E_ENVELOPE`, `E_CONTENT_TYPE`)."""
+    no attribute, an extension may be a boolean or a whole number; and what is wrong with it (`E_ENVELOPE`,
+    `E_CONTENT_TYPE`), but for the attributes that every mode has."""
     attributes = {name: value for name, value in event.items() if name not in DATA and value is not None}
     wrong = [name for name, value in attributes.items() if not isinstance(value, str if name in DEFINED else str | int)]
+    texts = {f"ce_{name}": b"" if name in wrong else str(value).encode() for name, value in attributes.items()}
     wrong += ["data"] if "data" not in event else []
     wrong += ["data_base64"] if "data_base64" in event else []
-    if wrong:
-        raise Problem(*(Reason("E_ENVELOPE", shortened(f"/{escaped(name)}")) for name in wrong))
-    if attributes.get("datacontenttype", JSON).partition(";")[0].strip().lower() != JSON:
-        raise problem("E_CONTENT_TYPE", "/datacontenttype")
-    return {f"ce_{name}": str(value).encode() for name, value in attributes.items()}, orjson.dumps(event["data"])
-
-
-def _status_of_group(receipts: Sequence[Receipt]) -> int:
-    outcomes = {"refused" if "refused" in (one.status, one.first) else one.status for one in receipts}
-    if outcomes <= {"recorded", "already_recorded"}:
-        return STATUS["recorded" if "recorded" in outcomes else "already_recorded"]
-    return STATUS["waiting"] if outcomes == {"waiting"} else MANY
+    faults = [Reason("E_ENVELOPE", shortened(f"/{escaped(name)}")) for name in wrong if f"ce_{name}" not in FORMS]
+    told_as = texts.get("ce_datacontenttype", JSON.encode())
+    if "datacontenttype" not in wrong and told_as.partition(b";")[0].strip().lower() != JSON.encode():
+        faults.append(Reason("E_CONTENT_TYPE", "/datacontenttype"))
+    return texts, orjson.dumps(event.get("data")), faults
 
 
 def _status(receipt: Receipt) -> int:
+    outcomes = {status for _, status in receipt.parts}
+    if not outcomes <= {"recorded", "already_recorded"} and outcomes != {"waiting"}:
+        return MANY
+    if outcomes == {"already_recorded"}:
+        return STATUS["already_recorded"]
     if receipt.status in STATUS and receipt.first != "refused":
         return STATUS[receipt.status]
     return refusal(receipt.codes[0].code).status if receipt.codes else 409
@@ -186,8 +220,10 @@ def _status(receipt: Receipt) -> int:
 
 async def read_receipts(
     signed: SignedInCaller,
-    since: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
-    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    since: Annotated[
+        int, Query(ge=0, le=LARGEST, description="Receipts behind this number: 0 for all, then `next` of the last answer.")
+    ] = 0,
+    limit: Limit = USUAL,
 ) -> Response:
     """The numbered answers in the caller's line, those after `since`, as they stand on the receipts topic.
 
@@ -215,12 +251,14 @@ async def read_publications(
     request: Request,
     recipient: ShortName,
     signed: SignedInCaller,
-    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=LARGEST, description="Publications behind this sequence: 0, then `next` of the last answer.")
+    ] = 0,
     epoch: Annotated[
-        int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as the answer named it.")
+        int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as it was named last; from 1.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
-    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = LONGEST_WAIT_S,
+    limit: Limit = USUAL,
+    wait: Wait = LONGEST_WAIT_S,
 ) -> Response:
     """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one.
 
@@ -284,20 +322,26 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
 async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done.
 
-    There is nothing to say about it: a body is left out, or an object without fields.
+    There is nothing to say about it: a body is left out, or an object without fields. Asked again under the same key, it is
+    answered with the epoch that was begun then.
     """
     own = signed.on_the_line()
+    key = idempotency_key(request)
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         fields = read_json(await raw_body(request))
         if fields:
             raise Problem(*(Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in fields))
     try:
-        epoch = await run_in_threadpool(signed.door.redeliver, own.short_name)
+        answer, epoch = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
     except LookupError as error:
         raise problem("E_NO_CHANGE") from error  # nothing was ever told: there is nothing to repeat
     except Conflict as error:
         raise problem("E_UNAVAILABLE") from error
-    return json_response({"ledger": signed.door.ledger, "recipient": own.short_name, "epoch": epoch}, 202)
+    if not epoch:
+        raise Problem(*answer.codes)
+    stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": epoch}
+    content = {**stated, "ledger": signed.door.ledger, "recipient": own.short_name}
+    return json_response(content, 202 if answer.first is None else 200)
 
 
 def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -310,11 +354,11 @@ def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _header(name: str, form: re.Pattern[str], description: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": False,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": f"^{form.pattern}$"},
         "description": description,
     }

@@ -58,6 +58,9 @@ DECISIONS = {
     "sv": "Enligt vilka regler godkändes eller avvisades varje anteckning, och skulle resultatet bli detsamma i dag?",
     "en": "By which rules was each decision made, and does it come out the same again?",
 }
+Order = Annotated[
+    Literal["recorded", "occurrence"], Query(description="In the order of recording, or in that of the days spoken of.")
+]
 KnownAt = Annotated[
     Moment | None,
     Query(description="A moment, or a date, which means the end of that day in Europe/Helsinki. None means now."),
@@ -92,9 +95,9 @@ def routes() -> APIRouter:
 
 
 async def read_history(
-    client: Client, signed: SignedInCaller, order: Literal["recorded", "occurrence"] = "recorded"
+    client: Client, signed: SignedInCaller, order: Order = "recorded"
 ) -> Response:
-    """Every fact of the client; a correction says what it changed."""
+    """Every fact of the client; a correction says what it changed, and names a fact by its `event_id`."""
     reference = _reference(signed, client, "history")
     return await _answer(signed, reference, _history, order)
 

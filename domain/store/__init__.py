@@ -3,7 +3,8 @@
 Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault), `tables` (PostgreSQL, SQLite).
 """
 
-from domain.store.event_store import EventStore
+from domain.store.deciding.kept_answers import Content
+from domain.store.event_store import Entries, EventStore
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
@@ -38,7 +39,9 @@ __all__ = [
     "ClientRecord",
     "CodeTaken",
     "Conflict",
+    "Content",
     "Database",
+    "Entries",
     "EventStore",
     "Kept",
     "KeyDestroyed",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from domain.answers import Answer
 from domain.catalogue import type_of
@@ -25,14 +25,18 @@ from domain.rulebook import kind_of
 from domain.rules import RuleSet
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
-from domain.store.deciding.jobs import AppendJob, CommandJob, LoopReply, NoteJob, Reply, new_future
-from domain.store.deciding.kept_answers import content_hash, is_hash_of, refusal_event
+from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopReply, NoteJob, Reply, new_future
+from domain.store.deciding.kept_answers import Content, content_hash, is_hash_of, refusal_event
 from domain.store.deciding.writer import PATIENCE_S, Published, Writer
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, append_raw
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
 from domain.store.tables.recorders import Recorder
 from domain.streams import LEDGER_MATTER
+
+Entries: TypeAlias = list[CommandJob | NoteJob]
+"""Those of a group's message, until they are handed over together."""
+Said: TypeAlias = tuple[bytes, str, dict[str, Any], Caller, None]
 
 
 class EventStore(LedgerReading):
@@ -72,19 +76,25 @@ class EventStore(LedgerReading):
         dry_run: bool = False,
         input_position: tuple[str, int] | None = None,
         named_by: str = "",
+        content: Content | None = None,
+        group: Entries | None = None,
     ) -> Future[Answer]:
         """Decide a command and record what was decided, once per sender and command id.
 
         `client` is the reference whose stream it speaks of; a command that makes a client may leave it out. A stale
         `expected_version` (of the stream, or an `OwnVersion`) is refused (`E_STALE_IF_MATCH`) and leaves the id free.
         `named_by` stands for the client in what a repeat is known by, where the sender does not know which client that is,
-        or the command does not say all that is asked for.
+        or the command does not say all that is asked for. `content` is the body as it came: by it a repeat is known of what
+        was refused before it became a command. An entry of a group's message waits in `group` for `submit_group`.
         `input_position` is a follower's (name, position), moved in the transaction of the events: who gets an answer without
         any (a repeat, no effect) moves it with `track`. `dry_run` decides and records nothing. The future raises
         `StoreUnavailable` when the outcome is not known: submit again under the same id.
         """
         future = new_future()
-        self._put(future, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position, named_by)
+        self._put(
+            future, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position, named_by,
+            content, group,
+        )  # fmt: skip
         return future
 
     def execute(self, command: Command, caller: Caller, command_id: str, **options: Any) -> Answer:
@@ -103,10 +113,14 @@ class EventStore(LedgerReading):
         dry_run: bool = False,
         input_position: tuple[str, int] | None = None,
         named_by: str = "",
+        content: Content | None = None,
     ) -> Answer:
         """As `submit`, for tasks of an event loop: all that were answered together are woken at once."""
         reply = LoopReply(asyncio.get_running_loop())
-        self._put(reply, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position, named_by)
+        self._put(
+            reply, command, caller, command_id, client, expected_version, look_ups, dry_run, input_position, named_by,
+            content,
+        )  # fmt: skip
         answer: Answer = await reply.future
         return answer
 
@@ -116,46 +130,76 @@ class EventStore(LedgerReading):
         caller: Caller,
         command_id: str,
         *,
-        content: bytes = b"",
+        content: Content,
+        dry_run: bool = False,
         input_position: tuple[str, int] | None = None,
+        group: Entries | None = None,
     ) -> Future[Answer]:
-        """Record a fact of intake about a message (held, quarantined) in the ledger's stream, numbered in its sender's line.
+        """Record what needs no decision (a message held or quarantined, a redelivery asked for) in the ledger's stream,
+        numbered in its sender's line.
 
-        `caller` is the sender, `command_id` the message's id, `content` its bytes: they tell a repeat from another message.
+        `caller` is the sender, `command_id` the message's id; its content tells a repeat from another message.
         """
         future = new_future()
-        self._writer.put(self._noted(event, caller, command_id, content, input_position, future))
+        said, repeats = self._message(content, caller)
+        job = NoteJob(event, caller, command_id, content_hash(*said), input_position, future, repeats, dry_run)
+        self._hand_over(job, group)
         return future
 
     def refuse(
         self,
-        command: str,
         reasons: Sequence[Reason],
         caller: Caller,
         command_id: str,
         *,
-        content: bytes,
+        content: Content,
         client: str | None = None,
+        dry_run: bool = False,
         input_position: tuple[str, int] | None = None,
+        group: Entries | None = None,
     ) -> Future[Answer]:
-        """Record that a body was refused before it became a command: its codes are kept, the body is not.
-
-        `command` is the name of the command or message type; `content` the body's bytes.
-        """
+        """Record that a body was refused before it became a command: its codes are kept, the body is not."""
         future = new_future()
-        event = refusal_event(command, reasons, content_hash(*self._message(content, caller)), client)
-        self._writer.put(self._noted(event, caller, command_id, content, input_position, future))
+        said, repeats = self._message(content, caller)
+        event = refusal_event(content.type, reasons, content_hash(*said), client)
+        job = NoteJob(event, caller, command_id, content_hash(*said), input_position, future, repeats, dry_run)
+        self._hand_over(job, group)
         return future
 
-    def _message(self, content: bytes, caller: Caller) -> tuple[bytes, str, dict[str, Any], Caller, None]:
-        # One name for all: a message that waited and was refused in the end is still the same message.
-        return self._content_key, "message", {"content": content.hex()}, caller, None
+    def submit_group(
+        self,
+        entries: Entries,
+        caller: Caller,
+        message_id: str,
+        *,
+        content: Content,
+        dry_run: bool = False,
+        input_position: tuple[str, int] | None = None,
+    ) -> Future[Answer]:
+        """Decide the entries of a group's message, each alone, and record them and the message's own answer together.
 
-    def _noted(
-        self, event: Event, caller: Caller, command_id: str, content: bytes, place: tuple[str, int] | None, reply: Reply
-    ) -> NoteJob:
-        said = self._message(content, caller)
-        return NoteJob(event, caller, command_id, content_hash(*said), place, reply, lambda known: is_hash_of(known, *said))
+        The entries' futures are answered before this one, unless it raises `StoreUnavailable`.
+        """
+        future = new_future()
+        said, repeats = self._message(content, caller)
+        hashed = content_hash(*said)
+        self._writer.put(
+            GroupJob(content.type, entries, caller, message_id, hashed, dry_run, input_position, future, repeats)
+        )
+        return future
+
+    def _hand_over(self, job: CommandJob | NoteJob, group: Entries | None) -> None:
+        if group is None:
+            self._writer.put(job)
+        else:
+            group.append(job)
+
+    def _message(self, content: Content, caller: Caller) -> tuple[Said, Callable[[str], bool]]:
+        """What a message is known by, and whether a hash is that of the same one: however its JSON was written, whether it
+        waited, was refused or was set aside. What was kept of older ones is the bytes alone."""
+        said = self._content_key, "message", content.said(), caller, None
+        older = self._content_key, "message", {"content": content.raw.hex()}, caller, None
+        return said, lambda known: any(is_hash_of(known, *one) for one in (said, older))
 
     # --- followers ---
 
@@ -246,7 +290,8 @@ class EventStore(LedgerReading):
     def _put(
         self, reply: Reply, command: Command, caller: Caller, command_id: str, client: str | None,
         expected_version: int | None, look_ups: Mapping[str, Any] | None, dry_run: bool,
-        input_position: tuple[str, int] | None, named_by: str = "",
+        input_position: tuple[str, int] | None, named_by: str = "", content: Content | None = None,
+        group: Entries | None = None,
     ) -> None:  # fmt: skip
         kind = self._around.kind_of(command)
         if client is None and kind.target == "new_client":
@@ -256,9 +301,14 @@ class EventStore(LedgerReading):
         body = command.model_dump(mode="json", exclude_none=True)
         about = client if kind.target == "client" else None
         said = (self._content_key, kind.name, body, caller)
+
+        def repeats(known: str) -> bool:
+            as_decided = any(is_hash_of(known, *said, whom) for whom in {named_by or about, about})
+            return as_decided or (content is not None and self._message(content, caller)[1](known))
+
         job = CommandJob(
             command, kind, body, caller, command_id, client, content_hash(*said, named_by or about), expected_version,
-            look_ups or {}, dry_run, input_position, reply,
-            lambda known: any(is_hash_of(known, *said, whom) for whom in {named_by or about, about}),
+            look_ups or {}, dry_run, input_position, reply, repeats,
+            message_hash=content_hash(*self._message(content, caller)[0]) if content is not None else "",
         )  # fmt: skip
-        self._writer.put(job)
+        self._hand_over(job, group)

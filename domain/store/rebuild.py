@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from itertools import islice
 
 from domain.answers import Answer, Status
-from domain.events import CommandRefused, Erased, Event, FactInTheWay, MessageHeld, MessageQuarantined
+from domain.events import CommandRefused, Erased, Event, FactInTheWay, GroupAnswered, MessageHeld, MessageQuarantined
 from domain.folding import Commands, counted, version_for
-from domain.receipts import answer_of_refusal, parts_begun
+from domain.receipts import answer_of_group, answer_of_refusal, parts_begun
 from domain.record import Damaged, Header, Record, read_record
 from domain.refusals import Reason
 from domain.store.deciding.kept_answers import kept
@@ -134,12 +134,16 @@ def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[st
     codes: tuple[Reason, ...] = ()
     facts: tuple[FactInTheWay, ...] = ()
     client, more = h.stream if is_client_stream(h.stream) else None, 0
+    entries: tuple[Status, ...] = ()
     own = commands.get(h.stream, {})
     match group[0][1]:
         case CommandRefused() as refused:
             status = "refused"
             told = answer_of_refusal(refused)
             codes, client, more, facts = told.codes, told.client, told.more, told.facts
+        case GroupAnswered() as group_answered:
+            of_all = answer_of_group(group_answered)
+            status, codes, more, entries = of_all.status, of_all.codes, of_all.more, of_all.entries
         case MessageHeld():
             status = "waiting"
         case MessageQuarantined():
@@ -156,13 +160,15 @@ def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[st
         client,
         facts=facts,
         more=more,
+        entries=entries,
         own_version=(
             version_for(own, last.header.stream_version, h.actor_task, h.actor_org, h.actor_role)
             if own and status == "recorded"
             else 0
         ),
     )
+    final = not isinstance(group[0][1], MessageHeld)
     return AnswerRow(
-        h.actor_org, h.actor_task, h.command_id, status != "waiting", h.content_hash or "", h.answer_number or 0, status,
-        first.position, kept(answer), h.actor_person,
+        h.actor_org, h.actor_task, h.command_id, final, h.content_hash or "", h.answer_number or 0, status,
+        first.position, kept(answer, h.message_hash or ""), h.actor_person,
     )  # fmt: skip

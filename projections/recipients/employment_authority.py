@@ -17,7 +17,7 @@ from projections.cases import by_the_day, of_case
 from projections.kinds import Kind
 from projections.lookups import Lookup
 from projections.periods import PERIOD_FACTS, SeenPeriod, periods_from
-from projections.questions import A, Answer, Coded, P, Paged, Question, View, client_name, coded
+from projections.questions import CURSOR, A, Answer, Coded, P, Paged, Question, View, client_name, coded
 from projections.read_models import Row
 
 EXPERT = frozenset({"employment_expert"})
@@ -52,8 +52,8 @@ class CustomersInService(Answer):
 class Notices(Paged):
     """Which notices: all, or only those not yet acknowledged. The cursor is a number."""
 
-    after: str = Field("", pattern=r"^[0-9]{0,18}$")
-    open_only: bool = False
+    after: str = Field("", pattern=r"^[0-9]{0,18}$", description=CURSOR)
+    open_only: bool = Field(False, description="Only those that are not acknowledged yet.")
 
     @property
     def names_in_cursor(self) -> tuple[str, ...]:

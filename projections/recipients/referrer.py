@@ -13,7 +13,7 @@ from domain.events import Event, ReferralSubmitted
 from domain.pathway import Fact, Pathway
 from projections.kinds import Kind
 from projections.lookups import Lookup
-from projections.questions import Answer, Coded, Paged, Question, View, client_name, coded
+from projections.questions import CURSOR, Answer, Coded, Paged, Question, View, client_name, coded
 
 FINDS_BY = {"referral.submitted": "source"}
 ANSWERS = ("referral.accepted", "referral.merged", "referral.declined", "referral.withdrawn")
@@ -22,8 +22,10 @@ ANSWERS = ("referral.accepted", "referral.merged", "referral.declined", "referra
 class Referrals(Paged):
     """Which referrals: all, or those in one state. The cursor names a client and its referral."""
 
-    after: str = Field("", pattern=r"^([^/]+/[^/]*)?$")
-    state: Literal["accepted", "merged", "declined", "withdrawn", "waiting"] | None = None
+    after: str = Field("", pattern=r"^([^/]+/[^/]*)?$", description=CURSOR)
+    state: Literal["accepted", "merged", "declined", "withdrawn", "waiting"] | None = Field(
+        None, description="Only those in this state. None means all."
+    )
 
 
 class OwnReferral(Answer):

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 from house import CODE, PERSON, House, house
-from stories import EXPERT, INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, REFERRER, SOCIAL_WORKER, last
+from stories import CONTRACTS, EXPERT, INSTRUCTOR, INTAKE, OPERATOR, OWN_WORKER, REFERRER, SOCIAL_WORKER, last
 
 from domain.identifiers import synthetic_identity_code
 from domain.store import ClientRecord, Token
@@ -301,3 +301,38 @@ def test_the_clock_waits_for_those_who_lag_behind(tmp_path_factory: pytest.TempP
         home.settle()
         back = home.post("/clock", OPERATOR, {"to_at": "2025-03-19T12:00:00+02:00"})
         assert (back.status_code, back.json()["codes"][0]["code"]) == (409, "E_CLOCK_BACKWARDS")
+
+
+def test_what_is_wrong_with_a_request_is_said_before_who_lags_behind(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with house(tmp_path_factory.mktemp("lagging")) as home:
+        # given roles that lag behind, and a move of the clock that was made before
+        home.lay_out()
+        home.settle()
+        moved = home.post("/clock", OPERATOR, {"to_at": "2025-01-03T12:00:00+02:00"}, key="moved")
+        assert (moved.status_code, home.wired.lagging() != []) == (201, True)
+        ahead = {"to_at": "2025-03-20T12:00:00+02:00"}
+        for answer, status, code in (
+            (home.post("/clock", OPERATOR, b"{"), 400, "E_JSON_SYNTAX"),
+            (home.post("/clock", OPERATOR, {}), 422, "E_FIELD_MISSING"),
+            (home.post("/clock", OPERATOR, {"to_at": "tomorrow"}), 422, "E_FIELD_TYPE"),
+            (home.post("/clock", OPERATOR, ahead, **{"content-type": "text/plain"}), 415, "E_CONTENT_TYPE"),
+            (home.post("/clock", OPERATOR, ahead, **{"idempotency-key": ""}), 400, "E_IDEMPOTENCY_KEY_MISSING"),
+            (home.post("/clock", OPERATOR, ahead, **{"if-match": "*"}), 412, "E_STALE_IF_MATCH"),
+            (home.post("/clock", OPERATOR, {"to_at": "2025-01-01T12:00:00+02:00"}), 409, "E_CLOCK_BACKWARDS"),
+            (home.post("/clock", OWN_WORKER, ahead), 409, "E_NOT_ENTITLED"),
+            (home.post("/clock", OPERATOR, ahead, key="moved"), 422, "E_KEY_REUSED"),
+        ):
+            assert (answer.status_code, answer.json()["codes"][0]["code"]) == (status, code)
+        # then the repeat is answered as the first time, and the next move waits, its key free
+        assert home.post("/clock", OPERATOR, {"to_at": "2025-01-03T12:00:00+02:00"}, key="moved").status_code == 200
+        assert home.post("/clock", OPERATOR, ahead, key="next").json()["codes"][0]["code"] == "E_NOT_AT_HEAD"
+        home.settle()
+        assert home.post("/clock", OPERATOR, ahead, key="next").status_code == 201
+
+
+def test_a_body_is_read_before_a_condition_on_what_is_not_there(started: House) -> None:
+    """RFC 9110 13.2.1: conditions come after what the request would be refused for without them."""
+    for path, by in (("/clients", INTAKE), ("/clock", OPERATOR), ("/organisations", CONTRACTS)):
+        answer = started.post(path, by, {"nothing": 1}, **{"if-match": '"x"'})
+        assert answer.status_code == 422, path
+        assert answer.json()["codes"][0]["code"] in ("E_FIELD_MISSING", "E_FIELD_NOT_ALLOWED")

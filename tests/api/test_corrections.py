@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from house import House, house_after
-from stories import COUNTY, INSTRUCTOR, MANAGER, OWN_WORKER
+from stories import COUNTY, INSTRUCTOR, INTAKE, MANAGER, OWN_WORKER
 
 from domain.context import Caller
 
@@ -144,7 +144,7 @@ def test_a_further_target_that_the_sender_was_not_told_of_is_unknown_at_its_plac
     further = [{"target_event_id": "f" * 32, "new_values": {"hours": 4}}]
     answer = correct(home, PROVIDER, INSTRUCTOR, one, new_values={"hours": 4}, further=further)
     assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == [
-        ("E_UNKNOWN_REFERENCE", "/further/0/target_event_id")
+        ("E_TARGET", "/further/0/target_event_id")
     ]
 
 
@@ -154,3 +154,86 @@ def test_a_command_corrects_400_further_facts_at_most(home: House) -> None:
     # domain/pathway.md 4.9: it is refused once, as every list that is too long
     assert answer.status_code == 413
     assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == [("E_TOO_LARGE", "/further")]
+
+
+# --- by what is read in the history ---
+
+
+def history(home: House, by: Caller) -> list[dict[str, Any]]:
+    facts: list[dict[str, Any]] = home.get(f"/clients/{home.name('county')}/history", by).json()["facts"]
+    return facts
+
+
+def test_who_reads_the_history_corrects_by_what_he_reads_there(home: House) -> None:
+    # given a day of the history, and the same day as it was published
+    [day] = [fact for fact in history(home, OWN_WORKER) if (fact["name"], fact["day"]) == ("attendance.recorded", DAYS[1])]
+    published = told(home, "county", OWN_WORKER, TOLD)[DAYS[1]]
+    # when the own worker corrects it by the name that he reads
+    answer = correct(home, "county", OWN_WORKER, day["event_id"], new_values={"hours": 4})
+    assert answer.status_code == 201, answer.text
+    # then the history says what was corrected
+    facts = history(home, OWN_WORKER)
+    [mended] = [fact for fact in facts if fact["event_id"] == day["event_id"]]
+    [correction] = [fact for fact in facts if fact["name"] == "fact.corrected"]
+    assert mended["corrected_by"] == [correction["event_id"]]
+    assert correction["fields"]["target_event_id"] == correction["corrects"] == day["event_id"]
+    assert [(one["field"], one["after"]) for one in correction["changes"]] == [("hours", 4)]
+    # and both names mean the same fact, at every place that takes one
+    for one, other in ((day["event_id"], published), (published, day["event_id"])):
+        both = correct(home, "county", OWN_WORKER, one, further=[{"target_event_id": other, "new_values": {"hours": 5}}])
+        assert [(c["code"], c["pointer"]) for c in both.json()["codes"]] == [("E_CONFLICT", "/further/0/target_event_id")]
+
+
+def test_what_stands_in_the_case_of_a_day_and_among_the_tellings_names_the_same_facts(home: House) -> None:
+    path = f"/clients/{home.name('county')}"
+    named = {fact["event_id"] for fact in history(home, OWN_WORKER)}
+    as_of = home.get(f"{path}/as-of", OWN_WORKER).json()["facts"]
+    tellings = home.get(f"{path}/told", OWN_WORKER).json()["tellings"]
+    decisions = home.get(f"{path}/decisions", OWN_WORKER).json()["decisions"]
+    assert {fact["event_id"] for fact in as_of} <= named
+    assert {telling["fact_id"] for telling in tellings} <= named
+    assert {event_id for decision in decisions for event_id in decision["event_ids"]} <= named
+
+
+def test_nobody_else_names_a_fact_as_the_history_does(home: House) -> None:
+    """Design D22, decision 0003: names are each recipient's own, and an agency knows a fact by what told it alone."""
+    [day] = [key for key, fact in home.pathway.facts.items() if fact.name == TOLD.removesuffix(".v1")][:1]
+    unknown = [("E_TARGET", "/target_event_id")]
+    for target in (home.name("county", day), home.name(PROVIDER, day), day):
+        answer = correct(home, PROVIDER, INSTRUCTOR, target, new_values={"hours": 4})
+        assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == unknown, target
+    own = correct(home, "county", Caller(COUNTY, "organiser", "client", home.aino), home.name("county", day))
+    assert "E_TARGET" in [c["code"] for c in own.json()["codes"]]
+    # nor the county by the raw reference, or by what is no fact of this client
+    for target in (day, home.name("county"), home.name("county", "f" * 32)):
+        answer = correct(home, "county", OWN_WORKER, target, new_values={"hours": 4})
+        assert [(c["code"], c["pointer"]) for c in answer.json()["codes"]] == unknown, target
+
+
+def test_a_fact_of_another_client_is_answered_as_one_that_there_is_none_of(home: House) -> None:
+    """domain/pathway.md 4.4 row 45, 4.9: however it is named, and by whichever door"""
+    # given another client, of whom the county was told and whose registration has its message's name
+    person = {"identity_kind": "none", "registered_from": "own_contact", "family_name": "Malli"}
+    assert home.post("/clients", INTAKE, person, key="malli").status_code == 201
+    home.settle()
+    others = list(told(home, "county", OWN_WORKER, "subject.registered.v1").values())[-1]
+    malli = home.wired.store.answer(INTAKE.sender, "malli")
+    assert malli is not None
+    fact = home.name("county", malli.events[0][0])
+    ours = told(home, PROVIDER, MANAGER, TOLD)[DAYS[0]]
+    # when a fact of this client is corrected by the name of a fact of hers, or of none
+    answers = []
+    for target in (others, "message:malli", fact, ours, "f" * 32, home.name("county", "f" * 32), "nothing"):
+        answer = correct(home, "county", OWN_WORKER, target, new_values={"hours": 4})
+        answers.append((answer.status_code, [(c["code"], c["pointer"]) for c in answer.json()["codes"]]))
+    # then all are answered the same
+    assert set(map(repr, answers)) == {repr((409, [("E_TARGET", "/target_event_id")]))}
+    # and so is a message, on both doors
+    body = {"client": home.name(PROVIDER), "target_event_id": others, "correction_reason": "wrong_entry"}
+    system = Caller(INSTRUCTOR.org, "provider", "system", "system")
+    posted = home.post(f"/in/{PROVIDER}", system, body, **{"ce-id": "t-1", "ce-type": "correct_fact.v1"})
+    home.send(PROVIDER, "t-2", "correct_fact.v1", body)
+    home.settle()
+    for told_by in (posted.json(), home.receipts(PROVIDER)[-1]):
+        assert [(c["code"], c["pointer"]) for c in told_by["codes"]] == [("E_TARGET", "/target_event_id")]
+        assert "ce_id" in told_by["codes"][0]["what_to_do"]["en"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,8 @@ from house import House, house_after
 
 from deploy.describe.asyncapi import document_of, documented, name_of
 from projections.kinds import Kind
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +54,36 @@ def test_the_description_that_is_written_is_the_one_that_is_served_but_for_what_
 @pytest.mark.parametrize("path", ["/asyncapi/nobody.yaml", "/asyncapi/provider", "/asyncapi/provider.json", "/asyncapi/"])
 def test_a_document_that_is_not_there_is_not_found(path: str, home: House) -> None:
     assert home.http.get(path).status_code == 404
+
+
+def test_every_parameter_says_what_it_is_and_where_it_ends(home: House) -> None:
+    """docs/explanation/integration.md 4: bounds are said where they are asked for, in words as in the schema"""
+    described = home.http.get("/openapi.json").json()["paths"]
+    ways = [(path, way) for path, methods in described.items() for way in methods.values()]
+    asked = [(path, one) for path, way in ways for one in way.get("parameters", ())]
+    assert len(asked) > 100
+    for path, one in asked:
+        schema, words = one["schema"], one.get("description") or one["schema"].get("description", "")
+        assert words, (path, one["name"])
+        bounds = [schema[name] for name in ("minimum", "maximum", "maxLength") if name in schema]
+        said = [bound for bound in bounds if bound < 2**63 - 1]
+        missing = [bound for bound in said if one["in"] == "query" and f"{bound:g}" not in words]
+        assert missing == [], (path, one["name"])
+
+
+def test_the_page_of_the_contract_says_the_same_bounds(home: House) -> None:
+    page = (ROOT / "docs/explanation/integration.md").read_text()
+    described = home.http.get("/openapi.json").json()["paths"]
+    ledger = "/ledgers/{ledger}"
+
+    def bounds(path: str, name: str) -> tuple[float, float, float]:
+        [found] = [one["schema"] for one in described[f"{ledger}{path}"]["get"]["parameters"] if one["name"] == name]
+        return found["minimum"], found["maximum"], found["default"]
+
+    for path in ("/out/{recipient}", "/receipts"):
+        assert "| `limit` of `GET /out` and `GET /receipts` | {} to {}, else {} |".format(*bounds(path, "limit")) in page
+    least, most, usual = bounds("/out/{recipient}", "wait")
+    assert f"| `wait` of `GET /out` | {least:g} to {most:g} seconds, else {usual:g} |" in page
+    limits = {bounds(path.removeprefix(ledger), "limit") for path, ways in described.items() if "/recipients/" in path
+              and any(one["name"] == "limit" for one in ways["get"]["parameters"])}  # fmt: skip
+    assert ["| `limit` of a question | {} to {}, else {} |".format(*one) in page for one in limits] == [True]

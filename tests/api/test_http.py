@@ -24,6 +24,8 @@ from house import AINO, CODE, LEDGER, House, app_of, house, house_after
 from stories import EXPERT, INSTRUCTOR, INTAKE, OWN_WORKER, PAYER, SOCIAL_WORKER, last
 
 from api.request_ids import request_id
+from consumers import wire
+from consumers.log import Entry
 from deploy.local.ports import free_port
 from deploy.logs import lines_to
 from deploy.serving import Server
@@ -182,6 +184,67 @@ def test_another_answer_has_another_tag(home: House) -> None:
 # --- keys ---
 
 
+WITHOUT_A_KEY = {
+    "/ledgers/{ledger}/in/{recipient}": "the id of the message is its key",
+    "/ledgers/{ledger}/client-references": "a question: all that is recorded is that somebody looked",
+    "/dev/tokens": "for development alone: nothing is recorded",
+}
+
+
+def test_whatever_changes_something_takes_a_key(home: House) -> None:
+    described = home.http.get("/openapi.json").json()["paths"]
+    without = set()
+    for path, methods in described.items():
+        assert not {"put", "patch", "delete"} & methods.keys(), path
+        named = [one for one in methods.get("post", {}).get("parameters", ()) if one["name"] == "Idempotency-Key"]
+        if "post" in methods and not (named and named[0]["required"]):
+            without.add(path)
+    assert without <= WITHOUT_A_KEY.keys()
+    assert without >= WITHOUT_A_KEY.keys() - {"/dev/tokens"}
+
+
+def test_every_address_that_takes_a_key_wants_it(home: House) -> None:
+    described = home.http.get("/openapi.json").json()["paths"]
+    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
+    head = home.wired.store.head()
+    for path in [path for path, methods in described.items() if "post" in methods and path not in WITHOUT_A_KEY]:
+        headers = home.headers(OWN_WORKER, **{"content-type": "application/json"})
+        answer = home.http.post(path.format_map(named), content=b"{}", headers=headers)
+        assert first_code(answer) == (400, "E_IDEMPOTENCY_KEY_MISSING", ""), path
+    assert home.wired.store.head() == head
+
+
+def test_a_redelivery_is_begun_once_under_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with house_after("14", tmp_path) as home:
+        # given a redelivery that was recorded, and broke off before its epoch began
+        with monkeypatch.context() as broken:
+            broken.setattr("consumers.disclosure.redeliver", lambda *_: 1 // 0)
+            assert home.post("/redeliveries", PAYER, {}, key="r-1").status_code == 500
+        assert home.get("/out/kela-payment", PAYER, wait=0).json()["epoch"] == 1
+        # when it is asked for again, and once more because the answer was lost, then there is one epoch
+        answers = [home.post("/redeliveries", PAYER, body, key="r-1") for body in ({}, b"", {})]
+        assert [(one.status_code, one.json()["epoch"]) for one in answers] == [(200, 2)] * 3
+        assert home.get("/out/kela-payment", PAYER, wait=0).json()["epoch"] == 2
+        home.settle()
+        assert answers[0].json()["number"] == home.receipts("kela-payment")[-1]["number"]
+        assert home.receipts("kela-payment")[-1]["type"] == "redelivery.requested.v1"
+        # and another key begins another one
+        other = home.post("/redeliveries", PAYER, {}, key="r-2")
+        assert (other.status_code, other.json()["status"], other.json()["epoch"]) == (202, "recorded", 3)
+        assert home.post("/redeliveries", PAYER, {}, key="r-1").json()["epoch"] == 2
+        home.settle()
+        store = home.wired.store
+        assert verify_chains(store.records(0, store.head() + 1), store.opened) == []
+
+
+def test_the_key_of_a_redelivery_stands_for_nothing_else(home: House) -> None:
+    taken = home.post(services(home), OWN_WORKER, service("taken"), key="taken-1")
+    assert taken.status_code == 201
+    head = home.wired.store.head()
+    assert first_code(home.post("/redeliveries", OWN_WORKER, {}, key="taken-1")) == (422, "E_KEY_REUSED", "")
+    assert home.wired.store.head() == head
+
+
 def test_a_key_belongs_to_the_person_who_uses_it(home: House) -> None:
     other = Caller(OWN_WORKER.org, OWN_WORKER.task, OWN_WORKER.role, "another-own-worker")
     answers = [home.post(services(home), by, service(by.person), key="shared-1") for by in (OWN_WORKER, other)]
@@ -303,7 +366,7 @@ def test_a_redelivery_takes_no_body_but_an_empty_one(home: House) -> None:
         (b"junk", {"content-encoding": "gzip"}, (415, "E_CONTENT_ENCODING", "")),
         (b"<a/>", {"content-type": "text/xml"}, (415, "E_CONTENT_TYPE", "")),
     ):
-        asked = {**home.headers(PAYER), "content-type": "application/json", **headers}
+        asked = {**home.headers(PAYER), "content-type": "application/json", "idempotency-key": "r-1", **headers}
         answer = home.http.post(f"/ledgers/{LEDGER}/redeliveries", content=body, headers=asked)
         assert first_code(answer)[1:] == expected[1:], answer.text
         assert answer.status_code in (expected[0], 422)
@@ -341,7 +404,7 @@ def test_a_group_of_whom_some_are_refused_is_answered_one_by_one(home: House) ->
     mixed = home.post("/in/provider-s01", SYSTEM, {"entries": [good, bad]}, **headers, **{"ce-id": "g-1"})
     assert mixed.status_code == 207, mixed.text
     assert [part["status"] for part in mixed.json()["parts"]] == ["recorded", "refused"]
-    assert [part["message_id"] for part in mixed.json()["parts"]] == ["g-1/1", "g-1/2"]
+    assert [part["message_id"] for part in mixed.json()["parts"]] == ["g-1 1", "g-1 2"]
     assert mixed.json()["codes"][0]["pointer"] == "/entries/1/client"
     again = home.post("/in/provider-s01", SYSTEM, {"entries": [good, bad]}, **headers, **{"ce-id": "g-1"})
     assert again.status_code == 207
@@ -383,7 +446,7 @@ def test_an_id_in_a_header_is_that_of_the_body_and_of_the_topic(written: str, me
     answer = home.post("/in/provider-s01?dry_run=true", SYSTEM, {}, **headers)
     assert answer.json()["message_id"] == meant
     wrong = home.post("/in/provider-s01?dry_run=true", SYSTEM, {}, **{**headers, "ce-id": "%20"})
-    assert first_code(wrong) == (400, "E_ENVELOPE", "/ce_id")
+    assert first_code(wrong) == (400, "E_ENVELOPE", "/ce-id")
 
 
 @pytest.mark.parametrize("path", ["/client-references", "/in/provider-s01"])
@@ -401,9 +464,9 @@ def test_names_that_there_are_none_of_are_all_told_with_pointers_that_fit(path: 
 @pytest.mark.parametrize(
     ("changes", "code", "pointer"),
     [
-        ({"id": None}, "E_ENVELOPE", None),
-        ({"specversion": None}, "E_ENVELOPE", None),
-        ({"specversion": "0.3"}, "E_ENVELOPE", None),
+        ({"id": None}, "E_ENVELOPE", "/id"),
+        ({"specversion": None}, "E_ENVELOPE", "/specversion"),
+        ({"specversion": "0.3"}, "E_ENVELOPE", "/specversion"),
         ({"type": 7}, "E_ENVELOPE", "/type"),
         ({"retries": 1.5}, "E_ENVELOPE", "/retries"),
         ({"subject": 1}, "E_ENVELOPE", "/subject"),
@@ -417,7 +480,42 @@ def test_a_structured_message_that_is_none_is_refused(changes: dict[str, Any], c
     event = {name: value for name, value in event.items() if value is not None}
     answer = home.post("/in/provider-s01", SYSTEM, event, **{"content-type": STRUCTURED})
     assert answer.json()["codes"][0]["code"] == code
-    assert pointer is None or answer.json()["codes"][0]["pointer"] == pointer
+    assert [one["pointer"] for one in answer.json()["codes"]] == [pointer]
+
+
+@pytest.mark.parametrize(("name", "wrong"), [
+    ("id", ""), ("id", "with a blank"), ("id", None), ("type", "No Type"), ("type", None), ("specversion", "0.3"),
+    ("specversion", None), ("actorperson", "Aino Esimerkki"), ("actorperson", 7),
+])  # fmt: skip
+def test_a_wrong_attribute_is_named_as_its_sender_wrote_it(name: str, wrong: Any, home: House) -> None:
+    """integration.md 2: a member of a structured message, a header over HTTP, a header of a record"""
+    right = {"id": home.id(), "type": "record_attendance.v1", "specversion": "1.0", "actorperson": "P-1"}
+    given = {key: value for key, value in {**right, name: wrong}.items() if value is not None}
+    structured = home.post("/in/provider-s01", SYSTEM, {**given, "data": {}}, **{"content-type": STRUCTURED})
+    assert first_code(structured) == (400, "E_ENVELOPE", f"/{name}")
+    texts = {key: "with a blank" if value == 7 else value for key, value in given.items()}
+    binary = {"authorization": home.headers(SYSTEM)["authorization"], "content-type": "application/json"}
+    headers = {**binary, **{f"ce-{key}": value for key, value in texts.items()}}
+    answer = home.http.post(f"/ledgers/{LEDGER}/in/provider-s01", content=b"{}", headers=headers)
+    assert first_code(answer) == (400, "E_ENVELOPE", f"/ce-{name}")
+    entry = Entry(None, b"{}", tuple((f"ce_{key}", value.encode()) for key, value in sorted(texts.items())))
+    home.wired.broker.append([(wire.in_topic(LEDGER, "provider-s01"), entry)])
+    home.settle()
+    receipt = home.receipts("provider-s01")[-1]
+    assert [(one["code"], one["pointer"]) for one in receipt["codes"]] == [("E_ENVELOPE", f"/ce_{name}")]
+
+
+def test_an_attribute_that_stands_twice_is_named_as_its_header(home: House) -> None:
+    twice = [*home.headers(SYSTEM, **{"content-type": "application/json"}).items(), ("ce-id", "a"), ("ce-id", "b")]
+    answer = home.http.post(f"/ledgers/{LEDGER}/in/provider-s01", content=b"{}", headers=twice)
+    assert first_code(answer) == (400, "E_ENVELOPE", "/ce-id")
+
+
+def test_everything_that_is_wrong_with_a_structured_message_is_told_at_once(home: House) -> None:
+    event = {"id": 7, "type": "record_attendance.v1", "retries": 1.5, "datacontenttype": "text/xml"}
+    answer = home.post("/in/provider-s01", SYSTEM, event, **{"content-type": STRUCTURED})
+    pointers = [one["pointer"] for one in answer.json()["codes"]]
+    assert pointers == ["/retries", "/data", "/datacontenttype", "/id", "/specversion"]
 
 
 def test_a_batch_is_refused_with_advice(home: House) -> None:

@@ -1,4 +1,4 @@
-"""Intake: what waits for something, and a whole group's day."""
+"""Intake: what waits for something."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from house import CODE, LEDGER, UNKNOWN_CODE, House
-from provider_days import BENEFIT, DAYS, SENDER, attendance, statuses, week_after
+from provider_days import BENEFIT, SENDER, attendance, statuses, week_after
 from stories import EXPERT, INTAKE, OPERATOR, REFERRER, last
 
 from consumers import wire
@@ -190,39 +190,3 @@ def test_a_topic_that_lost_its_beginning_does_not_stop_the_others(home: House) -
     assert (home.wired.store.tracking(topic), home.wired.store.tracking(other)) == (0, 1)
     assert home.wired.intake.behind() == 3
     assert home.wired.lagging()[0] == "intake"
-
-
-# --- a whole group ---
-
-
-def test_a_groups_day_is_decided_client_by_client(home: House) -> None:
-    entry = {name: attendance(home)[name] for name in ("client", "period_id", "day_status", "hours")}
-    by_code = {**entry, "identity_code": CODE, "day_status": "absent_other", "hours": None}
-    del by_code["client"]
-    body = {
-        "occurred_on": DAYS[1].isoformat(),
-        "entries": [entry, {**entry, "day_status": "late"}, {**entry, "client": "stranger"}],
-    }
-    home.send(SENDER, "g-1", "record_group_attendance.v1", body)
-    home.settle()
-    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER) if receipt["message_id"][:3] == "g-1"}
-    assert {name: receipt["status"] for name, receipt in told.items()} == {
-        "g-1/1": "recorded",
-        "g-1/2": "refused",
-        "g-1/3": "refused",
-        "g-1": "recorded",
-    }
-    assert told["g-1/2"]["codes"][0]["pointer"] == "/day_status"
-    assert [part["status"] for part in told["g-1"]["parts"]] == ["recorded", "refused", "refused"]
-    assert [code["pointer"] for code in told["g-1"]["codes"]] == ["/entries/1/day_status", "/entries/2/client"]
-    assert "number" not in told["g-1"]
-    head = home.wired.store.head()
-    home.send(SENDER, "g-1", "record_group_attendance.v1", body)
-    home.wired.intake.step()
-    assert home.wired.store.head() == head
-    home.send(SENDER, "g-2", "record_group_attendance.v1", {"occurred_on": "2025-03-27", "entries": [by_code]})
-    home.send(SENDER, "g-3", "record_group_attendance.v1", {"occurred_on": "2025-03-27"})
-    home.settle()
-    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER)}
-    assert told["g-2/1"]["status"] == "recorded"
-    assert (told["g-3"]["status"], told["g-3"]["codes"][0]["pointer"]) == ("refused", "/entries")

@@ -33,6 +33,7 @@ from store.small_ledger import (
 
 from domain.answers import Answer
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
+from domain.commands import ClientCommand
 from domain.context import Caller, Draft
 from domain.events import (
     AttendanceRecorded,
@@ -51,6 +52,8 @@ from domain.record import Record
 from domain.refusals import Reason
 from domain.store import (
     Conflict,
+    Content,
+    Entries,
     EventStore,
     KeyDestroyed,
     Lost,
@@ -75,6 +78,9 @@ def new_client(store: EventStore) -> str:
 
 def day(number: int, **fields: Any) -> RecordDay:
     return RecordDay(on=date(2025, 1, 1) + timedelta(days=number), **fields)
+
+
+M1, OTHER = Content("record_attendance.v1", b"{}"), Content("record_attendance.v1", b'{"hours":1}')
 
 
 def held(message_id: str) -> MessageHeld:
@@ -142,12 +148,12 @@ def test_a_repeated_command_gets_its_first_answer(store: EventStore) -> None:
 def test_a_system_repeats_what_it_sent_in_whichever_role_it_speaks_now(store: EventStore) -> None:
     client = new_client(store)
     first = store.execute(day(0), PROVIDER, "day-1", client=client)
-    noted = store.refuse("record_day", [Reason("E_CODE")], PROVIDER, "m1", content=b"{}").result(DEADLINE_S)
+    noted = store.refuse([Reason("E_CODE")], PROVIDER, "m1", content=Content("record_day", b"{}")).result(DEADLINE_S)
     renamed = replace(PROVIDER, role="own_worker")
     now = replace(renamed, or_role=(PROVIDER.role,))
     again = store.execute(day(0), now, "day-1", client=client)
     assert (again.status, again.first, again.number) == ("already_recorded", "recorded", first.number)
-    refused = store.refuse("record_day", [Reason("E_CODE")], now, "m1", content=b"{}").result(DEADLINE_S)
+    refused = store.refuse([Reason("E_CODE")], now, "m1", content=Content("record_day", b"{}")).result(DEADLINE_S)
     assert (refused.status, refused.first, refused.number) == ("already_recorded", "refused", noted.number)
     # Somebody who is asked by name has one role: there another role is another wish.
     assert store.execute(day(0), renamed, "day-1", client=client).codes == (Reason("E_KEY_REUSED"),)
@@ -282,37 +288,92 @@ def test_answers_are_numbered_without_a_gap_in_each_senders_line(store: EventSto
 def test_a_held_message_waits_and_gets_a_final_answer(store: EventStore) -> None:
     client = new_client(store)
     # given a message that had to wait
-    waiting = store.note(held("m1"), PROVIDER, "m1", content=b"{}", input_position=("in", 7)).result(DEADLINE_S)
+    waiting = store.note(held("m1"), PROVIDER, "m1", content=M1, input_position=("in", 7)).result(DEADLINE_S)
     assert (waiting.status, waiting.number, store.tracking("in")) == ("waiting", 1, 7)
     kept = store.answer(PROVIDER.sender, "m1")
     assert kept
     assert kept.status == "waiting"
     # when it comes again, then it waits still
-    assert store.note(held("m1"), PROVIDER, "m1", content=b"{}").result(DEADLINE_S).first == "waiting"
+    assert store.note(held("m1"), PROVIDER, "m1", content=M1).result(DEADLINE_S).first == "waiting"
+    # when something else comes under its id, then that is refused: the id is taken
+    assert store.execute(day(1), PROVIDER, "m1", client=client, content=OTHER).codes == (Reason("E_KEY_REUSED"),)
     # when it can be decided, then it gets a number of its own
-    final = store.execute(day(0), PROVIDER, "m1", client=client)
+    final = store.execute(day(0), PROVIDER, "m1", client=client, content=M1)
     assert (final.status, final.number) == ("recorded", 2)
     kept = store.answer(PROVIDER.sender, "m1")
     assert kept
     assert kept.status == "recorded"
 
 
+def group(store: EventStore, client: str, days: list[ClientCommand], place: int = 1, content: Content = M1) -> list[Answer]:
+    """The answer to a group's message of these days, then the entries'."""
+    jobs: Entries = []
+    told = [
+        store.submit(one, PROVIDER, f"g {n}", client=client, content=replace(content, about=str(n)), group=jobs)
+        for n, one in enumerate(days, 1)
+    ]
+    whole = store.submit_group(jobs, PROVIDER, "g", content=content, input_position=("in", place))
+    return [future.result(DEADLINE_S) for future in (whole, *told)]
+
+
+def test_a_group_is_recorded_whole_and_answered_once(store: EventStore) -> None:
+    client = new_client(store)
+    # when a group's message tells one day, and one that is refused
+    whole, one, other = group(store, client, [day(0), day(1, at_most=0)], place=7)
+    # then its own answer stands behind those of its entries, and its place was stored with it
+    assert (whole.status, whole.entries, whole.number) == ("recorded", ("recorded", "refused"), 3)
+    assert [(code.code, code.pointer) for code in whole.codes] == [("E_WEEK_DAYS", "/entries/1/on")]
+    assert (one.status, one.number, other.status, other.number) == ("recorded", 1, "refused", 2)
+    assert store.tracking("in") == 7
+    head = store.head()
+    # when it comes again, then nothing is decided
+    again, *entries = group(store, client, [day(0), day(1, at_most=0)])
+    assert (again.status, again.first, again.number, again.entries) == ("already_recorded", "recorded", 3, whole.entries)
+    assert [entry.first for entry in entries] == ["recorded", "refused"]
+    # when other content comes under its id, then none of it is decided
+    reused, *_ = group(store, client, [day(5), day(6), day(7)], content=OTHER)
+    assert (reused.codes, reused.number) == ((Reason("E_KEY_REUSED"),), None)
+    assert store.execute(day(5), PROVIDER, "g", client=client, content=OTHER).codes == (Reason("E_KEY_REUSED"),)
+    assert store.head() == head
+
+
+def test_an_entry_that_cannot_be_carried_out_is_refused_and_the_others_are_recorded(store: EventStore) -> None:
+    client = new_client(store)
+    whole, one, other, third = group(store, client, [day(0), Stumble(), day(2)])
+    assert whole.entries == ("recorded", "refused", "recorded")
+    assert other.codes == (Reason("E_INTERNAL"),)
+    assert [fact.occurred_on for fact in store.pathway(client).facts.values()][1:] == [day(0).on, day(2).on]
+    assert (one.number, other.number, third.number, whole.number) == (1, 2, 3, 4)
+
+
+def test_an_entry_is_known_by_the_id_that_it_had_before_groups_had_answers(store: EventStore) -> None:
+    client = new_client(store)
+    first = store.execute(day(0), PROVIDER, "g/1", client=client)
+    store.execute(day(1), PROVIDER, "g/2", client=client)
+    whole, one, other = group(store, client, [day(0), day(2)])
+    assert (one.status, one.first, one.number) == ("already_recorded", "recorded", first.number)
+    # What only has the id of a former entry is a message of its own.
+    assert (other.status, other.first) == ("recorded", None)
+    assert whole.entries == ("recorded", "recorded")
+
+
 def test_a_body_that_never_became_a_command_is_refused_in_its_senders_line(store: EventStore) -> None:
     reasons = (Reason("E_FIELD_NOT_ALLOWED", "/diagnosis"),)
     first, again = (
-        store.refuse("record_day", reasons, PROVIDER, "m1", content=b"{}", input_position=("in", 3)).result(DEADLINE_S)
-        for _ in range(2)
+        store.refuse(reasons, PROVIDER, "m1", content=M1, input_position=("in", 3)).result(DEADLINE_S) for _ in range(2)
     )
     assert (first.status, first.number, first.codes) == ("refused", 1, reasons)
     assert (again.status, again.first, again.codes, store.tracking("in")) == ("already_recorded", "refused", reasons, 3)
     assert [record.header.name for record in store.stream("refusals/s01/provider")] == ["command.refused"]
-    other = store.refuse("record_day", reasons, PROVIDER, "m1", content=b"[]").result(DEADLINE_S)
+    other = store.refuse(reasons, PROVIDER, "m1", content=OTHER).result(DEADLINE_S)
     assert other.codes == (Reason("E_KEY_REUSED"),)
 
 
 def test_unreadable_bytes_are_noted_once(store: EventStore) -> None:
     event = MessageQuarantined(topic="in", offset=4, code="E_JSON", size=3, content_hash="0" * 64)
-    first, again = (store.note(event, PROVIDER, "in@4", input_position=("in", 5)).result(DEADLINE_S) for _ in range(2))
+    first, again = (
+        store.note(event, PROVIDER, "in@4", content=M1, input_position=("in", 5)).result(DEADLINE_S) for _ in range(2)
+    )
     assert (first.status, again.status, again.number, store.head()) == ("quarantined", "already_recorded", 1, 1)
 
 
@@ -841,10 +902,11 @@ def test_the_feed_can_be_read_by_name_and_by_matter(store: EventStore) -> None:
 def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventStore, tmp_path: Any) -> None:
     # given a ledger with answers of every kind
     client = new_client(store)
-    store.note(held("m1"), PROVIDER, "m1").result(DEADLINE_S)
-    store.execute(day(0, notice=True, hours=3.0), PROVIDER, "m1", client=client)
+    store.note(held("m1"), PROVIDER, "m1", content=M1).result(DEADLINE_S)
+    store.execute(day(0, notice=True, hours=3.0), PROVIDER, "m1", client=client, content=M1)
     store.execute(day(2), replace(PROVIDER, person="i2"), "m1", client=client)
     store.execute(day(1, at_most=0), PROVIDER, "m2", client=client)
+    group(store, client, [day(4), day(1, at_most=0)])
     fact = store.stream(client)[1].header.event_id
     record = disclosure(store, client, "")
     told = store.build(

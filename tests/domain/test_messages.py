@@ -169,7 +169,7 @@ def test_an_event_is_named_by_the_senders_own_publication(names: Names) -> None:
     wish = wish_of_message(COMMANDS["correct_fact"], body, names)
     assert wish.command.target_event_id == FACT  # type: ignore[attr-defined]
     assert refusals("correct_fact", body | {"target_event_id": "f" * 32}, names) == [
-        ("E_UNKNOWN_REFERENCE", "/target_event_id")
+        ("E_TARGET", "/target_event_id")
     ]
 
 

@@ -71,6 +71,12 @@ def _of_the_ledger() -> tuple[Event, ...]:
             content_mac="7d" * 32,
             subject_ref=ref("client"),
         ),
+        e.RedeliveryRequested(recipient="kela-payment", recipient_epoch=2),
+        e.GroupAnswered(
+            message_type="record_group_attendance.v1",
+            entries=("recorded", "refused"),
+            codes=(e.RefusalCode(code="E_OUTSIDE_PERIOD", pointer="/entries/1/occurred_on"),),
+        ),
         e.MessageHeld(
             sender_org_id=KELA,
             sender_task="benefit_payment",

@@ -43,13 +43,26 @@ class CommandRefused(AnswerEvent):
     """Codes beyond those that are named: a refusal names fifty."""
 
 
+class GroupAnswered(AnswerEvent):
+    """A group's message was decided entry by entry: the one answer that names them all."""
+
+    NAME = "group.answered"
+    message_type: Routing[Text60]
+    entries: Routing[tuple[Literal["recorded", "already_recorded", "waiting", "refused"], ...]]
+    """What became of each, in the order of the message: at most 100."""
+    codes: Routing[tuple[RefusalCode, ...] | None] = None
+    """What was wrong with entries, each pointing into the message."""
+    more: Routing[int | None] = None
+    """Codes beyond those that are named: an answer names fifty."""
+
+
 class MessageHeld(AnswerEvent):
     """An agency's message waits for something that has not come yet."""
 
     NAME = "message.held"
     sender_org_id: Routing[OrgId]
     sender_task: Routing[OrganisationTask]
-    message_id: Routing[Text80]
+    message_id: Routing[Text120]
     message_type: Routing[Text60]
     held_reason: Routing[Literal["waits_for_reference", "waits_for_earlier", "subject_unresolved"]]
     held_until_at: Routing[datetime]

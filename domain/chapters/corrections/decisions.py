@@ -63,8 +63,6 @@ class _Mending(NamedTuple):
 def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> list[Draft]:
     """Corrections by the facts' own organisation or the client's own worker, judged as if their author had said it so at
     first, with all that hangs on them. source: domain/pathway.md 4.4 row 45
-
-    `target_subject` is the client whose fact the store found under the reference, where it is not this one.
     """
     no, on = Refusals(), day_of(command, context)
     mendings = _found(no, pathway, command, context)
@@ -100,12 +98,11 @@ def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> li
 def _found(no: Refusals, pathway: Pathway, command: CorrectFact, context: Context) -> list[_Mending]:
     """What is to be corrected: there, the caller's to correct, and of a kind that can be."""
     asked: list[tuple[str, Mended]] = [("", command), *((f"/further/{n}", m) for n, m in enumerate(command.further or ()))]
-    elsewhere = context.look_ups.get("target_subject") not in (None, pathway.client)
     found = []
     for at, said in asked:
         target = pathway.facts.get(said.target_event_id)
-        code = "E_SUBJECT_MISMATCH" if elsewhere else "E_TARGET"
-        if no.when(target is None, code, f"{at}/target_event_id") or target is None:
+        # The fact of another client, or of nobody: whoever named it by a message of its own is told no more than that.
+        if no.when(target is None, "E_TARGET", f"{at}/target_event_id") or target is None:
             continue
         reason = getattr(said, "correction_reason", None) or command.correction_reason
         found.append(_Mending(at, said, reason, target))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from domain.event import Content, LedgerEvent, RegisterFact
-from domain.vocabulary import OrgId, Routing, Text40, Text64, Text200
+from domain.event import Content, LedgerEvent, RegisterFact, SystemEvent
+from domain.vocabulary import OrgId, Routing, Text40, Text60, Text64, Text200
 
 
 class RulesetTerms(Content):
@@ -46,3 +46,12 @@ class ClockAdvanced(LedgerEvent):
 
     NAME = "clock.advanced"
     advanced_to_at: Routing[datetime]
+
+
+class RedeliveryRequested(SystemEvent):
+    """A recipient asked for everything again: it is sent in this epoch."""
+
+    NAME = "redelivery.requested"
+    MATTER = "ledger"
+    recipient: Routing[Text60]
+    recipient_epoch: Routing[int]

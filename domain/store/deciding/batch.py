@@ -14,13 +14,14 @@ from domain.answers import Answer, OwnVersion, refused_answer
 from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
-from domain.events import CommandRefused, FactCorrected, FactInTheWay
+from domain.envelopes import former_entry_id
+from domain.events import CommandRefused, FactCorrected, FactInTheWay, MessageHeld, MessageQuarantined
 from domain.pathway import Fact, Pathway, evolve
-from domain.receipts import answer_of_refusal, facts_told, parts_begun
+from domain.receipts import answer_of_group, answer_of_refusal, facts_told, group_answered, parts_begun
 from domain.refusals import Reason, Refused
 from domain.store.deciding.circumstances import Circumstances
-from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, NoteJob, Outcome
-from domain.store.deciding.kept_answers import answer_of, kept, refusal_event
+from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, Job, JobFailed, NoteJob, Outcome, Told, single
+from domain.store.deciding.kept_answers import answer_of, hashes_of, kept, refusal_event
 from domain.store.deciding.known import NOTHING, End, Known, Remembered
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
@@ -30,7 +31,7 @@ from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
 class Staged:
     """An event that has its place but is not sealed yet."""
 
-    job: CommandJob | NoteJob
+    job: Told
     draft: Draft
     type: str
     stream: str
@@ -40,6 +41,7 @@ class Staged:
     ruleset: str
     directory: str
     content_hash: str | None = None
+    message_hash: str = ""
     number: int | None = None
     decision: dict[str, Any] | None = None
     target_type: str | None = None
@@ -69,20 +71,22 @@ class Batch:
 
     def decide(self, jobs: Sequence[Job]) -> None:
         """Decide the jobs in order. Raises `JobFailed` for one that cannot be carried out at all, `Lost`."""
-        commands = [job for job in jobs if not isinstance(job, AppendJob)]
         for row in self._writing.answers():
             self._given.setdefault((row.sender_org, row.sender_task, row.command_id), []).append(row)
-        clients = {job.client for job in commands if isinstance(job, CommandJob) and job.of_client and job.client}
+        clients = {job.client for job in single(jobs) if isinstance(job, CommandJob) and job.of_client and job.client}
         if clients:
             self._remembered = self._known.pathways(self._writing, clients)
         answer: Answer | None
         for job in jobs:
             try:
-                if isinstance(job, AppendJob):
-                    self._append(job)
-                    answer = None
-                else:
-                    answer = self._answer(job)
+                match job:
+                    case AppendJob():
+                        self._append(job)
+                        answer = None
+                    case GroupJob():
+                        answer = self._answer_group(job)
+                    case _:
+                        answer = self._answer(job)
             except Conflict as error:
                 raise JobFailed(job, error) from error
             self.outcomes.append((job, answer))
@@ -107,26 +111,55 @@ class Batch:
         self.last_at = at = self._around.time_of(self.directory, self.last_at, job)
         return self._note(job, at) if isinstance(job, NoteJob) else self._decide(job, at)
 
+    def _answer_group(self, job: GroupJob) -> Answer:
+        """The answer under the group's own id; the entries' are handed over before it."""
+        known = self._repeat(job)
+        if known is not None:
+            # Nothing is decided again. What an entry without effect was told stands in the group's answer alone.
+            again = [self._repeat(one) or Answer("already_recorded") for one in job.entries]
+            self.outcomes += zip(job.entries, again, strict=True)
+            return known
+        answers = [self._answer(one) for one in job.entries]
+        self.outcomes += zip(job.entries, answers, strict=True)
+        event = group_answered(job.message_type, answers)
+        if job.dry_run:
+            return answer_of_group(event)
+        self.last_at = at = self._around.time_of(self.directory, self.last_at, job)
+        today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)
+        draft = today.draft(event, today.today, LEDGER_MATTER)
+        return self._record(job, [draft], LEDGER_STREAM, at, answer_of_group(event))
+
     def _note(self, job: NoteJob, at: datetime) -> Answer:
-        answer, stream = Answer("quarantined" if job.final else "waiting"), LEDGER_STREAM
-        if isinstance(job.event, CommandRefused):
-            answer, stream = answer_of_refusal(job.event), refusals_of(job.caller)
+        answer, stream = Answer("recorded"), LEDGER_STREAM
+        match job.event:
+            case CommandRefused():
+                answer, stream = answer_of_refusal(job.event), refusals_of(job.caller)
+            case MessageHeld():
+                answer = Answer("waiting")
+            case MessageQuarantined():
+                answer = Answer("quarantined")
+        if job.dry_run:
+            return answer
         today = Context(job.decision_id, at, job.caller, self._around.rules_of(self.directory), self.directory)
         draft = today.draft(job.event, today.today, LEDGER_MATTER)
         return self._record(job, [draft], stream, at, answer, final=job.final)
 
-    def _repeat(self, job: CommandJob | NoteJob) -> Answer | None:
+    def _repeat(self, job: Told) -> Answer | None:
         """The answer that was given under the id before, to a system whoever it named, to anybody else for himself alone.
 
         Of what was kept without its person only what is the same is taken for the caller's own.
         """
         waits = isinstance(job, NoteJob) and not job.final
         given = self._given.get((*job.caller.sender, job.command_id), ())
-        rows = [row for row in given if row.final] or [row for row in given if waits]
-        same = next((row for row in rows if row.content_hash == job.content_hash or job.repeats(row.content_hash)), None)
+        rows = [row for row in given if row.final] or list(given)
+        # The former id of an entry may be a message's own: only what is the same is taken for it.
+        former = [row for row in self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()) if row.final]
+        same = next((row for row in (*rows, *former) if any(map(job.repeats, hashes_of(row)))), None)
         if same is None:
             taken = any(job.caller.any_person or row.person == job.caller.person for row in rows)
             return Answer("refused", codes=(Reason("E_KEY_REUSED"),)) if taken else None
+        if not (same.final or waits):
+            return None  # the message that waited gets its last answer
         answer = answer_of(same)
         # A commit whose answer was lost on the way: this is no repeat, it is the first answer.
         ours = name_based_id(job.decision_id, "event#1")
@@ -139,8 +172,8 @@ class Batch:
         try:
             if job.caller.role not in job.kind.roles:
                 raise Refused(Reason("E_NOT_ENTITLED"))
-            if job.too_large:
-                raise Refused(Reason("E_TOO_LARGE"))
+            if job.unable:
+                raise Refused(Reason(job.unable))
             if pathway is not None and job.expected_version not in (None, self._expected(pathway, job)):
                 # Nothing was judged: the id is not taken, and the command may come again with what has been read by then.
                 return Answer("refused", codes=(Reason("E_STALE_IF_MATCH"),), client=job.client)
@@ -198,7 +231,7 @@ class Batch:
 
     def _record(
         self,
-        job: CommandJob | NoteJob,
+        job: Told,
         drafts: Sequence[Draft],
         stream: str | None,
         at: datetime,
@@ -229,22 +262,24 @@ class Batch:
         self.order += added
         opening = added[0]
         opening.content_hash, opening.number, opening.decision = job.content_hash, number, decision
+        opening.message_hash = _message_hash(job)
         evolved = self.pathways.get(answer.client or "") if answer.status == "recorded" else None
         numbered = Answer(
             answer.status, number, tuple(events), answer.codes, answer.references, answer.warnings, self.head,
             self.ends[self.order[-1].stream].version, answer.client, facts=answer.facts, more=answer.more,
-            own_version=self._own_version(evolved, job) if evolved else 0,
+            own_version=self._own_version(evolved, job) if evolved else 0, entries=answer.entries,
         )  # fmt: skip
         self._keep(job, numbered, first, final=final)
         self._track(job)
         return numbered
 
-    def _keep(self, job: CommandJob | NoteJob, answer: Answer, first: int, *, final: bool = True) -> None:
+    def _keep(self, job: Told, answer: Answer, first: int, *, final: bool = True) -> None:
         """Keep an answer under the command's id: one without effect too, for its id is used up as any other."""
         sender, person = job.caller.sender, job.caller.person
         row = AnswerRow(
-            *sender, job.command_id, final, job.content_hash, answer.number, answer.status, first, kept(answer), person
-        )
+            *sender, job.command_id, final, job.content_hash, answer.number, answer.status, first,
+            kept(answer, _message_hash(job)), person,
+        )  # fmt: skip
         self.answers.append(row)
         self._given.setdefault((*sender, job.command_id), []).append(row)
 
@@ -290,7 +325,7 @@ class Batch:
         self.pathways[staged.stream] = evolve(pathway, fact)
 
     @staticmethod
-    def _own_version(pathway: Pathway, job: CommandJob | NoteJob) -> int:
+    def _own_version(pathway: Pathway, job: Told) -> int:
         return pathway.version_for(job.caller.task, job.caller.org, job.caller.role)
 
     def _expected(self, pathway: Pathway, job: CommandJob) -> int:
@@ -306,10 +341,14 @@ class Batch:
         self.numbers[sender] = last + 1
         return last + 1
 
-    def _track(self, job: CommandJob | NoteJob) -> None:
-        if job.input_position is not None and not (isinstance(job, CommandJob) and job.dry_run):
+    def _track(self, job: Told) -> None:
+        if job.input_position is not None and not job.dry_run:
             name, position = job.input_position
             self.tracking[name] = max(position, self.tracking.get(name, 0))
+
+
+def _message_hash(job: Told) -> str:
+    return job.message_hash if isinstance(job, CommandJob) else ""
 
 
 def _spoken(caller: Caller) -> Mapping[str, str]:

@@ -121,6 +121,7 @@ def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
                     "ruleset_version": entry.ruleset,
                     "directory_version": entry.directory,
                     "content_hash": entry.content_hash,
+                    "message_hash": entry.message_hash or None,
                     "answer_number": entry.number,
                 },
                 target_type=entry.target_type,

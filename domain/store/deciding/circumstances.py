@@ -13,7 +13,7 @@ from domain.context import HELSINKI
 from domain.directory import Directory
 from domain.rulebook import kind_of
 from domain.rules import RuleSet
-from domain.store.deciding.jobs import CommandJob, NoteJob
+from domain.store.deciding.jobs import CommandJob, Told
 
 Clock = Callable[[], datetime]
 """Answers the present moment, UTC."""
@@ -49,7 +49,7 @@ class Circumstances:
             rules = self._rules[version] = RuleSet.load(version) if version else RuleSet.current()
         return rules
 
-    def time_of(self, directory: Directory, last_at: datetime | None, job: CommandJob | NoteJob) -> datetime:
+    def time_of(self, directory: Directory, last_at: datetime | None, job: Told) -> datetime:
         """When a job is recorded. A simulated ledger begins at the start of the day that its opening names."""
         if not directory.mode and isinstance(job, CommandJob) and getattr(job.command, "mode", "") == "simulated":
             opened_on = job.command.occurred_on

@@ -68,10 +68,13 @@ class CommandJob:
     input_position: tuple[str, int] | None
     reply: Reply
     repeats: Callable[[str], bool]
-    """Whether a hash is that of this very command."""
+    """Whether a hash is that of this very command, or of the message that it came in."""
     decision_id: str = field(default_factory=_random_id)
-    too_large: bool = False
-    """Whether what was decided turned out larger than a topic takes: the command is refused then."""
+    message_hash: str = ""
+    """The hash of the body as it came: by it a repeat is known that can no longer be read as the command."""
+    unable: str = ""
+    """The code under which it is refused because it could not be carried out: what was decided is larger than a topic takes,
+    or, of a group's entry, anything that would stop the others."""
 
     @property
     def of_client(self) -> bool:
@@ -81,7 +84,8 @@ class CommandJob:
 
 @dataclass(slots=True, eq=False)
 class NoteJob:
-    """A fact of intake about a message: held, or quarantined."""
+    """What is recorded under an id without being decided: that a message is held, quarantined or refused before it became a
+    command, or that a redelivery was asked for."""
 
     event: Event
     caller: Caller
@@ -91,12 +95,31 @@ class NoteJob:
     reply: Reply
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very message."""
+    dry_run: bool = False
     decision_id: str = field(default_factory=_random_id)
 
     @property
     def final(self) -> bool:
         """Whether no other answer follows."""
         return not isinstance(self.event, MessageHeld)
+
+
+@dataclass(slots=True, eq=False)
+class GroupJob:
+    """A message of many entries, each decided alone under an id of its own: all are recorded together, with one answer under
+    the message's own id behind them. Said again it decides nothing. The entries' answers go to their own replies."""
+
+    message_type: str
+    entries: Sequence[CommandJob | NoteJob]
+    caller: Caller
+    command_id: str
+    content_hash: str
+    dry_run: bool
+    input_position: tuple[str, int] | None
+    reply: Reply
+    repeats: Callable[[str], bool]
+    """Whether a hash is that of this very message."""
+    decision_id: str = field(default_factory=_random_id)
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +131,9 @@ class AppendJob:
     reply: Reply
 
 
-Job: TypeAlias = CommandJob | NoteJob | AppendJob
+Told: TypeAlias = CommandJob | NoteJob | GroupJob
+"""What is answered under an id."""
+Job: TypeAlias = Told | AppendJob
 Outcome: TypeAlias = tuple[Job, Answer | None]
 
 
@@ -123,6 +148,12 @@ class JobFailed(Exception):
         super().__init__(str(error))
         self.job = job
         self.error = error
+
+
+def single(jobs: Sequence[Job]) -> list[CommandJob | NoteJob]:
+    """What is decided one by one: the entries stand for their group."""
+    told = [job for job in jobs if not isinstance(job, AppendJob)]
+    return [one for job in told for one in (job.entries if isinstance(job, GroupJob) else (job,))]
 
 
 def new_future() -> Future[Any]:

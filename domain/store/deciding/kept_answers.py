@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,11 +12,12 @@ import orjson
 from domain.answers import Answer
 from domain.context import Caller
 from domain.events import CommandRefused, FactInTheWay, RefusalCode
+from domain.json_gate import BadJson, read_json
 from domain.refusals import Reason, named
 from domain.store.tables.recorders import AnswerRow
 
 
-def kept(answer: Answer) -> bytes:
+def kept(answer: Answer, message_hash: str = "") -> bytes:
     """What the table keeps of an answer beside the columns of its own."""
     parts: dict[str, Any] = {
         "events": answer.events,
@@ -27,8 +29,17 @@ def kept(answer: Answer) -> bytes:
         "client": answer.client,
         "more": answer.more,
         "own": answer.own_version,
+        "entries": answer.entries,
+        "message": message_hash,
     }
     return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
+
+
+def hashes_of(row: AnswerRow) -> Iterator[str]:
+    """What the answer was given to: the command, or the message as it came; of a decided message both."""
+    yield row.content_hash
+    if message_hash := orjson.loads(row.answer).get("message"):
+        yield message_hash
 
 
 def answer_of(row: AnswerRow) -> Answer:
@@ -49,6 +60,7 @@ def answer_of(row: AnswerRow) -> Answer:
         client=parts.get("client"),
         more=more + parts.get("more", 0),
         own_version=parts.get("own", 0),
+        entries=tuple(parts.get("entries", ())),
     )
 
 
@@ -65,6 +77,24 @@ def refusal_event(
         facts=facts or None,
         more=more or None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message, or a body before it became a command: its type, its bytes as they came, and whom it speaks of where the
+    bytes do not say so."""
+
+    type: str
+    raw: bytes
+    about: str | None = None
+
+    def said(self) -> dict[str, Any]:
+        """What it says, the same however its JSON was written."""
+        try:
+            normal = orjson.dumps(read_json(self.raw), option=orjson.OPT_SORT_KEYS)
+        except BadJson:
+            normal = self.raw
+        return {"type": self.type, "content": normal.hex(), "about": self.about}
 
 
 def content_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> str:

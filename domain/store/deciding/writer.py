@@ -14,13 +14,25 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from domain.envelopes import former_entry_id
 from domain.pathway import Pathway
 from domain.store.deciding.batch import Batch
 from domain.store.deciding.chaining import chain
 from domain.store.deciding.circumstances import Circumstances
-from domain.store.deciding.jobs import AppendJob, CommandJob, Job, JobFailed, LoopReply, Outcome, TooLarge
+from domain.store.deciding.jobs import (
+    AppendJob,
+    CommandJob,
+    GroupJob,
+    Job,
+    JobFailed,
+    LoopReply,
+    Outcome,
+    Told,
+    TooLarge,
+    single,
+)
 from domain.store.deciding.known import Known, Remembered
-from domain.store.sealed.keys import Keys
+from domain.store.sealed.keys import KeyDestroyed, Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.database import StoreUnavailable
 from domain.store.tables.recorders import Lost, Recorder, Writing
@@ -101,11 +113,13 @@ class Writer:
         callers keep sharing one commit instead of falling apart into many.
         """
         jobs: list[Job] = []
+        size = 0
         try:
             job = self._waiting.get()
             while job is not None:
                 jobs.append(job)
-                if len(jobs) == LARGEST_BATCH:
+                size += len(job.entries) if isinstance(job, GroupJob) else 1
+                if size >= LARGEST_BATCH:
                     return jobs, False
                 expected = len(jobs) < answered
                 job = self._waiting.get(timeout=LULL_S) if expected else self._waiting.get_nowait()
@@ -122,11 +136,13 @@ class Writer:
                 return
             except JobFailed as failed:
                 job = failed.job
-                if isinstance(failed.error, TooLarge) and isinstance(job, CommandJob) and not job.too_large:
-                    job.too_large = True  # decided once more, and refused like anything else that is wrong
+                alone = any(job is one for one in jobs)
+                if isinstance(job, CommandJob) and not job.unable and (not alone or isinstance(failed.error, TooLarge)):
+                    job.unable = _code_of(job, failed.error)  # decided once more, and refused like anything that is wrong
                     continue
-                jobs = [job for job in jobs if job is not failed.job]
-                _fail([failed.job], failed.error)
+                lost = [one for one in jobs if job is one or (isinstance(one, GroupJob) and job in one.entries)]
+                jobs = [one for one in jobs if one not in lost]
+                _fail(lost, failed.error)
             except StoreWentBack as error:
                 if not self._went_back:
                     log.critical("%s", error)
@@ -151,7 +167,9 @@ class Writer:
                 return
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
-        wanted = [(*job.caller.sender, job.command_id) for job in jobs if not isinstance(job, AppendJob)]
+        told: list[Told] = [*single(jobs), *(job for job in jobs if isinstance(job, GroupJob))]
+        ids = [(job.caller.sender, name) for job in told for name in (job.command_id, former_entry_id(job.command_id))]
+        wanted = [(*sender, name) for sender, name in ids if name]
         followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
         self._ask_what_was_published()
         after = (self._known.head or None) if self._known.shares else None
@@ -192,6 +210,16 @@ class Writer:
             else:
                 self._known.keep_end(stream, end)
         self._known.advance(batch.head, batch.last_at, batch.directory, batch.numbers)
+
+
+def _code_of(job: CommandJob, error: BaseException) -> str:
+    """Why a command that cannot be carried out is refused. A mistake of ours refuses it alone (design D18)."""
+    if isinstance(error, TooLarge):
+        return "E_TOO_LARGE"
+    if isinstance(error, KeyDestroyed):
+        return "E_ERASED"
+    log.error("deciding a %s failed: %s", job.kind.name, type(error).__name__)
+    return "E_INTERNAL"
 
 
 def _hand_over(outcomes: Sequence[Outcome]) -> None:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from domain.answers import Answer, refused_answer
+from domain.answers import Answer
 from domain.context import Caller
 from domain.disclosure.kinds import Kind, Kinds
 from domain.envelopes import Incoming, caller_of
-from domain.events import Event, MessageHeld, MessageQuarantined
+from domain.events import Event, MessageHeld
 from domain.messages import HeldReason, Wish
 from domain.receipts import codes_of
 from domain.refusals import Reason
-from domain.store.event_store import EventStore
+from domain.store.deciding.kept_answers import Content
+from domain.store.event_store import Entries, EventStore
 from domain.store.receiving.asked import Asked, Refusal, Unreadable, Waiting
 from domain.store.receiving.held import packed
 from domain.store.receiving.look_ups import LookUps
@@ -40,10 +41,11 @@ MOST_WAITING = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """An answer, and what the receipt says beside it; `named` is the sender's own id where it was not the one taken."""
+class Begun:
+    """An answer on its way, and what the receipt says beside it; `named` is the sender's own id where it was not the one
+    taken."""
 
-    answer: Answer
+    answer: Future[Answer]
     codes: tuple[Reason, ...] = ()
     reason: HeldReason | None = None
     until: datetime | None = None
@@ -60,38 +62,59 @@ class Answering:
     look_ups: LookUps
     kinds: Kinds[Kind]
     dry_run: bool = False
+    group: Entries | None = None
+    """Where the entries of a group's message wait to be handed over together."""
 
-    def begin(self, asked: Asked) -> Future[Answer] | Given:
-        """The decision on its way, or the answer where none is to be made."""
+    def begin(self, asked: Asked) -> Begun:
+        """The answer on its way."""
         message = asked.message
         match asked.what:
             case Wish() as wish:
-                return self._submit(message, wish)
+                return Begun(self._submit(message, wish))
             case Refusal(reasons):
-                return self._refuse(message, reasons)
+                return Begun(self._refuse(message, reasons))
             case Waiting(reason):
                 return self._hold(message, reason)
             case Unreadable(event):
-                return self._set_aside(message, event)
+                return Begun(self._note(message, event), codes_of(event), offset=event.offset, named=event.message_id)
 
-    def finish(self, asked: Asked, begun: Future[Answer] | Given) -> Given:
+    def finish(self, asked: Asked, begun: Begun) -> Answer:
         """The answer once it is there. A mistake of ours refuses the one message and does not stop the line (design D18)."""
-        if isinstance(begun, Given):
-            return begun
         try:
-            return Given(begun.result())
+            answer = begun.answer.result()
         except StoreUnavailable:
             raise
         except KeyDestroyed:
-            code = "E_ERASED"
+            return self._refuse(asked.message, (Reason("E_ERASED"),)).result()
         except Exception as error:
             logger.error("deciding a %s failed: %s", asked.message.type, type(error).__name__)
-            code = "E_INTERNAL"
-        return self._refuse(asked.message, (Reason(code),))
+            return self._refuse(asked.message, (Reason("E_INTERNAL"),)).result()
+        if begun.reason is not None and not self.dry_run and "waiting" not in (answer.status, answer.first):
+            self._let_go(asked.message)
+        return answer
+
+    def answer_group(self, message: Incoming, entries: Sequence[Asked]) -> tuple[Answer, list[Begun]]:
+        """The answer to a group's message, and those to its entries: none of these where the message was refused whole."""
+        jobs: Entries = []
+        begun = [replace(self, group=jobs).begin(one) for one in entries]
+        caller = caller_of(message, self.kinds)
+        told = self.store.submit_group(
+            jobs, caller, message.message_id, content=_content(message), dry_run=self.dry_run, input_position=message.place
+        )
+        answer = self.finish(Asked(message, entries[0].what), Begun(told))
+        if answer.entries:
+            return answer, begun
+        for one in entries:
+            if isinstance(one.what, Waiting) and not self.dry_run:
+                self._let_go(one.message)
+        return answer, []
 
     def _submit(self, message: Incoming, wish: Wish) -> Future[Answer]:
         caller = caller_of(message, self.kinds, wish.kind)
-        decide = partial(self.store.submit, wish.command, caller, message.message_id, input_position=message.place)
+        decide = partial(
+            self.store.submit, wish.command, caller, message.message_id, input_position=message.place,
+            content=_content(message), group=self.group,
+        )  # fmt: skip
         if wish.identity_code is not None:
             return self._about_anybody(decide, caller, wish.identity_code)
         look_ups = self.look_ups.of(wish.kind, wish.command, wish.client)
@@ -121,29 +144,26 @@ class Answering:
         log([looked])
         return decide(client=client, dry_run=self.dry_run, **said)
 
-    def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Given:
-        if self.dry_run:
-            return Given(refused_answer(reasons))
-        refused = self.store.refuse(
-            message.type,
+    def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Future[Answer]:
+        return self.store.refuse(
             reasons,
             caller_of(message, self.kinds),
             message.message_id,
-            content=message.raw,
+            content=_content(message),
+            dry_run=self.dry_run,
             input_position=message.place,
+            group=self.group,
         )
-        return Given(refused.result())
 
-    def _hold(self, message: Incoming, reason: HeldReason) -> Given:
+    def _hold(self, message: Incoming, reason: HeldReason) -> Begun:
         sender = message.recipient
         if self.vault.held_beside(sender.org, sender.task, message.message_id) >= MOST_WAITING:
-            return self._refuse(message, (Reason("E_TOO_MANY_WAITING"),))
+            return Begun(self._refuse(message, (Reason("E_TOO_MANY_WAITING"),)))
         until = self.store.now() + HELD_FOR
-        if self.dry_run:
-            return Given(Answer("waiting"), reason=reason, until=until)
-        # Kept before it is recorded: a message that was promised an answer is never lost.
-        self.vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, packed(message)))
-        answer = self._note(
+        if not self.dry_run:
+            # Kept before it is recorded: a message that was promised an answer is never lost.
+            self.vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, packed(message)))
+        held = self._note(
             message,
             MessageHeld(
                 sender_org_id=sender.org,
@@ -154,19 +174,21 @@ class Answering:
                 held_until_at=until,
             ),
         )
-        if "waiting" not in (answer.status, answer.first):
-            final = self.store.answer((sender.org, sender.task), message.message_id)
-            if final is not None and final.status != "waiting":
-                # The id had its last answer long before: nothing waits under it.
-                self.vault.drop_held(sender.org, sender.task, message.message_id)
-        return Given(answer, reason=reason, until=until)
+        return Begun(held, reason=reason, until=until)
 
-    def _set_aside(self, message: Incoming, event: MessageQuarantined) -> Given:
-        codes = codes_of(event)
-        answer = Answer("quarantined", codes=codes) if self.dry_run else self._note(message, event)
-        return Given(answer, codes, offset=event.offset, named=event.message_id)
+    def _let_go(self, message: Incoming) -> None:
+        """Nothing waits under an id that has its last answer, or that was never taken."""
+        sender = message.recipient
+        final = self.store.answer((sender.org, sender.task), message.message_id)
+        if final is None or final.status != "waiting":
+            self.vault.drop_held(sender.org, sender.task, message.message_id)
 
-    def _note(self, message: Incoming, event: Event) -> Answer:
+    def _note(self, message: Incoming, event: Event) -> Future[Answer]:
         return self.store.note(
-            event, caller_of(message, self.kinds), message.message_id, content=message.raw, input_position=message.place
-        ).result()
+            event, caller_of(message, self.kinds), message.message_id, content=_content(message), dry_run=self.dry_run,
+            input_position=message.place, group=self.group,
+        )  # fmt: skip
+
+
+def _content(message: Incoming) -> Content:
+    return Content(message.type, message.raw)

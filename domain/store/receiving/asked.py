@@ -15,14 +15,11 @@ import orjson
 from domain.commands import CommandKind
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
-from domain.envelopes import Incoming
+from domain.envelopes import Incoming, entry_id
 from domain.events import MessageQuarantined, RefusalCode
 from domain.json_gate import BadJson, read_json
 from domain.messages import GROUP, GROUP_OF, HeldReason, Names, Waits, Wish, message_types, of_group, wish_of_message
-from domain.refusals import Reason, Refused, named, refuse
-
-LONGEST_GROUP_ID = 74
-"""Characters of the id of a group's message: those of its entries are a little longer."""
+from domain.refusals import Reason, Refused, named
 
 
 class Refusal(NamedTuple):
@@ -107,11 +104,9 @@ def unreadable(
 
 def _entries(message: Incoming, body: dict[str, Any]) -> list[tuple[Incoming, dict[str, Any]]]:
     """The entries of a group's message, each as a message of its own. Raises Refused."""
-    if len(message.message_id) > LONGEST_GROUP_ID:
-        raise refuse("E_ENVELOPE", "/ce_id")
-    single = message.type.replace(GROUP, GROUP_OF)
+    alone = replace(message, type=message.type.replace(GROUP, GROUP_OF), place=None)
     return [
-        (replace(message, message_id=f"{message.message_id}/{n}", type=single, raw=orjson.dumps(entry), place=None), entry)
+        (replace(alone, message_id=entry_id(message.message_id, n), raw=orjson.dumps(entry)), entry)
         for n, entry in of_group(body)
     ]
 

@@ -6,11 +6,11 @@ again; everything else is decided at once. source: integration.md 2, design D13,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.answers import Status
+from domain.answers import Answer
 from domain.context import Caller
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind, Kinds
@@ -18,9 +18,9 @@ from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import Incoming, UnreadableEnvelope, caller_of
 from domain.messages import CLIENT, message_types
 from domain.receipts import Receipt, receipt_of_answer
-from domain.refusals import Reason, named
+from domain.refusals import Reason
 from domain.store.event_store import EventStore
-from domain.store.receiving.answering import Answering, Given
+from domain.store.receiving.answering import Answering, Begun
 from domain.store.receiving.asked import Asked, Refusal, Waiting, asked_by, unreadable
 from domain.store.receiving.held import unpacked
 from domain.store.receiving.look_ups import LookUps
@@ -30,10 +30,12 @@ from domain.store.sealed.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a message. `repeats` are the receipts that no event of the feed stands for: who received the message
-    publishes them. `placed` says whether the place in the topic was stored together with the decision."""
+    """What became of a message, and of a group's message each entry. `repeats` are the receipts that no event of the feed
+    stands for: who received the message publishes them. `placed` says whether the place in the topic was stored together
+    with the decision."""
 
-    receipts: tuple[Receipt, ...]
+    receipt: Receipt
+    entries: tuple[Receipt, ...] = ()
     repeats: tuple[Receipt, ...] = ()
     placed: bool = False
 
@@ -99,40 +101,31 @@ class Receiving:
 
     def _settled(self, message: Incoming, asked: Iterable[Asked], dry_run: bool = False) -> Received:
         answering = Answering(self._store, self._vault, self.look_ups, self._kinds, dry_run)
-        # All are handed over before the first answer is waited for: a whole group then shares a commit.
-        begun = [(one, answering.begin(one)) for one in asked]
         pseudonyms = self._pseudonyms(message.recipient.short_name)
-        receipts = [_receipt(one.message, answering.finish(one, answer)).named(pseudonyms) for one, answer in begun]
-        repeats = [receipt for receipt in receipts if not receipt.numbered]
-        if any(one.in_group for one, _ in begun):
-            summary = _summary(message, receipts)
-            return Received((*receipts, summary), (*repeats, summary))
-        return Received(tuple(receipts), tuple(repeats), placed=bool(receipts[0].numbered and message.place))
+        wanted = list(asked)
+        if not wanted[0].in_group:
+            [one] = wanted
+            begun = answering.begin(one)
+            receipt = _receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
+            repeats = () if receipt.numbered else (receipt,)
+            return Received(receipt, repeats=repeats, placed=bool(receipt.numbered and message.place))
+        answer, entries = answering.answer_group(message, wanted)
+        own = receipt_of_answer(message.message_id, message.type, answer)
+        parts = tuple(
+            _receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
+            for one, begun in zip(wanted, entries, strict=False)
+        )
+        # What became of an entry without a number stands in the group's own receipt.
+        return Received(own, parts, () if own.numbered else (own,), placed=bool(own.numbered and message.place))
 
 
-def _receipt(message: Incoming, given: Given) -> Receipt:
+def _receipt(message: Incoming, begun: Begun, answer: Answer) -> Receipt:
     """The answer as the sender's receipt."""
-    receipt = receipt_of_answer(given.named or message.message_id, message.type, given.answer)
+    receipt = receipt_of_answer(begun.named or message.message_id, message.type, answer)
     return replace(
         receipt,
-        codes=receipt.codes or given.codes,
-        reason=given.reason if receipt.status == "waiting" else None,
-        until=given.until if receipt.status == "waiting" else None,
-        offset=given.offset,
+        codes=receipt.codes or begun.codes,
+        reason=begun.reason if receipt.status == "waiting" else None,
+        until=begun.until if receipt.status == "waiting" else None,
+        offset=begun.offset,
     )
-
-
-def _summary(message: Incoming, receipts: Sequence[Receipt]) -> Receipt:
-    """What became of a group's message: the entries' status where it is one, and what was wrong with which entry."""
-    statuses: set[Status] = {receipt.status for receipt in receipts}
-    status: Status = next(iter(statuses)) if len(statuses) == 1 else "recorded"
-    codes = [
-        Reason(reason.code, f"/entries/{place}{reason.pointer}")
-        for place, one in enumerate(receipts)
-        if one.status == "refused"
-        for reason in one.codes
-    ]
-    told, more = named(codes)
-    more += sum(one.more for one in receipts if one.status == "refused")
-    parts = tuple((one.message_id, one.status) for one in receipts)
-    return Receipt(message.message_id, message.type, status, codes=told, parts=parts, more=more)

@@ -47,8 +47,23 @@ class SenderNames:
         return None if pseudonym == self.client_name and not self.knows(reference) else reference
 
     def event(self, publication_id: str, client: str | None) -> str | None:
-        """The fact of this client that the sender's own publication told."""
-        return self._source_of(client).get(publication_id) if client is not None else None
+        """The fact of this client that the sender's own publication told, or that a worker of the county names as the
+        history does."""
+        if client is None:
+            return None
+        return self._in_history(publication_id, client) or self._source_of(client).get(publication_id)
+
+    def _in_history(self, name: str, client: str) -> str | None:
+        """A fact by the county's own name for it, under which its workers read it. An agency is told of facts by
+        publications alone."""
+        organiser = (self.store.recent_directory.organiser, "organiser")
+        if (self.recipient.org, self.recipient.task) != organiser or self.caller.role == "client":
+            return None
+        try:
+            reference = self.pseudonyms.reference(name)
+        except UnknownPseudonym:
+            return None
+        return reference if reference in self.store.pathway(client).facts else None
 
     def _source_of(self, client: str) -> dict[str, str]:
         """By publication, the fact of the client that it told; read once, for a message may name many."""
