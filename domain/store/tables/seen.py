@@ -69,5 +69,5 @@ def _position(point: tuple[int, str]) -> int:
 def _said(what: str, position: int, found: str) -> str:
     return (
         f"position {position} was {what}, and the database {found}: a backup was restored, or a replica promoted."
-        " Nothing is written or published; docs/how-to/a-store-that-went-back.md says what to do"
+        " Nothing is written or published; docs/runbooks/a-store-that-went-back.md says what to do"
     )
