@@ -90,6 +90,9 @@ class Moves(Flag):
     """Its days are cut to those of the recipient's window."""
     FOLLOWS = 8
     """What is told of it follows from the recipient's window, as a payer's last day does."""
+    DAYS = 16
+    """It may say that another day was replaced than before: days not arranged are then told anew (domain/pathway.md 4.4 row
+    27)."""
 
 
 @dataclass(frozen=True, slots=True)

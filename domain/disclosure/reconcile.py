@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from domain import events as e
 from domain.catalogue import moving
@@ -25,6 +25,9 @@ HowTold = Literal["fact", "revised", "withdrawn"]
 
 MOVES_WINDOWS = moving(Moves.WINDOWS)
 """Names of the facts that may begin, end or move somebody's window."""
+
+MOVES_DAYS = moving(Moves.DAYS)
+"""Names of the facts that may say of another day that it was replaced."""
 
 FOLLOW_WINDOWS = moving(Moves.CUT | Moves.FOLLOWS)
 """Names of the facts whose form follows the recipient's window: days cut to it, the last day paid."""
@@ -209,9 +212,10 @@ def _known_days(view: View) -> Span | None:
 def _swaps_otherwise(fact: Fact[Event], before: Pathway, after: Pathway) -> bool:
     """Whether an account of a day says of another day than before that it was replaced: among the days not arranged that one
     may then be a scheduled one again. source: domain/pathway.md 4.4 row 27"""
-    event, on = fact.event, fact.occurred_on
-    if not isinstance(event, e.AttendanceRecorded) or not after.not_arranged:
+    event: Any = fact.event
+    if fact.name not in MOVES_DAYS or not after.not_arranged:
         return False
+    on = fact.occurred_on
     was, now = (pathway.days.swapped_for(event.period_id, on) for pathway in (before, after))
     return was != now
 

@@ -31,7 +31,7 @@ from disclosure.test_short_and_long_way import told_by
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.catalogue import CLIENT_FACTS
+from domain.catalogue import CLIENT_FACTS, moving
 from domain.disclosure.desired import desired, in_force, view_of
 from domain.disclosure.entitlement import told_of
 from domain.disclosure.kinds import Span
@@ -121,7 +121,7 @@ def test_an_event_that_does_not_say_so_looks_the_same_whatever_days_are_asked_fo
                 assert same, f"{name} changes with the days of {standing.kind.name}: declare it, Moves.CUT or Moves.FOLLOWS"
 
 
-@pytest.mark.parametrize("name", still(Moves.WINDOWS | Moves.IN_FORCE))
+@pytest.mark.parametrize("name", still(Moves.WINDOWS | Moves.IN_FORCE | Moves.DAYS))
 @MANY
 @given(data=st.data())
 def test_an_event_that_does_not_say_so_changes_nothing_that_was_told_before(name: str, data: st.DataObject) -> None:
@@ -131,6 +131,21 @@ def test_an_event_that_does_not_say_so_changes_nothing_that_was_told_before(name
     for recipient, told in before.items():
         told_now = {key: one for key, one in after[recipient].items() if key != fact.event_id}
         assert told_now == told, f"{name} changes what {recipient} is told of others: declare it, MOVES = Moves.WINDOWS"
+
+
+@pytest.mark.parametrize("name", sorted(moving(Moves.DAYS)))
+@MANY
+@given(data=st.data())
+def test_an_event_that_moves_days_changes_what_was_told_of_days_not_arranged_and_nothing_else(
+    name: str, data: st.DataObject
+) -> None:
+    pathway, fact = one_more(data, name)
+    after = desired_by_all(evolved(pathway, [fact]))
+    before = told_before(next(number for number, one in enumerate(histories()) if one is pathway))
+    for recipient, told in before.items():
+        changed = {key for key in told.keys() | after[recipient].keys() if told.get(key) != after[recipient].get(key)}
+        names = {pathway.facts[key].name for key in changed - {fact.event_id}}
+        assert names <= {"service_day.not_arranged"}, recipient
 
 
 @cache

@@ -24,7 +24,7 @@ class AttendanceRecorded(AccountOfDay, CaseEvent):
 
     NAME = "attendance.recorded"
     PART = listed_in("days", key="period_id")
-    MOVES = Moves.NOTHING
+    MOVES = Moves.DAYS
     CORRECTED = judged_by("judge_day")
     FOUND = BY_DAY
     placement_id: Routing[Ref | None] = None
