@@ -74,7 +74,8 @@ class Client:
             view_of(pathway, directory, kinds) if moved else with_fact(before, pathway, fact, directory, kinds)
         )
         swaps = _swaps_otherwise(fact, before.pathway, pathway)
-        if moved or swaps or _may_be_in_force(fact, self.view):
+        begins = self.view.standings.keys() != before.standings.keys()  # who states something first is told what was his
+        if moved or swaps or begins or _may_be_in_force(fact, self.view):
             changes = list(self._whole(before, fact, policy, always_whole or swaps))
         else:
             changes = list(self._news(fact, self.view.standings.values(), policy))

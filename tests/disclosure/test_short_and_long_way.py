@@ -211,6 +211,24 @@ def test_both_ways_tell_the_same_whatever_ends_closes_or_is_corrected(facts: lis
     assert told_by(Path(facts).told()) == told_by(Path(facts).told(always_whole=True))
 
 
+def test_who_states_something_first_is_told_what_was_addressed_to_it_before() -> None:
+    # given a notice to somebody who is nobody's authority yet
+    path = Path()
+    sent = e.NotificationSent(
+        case_id=CASE, notification_id="6d" * 16, notification_kind="start", recipient_org_id=EXPERT[0],
+        about_event_id="15" * 16, period_id=PERIOD,
+    )  # fmt: skip
+    path.add(sent, date(2025, 3, 3))
+    # when it states something itself, of an earlier day
+    own = e.AssessmentStarted(
+        case_id=CASE, owner="adult_social_work", assessment_id="9a" * 16, client_attended=False
+    )  # fmt: skip
+    path.add(own, BEGIN, EXPERT)
+    told = told_by(path.told())
+    assert told == told_by(path.told(always_whole=True))
+    assert [kind for _, kind, *_ in told["authority"]] == ["notification.sent.v1", "assessment.started.v1"]
+
+
 TWO_WEEKS = st.integers(0, 11).map(lambda n: date(2025, 5, 5) + timedelta(days=n))
 
 
