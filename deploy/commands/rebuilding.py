@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from consumers import relay as relaying
 from consumers import wire
 from consumers.disclosure import NAME as DISCLOSURE
-from deploy.commands.printed import failed
+from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic
 from deploy.migration import ledger_file, migrate
 from deploy.roles import Role
@@ -61,7 +59,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
 def _built(roles: Sequence[Role], model: ReadModel, epoch: int, publications: int) -> bool:
     """Wait for the fresh generation; where nobody else moves the roles, they are moved here."""
     give_up_at = time.monotonic() + DEADLINE_S
-    with tqdm(total=publications, unit=" publications", leave=False) as bar:
+    with progress("publications", publications) as bar:
         while model.feed().live_epoch != epoch:
             if time.monotonic() > give_up_at:
                 return False
@@ -107,7 +105,7 @@ def target_of(settings: Settings, into: str | None) -> Settings:
 
 
 def _shown(origin: Feed) -> Iterator[Record]:
-    with tqdm(unit=" events", leave=False) as bar:
+    with progress("events") as bar:
         for record in origin.records():
             yield record
             bar.update()
