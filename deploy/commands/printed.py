@@ -15,6 +15,11 @@ def failed(reason: str) -> int:
     return 1
 
 
+def said(line: str) -> None:
+    """Say something on standard error that is no result."""
+    print(line, file=sys.stderr)
+
+
 def progress(what: str, total: int | None = None) -> tqdm[Any]:
     """A bar on standard error while something is counted; none where that is no terminal."""
     return tqdm(total=total, unit=f" {what}", leave=False, disable=None)

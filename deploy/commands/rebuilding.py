@@ -40,6 +40,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         old = model.feed().live_epoch
         if not old:
             return failed(f"{arguments.what} has no live model yet: nothing to compare with")
+        wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
             redelivery = wired.disclosure.redeliver(arguments.what)
@@ -96,11 +97,14 @@ def follower_of(header: Header) -> str | None:
 
 
 def target_of(settings: Settings, into: str | None) -> Settings:
-    """Where a store is rebuilt: the ledger's own place, a folder, or what a PostgreSQL connection string names."""
+    """Where a store is rebuilt: the ledger's own place, a folder, or what a PostgreSQL connection string names. Raises
+    WrongSetting."""
     if into is None:
         return settings
     if "://" in into or "=" in into:  # both ways to write a connection string
-        return replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
+        target = replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
+        target.check()
+        return target
     return replace(settings, home=Path(into), store_dsn="", owner_dsn="", models_dsn="")
 
 

@@ -73,8 +73,10 @@ def fill(settings: Settings, clients: int, seed: int) -> None:
 
 
 def run(wired: Wired, names: Sequence[str]) -> int:
-    """Run roles, and the API where it is among them, until a signal comes."""
+    """Run roles, and the API where it is among them, until a signal comes. Raises InUse."""
     settings = wired.settings
+    if not settings.store_dsn and settings.embedded:
+        _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
     # Beside the roles, not one of them: a process all of whose roles have halted ends.
     forgetting = Running([wired.forgetting], wired.wait).start()

@@ -65,8 +65,8 @@ class _Plain(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """As YAML has it, but no deeper than we ourselves can follow."""
         self.depth += 1
-        if self.depth > DEEPEST:
-            raise yaml.MarkedYAMLError(problem=TOO_DEEP, problem_mark=self.peek_event().start_mark)
+        if self.depth > DEEPEST and parent is not None:
+            raise yaml.MarkedYAMLError(problem=TOO_DEEP, problem_mark=parent.start_mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -86,8 +86,8 @@ for _tag, _pattern, _first in (
 
 
 def read_yaml(path: Path) -> Marked:
-    """The file's content with its lines. Raises MistakesInFile for anything that is not plain YAML without repeated keys, and
-    for what is larger than anybody writes."""
+    """The file's content with its lines. Raises MistakesInFile for anything that is not plain YAML without repeated keys,
+    and for what is larger than anybody writes."""
     try:
         with path.open(encoding="utf-8") as opened:
             text = opened.read(MOST_CHARACTERS + 1)
