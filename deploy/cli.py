@@ -303,6 +303,7 @@ def _told_plainly(error: Exception) -> str | None:
     from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
     from consumers.log import BrokerError
+    from consumers.relay import FeedRefused, StoreBehindTopic
     from deploy.demo import DemoFailed
     from deploy.local.ports import PartFailed
     from deploy.roles import Stuck
@@ -330,7 +331,7 @@ def _told_plainly(error: Exception) -> str | None:
             return f"{said}: `kuty migrate` makes its tables or brings them to the newest version"
         case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
             return str(error)
-        case WrongSetting() | WrongMasterKey():
+        case WrongSetting() | WrongMasterKey() | StoreBehindTopic() | FeedRefused():
             return str(error)
     return None
 
