@@ -129,7 +129,7 @@ def _is_word(value: object) -> bool:
 
 def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
     if settings.kafka and not arguments.http:
-        return OverKafka(settings.kafka, settings.ledger, arguments.recipient, **_secured(settings))
+        return OverKafka(settings.kafka, settings.ledger, arguments.recipient, **_reached(settings))
     url = _address(arguments, settings)
     if not _is_address(url):
         raise SystemExit(failed(f"{url} is no address like http://127.0.0.1:8000"))
@@ -139,10 +139,11 @@ def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
     return OverHttp(url, settings.ledger, quote(arguments.recipient, ""), token)
 
 
-def _secured(settings: Settings) -> dict[str, Any]:
-    """How the settings have Kafka reached."""
+def _reached(settings: Settings) -> dict[str, Any]:
+    """How the settings have Kafka reached, and for how long it is looked for."""
     every = client_settings("looker", settings.connection)
-    return {name: value for name, value in every.items() if name.startswith(("security_", "ssl_", "sasl_"))}
+    wanted = ("security_", "ssl_", "sasl_", "bootstrap_timeout")
+    return {name: value for name, value in every.items() if name.startswith(wanted)}
 
 
 def _is_address(url: str) -> bool:
