@@ -303,10 +303,9 @@ def _told_plainly(error: Exception) -> str | None:
     from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
     from consumers.log import BrokerError
-    from consumers.relay import FeedRefused, StoreBehindTopic
     from deploy.demo import DemoFailed
     from deploy.local.ports import PartFailed
-    from deploy.roles import Stuck
+    from deploy.roles import HALTS, Stuck
     from deploy.scenario.given import NotGiven
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
@@ -331,9 +330,9 @@ def _told_plainly(error: Exception) -> str | None:
             return f"{said}: `kuty migrate` makes its tables or brings them to the newest version"
         case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
             return str(error)
-        case WrongSetting() | WrongMasterKey() | StoreBehindTopic() | FeedRefused():
+        case WrongSetting() | WrongMasterKey():
             return str(error)
-    return None
+    return str(error) if isinstance(error, HALTS) else None
 
 
 if __name__ == "__main__":

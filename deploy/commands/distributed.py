@@ -55,7 +55,7 @@ def up(arguments: Namespace, settings: Settings) -> int:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         stack.enter_context(_alone(settings))
         folder = _folder(settings)
-        left = stop_left(_records(folder))
+        left = stop_left(records_of(folder))
         if left:
             said(f"Stopped what a `kuty up` that was killed had left: {', '.join(left)}.")
         free(settings.host, settings.port)
@@ -110,7 +110,7 @@ def _alone(settings: Settings) -> IO[bytes]:
         ) from None
 
 
-def _records(folder: Path) -> list[Path]:
+def records_of(folder: Path) -> list[Path]:
     """What the processes of one before us are known again by, in the order in which they are stopped."""
     return [folder / name / RECORD for name in (*OWN_PROCESSES, KAFKA, POSTGRES)]
 

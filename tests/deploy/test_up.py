@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.caller import Claims
 from deploy.cli import ROLES, main
-from deploy.commands.distributed import WatchedRole, _records
+from deploy.commands.distributed import WatchedRole, records_of
 from deploy.local import left
 from deploy.local.folders import parts_folder
 from deploy.local.left import remember, stop_left
@@ -135,7 +135,7 @@ def up_alone(tmp_path: Path) -> Iterator[tuple[Settings, Callable[[], subprocess
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.wait(DEADLINE_S)
-    stop_left(_records(folder))
+    stop_left(records_of(folder))
     shutil.rmtree(folder)
 
 

@@ -27,22 +27,22 @@ FILLED_UNTIL = f"""
 import os, signal, sys
 from pathlib import Path
 from deploy.commands.serving import fill
-from deploy.demo import _Demo
 from deploy.settings import Settings
+from domain.store import EventStore
 
-submitted, given = _Demo._submitted, 0
+submit, given = EventStore.submit, 0
 
-def counted(demo, deed):
+def counted(*words, **more):
     global given
     if given == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
     given += 1
-    return submitted(demo, deed)
+    return submit(*words, **more)
 
-_Demo._submitted = counted
+EventStore.submit = counted
 fill(Settings(ledger="demo", home=Path(sys.argv[1])), {FEW}, {SEED})
 """
-"""The demonstration, killed when so many deeds have been handed over."""
+"""The demonstration, killed when so many commands have been handed over."""
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +90,13 @@ def facts_of(world: LedgerWorld) -> list[tuple[str, str, str]]:
     return sorted((one.header.name, str(one.header.occurred_on), one.header.actor_person) for one in records)
 
 
-@pytest.mark.parametrize("deeds_before", [0, 60])
+@pytest.mark.parametrize("commands_before", [0, 5, 120])
 def test_a_demo_that_was_killed_goes_on_and_comes_to_what_it_would_have_come_to(
-    shown: tuple[LedgerWorld, Shown, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], deeds_before: int
+    shown: tuple[LedgerWorld, Shown, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], commands_before: int
 ) -> None:
     whole, made, _ = shown
     settings = Settings(ledger="demo", home=tmp_path)
-    filling = subprocess.Popen([sys.executable, "-c", FILLED_UNTIL, str(tmp_path), str(deeds_before)], cwd=ROOT)
+    filling = subprocess.Popen([sys.executable, "-c", FILLED_UNTIL, str(tmp_path), str(commands_before)], cwd=ROOT)
     assert filling.wait(120) == -signal.SIGKILL
     fill(settings, FEW, SEED)
     said = capsys.readouterr().out
