@@ -34,6 +34,9 @@ REFERENCES = (
 )  # fmt: skip
 """What `kuty describe` writes."""
 SEED = 2025
+MOST_CLIENTS = 100_000
+"""Of a demonstration: there are not many more identity codes that belong to nobody."""
+LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
@@ -242,7 +245,7 @@ def _agencies(commands: Sub) -> None:
     _path(publish, "file", help="messages")
     follow.add_argument("--all", action="store_true", help="print heartbeats and repetitions too")
     for each in (follow, receipts):
-        each.add_argument("--wait", type=float, default=2.0, metavar="SECONDS", help="end when none has come for so long")
+        each.add_argument("--wait", type=_seconds, default=2.0, metavar="SECONDS", help="end when none has come for so long")
 
 
 def _describing(commands: Sub) -> None:
@@ -268,9 +271,19 @@ def _count(text: str) -> int:
         number = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than none")
+    if not 0 <= number <= MOST_CLIENTS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {MOST_CLIENTS}")
     return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LONGEST_WAIT_S}")
+    return seconds
 
 
 def _day(text: str) -> date:

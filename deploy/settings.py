@@ -22,6 +22,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 VAR = Path("var")
+A_DAY_S = 86_400
+MOST_PORT = 65_535
+MOST_COPIES = 32_767
+"""Kafka counts them in 16 bits."""
 DSN = "postgresql://user:password@host:5432/database"
 
 READ_ELSEWHERE = ("KUTY_TEST_", "KUTY_FAULT_")
@@ -202,6 +206,10 @@ class Settings:
                 raise WrongSetting(f"KUTY_{name.upper()} is no connection string like {DSN}") from None
             if dsn and not named.get("user"):
                 raise WrongSetting(f"KUTY_{name.upper()} names no user: it should be like {DSN}")
+        for name in ("kafka_certificates", "kafka_certificate", "kafka_certificate_key"):
+            file = getattr(self, name)
+            if file and not Path(file).is_file():
+                raise WrongSetting(f"KUTY_{name.upper()} is {file!r}, where there is no file")
         if bool(self.issuer) != bool(self.issuer_key):
             raise WrongSetting("KUTY_ISSUER and KUTY_ISSUER_KEY belong together: one of them is empty")
         if self.kafka:
@@ -221,13 +229,19 @@ class Settings:
         return {variable_of(one): str(getattr(self, one.name)) for one in fields(self)}
 
 
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host.strip()) and re.fullmatch(r"[0-9]{1,5}", port) is not None and 1 <= int(port) <= MOST_PORT
+
+
 _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("ledger", lambda name: LEDGER_NAME.fullmatch(name) is not None, "of small letters, digits and hyphens, 40 at most"),
-    ("port", lambda port: 1 <= port <= 65535, "from 1 to 65535"),
+    ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),
     ("relay_window", lambda positions: 500 <= positions <= 2000, "from 500 to 2000"),
-    ("heartbeat_s", lambda seconds: seconds > 0, "more than 0"),
-    ("kafka_deadline_s", lambda seconds: seconds > 0, "more than 0"),
-    ("replication", lambda copies: copies >= 0, "0 or more"),
+    ("heartbeat_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
+    ("kafka_deadline_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
+    ("replication", lambda copies: 0 <= copies <= MOST_COPIES, f"from 0 to {MOST_COPIES}"),
+    ("kafka", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9092, with commas"),
     ("log_level", LEVELS.__contains__, f"one of {', '.join(LEVELS)}"),
     ("kafka_security", SECURITIES.__contains__, f"one of {', '.join(SECURITIES)}"),
 )

@@ -160,7 +160,8 @@ def test_bash_completes_what_one_types(typed: list[str], completed: list[str]) -
 
 @pytest.mark.parametrize(
     "words",
-    [["nothing"], [], ["demo", "--clients", "-1"], ["clock", "advance", "tomorrow"], ["serve", "--role", "cook"]],
+    [["nothing"], [], ["demo", "--clients", "-1"], ["demo", "--clients", "1000000"],
+     ["agency", "follow", "x", "--wait", "nan"], ["clock", "advance", "tomorrow"], ["serve", "--role", "cook"]],
 )
 def test_words_that_are_not_understood_end_with_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
