@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +64,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         # Whatever would begin to serve in spite of what it was given ends here.
         monkeypatch.setenv("KUTY_PORT", str(taken.getsockname()[1]))
+        signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
         yield
+        for number, does in signals.items():
+            signal.signal(number, does)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
