@@ -14,6 +14,7 @@ import pytest
 from deploy.cli import main, parser
 from deploy.commands.serving import fill
 from deploy.describe.list_pages import commands
+from deploy.local import folders
 from deploy.settings import Settings
 
 SCENARIO = "deploy/scenarios/as-1.yaml"
@@ -230,5 +231,6 @@ def test_a_place_that_cannot_be_written_to(
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    monkeypatch.setattr(folders.tempfile, "gettempdir", lambda: str(tmp_path))
     for words in (("serve",), ("serve", "--role", "api"), ("up",)):
         assert "cannot listen on 127.0.0.1:" in refused(capsys, *words)
