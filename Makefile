@@ -6,7 +6,7 @@ CLIENTS ?= 100
 KUTY := .venv/bin/kuty
 
 .DEFAULT_GOAL := help
-.PHONY: help env run run-kafka test lint types bench docs clean
+.PHONY: help env run run-kafka test lint types bench docs clean clean-env
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,5 +41,8 @@ bench: env       ## the figures, side by side with the libraries they are measur
 docs: env        ## the generated references: docs/reference, and build/ for what the API serves
 	$(KUTY) describe all
 
-clean:           ## remove what the project made here: .venv, var, build
-	rm -rf .venv var build
+clean:           ## remove what the project made here, var and build: ledgers of this folder, references (not .venv)
+	rm -rf var build
+
+clean-env:       ## remove .venv, which `make env` makes again
+	rm -rf .venv

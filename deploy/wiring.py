@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+import psycopg
+
 from consumers import relay as relaying
 from consumers import wire
 from consumers.broker import KafkaBroker
@@ -30,7 +32,16 @@ from deploy.roles import Role
 from deploy.settings import Settings
 from domain.directory import Recipient
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store import EventStore, Keys, PostgresRecorder, Receiving, SqliteRecorder, StoreUnavailable, Vault
+from domain.store import (
+    POSTGRES_SETTINGS,
+    EventStore,
+    Keys,
+    PostgresRecorder,
+    Receiving,
+    SqliteRecorder,
+    StoreUnavailable,
+    Vault,
+)
 from projections.kinds import kinds, model_of
 from projections.read_models import NotProvisioned, ReadModels
 from projections.read_models_postgres import PostgresModels
@@ -239,8 +250,11 @@ def open_ledger_parts(
     """The parts of a ledger whose tables are there. `broker` stands instead of the one in the settings, and is not closed;
     keys and vault are where `apart` says, when they are not beside the store.
 
-    Raises NotMigrated, WrongSetting, StoreUnavailable.
+    Raises NotMigrated, WrongSetting, StoreUnavailable, psycopg's errors.
     """
+    if settings.store_dsn:
+        # A pool hides why it gets no connection; asked once without it, the database itself says so.
+        psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
     # The recorder first: it says plainly when no tables are there.
     recorder = (
         PostgresRecorder(settings.store_dsn, settings.ledger)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -17,6 +18,10 @@ DEADLINE_S = 60.0
 
 class Halt(Exception):
     """The log is not as it must be: stop, keep the position, and call the ledger's operator."""
+
+
+class NotReached(Exception):
+    """The broker does not answer, or has not the topic."""
 
 
 class Follower:
@@ -65,31 +70,56 @@ class OverKafka:
     """The three topics of one recipient. `settings` go to the Kafka client as they are (TLS, SASL)."""
 
     def __init__(self, bootstrap: str, ledger: str, recipient: str, **settings: Any) -> None:
-        self._settings = {"bootstrap_servers": bootstrap.split(","), **settings}
+        self._settings = {"bootstrap_servers": bootstrap.split(","), "bootstrap_timeout_ms": 10_000, **settings}
         self._topics = {part: f"kuty.{ledger}.{part}.{recipient}.v1" for part in ("in", "out", "receipts")}
 
     def send(self, message_id: str, type_name: str, body: Mapping[str, Any]) -> str:
-        """Where the message stands; its receipt comes on the receipts topic."""
+        """Where the message stands; its receipt comes on the receipts topic. Raises NotReached."""
         from kafka import KafkaProducer
 
-        producer = KafkaProducer(acks="all", **self._settings)
-        headers = [(name, value.encode()) for name, value in envelope(message_id, type_name).items()]
-        key = str(body.get("client", message_id)).encode()
-        sent = producer.send(self._topics["in"], json.dumps(body).encode(), key, headers).get(DEADLINE_S)
-        producer.close()
+        topic = self._there("in")
+        with self._asked(KafkaProducer, acks="all") as producer:
+            headers = [(name, value.encode()) for name, value in envelope(message_id, type_name).items()]
+            key = str(body.get("client", message_id)).encode()
+            sent = producer.send(topic, json.dumps(body).encode(), key, headers).get(DEADLINE_S)
         return f"{sent.topic} offset {sent.offset}"
 
     def records(self, part: str, wait_s: float) -> Iterator[tuple[dict[str, str], bytes]]:
-        """Headers and value of every record of `out` or `receipts`, until none has come for `wait_s` seconds."""
+        """Headers and value of every record of `out` or `receipts`, until none has come for `wait_s` seconds. Raises
+        NotReached."""
         from kafka import KafkaConsumer, TopicPartition
 
-        consumer = KafkaConsumer(consumer_timeout_ms=int(wait_s * 1000), auto_offset_reset="none", **self._settings)
-        partition = TopicPartition(self._topics[part], 0)
-        consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
-        for record in consumer:
-            yield {name: value.decode() for name, value in record.headers}, record.value
-        consumer.close()
+        partition = TopicPartition(self._there(part), 0)
+        reading = {"consumer_timeout_ms": int(wait_s * 1000), "auto_offset_reset": "none"}
+        with self._asked(KafkaConsumer, **reading) as consumer:
+            consumer.assign([partition])
+            consumer.seek_to_beginning(partition)
+            for record in consumer:
+                yield {name: value.decode() for name, value in record.headers}, record.value
+
+    def _there(self, part: str) -> str:
+        """The topic of a part. Asked for anything else, a client waits for one that is not there, or reads nothing."""
+        from kafka import KafkaConsumer
+
+        topic = self._topics[part]
+        with self._asked(KafkaConsumer) as consumer:
+            if topic not in consumer.topics():
+                raise NotReached(f"there is no topic {topic}: nobody has joined under this name, or its topics are not made")
+        return topic
+
+    @contextmanager
+    def _asked(self, client: Callable[..., Any], **settings: Any) -> Iterator[Any]:
+        """A Kafka client, closed at the end."""
+        from kafka.errors import KafkaError
+
+        try:
+            asked = client(**self._settings, **settings)
+            try:
+                yield asked
+            finally:
+                asked.close()
+        except KafkaError as error:
+            raise NotReached(f"{','.join(self._settings['bootstrap_servers'])}: {error}") from error
 
 
 class OverHttp:

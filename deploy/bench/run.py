@@ -41,6 +41,8 @@ def main(arguments: argparse.Namespace) -> int:
     The exit code is 0 when every figure is what it has to be.
     """
     wanted = chosen(arguments.only or ())
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.open("a").close()  # better said before an hour of measuring than after
     gc.set_threshold(GARBAGE_THRESHOLD)
     figures = Figures()
     servers = Servers()
@@ -57,7 +59,6 @@ def main(arguments: argparse.Namespace) -> int:
         servers.close()
     ordered = {key: figures.values[key] for key in TARGETS if key in figures.values}
     written = {**ordered, "raw": figures.raw, "machine": {**machine, "quick": arguments.quick}}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
     print(table(figures))
     print(f"Everything behind these figures: {arguments.out}")

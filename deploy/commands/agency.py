@@ -7,13 +7,17 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from functools import wraps
+from http.client import HTTPException
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
 
 from api.caller import Claims
-from deploy.agency.client import Follower, Halt, OverHttp, OverKafka
-from deploy.commands.printed import failed
+from consumers.broker_settings import client_settings
+from deploy.agency.client import Follower, Halt, NotReached, OverHttp, OverKafka
+from deploy.commands.printed import failed, said
 from deploy.serving import issuer_of
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts
@@ -25,7 +29,7 @@ Command = Callable[[argparse.Namespace, Settings], int]
 
 
 def over_a_line(command: Command) -> Command:
-    """The command, with a plain sentence where the API does not answer or says no."""
+    """The command, with a plain sentence where the API or the broker does not answer or says no."""
 
     @wraps(command)
     def done(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -35,6 +39,12 @@ def over_a_line(command: Command) -> Command:
             return failed(f"{problem.code} {problem.read().decode(errors='replace')}")
         except URLError as error:
             return failed(f"{_address(arguments, settings)} does not answer: {error.reason}")
+        except (TimeoutError, ConnectionResetError) as error:
+            return failed(f"{_address(arguments, settings)} does not answer: {error}")
+        except NotReached as nothing:
+            return failed(str(nothing))
+        except (HTTPException, JSONDecodeError, LookupError, OverflowError, UnicodeError):
+            return failed(f"what answers at {_address(arguments, settings)} is no ledger: name one with --http")
 
     return done
 
@@ -51,13 +61,15 @@ def publish(arguments: argparse.Namespace, settings: Settings) -> int:
     except WrongFile as wrong:
         return failed(str(wrong))
     client = _client(arguments, settings)
+    refused = 0
     for message in messages:
         message_id = message.get("id") or uuid.uuid4().hex
         try:
             print(f"{message_id} {message['type']}: {client.send(message_id, message['type'], message['body'])}")
         except HTTPError as problem:
-            print(f"{message_id} {message['type']}: {problem.code} {problem.read().decode()}")
-    return 0
+            said(f"{message_id} {message['type']}: {problem.code} {problem.read().decode(errors='replace')}")
+            refused += 1
+    return 1 if refused else 0
 
 
 @over_a_line
@@ -90,28 +102,56 @@ def messages_of(file: Path) -> Iterator[dict[str, Any]]:
     Raises WrongFile.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongFile(f"{file}: {error}") from None
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise WrongFile(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongFile(f"{file}: not text in UTF-8") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             message = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise WrongFile(f"{file}:{number}: not JSON: {error.msg}") from None
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, JSONDecodeError) else "a value too large or too deep to be read"
+            raise WrongFile(f"{file}:{number}: not JSON: {reason}") from None
         if not isinstance(message, dict) or not {"type", "body"} <= set(message) <= {"id", "type", "body"}:
             raise WrongFile(f"{file}:{number}: a message has type and body, and may have an id")
+        if not isinstance(message["body"], dict) or not all(map(_is_word, (message["type"], message.get("id", "-")))):
+            raise WrongFile(f"{file}:{number}: type and id are words of printable ASCII, the body is an object")
         yield message
+
+
+def _is_word(value: object) -> bool:
+    """What can stand in a header."""
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
 
 
 def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
     if settings.kafka and not arguments.http:
-        return OverKafka(settings.kafka, settings.ledger, arguments.recipient)
+        return OverKafka(settings.kafka, settings.ledger, arguments.recipient, **_reached(settings))
     url = _address(arguments, settings)
-    if not url.startswith(("http://", "https://")):
+    if not _is_address(url):
         raise SystemExit(failed(f"{url} is no address like http://127.0.0.1:8000"))
-    return OverHttp(url, settings.ledger, arguments.recipient, arguments.token or _token(arguments.recipient, settings))
+    if arguments.token and not _is_word(arguments.token):
+        raise SystemExit(failed("what --token says is no token"))
+    token = arguments.token or _token(arguments.recipient, settings)
+    return OverHttp(url, settings.ledger, quote(arguments.recipient, ""), token)
+
+
+def _reached(settings: Settings) -> dict[str, Any]:
+    """How the settings have Kafka reached, and for how long it is looked for."""
+    every = client_settings("looker", settings.connection)
+    wanted = ("security_", "ssl_", "sasl_", "bootstrap_timeout")
+    return {name: value for name, value in every.items() if name.startswith(wanted)}
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _address(arguments: argparse.Namespace, settings: Settings) -> str:

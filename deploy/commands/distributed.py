@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,11 +20,15 @@ from typing import IO
 
 from psycopg.conninfo import make_conninfo
 
+from deploy.commands.printed import said
 from deploy.commands.serving import API, fill
 from deploy.local.folders import parts_folder
-from deploy.local.parts import choose_parts
+from deploy.local.left import RECORD, remember, stop_left
+from deploy.local.parts import Part, choose_parts
+from deploy.local.ports import PartFailed
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
+from deploy.serving import free
 from deploy.settings import Settings
 from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
 
@@ -35,28 +40,38 @@ STEADY_S = 60.0
 """A process that has run so long starts again without a pause."""
 STOP_DEADLINE_S = 15.0
 LOOK_AGAIN_S = 0.2
+POSTGRES, KAFKA = "postgres", "kafka"
+"""Folders of the servers."""
+OWN_PROCESSES = (API, PROVISIONER, *ROLES)
 STORE_LOGIN, MODELS_LOGIN = "kuty_store", "kuty_models"
 
 
 def up(arguments: Namespace, settings: Settings) -> int:
     """Start everything, fill it, watch over it until Ctrl-C."""
-    # Whatever is going on, demo data included, is left in order, and the servers that were started are stopped.
-    signal.signal(signal.SIGTERM, _leave)
+    # Whatever is going on, demo data included, is left in order, and the servers that were started are stopped; a terminal
+    # that is closed says so by SIGHUP.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         stack.enter_context(_alone(settings))
-        settings = _on_real_parts(settings, stack)
+        folder = _folder(settings)
+        left = stop_left(records_of(folder))
+        if left:
+            said(f"Stopped what a `kuty up` that was killed had left: {', '.join(left)}.")
+        free(settings.host, settings.port)
+        settings, parts = _on_real_parts(settings, folder, stack)
         migrate(settings)
         if arguments.demo:
             fill(settings, arguments.demo, arguments.seed)
         for_others = stack.enter_context(kept_for_others(settings))
-        children = [stack.enter_context(Watched(name, settings)) for name in (API, PROVISIONER, *ROLES)]
+        children = [stack.enter_context(WatchedRole(name, settings, folder)) for name in OWN_PROCESSES]
         print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
         print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
         print(f"For `kuty` in another terminal: . {for_others}", flush=True)
         while True:
             time.sleep(LOOK_AGAIN_S)
-            for child in children:
-                child.look()
+            for watched in (*parts, *children):
+                watched.look()
     return 0
 
 
@@ -95,12 +110,18 @@ def _alone(settings: Settings) -> IO[bytes]:
         ) from None
 
 
-def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:
-    """Settings that name a PostgreSQL and a Kafka that run: those given, Docker's, or pip's, which are started here."""
-    parts = choose_parts()
-    folder = _folder(settings)
+def records_of(folder: Path) -> list[Path]:
+    """What the processes of one before us are known again by, in the order in which they are stopped."""
+    return [folder / name / RECORD for name in (*OWN_PROCESSES, KAFKA, POSTGRES)]
+
+
+def _on_real_parts(settings: Settings, folder: Path, stack: ExitStack) -> tuple[Settings, list[WatchedPart]]:
+    """Settings that name a PostgreSQL and a Kafka that run: those given, Docker's, or pip's, which are started here and have
+    to be watched."""
+    parts, watched = choose_parts(), []
     if not settings.store_dsn:
-        postgres = stack.enter_context(parts.postgres(folder / "postgres"))
+        postgres = stack.enter_context(parts.postgres(folder / POSTGRES))
+        watched.append(WatchedPart("PostgreSQL", postgres))
         owner = postgres.dsn
         password = _password(folder / "logins")
         settings = replace(
@@ -110,9 +131,11 @@ def _on_real_parts(settings: Settings, stack: ExitStack) -> Settings:
             models_dsn=make_conninfo(owner, user=MODELS_LOGIN, password=password),
         )
     if not settings.kafka:
-        settings = replace(settings, kafka=stack.enter_context(parts.kafka(folder / "kafka")).bootstrap)
+        kafka = stack.enter_context(parts.kafka(folder / KAFKA))
+        watched.append(WatchedPart("Kafka", kafka))
+        settings = replace(settings, kafka=kafka.bootstrap)
     print(parts.described, flush=True)
-    return settings
+    return settings, watched
 
 
 def _folder(settings: Settings) -> Path:
@@ -127,46 +150,89 @@ def _password(file: Path) -> str:
     return file.read_text()
 
 
-class Watched:
-    """One role in a process of its own. When it ends unasked it is started again, after a pause that grows."""
+class Watched(ABC):
+    """What has to run. When it ends unasked it is started again, after a pause that grows."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._environment = {**os.environ, **settings.of_roles((name,)).environment()}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
-        self._start_again_at = 0.0
+        self._started_at = time.monotonic()
+        self._start_again_at: float | None = None
         self._pause_s = SHORTEST_PAUSE_S
+
+    def look(self) -> None:
+        """Start it again when it has ended and its pause is over."""
+        now = time.monotonic()
+        if self._start_again_at is None:
+            ended = self._ended()
+            if ended is not None:
+                self._pause_s = SHORTEST_PAUSE_S if now - self._started_at > STEADY_S else self._pause_s
+                self._pause(ended)
+        elif now >= self._start_again_at:
+            try:
+                self._start()
+            except PartFailed as failure:
+                self._pause(f"did not start: {str(failure).splitlines()[0]}")
+            else:
+                self._started_at, self._start_again_at = time.monotonic(), None
+
+    def _pause(self, why: str) -> None:
+        log.error("%s %s; again in %.1f s", self._name, why, self._pause_s)
+        self._start_again_at = time.monotonic() + self._pause_s
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+
+    @abstractmethod
+    def _ended(self) -> str | None:
+        """How it ended, none while it runs."""
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Start it. Raises PartFailed."""
+
+
+class WatchedPart(Watched):
+    """A server that was started here; it comes back with its data, at its address."""
+
+    def __init__(self, name: str, part: Part) -> None:
+        super().__init__(name)
+        self._part = part
+
+    def _ended(self) -> str | None:
+        return None if self._part.runs() else "ended"
+
+    def _start(self) -> None:
+        self._part.start()
+
+
+class WatchedRole(Watched):
+    """One role in a process of its own. What it is known again by is kept below the folder."""
+
+    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
+        super().__init__(name)
+        self._environment = {**os.environ, **settings.of_roles((name,)).environment()}
+        self._record = folder / name / RECORD
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def described(self) -> str:
         """Name and process id."""
         return f"{self._name} ({self._process.pid if self._process else 'waits'})"
 
-    def look(self) -> None:
-        """Start it again when it has ended and its pause is over."""
-        now = time.monotonic()
-        if self._process is not None:
-            if self._process.poll() is None:
-                return
-            if now - self._started_at > STEADY_S:
-                self._pause_s = SHORTEST_PAUSE_S
-            log.error("%s ended with %s; again in %.1f s", self._name, self._process.returncode, self._pause_s)
-            self._process = None
-            self._start_again_at = now + self._pause_s
-            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
-        elif now >= self._start_again_at:
-            self._start()
+    def _ended(self) -> str | None:
+        if self._process is None or self._process.poll() is None:
+            return None
+        ended, self._process = f"ended with {self._process.returncode}", None
+        return ended
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
+        self._record.parent.mkdir(exist_ok=True)
         # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
         self._process = subprocess.Popen(
             command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
-        self._started_at = time.monotonic()
+        remember(self._record, self._process.pid)
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> WatchedRole:
         self._start()
         return self
 

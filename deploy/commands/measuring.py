@@ -7,12 +7,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from deploy.commands.printed import failed
+from deploy.commands.printed import failed, said
 from deploy.commands.serving import fill
 from deploy.describe import UnknownKind, describe
 from deploy.describe.compatibility import BreakingChange
 from deploy.scenario.run import run_files
-from deploy.settings import Settings, described
+from deploy.settings import Settings, described, described_parts
 from deploy.world import embedded_worlds, worlds_on
 
 
@@ -30,7 +30,7 @@ def scenario(arguments: argparse.Namespace, settings: Settings) -> int:
             postgres = stack.enter_context(parts.postgres(folder / "postgres"))
             kafka = stack.enter_context(parts.kafka(folder / "kafka"))
             worlds = worlds_on(kafka.bootstrap, postgres.fresh_database)
-        return 0 if run_files(arguments.file, worlds, print, brief=arguments.brief) else 1
+        return 0 if run_files(arguments.file, worlds, print, said, brief=arguments.brief) else 1
 
 
 def demo(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -63,5 +63,8 @@ def bench(arguments: argparse.Namespace, settings: Settings) -> int:
 def settings_listed(arguments: argparse.Namespace, settings: Settings) -> int:
     """Every setting with its default and its meaning."""
     for variable, default, meaning in described():
+        print(f"{variable} (default {default or 'empty'})\n    {meaning}")
+    print("\nWhere `kuty up`, `kuty bench` and `kuty scenario --kafka` find the servers that they start:\n")
+    for variable, default, meaning in described_parts():
         print(f"{variable} (default {default or 'empty'})\n    {meaning}")
     return 0

@@ -6,12 +6,23 @@ import sys
 from typing import Any
 
 import orjson
+from tqdm import tqdm
 
 
 def failed(reason: str) -> int:
     """Say on standard error why nothing was done; the exit code."""
     print(f"kuty: {reason}", file=sys.stderr)
     return 1
+
+
+def said(line: str) -> None:
+    """Say something on standard error that is no result."""
+    print(line, file=sys.stderr)
+
+
+def progress(what: str, total: int | None = None) -> tqdm[Any]:
+    """A bar on standard error while something is counted; none where that is no terminal."""
+    return tqdm(total=total, unit=f" {what}", leave=False, disable=None)
 
 
 def as_json(content: Any) -> str:

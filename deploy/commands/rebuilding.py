@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from consumers import relay as relaying
 from consumers import wire
 from consumers.disclosure import NAME as DISCLOSURE
-from deploy.commands.printed import failed
+from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic
 from deploy.migration import ledger_file, migrate
 from deploy.roles import Role
@@ -42,6 +40,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         old = model.feed().live_epoch
         if not old:
             return failed(f"{arguments.what} has no live model yet: nothing to compare with")
+        wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
             redelivery = wired.disclosure.redeliver(arguments.what)
@@ -61,7 +60,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
 def _built(roles: Sequence[Role], model: ReadModel, epoch: int, publications: int) -> bool:
     """Wait for the fresh generation; where nobody else moves the roles, they are moved here."""
     give_up_at = time.monotonic() + DEADLINE_S
-    with tqdm(total=publications, unit=" publications", leave=False) as bar:
+    with progress("publications", publications) as bar:
         while model.feed().live_epoch != epoch:
             if time.monotonic() > give_up_at:
                 return False
@@ -98,16 +97,19 @@ def follower_of(header: Header) -> str | None:
 
 
 def target_of(settings: Settings, into: str | None) -> Settings:
-    """Where a store is rebuilt: the ledger's own place, a folder, or what a PostgreSQL connection string names."""
+    """Where a store is rebuilt: the ledger's own place, a folder, or what a PostgreSQL connection string names. Raises
+    WrongSetting."""
     if into is None:
         return settings
     if "://" in into or "=" in into:  # both ways to write a connection string
-        return replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
+        target = replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
+        target.check()
+        return target
     return replace(settings, home=Path(into), store_dsn="", owner_dsn="", models_dsn="")
 
 
 def _shown(origin: Feed) -> Iterator[Record]:
-    with tqdm(unit=" events", leave=False) as bar:
+    with progress("events") as bar:
         for record in origin.records():
             yield record
             bar.update()

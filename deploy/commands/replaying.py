@@ -87,7 +87,9 @@ def replay_told(found: Feed, arguments: argparse.Namespace, settings: Settings) 
         return failed(f"nobody has joined as {arguments.recipient}")
     told = told_by(found.records(), found.opened, arguments.recipient, by, client=client)
     _print(arguments, (_telling(one) for one in told.tellings), [asdict(one) for one in told.tellings])
-    print(f"{len(told.tellings)} facts from {found.origin}, by the time of disclosure, not of the broker's acknowledgement")
+    if not arguments.json:
+        of_which_time = "by the time of disclosure, not of the broker's acknowledgement"
+        print(f"{len(told.tellings)} facts from {found.origin}, {of_which_time}")
     return 0
 
 

@@ -6,9 +6,10 @@ import argparse
 import gc
 from collections.abc import Sequence
 
-from deploy.demo import run_demo
+from deploy.demo import DemoFailed, is_broken_off, run_demo
 from deploy.migration import migrate, owns_nothing
 from deploy.roles import Running
+from deploy.scenario.given import NotGiven
 from deploy.serving import app_of, free, served
 from deploy.settings import Settings, WrongSetting
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
@@ -53,18 +54,29 @@ def _of_roles(settings: Settings, names: Sequence[str], demo: int) -> Settings:
 
 
 def fill(settings: Settings, clients: int, seed: int) -> None:
-    """Demo data, unless the ledger has something in it already."""
+    """Demo data, unless the ledger has something else in it already. Raises DemoFailed, NotGiven."""
     migrate(settings)
     with open_world(settings) as world:
-        if world.store.head():
-            print(f"The ledger {settings.ledger} has data already: no demo data added.")
-        else:
+        begun = is_broken_off(world.store, clients, seed)
+        if world.store.head() and not begun:
+            print(f"The ledger {settings.ledger} has data already: no demo data added. KUTY_LEDGER names another one.")
+            return
+        if begun:
+            print(f"The demo of {clients} clients was broken off: it goes on.", flush=True)
+        try:
             run_demo(world, clients, seed, print)
+        except (DemoFailed, NotGiven) as failure:
+            if not begun:
+                raise
+            reason = f"the demo that was broken off cannot go on, another KUTY_LEDGER begins a new one: {failure}"
+            raise DemoFailed(reason) from None
 
 
 def run(wired: Wired, names: Sequence[str]) -> int:
-    """Run roles, and the API where it is among them, until a signal comes."""
+    """Run roles, and the API where it is among them, until a signal comes. Raises InUse."""
     settings = wired.settings
+    if not settings.store_dsn and settings.embedded:
+        _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
     # Beside the roles, not one of them: a process all of whose roles have halted ends.
     forgetting = Running([wired.forgetting], wired.wait).start()

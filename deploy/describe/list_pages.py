@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from deploy.describe.pages import anchor, link, page, table, words
-from deploy.settings import described
+from deploy.settings import described, described_parts
 from domain.code_lists import LANGUAGES, Code, CodeList, code_list, code_list_names
 
 CODES_LEAD = """Every code list. A code is used of a fact whose own date lies between *from* and *until*, both included;
 history keeps its codes for ever. *Instead* names the code that took over."""
 SETTINGS_LEAD = """Every setting of a process, read from its environment when it starts."""
+PARTS_LEAD = """Where tests, `kuty up`, `kuty bench` and `kuty scenario --kafka` find the servers that they start:"""
 CLI_LEAD = """Everything that the command `kuty` does, as `--help` says it."""
 HELP_WIDTH = 100
 
@@ -47,8 +48,12 @@ def _days(code: Code) -> tuple[str, str]:
 
 def settings_page() -> str:
     """The whole page of settings."""
-    rows = [(f"`{variable}`", f"`{default}`" if default else "empty", meaning) for variable, default, meaning in described()]
-    return page("Settings", SETTINGS_LEAD, table(["variable", "default", "meaning"], rows))
+    return page("Settings", SETTINGS_LEAD, _variables(described()), PARTS_LEAD, _variables(described_parts()))
+
+
+def _variables(listed: Iterable[tuple[str, str, str]]) -> str:
+    rows = [(f"`{variable}`", f"`{default}`" if default else "empty", meaning) for variable, default, meaning in listed]
+    return table(["variable", "default", "meaning"], rows)
 
 
 def cli_page() -> str:

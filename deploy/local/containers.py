@@ -61,6 +61,14 @@ class Container(ABC):
             self._container.get_wrapped_container().start()
         _wait(self._image, self.answers)
 
+    def runs(self) -> bool:
+        """Whether the container is there and has not ended."""
+        if self._container is None:
+            return False
+        inside = self._container.get_wrapped_container()
+        inside.reload()
+        return str(inside.status) not in ("exited", "dead")
+
     def stop(self) -> None:
         """Stop and remove the container with its data."""
         if self._container is not None:

@@ -17,6 +17,7 @@ import psutil
 from consumers.broker import broker_answers
 from deploy.local.folders import own_folder
 from deploy.local.jars import kafka_jars
+from deploy.local.left import RECORD, remember
 from deploy.local.ports import PartFailed, free_port, kept_ports, listens, tail_of, wait_until_gone, wait_until_ready
 
 START_DEADLINE_S = 90.0
@@ -87,7 +88,7 @@ class LocalKafka:
     def start(self) -> None:
         """Start on the same data and, once ports were chosen, the same ports; return when a client is
         answered."""
-        if self._server is not None:
+        if self.runs():
             raise PartFailed("this Kafka is running already")
         own_folder(self.folder)
         jars = self._jars = self._jars or kafka_jars(self._cache)
@@ -106,6 +107,10 @@ class LocalKafka:
                 if chosen or attempt == 2:
                     raise
 
+    def runs(self) -> bool:
+        """Whether the node's process is there."""
+        return self._server is not None and self._server.poll() is None
+
     def stop(self) -> None:
         if self._server is None:
             return
@@ -118,7 +123,8 @@ class LocalKafka:
 
     def kill(self) -> None:
         """SIGKILL; `start` then recovers the logs from the disk."""
-        if self._server is None:
+        if not self.runs() or self._server is None:
+            self._server = None
             return
         process = psutil.Process(self._server.pid)
         self._server.kill()
@@ -164,8 +170,9 @@ class LocalKafka:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         try:
+            remember(self.folder / RECORD, self._server.pid)
             wait_until_ready("Kafka", self._server, partial(self._answers, broker_port), log, START_DEADLINE_S)
-        except PartFailed:
+        except BaseException:  # whoever loses patience, too, leaves no server behind
             self.kill()
             raise
 

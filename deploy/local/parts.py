@@ -18,6 +18,7 @@ class Part(Protocol):
     """A server that can be started, stopped, and hurt on purpose. Raises PartFailed."""
 
     def start(self) -> None: ...
+    def runs(self) -> bool: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
     def freeze(self) -> None: ...
@@ -152,6 +153,10 @@ class GivenPart:
 
     def start(self) -> None:
         """It runs already."""
+
+    def runs(self) -> bool:
+        """Whether it does is its owner's to see to."""
+        return True
 
     def stop(self) -> None:
         """It goes on running."""

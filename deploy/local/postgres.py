@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.local.folders import own_folder, reachable
+from deploy.local.left import RECORD, remember
 from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready
 
 SUPERUSER = "kuty"
@@ -46,7 +47,7 @@ class LocalPostgres:
 
     def start(self) -> None:
         """Start on the same data and, once a port was chosen, the same port; return when a query is answered."""
-        if self._server is not None:
+        if self.runs():
             raise PartFailed("this PostgreSQL is running already")
         self._prepare()
         record = self.folder / "port"
@@ -64,6 +65,10 @@ class LocalPostgres:
                 if chosen or attempt == 2:
                     raise
 
+    def runs(self) -> bool:
+        """Whether the server's first process is there."""
+        return self._server is not None and self._server.poll() is None
+
     def stop(self) -> None:
         """Ask for a fast shutdown and wait for it."""
         if self._server is None:
@@ -77,7 +82,8 @@ class LocalPostgres:
 
     def kill(self) -> None:
         """SIGKILL every process of the server at once, as a power cut would; `start` then recovers."""
-        if self._server is None:
+        if not self.runs() or self._server is None:
+            self._server = None
             return
         postmaster = psutil.Process(self._server.pid)
         postmaster.suspend()  # so that it cannot fork, or tidy up, while its children are being counted
@@ -147,10 +153,10 @@ class LocalPostgres:
                 start_new_session=True,
             )  # fmt: skip
         try:
+            remember(self.folder / RECORD, self._server.pid, signal.SIGINT)
             wait_until_ready("PostgreSQL", self._server, self._answers, log, START_DEADLINE_S)
-        except PartFailed:
-            if self._server.poll() is None:
-                self.kill()
+        except BaseException:  # whoever loses patience, too, leaves no server behind
+            self.kill()
             raise
 
     def _answers(self) -> bool:

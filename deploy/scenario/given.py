@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import date
 from typing import Any
@@ -22,19 +22,27 @@ from domain.store import ClientRecord, EventStore, StaffCard, Vault, registratio
 CARDS_FROM = date(2000, 1, 1)
 MAILBOX = "register@example.invalid"
 
+NextId = Callable[[], str]
+"""Names the next command: who may have to give the same again names it the same way."""
+
 
 class NotGiven(Exception):
     """Something that a file gives was refused by the ledger."""
 
 
-def lay_out(store: EventStore, given: Given, on: date) -> None:
+def random_id() -> str:
+    """An id for a command that is given once."""
+    return uuid.uuid4().hex
+
+
+def lay_out(store: EventStore, given: Given, on: date, next_id: NextId = random_id) -> None:
     """Open the ledger on the day and let everybody join. Raises NotGiven."""
     organiser = Cast(given).organiser
     system = Caller(organiser, "organiser", "system", "system")
     manager = Caller(organiser, "organiser", "contract_manager", _first(given, "contract_manager"))
-    _done(store.execute(OpenLedger(organiser_org_id=organiser, mode="simulated", occurred_on=on), system, _id()))
+    _done(store.execute(OpenLedger(organiser_org_id=organiser, mode="simulated", occurred_on=on), system, next_id()))
     for command in _directory(given):
-        _done(store.execute(command, manager, _id()))
+        _done(store.execute(command, manager, next_id()))
 
 
 def keep_cards(vault: Vault, given: Given) -> None:
@@ -54,7 +62,9 @@ def keep_cards(vault: Vault, given: Given) -> None:
             vault.keep_staff_card(card)
 
 
-def register(store: EventStore, vault: Vault, given: Given, clients: Mapping[str, ClientRecord]) -> dict[str, str]:
+def register(
+    store: EventStore, vault: Vault, given: Given, clients: Mapping[str, ClientRecord], next_id: NextId = random_id
+) -> dict[str, str]:
     """Register the clients; each one's random reference. Raises NotGiven."""
     intake = Caller(Cast(given).organiser, "organiser", "intake", _first(given, "intake"))
     waiting: dict[str, Future[Answer]] = {}
@@ -66,7 +76,7 @@ def register(store: EventStore, vault: Vault, given: Given, clients: Mapping[str
         waiting[name] = store.submit(
             RegisterClient(identity_kind=kind, registered_from="referral"),
             intake,
-            _id(),
+            next_id(),
             client=kept,
             look_ups=registration(record, offered, kept),
         )
@@ -140,7 +150,3 @@ def _first(given: Given, role: str) -> str:
 def _done(answer: Answer) -> None:
     if answer.status == "refused":
         raise NotGiven(", ".join(f"{reason.code} {reason.pointer}".strip() for reason in answer.codes))
-
-
-def _id() -> str:
-    return uuid.uuid4().hex

@@ -11,6 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 
+MOST_CHARACTERS = 1_000_000
+MOST_VALUES = 100_000
+"""In a whole file, each counted as often as a `*name` repeats it."""
+DEEPEST = 50
+SHOWN_CHARACTERS = 40
+"""Of a value that cannot be read."""
+
 
 class Mistake(NamedTuple):
     """One thing wrong in a file: `line` counts from 1."""
@@ -53,6 +60,19 @@ class _Plain(yaml.SafeLoader):
     """YAML in which a word is a word: `on`, `yes` and `9:00` are texts; numbers, dates, true, false and null are not."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - so the base class has it; emptied, so that only the ones below hold
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As YAML has it, but no deeper than we ourselves can follow."""
+        self.depth += 1
+        if self.depth > DEEPEST and parent is not None:
+            raise yaml.MarkedYAMLError(problem=TOO_DEEP, problem_mark=parent.start_mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+TOO_DEEP = f"values stand within values more than {DEEPEST} deep"
 
 
 for _tag, _pattern, _first in (
@@ -66,14 +86,18 @@ for _tag, _pattern, _first in (
 
 
 def read_yaml(path: Path) -> Marked:
-    """The file's content with its lines. Raises MistakesInFile for anything that is not plain YAML without repeated keys."""
+    """The file's content with its lines. Raises MistakesInFile for anything that is not plain YAML without repeated keys,
+    and for what is larger than anybody writes."""
     try:
-        with path.open(encoding="utf-8") as text:
-            loader = _Plain(text)
-            node = loader.get_single_node()
-            if node is None:
-                raise MistakesInFile(Mistake(path.name, 1, "the file is empty"))
-            return _marked(node, loader, path.name)
+        with path.open(encoding="utf-8") as opened:
+            text = opened.read(MOST_CHARACTERS + 1)
+        if len(text) > MOST_CHARACTERS:
+            raise MistakesInFile(Mistake(path.name, 1, f"the file has more than {MOST_CHARACTERS:,} characters"))
+        loader = _Plain(text)
+        node = loader.get_single_node()
+        if node is None:
+            raise MistakesInFile(Mistake(path.name, 1, "the file is empty"))
+        return _Marking(loader, path.name).marked(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise MistakesInFile(Mistake(path.name, line, error.problem or "this is not YAML")) from None
@@ -83,24 +107,43 @@ def read_yaml(path: Path) -> Marked:
         raise MistakesInFile(Mistake(str(path), 1, error.strerror or "the file cannot be read")) from None
 
 
-def _marked(node: yaml.Node, loader: _Plain, file: str) -> Marked:
-    line = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        parts: dict[Any, Marked] = {}
-        for key_node, value_node in node.value:
-            name, key_line = str(key_node.value), key_node.start_mark.line + 1
-            if name in parts:
-                raise MistakesInFile(Mistake(file, key_line, f"{name} stands here twice"))
-            parts[name] = _marked(value_node, loader, file)._replace(line=key_line)
-        return Marked({name: part.value for name, part in parts.items()}, line, parts)
-    if isinstance(node, yaml.SequenceNode):
-        inner = [_marked(one, loader, file) for one in node.value]
-        return Marked([one.value for one in inner], line, dict(enumerate(inner)))
-    try:
-        value = loader.construct_object(node, deep=True)
-    except ValueError as error:
-        raise MistakesInFile(Mistake(file, line, f"{node.value}: {error}")) from None
-    return Marked(value, line, {})
+class _Marking:
+    """The nodes of one file, made values with lines. What a `*name` repeats is another value each time."""
+
+    def __init__(self, loader: _Plain, file: str) -> None:
+        self._loader = loader
+        self._file = file
+        self._values = 0
+
+    def marked(self, node: yaml.Node, depth: int = 1) -> Marked:
+        """A value with its parts. Raises MistakesInFile."""
+        line = node.start_mark.line + 1
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise self._wrong(line, f"with all that is repeated here the file has more than {MOST_VALUES:,} values")
+        if depth > DEEPEST:
+            raise self._wrong(line, TOO_DEEP)
+        if isinstance(node, yaml.MappingNode):
+            parts: dict[Any, Marked] = {}
+            for key_node, value_node in node.value:
+                key_line = key_node.start_mark.line + 1
+                if not isinstance(key_node, yaml.ScalarNode):
+                    raise self._wrong(key_line, "a name is one word, no list and no mapping")
+                name = str(key_node.value)
+                if name in parts:
+                    raise self._wrong(key_line, f"{name} stands here twice")
+                parts[name] = self.marked(value_node, depth + 1)._replace(line=key_line)
+            return Marked({name: part.value for name, part in parts.items()}, line, parts)
+        if isinstance(node, yaml.SequenceNode):
+            inner = [self.marked(one, depth + 1) for one in node.value]
+            return Marked([one.value for one in inner], line, dict(enumerate(inner)))
+        try:
+            return Marked(self._loader.construct_object(node, deep=True), line, {})
+        except ValueError as error:
+            raise self._wrong(line, f"{str(node.value)[:SHOWN_CHARACTERS]}: {error}") from None
+
+    def _wrong(self, line: int, reason: str) -> MistakesInFile:
+        return MistakesInFile(Mistake(self._file, line, reason))
 
 
 def fitted(model: type[M], marked: Marked, file: str) -> M:

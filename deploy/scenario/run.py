@@ -19,9 +19,17 @@ from deploy.scenario.world import OpenWorld
 NAME_LENGTH = 24
 
 
-def run_files(paths: Iterable[Path], open_world: OpenWorld, out: Callable[[str], None], *, brief: bool = False) -> bool:
-    """Run the files one after the other; whether everything came as it was expected. Mistakes in a file are printed with
-    line and reason, and nothing of any file is run then."""
+def run_files(
+    paths: Iterable[Path],
+    open_world: OpenWorld,
+    out: Callable[[str], None],
+    wrong: Callable[[str], None] | None = None,
+    *,
+    brief: bool = False,
+) -> bool:
+    """Run the files one after the other; whether everything came as it was expected. Mistakes in a file go to `wrong` with
+    line and reason (to `out` unless given), and nothing of any file is run then."""
+    wrong = wrong or out
     stories: list[Story] = []
     mistakes = 0
     for path in paths:
@@ -30,16 +38,16 @@ def run_files(paths: Iterable[Path], open_world: OpenWorld, out: Callable[[str],
         except MistakesInFile as found:
             mistakes += len(found.mistakes)
             for mistake in found.mistakes:
-                out(str(mistake))
+                wrong(str(mistake))
     if mistakes:
-        out(f"nothing was run: {mistakes} mistake{'s' if mistakes > 1 else ''} in what was to be run")
+        wrong(f"nothing was run: {mistakes} mistake{'s' if mistakes > 1 else ''} in what was to be run")
         return False
     well = 0
     for story in stories:
         try:
             well += run_story(story, open_world, out, brief=brief).ok
         except NotGiven as refused:
-            out(f"{story.file}: what is given was refused: {refused}")
+            wrong(f"{story.file}: what is given was refused: {refused}")
     out(f"{well} of {len(stories)} as expected")
     return well == len(stories)
 

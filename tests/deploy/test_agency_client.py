@@ -19,6 +19,7 @@ from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
 from deploy.agency import client
 from deploy.agency.client import Follower, Halt, OverHttp, OverKafka, canonical, hash_of
+from deploy.cli import main
 from deploy.local.parts import Kafka
 from deploy.local.ports import free_port
 from deploy.serving import app_of, issuer_of, served
@@ -159,4 +160,22 @@ def test_over_kafka_it_sends_and_follows(kafka: Kafka) -> None:
     assert agency.send("m-1", "change_benefit_status.v1", {"client": "x"}) == f"{wire.in_topic(ledger, 'kela')} offset 0"
     [sent] = broker.read(wire.in_topic(ledger, "kela"), 0, 10, 5.0)
     assert (sent.key, dict(sent.headers)["ce_id"]) == (b"x", b"m-1")
+    broker.close()
+
+
+def test_over_kafka_nothing_is_made_up_about_who_never_joined(
+    kafka: Kafka, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a gap, nor an empty line of records, nor a topic."""
+    monkeypatch.setenv("KUTY_KAFKA", kafka.bootstrap)
+    monkeypatch.setenv("KUTY_LEDGER", f"nobody-{os.getpid()}")
+    (tmp_path / "messages").write_text('{"type": "record_attendance.v1", "body": {}}', encoding="utf-8")
+    for part, words in (("out", ("follow",)), ("receipts", ("receipts",)), ("in", ("publish", str(tmp_path / "messages")))):
+        assert main(["agency", words[0], "nosuch", *words[1:]]) == 1
+        out, said = capsys.readouterr()
+        topic = f"kuty.nobody-{os.getpid()}.{part}.nosuch.v1"
+        assert out == ""
+        assert said == f"kuty: there is no topic {topic}: nobody has joined under this name, or its topics are not made\n"
+    broker = KafkaBroker(Connection(kafka.bootstrap))
+    assert not [topic for topic in broker.topics() if "nosuch" in topic]
     broker.close()

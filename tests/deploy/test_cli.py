@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
 import shlex
@@ -10,6 +11,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from blocks import ROOT
 
 from deploy.cli import main, parser
 from deploy.commands.distributed import kept_for_others
+from deploy.commands.printed import progress
 from deploy.commands.rebuilding import target_of
 from deploy.describe.list_pages import commands, help_of
 from deploy.settings import Settings
@@ -58,6 +61,72 @@ def test_every_command_says_what_one_needs() -> None:
             assert action.help or isinstance(action, argparse._SubParsersAction), f"{name} {action.dest}"
 
 
+def test_a_command_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"kuty {version('kuty')}\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with progress("events") as bar:
+        bar.update(3)
+    assert capsys.readouterr() == ("", "")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress("events") as bar:
+        bar.update(3)
+    assert "events" in terminal.getvalue()
+
+
+def test_no_command_counts_in_another_way() -> None:
+    made = [path.name for path in (ROOT / "deploy").rglob("*.py") if "tqdm(" in path.read_text(encoding="utf-8")]
+    assert made == ["printed.py"]
+
+
+def test_what_is_wrong_stands_on_standard_error_and_what_comes_out_alone_on_standard_output(
+    home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.yaml").write_text("history: nothing\n", encoding="utf-8")
+    assert main(["scenario", str(tmp_path / "wrong.yaml")]) == 1
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.startswith("wrong.yaml:1: ")
+    assert main(["replay", "told", "kela-benefit-payment", "--json"]) == 0
+    out, said = capsys.readouterr()
+    assert all(json.loads(line) for line in out.splitlines())
+    assert said == ""
+
+
+def test_every_variable_that_is_read_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of the settings, of compose, and of the servers that are started."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "deploy").rglob("*.py")]
+    named = set(re.findall(r"KUTY_TEST_[A-Z_]+[A-Z]", "".join(sources))) | {
+        f"KUTY_TEST_{name}"
+        for name in re.findall(r"""(?:text|path)\("([A-Z_]+)"\)""", (ROOT / "deploy/local/parts.py").read_text("utf-8"))
+    }
+    listed = told(capsys, "settings")
+    assert [name for name in sorted(named) if f"{name} (default" not in listed] == []
+
+
+def test_cleaning_leaves_the_packages_where_they_are() -> None:
+    make = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "rm -rf var build\n" in make
+    said = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "make clean-env" in said
+    assert "not .venv" in said
+
+
+def test_one_process_has_an_embedded_ledger(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with owned_by_us(home / "demo" / "broker.lock"):
+        for role in ("disclosure", "clerk", "projector", "provisioner"):
+            assert "another process has the ledger" in told(capsys, "serve", "--role", role, code=1)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
 def test_what_completes_words_is_printed_whatever_the_settings(
     shell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -91,7 +160,8 @@ def test_bash_completes_what_one_types(typed: list[str], completed: list[str]) -
 
 @pytest.mark.parametrize(
     "words",
-    [["nothing"], [], ["demo", "--clients", "-1"], ["clock", "advance", "tomorrow"], ["serve", "--role", "cook"]],
+    [["nothing"], [], ["demo", "--clients", "-1"], ["demo", "--clients", "1000000"],
+     ["agency", "follow", "x", "--wait", "nan"], ["clock", "advance", "tomorrow"], ["serve", "--role", "cook"]],
 )
 def test_words_that_are_not_understood_end_with_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:

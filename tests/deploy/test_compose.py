@@ -62,6 +62,6 @@ def test_what_serves_a_ledger_needs_no_package_of_the_tools() -> None:
         "    sys.modules[name] = None\n"
         "from deploy.cli import _told_plainly\n"
         "from deploy.commands import agency, ledgers, measuring, rebuilding, replaying, serving\n"
-        "_told_plainly()\n"
+        "_told_plainly(Exception())\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, cwd=ROOT)

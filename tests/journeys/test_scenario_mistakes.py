@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -222,6 +223,39 @@ def test_an_empty_file_a_missing_one_and_broken_yaml_are_mistakes(tmp_path: Path
     with pytest.raises(MistakesInFile, match="No such file"):
         read_yaml(tmp_path / "nowhere.yaml")
     assert mistakes(tmp_path, STEPS.replace("{ask: KE2", "{ask: KE2, {"))[0][0] >= 19
+
+
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[" * 5_000 + "]" * 5_000, ":1: values stand within values more than 50 deep"),
+        ("".join(f"{' ' * n}a:\n" for n in range(500)), ": values stand within values more than 50 deep"),
+        ("{a: " * 300 + "}" * 300, ":1: values stand within values more than 50 deep"),
+        ("a: &a [*a]\n", ":1: values stand within values more than 50 deep"),
+        (LAUGHS, ":1: with all that is repeated here the file has more than 100,000 values"),
+        ("- {on: 2025-01-01, by: x}\n" * 50_000, ":1: the file has more than 1,000,000 characters"),
+        ("- 1\n" * 120_000, "more than 100,000 values"),
+        ("? [a, b]\n: 1\n", ":1: a name is one word, no list and no mapping"),
+        (f"history: {'9' * 5_000}\n", ":1: 9999999999999999999999999999999999999999: "),
+        ("a: 1\n---\nb: 2\n", ":2: "),
+        ("a: !!python/object:os.system x\n", ":1: could not determine a constructor"),
+        (bytes(range(256)), ":1: the file is not text in UTF-8"),
+        ("history: x".encode("utf-16"), ":1: the file is not text in UTF-8"),
+        ("# nothing\n", ":1: the file is empty"),
+    ],
+    ids=["deep list", "deep mapping", "deep flow", "of itself", "laughs", "huge", "many", "key", "number", "two documents",
+         "a tag", "binary", "UTF-16", "a comment alone"],
+)  # fmt: skip
+def test_a_file_that_nobody_would_write_is_a_mistake_at_once(tmp_path: Path, content: str | bytes, reason: str) -> None:
+    file = tmp_path / "odd.yaml"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(MistakesInFile, match=re.escape(reason)):
+        read_yaml(file)
 
 
 def test_the_scenarios_that_ship_can_be_read() -> None:
