@@ -323,7 +323,7 @@ def _told_plainly(error: Exception) -> str | None:
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
     from domain.record import Damaged
-    from domain.store import NotMigrated, StoreUnavailable, WrongMasterKey
+    from domain.store import NewerTables, NotMigrated, StoreUnavailable, WrongMasterKey
 
     said = str(error).partition("\n")[0]
     match error:
@@ -341,6 +341,8 @@ def _told_plainly(error: Exception) -> str | None:
             return f"the database does not answer: {said}"
         case NotMigrated():
             return f"{said}: `kuty migrate` makes its tables or brings them to the newest version"
+        case NewerTables():
+            return f"{said}: run the program that made it, or a newer one"
         case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
             return str(error)
         case WrongSetting() | WrongMasterKey():

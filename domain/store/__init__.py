@@ -17,6 +17,7 @@ from domain.store.sealed.vault import ClientRecord, CodeTaken, Kept, Moved, Post
 from domain.store.tables.database import (
     POSTGRES_SETTINGS,
     Database,
+    NewerTables,
     PostgresDatabase,
     SqliteDatabase,
     StoreUnavailable,
@@ -48,6 +49,7 @@ __all__ = [
     "Keys",
     "Lost",
     "Moved",
+    "NewerTables",
     "NotMigrated",
     "Parked",
     "PostalAddress",

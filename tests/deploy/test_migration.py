@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,44 @@ def test_a_role_refuses_the_rights_of_the_owner(
     assert str(psycopg.conninfo.conninfo_to_dict(divided.owner_dsn)["password"]) not in said
     with pytest.raises(WrongSetting):
         owns_nothing(Settings(store_dsn=divided.store_dsn, models_dsn=divided.owner_dsn))
+
+
+NEWER = "INSERT INTO {}migrations VALUES (999)"
+LOOKING = (("migrate",), ("demo", "--clients", "1"), ("serve", "--role", "clerk"), ("audit", "chains"))
+
+
+@pytest.mark.parametrize("file", ["events.db", "keys.db", "vault.db"])
+def test_files_of_a_newer_program_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    migrate(Settings(home=tmp_path))
+    with closing(sqlite3.connect(tmp_path / "demo" / file)) as connection:
+        connection.execute(NEWER.format(""))
+        connection.commit()
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    for words in LOOKING:
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"kuty: {tmp_path / 'demo' / file} is at version 999, and this program knows versions up to ")
+        assert said.endswith(": run the program that made it, or a newer one\n")
+
+
+@pytest.mark.parametrize("schema", ["kuty_demo", "kuty_demo_keys", "kuty_demo_vault"])
+def test_schemas_of_a_newer_program_are_left_alone(
+    postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], schema: str
+) -> None:
+    owner = postgres.fresh_database()
+    store = make_conninfo(owner, user=f"{LOGIN}_newer", password="secret")
+    settings = Settings(home=tmp_path, store_dsn=store, owner_dsn=owner)
+    migrate(settings)
+    with psycopg.connect(owner) as connection:
+        connection.execute(NEWER.format(f"{schema}.").encode())
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    for words in LOOKING:
+        monkeypatch.setenv("KUTY_OWNER_DSN", "" if words[0] in ("serve", "audit") else owner)
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"kuty: schema {schema} is at version 999, and this program knows versions up to ")
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(f"{LOGIN}_newer")))

@@ -60,7 +60,8 @@ class Keys:
     """
 
     def __init__(self, database: Database, master_key: bytes, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises `WrongMasterKey`."""
+        """Raises `WrongMasterKey`, `NewerTables`."""
+        database.check(TABLES)
         self._database = database
         self._master = AESGCM(master_key)
         self._lock = threading.Lock()

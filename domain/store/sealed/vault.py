@@ -168,6 +168,8 @@ class Vault:
     """The vault of one ledger. What it wrote is on the disk when a method returns; raises `StoreUnavailable`."""
 
     def __init__(self, database: Database, keys: Keys) -> None:
+        """Raises `NewerTables`."""
+        database.check(TABLES)
         self._database = database
         self._cipher = AESGCM(keys.named("vault")[:32])
         self._index_key = keys.named("vault-index")

@@ -24,6 +24,7 @@ Rows = list[tuple[Any, ...]]
 Ask = Callable[[str, Sequence[Any]], Rows]
 """Run one statement inside a transaction and get its rows."""
 
+NEWEST = "SELECT coalesce(max(version), 0) FROM migrations"
 ATTEMPTS = 2
 LONGEST_CALL_S = 6.0
 """A call to the database that takes longer is given up."""
@@ -44,6 +45,10 @@ SESSION_TIMEOUTS = (
 """Milliseconds."""
 
 
+class NewerTables(Exception):
+    """The tables are of a newer program than this one, which would misread them: run that one."""
+
+
 class StoreUnavailable(Exception):
     """The database does not answer. What was asked for may or may not have been done: ask again under the same id."""
 
@@ -61,6 +66,9 @@ class Database(Protocol):
     def write(self, work: Callable[[Ask], T]) -> T:
         """Run `work` in one transaction, durable on return. It may be run again after a lost connection, so it must
         come to the same when its effect is already there. Raises `StoreUnavailable`, `NotUnique`."""
+
+    def check(self, versions: Sequence[str]) -> None:
+        """The tables are of no version beyond these. Raises `NewerTables`, `StoreUnavailable`."""
 
     def migrate(self, versions: Sequence[str]) -> None:
         """Bring the tables to the newest version; `versions` are scripts in order, `{bytes}` and `{number}` standing
@@ -91,6 +99,9 @@ class PostgresDatabase:
         except psycopg.errors.UniqueViolation as error:
             raise NotUnique from error
 
+    def check(self, versions: Sequence[str]) -> None:
+        check_known(f"schema {self._schema}", self.read(NEWEST)[0][0], versions)
+
     def migrate(self, versions: Sequence[str]) -> None:
         with psycopg.connect(self._dsn, **POSTGRES_SETTINGS) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{self._schema}"),))
@@ -98,7 +109,8 @@ class PostgresDatabase:
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
             connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(schema))
             connection.execute("CREATE TABLE IF NOT EXISTS migrations (version bigint PRIMARY KEY)")
-            for number, script in _missing(versions, connection.execute("SELECT version FROM migrations").fetchall()):
+            done = connection.execute("SELECT version FROM migrations").fetchall()
+            for number, script in missing_versions(f"schema {self._schema}", versions, done):
                 connection.execute(script.format(bytes="bytea", number="bigserial").encode())
                 connection.execute("INSERT INTO migrations VALUES (%s)", (number,))
 
@@ -157,12 +169,15 @@ class SqliteDatabase:
                 raise
             return result
 
+    def check(self, versions: Sequence[str]) -> None:
+        check_known(str(self._path), self.read(NEWEST)[0][0], versions)
+
     def migrate(self, versions: Sequence[str]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
 
         def work(ask: Ask) -> None:
             ask("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)", ())
-            for number, script in _missing(versions, ask("SELECT version FROM migrations", ())):
+            for number, script in missing_versions(str(self._path), versions, ask("SELECT version FROM migrations", ())):
                 for statement in script.format(bytes="BLOB", number="INTEGER").split(";"):
                     if statement.strip():
                         ask(statement, ())
@@ -226,8 +241,16 @@ def marks(count: int) -> str:
     return ", ".join(["%s"] * count)
 
 
-def _missing(versions: Sequence[str], done: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
+def check_known(what: str, version: int, versions: Sequence[str]) -> None:
+    """The tables are of no version that this program does not know. Raises `NewerTables`."""
+    if version > len(versions):
+        raise NewerTables(f"{what} is at version {version}, and this program knows versions up to {len(versions)}")
+
+
+def missing_versions(what: str, versions: Sequence[str], done: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
+    """The scripts that have not run, with their numbers. Raises `NewerTables`."""
     there = {row[0] for row in done}
+    check_known(what, max(there, default=0), versions)
     return [(number, script) for number, script in enumerate(versions, 1) if number not in there]
 
 

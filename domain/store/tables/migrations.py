@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from domain.store.tables.database import POSTGRES_SETTINGS, lock_number, open_sqlite
+from domain.store.tables.database import POSTGRES_SETTINGS, lock_number, missing_versions, open_sqlite
 
 POSTGRES: Sequence[str] = (
     """
@@ -139,7 +139,8 @@ def migrate_postgres(dsn: str, ledger: str, *, role: str | None = None) -> None:
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
         connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(schema))
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (version bigint PRIMARY KEY)")
-        for number, script in _missing(POSTGRES, connection.execute("SELECT version FROM migrations").fetchall()):
+        done = connection.execute("SELECT version FROM migrations").fetchall()
+        for number, script in missing_versions(f"schema {schema_of(ledger)}", POSTGRES, done):
             connection.execute(script.encode())
             connection.execute("INSERT INTO migrations VALUES (%s)", (number,))
         if role is not None:
@@ -161,18 +162,14 @@ def migrate_sqlite(path: Path) -> None:
     try:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)")
-        for number, script in _missing(SQLITE, connection.execute("SELECT version FROM migrations").fetchall()):
+        done = connection.execute("SELECT version FROM migrations").fetchall()
+        for number, script in missing_versions(str(path), SQLITE, done):
             for statement in _statements(script):
                 connection.execute(statement)
             connection.execute("INSERT INTO migrations VALUES (?)", (number,))
         connection.execute("COMMIT")
     finally:
         connection.close()
-
-
-def _missing(versions: Sequence[str], done: Iterable[tuple[int]]) -> list[tuple[int, str]]:
-    there = {row[0] for row in done}
-    return [(number, script) for number, script in enumerate(versions, 1) if number not in there]
 
 
 def _statements(script: str) -> Iterable[str]:

@@ -23,7 +23,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, lock_number
+from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, check_known, lock_number
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.postgres_writing import PostgresWriting, register_columns
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender
@@ -92,6 +92,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
         except psycopg.errors.UndefinedTable as error:
             raise NotMigrated(f"no ledger in schema {self.schema}") from error
+        check_known(f"schema {self.schema}", version, POSTGRES)
         if version < len(POSTGRES):
             raise NotMigrated(f"schema {self.schema} is at version {version}, not {len(POSTGRES)}")
 

@@ -16,7 +16,7 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, marks, open_sqlite
+from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
@@ -50,6 +50,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
         except StoreUnavailable as error:
             raise NotMigrated(f"no ledger in {path}") from error
+        check_known(str(path), version, SQLITE)
         if version < len(SQLITE):
             raise NotMigrated(f"{path} is at version {version}, not {len(SQLITE)}")
 
