@@ -23,7 +23,7 @@ from consumers.clerk import Clerk
 from consumers.disclosure import Disclosure
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.intake import Intake
-from consumers.log import Broker, BrokerUnavailable
+from consumers.log import Broker, BrokerError
 from consumers.projector import Projector
 from consumers.published import last_published
 from consumers.relay import Relay
@@ -96,7 +96,7 @@ class Wired:
             return last_published(self.broker, self.store.ledger)
         except InUse:
             return None  # the process that has the embedded broker has asked it
-        except BrokerUnavailable as error:
+        except BrokerError as error:
             raise StoreUnavailable(f"before anything is written it is asked what was published: {error}") from error
 
     def pseudonyms(self, short_name: str) -> Pseudonyms:
