@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from consumers import wire
 from consumers.broker import KafkaBroker
+from consumers.disclosure import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import Broker
 from deploy.migration import keys_database, master_key
@@ -16,8 +17,8 @@ from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.decided import Decision, decision_of
 from domain.events import Erased, Event
-from domain.record import Damaged, Record
-from domain.store import Keys, Sealer
+from domain.record import Damaged, Header, Record
+from domain.store import Amiss, Keys, Sealer
 
 PAGE = 2_000
 WAIT_S = 2.0
@@ -31,6 +32,8 @@ class Feed:
     records: Callable[[], Iterator[Record]]
     opened: Callable[[Record], Event | Erased]
     decision: Callable[[Record], Decision | None]
+    amiss: Callable[[], Iterator[Amiss]] = lambda: iter(())
+    """What is kept beside the events and is not as they say; a topic keeps nothing beside them."""
 
 
 def feed_of_store(wired: Wired) -> Feed:
@@ -42,7 +45,14 @@ def feed_of_store(wired: Wired) -> Feed:
             yield from some
             after = some[-1].position
 
-    return Feed("the store", records, wired.store.opened, wired.store.decision)
+    return Feed(
+        "the store", records, wired.store.opened, wired.store.decision, lambda: wired.store.amiss(follower_of)
+    )  # fmt: skip
+
+
+def follower_of(header: Header) -> str | None:
+    """Which follower wrote an event, for the positions of followers."""
+    return DISCLOSURE if header.name.startswith("disclosure.") else None
 
 
 @contextmanager

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from consumers import relay as relaying
 from consumers import wire
-from consumers.disclosure import NAME as DISCLOSURE
 from deploy.commands.printed import failed, progress
-from deploy.feed import Feed, feed_of_store, feed_of_topic
+from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import Role
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
-from domain.record import Header, Record
+from domain.record import Record
 from projections.comparison import differences
 from projections.read_models import ReadModel
 
@@ -89,11 +88,6 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
             return _compared(settings, fresh) if arguments.into else 0
         finally:
             fresh.close()
-
-
-def follower_of(header: Header) -> str | None:
-    """Which follower wrote an event, for the positions of followers."""
-    return DISCLOSURE if header.name.startswith("disclosure.") else None
 
 
 def target_of(settings: Settings, into: str | None) -> Settings:

@@ -117,7 +117,7 @@ def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settin
 
 
 def audit_chains(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
-    """Every hash, digest, version and position."""
+    """Every hash, digest, version and position, and of a store its columns and answers."""
     count = 0
 
     def counted() -> Iterable[Any]:
@@ -126,9 +126,10 @@ def audit_chains(found: Feed, arguments: argparse.Namespace, settings: Settings)
             count += 1
             yield record
 
-    faults = verify_chains(counted(), found.opened)
-    for fault in faults:
-        print(f"position {fault.position} of {fault.stream}: {fault.what}")
+    broken = verify_chains(counted(), found.opened)
+    faults = [(fault.position, fault.stream, fault.what) for fault in broken] + [tuple(one) for one in found.amiss()]
+    for position, stream, what in faults:
+        print(f"position {position} of {stream}: {what}")
     print(f"{count} events of {found.origin}: {'every chain verifies' if not faults else f'{len(faults)} faults'}")
     return 1 if faults else 0
 

@@ -3,6 +3,7 @@
 Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault), `tables` (PostgreSQL, SQLite).
 """
 
+from domain.store.checking import Amiss
 from domain.store.deciding.kept_answers import Content
 from domain.store.event_store import Entries, EventStore
 from domain.store.receiving.knowing import known_at_hand, told_by_others
@@ -37,6 +38,7 @@ __all__ = [
     "POSTGRES_SETTINGS",
     "WATCHDOG",
     "Acknowledged",
+    "Amiss",
     "ClientRecord",
     "CodeTaken",
     "Conflict",

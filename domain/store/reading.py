@@ -5,7 +5,7 @@ Nothing here writes events. A method that asks the database raises `StoreUnavail
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, types_of
@@ -14,8 +14,10 @@ from domain.directory import Directory, Mode, Recipient
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
+from domain.store.checking import Amiss, amiss
 from domain.store.deciding.kept_answers import answer_of
 from domain.store.deciding.known import Known
+from domain.store.rebuild import FollowerOf
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
@@ -159,6 +161,10 @@ class LedgerReading:
         """Return when an event later than position `after` (none: than now) may be there, after `timeout` seconds at the
         latest, and after a second in any case."""
         self._recorder.signalled(min(timeout, 1.0), after)
+
+    def amiss(self, follower_of: FollowerOf) -> Iterator[Amiss]:
+        """Everything in the tables that is not as the events say: columns, and answers."""
+        return amiss(self._recorder, self._sealer, follower_of)
 
     # --- what the relay keeps ---
 

@@ -34,7 +34,7 @@ def append_raw(recorder: Recorder, sealer: Sealer, records: Iterable[Record], fo
     Each window is one transaction. Raises `Damaged` when positions or chains do not follow, `Conflict` when the store is
     not where the records begin.
     """
-    rebuilding = _Rebuilding(sealer, follower_of)
+    rebuilding = Rebuilding(sealer, follower_of)
     count = 0
     source = iter(records)
     while window := list(islice(source, WINDOW)):
@@ -62,7 +62,9 @@ def _writing(recorder: Recorder) -> Iterator[Writing]:
         raise
 
 
-class _Rebuilding:
+class Rebuilding:
+    """What the tables hold beside the events, made again from a feed in its order."""
+
     def __init__(self, sealer: Sealer, follower_of: FollowerOf) -> None:
         self._sealer = sealer
         self._follower_of = follower_of
@@ -85,17 +87,23 @@ class _Rebuilding:
             rows.append(Row(record.position, h.stream, h.stream_version, h.type, record.state, h.matter))
             self._positions[h.event_id] = record.position
             follower = self._follower_of(h)
-            if follower is not None:
-                if h.causation in self._positions:
-                    tracking[follower] = max(tracking.get(follower, 0), self._positions[h.causation])
-            elif h.answer_number is None and self._open and _of_one(self._open[0][0].header, h):
-                self._open.append((record, event))
-            else:
-                answers += self.last_answer()
-                self._open = [(record, event)] if h.answer_number is not None else []
+            if follower is not None and h.causation in self._positions:
+                tracking[follower] = max(tracking.get(follower, 0), self._positions[h.causation])
+            answers += self.answers_before(record, event)
             if is_client_stream(h.stream):
                 self._count(h, writing)
         return rows, answers, tracking
+
+    def answers_before(self, record: Record, event: Event | Erased) -> Iterator[AnswerRow]:
+        """The answer that ends before this event, where one does. Take all that it yields before the next event."""
+        h = record.header
+        if self._follower_of(h) is not None:
+            return
+        if h.answer_number is None and self._open and _of_one(self._open[0][0].header, h):
+            self._open.append((record, event))
+        else:
+            yield from self.last_answer()
+            self._open = [(record, event)] if h.answer_number is not None else []
 
     def last_answer(self) -> Iterator[AnswerRow]:
         """The answer whose last event may not have come yet."""

@@ -932,6 +932,61 @@ def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventS
     rebuilt.close()
 
 
+TAMPERED: dict[str, tuple[str, str]] = {
+    "another type": (
+        "UPDATE events SET topic = 'case.closed.v1' WHERE notification_id = 2",
+        "the column of its type says case.closed.v1, the event attendance.recorded.v1",
+    ),
+    "another matter": (
+        "UPDATE events SET matter = 'm' WHERE notification_id = 2", "the column of its matter says m, the event"
+    ),
+    "another stream": (
+        "UPDATE events SET originator_id = 's' WHERE notification_id = 2", "the column of its stream says s, the event"
+    ),
+    "another version": (
+        "UPDATE events SET originator_version = 9 WHERE notification_id = 2",
+        "the column of its version says 9, the event 2",
+    ),
+    "an answer is gone": ("DELETE FROM answers WHERE command_id = 'm1'", "answer 1 is missing"),
+    "all answers of somebody are gone": ("DELETE FROM answers WHERE sender_org = 's01'", "answer 2 is missing"),
+    "another answer": (
+        "UPDATE answers SET status = 'refused' WHERE command_id = 'm1'", "answer 1 is not what its event says: status"
+    ),
+    "to another command": (
+        "UPDATE answers SET command_id = 'm9' WHERE command_id = 'm1'", "answer 1 is not what its event says: command_id"
+    ),
+    "to other content": (
+        "UPDATE answers SET content_hash = 'h' WHERE command_id = 'm1'", "answer 1 is not what its event says: content_hash"
+    ),
+    "an answer is made up": (
+        "UPDATE answers SET answer_number = 70 WHERE command_id = 'm2'", "answer 70 is of no event"
+    ),
+    "a line is made up": ("UPDATE answers SET sender_org = 'nobody' WHERE command_id = 'm2'", "answer 2 is of no event"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_what_stands_beside_the_events_is_not_believed(ground: Ground, store: EventStore, name: str) -> None:
+    """Every chain stays whole where a column or an answer is changed: that is found by itself."""
+    client = new_client(store)
+    for n in range(3):
+        store.execute(day(n), PROVIDER, f"m{n + 1}", client=client)
+    store.execute(day(1), PROVIDER, "without effect", client=client)
+    store.execute(day(3, at_most=0), replace(PROVIDER, person="i2"), "m1", client=client)
+    group(store, client, [day(4), day(1, at_most=0)])
+    store.note(held("m5"), PROVIDER, "m5", content=M1).result(DEADLINE_S)
+    assert list(store.amiss(lambda header: None)) == []
+    # when somebody who may write to the tables changes something
+    statement, said = TAMPERED[name]
+    with ground.asked() as ask:
+        guards = ground.guards_off(ask)
+        ask(statement)
+        for guard in guards:
+            ask(guard)
+    found = list(store.amiss(lambda header: None))
+    assert any(said in one.what for one in found), found
+
+
 def test_tokens_are_opaque_and_only_our_own_are_read(store: EventStore) -> None:
     client = new_client(store)
     version, position = store.version_token(client, 7), store.position_token(42)

@@ -13,8 +13,7 @@ from house import House, house
 from stories import COUNTY, OPERATOR
 
 from consumers import wire
-from deploy.commands.rebuilding import follower_of
-from deploy.feed import feed_of_store, feed_of_topic, records_of
+from deploy.feed import feed_of_store, feed_of_topic, follower_of, records_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import HALTS
 from deploy.settings import Settings
@@ -108,6 +107,7 @@ def test_the_feed_is_the_same_from_the_store_and_from_the_topic_alone(lived: Hou
         assert list(published.records()) == list(stored.records())
         assert [r.state for r in published.records()] == [r.state for r in stored.records()]
         assert verify_chains(published.records(), published.opened) == []
+        assert list(stored.amiss()) == []
         reruns = rerun_decisions(published.records(), published.opened, published.decision)
     assert {rerun.same for rerun in reruns} == {True}
 

@@ -200,7 +200,7 @@ class Ground:
         """Put a backup in the place of what is there. `cut`: as a server that is started again, or a file that is put there,
         does with connections."""
         with self.asked() as ask:
-            guards = self._guards_off(ask)
+            guards = self.guards_off(ask)
             for table, rows in zip(("events", "answers"), backup, strict=True):
                 ask(f"DELETE FROM {table}")
                 for row in rows:
@@ -219,7 +219,7 @@ class Ground:
                 ledger.with_name(ledger.name + rest).unlink(missing_ok=True)
             copy.rename(ledger)
 
-    def _guards_off(self, ask: Callable[..., list[Any]]) -> list[str]:
+    def guards_off(self, ask: Callable[..., list[Any]]) -> list[str]:
         """Events are only ever appended: a restore is not asked. How the guards are made again."""
         if self.kind == "postgresql":
             ask("SET session_replication_role = replica")

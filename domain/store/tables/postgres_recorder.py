@@ -207,6 +207,9 @@ class PostgresRecorder(PostgresProcessRecorder):
             )
         ]
 
+    def senders(self) -> list[Sender]:
+        return [(org, task) for org, task in self._ask("SELECT DISTINCT sender_org, sender_task FROM answers")]
+
     def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
         return [
             AnswerRow(*row)

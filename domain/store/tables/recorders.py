@@ -140,6 +140,10 @@ class Recorder(Protocol):
     def answer_rows(self, sender: Sender, after: int, limit: int) -> list[AnswerRow]:
         """The numbered answers to one sender after a number."""
 
+    def senders(self) -> list[Sender]:
+        """Everybody who was ever answered."""
+        ...
+
     def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
         """The stored answers to one command."""
 
