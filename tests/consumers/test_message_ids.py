@@ -223,6 +223,17 @@ def test_a_group_whose_entries_an_older_version_recorded_is_not_recorded_again(h
     assert len(home.pathway.facts) == facts
 
 
+def test_a_group_whose_entry_an_older_version_let_wait_does_not_let_it_wait_twice(home: House) -> None:
+    waiting = attendance(home, client=..., identity_code=UNKNOWN_CODE)
+    first = send(home, "g-1/1", SINGLE, waiting)
+    assert first["status"] == "waiting"
+    answer = post(home, "g-1", GROUP, {"entries": [waiting]}).json()
+    [entry] = answer["receipts"]
+    assert (entry["status"], entry["first"], entry["number"]) == ("already_recorded", "waiting", first["number"])
+    assert [part["status"] for part in answer["parts"]] == ["waiting"]
+    assert [held.message_id for held in home.wired.vault.held()] == ["g-1/1"]
+
+
 # --- every message ---
 
 

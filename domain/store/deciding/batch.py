@@ -153,7 +153,8 @@ class Batch:
         given = self._given.get((*job.caller.sender, job.command_id), ())
         rows = [row for row in given if row.final] or list(given)
         # The former id of an entry may be a message's own: only what is the same is taken for it.
-        former = [row for row in self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()) if row.final]
+        former = list(self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()))
+        former = [row for row in former if row.final] or former
         same = next((row for row in (*rows, *former) if any(map(job.repeats, hashes_of(row)))), None)
         if same is None:
             taken = any(job.caller.any_person or row.person == job.caller.person for row in rows)
