@@ -177,11 +177,10 @@ class Answering:
         return Begun(held, reason=reason, until=until)
 
     def _let_go(self, message: Incoming) -> None:
-        """Nothing waits under an id that has its last answer, or that was never taken, as that of an entry
-        which waits under its former one."""
+        """Nothing waits under an id that has its last answer, or that was never taken, as that of an entry which waits under
+        its former one."""
         sender = message.recipient
-        final = self.store.answer((sender.org, sender.task), message.message_id)
-        if final is None or final.status != "waiting":
+        if not self.store.waits((sender.org, sender.task), message.message_id):
             self.vault.drop_held(sender.org, sender.task, message.message_id)
 
     def _note(self, message: Incoming, event: Event) -> Future[Answer]:
