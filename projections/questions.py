@@ -19,8 +19,8 @@ from domain.rules import RuleSet
 from projections.read_models import Feed, Look, Parked, Position, ReadModel, Row, Selection
 
 PAGE = 100
-CURSOR = "`next` of the page before; empty for the first page."
 """How many entries a page holds unless asked otherwise."""
+CURSOR = "`next` of the page before; empty for the first page."
 
 class Answer(BaseModel):
     """What a question gives."""

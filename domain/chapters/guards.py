@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, TypeAlias, TypeVar
 
@@ -174,12 +174,17 @@ def as_known_to_authority(pathway: Pathway, on: date, context: Context) -> Pathw
     caller = context.caller
     if caller.task != "employment_authority":
         return pathway
-    stretches = [last for org, first, last in pathway.authority_days() if org == caller.org and first <= on <= last]
-    held = [days.last for days in context.directory.days(*caller.sender) if days.first <= on <= days.last]
-    if not stretches or not held:
-        return pathway
-    last = min(max(stretches), max(held))
-    return pathway if context.today <= last else pathway.on(last)
+    own = [(first, last) for org, first, last in pathway.authority_days() if org == caller.org]
+    held = [(days.first, days.last) for days in context.directory.days(*caller.sender)]
+    if all(_ends(times, context.today) for times in (own, held)):
+        return pathway  # its time may have been over in between
+    ends = [_ends(times, on) for times in (own, held)]
+    return pathway.on(min(map(max, ends))) if all(ends) else pathway
+
+
+def _ends(times: Iterable[tuple[date, date]], on: date) -> list[date]:
+    """The last days of those of the times that the day lies in."""
+    return [last for first, last in times if first <= on <= last]
 
 
 def _answers_for_home(context: Context) -> bool:

@@ -15,7 +15,7 @@ from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
 from domain.store.checking import Amiss, amiss
-from domain.store.deciding.kept_answers import answer_of
+from domain.store.deciding.kept_answers import answer_of, still_waiting
 from domain.store.deciding.known import Known
 from domain.store.rebuild import FollowerOf
 from domain.store.sealed.keys import Keys
@@ -144,6 +144,10 @@ class LedgerReading:
         own = [row for row in kept if person is None or row.person in (person, "")]
         rows = sorted(own, key=lambda row: (not row.final, row.person == ""))
         return answer_of(rows[0]) if rows else None
+
+    def waits(self, sender: Sender, command_id: str) -> bool:
+        """Whether something was told that it waits under the id, and has no last answer yet, whoever else may have one."""
+        return bool(still_waiting(self._recorder.answers_to(sender, command_id)))
 
     def answers(self, sender: Sender, after: int = 0, limit: int = 1000) -> list[tuple[str, Answer]]:
         """The numbered answers to a sender after a number, each with its command id."""

@@ -6,6 +6,7 @@ source: integration.md 2, design D13, domain/pathway.md 4.4 row 27
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,17 @@ def test_a_group_whose_entries_an_older_version_recorded_is_not_recorded_again(h
     assert len(home.pathway.facts) == facts
 
 
+def test_a_group_whose_entry_an_older_version_let_wait_does_not_let_it_wait_twice(home: House) -> None:
+    waiting = attendance(home, client=..., identity_code=UNKNOWN_CODE)
+    first = send(home, "g-1/1", SINGLE, waiting)
+    assert first["status"] == "waiting"
+    answer = post(home, "g-1", GROUP, {"entries": [waiting]}).json()
+    [entry] = answer["receipts"]
+    assert (entry["status"], entry["first"], entry["number"]) == ("already_recorded", "waiting", first["number"])
+    assert [part["status"] for part in answer["parts"]] == ["waiting"]
+    assert [held.message_id for held in home.wired.vault.held()] == ["g-1/1"]
+
+
 # --- every message ---
 
 
@@ -312,3 +324,21 @@ def test_nothing_else_comes_under_the_id_of_what_waits(home: House) -> None:
     assert home.wired.store.head() == head
     assert [held.message_id for held in home.wired.vault.held()] == ["w-1"]
     assert send(home, "w-1", SINGLE, waiting)["first"] == "waiting"
+
+
+def test_what_waits_is_not_lost_where_a_person_uses_its_id_as_a_key(home: House) -> None:
+    """design D13: a key belongs to the person who uses it, a message's id to the sender."""
+    waiting = attendance(home, client=..., identity_code=UNKNOWN_CODE)
+    assert send(home, "w-1", SINGLE, waiting)["status"] == "waiting"
+    own = attendance(home, client=...)
+    assert home.post(f"/clients/{home.name(SENDER)}/attendance", INSTRUCTOR, own, key="w-1").status_code == 201
+    home.settle()
+    # then what is the same waits, anything else is refused, and neither takes what waits away
+    assert send(home, "w-1", SINGLE, waiting)["first"] == "waiting"
+    assert code_of(send(home, "w-1", SINGLE, {**waiting, "hours": 4})) == "E_KEY_REUSED"
+    assert [held.message_id for held in home.wired.vault.held()] == ["w-1"]
+    # and it gets its own last answer
+    home.on(DAYS[-1] + timedelta(days=8))
+    home.settle()
+    final = [receipt for receipt in line(home) if receipt["message_id"] == "w-1"][-1]
+    assert (final["status"], code_of(final)) == ("refused", "E_WAITING_EXPIRED")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from given import Ask, Step, World, given
 from stories import (
+    AUTHORITY,
     CONTRACTS,
     COUNTY,
     DOCTOR,
@@ -356,6 +357,17 @@ def test_an_authority_whose_time_is_over_still_says_late_what_it_did_in_it() -> 
     # but no version is laid before the parties, and none put into force, by who is none of them any more
     for name in ("draft_plan", "revise_plan", "agree_plan"):
         given(busy).when(dated(said_late(name)[0], OWN_DAY), by=EXPERT, on=TODAY).then_refused("E_NOT_ENTITLED")
+
+
+def test_an_authority_that_is_one_again_is_judged_by_all_that_was_said() -> None:
+    """domain/pathway.md 4.4 row 15: with the last mandatory party's yes comes the agreement, be it said late."""
+    second = said_late("accept_plan")[1]
+    of_client: Ask = lambda p: AcceptPlan(plan_id=next(iter(p.plans)), plan_version=2, party_kind="client")  # noqa: E731
+    world = replaced().after(Step(OWN_WORKER, date(2025, 5, 2), of_client)).after(Step(OWN_WORKER, date(2025, 5, 2), second))
+    late = dated(second, OWN_DAY)
+    assert said_by(world, EXPERT, [late]) == [["plan.accepted_by_party"]]
+    again = world.after(Step(OWN_WORKER, date(2025, 5, 10), plan(employment_authority_org_id=AUTHORITY)))
+    assert said_by(again, EXPERT, [late]) == [["plan.accepted_by_party", "plan.agreed"]]
 
 
 def test_an_authority_whose_time_is_over_reads_nothing_from_the_corrections_of_its_own_facts() -> None:

@@ -21,7 +21,7 @@ from domain.receipts import answer_of_group, answer_of_refusal, facts_told, grou
 from domain.refusals import Reason, Refused
 from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, Job, JobFailed, NoteJob, Outcome, Told, single
-from domain.store.deciding.kept_answers import answer_of, hashes_of, kept, refusal_event
+from domain.store.deciding.kept_answers import answer_of, hashes_of, kept, refusal_event, still_waiting
 from domain.store.deciding.known import NOTHING, End, Known, Remembered
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
@@ -151,9 +151,10 @@ class Batch:
         """
         waits = isinstance(job, NoteJob) and not job.final
         given = self._given.get((*job.caller.sender, job.command_id), ())
-        rows = [row for row in given if row.final] or list(given)
+        rows = [*(row for row in given if row.final), *still_waiting(given)]
         # The former id of an entry may be a message's own: only what is the same is taken for it.
-        former = [row for row in self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()) if row.final]
+        former = list(self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()))
+        former = [row for row in former if row.final] or former
         same = next((row for row in (*rows, *former) if any(map(job.repeats, hashes_of(row)))), None)
         if same is None:
             taken = any(job.caller.any_person or row.person == job.caller.person for row in rows)

@@ -42,6 +42,12 @@ def hashes_of(row: AnswerRow) -> Iterator[str]:
         yield message_hash
 
 
+def still_waiting(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
+    """Of what was told under one id that which waits for its last answer: what another person used as a key is none."""
+    answered = {row.person for row in rows if row.final}
+    return [row for row in rows if not (row.final or answered & {row.person, ""})]
+
+
 def answer_of(row: AnswerRow) -> Answer:
     """The answer that a row keeps."""
     parts = orjson.loads(row.answer)

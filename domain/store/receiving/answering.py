@@ -89,7 +89,7 @@ class Answering:
         except Exception as error:
             logger.error("deciding a %s failed: %s", asked.message.type, type(error).__name__)
             return self._refuse(asked.message, (Reason("E_INTERNAL"),)).result()
-        if begun.reason is not None and not self.dry_run and "waiting" not in (answer.status, answer.first):
+        if begun.reason is not None and not self.dry_run and answer.status != "waiting":
             self._let_go(asked.message)
         return answer
 
@@ -177,10 +177,10 @@ class Answering:
         return Begun(held, reason=reason, until=until)
 
     def _let_go(self, message: Incoming) -> None:
-        """Nothing waits under an id that has its last answer, or that was never taken."""
+        """Nothing waits under an id that has its last answer, or that was never taken, as that of an entry which waits under
+        its former one."""
         sender = message.recipient
-        final = self.store.answer((sender.org, sender.task), message.message_id)
-        if final is None or final.status != "waiting":
+        if not self.store.waits((sender.org, sender.task), message.message_id):
             self.vault.drop_held(sender.org, sender.task, message.message_id)
 
     def _note(self, message: Incoming, event: Event) -> Future[Answer]:
