@@ -44,7 +44,8 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
     begins get one. Raises `LookupError` when the recipient was never told anything, `StoreUnavailable`.
     """
     line = line_of(store, recipient)
-    if not _lawful(store, line):
+    answered = store.answer(caller.sender, key, caller.person)  # a repeat is answered whatever was erased since
+    if answered is None and not _lawful(store, line):
         raise LookupError(f"nothing was told to {recipient}")
     event = RedeliveryRequested(recipient=recipient, recipient_epoch=line.epoch + 1)
     answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()

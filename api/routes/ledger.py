@@ -161,6 +161,8 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
         judged = await store.execute_async(*asked, **known, look_ups=found, dry_run=True)
         if judged.status != "recorded":
             break
+        if seen is None:
+            return await refusal(signed, key, said, Refused(Reason("E_SUBJECT_UNRESOLVED")))
         # In the vault first, where whoever is told looks; an attempt that breaks off here is told of by the next one.
         kinds = identifier_changes(found, getattr(wish.command, "identity_code_change", None))
         with suppress(Moved, CodeTaken):  # somebody else was faster: what is there now is judged

@@ -295,3 +295,9 @@ def test_who_answers_for_the_home_municipality_is_looked_up(started: House) -> N
     joined = joining("0000013-1", "employment_authority", {"employment_authority": "city"}, date(2025, 1, 2))
     started.execute(joined.model_copy(update={"municipalities": ("837", "604")}), CONTRACTS)
     assert look_ups.of(benefit, subsidy(), started.aino) == {"answered_for_by": ["0000013-1"]}
+
+
+def test_details_of_whom_the_vault_has_no_record_are_refused(started: House) -> None:
+    started.wired.vault.forget(started.aino)
+    answer = started.post(f"/clients/{started.name('county')}/details", OWN_WORKER, {"phone": "040 1234567"})
+    assert (answer.status_code, answer.json()["codes"][0]["code"]) == (409, "E_SUBJECT_UNRESOLVED")

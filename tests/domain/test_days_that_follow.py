@@ -6,6 +6,7 @@ source: domain/pathway.md 4.4 (rows 8, 13, 17, 19, 21, 24-29, 34-38, 42, 44, 50,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple, get_args
 
@@ -43,6 +44,7 @@ from stories import (
 )
 
 from domain import events as e
+from domain.chapters.corrections.decisions import CorrectFact
 from domain.chapters.exits.decisions import RecordExit
 from domain.chapters.follow_ups.decisions import HoldFollowUp
 from domain.chapters.notices.decisions import SendNotification
@@ -50,7 +52,7 @@ from domain.chapters.parallel_services.decisions import StopParallelService
 from domain.chapters.periods.decisions import CompletePeriod, InterruptPeriod
 from domain.chapters.plans.decisions import RevisePlan
 from domain.context import Caller
-from domain.pathway import Pathway
+from domain.pathway import Pathway, revalued
 from domain.rulebook import COMMANDS
 
 OPENED = date(2025, 1, 22)
@@ -176,7 +178,7 @@ JUDGED_WHERE_THEY_COUNT = {
     "record_attendance.swap_of_on": "row 27: a scheduled day of the period, before or after",
 }
 """Days that may lie before the fact that names them, and where they are judged."""
-TOLD_LATE = {"assign_own_worker.registration_checked_on": "what was looked at was looked at: not tomorrow"}
+NOT_AHEAD = {"assign_own_worker.registration_checked_on": "what was looked at was looked at: not tomorrow"}
 
 
 def dates_in(annotation: Any, place: str) -> Iterator[str]:
@@ -195,7 +197,7 @@ def test_every_day_that_a_command_names_is_judged_against_what_it_follows() -> N
     found = {place for kind in COMMANDS.values() for place in dates_in(kind.command, kind.name)}
     corrections = {place for place in found if place.endswith("corrected_occurred_on")}  # judged as the day of their fact
     judged = {case.field for case in CASES if not case.field.endswith(".occurred_on")}
-    assert found - corrections == judged | JUDGED_WHERE_THEY_COUNT.keys() | TOLD_LATE.keys()
+    assert found - corrections == judged | JUDGED_WHERE_THEY_COUNT.keys() | NOT_AHEAD.keys()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.field for case in CASES])
@@ -215,6 +217,23 @@ def test_an_overdue_review_stays_as_it_was_while_something_else_is_revised() -> 
         world = world.but(yes(), by=who, on=date(2025, 2, 14))
     late = revised(goal="Another goal", review_due_on=date(2025, 6, 1))
     world.when(late, by=OWN_WORKER, on=date(2025, 6, 3)).then(e.PlanRevised, review_due_on=date(2025, 6, 1))
+
+
+def test_a_day_that_an_older_version_took_stands_in_the_way_of_no_other_correction() -> None:
+    # given a version of a plan with a review long before it, which is refused today
+    world = given(as_1("7")).but(draft(), by=EXPERT, on=date(2025, 2, 14)).world
+    version = world.pathway.plans[last(world.pathway.plans)].versions[1].drafted
+    old = replace(version, event=version.event.model_copy(update={"review_due_on": date(2020, 1, 1)}))
+    world = replace(world, pathway=revalued(world.pathway, [old]))
+
+    def corrected(**values: Any) -> CorrectFact:
+        return CorrectFact(target_event_id=old.event_id, correction_reason="wrong_entry", new_values=values)
+
+    on = date(2025, 2, 17)
+    given(world).when(corrected(goal="Another"), by=EXPERT, on=on).then(e.FactCorrected, new_values={"goal": "Another"})
+    # but whoever speaks of the day says a right one
+    wrong = corrected(goal="Another", review_due_on="2020-01-02")
+    given(world).when(wrong, by=EXPERT, on=on).then_refused("E_ORDER", at="/new_values/review_due_on")
 
 
 def test_nobody_looked_at_a_registration_tomorrow() -> None:

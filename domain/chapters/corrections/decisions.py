@@ -73,7 +73,7 @@ def correct_fact(pathway: Pathway, command: CorrectFact, context: Context) -> li
     mendings = [m for m in mendings if _differs(m.target, mended[m.target.event_id])]
     mended = {m.target.event_id: mended[m.target.event_id] for m in mendings}
     after = revalued(pathway, mended.values())
-    warnings = {m.at: _judge_again(no, m, mended[m.target.event_id], after, context) for m in mendings}
+    warnings = {m.at: _judge_again(no, m, mended[m.target.event_id], pathway, after, context) for m in mendings}
     no.stop()
     hanging = tuple(no_longer_allowed(pathway, after, mended, context)) if mended else ()
     if hanging:
@@ -178,17 +178,24 @@ def _differs(target: Fact[e.Event], new: Fact[e.Event]) -> bool:
 
 
 def _judge_again(
-    no: Refusals, mending: _Mending, new: Fact[e.Event], after: Pathway, context: Context
+    no: Refusals, mending: _Mending, new: Fact[e.Event], before: Pathway, after: Pathway, context: Context
 ) -> tuple[str, ...]:
     """Judge the corrected fact as if the first one had never been, in the pathway by which the corrector would be judged
-    with the first one; returns its warnings."""
+    with the first one; returns its warnings. What stood before against a field that is not corrected refuses nothing:
+    history may be older than a rule."""
     at = mending.at
     kept = type(new.event).model_fields.keys() - (mending.said.new_values or {}).keys()
     for reason in _of_nobody(after, new.event.model_copy(update=dict.fromkeys(kept))):
         no.when(True, reason.code, f"{at}/new_values{reason.pointer}")
     not_ahead(no, new.occurred_on, context, f"{at}/corrected_occurred_on")
     judgement = judged_again(new, as_known_to_authority(after, new.occurred_on, context), context)
+    first, stood = mending.target, tuple[Reason, ...]()
+    if judgement.reasons:
+        stood = judged_again(first, as_known_to_authority(before, first.occurred_on, context), context).reasons
+    corrected = {*(mending.said.new_values or {}), *(("occurred_on",) if new.occurred_on != first.occurred_on else ())}
     for reason in judgement.reasons:
+        if reason in stood and reason.pointer and reason.pointer.split("/")[1] not in corrected:
+            continue
         of_the_day = reason.pointer == "/occurred_on"
         no.when(True, reason.code, f"{at}/corrected_occurred_on" if of_the_day else f"{at}/new_values{reason.pointer}")
     return judgement.warnings
