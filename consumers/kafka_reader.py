@@ -47,7 +47,7 @@ class KafkaReader:
             except kafka_errors.OffsetOutOfRangeError as error:
                 raise self._out_of_range(error.args[0]) from error
             except kafka_errors.LogTruncationError as error:
-                raise self._out_of_range(dict.fromkeys(error.divergent_offsets, -1)) from error
+                raise self._lost_end(error.divergent_offsets) from error
             self._check_incarnations()
         return {partition.topic: records for partition, records in found.items()}
 
@@ -63,6 +63,13 @@ class KafkaReader:
         begin = self._consumer.beginning_offsets([partition], timeout_ms=limit_ms)[partition]
         end = self._consumer.end_offsets([partition], timeout_ms=limit_ms)[partition]
         return OffsetOutOfRange(partition.topic, offset, begin, end)
+
+    def _lost_end(self, ends: Mapping[TopicPartition, Any]) -> OffsetOutOfRange:
+        """What was read stands there no more from the offset on that the broker names; where it names none, nothing is known
+        to."""
+        partition, end = next(iter(ends.items()))
+        lost = self._out_of_range({partition: self.positions()[partition.topic]})
+        return OffsetOutOfRange(lost.topic, lost.offset, lost.begin, max(lost.begin, end.offset if end else lost.begin))
 
     def _check_incarnations(self) -> None:
         refreshes = self._topics.refreshes

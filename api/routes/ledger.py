@@ -21,6 +21,7 @@ from api.keys import idempotency_key
 from api.problems import Problem
 from api.routes.commands import Client, add, command, may_post, names_of, refusal, spoken_of
 from api.routing import doors
+from domain.answers import Answer
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.commands import CommandKind
 from domain.dates import FROM_OUTSIDE
@@ -113,15 +114,19 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         return await refusal(signed, key, said, Refused(*reasons))
     expected_version(signed, None, request)  # of somebody who is not there yet: none matches
     client: str | None = None
+    over: tuple[Kept, Kept] | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
     store, asked = signed.door.store, (wish.command, signed.caller, key)
     named_by = signed.door.vault.mark_of(record, IDENTITY_FIELDS)
     judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by, content=said)
     if judged.status != "refused" and judged.first is None:
         # Of a person who does not become a client nothing is kept; whoever did is not entered again by a repeat.
-        client, found = await run_in_threadpool(_entered, signed, record)
+        client, found, over = await run_in_threadpool(_entered, signed, record)
     answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by, content=said)
-    known = found.get("known_reference")
+    if client is not None and over is not None:
+        await run_in_threadpool(_settle_entry, signed, client, over, answer)
+    # Known before, or by whoever was faster: then what he said holds.
+    known = client if answer.status == "already_recorded" and answer.first is None else None
     differing = await run_in_threadpool(_differing, signed, known, record, stated) if known else None
     return await answered_beside(signed, key, kind.name, answer, differing)
 
@@ -199,16 +204,34 @@ def _changes(signed: SignedIn, client: str, details: Mapping[str, Any]) -> tuple
     }
 
 
-def _entered(signed: SignedIn, record: ClientRecord) -> tuple[str, dict[str, Any]]:
-    """Enter the person in the vault; the reference to register, and what the decision is told."""
-    door = signed.door
+def _entered(signed: SignedIn, record: ClientRecord) -> tuple[str, dict[str, Any], tuple[Kept, Kept] | None]:
+    """Enter the person in the vault; the reference to register, what the decision is told, and the entry of somebody else
+    that was taken over, as it was and as it is."""
+    door, vault = signed.door, signed.door.vault
     reference = uuid.uuid4().hex
-    kept = door.vault.register(reference, record)
+    kept = vault.register(reference, record)
     if kept == reference or door.store.stream_version(kept):
-        return kept, dict(registration(record, reference, kept))
-    # An entry whose registration was never recorded is taken over with what is said now, not taken for a client.
-    door.vault.change(kept, **dict(record))
-    return kept, dict(registration(record, kept, kept))
+        return kept, dict(registration(record, reference, kept)), None
+    # An entry whose registration was never recorded, or is not yet, is taken over with what is said now; it is no client.
+    while True:
+        before = vault.look(kept)
+        if before is None:
+            raise LookupError(f"no client {kept} in the vault")
+        old = dict(before.record)
+        differing = [group for group, names in GROUPS.items() if any(old[name] != getattr(record, name) for name in names)]
+        kinds = identifier_changes({"changed": differing}, None)
+        with suppress(Moved):
+            changed = vault.change(kept, seen=before, changing=kinds, **dict(record))
+            return kept, dict(registration(record, kept, kept)), (before, changed)
+
+
+def _settle_entry(signed: SignedIn, client: str, over: tuple[Kept, Kept], answer: Answer) -> None:
+    """Whose registration is recorded says who the client is: where that was somebody else's, this is undone."""
+    before, changed = over
+    if answer.status == "recorded":
+        signed.door.vault.told(client, changed.untold)
+    else:
+        signed.door.vault.take_back(client, before, changed)
 
 
 async def advance_clock(request: Request, signed: SignedInCaller) -> Response:

@@ -59,7 +59,8 @@ class EventStore(LedgerReading):
         self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self._around, patience=patience)
 
     def ask_first(self, published: Published) -> None:
-        """Have it asked what was published before anything is written: a store behind that is not written into (D21)."""
+        """Have it asked what was published before anything is written on a new connection: a store behind that is not
+        written into (D21)."""
         self._writer.published = published
 
     # --- commands ---

@@ -13,6 +13,7 @@ import pytest
 from house import CODE, PERSON, House, house_after
 from stories import CONTRACTS, EXPERT, INTAKE, OWN_WORKER, SOCIAL_WORKER, joining, subsidy
 
+from domain.chapters.clients.decisions import RegisterClient
 from domain.chapters.parallel_services.decisions import StartParallelService
 from domain.identifiers import synthetic_identity_code
 from domain.rulebook import COMMANDS
@@ -282,6 +283,41 @@ def test_a_known_code_with_other_details_says_which_differ_and_changes_nothing(s
     assert (answer.status_code, answer.json()["references"]) == (200, {"client": started.name("county")})
     assert answer.json()["differing"] == ["family_name", "phone"]
     assert record(started) == PERSON
+
+
+@pytest.mark.parametrize("later_wins", [True, False], ids=["the later one", "the earlier one"])
+def test_of_two_who_register_a_person_at_a_moment_the_one_recorded_says_who_he_is(
+    later_wins: bool, started: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """source: domain/pathway.md 4.9, Client's details"""
+    vault, code = started.wired.vault, synthetic_identity_code(date(1972, 1, 2), 954 + later_wins)
+    body = {"registered_from": "own_contact", "identity_kind": "identity_code", "identity_code": code}
+    register, change_record, later = vault.register, vault.change, list[Any]()
+
+    def entered(*args: Any) -> str:
+        monkeypatch.setattr(vault, "register", register)
+        kept = register(*args)
+        later.append(started.post("/clients", INTAKE, {**body, "given_names": "Toka"}))
+        return kept
+
+    def taken_over(*args: Any, **fields: Any) -> Any:
+        changed = change_record(*args, **fields)
+        if not later_wins:
+            ask = RegisterClient(identity_kind="identity_code", registered_from="own_contact")
+            started.execute(ask, INTAKE, client=args[0], look_ups={"identity_code_valid": True})
+        return changed
+
+    # given that one has entered the person in the vault, and another one comes before that is recorded
+    monkeypatch.setattr(vault, "register", entered)
+    monkeypatch.setattr(vault, "change", taken_over)
+    earlier = started.post("/clients", INTAKE, {**body, "given_names": "Eka"})
+    # then he is who he is by the one that was recorded, and the other one is told which details differ
+    kept = vault.look(vault.find(code) or "")
+    assert kept is not None
+    assert (kept.record.given_names, kept.changing) == ("Toka" if later_wins else "Eka", [])
+    assert earlier.json()["references"] == later[0].json()["references"]
+    lost = earlier if later_wins else later[0]
+    assert (lost.status_code, lost.json()["differing"]) == (200, ["given_names"])
 
 
 def test_a_code_is_known_in_any_spelling(started: House) -> None:

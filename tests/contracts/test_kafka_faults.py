@@ -196,9 +196,12 @@ def test_a_lost_disk_halts_the_reader_and_the_tail_tells_the_relay_to_begin_agai
     own_kafka.wipe(topic)
     own_kafka.start()
 
-    with pytest.raises((OffsetOutOfRange, TopicGone)):
+    with pytest.raises((OffsetOutOfRange, TopicGone)) as halted:
         poll_until_it_halts(reader)
     reader.close()
+    # that it is the end which was lost is said by the place behind it: by that a projector goes on (design D21)
+    told = halted.value
+    assert isinstance(told, TopicGone) or (told.offset, told.begin, told.end) == (10, 0, 0)
     assert settled_end(broker, topic) == 0
     resume_until(broker, topic, last=10)
 

@@ -605,6 +605,29 @@ def test_what_was_published_is_asked_once_before_anything_is_written(ground: Gro
     again.close()
 
 
+def test_who_did_not_see_what_others_wrote_asks_again_what_was_published_on_a_new_connection(ground: Ground) -> None:
+    """Design D21: of two processes one stands idle while the other writes on."""
+    told: list[tuple[int, str]] = []
+    idle, busy = ground.open(patience=5.0), ground.open()
+    idle.ask_first(lambda: told[-1] if told else None)
+    client = new_client(idle)
+    older = ground.kept()
+    busy.execute(day(0), PROVIDER, "1", client=client)
+    [last] = busy.records(busy.head() - 1, 1)
+    told.append((last.position, last.hash))
+    newer = ground.kept()
+    # when a backup is restored that is as old as what the idle one has seen, then it takes nothing either
+    ground.restore(older)
+    with pytest.raises(StoreWentBack, match=f"position {last.position} was published"):
+        idle.execute(day(1), PROVIDER, "2", client=client)
+    assert ground.kept() == older
+    # when the right one is back, then it goes on
+    ground.restore(newer)
+    assert idle.execute(day(1), PROVIDER, "2", client=client).status == "recorded"
+    idle.close()
+    busy.close()
+
+
 @pytest.mark.parametrize("published", [(99, "ab" * 32), (1, "ab" * 32)], ids=["beyond the end", "another event"])
 def test_a_store_behind_what_was_published_is_not_written_into(ground: Ground, published: tuple[int, str]) -> None:
     store = ground.open()

@@ -194,13 +194,13 @@ class Writer:
         return batch.outcomes
 
     def _ask_what_was_published(self) -> None:
-        """Once in a process, before it writes anything: what it has not seen itself may have been published."""
-        if self.published is None:
+        """Before anything is written on a new connection: what this process has not seen itself may have been published, and
+        a database goes back between two connections."""
+        if self.published is None or self._recorder.connected:
             return
         told = self.published()
         if told is not None:
             self._recorder.published(*told)
-        self.published = None
 
     def _remember(self, batch: Batch, committed_at: float) -> None:
         for stream, end in batch.ends.items():

@@ -102,11 +102,15 @@ class PostgresRecorder(PostgresProcessRecorder):
 
     # --- writing ---
 
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None and not self._connection.closed
+
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
     ) -> PostgresWriting:
         try:
-            if self._connection is None or self._connection.closed:
+            if self._connection is None or not self.connected:
                 self._connection = self._connect()
             self._look(self._connection)
             writing = PostgresWriting(

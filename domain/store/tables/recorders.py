@@ -108,6 +108,11 @@ class Recorder(Protocol):
         """
 
     @property
+    def connected(self) -> bool:
+        """Whether the next transaction begins where the one before it did, and not on a new connection."""
+        ...
+
+    @property
     def seen(self) -> Seen:
         """The furthest event that this process has seen. Every new connection is looked at whether it has that one; what
         asks the database raises `StoreWentBack` where it has not."""

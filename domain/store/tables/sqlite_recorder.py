@@ -60,10 +60,14 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     # --- writing ---
 
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None and self._connection.file == file_at(self._path)
+
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
     ) -> SqliteWriting:
-        if self._connection is None or self._connection.file != file_at(self._path):
+        if self._connection is None or not self.connected:
             self._connection = _Opened(self._path)
         connection = self._look(self._connection)
         try:
