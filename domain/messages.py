@@ -128,17 +128,14 @@ def wish_of_body(kind: CommandKind, body: Mapping[str, Any], client: str | None,
 
     Over HTTP nobody waits: who names a message of its own that is not recorded yet is refused.
     """
-    try:
-        return _Reading(names).wish(kind, body, client)
-    except Waits as waits:
-        raise refuse("E_UNKNOWN_REFERENCE") from waits
+    return _Reading(names, waiting=False).wish(kind, body, client)
 
 
 class _Reading:
     """One body being read: collects what is wrong, and whether something has to be waited for."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, *, waiting: bool = True) -> None:
+        self._names, self._waiting = names, waiting
         self._reasons: list[Reason] = []
         self._waits: HeldReason | None = None
         self._client: str | None = None
@@ -205,10 +202,10 @@ class _Reading:
             return UNRESOLVED
         if text.startswith(BY_MESSAGE):
             begun = self._names.begun_by(text[len(BY_MESSAGE) :])
-            if isinstance(begun, str):
+            if isinstance(begun, str) and self._waiting:
                 self._waits = self._waits or begun
                 return UNRESOLVED
-            found = None if begun is None else _meant(begun, kind, pointer)
+            found = _meant(begun, kind, pointer) if isinstance(begun, Begun) else None
         else:
             found = self._names.event(text, self._client) if kind == "event" else self._names.part(text)
         if found is None:

@@ -220,6 +220,21 @@ def test_the_route_names_the_client_of_a_workers_body(names: Names) -> None:
     assert wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names).client == CLIENT
 
 
+@pytest.mark.parametrize("reason", ["waits_for_reference", "waits_for_earlier", None])
+def test_a_worker_who_names_a_message_that_is_not_there_is_told_where(reason: HeldReason | None, names: Names) -> None:
+    # 4.9, row 45: every name never given is answered at its place, with whatever else is wrong
+    names.begun["m-1"] = reason
+    body = {"period_id": "message:m-1", "day_status": "ill"}
+    with pytest.raises(Refused) as refused:
+        wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names)
+    told = {(reason.code, reason.pointer) for reason in refused.value.codes}
+    assert told == {("E_UNKNOWN_REFERENCE", "/period_id"), ("E_CODE", "/day_status")}
+    body = {"target_event_id": "message:m-1", "correction_reason": "wrong_entry", "new_values": {"hours": 4}}
+    with pytest.raises(Refused) as refused:
+        wish_of_body(COMMANDS["correct_fact"], body, CLIENT, names)
+    assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [("E_TARGET", "/target_event_id")]
+
+
 def test_a_group_has_at_most_a_hundred_entries() -> None:
     assert len(of_group({"entries": [{}] * 100})) == 100
     with pytest.raises(Refused) as refused:
