@@ -7,6 +7,7 @@ wrong with a body is told at once, each with its place. source: integration.md 2
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from domain.commands import Command, CommandKind
 from domain.dates import FROM_OUTSIDE
 from domain.disclosure.kinds import Kind
+from domain.envelopes import MESSAGE_ID
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import LIMIT
 from domain.message_fields import UNRESOLVED, diagnoses_in, places, reasons_of, resolved, too_long_lists
@@ -27,6 +29,8 @@ from domain.rulebook import COMMANDS
 CLIENT = "client"
 IDENTITY_CODE = "identity_code"
 BY_MESSAGE = "message:"
+_MAY_COME = re.compile(rf"{MESSAGE_ID.pattern}( [1-9][0-9]*)?")
+"""Ids that a message, or an entry of a group's, may have: for any other one nobody waits."""
 GROUP = "record_group_attendance"
 """One message that marks a whole group's day; it becomes one command for each client."""
 GROUP_OF = "record_attendance"
@@ -201,8 +205,9 @@ class _Reading:
         if self._nobody:
             return UNRESOLVED
         if text.startswith(BY_MESSAGE):
-            begun = self._names.begun_by(text[len(BY_MESSAGE) :])
-            if isinstance(begun, str) and self._waiting:
+            message_id = text[len(BY_MESSAGE) :]
+            begun = self._names.begun_by(message_id)
+            if isinstance(begun, str) and self._waiting and _MAY_COME.fullmatch(message_id):
                 self._waits = self._waits or begun
                 return UNRESOLVED
             found = _meant(begun, kind, pointer) if isinstance(begun, Begun) else None

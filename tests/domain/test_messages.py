@@ -200,6 +200,20 @@ def test_a_message_waits_for_the_one_it_names(reason: HeldReason, names: Names) 
     assert waits.value.reason == reason
 
 
+@pytest.mark.parametrize("message_id", ["", "x" * 81, "a b", "ä", "g-1 0", "g-1 1 1"])
+def test_nobody_waits_for_a_message_that_cannot_come(message_id: str, names: Names) -> None:
+    # integration.md 2: an id has 1 to 80 ASCII characters without a blank; an entry's ends with its number
+    names.begun[message_id] = "waits_for_reference"
+    body = attendance(names, period_id=f"message:{message_id}")
+    assert refusals("record_attendance", body, names) == [("E_UNKNOWN_REFERENCE", "/period_id")]
+
+
+def test_an_entry_of_a_groups_message_is_waited_for(names: Names) -> None:
+    names.begun["g-1 12"] = "waits_for_reference"
+    with pytest.raises(Waits):
+        wish_of_message(COMMANDS["record_attendance"], attendance(names, period_id="message:g-1 12"), names)
+
+
 def test_a_wrong_message_does_not_wait(names: Names) -> None:
     names.begun["m-1"] = "waits_for_reference"
     body = attendance(names, period_id="message:m-1", day_status="ill")
