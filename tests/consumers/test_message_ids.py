@@ -270,7 +270,7 @@ def test_what_was_refused_is_answered_the_same_when_it_could_be_recorded_by_now(
     }
     path, body = f"/clients/{home.name(SENDER)}/corrections", {name: early[name] for name in early if name != "client"}
     refused = home.post(path, INSTRUCTOR, body, key="early")
-    assert (refused.status_code, code_of(refused.json())) == (422, "E_UNKNOWN_REFERENCE")
+    assert (refused.status_code, code_of(refused.json())) == (409, "E_TARGET")  # domain/pathway.md 4.4 row 45
     assert send(home, "later", SINGLE, later)["status"] == "recorded"
     again = home.post(path, INSTRUCTOR, body, key="early")
     assert (again.status_code, again.json()["number"]) == (refused.status_code, refused.json()["number"])
