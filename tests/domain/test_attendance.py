@@ -55,8 +55,8 @@ def test_every_party_gives_its_own_account_of_one_day() -> None:
 
 
 def test_nobody_gives_another_ones_account() -> None:
-    given(as_1("12")).when(day(account="client"), by=INSTRUCTOR, on=FIRST).then_refused("E_NOT_ENTITLED")
-    given(as_1("12")).when(day(account="provider"), by=CLIENT, on=FIRST).then_refused("E_NOT_ENTITLED")
+    given(as_1("12")).when(day(account="client"), by=INSTRUCTOR, on=FIRST).then_refused("E_NOT_ENTITLED", at="/account")
+    given(as_1("12")).when(day(account="provider"), by=CLIENT, on=FIRST).then_refused("E_NOT_ENTITLED", at="/account")
     given(as_1("12")).when(day(), by=EXPERT, on=FIRST).then_refused("E_NOT_ENTITLED")
 
 

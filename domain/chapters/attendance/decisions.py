@@ -75,7 +75,8 @@ def record_attendance(pathway: Pathway, command: RecordAttendance, context: Cont
     no, on = Refusals(), day_of(command, context)
     accounts = ("client",) if is_client(context) else ACCOUNTS_OF_TASK.get(context.caller.task, ())
     account = command.account or next(iter(accounts), "")
-    entitled(account in accounts and _reports_on(pathway, period, on, context))
+    entitled(account in accounts, "/account" if command.account else "")
+    entitled(_reports_on(pathway, period, on, context))
     event = e.AttendanceRecorded(
         case_id=period.planned.event.case_id,
         period_id=command.period_id,
