@@ -7,6 +7,7 @@ wrong with a body is told at once, each with its place. source: integration.md 2
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from domain.commands import Command, CommandKind
 from domain.dates import FROM_OUTSIDE
 from domain.disclosure.kinds import Kind
+from domain.envelopes import MESSAGE_ID
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import LIMIT
 from domain.message_fields import UNRESOLVED, diagnoses_in, places, reasons_of, resolved, too_long_lists
@@ -27,6 +29,8 @@ from domain.rulebook import COMMANDS
 CLIENT = "client"
 IDENTITY_CODE = "identity_code"
 BY_MESSAGE = "message:"
+_MAY_COME = re.compile(rf"{MESSAGE_ID.pattern}( [1-9][0-9]*)?")
+"""Ids that a message, or an entry of a group's, may have: for any other one nobody waits."""
 GROUP = "record_group_attendance"
 """One message that marks a whole group's day; it becomes one command for each client."""
 GROUP_OF = "record_attendance"
@@ -128,17 +132,14 @@ def wish_of_body(kind: CommandKind, body: Mapping[str, Any], client: str | None,
 
     Over HTTP nobody waits: who names a message of its own that is not recorded yet is refused.
     """
-    try:
-        return _Reading(names).wish(kind, body, client)
-    except Waits as waits:
-        raise refuse("E_UNKNOWN_REFERENCE") from waits
+    return _Reading(names, waiting=False).wish(kind, body, client)
 
 
 class _Reading:
     """One body being read: collects what is wrong, and whether something has to be waited for."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, *, waiting: bool = True) -> None:
+        self._names, self._waiting = names, waiting
         self._reasons: list[Reason] = []
         self._waits: HeldReason | None = None
         self._client: str | None = None
@@ -204,11 +205,12 @@ class _Reading:
         if self._nobody:
             return UNRESOLVED
         if text.startswith(BY_MESSAGE):
-            begun = self._names.begun_by(text[len(BY_MESSAGE) :])
-            if isinstance(begun, str):
+            message_id = text[len(BY_MESSAGE) :]
+            begun = self._names.begun_by(message_id)
+            if isinstance(begun, str) and self._waiting and _MAY_COME.fullmatch(message_id):
                 self._waits = self._waits or begun
                 return UNRESOLVED
-            found = None if begun is None else _meant(begun, kind, pointer)
+            found = _meant(begun, kind, pointer) if isinstance(begun, Begun) else None
         else:
             found = self._names.event(text, self._client) if kind == "event" else self._names.part(text)
         if found is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from domain.answers import Answer
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.commands import CommandKind
 from domain.dates import FROM_OUTSIDE
-from domain.identifiers import is_identity_code
+from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import read_json
 from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
@@ -93,6 +93,14 @@ def _divided(
     return stated, record, wish, reasons
 
 
+def _code_in_no_form(stated: Mapping[str, Any], reasons: Sequence[Reason]) -> list[Reason]:
+    """That the personal identity code is none, beside all else that is wrong; nothing where its place is named already."""
+    code = stated.get("identity_code")
+    told = any(reason.pointer == "/identity_code" for reason in reasons)
+    wrong = isinstance(code, str) and not told and not is_identity_code(normal_code(code))
+    return [Reason("E_IDENTITY_CODE", "/identity_code")] if wrong else []
+
+
 async def register_client(request: Request, signed: SignedInCaller) -> Response:
     """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
     key = idempotency_key(request)
@@ -108,8 +116,7 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
         named = [name for name in stated if getattr(record, name) is not None]
         reasons = judge_identity(getattr(wish.command, "identity_kind", ""), named)
     code = stated.get("identity_code")
-    if not reasons and code is not None and not is_identity_code(record.identity_code or ""):
-        reasons = [Reason("E_IDENTITY_CODE", "/identity_code")]
+    reasons = [*reasons, *_code_in_no_form(stated, reasons)]
     if reasons or wish is None:
         return await refusal(signed, key, said, Refused(*reasons))
     expected_version(signed, None, request)  # of somebody who is not there yet: none matches
@@ -153,6 +160,7 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     if "identity_code" in stated and stated["identity_code"] is None:
         reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
     if reasons or wish is None:
+        reasons += _code_in_no_form(stated, reasons)
         return await refusal(signed, key, said, Refused(*reasons))
     details = {name: getattr(record, name) for name in stated}
     store, vault, asked = signed.door.store, signed.door.vault, (wish.command, signed.caller, key)

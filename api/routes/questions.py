@@ -20,11 +20,12 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, TOKEN
 from api.caller import SignedIn, SignedInCaller
 from api.ledgers import LedgerDoor
-from api.problems import problem
+from api.problems import Problem, problem
 from api.routes.messages import ShortName
 from api.routing import doors
 from domain.dates import FROM_OUTSIDE
 from domain.disclosure.pseudonyms import UnknownPseudonym
+from domain.refusals import Reason
 from domain.store import UnknownToken, use_of
 from projections.kinds import kinds
 from projections.questions import Answered, Freshness, Paged, Parameters, Question, ask
@@ -128,7 +129,7 @@ def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
         asked: Parameters = question.parameters.model_validate_strings({**given, **path}, context=FROM_OUTSIDE)
     except ValidationError as wrong:
         places = dict.fromkeys("/" + "/".join(str(step) for step in one["loc"][:1]) for one in wrong.errors())
-        raise problem("E_QUERY", next(iter(places))) from wrong
+        raise Problem(*(Reason("E_QUERY", place) for place in places)) from wrong
     return asked
 
 

@@ -121,6 +121,35 @@ def test_the_ends_of_the_calendar_and_seconds_are_no_mistake_of_ours_on_any_rout
                 assert not (taken and value in SECONDS and formats & {"date", "date-time"}), (operation.path, name, value)
 
 
+UNWRITTEN = ("1_0", " 1", "1 ", "+1", "01", "1.", "1\n", "yes", "on", "t", "TRUE", "True", "\u0661")
+
+
+def test_a_number_or_a_truth_value_of_any_query_is_written_as_in_json(asking: Asking) -> None:
+    """RFC 8259 3 and 6, as the description says the types: `1_0` is not ten, and all that is wrong is said."""
+    asked = 0
+    for operation, askers in asking.askers.items():
+        described = [one for one in operation.described.get("parameters", ()) if one["in"] == "query"]
+        arms = {one["name"]: (one["schema"], *one["schema"].get("anyOf", ())) for one in described}
+        kinds = {name: {arm.get("type") for arm in of} & {"integer", "number", "boolean"} for name, of in arms.items()}
+        names = [name for name, found in kinds.items() if found]
+        for value in (*UNWRITTEN, *(("1", "0") if any(kinds[name] == {"boolean"} for name in names) else ())):
+            wrong = [name for name in names if value not in ("1", "0") or kinds[name] == {"boolean"}]
+            if wrong and askers:
+                answer = asking.ask(operation, *askers[0], dict.fromkeys(wrong, value), {})
+                told = [(one["code"], one["pointer"]) for one in answer.json()["codes"]]
+                assert (answer.status_code, sorted(told)) == (422, sorted(("E_QUERY", f"/{name}") for name in wrong)), value
+                asked += len(wrong)
+    assert asked > 100
+
+
+def test_every_date_that_is_wrong_in_a_question_is_named(asking: Asking) -> None:
+    operation, askers = next((one, of) for one, of in asking.askers.items() if one.path.endswith("/allowance-days"))
+    answer = asking.ask(operation, *askers[0], {"on": "0", "known_at": "1", "from_on": "2025-02-30"}, {})
+    assert [(one["code"], one["pointer"]) for one in answer.json()["codes"]] == [
+        ("E_QUERY", "/on"), ("E_QUERY", "/known_at"), ("E_QUERY", "/from_on")
+    ]  # fmt: skip
+
+
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_parameter_of_any_route_gets_a_clear_answer(asking: Asking, data: st.DataObject) -> None:

@@ -117,6 +117,17 @@ def test_a_key_of_a_registration_is_used_up_by_the_person_who_was_registered_wit
     assert codes(started.post("/clients", INTAKE, {**new, "family_name": "Toinen"}, key="r-2")) == [("E_KEY_REUSED", "")]
 
 
+def test_a_wrong_code_is_named_beside_all_else_that_is_wrong(started: House) -> None:
+    told = codes(change(started, identity_code="140598-950X", home_municipality="999"))
+    assert sorted(told) == [("E_FIELD_TYPE", "/home_municipality"), ("E_IDENTITY_CODE", "/identity_code")]
+    body = {"identity_kind": "identity_code", "registered_from": "x", "identity_code": "140598-950X", "phone": "abc"}
+    assert sorted(codes(started.post("/clients", INTAKE, body))) == [
+        ("E_CODE", "/registered_from"),
+        ("E_FIELD_TYPE", "/phone"),
+        ("E_IDENTITY_CODE", "/identity_code"),
+    ]
+
+
 def test_a_code_is_corrected_or_replaced_and_belongs_to_one_client(started: House) -> None:
     assert codes(change(started, identity_code=NEW_CODE)) == [("E_FIELD_MISSING", "/identity_code_change")]
     wrong = change(started, identity_code="140598-950X", identity_code_change="corrected")

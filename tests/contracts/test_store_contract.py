@@ -869,6 +869,38 @@ def test_a_stored_decision_tells_what_was_asked_and_by_whom(store: EventStore) -
     assert (decision.look_ups, decision.version) == ({"lives_in_area": True}, 2)
 
 
+def test_nobody_sees_half_a_register_while_it_is_read_again(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who calls is told from it without a lock: with half of it a worker of the county would be nobody, for an instant."""
+    store.execute(OpenLedger(organiser_org_id="county", mode="simulated", occurred_on=date(2025, 1, 7)), SYSTEM, "1")
+    store.execute(Join(org_id="s01"), SYSTEM, "2")
+    # given somebody who asked for the time before the last commit of this process, and is answered after it
+    before, last = store.directory, store._recorder.last
+    commit = iter([lambda: store.execute(Join(org_id="s02"), SYSTEM, "3")])
+
+    def overtaken() -> Any:
+        found = last()
+        for run in commit:
+            run()
+        return found
+
+    monkeypatch.setattr(store._recorder, "last", overtaken)
+    seen, opened = list[Any](), store._known.opened
+
+    def while_it_is_read(rows: Any) -> Any:
+        for read in opened(rows):
+            seen.append(store.register_at_hand)
+            yield read
+            seen.append(store.register_at_hand)
+
+    monkeypatch.setattr(store._known, "opened", while_it_is_read)
+    # when the register is read
+    store.now()
+    # then all the while nobody is shown less than all that had joined
+    assert seen
+    assert {one.organiser for one in seen if one is not None} <= {"county"}
+    assert all(before.organisations.keys() <= one.organisations.keys() for one in seen if one is not None)
+
+
 def test_an_organisation_that_joined_is_seen_at_once_by_every_store(ground: Ground, store: EventStore) -> None:
     other = ground.open()
     assert other.directory.recipients == {}

@@ -200,6 +200,20 @@ def test_a_message_waits_for_the_one_it_names(reason: HeldReason, names: Names) 
     assert waits.value.reason == reason
 
 
+@pytest.mark.parametrize("message_id", ["", "x" * 81, "a b", "ä", "g-1 0", "g-1 1 1"])
+def test_nobody_waits_for_a_message_that_cannot_come(message_id: str, names: Names) -> None:
+    # integration.md 2: an id has 1 to 80 ASCII characters without a blank; an entry's ends with its number
+    names.begun[message_id] = "waits_for_reference"
+    body = attendance(names, period_id=f"message:{message_id}")
+    assert refusals("record_attendance", body, names) == [("E_UNKNOWN_REFERENCE", "/period_id")]
+
+
+def test_an_entry_of_a_groups_message_is_waited_for(names: Names) -> None:
+    names.begun["g-1 12"] = "waits_for_reference"
+    with pytest.raises(Waits):
+        wish_of_message(COMMANDS["record_attendance"], attendance(names, period_id="message:g-1 12"), names)
+
+
 def test_a_wrong_message_does_not_wait(names: Names) -> None:
     names.begun["m-1"] = "waits_for_reference"
     body = attendance(names, period_id="message:m-1", day_status="ill")
@@ -218,6 +232,21 @@ def test_the_route_names_the_client_of_a_workers_body(names: Names) -> None:
         wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names)
     del body["client"]
     assert wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names).client == CLIENT
+
+
+@pytest.mark.parametrize("reason", ["waits_for_reference", "waits_for_earlier", None])
+def test_a_worker_who_names_a_message_that_is_not_there_is_told_where(reason: HeldReason | None, names: Names) -> None:
+    # 4.9, row 45: every name never given is answered at its place, with whatever else is wrong
+    names.begun["m-1"] = reason
+    body = {"period_id": "message:m-1", "day_status": "ill"}
+    with pytest.raises(Refused) as refused:
+        wish_of_body(COMMANDS["record_attendance"], body, CLIENT, names)
+    told = {(reason.code, reason.pointer) for reason in refused.value.codes}
+    assert told == {("E_UNKNOWN_REFERENCE", "/period_id"), ("E_CODE", "/day_status")}
+    body = {"target_event_id": "message:m-1", "correction_reason": "wrong_entry", "new_values": {"hours": 4}}
+    with pytest.raises(Refused) as refused:
+        wish_of_body(COMMANDS["correct_fact"], body, CLIENT, names)
+    assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [("E_TARGET", "/target_event_id")]
 
 
 def test_a_group_has_at_most_a_hundred_entries() -> None:

@@ -113,7 +113,7 @@ def test_the_activity_is_never_bought_from_a_company() -> None:
     company = provider(PARISH, "private_service_provider", "S-03", company=True, provision_roles=("support_and_guidance",))
     listed = given(register()).but(company, by=CONTRACTS, on=READY)
     activity = contract(PARISH, "K-03", "S-03", UNTIL)
-    listed.when(activity, by=CONTRACTS, on=READY).then_refused("E_COMPANY_ACTIVITY")
+    listed.when(activity, by=CONTRACTS, on=READY).then_refused("E_COMPANY_ACTIVITY", at="/provision_roles")
     support: ContractProvider = activity.model_copy(update={"provision_roles": ("support_and_guidance",)})
     listed.when(support, by=CONTRACTS, on=READY).then(ProviderContracted)
 
@@ -121,7 +121,8 @@ def test_the_activity_is_never_bought_from_a_company() -> None:
 def test_a_kind_off_the_list_provides_no_activity() -> None:
     odd = provider(PARISH, "other", "S-03", provider_kind_note="A village committee")
     listed = given(register()).but(odd, by=CONTRACTS, on=READY)
-    listed.when(contract(PARISH, "K-03", "S-03", UNTIL), by=CONTRACTS, on=READY).then_refused("E_PROVIDER_KIND")
+    activity = contract(PARISH, "K-03", "S-03", UNTIL)
+    listed.when(activity, by=CONTRACTS, on=READY).then_refused("E_PROVIDER_KIND", at="/provision_roles")
 
 
 def test_a_contract_does_not_end_before_it_begins() -> None:

@@ -63,7 +63,7 @@ def test_contract_and_site_are_the_providers_own() -> None:
 def test_a_company_gives_support_but_never_the_activity() -> None:
     company = with_provider(COMPANY, "private_service_provider", company=True)
     there = {"provider_org_id": COMPANY, "contract_id": "K-07", "site_id": "S-07"}
-    company.when(place(**there), by=OWN_WORKER, on=ON).then_refused("E_COMPANY_ACTIVITY")
+    company.when(place(**there), by=OWN_WORKER, on=ON).then_refused("E_COMPANY_ACTIVITY", at="/provision_role")
     company.when(place(**there, provision_role="support_and_guidance"), by=OWN_WORKER, on=ON).then(PlacementProposed)
 
 

@@ -105,7 +105,7 @@ def contract_provider(directory: Directory, command: ContractProvider, context: 
     no.when(provider is None, "E_ORDER", "/org_id")
     no.when(not holds(context, organiser, "organiser", command.from_on), "E_NOT_RESPONSIBLE", "/organiser_org_id")
     if provider is not None:
-        may_provide(no, provider, command.provision_roles, command.from_on, context)
+        may_provide(no, provider, command.provision_roles, command.from_on, context, "/provision_roles")
         for place, room in enumerate(command.capacity):
             foreign = all(site.site_id != room.site_id for site in provider.sites)
             no.when(foreign, "E_ORDER", f"/capacity/{place}/site_id")
@@ -118,17 +118,20 @@ def contract_provider(directory: Directory, command: ContractProvider, context: 
     ]
 
 
-def may_provide(no: Refusals, provider: e.ProviderRegistered, roles: Iterable[str], on: date, context: Context) -> None:
-    """The activity is never bought from a company, nor from a kind off the list; support and guidance may be.
+def may_provide(
+    no: Refusals, provider: e.ProviderRegistered, roles: Iterable[str], on: date, context: Context, place: str
+) -> None:
+    """The activity is never bought from a company, nor from a kind off the list; support and guidance may be. `place` is
+    where the roles stand.
 
     source: 189/2001 s. 6, domain/law.md 2.5, 2.6
     """
     if "activity" not in roles:
         return
     banned = provider.company and not rule(context, "provider.company_activity_allowed", on)
-    no.when(banned, "E_COMPANY_ACTIVITY", "/provision_role")
+    no.when(banned, "E_COMPANY_ACTIVITY", place)
     listed = rule(context, "provider.activity_kinds", on)
-    no.when(listed is not None and provider.provider_kind not in listed, "E_PROVIDER_KIND", "/provision_role")
+    no.when(listed is not None and provider.provider_kind not in listed, "E_PROVIDER_KIND", place)
 
 
 COMMANDS = (

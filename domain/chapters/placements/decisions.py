@@ -69,7 +69,7 @@ def judge_placement(no: Refusals, pathway: Pathway, event: e.PlacementProposed, 
     no.when(site is None or site[0].org_id != event.provider_org_id, "E_NO_CONTRACT", "/site_id")
     provider = context.directory.providers.get(event.provider_org_id)
     if provider is not None:
-        may_provide(no, provider, (event.provision_role,), event.from_on, context)
+        may_provide(no, provider, (event.provision_role,), event.from_on, context, "/provision_role")
     other_role = contract is not None and event.provision_role not in contract.provision_roles
     no.when(other_role and not no, "E_NO_CONTRACT", "/provision_role")
     no.when(event.outside_commuting_area and not consented(pathway, event.consent_id), "E_AREA_CONSENT", "/consent_id")

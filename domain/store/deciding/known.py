@@ -92,14 +92,15 @@ class Known:
             if at < self._directory_read and head is None:
                 # Our own writer may have come further between the question and the lock.
                 at = self._recorder.head()
-            if at < self._directory_read:
-                self._directory, self._directory_read = Directory(), 0
-            if at != self._directory_head:
-                rows = self._recorder.matter_rows((LEDGER_MATTER,), sorted(self._directory_topics), self._directory_read)
+            # Read to the end before anybody sees it: `directory_at_hand` takes no lock, and half a register knows nobody.
+            behind = at < self._directory_read
+            directory, read = (Directory(), 0) if behind else (self._directory, self._directory_read)
+            if behind or at != self._directory_head:
+                rows = self._recorder.matter_rows((LEDGER_MATTER,), sorted(self._directory_topics), read)
                 for record, event in self.opened(rows):
-                    self._directory = enter(self._directory, event, record.position)
-                    self._directory_read = record.position
-                self._directory_head = max(at, self._directory_read)
+                    directory, read = enter(directory, event, record.position), record.position
+                self._directory, self._directory_read = directory, read
+                self._directory_head = max(at, read)
             self._directory_looked_at = time.monotonic()
             return self._directory
 
