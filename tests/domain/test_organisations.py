@@ -75,6 +75,14 @@ def test_a_short_name_belongs_to_one_recipient() -> None:
     given(register()).when(taken, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/tasks/0/short_name")
 
 
+def test_an_organisation_is_one_recipient_in_a_task_under_one_short_name() -> None:
+    """docs/decisions/design.md D8"""
+    earlier = joining(HOSPITAL, "health_care", {"referrer": "hospital-2"}, date(2022, 1, 1))
+    given(register()).when(earlier, by=CONTRACTS, on=READY).then_refused("E_CONFLICT", at="/tasks/0/short_name")
+    same_name = joining(HOSPITAL, "health_care", {"referrer": "hospital"}, date(2022, 1, 1))
+    given(register()).when(same_name, by=CONTRACTS, on=READY).then(OrganisationJoined, org_id=HOSPITAL)
+
+
 def test_a_provider_is_registered_once() -> None:
     new = provider(PARISH, "religious_community", "S-03")
     given(register()).when(new, by=CONTRACTS, on=READY).then(ProviderRegistered, org_id=PARISH)

@@ -52,7 +52,9 @@ def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> 
         no.when(not may, "E_TASK", f"/tasks/{place}/task")
         held = directory.recipients.get(task.short_name)
         taken = held is not None and (held.org, held.task) != (command.org_id, task.task)
-        no.when(taken or task.short_name in names, "E_CONFLICT", f"/tasks/{place}/short_name")
+        known_as = {r.short_name for r in directory.recipients.values() if (r.org, r.task) == (command.org_id, task.task)}
+        renamed = bool(known_as) and task.short_name not in known_as
+        no.when(taken or renamed or task.short_name in names, "E_CONFLICT", f"/tasks/{place}/short_name")
         names.add(task.short_name)
     judge_succession(no, directory, command)
     not_ahead(no, on, context)
