@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from domain import events as e
@@ -39,9 +39,12 @@ class ContractProvider(ContractTerms, Command):
 def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> list[Draft]:
     """The tasks that the organisation does not hold yet. source: domain/pathway.md 4.4 row 65"""
     new = tuple(task for task in command.tasks if not directory.holds(command.org_id, task.task, task.from_on))
-    if not new:
+    if command.tasks and not new:
         return []
     no, on = Refusals(), day_of(command, context)
+    not_empty(no, command.tasks, "/tasks")
+    each_once(no, [task.task for task in command.tasks], "/tasks/{}/task")
+    each_once(no, [key.key_id for key in command.public_keys or ()], "/public_keys/{}/key_id")
     no.when(command.business_id is not None and not is_business_id(command.business_id), "E_ORG_ID", "/business_id")
     names: set[str] = set()
     for place, task in enumerate(command.tasks):
@@ -49,7 +52,9 @@ def join_ledger(directory: Directory, command: JoinLedger, context: Context) -> 
         no.when(not may, "E_TASK", f"/tasks/{place}/task")
         held = directory.recipients.get(task.short_name)
         taken = held is not None and (held.org, held.task) != (command.org_id, task.task)
-        no.when(taken or task.short_name in names, "E_CONFLICT", f"/tasks/{place}/short_name")
+        known_as = {r.short_name for r in directory.recipients.values() if (r.org, r.task) == (command.org_id, task.task)}
+        renamed = bool(known_as) and task.short_name not in known_as
+        no.when(taken or renamed or task.short_name in names, "E_CONFLICT", f"/tasks/{place}/short_name")
         names.add(task.short_name)
     judge_succession(no, directory, command)
     not_ahead(no, on, context)
@@ -85,7 +90,11 @@ def register_provider(directory: Directory, command: RegisterProvider, context: 
     no.when(command.business_id is not None and not is_business_id(command.business_id), "E_ORG_ID", "/business_id")
     no.when(registered is not None, "E_CONFLICT", "/org_id")
     code_valid(no, "provider_kind", command.provider_kind, on, "/provider_kind")
+    not_empty(no, command.provision_roles, "/provision_roles")
+    not_empty(no, command.sites, "/sites")
+    each_once(no, [site.site_id for site in command.sites], "/sites/{}/site_id")
     for place, site in enumerate(command.sites):
+        not_empty(no, site.placement_forms, f"/sites/{place}/placement_forms")
         known = directory.site(site.site_id)
         no.when(known is not None and known[0].org_id != command.org_id, "E_CONFLICT", f"/sites/{place}/site_id")
     not_ahead(no, on, context)
@@ -104,11 +113,19 @@ def contract_provider(directory: Directory, command: ContractProvider, context: 
     provider = directory.providers.get(command.org_id)
     no.when(provider is None, "E_ORDER", "/org_id")
     no.when(not holds(context, organiser, "organiser", command.from_on), "E_NOT_RESPONSIBLE", "/organiser_org_id")
+    not_empty(no, command.provision_roles, "/provision_roles")
+    not_empty(no, command.capacity, "/capacity")
+    each_once(no, [room.site_id for room in command.capacity], "/capacity/{}/site_id")
     if provider is not None:
-        may_provide(no, provider, command.provision_roles, command.from_on, context, "/provision_roles")
+        lawful = may_provide(no, provider, command.provision_roles, command.from_on, context, "/provision_roles")
+        # An older version registered providers without roles: those may be contracted, for nobody is registered twice.
+        more = provider.provision_roles and set(command.provision_roles) - set(provider.provision_roles)
+        no.when(lawful and bool(more), "E_ORDER", "/provision_roles")
         for place, room in enumerate(command.capacity):
             foreign = all(site.site_id != room.site_id for site in provider.sites)
             no.when(foreign, "E_ORDER", f"/capacity/{place}/site_id")
+    for place, room in enumerate(command.capacity):
+        no.when(room.places < 1, "E_FIELD_TYPE", f"/capacity/{place}/places")
     no.when(contracted is not None, "E_CONFLICT", "/contract_id")
     no.when(command.until_on < command.from_on, "E_PERIOD_LENGTH", "/until_on")
     not_ahead(no, on, context)
@@ -120,18 +137,31 @@ def contract_provider(directory: Directory, command: ContractProvider, context: 
 
 def may_provide(
     no: Refusals, provider: e.ProviderRegistered, roles: Iterable[str], on: date, context: Context, place: str
-) -> None:
+) -> bool:
     """The activity is never bought from a company, nor from a kind off the list; support and guidance may be. `place` is
-    where the roles stand.
+    where the roles stand. Returns whether it may be bought.
 
     source: 189/2001 s. 6, domain/law.md 2.5, 2.6
     """
     if "activity" not in roles:
-        return
+        return True
     banned = provider.company and not rule(context, "provider.company_activity_allowed", on)
     no.when(banned, "E_COMPANY_ACTIVITY", place)
     listed = rule(context, "provider.activity_kinds", on)
-    no.when(listed is not None and provider.provider_kind not in listed, "E_PROVIDER_KIND", place)
+    unlisted = listed is not None and provider.provider_kind not in listed
+    no.when(unlisted, "E_PROVIDER_KIND", place)
+    return not (banned or unlisted)
+
+
+def not_empty(no: Refusals, entries: Sequence[object], pointer: str) -> None:
+    """A required set or list has something in it (`E_FIELD_MISSING`). source: domain/events.md 11.19"""
+    no.when(not entries, "E_FIELD_MISSING", pointer)
+
+
+def each_once(no: Refusals, ids: Sequence[str], pointer: str) -> None:
+    """No two entries of a list have one id (`E_CONFLICT` at the later one). source: domain/events.md 11.19"""
+    for place, entry_id in enumerate(ids):
+        no.when(entry_id in ids[:place], "E_CONFLICT", pointer.format(place))
 
 
 COMMANDS = (
