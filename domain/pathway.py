@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from domain import events as e
@@ -93,8 +94,8 @@ class Pathway(
     def has_part(self, field: str, reference: str) -> bool:
         """Whether the reference is a part of this client, of the kind that the field names: `replaces_placement_id` names a
         placement. Of what no fact begins, such as a consent as yet, there is none."""
-        kind = next((key for key in _COLLECTIONS if field == key or field.endswith(f"_{key}")), None)
-        return kind is not None and reference in getattr(self, _COLLECTIONS[kind])
+        collection = _collection_of(field)
+        return collection is not None and reference in getattr(self, collection)
 
     def on(self, day: date) -> Pathway:
         """The pathway as it was by the end of a day: only facts dated on it or before, as known at this position."""
@@ -175,6 +176,11 @@ _OF_EMPLOYMENT_SIDE = code_list("referral_source").marked("employment_side")
 """Sources by which a sender names itself the employment authority; on which day which body may, `domain/rules` says."""
 _TIES = {cls: fixed_in(cls) & cls.model_fields.keys() for cls in EVENTS.values()}
 _COLLECTIONS = {cls.PART.begun: cls.PART.kept_in for cls in CLIENT_FACTS.values() if cls.PART.kept_in}
+
+
+@cache
+def _collection_of(field: str) -> str | None:
+    return next((kept for key, kept in _COLLECTIONS.items() if field == key or field.endswith(f"_{key}")), None)
 
 
 def replay(client: str, facts: Iterable[Fact[Event]]) -> Pathway:

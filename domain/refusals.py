@@ -145,11 +145,14 @@ class Refusals:
 
         A code that only warns is kept apart, for the event. The same reason is noted once.
         """
-        entry = refusal(code)
-        if wrong and entry.only_warns:
+        if not wrong:
+            if code not in refusals():
+                raise UnknownRefusal(code)
+            return wrong
+        if refusal(code).only_warns:
             if code not in self._warnings:
                 self._warnings.append(code)
-        elif wrong:
+        else:
             self._reasons[Reason(code, pointer)] = None
         return wrong
 

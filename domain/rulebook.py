@@ -35,6 +35,7 @@ from domain.chapters.referrals import decisions as referrals
 from domain.code_lists import code_list
 from domain.commands import Command, CommandKind
 from domain.context import Context, Draft
+from domain.message_fields import texts_of
 
 CHAPTERS = (
     ledgers,
@@ -76,14 +77,16 @@ def commands_by_name(kinds: Sequence[CommandKind]) -> Mapping[str, CommandKind]:
 def _judged(kind: CommandKind) -> CommandKind:
     """The command with what is judged of every one before its own decision."""
 
-    @wraps(kind.decide)
+    judge, has_texts, has_parts = kind.decide, kind.of_client and bool(texts_of(kind.command)), kind.target == "client"
+
+    @wraps(judge)
     def decide(state: Any, command: Command, context: Context) -> list[Draft]:
         by_right(command, context)
-        if kind.of_client:
+        if has_texts:
             no_diagnosis(command)
-        if kind.target == "client":
+        if has_parts:
             parts_there(state, command)
-        return kind.decide(state, command, context)
+        return judge(state, command, context)
 
     return replace(kind, decide=decide)
 

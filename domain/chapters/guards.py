@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -226,11 +227,15 @@ def parts_there(pathway: Pathway, command: BaseModel) -> None:
     """Raises Refused (`E_UNKNOWN_REFERENCE`) where a field names a part that this client has none of: of somebody else, of
     another kind, or none at all. Which fields do is read from the types. A consent is judged by the row that asks for it."""
     no = Refusals()
-    for name, place in places(type(command)).items():
+    for name in _parts_in(type(command)):
         named = getattr(command, name)
-        if place.kind == "part" and named is not None and name != CONSENT:
-            no.when(not pathway.has_part(name, named), "E_UNKNOWN_REFERENCE", f"/{name}")
+        no.when(named is not None and not pathway.has_part(name, named), "E_UNKNOWN_REFERENCE", f"/{name}")
     no.stop()
+
+
+@cache
+def _parts_in(command: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(name for name, place in places(command).items() if place.kind == "part" and name != CONSENT)
 
 
 def consented(pathway: Pathway, consent_id: str | None) -> bool:
@@ -243,9 +248,8 @@ def consented(pathway: Pathway, consent_id: str | None) -> bool:
 
 def entitled(may: bool, pointer: str = "") -> None:
     """Raises Refused (`E_NOT_ENTITLED`) at once: who may not ask is told nothing more."""
-    no = Refusals()
-    no.when(not may, "E_NOT_ENTITLED", pointer)
-    no.stop()
+    if not may:
+        raise refuse("E_NOT_ENTITLED", pointer)
 
 
 def own_placements(pathway: Pathway, case_id: str, context: Context) -> list[Placement]:

@@ -31,6 +31,7 @@ from domain.vocabulary import Hours, RecordedDayStatus, Ref
 
 ACCOUNTS_OF_TASK = {"provider": ("provider",), "benefit_payment": ("payer", "client"), "organiser": ("county",)}
 """Whose account of a day a sender may give; the first is meant when none is named."""
+WEEK = tuple(timedelta(days=n) for n in range(7))
 
 
 class RecordAttendance(AccountOfDay, ClientCommand):
@@ -323,9 +324,9 @@ def _present_elsewhere(pathway: Pathway, period_id: str, day: date) -> bool:
 
 def _present_days(pathway: Pathway, accounts: tuple[str, ...], on: date) -> list[date]:
     """Days of the ISO week, the day itself left out, that one of the accounts calls present, in whichever period."""
-    monday = on - timedelta(days=on.weekday())
-    week = [monday + timedelta(days=n) for n in range(7)]
-    return [day for day in week if day != on and _is_present(pathway, accounts, day)]
+    monday = on - WEEK[on.weekday()]
+    others = [day for step in WEEK if (day := monday + step) != on and day in pathway.days]
+    return [day for day in others if _is_present(pathway, accounts, day)]
 
 
 def _absences(pathway: Pathway, period: Period, command: SendAbsenceReport) -> tuple[e.Absence, ...]:

@@ -92,6 +92,9 @@ class Days(Mapping[date, Mapping[Speaker, Day]]):
     def __getitem__(self, on: date) -> Mapping[Speaker, Day]:
         return self._shown[on]
 
+    def __contains__(self, on: object) -> bool:
+        return on in self._shown
+
     def __iter__(self) -> Iterator[date]:
         return iter(sorted(self._shown))
 

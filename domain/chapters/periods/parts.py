@@ -47,7 +47,9 @@ class Period(PartOfPath):
 
     def has_weekday(self, on: date) -> bool:
         """Whether the day lies in the period, on one of the weekdays of its schedule; swaps of days not looked at."""
-        return next(self.scheduled_days(on, on), None) is not None
+        start = self.started.event.starts_on if self.started else self.planned.event.starts_on
+        weekday = on.isoweekday()
+        return start <= on <= self.last_on and any(entry.weekday == weekday for entry in self.planned.event.schedule)
 
     def scheduled_days(self, first: date | None = None, last: date | None = None) -> Iterator[date]:
         """The scheduled local dates between two days (both included), none meaning the period's own ends."""

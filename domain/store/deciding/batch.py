@@ -149,11 +149,14 @@ class Batch:
 
         Of what was kept without its person only what is the same is taken for the caller's own.
         """
-        waits = isinstance(job, NoteJob) and not job.final
-        given = self._given.get((*job.caller.sender, job.command_id), ())
-        rows = [*(row for row in given if row.final), *still_waiting(given)]
+        sender, before = job.caller.sender, former_entry_id(job.command_id)
+        given = self._given.get((*sender, job.command_id), ())
         # The former id of an entry may be a message's own: only what is the same is taken for it.
-        former = list(self._given.get((*job.caller.sender, former_entry_id(job.command_id)), ()))
+        former = self._given.get((*sender, before), ()) if before else ()
+        if not (given or former):
+            return None
+        waits = isinstance(job, NoteJob) and not job.final
+        rows = [*(row for row in given if row.final), *still_waiting(given)]
         former = [row for row in former if row.final] or former
         same = next((row for row in (*rows, *former) if any(map(job.repeats, hashes_of(row)))), None)
         if same is None:
