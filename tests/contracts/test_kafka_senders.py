@@ -6,6 +6,7 @@ import gzip
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cramjam
@@ -18,14 +19,22 @@ from consumers.kafka_inside import batch_reads
 from consumers.log import DAY_MS, UNREADABLE, Entry, Read, TopicSettings
 from consumers.record_format import LARGEST_RECORD
 from consumers.unpacking import GZIP, LARGEST_UNPACKED, LZ4, SNAPPY, ZSTD, TooLarge, unpacked
-from deploy.local.parts import Kafka
+from deploy.local.kafka_node import LocalKafka
+from deploy.local.parts import PartsWanted
 
 DEADLINE_S = 60.0
 MEGABYTE = 1024 * 1024
 
 
+@pytest.fixture(scope="module")
+def kafka(parts_folder: Path) -> Iterator[LocalKafka]:
+    """A broker of these tests alone: what they send is large, and transactions want settings of their own."""
+    with LocalKafka(parts_folder / "kafka-for-senders", cache=PartsWanted.from_environment().cache) as running:
+        yield running
+
+
 @pytest.fixture
-def broker(kafka: Kafka) -> Iterator[KafkaBroker]:
+def broker(kafka: LocalKafka) -> Iterator[KafkaBroker]:
     made = KafkaBroker(Connection(kafka.bootstrap))
     yield made
     made.close()
@@ -39,7 +48,7 @@ def topic(broker: KafkaBroker) -> str:
 
 
 @pytest.fixture
-def sender(kafka: Kafka) -> Iterator[KafkaProducer]:
+def sender(kafka: LocalKafka) -> Iterator[KafkaProducer]:
     made = KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=uuid.uuid4().hex)
     made.init_transactions()
     yield made
@@ -114,7 +123,9 @@ def test_an_open_transaction_stalls_its_own_topic_alone(broker: KafkaBroker, top
     reader.close()
 
 
-def test_a_small_batch_that_would_become_a_large_one_is_not_unpacked(broker: KafkaBroker, topic: str, kafka: Kafka) -> None:
+def test_a_small_batch_that_would_become_a_large_one_is_not_unpacked(
+    broker: KafkaBroker, topic: str, kafka: LocalKafka
+) -> None:
     # given 200 megabytes of blanks in a record of 200 kilobytes, with a message before and behind it
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, compression_type="gzip", max_request_size=300 * MEGABYTE)
     for value in (b"before", b" " * (200 * MEGABYTE), b"behind"):
@@ -126,7 +137,7 @@ def test_a_small_batch_that_would_become_a_large_one_is_not_unpacked(broker: Kaf
     ]  # fmt: skip
 
 
-def test_one_large_record_of_a_packed_batch_hides_no_other(broker: KafkaBroker, topic: str, kafka: Kafka) -> None:
+def test_one_large_record_of_a_packed_batch_hides_no_other(broker: KafkaBroker, topic: str, kafka: LocalKafka) -> None:
     producer = KafkaProducer(
         bootstrap_servers=kafka.bootstrap, compression_type="gzip", linger_ms=60_000, batch_size=30 * MEGABYTE,
         max_request_size=40 * MEGABYTE,
