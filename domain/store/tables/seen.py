@@ -6,9 +6,9 @@ they have lost: a second history under the same positions (design D21).
 
 from __future__ import annotations
 
-import hashlib
 import threading
 
+from domain.record import digest
 from domain.store.tables.database import Ask, StoreUnavailable
 
 
@@ -19,7 +19,7 @@ class StoreWentBack(StoreUnavailable):
 
 def hash_of(state: bytes) -> str:
     """The hash of an event in its stored bytes: that of its header."""
-    return hashlib.sha256(state.partition(b"\n")[0]).hexdigest()
+    return digest(state.partition(b"\n")[0])
 
 
 class Seen:

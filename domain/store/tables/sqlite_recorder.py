@@ -283,9 +283,11 @@ class _Opened:
     __slots__ = ("__weakref__", "connection", "file", "looked")
 
     def __init__(self, path: Path) -> None:
-        self.connection = open_sqlite(path)
+        # Before it is opened: where another file is put there meanwhile, the next look opens that one.
         self.file = file_at(path)
         self.looked = 0
+        self.connection = open_sqlite(path)
 
     def __del__(self) -> None:
-        self.connection.close()
+        if hasattr(self, "connection"):  # else it was never opened
+            self.connection.close()
