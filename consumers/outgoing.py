@@ -18,6 +18,7 @@ from domain.store import EventStore
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""
 EVERY_ORGANISATION = 1_000_000
+NEVER = 1 << 62
 
 
 class Outgoing(NamedTuple):
@@ -38,6 +39,7 @@ class Packing:
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
         self._out_topics: dict[str, tuple[str, int]] = {}
+        self._left_at: dict[str, int] = {}
         self._senders: Senders | None = None
         self._organiser_org = ""
 
@@ -61,6 +63,8 @@ class Packing:
                 continue
             event = events[record.position]
             if record.header.name in DISCLOSURES:
+                if self._is_left(record):
+                    continue
                 topic, epoch = self._out_topic(record)
                 entry = wire.publication_entry(wire.publication_of(record, event))
                 outgoing.append(Outgoing(record.position, topic, epoch, entry))
@@ -100,6 +104,19 @@ class Packing:
                 if isinstance(event, OrganisationJoined):
                     _enter(self._senders, event, record.position)
         return self._senders
+
+    def _is_left(self, record: Record) -> bool:
+        """Whether the recipient's next epoch had begun: what is told in this one after that is repeated there, and none of
+        it may stand behind the beginning of the next one (proof-of-delivery.md)."""
+        stream, header = record.header.stream, record.header
+        recipient, epoch = told_to(record)
+        if header.stream_version == 1 and epoch > 1:
+            self._left_at[f"recipient/{recipient}/{epoch - 1}"] = record.position
+        left_at = self._left_at.get(stream)
+        if left_at is None:
+            first = self._store.stream(f"recipient/{recipient}/{epoch + 1}", 0, 1)
+            left_at = self._left_at[stream] = first[0].position if first else NEVER
+        return record.position > left_at
 
     def _out_topic(self, record: Record) -> tuple[str, int]:
         stream = record.header.stream

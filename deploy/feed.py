@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from consumers import wire
 from consumers.broker import KafkaBroker
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import Broker
 from deploy.migration import keys_database, master_key

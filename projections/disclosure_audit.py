@@ -18,7 +18,7 @@ from domain.disclosure.desired import view_of
 from domain.disclosure.entitlement import Told, references_of
 from domain.disclosure.kept import recipient_of
 from domain.disclosure.policy import Policy, policy
-from domain.disclosure.publish import plain
+from domain.disclosure.publish import is_empty, plain
 from domain.disclosure.reconcile import Change, Client
 from domain.disclosure.register import register_changes
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, OrganisationJoined
@@ -26,6 +26,7 @@ from domain.pathway import Pathway, evolve
 from domain.record import Record, fact_of
 from domain.streams import is_client_stream
 from projections.kinds import kinds
+from projections.late_tellings import LateTellings
 from projections.timeline import Open
 
 NOT_COMPARED = frozenset({"new_values"})
@@ -60,9 +61,11 @@ def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Polic
     """Compare every disclosure of the feed with what the policy gives. Records must be the whole feed, in order.
 
     A repetition in a fresh epoch is compared with the first telling. What the policy gives and nobody was told shows as a
-    difference of the next telling to the same recipient, or, at the end, as one that is missing (its `sequence` is 0): the
-    follower tells everybody what follows from an event before it goes on, so that what follows from an event behind
-    which it has come must be there. What follows from later events may simply not have been told yet.
+    difference of the next telling of the same client to the same recipient, or, at the end, as one that is missing (its
+    `sequence` is 0): the follower tells everybody what follows from an event before it goes on, so that what follows from an
+    event behind which it has come must be there. What follows from later events may simply not have been told yet.
+
+    Who joined late comes to the clients that were there before one after the other (`projections.late_tellings`).
     """
     walk = _Walk(open_record, rules or policy(kinds()))
     return [*walk.through(records), *walk.missing()]
@@ -75,9 +78,11 @@ class _Walk:
         self._open, self._rules = open_record, rules
         self._directory = Directory()
         self._clients: dict[str, Client] = {}
+        self._late = LateTellings(rules)
+        self._streams: dict[str, str] = {}
         self._register_told: dict[str, set[str]] = {}
-        # Each with the position of the event that it follows from.
-        self._due: dict[str, deque[tuple[int, Change]]] = {}
+        # By recipient and client, each with the position of the event that it follows from.
+        self._due: dict[tuple[str, str], deque[tuple[int, Change]]] = {}
         self._at = 0
         self._reached = 0
         self._commands: dict[str, str] = {}
@@ -97,7 +102,9 @@ class _Walk:
 
     def missing(self) -> Iterator[DisclosureRerun]:
         """What should have been told by where the follower has come, and was not."""
-        for recipient, due in sorted(self._due.items()):
+        for reference, changes in self._late.passed_over(self._clients, self._directory, self._reached):
+            self._expect(self._clients[reference], ((0, change) for change in changes))
+        for (recipient, _), due in sorted(self._due.items()):
             for followed, change in due:
                 if followed < self._reached:
                     what = f"{change.fact.name} as {change.kind} should have been told"
@@ -112,10 +119,13 @@ class _Walk:
         if client is None:
             client = self._clients[reference] = Client(view_of(Pathway(reference), self._directory, self._rules.kinds))
         fact = fact_of(record, event)
+        self._streams[fact.event_id] = reference
+        self._late.follow(reference, fact)
         if isinstance(event, Erased):
             client.view = client.view.erased(evolve(client.view.pathway, fact))
             return
-        self._expect(client, client.take(fact, self._directory, self._rules))
+        changes = client.take(fact, self._directory, self._rules)
+        self._expect(client, ((self._at, change) for change in self._late.without_waiting(reference, changes)))
 
     def _register(self, record: Record, event: Event | Erased) -> None:
         known = self._directory.recipients
@@ -126,14 +136,15 @@ class _Walk:
             told = self._register_told.setdefault(change.standing.recipient.short_name, set())
             if change.fact.event_id not in told:
                 told.add(change.fact.event_id)
-                self._due.setdefault(change.standing.recipient.short_name, deque()).append((self._at, change))
-        if isinstance(event, OrganisationJoined) and self._directory.recipients.keys() - known.keys():
-            for client in self._clients.values():
-                self._expect(client, client.reconcile(self._directory, self._rules))
+                self._due.setdefault((change.standing.recipient.short_name, ""), deque()).append((self._at, change))
+        if isinstance(event, OrganisationJoined):
+            self._late.join(self._directory.recipients.keys() - known.keys(), record.position)
 
-    def _expect(self, client: Client, changes: list[Change]) -> None:
-        for change in changes:
-            self._due.setdefault(change.standing.recipient.short_name, deque()).append((self._at, change))
+    def _expect(self, client: Client, changes: Iterable[tuple[int, Change]]) -> None:
+        """Each change with the position of the event that it follows from."""
+        for followed, change in changes:
+            line = change.standing.recipient.short_name, self._streams.get(change.fact.event_id, "")
+            self._due.setdefault(line, deque()).append((followed, change))
             client.apply(change, change.fact.event_id)
 
     def _compare(self, record: Record, found: tuple[str, int]) -> DisclosureRerun:
@@ -142,6 +153,11 @@ class _Walk:
             return DisclosureRerun(
                 record.position, *found, record.header.stream_version, None, None, None, record.header.recorded_at, None
             )
+        if is_empty(event):
+            return DisclosureRerun(
+                record.position, *found, record.header.stream_version, event.publication_id, None, None,
+                record.header.recorded_at, None,
+            )  # fmt: skip
         recorded = _repeatable(event)
         key = (found[0], event.publication_id)
         first = self._told.get(key)
@@ -149,6 +165,10 @@ class _Walk:
             differences = [] if first == recorded else ["repeated otherwise than it was told first"]
         else:
             self._told[key] = recorded
+            reference = self._streams.get(event.source_event_id, "")
+            if reference and self._late.waits(found[0], reference):
+                client, as_of = self._clients[reference], record.header.causation or ""
+                self._expect(client, self._late.come_to(found[0], reference, as_of, self._directory))
             differences = list(self._against_policy(found[0], event, recorded))
         return DisclosureRerun(
             record.position, *found, record.header.stream_version, event.publication_id, event.source_event_id,
@@ -158,7 +178,7 @@ class _Walk:
     def _against_policy(
         self, recipient: str, event: DisclosureMade | DisclosureWithdrawn, recorded: _Repeatable
     ) -> Iterator[str]:
-        due = self._due.get(recipient, deque())
+        due = self._due.get((recipient, self._streams.get(event.source_event_id, "")), deque())
         wanted = (event.source_event_id, recorded.kind)
         place = next((n for n, (_, c) in enumerate(due) if (c.fact.event_id, c.kind) == wanted), None)
         if place is None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from consumers import relay as relaying
 from consumers import wire
+from consumers.disclosure import Disclosure
+from consumers.redelivery import Redelivery
 from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
@@ -42,10 +44,10 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
-            redelivery = wired.disclosure.redeliver(arguments.what)
+            redelivery = wired.disclosure.begin_redelivery(arguments.what)
         except LookupError as nothing:
             return failed(str(nothing))
-        if not _built(roles, model, redelivery.epoch, redelivery.publications):
+        if not _built(wired.disclosure, roles, model, redelivery):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
         found = differences(model, old, redelivery.epoch)
         for difference in found[:SHOWN]:
@@ -56,17 +58,21 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         return 1 if found else 0
 
 
-def _built(roles: Sequence[Role], model: ReadModel, epoch: int, publications: int) -> bool:
-    """Wait for the fresh generation; where nobody else moves the roles, they are moved here."""
+def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery) -> bool:
+    """Wait for the fresh generation. It is repeated from here, whoever else does so too; where nobody else moves the other
+    roles, they are moved here."""
     give_up_at = time.monotonic() + DEADLINE_S
-    with progress("publications", publications) as bar:
-        while model.feed().live_epoch != epoch:
+    with progress("publications", redelivery.publications) as bar:
+        while model.feed().live_epoch != redelivery.epoch or not redelivery.ended:
             if time.monotonic() > give_up_at:
                 return False
-            if not sum(role.step() for role in roles):
+            going = not redelivery.ended
+            if going:
+                redelivery = disclosure.repeat(redelivery.recipient)
+            if not sum(role.step() for role in roles) and not going:
                 time.sleep(LOOK_AGAIN_S)
-            position = model.positions().get(epoch)
-            bar.update((position.sequence if position else 0) - bar.n)
+            position = model.positions().get(redelivery.epoch)
+            bar.update(min(position.sequence if position else 0, redelivery.publications) - bar.n)
     return True
 
 

@@ -1,0 +1,178 @@
+"""The publications of one batch of the disclosure follower: what follows from its events, and what late joiners come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from consumers.disclosed import Followed, Memory
+from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS
+from domain.context import HELSINKI, Caller, Draft
+from domain.directory import enter
+from domain.disclosure.policy import Policy
+from domain.disclosure.pseudonyms import Pseudonyms
+from domain.disclosure.publish import About, Circumstances, event_of, publication_of
+from domain.disclosure.reconcile import Change
+from domain.disclosure.register import register_changes
+from domain.events import Erased, Event, OrganisationJoined
+from domain.pathway import evolve
+from domain.record import Record, fact_of
+from domain.store import EventStore, KeyDestroyed, Vault
+from domain.streams import is_client_stream
+
+REGISTERED = "subject.registered"
+"""The name of every client's first event."""
+
+
+class Follower(Protocol):
+    """What a batch asks of the follower that it belongs to."""
+
+    store: EventStore
+    vault: Vault
+    policy: Policy
+    always_whole: bool
+    random_id: Callable[[], str]
+    salt: Callable[[], str]
+
+    def pseudonyms(self, recipient: str) -> Pseudonyms:
+        """The recipient's own names, under its own key."""
+        ...
+
+
+class _Told(NamedTuple):
+    """Of whom a change speaks: none for a fact on organisations and rules."""
+
+    followed: Followed | None
+    about: About | None
+
+
+class Batch:
+    """The publications of one batch. The memory moves along; it is thrown away unless the batch is committed."""
+
+    def __init__(self, follower: Follower, memory: Memory, records: Sequence[Record]) -> None:
+        self.sealed: list[Record] = []
+        self._follower = follower
+        self._store = follower.store
+        self._memory = memory
+        self._now = self._store.now()
+        self._at = self._circumstances()
+        self._cards: dict[str, Mapping[str, Any]] = {}
+        clients = {r.header.stream for r in records if is_client_stream(r.header.stream)}
+        self._people = {key: record.model_dump(mode="json") for key, record in follower.vault.get(clients).items()}
+        for record, event in zip(records, self._store.opened_all(records), strict=True):
+            self._take(record, event)
+
+    def _take(self, record: Record, event: Event | Erased) -> None:
+        if record.header.name in DIRECTORY_EVENTS:
+            self._take_register(record, event)
+        elif is_client_stream(record.header.stream):
+            self._take_client(record, event)
+
+    def _take_client(self, record: Record, event: Event | Erased) -> None:
+        followed = self._memory.client(record.header.stream, record)
+        client, fact = followed.client, fact_of(record, event)
+        followed.hashes[fact.event_id], followed.newest = record.hash, fact.event_id
+        if isinstance(event, Erased):
+            client.view = client.view.erased(evolve(client.view.pathway, fact))
+            return
+        follower = self._follower
+        changes = client.take(fact, self._memory.directory, follower.policy, always_whole=follower.always_whole)
+        late = self._memory.late
+        if late.joined:
+            changes = [c for c in changes if not late.waits(c.standing.recipient.short_name, followed.registered_at)]
+        self._tell(changes, followed)
+
+    def _take_register(self, record: Record, event: Event | Erased) -> None:
+        memory, known = self._memory, self._memory.directory.recipients
+        memory.directory = enter(memory.directory, event, record.position)
+        self._at = self._circumstances()
+        if isinstance(event, Erased) or record.header.name not in REGISTER_FACTS:
+            return
+        for change in register_changes(fact_of(record, event), memory.directory, self._follower.policy):
+            told = memory.told_of_register.get(change.standing.recipient.short_name, {})
+            if change.fact.event_id not in told:
+                self._publish(change, _Told(None, None), record.hash)
+        new = memory.directory.recipients.keys() - known.keys()
+        if isinstance(event, OrganisationJoined) and new and self._clients_known(record.position):
+            memory.late.joins(set(new), record.position)
+
+    def _clients_known(self, position: int) -> bool:
+        """Whether a client was registered before a position."""
+        if self._memory.late.joined:
+            return True
+        first = self._store.records(0, 1, (REGISTERED,))
+        return bool(first) and first[0].position < position
+
+    def come_to(self, reference: str, joiners: Collection[str]) -> None:
+        """Late joiners come to a client: each is told what is lawful for it by now, as having followed from the client's
+        newest event."""
+        followed = self._memory.looked_at(reference)
+        self._tell(
+            followed.client.reconcile(self._memory.directory, self._follower.policy, joiners, followed.newest), followed
+        )
+
+    def _tell(self, changes: list[Change], followed: Followed) -> None:
+        if not changes:
+            return
+        reference = followed.client.view.pathway.client
+        if reference not in self._people:
+            found = self._follower.vault.get([reference])
+            self._people[reference] = found[reference].model_dump(mode="json") if reference in found else {}
+        told = _Told(followed, About(followed.client.view, self._people[reference], self._card))
+        for change in changes:
+            self._publish(change, told, followed.hashes[change.fact.event_id])
+
+    def _publish(self, change: Change, told: _Told, source_hash: str) -> None:
+        line = self._memory.line(change.standing.recipient.short_name)
+        at, followed = self._at, told.followed
+        disclosed = followed.client.disclosed if followed else self._memory.told_of_register
+        publication = publication_of(change, line, told.about, disclosed.get(line.recipient, {}), at)
+        draft = Draft(
+            event=event_of(publication, change, source_hash, at),
+            event_id=self._follower.random_id(),
+            occurred_on=self._now.astimezone(HELSINKI).date(),
+            matter=change.fact.matter,
+            causation=change.cause or change.fact.event_id,
+        )
+        organiser = self._memory.directory.organiser
+        caller = Caller(organiser, "organiser", "system", "system", publication.purpose)
+        try:
+            record = self._store.build(
+                line.stream,
+                line.sequence + 1,
+                line.record_hash,
+                draft,
+                caller,
+                draft.event_id,
+                recorded_at=self._now,
+                directory=self._memory.directory,
+                policy_version=at.policy.version,
+            )
+        except KeyDestroyed:
+            # The matter was erased meanwhile: there is nothing left to tell.
+            return
+        line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
+        self.sealed.append(record)
+        if followed:
+            followed.client.apply(change, publication.id)
+
+    def _circumstances(self) -> Circumstances:
+        directory, follower = self._memory.directory, self._follower
+        return Circumstances(
+            now=self._now.replace(microsecond=0),
+            directory=directory,
+            ruleset=self._store.rules_of(directory).version,
+            policy=follower.policy,
+            pseudonyms=follower.pseudonyms,
+            random_id=follower.random_id,
+            salt=follower.salt,
+        )
+
+    def _card(self, person: str) -> Mapping[str, Any]:
+        known = self._cards.get(person)
+        if known is None:
+            on = self._now.astimezone(HELSINKI).date()
+            card = self._follower.vault.staff_cards([person], on).get(person)
+            shown = set(self._follower.policy.staff_card)
+            known = self._cards[person] = card.model_dump(mode="json", include=shown, exclude_none=True) if card else {}
+        return known
