@@ -32,7 +32,7 @@ MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
     "relay": (relay.measure, ("relay_ratio", "relay_ratio_1000")),
 }
 """In the order in which they are run: what fills the servers comes last."""
-LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn")
+LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn", "httptools")
 
 
 def main(arguments: argparse.Namespace) -> int:
