@@ -146,7 +146,6 @@ def test_no_recipient_waits_for_the_disk_of_another_one(stage: Stage, monkeypatc
 
 def test_what_fails_for_one_recipient_is_done_for_the_others_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.recipients = [KELA, COUNTY]
-    stage.drain()
     stage.put(kela().entries)
     stage.put(county().entries, COUNTY)
     model, failing = stage.models.of("kela"), [StoreUnavailable("the disk is full")]
