@@ -336,7 +336,7 @@ def _told_plainly(error: Exception) -> str | None:
         case InsufficientPrivilege() | UndefinedTable():
             return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
         case OperationalError() | InterfaceError():
-            return f"the database does not answer where KUTY_STORE_DSN, KUTY_OWNER_DSN or KUTY_MODELS_DSN says: {said}"
+            return f"the database does not answer where KUTY_STORE_DSN or another KUTY_…_DSN says: {said}"
         case StoreUnavailable():
             return f"the database does not answer: {said}"
         case NotMigrated():
