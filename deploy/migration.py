@@ -175,10 +175,15 @@ def _revoke(owner: str, schema: str, store: str, role: str | None) -> None:
                 connection.execute(sql.SQL("REVOKE ALL ON " + lost + " FROM {r}").format(**names))
 
 
+def development_master_key(settings: Settings) -> Path:
+    """The file of the master key where the settings name none."""
+    return settings.home / "master.key"
+
+
 def master_key(settings: Settings) -> bytes:
     """The key that wraps all others. Raises WrongSetting."""
     if not settings.master_key:
-        return _development_key(settings.home / "master.key", MASTER_KEY_BYTES)
+        return _development_key(development_master_key(settings), MASTER_KEY_BYTES)
     try:
         key = base64.b64decode(settings.master_key, validate=True)
     except ValueError:

@@ -84,7 +84,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                 return failed("the store is not empty: name another place with --into")
             count = fresh.store.append_raw(_shown(origin), follower_of)
             if arguments.into is None:
-                _take_over_positions(fresh)
+                take_over_positions(fresh)
             print(f"{count} events from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:
@@ -111,7 +111,7 @@ def _shown(origin: Feed) -> Iterator[Record]:
             bar.update()
 
 
-def _take_over_positions(wired: Wired) -> None:
+def take_over_positions(wired: Wired) -> None:
     """Where the followers go on: the relay compares its last two windows with the topics, intake begins where each topic
     does and finds what it has answered by its ids."""
     window = wired.settings.relay_window
