@@ -11,8 +11,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ from house import AINO, LEDGER, House, app_of, furnished
 from starlette.testclient import TestClient
 from stories import OWN_WORKER
 
-from deploy.backup.places import PARTS
+from deploy.backup.places import PARTS, place_of
 from deploy.backup.restoring import restore
 from deploy.backup.sealed_file import UNFINISHED, backup_key, make_backup_key
 from deploy.backup.taking import last_backups, take
 from deploy.settings import Settings
 from deploy.wiring import opened
 from domain.events import SubjectRegistered
-from domain.store import StoreUnavailable, lock_number, schema_of
+from domain.store import Place, StoreUnavailable, lock_number, one_moment, schema_of
 
 ROUNDS = 4
 ROOT = Path(__file__).parents[2]
@@ -214,3 +214,44 @@ def held(settings: Settings) -> Iterator[None]:
         with closing(sqlite3.connect(settings.home / LEDGER / "events.db", isolation_level=None)) as other_file:
             other_file.execute("BEGIN IMMEDIATE")
             yield
+
+
+class Dawdling:
+    """A place whose snapshot begins, and then gives others time to write."""
+
+    def __init__(self, place: Place, meanwhile: Callable[[], None]) -> None:
+        self._place = place
+        self._meanwhile = meanwhile
+
+    def snapshot(self, stack: ExitStack) -> Any:
+        snapshot = self._place.snapshot(stack)
+        begin = snapshot.begin
+
+        def dawdle() -> int:
+            version = begin()
+            self._meanwhile()
+            return version
+
+        snapshot.begin = dawdle  # type: ignore[method-assign]
+        return snapshot
+
+
+def test_nobody_writes_between_the_moments_of_keys_and_store(lively: Settings) -> None:
+    """A key that is made after the keys' moment is of no event of the store's."""
+    with opened(lively, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+        home, done = House(wired, http), list[int]()
+        asked = {"registered_from": "own_contact", "identity_kind": "none", "family_name": "Uusi"}
+        writer = threading.Thread(target=lambda: done.append(home.post("/clients", OWN_WORKER, asked).status_code))
+
+        def write() -> None:
+            writer.start()
+            writer.join(0.5)
+
+        dawdling: Any = Dawdling(place_of(lively, "keys"), write)
+        with one_moment({"keys": dawdling, "store": place_of(lively, "store")}) as moment:
+            store, keys = moment["store"][1], moment["keys"][1]
+            matters = {f"{matter}/1" for (matter,) in store.rows("events", ["matter"])}
+            made = {key_id for (key_id,) in keys.rows("matter_keys", ["key_id"])}
+        writer.join()
+    assert done == [201]
+    assert matters <= made
