@@ -11,6 +11,7 @@ from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
+from consumers.late import AFTER
 from consumers.log import Broker
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
@@ -34,6 +35,8 @@ class Feed:
     decision: Callable[[Record], Decision | None]
     amiss: Callable[[], Iterator[Amiss]] = lambda: iter(())
     """What is kept beside the events and is not as they say; a topic keeps nothing beside them."""
+    nobody_waits: Callable[[], bool] = lambda: False
+    """Whether every late joiner has been told of the clients that were there before; a topic does not say."""
 
 
 def feed_of_store(wired: Wired) -> Feed:
@@ -46,8 +49,13 @@ def feed_of_store(wired: Wired) -> Feed:
             after = some[-1].position
 
     return Feed(
-        "the store", records, wired.store.opened, wired.store.decision, lambda: wired.store.amiss(follower_of)
-    )  # fmt: skip
+        "the store",
+        records,
+        wired.store.opened,
+        wired.store.decision,
+        lambda: wired.store.amiss(follower_of),
+        lambda: not wired.store.tracking(AFTER),
+    )
 
 
 def follower_of(header: Header) -> str | None:

@@ -57,7 +57,9 @@ class _Repeatable:
     cell: str
 
 
-def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Policy | None = None) -> list[DisclosureRerun]:
+def rerun_disclosures(
+    records: Iterable[Record], open_record: Open, rules: Policy | None = None, *, nobody_waits: bool = False
+) -> list[DisclosureRerun]:
     """Compare every disclosure of the feed with what the policy gives. Records must be the whole feed, in order.
 
     A repetition in a fresh epoch is compared with the first telling. What the policy gives and nobody was told shows as a
@@ -65,20 +67,21 @@ def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Polic
     `sequence` is 0): the follower tells everybody what follows from an event before it goes on, so that what follows from an
     event behind which it has come must be there. What follows from later events may simply not have been told yet.
 
-    Who joined late comes to the clients that were there before one after the other (`projections.late_tellings`).
+    Who joined late comes to the clients that were there before one after the other (`projections.late_tellings`); where
+    `nobody_waits` to come to one any more, all of it must be there.
     """
-    walk = _Walk(open_record, rules or policy(kinds()))
+    walk = _Walk(open_record, rules or policy(kinds()), nobody_waits)
     return [*walk.through(records), *walk.missing()]
 
 
 class _Walk:
     """The follower's way through the feed, without writing anything."""
 
-    def __init__(self, open_record: Open, rules: Policy) -> None:
+    def __init__(self, open_record: Open, rules: Policy, nobody_waits: bool) -> None:
         self._open, self._rules = open_record, rules
         self._directory = Directory()
         self._clients: dict[str, Client] = {}
-        self._late = LateTellings(rules)
+        self._late = LateTellings(rules, nobody_waits)
         self._streams: dict[str, str] = {}
         self._register_told: dict[str, set[str]] = {}
         # By recipient and client, each with the position of the event that it follows from.

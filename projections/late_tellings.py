@@ -19,10 +19,10 @@ from domain.pathway import Fact, Pathway, evolve
 
 
 class LateTellings:
-    """Who joined late, and has come to which clients."""
+    """Who joined late, and has come to which clients; `nobody_waits` says that all have come to all of them."""
 
-    def __init__(self, rules: Policy) -> None:
-        self._rules = rules
+    def __init__(self, rules: Policy, nobody_waits: bool) -> None:
+        self._rules, self._nobody_waits = rules, nobody_waits
         self._facts: dict[str, list[Fact[Any]]] = {}
         self._registered: dict[str, int] = {}
         self._joined: dict[str, int] = {}
@@ -87,6 +87,8 @@ class LateTellings:
 
     def _behind(self, recipient: str) -> int:
         joined_at = self._joined[recipient]
+        if self._nobody_waits:
+            return joined_at + 1
         places = (
             self._registered[reference]
             for other, come_to in self._come_to.items()

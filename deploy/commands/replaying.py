@@ -105,7 +105,8 @@ def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settin
     same = sum(rerun.same is True for rerun in reruns)
     print(f"{same} decisions of {found.origin} give the same again, {len(other)} do not")
     print(f"{not_run['refused']} refused and {not_run['erased']} erased ones cannot be run again")
-    tellings = rerun_disclosures(found.records(), found.opened)
+    nobody_waits = found.nobody_waits()  # asked first: whoever is told meanwhile is in the records
+    tellings = rerun_disclosures(found.records(), found.opened, nobody_waits=nobody_waits)
     wrong = [telling for telling in tellings if telling.same is False]
     for telling in wrong:
         where = f"told to {telling.recipient} as {telling.sequence}" if telling.sequence else f"for {telling.recipient}"
