@@ -45,7 +45,8 @@ FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. 0: done, and everything as it should be. 1: not. 2: the words were not understood."""
+    """Run one command; the exit code. 0: done, and everything as it should be. 1: not. 2: the words were not understood.
+    3: every role has halted, and somebody has to mend what its log says."""
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()

@@ -14,14 +14,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from consumers.log import BrokerUnavailable
+from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
 from domain.store import StoreUnavailable, StoreWentBack
 
 log = logging.getLogger("kuty.roles")
 
-HALTS = (StoreBehindTopic, StoreWentBack, FeedRefused)
+HALTS = (StoreBehindTopic, StoreWentBack, FeedRefused, TopicSettingsDiffer, TopicRefused)
 """What only a human can mend: the role stops, the others go on."""
+HALTED = 3
+"""Exit code of a process whose roles have all halted: to start it again before somebody has mended it helps nobody."""
 PASSING = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""
 SHORTEST_PAUSE_S = 0.1
@@ -138,7 +140,8 @@ class Running:
         # An empty line of roles (the API alone) waits for the signal.
         while not told.wait(0.2):
             if self.roles and len(self.halted) == len(self.roles):
-                break
+                self.stop()
+                return HALTED
         self.stop()
         return 1 if self.halted else 0
 

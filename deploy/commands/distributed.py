@@ -28,6 +28,7 @@ from deploy.local.parts import Part, choose_parts
 from deploy.local.ports import PartFailed
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
+from deploy.roles import HALTED
 from deploy.serving import free
 from deploy.settings import Settings
 from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
@@ -162,9 +163,13 @@ class Watched(ABC):
     def look(self) -> None:
         """Start it again when it has ended and its pause is over."""
         now = time.monotonic()
+        if self.halted:
+            return
         if self._start_again_at is None:
             ended = self._ended()
-            if ended is not None:
+            if self.halted:
+                log.critical("%s has halted, and its log says what to do; it is not started again", self._name)
+            elif ended is not None:
                 self._pause_s = SHORTEST_PAUSE_S if now - self._started_at > STEADY_S else self._pause_s
                 self._pause(ended)
         elif now >= self._start_again_at:
@@ -179,6 +184,11 @@ class Watched(ABC):
         log.error("%s %s; again in %.1f s", self._name, why, self._pause_s)
         self._start_again_at = time.monotonic() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+
+    @property
+    def halted(self) -> bool:
+        """Whether it has said that starting it again helps nobody."""
+        return False
 
     @abstractmethod
     def _ended(self) -> str | None:
@@ -211,17 +221,22 @@ class WatchedRole(Watched):
         self._environment = {**os.environ, **settings.of_roles((name,)).environment()}
         self._record = folder / name / RECORD
         self._process: subprocess.Popen[bytes] | None = None
+        self._code: int | None = None
 
     @property
     def described(self) -> str:
         """Name and process id."""
         return f"{self._name} ({self._process.pid if self._process else 'waits'})"
 
+    @property
+    def halted(self) -> bool:
+        return self._code == HALTED
+
     def _ended(self) -> str | None:
         if self._process is None or self._process.poll() is None:
             return None
-        ended, self._process = f"ended with {self._process.returncode}", None
-        return ended
+        self._code, self._process = self._process.returncode, None
+        return f"ended with {self._code}"
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
