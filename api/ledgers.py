@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from api.problems import problem
 from domain.answers import Answer
@@ -17,15 +16,13 @@ from projections.read_models import ReadModels
 from projections.tellings import Acknowledged
 
 
-class Repeated(Protocol):
+@dataclass(frozen=True, slots=True)
+class Repeated:
     """How far a redelivery has come: `repeated` of the `publications` of its history are in the epoch."""
 
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def publications(self) -> int: ...
-    @property
-    def repeated(self) -> int: ...
+    epoch: int
+    publications: int
+    repeated: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from consumers.disclosed import LINES, NAME, Memory, repeated_up_to
 from consumers.late import AFTER, UPTO, WALKED
 from consumers.named import Known
 from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, requested
-from consumers.telling import Batch
+from consumers.telling import Batch, Means
 from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, EVENTS, SYSTEM_EVENTS
 from domain.context import Caller
@@ -53,13 +53,10 @@ class Disclosure:
         salt: Callable[[], str] = lambda: os.urandom(32).hex(),
     ) -> None:
         self.store = store
-        self.vault = vault
         self._batch, self._window, self._walk = batch, window, walk
         self.policy = rules or policy(kinds())
-        self.always_whole = always_whole
         self.random_id = random_id
-        self.salt = salt
-        self._pseudonyms: dict[str, Pseudonyms] = {}
+        self._means = Means(store, vault, self.policy, always_whole, random_id, salt)
         self._memory: Memory | None = None
         self._known = Known(store, self.policy.kinds)
         self._repeating: OrderedDict[str, Repeating | None] = OrderedDict()
@@ -164,7 +161,7 @@ class Disclosure:
         last = records[-1].position if records else 0
         to = last if len(records) == self._batch else max(head, last)
         before = memory.position
-        if not self._commit(memory, Batch(self, memory, records) if records else None, to):
+        if not self._commit(memory, Batch(self._means, memory, records) if records else None, to):
             return 1
         self._known.changed(record.header.stream for record in records)
         memory.trim()
@@ -195,7 +192,7 @@ class Disclosure:
             return 0
         late, self._memory = memory.late, None
         joiners = {name: memory.directory.recipients[name] for name in late.walkers()}
-        batch, passed, seen = Batch(self, memory, []), 0, 0
+        batch, passed, seen = Batch(self._means, memory, []), 0, 0
         for registered_at, reference in self._known.clients(late.walked):
             if registered_at > late.upto or len(batch.sealed) >= self._window or seen >= self._walk:
                 break
@@ -212,11 +209,6 @@ class Disclosure:
         self._memory = memory
         return passed + 1
 
-    # --- asked by a batch ---
-
     def pseudonyms(self, recipient: str) -> Pseudonyms:
         """The recipient's own names, under its own key."""
-        known = self._pseudonyms.get(recipient)
-        if known is None:
-            known = self._pseudonyms[recipient] = Pseudonyms(self.store.keys.named(f"pseudonym/{recipient}"))
-        return known
+        return self._means.pseudonyms(recipient)

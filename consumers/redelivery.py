@@ -7,7 +7,7 @@ It goes out in windows of a transaction each. What happens meanwhile is told in 
 from there: it is repeated in the fresh one, behind what was told before it, and at the end the recipient's line goes over.
 How far a redelivery has come is kept in the transaction of each window: it goes on after a kill where it stood.
 
-source: docs/decisions/0022
+source: design D16
 """
 
 from __future__ import annotations

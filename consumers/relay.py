@@ -4,7 +4,7 @@ One window of the feed is in flight. After any doubt nothing is believed but the
 of the last two windows are read, and sending resumes at the first missing sequence with identical bytes. A record that the
 broker refuses for good parks that topic, not the relay. A topic that is gone is made again and filled from the store.
 
-source: design D11, D12, D24; faults.md 4; docs/decisions/0022
+source: design D11, D12, D24; faults.md 4
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from consumers.disclosed import Followed, Memory
 from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS
@@ -24,8 +25,9 @@ REGISTERED = "subject.registered"
 """The name of every client's first event."""
 
 
-class Follower(Protocol):
-    """What a batch asks of the follower that it belongs to."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What publications are made with. `random_id` gives 32 hex digits, `salt` 64."""
 
     store: EventStore
     vault: Vault
@@ -33,10 +35,14 @@ class Follower(Protocol):
     always_whole: bool
     random_id: Callable[[], str]
     salt: Callable[[], str]
+    _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
 
     def pseudonyms(self, recipient: str) -> Pseudonyms:
         """The recipient's own names, under its own key."""
-        ...
+        known = self._pseudonyms.get(recipient)
+        if known is None:
+            known = self._pseudonyms[recipient] = Pseudonyms(self.store.keys.named(f"pseudonym/{recipient}"))
+        return known
 
 
 class _Told(NamedTuple):
@@ -49,16 +55,16 @@ class _Told(NamedTuple):
 class Batch:
     """The publications of one batch. The memory moves along; it is thrown away unless the batch is committed."""
 
-    def __init__(self, follower: Follower, memory: Memory, records: Sequence[Record]) -> None:
+    def __init__(self, means: Means, memory: Memory, records: Sequence[Record]) -> None:
         self.sealed: list[Record] = []
-        self._follower = follower
-        self._store = follower.store
+        self._means = means
+        self._store = means.store
         self._memory = memory
         self._now = self._store.now()
         self._at = self._circumstances()
         self._cards: dict[str, Mapping[str, Any]] = {}
         clients = {r.header.stream for r in records if is_client_stream(r.header.stream)}
-        self._people = {key: record.model_dump(mode="json") for key, record in follower.vault.get(clients).items()}
+        self._people = {key: record.model_dump(mode="json") for key, record in means.vault.get(clients).items()}
         for record, event in zip(records, self._store.opened_all(records), strict=True):
             self._take(record, event)
 
@@ -75,8 +81,8 @@ class Batch:
         if isinstance(event, Erased):
             client.view = client.view.erased(evolve(client.view.pathway, fact))
             return
-        follower = self._follower
-        changes = client.take(fact, self._memory.directory, follower.policy, always_whole=follower.always_whole)
+        means = self._means
+        changes = client.take(fact, self._memory.directory, means.policy, always_whole=means.always_whole)
         late = self._memory.late
         if late.joined:
             changes = [c for c in changes if not late.waits(c.standing.recipient.short_name, followed.registered_at)]
@@ -88,7 +94,7 @@ class Batch:
         self._at = self._circumstances()
         if isinstance(event, Erased) or record.header.name not in REGISTER_FACTS:
             return
-        for change in register_changes(fact_of(record, event), memory.directory, self._follower.policy):
+        for change in register_changes(fact_of(record, event), memory.directory, self._means.policy):
             told = memory.told_of_register.get(change.standing.recipient.short_name, {})
             if change.fact.event_id not in told:
                 self._publish(change, _Told(None, None), record.hash)
@@ -108,7 +114,7 @@ class Batch:
         newest event."""
         followed = self._memory.looked_at(reference)
         self._tell(
-            followed.client.reconcile(self._memory.directory, self._follower.policy, joiners, followed.newest), followed
+            followed.client.reconcile(self._memory.directory, self._means.policy, joiners, followed.newest), followed
         )
 
     def _tell(self, changes: list[Change], followed: Followed) -> None:
@@ -116,7 +122,7 @@ class Batch:
             return
         reference = followed.client.view.pathway.client
         if reference not in self._people:
-            found = self._follower.vault.get([reference])
+            found = self._means.vault.get([reference])
             self._people[reference] = found[reference].model_dump(mode="json") if reference in found else {}
         told = _Told(followed, About(followed.client.view, self._people[reference], self._card))
         for change in changes:
@@ -129,7 +135,7 @@ class Batch:
         publication = publication_of(change, line, told.about, disclosed.get(line.recipient, {}), at)
         draft = Draft(
             event=event_of(publication, change, source_hash, at),
-            event_id=self._follower.random_id(),
+            event_id=self._means.random_id(),
             occurred_on=self._now.astimezone(HELSINKI).date(),
             matter=change.fact.matter,
             causation=change.cause or change.fact.event_id,
@@ -157,22 +163,22 @@ class Batch:
             followed.client.apply(change, publication.id)
 
     def _circumstances(self) -> Circumstances:
-        directory, follower = self._memory.directory, self._follower
+        directory, means = self._memory.directory, self._means
         return Circumstances(
             now=self._now.replace(microsecond=0),
             directory=directory,
             ruleset=self._store.rules_of(directory).version,
-            policy=follower.policy,
-            pseudonyms=follower.pseudonyms,
-            random_id=follower.random_id,
-            salt=follower.salt,
+            policy=means.policy,
+            pseudonyms=means.pseudonyms,
+            random_id=means.random_id,
+            salt=means.salt,
         )
 
     def _card(self, person: str) -> Mapping[str, Any]:
         known = self._cards.get(person)
         if known is None:
             on = self._now.astimezone(HELSINKI).date()
-            card = self._follower.vault.staff_cards([person], on).get(person)
-            shown = set(self._follower.policy.staff_card)
+            card = self._means.vault.staff_cards([person], on).get(person)
+            shown = set(self._means.policy.staff_card)
             known = self._cards[person] = card.model_dump(mode="json", include=shown, exclude_none=True) if card else {}
         return known

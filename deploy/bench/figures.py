@@ -23,6 +23,9 @@ TARGETS: Mapping[str, tuple[Literal[">=", "<=", "<", "="], float] | None] = {
     "feed_skipped": ("=", 0.0),
     "replay_events_per_s": None,
     "replay_peak_mb": None,
+    "redelivery_per_s": (">=", 500.0),
+    "redelivery_grown_mb": ("<=", 100.0),
+    "joins_s": ("<=", 20.0),
 }
 """What the figures have to reach; none where the figure itself is what is asked for."""
 
@@ -40,6 +43,9 @@ MEANINGS: Mapping[str, str] = {
     "feed_skipped": "events that a tailing reader missed beside 8 writers",
     "replay_events_per_s": "full replay of the store, events a second",
     "replay_peak_mb": "its largest resident memory, MB",
+    "redelivery_per_s": "publications a second repeated to one recipient",
+    "redelivery_grown_mb": "memory that it takes more than the role before it, MB",
+    "joins_s": "1,000 recipients join, until all stand at the head, s",
 }
 
 
