@@ -24,6 +24,7 @@ from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from domain.chapters.organisations.decisions import JoinLedger
 from domain.context import Caller
 from domain.events import TaskFrom
+from projections.kinds import model_of
 from projections.read_models import NotProvisioned
 
 CONTRACTS = Caller(COUNTY, "organiser", "contract_manager", "C-01")
@@ -44,7 +45,7 @@ def measure_joins(servers: Servers, quick: bool) -> Figures:
             pass
         published(parts)
         with running(settings, [PROVISIONER, *ROLES]):
-            _at_the_head(parts, list(parts.store.directory.recipients))
+            _at_the_head(parts, [one.short_name for one in parts.recipients() if model_of(one)])
             began = time.perf_counter()
             names = join(parts, count)
             recorded = time.perf_counter()
