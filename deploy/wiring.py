@@ -93,7 +93,7 @@ class Wired:
     def last_published(self) -> tuple[int, str] | None:
         """Position and hash of the last event on the broker. Raises `StoreUnavailable` where the broker does not say."""
         try:
-            return last_published(self.broker, self.store.ledger)
+            return last_published(self.broker, self.store.ledger, self.store.epochs)
         except InUse:
             return None  # the process that has the embedded broker has asked it
         except BrokerError as error:

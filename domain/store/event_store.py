@@ -243,7 +243,7 @@ class EventStore(LedgerReading):
                 "policy_version": policy_version,
             },
         )
-        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, self.epoch)
+        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, 0)
 
     def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None:
         """Append records of a follower and move its position: (name, from, to), compared and set in one transaction.

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from itertools import islice
 
 from domain.answers import Answer, Status
-from domain.events import CommandRefused, Erased, Event, FactInTheWay, GroupAnswered, MessageHeld, MessageQuarantined
+from domain.events import (
+    AnswerWithdrawn,
+    CommandRefused,
+    Erased,
+    Event,
+    FactInTheWay,
+    GroupAnswered,
+    MessageHeld,
+    MessageQuarantined,
+)
 from domain.folding import Commands, counted, version_for
 from domain.receipts import answer_of_group, answer_of_refusal, parts_begun
 from domain.record import Damaged, Header, Record, read_record
@@ -156,6 +165,8 @@ def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[st
             status = "waiting"
         case MessageQuarantined():
             status = "quarantined"
+        case AnswerWithdrawn():
+            status = "withdrawn"
     answer = Answer(
         status,
         h.answer_number,

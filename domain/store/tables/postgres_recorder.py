@@ -25,10 +25,10 @@ from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, check_known, lock_number
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
-from domain.store.tables.postgres_writing import PostgresWriting, register_columns
+from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
-from domain.store.tables.seen import Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -86,10 +86,11 @@ class PostgresRecorder(PostgresProcessRecorder):
         self._guard = threading.Lock()
         self.seen = Seen()
         self._looks = 1
+        self._epoch_asked_at = time.monotonic()
         self._looked: weakref.WeakKeyDictionary[psycopg.Connection[Any], int] = weakref.WeakKeyDictionary()
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
-            self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+            self.epoch: int = self._ask(EPOCH)[0][0]
         except psycopg.errors.UndefinedTable as error:
             raise NotMigrated(f"no ledger in schema {self.schema}") from error
         check_known(f"schema {self.schema}", version, POSTGRES)
@@ -116,6 +117,8 @@ class PostgresRecorder(PostgresProcessRecorder):
             writing = PostgresWriting(
                 self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
             )  # fmt: skip
+            if writing.epoch != self.epoch:
+                raise EpochMoved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -137,6 +140,12 @@ class PostgresRecorder(PostgresProcessRecorder):
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             return cursor.execute(statement.encode(), parameters).fetchall()
 
+        now = time.monotonic()
+        if now - self._epoch_asked_at > LOOK_FOR_EPOCH_S:
+            epoch = ask(EPOCH, ())[0][0]
+            if epoch != self.epoch:
+                raise EpochMoved(self.epoch, epoch)
+            self._epoch_asked_at = now
         looks = self._looks
         if self._looked.get(connection) != looks:
             self.seen.check(ask)

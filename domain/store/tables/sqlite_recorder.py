@@ -20,7 +20,7 @@ from domain.store.tables.database import StoreUnavailable, check_known, marks, o
 from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender
 from domain.store.tables.relayed import Acknowledged, Parked
-from domain.store.tables.seen import Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -45,6 +45,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._readers: weakref.WeakSet[_Opened] = weakref.WeakSet()
         self.seen = Seen()
         self._looks = 1
+        self._epoch_asked_at = time.monotonic()
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
@@ -72,6 +73,8 @@ class SqliteRecorder(SQLiteProcessRecorder):
         connection = self._look(self._connection)
         try:
             writing = SqliteWriting(connection, self._signal, wanted)
+            if writing.epoch != self.epoch:
+                raise EpochMoved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except BaseException:
@@ -259,6 +262,12 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def _look(self, opened: _Opened) -> sqlite3.Connection:
         """Look once on each connection whether the file has what was seen. Raises `StoreWentBack`."""
+        now = time.monotonic()
+        if now - self._epoch_asked_at > LOOK_FOR_EPOCH_S:
+            [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
+            if epoch != self.epoch:
+                raise EpochMoved(self.epoch, epoch)
+            self._epoch_asked_at = now
         looks = self._looks
         if opened.looked != looks:
             self.seen.check(
