@@ -128,13 +128,18 @@ class Rebuilding:
             )  # fmt: skip
         self._commands[h.stream] = commands or {}
 
+    def end(self, stream: str, writing: Writing) -> End:
+        """The end of a stream as it was rebuilt, else as it stands."""
+        known = self._ends.get(stream)
+        if known is None:
+            last = writing.ends((stream,))
+            known = End(last[0].version, read_record(last[0].state, 0, 0).hash) if last else NOTHING
+        return known
+
     def _follow(self, record: Record, writing: Writing) -> None:
         h = record.header
-        end = self._ends.get(h.stream)
-        if end is None:
-            last = writing.ends((h.stream,)) if h.stream_version > 1 else []
-            end = End(last[0].version, read_record(last[0].state, 0, 0).hash) if last else NOTHING
-        if (h.stream_version, h.previous_hash) != (end.version + 1, end.hash):
+        known = NOTHING if h.stream_version == 1 and h.stream not in self._ends else self.end(h.stream, writing)
+        if (h.stream_version, h.previous_hash) != (known.version + 1, known.hash):
             raise Damaged(f"{h.event_id} does not follow the end of its stream")
         self._ends[h.stream] = End(h.stream_version, record.hash)
 

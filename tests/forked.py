@@ -1,0 +1,145 @@
+"""A ledger whose store went back and took commands: of its topic and its store each has a history of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from fastapi.testclient import TestClient
+from house import CODE, LEDGER, House, app_of
+from psycopg import sql
+from stories import INSTRUCTOR, INTAKE, OWN_WORKER, STEPS, day
+
+from deploy.cli import main
+from deploy.migration import ledger_file
+from deploy.settings import Settings
+from deploy.wiring import Wired, opened
+from domain.identifiers import synthetic_identity_code
+from domain.record import Record
+from domain.store import schema_of
+
+NEW_CODE = synthetic_identity_code(date(1985, 6, 7), 905)
+TABLES = ("events", "answers", "tracking", "acknowledgements", "parked", "ledger")
+
+
+@dataclass
+class Ledger:
+    """Where it lies. The store alone is copied and put back: keys, vault and broker stay."""
+
+    settings: Settings
+    copies: int = 0
+    ids: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def house(self, *, guarded: bool = True) -> Iterator[House]:
+        """Its parts and its door; unguarded it asks nobody what was published."""
+        with opened(self.settings, wait_s=0) as wired, TestClient(app_of(wired)) as http:
+            if not guarded:
+                wired.store.ask_first(lambda: None)
+            home = House(wired, http, aino="a" * 31 + "1")
+            yield home
+
+    def copy(self) -> str:
+        """The store as it is."""
+        self.copies += 1
+        name = f"copy_{self.copies}"
+        if not self.settings.store_dsn:
+            copied(ledger_file(self.settings), self.settings.home / name)
+            return name
+        with psycopg.connect(self.settings.store_dsn) as connection:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+            for table in TABLES:
+                names = {"new": sql.Identifier(name, table), "old": sql.Identifier(schema_of(LEDGER), table)}
+                connection.execute(sql.SQL("CREATE TABLE {new} AS SELECT * FROM {old}").format(**names))
+        return name
+
+    def put_back(self, name: str) -> None:
+        """A copy in its place, as a backup is restored."""
+        if not self.settings.store_dsn:
+            copied(self.settings.home / name, ledger_file(self.settings))
+            return
+        with psycopg.connect(self.settings.store_dsn) as connection:
+            connection.execute("SET session_replication_role = replica")
+            for table in TABLES:
+                names = {"old": sql.Identifier(name, table), "new": sql.Identifier(schema_of(LEDGER), table)}
+                connection.execute(sql.SQL("DELETE FROM {new}").format(**names))
+                connection.execute(sql.SQL("INSERT INTO {new} SELECT * FROM {old}").format(**names))
+
+    def kuty(self, *words: str) -> int:
+        """The command in this process; its exit code."""
+        import os
+
+        kept = dict(os.environ)
+        os.environ.update(self.settings.environment())
+        try:
+            return main(words)
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)
+
+    def adopt(self, *words: str) -> int:
+        return self.kuty("ledger", "adopt", "--by", "T-01", "--second", "C-01", *words)
+
+    def new_epoch(self, *words: str) -> int:
+        return self.kuty("ledger", "new-epoch", "--by", "T-01", "--second", "C-01", *words)
+
+
+def copied(source: Path, target: Path) -> None:
+    """The whole of one file in another one."""
+    for rest in ("", "-wal", "-shm"):
+        target.with_name(target.name + rest).unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as given, closing(sqlite3.connect(target)) as taken:
+        given.backup(taken)
+
+
+def go_on(home: House, after: str, until: str) -> None:
+    """AS-1 from behind one row up to another."""
+    labels = [label for label, _ in STEPS]
+    for _, step in STEPS[labels.index(after) + 1 : labels.index(until) + 1]:
+        home.on(step.on)
+        command = step.ask(home.pathway) if callable(step.ask) else step.ask
+        home.execute(command, step.by, client=home.aino)
+
+
+@dataclass
+class Fork:
+    """What only the fork has: the answers of each command, by its key."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    client: str = ""
+
+
+def fork(home: House) -> Fork:
+    """Commands that a store takes which does not know that it went back: a new client, days of a known one, a refusal, and
+    a wish without effect."""
+    found = Fork()
+
+    def post(path: str, by: Any, body: Any, key: str) -> Any:
+        found.answers[key] = answer = home.post(path, by, body, key=key)
+        return answer
+
+    body = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": NEW_CODE}
+    new = post("/clients", INTAKE, {**body, "family_name": "Uusi"}, "fork-client")
+    assert new.status_code == 201, new.text
+    found.client = new.json()["references"]["client"]
+    known = home.name("county")
+    present = {"placement_id": "", "day_status": "present", "hours": 5}
+    placement = home.name("provider-s01", next(iter(home.pathway.placements)))
+    own = home.name("provider-s01")
+    for n, on in enumerate((date(2025, 3, 3), date(2025, 3, 4))):
+        home.on(on)
+        present = {"placement_id": placement, "day_status": "present", "hours": 5, "occurred_on": on.isoformat()}
+        post(f"/clients/{own}/attendance", INSTRUCTOR, present, f"fork-day-{n}")
+    post(f"/clients/{own}/attendance", INSTRUCTOR, {**present, "day_status": "absent_other"}, "fork-refused")
+    post(f"/clients/{known}/own-workers", OWN_WORKER, {}, "fork-wrong")
+    home.wired.disclosure.step()
+    return found
+
+
+__all__ = ["CODE", "NEW_CODE", "Fork", "Ledger", "Record", "Wired", "day", "fork", "go_on"]
