@@ -119,17 +119,18 @@ class Running:
             if not one.join(max(0.0, give_up_at - time.monotonic())):
                 log.error("%s did not end within %.0f s", one.role.name, STOP_DEADLINE_S)
 
-    def until_signal(self) -> int:
-        """Block until SIGTERM or SIGINT, or until every role has halted; the exit code of the process."""
+    def until_signal(self, beside: Running | None = None) -> int:
+        """Block until SIGTERM or SIGINT, or until every role has halted, or one of those beside them; the exit code of the
+        process."""
         told = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: told.set())
         # An empty line of roles (the API alone) waits for the signal.
         while not told.wait(0.2):
-            if self.roles and len(self.halted) == len(self.roles):
+            if (self.roles and len(self.halted) == len(self.roles)) or (beside and beside.halted):
                 break
         self.stop()
-        return 1 if self.halted else 0
+        return 1 if self.halted or (beside and beside.halted) else 0
 
 
 def settle(roles: Sequence[Role], lag: Callable[[], int], *, deadline_s: float = 60.0) -> int:

@@ -129,12 +129,11 @@ def fork(home: House) -> Fork:
     assert new.status_code == 201, new.text
     found.client = new.json()["references"]["client"]
     known = home.name("county")
-    present = {"placement_id": "", "day_status": "present", "hours": 5}
-    placement = home.name("provider-s01", next(iter(home.pathway.placements)))
+    period = home.name("provider-s01", next(iter(home.pathway.periods)))
     own = home.name("provider-s01")
     for n, on in enumerate((date(2025, 3, 3), date(2025, 3, 4))):
         home.on(on)
-        present = {"placement_id": placement, "day_status": "present", "hours": 5, "occurred_on": on.isoformat()}
+        present = {"period_id": period, "day_status": "present", "hours": 5, "occurred_on": on.isoformat()}
         post(f"/clients/{own}/attendance", INSTRUCTOR, present, f"fork-day-{n}")
     post(f"/clients/{own}/attendance", INSTRUCTOR, {**present, "day_status": "absent_other"}, "fork-refused")
     post(f"/clients/{known}/own-workers", OWN_WORKER, {}, "fork-wrong")

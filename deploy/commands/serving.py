@@ -78,14 +78,14 @@ def run(wired: Wired, names: Sequence[str]) -> int:
     if not settings.store_dsn and settings.embedded:
         _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
-    # Beside the roles, not one of them: a process all of whose roles have halted ends.
-    forgetting = Running([wired.forgetting], wired.wait).start()
+    # Beside the roles, not some of them: a process all of whose roles have halted ends, and one whose epoch is over.
+    beside = Running([wired.forgetting, wired.abiding], wired.wait).start()
     try:
         if API not in names:
             print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
-            return roles.start().until_signal()
+            return roles.start().until_signal(beside)
         with served(app_of(wired), settings.host, settings.port):
             print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
-            return roles.start().until_signal()
+            return roles.start().until_signal(beside)
     finally:
-        forgetting.stop()
+        beside.stop()
