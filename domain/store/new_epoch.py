@@ -99,6 +99,7 @@ class NewEpoch:
         epoch = choice.old_epoch + 1
         operator = Caller(self._directory.organiser, "organiser", "system", choice.by)
         self._append([self._built(event, EpochOpened.STREAM, head + 1, operator, f"epoch {epoch}")])
+        self._at.writing.write((), (), {})  # what was written is asked for: it may still be on its way
         withdrawn = [one for one in given if not self._at.answered(one.sender, one.command_id)]
         for number, one in enumerate(withdrawn, 1):
             # One by one: each names the hash of the one before it.

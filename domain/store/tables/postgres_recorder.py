@@ -87,10 +87,11 @@ class PostgresRecorder(PostgresProcessRecorder):
         self.seen = Seen()
         self._looks = 1
         self._epoch_asked_at = time.monotonic()
+        self.epoch = 0  # as long as nobody has asked
         self._looked: weakref.WeakKeyDictionary[psycopg.Connection[Any], int] = weakref.WeakKeyDictionary()
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
-            self.epoch: int = self._ask(EPOCH)[0][0]
+            self.epoch = self._ask(EPOCH)[0][0]
         except psycopg.errors.UndefinedTable as error:
             raise NotMigrated(f"no ledger in schema {self.schema}") from error
         check_known(f"schema {self.schema}", version, POSTGRES)
@@ -140,14 +141,14 @@ class PostgresRecorder(PostgresProcessRecorder):
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             return cursor.execute(statement.encode(), parameters).fetchall()
 
-        now = time.monotonic()
-        if now - self._epoch_asked_at > LOOK_FOR_EPOCH_S:
+        looks, now = self._looks, time.monotonic()
+        new = self._looked.get(connection) != looks
+        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
             epoch = ask(EPOCH, ())[0][0]
             if epoch != self.epoch:
                 raise EpochMoved(self.epoch, epoch)
             self._epoch_asked_at = now
-        looks = self._looks
-        if self._looked.get(connection) != looks:
+        if new:
             self.seen.check(ask)
             self._looked[connection] = looks
 

@@ -46,9 +46,10 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self.seen = Seen()
         self._looks = 1
         self._epoch_asked_at = time.monotonic()
+        self.epoch = 0  # as long as nobody has asked
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
-            self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+            self.epoch = self._ask("SELECT epoch FROM ledger")[0][0]
         except StoreUnavailable as error:
             raise NotMigrated(f"no ledger in {path}") from error
         check_known(str(path), version, SQLITE)
@@ -262,14 +263,14 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def _look(self, opened: _Opened) -> sqlite3.Connection:
         """Look once on each connection whether the file has what was seen. Raises `StoreWentBack`."""
-        now = time.monotonic()
-        if now - self._epoch_asked_at > LOOK_FOR_EPOCH_S:
+        looks, now = self._looks, time.monotonic()
+        new = opened.looked != looks
+        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
             [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
             if epoch != self.epoch:
                 raise EpochMoved(self.epoch, epoch)
             self._epoch_asked_at = now
-        looks = self._looks
-        if opened.looked != looks:
+        if new:
             self.seen.check(
                 lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall()
             )
