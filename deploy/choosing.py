@@ -71,8 +71,11 @@ class Chosen:
     file: Path | None
 
 
-def adopt(wired: Wired, persons: Persons, file: Path) -> Chosen:
-    """Bring the store in line with its topic. Raises `NothingToChoose`, `NotGivenUp`, `Lost`, the database's own errors."""
+def adopt(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
+    """Bring the store in line with its topic; what is given up goes to `file`, in the home folder unless it is named.
+
+    Raises `NothingToChoose`, `NotGivenUp`, `Lost`, the database's own errors.
+    """
     found = compare(wired)
     if not found.topic.end:
         raise NothingToChoose("there is nothing in the events topic: nothing to adopt")
@@ -86,7 +89,7 @@ def adopt(wired: Wired, persons: Persons, file: Path) -> Chosen:
     return _Choosing(wired, found, persons, file).adopt()
 
 
-def new_epoch(wired: Wired, persons: Persons, file: Path) -> Chosen:
+def new_epoch(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
     """Go on with the store's history. Raises as `adopt` does."""
     found = compare(wired)
     if not found.store.end:
@@ -100,6 +103,11 @@ def new_epoch(wired: Wired, persons: Persons, file: Path) -> Chosen:
     return _Choosing(wired, found, persons, file).go_on()
 
 
+def usual_file(wired: Wired, epoch: int) -> Path:
+    """Where what is given up of an epoch is kept."""
+    return wired.settings.home / wired.store.ledger / f"given-up-of-epoch-{epoch}.jsonl"
+
+
 def reopening(settings: Settings) -> AbstractContextManager[Reopening]:
     """The transaction of the ledger's owner."""
     if settings.store_dsn:
@@ -108,10 +116,10 @@ def reopening(settings: Settings) -> AbstractContextManager[Reopening]:
 
 
 class _Choosing:
-    def __init__(self, wired: Wired, found: Compared, persons: Persons, file: Path) -> None:
-        self._wired, self._found, self._persons, self._file = wired, found, persons, file
+    def __init__(self, wired: Wired, found: Compared, persons: Persons, file: Path | None) -> None:
+        self._wired, self._found, self._persons = wired, found, persons
+        self._file = file or usual_file(wired, wired.store.epochs.newest)
         self._sealer = Sealer(wired.keys)
-        self._recipients = found.topic.directory.recipients
 
     def adopt(self) -> Chosen:
         found, wired = self._found, self._wired
@@ -145,11 +153,12 @@ class _Choosing:
         void = list(self._topic_behind()) if found.topic.end else []
         given = list(self._given_in(void))
         kept = self._keep(found.topic, void, given)
-        choice = self._choice(ground, size, root, found.topic)
+        # Of a topic that is lost nobody knows whom it has told what.
+        choice = self._choice(ground, size, root, found.topic if found.topic.end else found.store, found.topic.end == 0)
         with reopening(self._wired.settings) as at:
             self._nobody_wrote(at)
             opened, withdrawn = self._epoch(at, found.store).open(choice, given, found.store.end)
-            positions = {relaying.TRACKING: size} if ground == "forked" else {}
+            positions = {relaying.TRACKING: size} if ground == "forked" else self._lost(at)
             self._commit(at, found.store.end, withdrawn, kept, positions)
         return self._done(opened, choice, 0, len(void), withdrawn, kept)
 
@@ -172,9 +181,10 @@ class _Choosing:
             at, rebuilding, self._sealer, wired.keys, wired.store.ledger, holding.directory, holding.last_at
         )  # fmt: skip
 
-    def _choice(self, ground: Ground, size: int, root: str, given_up: History) -> Choice:
+    def _choice(self, ground: Ground, size: int, root: str, given_up: History, all_lines: bool = False) -> Choice:
         old_epoch = max(self._wired.store.epochs.newest, self._found.topic.epoch)
-        return Choice(ground, *self._persons, old_epoch, size, root, self._found.lines(given_up))
+        lines = self._found.lines(given_up, 0 if all_lines else self._found.common)
+        return Choice(ground, *self._persons, old_epoch, size, root, lines)
 
     def _keep(self, history: History, void: list[Record], given: list[Given]) -> Path | None:
         """Write what is given up to the file. Where that is nothing, there is none."""
@@ -237,9 +247,8 @@ class _Choosing:
     def _unanswered(self, at: Reopening) -> dict[str, int]:
         """Where intake goes on in each topic that it has read: at the first message that the history which holds does not
         answer. Every other one is known by its id."""
-        ledger, broker, there = self._wired.store.ledger, self._wired.broker, self._wired.broker.topics()
-        named = {wire.in_topic(ledger, name): one for name, one in self._recipients.items()}
-        topics = {topic: one for topic, one in named.items() if topic in there}
+        broker, there = self._wired.broker, self._wired.broker.topics()
+        topics = {topic: one for topic, one in self._in_topics(self._found.topic).items() if topic in there}
         begins = broker.begin_offsets(topics)
         read_to = at.writing.tracking(list(topics))
         return {
@@ -247,6 +256,19 @@ class _Choosing:
             for topic, one in topics.items()
             if read_to.get(topic)
         }
+
+    def _lost(self, at: Reopening) -> dict[str, int]:
+        """Where intake goes on in each topic that ends before the place to which it was read: at its beginning."""
+        broker, there = self._wired.broker, self._wired.broker.topics()
+        topics = list(self._in_topics(self._found.store))
+        left = [topic for topic in topics if topic in there]
+        begins, ends = broker.begin_offsets(left), broker.end_offsets(left)
+        read_to = at.writing.tracking(topics)
+        return {topic: begins.get(topic, 0) for topic in topics if read_to.get(topic, 0) > ends.get(topic, 0)}
+
+    def _in_topics(self, history: History) -> dict[str, Recipient]:
+        ledger = self._wired.store.ledger
+        return {wire.in_topic(ledger, name): one for name, one in history.directory.recipients.items()}
 
 
 def _answered_to(at: Reopening, recipient: Recipient) -> Callable[[str], bool]:
@@ -275,10 +297,10 @@ def _let_go(wired: Wired, given_up: GivenUp) -> int:
     return len(entries)
 
 
-def _finished(wired: Wired, file: Path) -> int:
+def _finished(wired: Wired, file: Path | None) -> int:
     """What a command that was killed after its transaction has left to do."""
     try:
-        given_up = read(file)
+        given_up = read(file or usual_file(wired, wired.store.epochs.newest - 1))
     except (OSError, NotGivenUp):
         return 0
     gone = given_up.origin.ledger == wired.store.ledger and given_up.origin.epoch < wired.store.epochs.newest

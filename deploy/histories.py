@@ -66,12 +66,13 @@ class Compared:
     unreadable: int = 0
     began: list[str] = field(default_factory=list)
 
-    def lines(self, given_up: History) -> dict[str, int]:
-        """Who was told something in the history that is given up, with the first epoch of its line that neither has."""
+    def lines(self, given_up: History, behind: int) -> dict[str, int]:
+        """Who was told something behind a position in the history that is given up, with the first epoch of its line that
+        neither has."""
         return {
             name: max(one.told.get(name, (0, 0))[0] for one in (self.store, self.topic)) + 1
             for name, (_, last) in given_up.told.items()
-            if last > self.common
+            if last > behind
         }
 
 

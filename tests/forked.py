@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,16 +13,15 @@ from typing import Any
 
 import psycopg
 from fastapi.testclient import TestClient
-from house import CODE, LEDGER, House, app_of
+from house import AINO, LEDGER, House, app_of
 from psycopg import sql
-from stories import INSTRUCTOR, INTAKE, OWN_WORKER, STEPS, day
+from stories import INSTRUCTOR, INTAKE, STEPS
 
 from deploy.cli import main
 from deploy.migration import ledger_file
 from deploy.settings import Settings
-from deploy.wiring import Wired, opened
+from deploy.wiring import opened
 from domain.identifiers import synthetic_identity_code
-from domain.record import Record
 from domain.store import schema_of
 
 NEW_CODE = synthetic_identity_code(date(1985, 6, 7), 905)
@@ -42,7 +42,7 @@ class Ledger:
         with opened(self.settings, wait_s=0) as wired, TestClient(app_of(wired)) as http:
             if not guarded:
                 wired.store.ask_first(lambda: None)
-            home = House(wired, http, aino="a" * 31 + "1")
+            home = House(wired, http, aino=AINO)
             yield home
 
     def copy(self) -> str:
@@ -73,8 +73,6 @@ class Ledger:
 
     def kuty(self, *words: str) -> int:
         """The command in this process; its exit code."""
-        import os
-
         kept = dict(os.environ)
         os.environ.update(self.settings.environment())
         try:
@@ -98,10 +96,12 @@ def copied(source: Path, target: Path) -> None:
         given.backup(taken)
 
 
-def go_on(home: House, after: str, until: str) -> None:
-    """AS-1 from behind one row up to another."""
+def go_on(home: House, after: str, until: str, *without: str) -> None:
+    """AS-1 from behind one row up to another, some left out."""
     labels = [label for label, _ in STEPS]
-    for _, step in STEPS[labels.index(after) + 1 : labels.index(until) + 1]:
+    for label, step in STEPS[labels.index(after) + 1 : labels.index(until) + 1]:
+        if label in without:
+            continue
         home.on(step.on)
         command = step.ask(home.pathway) if callable(step.ask) else step.ask
         home.execute(command, step.by, client=home.aino)
@@ -109,36 +109,52 @@ def go_on(home: House, after: str, until: str) -> None:
 
 @dataclass
 class Fork:
-    """What only the fork has: the answers of each command, by its key."""
+    """What only the fork has: how each command was answered over HTTP, by its key."""
 
-    answers: dict[str, Any] = field(default_factory=dict)
-    client: str = ""
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def attendance(home: House, on: date, **but: Any) -> dict[str, Any]:
+    """A day as the provider's system says it."""
+    period = home.name("provider-s01", next(iter(home.pathway.periods)))
+    return {"period_id": period, "day_status": "present", "hours": 5, "occurred_on": on.isoformat(), **but}
 
 
 def fork(home: House) -> Fork:
-    """Commands that a store takes which does not know that it went back: a new client, days of a known one, a refusal, and
-    a wish without effect."""
+    """Commands that a store takes which does not know that it went back: a new client, days of a known one, a refusal, a
+    wish without effect, and what intake finds on the topic of the provider."""
     found = Fork()
 
-    def post(path: str, by: Any, body: Any, key: str) -> Any:
-        found.answers[key] = answer = home.post(path, by, body, key=key)
-        return answer
+    def post(path: str, by: Any, body: Any, key: str) -> None:
+        answer = home.post(path, by, body, key=key)
+        found.answers[key] = {**answer.json(), "http": answer.status_code}
 
-    body = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": NEW_CODE}
-    new = post("/clients", INTAKE, {**body, "family_name": "Uusi"}, "fork-client")
-    assert new.status_code == 201, new.text
-    found.client = new.json()["references"]["client"]
-    known = home.name("county")
-    period = home.name("provider-s01", next(iter(home.pathway.periods)))
-    own = home.name("provider-s01")
+    new = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": NEW_CODE}
+    post("/clients", INTAKE, {**new, "family_name": "Uusi"}, "f-client")
+    days = f"/clients/{home.name('provider-s01')}/attendance"
+    home.on(date(2025, 3, 6))
     for n, on in enumerate((date(2025, 3, 3), date(2025, 3, 4))):
-        home.on(on)
-        present = {"period_id": period, "day_status": "present", "hours": 5, "occurred_on": on.isoformat()}
-        post(f"/clients/{own}/attendance", INSTRUCTOR, present, f"fork-day-{n}")
-    post(f"/clients/{own}/attendance", INSTRUCTOR, {**present, "day_status": "absent_other"}, "fork-refused")
-    post(f"/clients/{known}/own-workers", OWN_WORKER, {}, "fork-wrong")
-    home.wired.disclosure.step()
+        post(days, INSTRUCTOR, attendance(home, on), f"f-day-{n}")
+    post(days, INSTRUCTOR, attendance(home, date(2025, 3, 4)), "f-idle")
+    post(days, INSTRUCTOR, attendance(home, date(2025, 3, 4), hours=3), "f-refused")
+    body = {"client": home.name("provider-s01"), **attendance(home, date(2025, 3, 6), hours=4)}
+    home.send("provider-s01", "m-fork", "record_attendance.v1", body)
+    while home.wired.intake.step():
+        pass
+    while home.wired.disclosure.step():
+        pass
     return found
 
 
-__all__ = ["CODE", "NEW_CODE", "Fork", "Ledger", "Record", "Wired", "day", "fork", "go_on"]
+def forked(ledger: Ledger) -> Fork:
+    """A settled ledger at row 12 of AS-1, whose topic has gone on to row 14 and whose store has gone on otherwise."""
+    with ledger.house() as home:
+        older = ledger.copy()
+        body = {"client": home.name("provider-s01"), **attendance(home, date(2025, 3, 3))}
+        home.send("provider-s01", "m-topic", "record_attendance.v1", body)
+        home.settle()
+        go_on(home, "present 2025-03-03", "14", "present 2025-03-04", "present 2025-03-06")
+        home.settle()
+    ledger.put_back(older)
+    with ledger.house(guarded=False) as home:
+        return fork(home)

@@ -29,7 +29,7 @@ def open_epoch(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _choose(
-    choose: Callable[[Wired, Persons, Path], Chosen], arguments: argparse.Namespace, settings: Settings
+    choose: Callable[[Wired, Persons, Path | None], Chosen], arguments: argparse.Namespace, settings: Settings
 ) -> int:
     for person in (arguments.by, arguments.second):
         if not PERSON.fullmatch(person):
@@ -38,9 +38,7 @@ def _choose(
         return failed(f"{arguments.by} cannot be the second person too: two people choose")
     wired = open_ledger_parts(settings)
     try:
-        epoch = wired.store.epochs.newest + 1
-        file = arguments.given_up or settings.home / settings.ledger / f"given-up-before-epoch-{epoch}.jsonl"
-        done = choose(wired, Persons(arguments.by, arguments.second), file)
+        done = choose(wired, Persons(arguments.by, arguments.second), arguments.given_up)
     except (NothingToChoose, NotGivenUp) as why:
         return failed(str(why))
     except Lost as silent:
