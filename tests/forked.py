@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from fastapi.testclient import TestClient
-from house import AINO, LEDGER, House, app_of
+from house import AINO, House, app_of
 from psycopg import sql
 from stories import INSTRUCTOR, INTAKE, STEPS
 
@@ -52,10 +52,10 @@ class Ledger:
         if not self.settings.store_dsn:
             copied(ledger_file(self.settings), self.settings.home / name)
             return name
-        with psycopg.connect(self.settings.store_dsn) as connection:
+        with psycopg.connect(self.settings.owner_dsn or self.settings.store_dsn) as connection:
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
             for table in TABLES:
-                names = {"new": sql.Identifier(name, table), "old": sql.Identifier(schema_of(LEDGER), table)}
+                names = {"new": sql.Identifier(name, table), "old": sql.Identifier(schema_of(self.settings.ledger), table)}
                 connection.execute(sql.SQL("CREATE TABLE {new} AS SELECT * FROM {old}").format(**names))
         return name
 
@@ -64,12 +64,17 @@ class Ledger:
         if not self.settings.store_dsn:
             copied(self.settings.home / name, ledger_file(self.settings))
             return
-        with psycopg.connect(self.settings.store_dsn) as connection:
+        with psycopg.connect(self.settings.owner_dsn or self.settings.store_dsn) as connection:
             connection.execute("SET session_replication_role = replica")
             for table in TABLES:
-                names = {"old": sql.Identifier(name, table), "new": sql.Identifier(schema_of(LEDGER), table)}
+                names = {"old": sql.Identifier(name, table), "new": sql.Identifier(schema_of(self.settings.ledger), table)}
                 connection.execute(sql.SQL("DELETE FROM {new}").format(**names))
                 connection.execute(sql.SQL("INSERT INTO {new} SELECT * FROM {old}").format(**names))
+            # As a server does that is started on what was restored.
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            )
 
     def kuty(self, *words: str) -> int:
         """The command in this process; its exit code."""
