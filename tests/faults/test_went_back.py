@@ -175,7 +175,7 @@ def quiet(wired: Wired) -> bool:
 def brought_back(one: Running, ids: list[str], file: Path) -> None:
     """Every command that was given up is decided again, and its sender was told of both."""
     said = one.command("resubmit", str(file))
-    came = {line.split(" ", 1)[0]: line.partition("): ")[2] for line in said.splitlines()}
+    came = {line.split(" ", 1)[0]: line for line in said.splitlines()}
     assert {name for name in ids if ": recorded, as answer" in came[name]} == set(ids), said
     with opened(one.settings) as wired:
         until(lambda: quiet(wired), "rest", DEADLINE_S)
