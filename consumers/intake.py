@@ -17,6 +17,7 @@ from consumers import wire
 from consumers.log import UNREADABLE, Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
 from domain.directory import Recipient
 from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
+from domain.log_ids import Concerning, sane_id
 from domain.receipts import Receipt
 from domain.store import EventStore, Receiving
 
@@ -57,7 +58,8 @@ class Intake:
             self._pass_over(reader)
         except (OffsetOutOfRange, TopicGone) as fault:
             # One topic that is not as it must be waits for an operator and a new start; the others go on.
-            logger.error("intake of this topic stands still: %s", fault)
+            why = "intake of this topic stands still: %s; docs/runbooks/a-topic-made-again.md says what to do"
+            logger.error(why, fault, extra={"topic": fault.topic})
             self._standing_still.add(fault.topic)
             self._stop_following()
             return 0
@@ -113,23 +115,27 @@ class Intake:
     def _take_topic(self, reads: Sequence[Read]) -> int:
         """One topic's messages in their order: the next one may refer to this one."""
         for read in reads:
-            recipient = self._followed[read.topic]
-            place = (read.topic, read.offset + 1)
-            headers = attributes_of(read.headers)
-            try:
-                if read.headers == UNREADABLE:
-                    raise TooLargeEnvelope
-                message = read_envelope(recipient, headers, read.value, place)
-            except UnreadableEnvelope as wrong:
-                named = readable_id(headers)
-                received = self._receiving.quarantine(recipient, wrong, read.value, place, named)
-            else:
-                received = self._receiving.receive(message)
-            self._publish(recipient, received.repeats)
-            if not received.placed:
-                self._store.track(*place)
+            recipient, headers = self._followed[read.topic], attributes_of(read.headers)
+            message_id = sane_id(readable_id(headers) or "")
+            named = {"message_id": message_id} if message_id else {}
+            with Concerning({"recipient": recipient.short_name, "topic": read.topic, "offset": read.offset, **named}):
+                self._take_one(read, recipient, headers)
             self._stands[read.topic] = read.offset + 1
         return len(reads)
+
+    def _take_one(self, read: Read, recipient: Recipient, headers: Mapping[str, bytes]) -> None:
+        place = (read.topic, read.offset + 1)
+        try:
+            if read.headers == UNREADABLE:
+                raise TooLargeEnvelope
+            message = read_envelope(recipient, headers, read.value, place)
+        except UnreadableEnvelope as wrong:
+            received = self._receiving.quarantine(recipient, wrong, read.value, place, readable_id(headers))
+        else:
+            received = self._receiving.receive(message)
+        self._publish(recipient, received.repeats)
+        if not received.placed:
+            self._store.track(*place)
 
     def _pass_over(self, reader: Reader) -> None:
         """Move on where nothing is given, as behind the end of a transaction: else we would seem late for ever."""

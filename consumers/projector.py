@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 
-from consumers.lines import LOOK_AHEAD, Line
+from consumers.lines import LOOK_AHEAD, Line, runbook_of
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
 from consumers.wire import out_topic
 from domain.directory import Recipient
@@ -127,7 +127,10 @@ class Projector:
             self._look_again_at = 0.0
             raise
         if line.halted and line.halted != was:
-            logger.error("%s stands still: %s", line.short_name, line.halted)
+            logger.error(
+                "%s stands still: %s; docs/runbooks/%s.md says what to do",
+                line.short_name, line.halted, runbook_of(line.halted), extra={"recipient": line.short_name},
+            )  # fmt: skip
         return work
 
     def _serve(self) -> None:

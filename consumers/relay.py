@@ -190,7 +190,10 @@ class Relay:
     def _park(self, parked: Parked) -> None:
         if parked.topic == self._events_topic:
             raise FeedRefused(f"position {parked.position} of {parked.topic}: {parked.code}")
-        log.error("topic %s is parked at position %d: %s", parked.topic, parked.position, parked.code)
+        log.error(
+            "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
+            parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
+        )  # fmt: skip
         self._store.park(parked)
         self._parked[parked.topic] = parked
 

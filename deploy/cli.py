@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
+log = logging.getLogger("kuty.cli")
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
 
@@ -46,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
-        write_logs(settings.log_level)
+        write_logs(settings.log_level, settings.log)
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
@@ -61,7 +63,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         reason = _told_plainly(error)
         if reason is None:
-            raise
+            # A traceback would quote what was being worked on.
+            log.critical("a mistake of ours", exc_info=error)
+            reason = f"a mistake of ours ended this ({type(error).__qualname__}): the log line before says where"
         print(f"kuty: {reason}", file=sys.stderr)
         return 1
 
@@ -317,8 +321,9 @@ def _told_plainly(error: Exception) -> str | None:
 
     from consumers.log import BrokerError
     from deploy.demo import DemoFailed
+    from deploy.halts import HALTS
     from deploy.local.ports import PartFailed
-    from deploy.roles import HALTS, Stuck
+    from deploy.roles import Stuck
     from deploy.scenario.given import NotGiven
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse

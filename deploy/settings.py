@@ -18,6 +18,8 @@ from consumers.broker_settings import Connection
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
 SECURITIES = ("PLAINTEXT", "SSL", "SASL_SSL")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LogForm = Literal["", "json", "text"]
+LOG_FORMS = ("", "json", "text")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -146,9 +148,10 @@ class Settings:
     )
     log_level: str = field(
         default="WARNING",
-        metadata=_means(
-            "DEBUG, INFO, WARNING or ERROR: how much is logged on standard error, as JSON lines unless that is a terminal."
-        ),
+        metadata=_means("DEBUG, INFO (a line for each request), WARNING or ERROR: how much is logged on standard error."),
+    )
+    log: LogForm = field(
+        default="", metadata=_means("How it is logged: json (an object a line) or text. Empty: text at a terminal only.")
     )
 
     @property
@@ -243,6 +246,7 @@ _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("replication", lambda copies: 0 <= copies <= MOST_COPIES, f"from 0 to {MOST_COPIES}"),
     ("kafka", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9092, with commas"),
     ("log_level", LEVELS.__contains__, f"one of {', '.join(LEVELS)}"),
+    ("log", LOG_FORMS.__contains__, f"one of {', '.join(LOG_FORMS[1:])}"),
     ("kafka_security", SECURITIES.__contains__, f"one of {', '.join(SECURITIES)}"),
 )
 

@@ -13,6 +13,7 @@ from domain.answers import Answer
 from domain.commands import Command, CommandKind
 from domain.context import Caller
 from domain.events import Event, MessageHeld
+from domain.log_ids import Ids, present_ids
 from domain.record import Record
 
 
@@ -70,6 +71,7 @@ class CommandJob:
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very command, or of the message that it came in."""
     decision_id: str = field(default_factory=_random_id)
+    ids: Ids = field(default_factory=present_ids)
     message_hash: str = ""
     """The hash of the body as it came: by it a repeat is known that can no longer be read as the command."""
     unable: str = ""
@@ -97,6 +99,7 @@ class NoteJob:
     """Whether a hash is that of this very message."""
     dry_run: bool = False
     decision_id: str = field(default_factory=_random_id)
+    ids: Ids = field(default_factory=present_ids)
 
     @property
     def final(self) -> bool:
@@ -120,6 +123,7 @@ class GroupJob:
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very message."""
     decision_id: str = field(default_factory=_random_id)
+    ids: Ids = field(default_factory=present_ids)
 
 
 @dataclass(slots=True, eq=False)

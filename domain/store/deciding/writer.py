@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from domain.envelopes import former_entry_id
+from domain.log_ids import Concerning
 from domain.pathway import Pathway
 from domain.store.deciding.batch import Batch
 from domain.store.deciding.chaining import chain
@@ -157,7 +158,8 @@ class Writer:
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             except Exception as error:
                 # Nothing was committed. What was remembered may be what was wrong: read it again, one job at a time.
-                log.exception("a batch of %d failed", len(jobs))
+                with Concerning(jobs[0].ids if len(jobs) == 1 and not isinstance(jobs[0], AppendJob) else {}):
+                    log.exception("a batch of %d failed", len(jobs))
                 self._known.forget()
                 if len(jobs) == 1:
                     _fail(jobs, error)
@@ -218,7 +220,8 @@ def _code_of(job: CommandJob, error: BaseException) -> str:
         return "E_TOO_LARGE"
     if isinstance(error, KeyDestroyed):
         return "E_ERASED"
-    log.error("deciding a %s failed: %s", job.kind.name, type(error).__name__)
+    with Concerning(job.ids):
+        log.error("deciding a %s failed", job.kind.name, exc_info=error)
     return "E_INTERNAL"
 
 
