@@ -74,6 +74,19 @@ class Intake:
         ends = self._broker.end_offsets(topics) if topics else {}
         return sum(end - self._store.tracking(topic) for topic, end in ends.items())
 
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """By recipient, up to which offset its messages are answered, and where its topic ends as far as the broker has told;
+        one that has none before it is left out. May be asked by another thread."""
+        reader, followed = self._reader, self._followed
+        ends = reader.ends() if reader is not None else {}
+        stands = {topic: (self._stands.get(topic, end), end) for topic, end in ends.items() if topic in followed}
+        return {followed[topic].short_name: (at, end) for topic, (at, end) in stands.items() if end > at}
+
+    @property
+    def standing_still(self) -> frozenset[str]:
+        """The topics that are not as they must be: they wait for a person and a new start."""
+        return frozenset(self._standing_still)
+
     def close(self) -> None:
         """Stop following."""
         self._stop_following()

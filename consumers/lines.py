@@ -48,6 +48,17 @@ class Line:
         """Why the line stands still; empty while it runs."""
         return self.feed.halted
 
+    @property
+    def parked_clients(self) -> int:
+        """How many clients are parked in the generation that answers."""
+        live = self._generations.get(self.feed.live_epoch)
+        return live.parked_clients if live is not None else 0
+
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether a newer epoch is being built beside the one that answers, or the first one is."""
+        return max(list(self._generations), default=0) > self.feed.live_epoch
+
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from datetime import datetime
+from typing import NamedTuple
 
 from consumers.lines import LOOK_AHEAD, Line, runbook_of
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
 from consumers.wire import out_topic
+from domain.counts import VISIBLE
 from domain.directory import Recipient
 from projections.kinds import Kind, model_of
 from projections.read_models import Feed, NotProvisioned, ReadModels
@@ -29,10 +32,23 @@ LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
 
 
+class Standing(NamedTuple):
+    """Where a recipient's line stands: at which offset, where its topic ends, and the broker's time of its last record."""
+
+    short_name: str
+    offset: int
+    end: int
+    halted: str
+    parked_clients: int
+    is_rebuilding: bool
+    signed_at: datetime | None
+
+
 class Projector:
     """The role. `recipients` is asked at every step, so that one that joins is served without a restart.
 
-    Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds.
+    Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds;
+    `clock`, where it is given, the broker's own time in seconds since 1970 UTC.
     """
 
     name = "projector"
@@ -47,9 +63,11 @@ class Projector:
         limit: int = POLL_LIMIT,
         wait: float = WAIT_S,
         look_ahead: int = LOOK_AHEAD,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._broker, self._ledger, self._models, self._recipients = broker, ledger, models, recipients
         self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
+        self._clock = clock
         self._reader = broker.reader()
         self._reading = ThreadPoolExecutor(1, "projector-reading")
         self._ahead: Future[dict[str, list[Read]]] | None = None
@@ -106,6 +124,22 @@ class Projector:
         self._reader.follow({topic: line.read_offset for topic, line in self._lines.items()})
         self._followed = frozenset(self._lines)
 
+    def standings(self) -> list[Standing]:
+        """Where each served recipient stands. May be asked by another thread."""
+        ends = self._reader.ends()
+        return [
+            Standing(
+                line.short_name,
+                line.feed.next_offset if line.halted else line.read_offset,
+                ends.get(topic, 0),
+                line.halted,
+                line.parked_clients,
+                line.is_rebuilding,
+                max(filter(None, (line.feed.read_at, line.feed.heartbeat_at)), default=None),
+            )
+            for topic, line in list(self._lines.items())
+        ]
+
     def states(self) -> dict[str, Feed]:
         """Where each served recipient stands, by short name."""
         return {line.short_name: line.feed for line in self._lines.values()}
@@ -126,6 +160,8 @@ class Projector:
             self._followed = self._served = frozenset()
             self._look_again_at = 0.0
             raise
+        if self._clock is not None and reads:
+            VISIBLE.took(max(0.0, self._clock() - reads[-1].timestamp / 1000))
         if line.halted and line.halted != was:
             logger.error(
                 "%s stands still: %s; docs/runbooks/%s.md says what to do",

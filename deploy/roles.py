@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from deploy.halts import FOLDER, HALTS, PASSING, advice_on
+from domain.counts import FAILED, STEP, WORKED
 from domain.log_ids import noted_ids
 
 log = logging.getLogger("kuty.roles")
@@ -80,8 +81,6 @@ class Supervised:
         self.failing = ""
         """Why its last step failed; empty once one has not."""
         self.failures = 0
-        self.failed_steps = 0
-        """Of all that it took; `failures` are those in a row."""
         self.to_do = ""
         """What to do where it has halted or fails."""
         self._saying = Saying()
@@ -101,8 +100,13 @@ class Supervised:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                if self.role.step() == 0:
+                begun_at = time.perf_counter()
+                work = self.role.step()
+                if work == 0:
                     self._wait()
+                else:
+                    WORKED.add(self.role.name, by=work)
+                    STEP.took(time.perf_counter() - begun_at, self.role.name)
                 if self.failures:
                     log.warning("%s goes on, after %d steps that failed", self.role.name, self.failures)
                     self.failures, self.failing, self.to_do = 0, "", ""
@@ -113,7 +117,7 @@ class Supervised:
                 return
             except Exception as error:
                 self.failures += 1
-                self.failed_steps += 1
+                FAILED.add(self.role.name)
                 pause = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** min(self.failures - 1, 10))
                 self._say(error, pause)
                 self._stopping.wait(pause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class CommandJob:
     """Whether a hash is that of this very command, or of the message that it came in."""
     decision_id: str = field(default_factory=_random_id)
     ids: Ids = field(default_factory=present_ids)
+    asked_at: float = field(default_factory=time.perf_counter)
     message_hash: str = ""
     """The hash of the body as it came: by it a repeat is known that can no longer be read as the command."""
     unable: str = ""
@@ -100,6 +102,7 @@ class NoteJob:
     dry_run: bool = False
     decision_id: str = field(default_factory=_random_id)
     ids: Ids = field(default_factory=present_ids)
+    asked_at: float = field(default_factory=time.perf_counter)
 
     @property
     def final(self) -> bool:
@@ -124,6 +127,7 @@ class GroupJob:
     """Whether a hash is that of this very message."""
     decision_id: str = field(default_factory=_random_id)
     ids: Ids = field(default_factory=present_ids)
+    asked_at: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(slots=True, eq=False)
