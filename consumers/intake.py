@@ -75,8 +75,8 @@ class Intake:
         return sum(end - self._store.tracking(topic) for topic, end in ends.items())
 
     def waiting(self) -> dict[str, tuple[int, int]]:
-        """By recipient that has messages before us: up to which offset they are answered, and where its topic ends as far as the
-        broker has told. May be asked by another thread."""
+        """By recipient that has messages before us: up to which offset they are answered, and where its topic ends as far as
+        the broker has told. May be asked by another thread."""
         reader, followed = self._reader, self._followed
         ends = reader.ends() if reader is not None else {}
         stands = {topic: (self._stands.get(topic, end), end) for topic, end in ends.items() if topic in followed}

@@ -76,6 +76,8 @@ class Projector:
         self._taking = ThreadPoolExecutor(SIDE_BY_SIDE, "projector-taking")
         self._ahead: Future[dict[str, list[Read]]] | None = None
         self._lines: dict[str, Line] = {}
+        self._gone: dict[str, Line] = {}
+        """Lines whose topic is not there; they stand still until it is."""
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
         self._look_again_at = 0.0
@@ -102,6 +104,7 @@ class Projector:
             # is opened again when its topic is there again.
             if line_gone := self._lines.pop(gone.topic, None):
                 line_gone.halt(str(gone))
+                self._gone[gone.topic] = line_gone
             self._followed = self._served = frozenset()
             self._look_again_at = 0.0
             return 0
@@ -138,7 +141,7 @@ class Projector:
                 line.is_rebuilding,
                 max(filter(None, (line.feed.read_at, line.feed.heartbeat_at)), default=None),
             )
-            for topic, line in list(self._lines.items())
+            for topic, line in [*self._lines.items(), *self._gone.items()]
         ]
 
     def states(self) -> dict[str, Feed]:
@@ -209,6 +212,7 @@ class Projector:
         line = Line(short_name, topic, model, kind.facts, self._look_ahead)
         line.load(there[topic], begins[topic])
         self._lines[topic] = line
+        self._gone.pop(topic, None)
         return True
 
 

@@ -145,6 +145,14 @@ def _serving(commands: Sub) -> None:
     _demo_words(up)
 
 
+    status = _command(
+        commands, "status", ("status", "status"), "show how the ledger is: roles, lag, recipients, disk, what is amiss",
+        "Asks the store, the broker, and every process that runs in this home folder or at an address of KUTY_WATCHED. What "
+        "does not answer is said, and the rest shown. The exit code is 0 when all is well. More: docs/how-to/operate.md.",
+    )  # fmt: skip
+    status.add_argument("--json", action="store_true", help="one JSON object")
+
+
 def _ledgers(commands: Sub) -> None:
     _command(
         commands, "migrate", ("ledgers", "make_tables"), "make the ledger's tables, or bring them to the newest version",

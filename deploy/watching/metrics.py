@@ -6,16 +6,16 @@ most: of the others there are sums, so that a thousand recipients cost no more t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from consumers.projector import Standing
-from deploy.watching.looking import Fault
+from deploy.watching.looking import Fault, Looked
 from deploy.watching.process import Figures, Watched, free_bytes
-from domain.counts import BOUNDS_S, TIMES, TOTALS
+from domain.counts import BOUNDS_S, TIMES, TOTALS, Times, Total
 
 MOST_RECIPIENTS = 50
 """Told by name; the others are in the sums."""
@@ -31,11 +31,10 @@ class Figured(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every figure."""
         watched = self._watched
-        yield _gauge("kuty_process_began_seconds", "When this process began, in seconds since 1970 UTC.", watched.began_at)
-        yield from self._needs()
+        looked = watched.look()
+        yield from self._needs(looked)
         yield from self._roles()
-        yield from counted()
-        looked = watched.figures()
+        yield from counted(TOTALS, TIMES)
         figures: Figures | None = looked.values.get("figures")
         yield _gauge("kuty_figures_up", "Whether the ledger's figures could be looked at: 1 or 0.", figures is not None)
         if figures is not None:
@@ -45,16 +44,17 @@ class Figured(Collector):
         free.add_metric(["home"], free_bytes(watched.wired.settings.home))
         yield free
 
-    def _needs(self) -> Iterator[Metric]:
-        looked = self._watched.needs()
+    def _needs(self, looked: Looked) -> Iterator[Metric]:
         up = _family("kuty_up", "Whether what this process needs is as it should be: 1 or 0.", ["what"])
-        for name in looked.values:
-            up.add_metric([name], 1)
-        for name in looked.failures:
-            up.add_metric([name], 0)
+        for name in self._watched.needs:
+            up.add_metric([name], name in looked.values)
         yield up
 
     def _roles(self) -> Iterator[Metric]:
+        serves = _family("kuty_serves", "The roles of this process, the API among them.", ["role"])
+        for name in self._watched.names:
+            serves.add_metric([name], 1)
+        yield serves
         halted = _family("kuty_role_halted", "Whether the role has halted: 1 or 0.", ["role"])
         failing = _family("kuty_role_failing", "How many steps of the role have failed in a row.", ["role"])
         for one in self._watched.roles:
@@ -114,6 +114,21 @@ class Shown:
         return text_of(self._figured)
 
 
+class Together(Collector):
+    """Several processes as the operator's port of whoever watches over them shows them."""
+
+    def __init__(self, faults: Callable[[], list[Fault]], restarts: Total) -> None:
+        self.faults, self._restarts = faults, restarts
+
+    def metrics(self) -> bytes:
+        """How often each was started again."""
+        return text_of(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures."""
+        return counted([self._restarts], [])
+
+
 def _by_recipient(figures: Figures, standings: Mapping[str, Standing]) -> Iterator[Metric]:
     behind = _family("kuty_recipient_lag", "Records or messages before the role, of the worst.", ["role", "recipient"])
     late = _family("kuty_recipient_lag_seconds", "Since when the oldest waits, of the worst.", ["role", "recipient"])
@@ -132,14 +147,14 @@ def _by_recipient(figures: Figures, standings: Mapping[str, Standing]) -> Iterat
     yield from (behind, late, halted, parked)
 
 
-def counted() -> Iterator[Metric]:
+def counted(totals: Sequence[Total], many: Sequence[Times]) -> Iterator[Metric]:
     """What has happened in this process since it began."""
-    for total in TOTALS:
+    for total in totals:
         family = CounterMetricFamily(total.name, total.meaning, labels=total.labels)
         for labels, number in total.counted().items():
             family.add_metric(labels, number)
         yield family
-    for times in TIMES:
+    for times in many:
         histogram = HistogramMetricFamily(times.name, times.meaning, labels=times.labels)
         for labels, (classes, seconds) in times.measured().items():
             upto = 0

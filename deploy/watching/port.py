@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ AT_ONCE = 8
 SILENT_S = 5.0
 """Whoever connects and says nothing is let go after so many seconds."""
 JSON = "application/json"
+EVERY_ADDRESS = ("0.0.0.0", "::", "")
+MANY = 3
+"""So many roles in one process, and it is called after none of them."""
 
 
 class Seen(Protocol):
@@ -44,18 +48,21 @@ class Seen(Protocol):
 
 
 class Target(NamedTuple):
-    """Where a process is watched, what it is called, and its number."""
+    """Where a process is watched, what it does, and on which machine, or in which container, under which number it runs."""
 
     address: str
     roles: tuple[str, ...]
-    pid: int
+    machine: str = ""
+    pid: int = 0
 
 
 @contextmanager
 def watched_at(settings: Settings, roles: tuple[str, ...], seen: Seen) -> Iterator[str]:
     """Answer there for as long as the block lasts; host:port. Raises PartFailed where the port is taken."""
     server = _listening(settings, seen)
-    address = f"{_bracketed(settings.watch_host)}:{server.server_address[1]}"
+    # Listening on every address it is found by its name.
+    host = socket.gethostname() if settings.watch_host in EVERY_ADDRESS else settings.watch_host
+    address = f"{f'[{host}]' if ':' in host else host}:{server.server_address[1]}"
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="kuty-watch", daemon=True)
     serving.start()
     record = _record(settings, roles, address)
@@ -75,7 +82,8 @@ def targets(settings: Settings) -> list[Target]:
         with suppress(OSError, ValueError, KeyError, IndexError, TypeError):
             [one] = orjson.loads(file.read_bytes())
             labels = one["labels"]
-            found.append(Target(one["targets"][0], tuple(labels["roles"].split(",")), int(labels["pid"])))
+            roles = tuple(labels["roles"].split(","))
+            found.append(Target(one["targets"][0], roles, labels["machine"], int(labels["pid"])))
     return found
 
 
@@ -83,33 +91,38 @@ def _record(settings: Settings, roles: tuple[str, ...], address: str) -> Path:
     folder = settings.home / settings.ledger / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for target in targets(settings):
-        if not _runs(target.pid) and target.roles == roles:
-            (folder / _name(target.roles, target.pid)).unlink(missing_ok=True)  # what was killed has left it
-    labels = {"ledger": settings.ledger, "roles": ",".join(roles), "pid": str(os.getpid())}
-    file = folder / _name(roles, os.getpid())
+        if target.roles == roles and not _runs(target):
+            (folder / _name(target.roles, target.address)).unlink(missing_ok=True)  # what was killed has left it
+    process = {"machine": socket.gethostname(), "pid": str(os.getpid())}
+    labels = {"ledger": settings.ledger, "roles": ",".join(roles), **process}
+    file = folder / _name(roles, address)
     unfinished = file.with_suffix(".unfinished")
     unfinished.write_bytes(orjson.dumps([{"targets": [address], "labels": labels}]))
     unfinished.replace(file)
     return file
 
 
-def _name(roles: tuple[str, ...], pid: int) -> str:
-    return f"{'-'.join(roles) if len(roles) < 3 else 'all'}-{pid}.json"
+def _name(roles: tuple[str, ...], address: str) -> str:
+    named = "-".join(roles) if len(roles) < MANY else "all"
+    return f"{named}-{re.sub('[^A-Za-z0-9.]', '-', address)}.json"
 
 
-def _runs(pid: int) -> bool:
-    """Whether a process of this number is on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
+def _runs(target: Target) -> bool:
+    """Whether the process is still there: by its number on this machine, on another one by its port."""
+    if target.machine == socket.gethostname():
+        try:
+            os.kill(target.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True  # somebody else's
         return True
+    host, _, port = target.address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+    except OSError:
+        return False
     return True
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _listening(settings: Settings, seen: Seen) -> _Server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,7 +47,6 @@ class Watched:
 
     def __init__(self, wired: Wired, names: Sequence[str], running: Sequence[Running]) -> None:
         self.wired, self.names = wired, tuple(names)
-        self.began_at = time.time()
         self._running = running
         self._lateness = Lateness()
         self._needs = {name: Look(name, ask) for name, ask in self._asked()}
@@ -58,17 +56,19 @@ class Watched:
 
     def faults(self) -> list[Fault]:
         """What is not as it should be. Answers within some seconds, whatever does not answer."""
-        found = [fault_of(name, error) for name, error in look_at(self._needs).failures.items()]
-        figures = look_at(self._ledger).values.get("figures", Figures())
+        looked = self.look()
+        found = [fault_of(name, error) for name, error in looked.failures.items() if name in self._needs]
+        figures = looked.values.get("figures", Figures())
         return [*found, *self._of_roles(), *_of_recipients(figures, self.names), *self._of_intake()]
 
-    def figures(self) -> Looked:
-        """The look at the ledger."""
-        return look_at(self._ledger)
+    def look(self) -> Looked:
+        """The looks at what the process needs, by name, and at the ledger, `figures`."""
+        return look_at({**self._needs, **self._ledger})
 
-    def needs(self) -> Looked:
-        """The looks at what the process needs."""
-        return look_at(self._needs)
+    @property
+    def needs(self) -> list[str]:
+        """What the process needs."""
+        return list(self._needs)
 
     @property
     def roles(self) -> list[Supervised]:
@@ -153,14 +153,19 @@ def free_bytes(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 
+def fault_of_line(short_name: str, halted: str) -> Fault:
+    """That a recipient's line stands still, and what to do."""
+    advice = GAP if runbook_of(halted) == GAP.runbook else MADE_AGAIN
+    return Fault(f"recipient {short_name}", f"stands still: {halted}", advice.told)
+
+
 def _of_recipients(figures: Figures, names: Sequence[str]) -> Iterator[Fault]:
     if "relay" in names:
         for topic, code in sorted(figures.parked.items()):
             yield Fault(f"topic {topic}", f"parked: {code}", PARKED.told)
     for standing in figures.standings:
         if standing.halted:
-            advice = GAP if runbook_of(standing.halted) == GAP.runbook else MADE_AGAIN
-            yield Fault(f"recipient {standing.short_name}", f"stands still: {standing.halted}", advice.told)
+            yield fault_of_line(standing.short_name, standing.halted)
         if standing.parked_clients:
             why = f"clients parked: {standing.parked_clients}"
             yield Fault(f"recipient {standing.short_name}", why, PARKED_CLIENT.told)
