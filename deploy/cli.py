@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import shtab
 
 from deploy.logs import write_logs
+from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings, WrongSetting
 from domain.dates import EARLIEST, LATEST, day_of_text, within
 
@@ -49,6 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
         write_logs(settings.log_level)
+        look_seldom_for_garbage()
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from collections.abc import Sequence
 
 from deploy.demo import DemoFailed, is_broken_off, run_demo
@@ -16,8 +15,6 @@ from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
 
 API = "api"
-GARBAGE_THRESHOLD = 200_000
-"""Objects between two looks for garbage: roles make many short-lived ones that reference counting frees at once."""
 
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -31,7 +28,6 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
         free(settings.host, settings.port)
     if arguments.demo:
         fill(settings, arguments.demo, arguments.seed)
-    gc.set_threshold(GARBAGE_THRESHOLD)
     wired = open_ledger_parts(settings)
     try:
         return run(wired, names)
