@@ -16,11 +16,12 @@ from typing import Protocol
 
 from consumers.log import BrokerUnavailable
 from consumers.relay import FeedRefused, StoreBehindTopic
+from domain.catalogue import UnknownEvent
 from domain.store import StoreUnavailable, StoreWentBack
 
 log = logging.getLogger("kuty.roles")
 
-HALTS = (StoreBehindTopic, StoreWentBack, FeedRefused)
+HALTS = (StoreBehindTopic, StoreWentBack, FeedRefused, UnknownEvent)
 """What only a human can mend: the role stops, the others go on."""
 PASSING = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""
