@@ -18,6 +18,9 @@ from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
+from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place, Snapshot, one_moment
+from domain.store.tables.copying.postgres_place import PostgresPlace
+from domain.store.tables.copying.sqlite_place import SqlitePlace
 from domain.store.tables.database import (
     POSTGRES_SETTINGS,
     Database,
@@ -40,6 +43,7 @@ from domain.store.tables.watchdog import WATCHDOG
 __all__ = [
     "LOOKING",
     "POSTGRES_SETTINGS",
+    "STAGED",
     "WATCHDOG",
     "Acknowledged",
     "Amiss",
@@ -54,6 +58,7 @@ __all__ = [
     "Entries",
     "EpochMoved",
     "EventStore",
+    "Filling",
     "Given",
     "Ground",
     "Kept",
@@ -64,17 +69,22 @@ __all__ = [
     "NewEpoch",
     "NewerTables",
     "NoSuchCommand",
+    "NotEmpty",
     "NotMigrated",
     "Parked",
+    "Place",
     "PostalAddress",
     "PostgresDatabase",
+    "PostgresPlace",
     "PostgresRecorder",
     "Rebuilding",
     "Receiving",
     "Reopening",
     "Sealer",
     "SenderNames",
+    "Snapshot",
     "SqliteDatabase",
+    "SqlitePlace",
     "SqliteRecorder",
     "StaffCard",
     "StoreUnavailable",
@@ -90,6 +100,7 @@ __all__ = [
     "lock_number",
     "migrate_postgres",
     "migrate_sqlite",
+    "one_moment",
     "registration",
     "reopening_postgres",
     "reopening_sqlite",

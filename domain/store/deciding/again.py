@@ -40,5 +40,6 @@ def job_of(decision: Decision, header: Header, command: Command, client: str | N
     body: dict[str, Any] = command.model_dump(mode="json", exclude_none=True)
     return CommandJob(
         command, kind, body, decision.caller, decision.command_id, client, content_hash, None, decision.look_ups, False,
-        None, new_future(), lambda hash: hash in known, decision.decision_id, header.message_hash or "",
+        None, new_future(), lambda hash: hash in known, decision_id=decision.decision_id,
+        message_hash=header.message_hash or "",
     )  # fmt: skip

@@ -20,7 +20,7 @@ from domain.store.tables.database import POSTGRES_SETTINGS, lock_number, open_sq
 from domain.store.tables.migrations import schema_of
 from domain.store.tables.postgres_recorder import ANSWER_COLUMNS
 from domain.store.tables.postgres_writing import COLUMNS, PostgresWriting, register_columns
-from domain.store.tables.recorders import AnswerRow, Row, Sender, Writing
+from domain.store.tables.recorders import AnswerRow, Row, Sender, Writing, row_of
 from domain.store.tables.sqlite_writing import SqliteWriting
 
 PAGE = 2_000
@@ -68,7 +68,7 @@ class _Asking:
         while rows := self._ask(
             f"SELECT {COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id LIMIT {PAGE}", (after,)
         ):
-            yield from (Row(*row) for row in rows)
+            yield from map(row_of, rows)
             after = rows[-1][0]
 
     def answers_behind(self, after: int) -> list[AnswerRow]:
