@@ -81,7 +81,10 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
         fresh = open_ledger_parts(target, apart=settings)
         try:
             if fresh.store.head():
-                return failed("the store is not empty: name another place with --into")
+                return failed(
+                    "the store is not empty: `kuty ledger adopt` brings it in line with the topic where it stands, "
+                    "--into names another place"
+                )
             count = fresh.store.append_raw(_shown(origin), follower_of)
             if arguments.into is None:
                 take_over_positions(fresh)
