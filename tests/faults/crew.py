@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,12 +33,13 @@ def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLI
         pause.wait(LOOK_AGAIN_S)
 
 
-def kuty(settings: Settings, *words: str) -> subprocess.Popen[str]:
-    """The command, started; of the secrets a role gets what it needs."""
+def kuty(settings: Settings, *words: str, beside: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """The command, started; of the secrets a role gets what it needs. `beside` stands beside the settings."""
     if "--role" in words:
         settings = settings.of_roles(words)
     return subprocess.Popen(
-        [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT, env={**os.environ, **settings.environment()},
+        [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT,
+        env={**os.environ, **settings.environment(), **(beside or {})},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
