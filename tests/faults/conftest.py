@@ -6,9 +6,14 @@ import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
+from faults.killing import Killing
 from faults.machine.ill import IllMachine
+
+KILLS, KILLS_OF_THE_CAMPAIGN = 5, 25
+"""How often a command is killed before it is run to its end."""
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +32,13 @@ def fault_seed() -> str:
 def campaign() -> bool:
     """Whether everything is tried (`make faults`), or a sample of it (`make test`)."""
     return bool(os.environ.get("KUTY_FAULT_CAMPAIGN"))
+
+
+@pytest.fixture
+def killing(request: pytest.FixtureRequest, machine: IllMachine, fault_seed: str, campaign: bool, tmp_path: Path) -> Killing:
+    """Kills commands at moments chosen by the seed, and otherwise in each test."""
+    random = Random(f"{fault_seed}/{request.node.name}")
+    return Killing(machine, random, KILLS_OF_THE_CAMPAIGN if campaign else KILLS, tmp_path)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,41 +7,30 @@ The moments are calls that change something outside of the process, chosen by `K
 from __future__ import annotations
 
 import shutil
-import signal
 import sqlite3
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
 
 import pytest
-from faults.crew import kuty
 from faults.doors import Embedded
 from faults.history import History
+from faults.killing import Killing
 from faults.likeness import all_records, differences, likeness_of
-from faults.machine.ill import IllMachine
 from faults.proof import check_answers, check_events_topic, check_store
 
 from deploy.local.ports import free_port
-from deploy.migration import migrate
 from deploy.serving import app_of, served
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened
 from deploy.world import LedgerWorld
-from domain.store.sealed import keys, vault
-from domain.store.tables import migrations
 
 CLIENTS = 2
 DEMO_SEED = 2
 """Gives a correction."""
 DAYS = 45
-DEADLINE_S = 120.0
-KILLS = 5
-KILLS_OF_THE_CAMPAIGN = 25
 RECIPIENT = "county"
-DONE = "the store is not empty"
-"""What is said of a store that was made again to its end, by one that was killed after that."""
 
 
 class Ledger(NamedTuple):
@@ -71,101 +60,6 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
         history.run(DAYS)
         world.settle()
         return Ledger(home, history.references, history.with_effect, history.left[0])
-
-
-class Killing(NamedTuple):
-    """Runs commands that are killed. `kills` is how many times before one is run to its end."""
-
-    machine: IllMachine
-    random: Random
-    kills: int
-    folder: Path
-
-    def calls_of(self, settings: Settings, *words: str) -> int:
-        """How many calls change something in an undisturbed run."""
-        count = self.folder / "count"
-        self._ended(settings, words, self.machine.environment(count=count))
-        return int(count.read_text())
-
-    def broken_off_often(self, settings: Settings, calls: int, *words: str) -> None:
-        """Killed at moments chosen by chance among so many, again and again, then run to the end."""
-        for at in self.random.sample(range(1, calls), min(self.kills, calls - 1)):
-            run = kuty(settings, *words, beside=self.machine.environment(die_at=at))
-            _, wrong = run.communicate(timeout=DEADLINE_S)
-            # One that finds most of its work done has less to do than the moment is far, or nothing.
-            done = run.returncode == 0 or DONE in wrong
-            assert done or run.returncode == -signal.SIGKILL, f"killed at {at}: {wrong}"
-            if done:
-                return
-        self._ended(settings, words, {})
-
-    def _ended(self, settings: Settings, words: tuple[str, ...], beside: dict[str, str]) -> None:
-        run = kuty(settings, *words, beside=beside)
-        _, wrong = run.communicate(timeout=DEADLINE_S)
-        assert run.returncode == 0 or DONE in wrong, wrong
-
-
-@pytest.fixture
-def killing(request: pytest.FixtureRequest, machine: IllMachine, fault_seed: str, campaign: bool, tmp_path: Path) -> Killing:
-    random = Random(f"{fault_seed}/{request.node.name}")
-    return Killing(machine, random, KILLS_OF_THE_CAMPAIGN if campaign else KILLS, tmp_path)
-
-
-def tables_of(home: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """How every table of every file there is made, and which versions it says it has."""
-    found = {}
-    for file in sorted(home.rglob("*.db")):
-        with sqlite3.connect(file) as connection:
-            made = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY 1").fetchall()
-            versions = connection.execute("SELECT * FROM migrations ORDER BY 1").fetchall()
-            found[file.relative_to(home).as_posix()] = [*made, *versions]
-        connection.close()
-    return found
-
-
-def test_embedded_tables_are_made_though_making_them_was_killed(home: Path, killing: Killing) -> None:
-    whole, broken = Settings(home=home / "whole"), Settings(home=home / "broken")
-    calls = killing.calls_of(whole, "migrate")
-    killing.broken_off_often(broken, calls, "migrate")
-    assert tables_of(broken.home / "demo") == tables_of(whole.home / "demo")
-    assert len(tables_of(whole.home / "demo")) == 3
-    # and nothing that was begun lies about
-    assert names_in(broken.home) == names_in(whole.home)
-
-
-def names_in(home: Path) -> set[str]:
-    """The files there; those that SQLite keeps beside its own come and go."""
-    return {file.relative_to(home).as_posix() for file in home.rglob("*") if file.suffix not in {".db-wal", ".db-shm"}}
-
-
-def test_embedded_tables_of_the_first_version_are_brought_up_though_it_was_killed(home: Path, killing: Killing) -> None:
-    # given a ledger whose files are of the first version, with an answer in it
-    for name in ("whole", "broken", "counted"):
-        made_at_first(home / name)
-    whole, broken = Settings(home=home / "whole"), Settings(home=home / "broken")
-    calls = killing.calls_of(Settings(home=home / "counted"), "migrate")
-    killing.calls_of(whole, "migrate")
-    # when it is brought to the newest version
-    killing.broken_off_often(broken, calls, "migrate")
-    # then it is, with what was in it
-    assert tables_of(broken.home / "demo") == tables_of(whole.home / "demo")
-    with sqlite3.connect(broken.home / "demo" / "events.db") as connection:
-        assert connection.execute("SELECT command_id, answer FROM answers").fetchall() == [("c-1", b"{}")]
-    connection.close()
-
-
-def made_at_first(home: Path) -> None:
-    """The files as they were made before anything was added to them."""
-    settings = Settings(home=home)
-    with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((migrations, "SQLITE"), (keys, "TABLES"), (vault, "TABLES")):
-            patch.setattr(module, name, getattr(module, name)[:1])
-        migrate(settings)
-    connection = sqlite3.connect(home / "demo" / "events.db")
-    connection.execute("INSERT INTO answers VALUES ('org', 'organiser', 'c-1', 1, 'hash', 1, 'recorded', 1, '{}')")
-    connection.execute("UPDATE answers SET answer = CAST(answer AS BLOB)")
-    connection.commit()
-    connection.close()
 
 
 def test_a_clock_that_was_killed_while_it_went_on_has_gone_on_once(ledger: Ledger, home: Path, killing: Killing) -> None:
