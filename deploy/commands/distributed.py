@@ -25,7 +25,7 @@ from deploy.commands.serving import API, fill
 from deploy.local.folders import parts_folder
 from deploy.local.left import RECORD, remember, stop_left
 from deploy.local.parts import Part, choose_parts
-from deploy.local.ports import PartFailed
+from deploy.local.ports import PartFailed, written_by
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
 from deploy.serving import free
@@ -225,18 +225,26 @@ class WatchedRole(Watched):
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
-        self._record.parent.mkdir(exist_ok=True)
-        # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
-        self._process = subprocess.Popen(
-            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        remember(self._record, self._process.pid)
+        with written_by(self._name):
+            self._record.parent.mkdir(exist_ok=True)
+            # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
+            self._process = subprocess.Popen(
+                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            try:
+                remember(self._record, self._process.pid)
+            except OSError:
+                self._stop()  # nobody would know it again
+                raise
 
     def __enter__(self) -> WatchedRole:
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process is None:
             return
         self._process.terminate()
@@ -245,3 +253,4 @@ class WatchedRole(Watched):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process = None

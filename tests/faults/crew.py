@@ -33,6 +33,11 @@ def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLI
         pause.wait(LOOK_AGAIN_S)
 
 
+def whole(settings: Settings, log: Path, beside: Mapping[str, str] | None = None) -> Member:
+    """Everything of a ledger in one process; `beside` stands beside the settings in its environment."""
+    return Member("", {**os.environ, **settings.environment(), **(beside or {})}, log)
+
+
 def kuty(settings: Settings, *words: str, beside: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """The command, started; of the secrets a role gets what it needs. `beside` stands beside the settings."""
     if "--role" in words:
@@ -45,10 +50,12 @@ def kuty(settings: Settings, *words: str, beside: Mapping[str, str] | None = Non
 
 
 class Member:
-    """One process that is always there. `ended_by_itself` holds the exit codes that no kill explains."""
+    """One process that is always there: a role of its own, or everything in one (no role). `ended_by_itself` holds the exit
+    codes that no kill explains."""
 
     def __init__(self, role: str, environment: dict[str, str], log: Path) -> None:
         self.role = role
+        self._words = ["serve", *(["--role", role] if role else [])]
         self.log = log
         self.ended_by_itself: list[int] = []
         self._environment = environment
@@ -65,6 +72,20 @@ class Member:
         """Return when the process serves. Raises TimeoutError."""
         if not self._ready.wait(READY_DEADLINE_S):
             raise TimeoutError(f"{self.role} does not serve:\n{self.tail()}")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that is there now."""
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.wait_until_ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
 
     def kill(self) -> None:
         """SIGKILL the process."""
@@ -90,7 +111,7 @@ class Member:
         while not self._stopping.is_set():
             with self.log.open("ab") as output:
                 self._process = process = subprocess.Popen(
-                    [sys.executable, "-m", "deploy.cli", "serve", "--role", self.role], cwd=ROOT, env=self._environment,
+                    [sys.executable, "-m", "deploy.cli", *self._words], cwd=ROOT, env=self._environment,
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             assert process.stdout is not None

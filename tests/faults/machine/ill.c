@@ -10,7 +10,6 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -75,6 +74,7 @@ static void changes_something(void)
 static void shift(struct timespec *at)
 {
     int64_t ns = (int64_t)at->tv_sec * 1000000000 + at->tv_nsec + control->clock_ns;
+    ns = ns < 0 ? 0 : ns;
     at->tv_sec = ns / 1000000000;
     at->tv_nsec = ns % 1000000000;
 }
@@ -108,12 +108,20 @@ time_t time(time_t *at)
 
 /* --- the disk --- */
 
+/* In small steps: a disk that is well again has what was waiting for it done at once. */
 static void wait_for_the_disk(void)
 {
-    int64_t us = control->sync_us;
-    struct timespec left = {us / 1000000, us % 1000000 * 1000};
-    while (us && nanosleep(&left, &left) && errno == EINTR)
-        ;
+    const struct timespec step = {0, 5000000};
+    struct timespec now;
+    int64_t began_us = 0, us = 0;
+    while (control->sync_us) {
+        syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+        us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+        began_us = began_us ? began_us : us;
+        if (us - began_us >= control->sync_us)
+            return;
+        nanosleep(&step, NULL);
+    }
 }
 
 #define SYNCING(name, parameters, ...) \
