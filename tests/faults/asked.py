@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from faults.crew import until
@@ -28,6 +29,11 @@ class Asked:
         """A command or a message under an id of its own, in turn."""
         number = next(self._numbers)
         return self._ask(f"{'mk'[number % 2]}-{number}")
+
+    def together(self, many: int) -> list[HttpAnswer]:
+        """As many commands and messages at one moment."""
+        with ThreadPoolExecutor(many) as beside:
+            return [one.result() for one in [beside.submit(self.one) for _ in range(many)]]
 
     def until_unavailable(self) -> HttpAnswer:
         """One after the other until there is no room; the answer that says so."""

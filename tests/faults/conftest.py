@@ -12,7 +12,7 @@ import pytest
 from faults.killing import Killing
 from faults.machine.ill import IllMachine
 
-KILLS, KILLS_OF_THE_CAMPAIGN = 5, 25
+KILLS, KILLS_OF_THE_CAMPAIGN = 3, 15
 """How often a command is killed before it is run to its end."""
 
 
@@ -39,6 +39,14 @@ def killing(request: pytest.FixtureRequest, machine: IllMachine, fault_seed: str
     """Kills commands at moments chosen by the seed, and otherwise in each test."""
     random = Random(f"{fault_seed}/{request.node.name}")
     return Killing(machine, random, KILLS_OF_THE_CAMPAIGN if campaign else KILLS, tmp_path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long is a part of the campaign alone."""
+    if not os.environ.get("KUTY_FAULT_CAMPAIGN"):
+        long = [item for item in items if item.get_closest_marker("campaign")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,7 +29,7 @@ from deploy.local.postgres import LocalPostgres
 from deploy.settings import Settings
 
 REST_DEADLINE_S = 120.0
-TAKEN_WITHOUT = 12
+TAKEN_WITHOUT = 6
 """So many commands are given while a server that they do not need has no room."""
 
 
@@ -52,6 +52,7 @@ def ledger_in(home: Path, **given: str) -> Settings:
     return Settings(ledger=name, home=home, port=free_port(), kafka_deadline_s=5.0, **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.campaign
 def test_commands_go_on_while_the_read_models_have_no_room(
     own_postgres: LocalPostgres, kafka: Kafka, parts_folder: Path, home: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_store_whose_disk_is_full_takes_nothing_and_goes_on_when_there_is_room
         check_everything(wired, asked)
 
 
+@pytest.mark.campaign
 def test_commands_go_on_while_kafka_has_no_room(postgres: Postgres, parts_folder: Path, home: Path) -> None:
     wanted = PartsWanted.from_environment()
     with (
