@@ -67,6 +67,11 @@ class Place:
         """The line of what the county is told, which its own system reads: nobody has looked at anybody."""
         return self.request("GET", "out/county?limit=5", self._worker())
 
+    def line(self) -> tuple[str, dict[str, str]]:
+        """Where that line is asked for, and with which headers."""
+        named = {"authorization": f"Bearer {self.token(self._worker())}"}
+        return f"/ledgers/{self.settings.ledger}/out/county?limit=5", named
+
     def health(self) -> HttpAnswer:
         """How far each role is behind."""
         return self.request("GET", "health", self._worker())
