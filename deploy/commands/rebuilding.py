@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from consumers import relay as relaying
 from consumers import wire
@@ -17,7 +18,7 @@ from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import Role
-from deploy.settings import Settings
+from deploy.settings import DSNS, Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
 from domain.record import Record
 from projections.comparison import differences
@@ -97,7 +98,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                 return failed("the store is not empty: name another place with --into")
             in_place = arguments.into is None
             count = fresh.store.append_raw(
-                _shown(origin), follower_of, _positions_taken_over(fresh) if in_place else lambda head: {}
+                _shown(origin), follower_of, positions_taken_over(fresh) if in_place else lambda head: {}
             )
             print(f"{count} events from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
@@ -114,7 +115,8 @@ def target_of(settings: Settings, into: str | None) -> Settings:
         target = replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
         target.check()
         return target
-    return replace(settings, home=Path(into), store_dsn="", owner_dsn="", models_dsn="")
+    no_server: dict[str, Any] = {name: "" for name in DSNS}
+    return replace(settings, home=Path(into), **no_server)
 
 
 def _shown(origin: Feed) -> Iterator[Record]:
@@ -124,7 +126,7 @@ def _shown(origin: Feed) -> Iterator[Record]:
             bar.update()
 
 
-def _positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
+def positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
     """Where the followers go on: the relay compares its last two windows with the topics, intake begins where each topic
     does and finds what it has answered by its ids."""
 
@@ -135,6 +137,12 @@ def _positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
         return {**begins, relaying.TRACKING: max(0, head - 2 * wired.settings.relay_window)}
 
     return positions
+
+
+def take_over_positions(wired: Wired) -> None:
+    """Have the followers go on there."""
+    for name, position in positions_taken_over(wired)(wired.store.head()).items():
+        wired.store.track(name, position)
 
 
 def _compared(settings: Settings, fresh: Wired) -> int:
