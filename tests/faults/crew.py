@@ -115,7 +115,8 @@ class Member:
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             assert process.stdout is not None
-            served = process.stdout.readline() != b""  # it says that it serves, or ends
+            # It says where it is watched and then that it serves, or ends.
+            served = any(not line.startswith(b"/readyz") for line in iter(process.stdout.readline, b""))
             if served:
                 self._ready.set()
             code = process.wait()

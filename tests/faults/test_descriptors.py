@@ -83,6 +83,10 @@ def test_an_api_that_can_open_nothing_more_goes_on_with_those_it_has_and_with_al
         until(lambda: asked.one().status == 201, "a new caller is answered")
         until(place.is_at_rest, "rest", REST_DEADLINE_S)
         assert serving.ended_by_itself == []
+        # and it was said, and not once for everybody who waited
+        said = serving.log.read_text()
+        assert "nobody new is heard" in said
+        assert len(said.splitlines()) < 60
     with opened(settings) as wired:
         check_everything(wired, asked)
 
@@ -118,6 +122,7 @@ def kept_connection(place: Place) -> Iterator[Caller]:
         connection.close()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("roles", [("intake", "projector")])
 def test_roles_that_can_open_nothing_more_try_again_and_go_on_when_they_can(
     roles: tuple[str, ...], postgres: Postgres, kafka: Kafka, home: Path, tmp_path: Path
@@ -152,6 +157,8 @@ def test_roles_that_can_open_nothing_more_try_again_and_go_on_when_they_can(
         narrow.close()
         asked.again()
         until(lambda: at_head(wired), "rest", REST_DEADLINE_S)
+        for member in crew.members.values():
+            assert "Traceback" not in member.log.read_text(), member.tail()
         assert {role: member.ended_by_itself for role, member in crew.members.items() if member.ended_by_itself} == {}
         check_everything(wired, asked)
 
