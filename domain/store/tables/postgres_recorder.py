@@ -23,7 +23,14 @@ from psycopg.rows import dict_row, tuple_row
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, check_known, lock_number
+from domain.store.tables.database import (
+    LOST,
+    POSTGRES_SETTINGS,
+    SESSION_TIMEOUTS,
+    StoreUnavailable,
+    check_known,
+    lock_number,
+)
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
@@ -134,7 +141,7 @@ class PostgresRecorder(PostgresProcessRecorder):
                 raise EpochMoved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except LOST as error:
             raise Lost(str(error)) from error
         except BaseException:
             # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
@@ -327,7 +334,7 @@ class PostgresRecorder(PostgresProcessRecorder):
     def _listen(self) -> None:
         while not self._closed.is_set():
             # A broken line is no fault: whoever waits looks again after a second anyway.
-            with suppress(psycopg.OperationalError, psycopg.InterfaceError), self._connect() as connection:
+            with suppress(*LOST), self._connect() as connection:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.channel_name)))
                 while not self._closed.is_set():
                     for notice in connection.notifies(timeout=0.2, stop_after=1):
@@ -352,7 +359,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             try:
                 with self._borrowed() as connection, WATCHDOG.over(connection, LONGEST_READ_S):
                     return work(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except LOST as error:
                 if time.monotonic() > give_up_at or self._closed.is_set():
                     raise StoreUnavailable(str(error)) from error
                 self._closed.wait(0.02)
