@@ -228,7 +228,7 @@ def _backups(commands: Sub) -> None:
     apart = "where the keys go, which may have another custodian; with the rest unless given"
     _path(backup, "--keys-to", shtab.DIRECTORY, metavar="FOLDER", help=apart)
     backup.add_argument("--what", choices=("all", *PARTS), default="all", help="which of them")
-    more = backup.add_subparsers(title="commands", metavar="COMMAND")
+    more = backup.add_subparsers(title="commands", metavar="[COMMAND]")
     verify = _command(
         more, "verify", ("backing_up", "verify"), "read backup files to their end, with the backup key alone",
         "That each is whole and as it was made, and what is in it. The exit code is 0 when all are.",

@@ -11,6 +11,7 @@ import psycopg
 
 from consumers.log import BrokerError, BrokerUnavailable, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
+from domain.catalogue import UnknownEvent
 from domain.record import Damaged
 from domain.store import NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
 
@@ -50,7 +51,7 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
     ((StoreBehindTopic, StoreWentBack), WENT_BACK),
     ((FeedRefused,), REFUSED),
     ((TopicSettingsDiffer,), DIFFERENT),
-    ((NewerTables,), NEWER),
+    ((NewerTables, UnknownEvent), NEWER),
     ((NotMigrated,), OLDER),
     ((WrongMasterKey,), WRONG_KEY),
     ((Damaged,), DAMAGED),
