@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from functools import partial
 
 from consumers.lines import LOOK_AHEAD, Line
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
@@ -25,6 +26,8 @@ POLL_LIMIT = 5_000
 WAIT_S = 0.2
 READ_AHEAD_FROM = 500
 """After so many records in one poll it is a rebuild: the next ones are read while these are written."""
+SIDE_BY_SIDE = 4
+"""So many recipients' models are written at a time."""
 LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
 
@@ -52,6 +55,7 @@ class Projector:
         self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
         self._reader = broker.reader()
         self._reading = ThreadPoolExecutor(1, "projector-reading")
+        self._taking = ThreadPoolExecutor(SIDE_BY_SIDE, "projector-taking")
         self._ahead: Future[dict[str, list[Read]]] | None = None
         self._lines: dict[str, Line] = {}
         self._followed: frozenset[str] = frozenset()
@@ -86,10 +90,7 @@ class Projector:
         if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
             # While the database takes these in, the next ones are read.
             self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
-        work = 0
-        for topic, reads in polled.items():
-            work += self._take(topic, reads)
-        return work
+        return self._take(polled)
 
     def _poll(self) -> dict[str, list[Read]]:
         if self._ahead is not None:
@@ -113,22 +114,34 @@ class Projector:
     def close(self) -> None:
         """Give the reader back; the models are their owner's."""
         self._reading.shutdown(wait=True)
+        self._taking.shutdown(wait=True)
         self._reader.close()
 
-    def _take(self, topic: str, reads: list[Read]) -> int:
-        line = self._lines[topic]
-        was = line.halted
-        try:
-            work = line.take(reads)
-        except BaseException:
-            # What the line holds in memory is ahead of its model now: begin again where the model stands.
-            del self._lines[topic]
-            self._followed = self._served = frozenset()
-            self._look_again_at = 0.0
-            raise
-        if line.halted and line.halted != was:
-            logger.error("%s stands still: %s", line.short_name, line.halted)
-        return work
+    def _take(self, polled: Mapping[str, list[Read]]) -> int:
+        """Recipients side by side, since each commit waits for the disk and for no other one. What one of them raises is
+        raised when all are done."""
+        before = {topic: self._lines[topic].halted for topic in polled}
+        if len(polled) == 1:
+            ((topic, reads),) = polled.items()
+            outcomes = {topic: _outcome(partial(self._lines[topic].take, reads))}
+        else:
+            taking = {topic: self._taking.submit(self._lines[topic].take, reads) for topic, reads in polled.items()}
+            wait_for(taking.values())
+            outcomes = {topic: _outcome(one.result) for topic, one in taking.items()}
+        failed: Exception | None = None
+        for topic, outcome in outcomes.items():
+            line = self._lines[topic]
+            if isinstance(outcome, Exception):
+                # What the line holds in memory is ahead of its model now: begin again where the model stands.
+                del self._lines[topic]
+                self._followed = self._served = frozenset()
+                self._look_again_at = 0.0
+                failed = failed or outcome
+            elif line.halted and line.halted != before[topic]:
+                logger.error("%s stands still: %s", line.short_name, line.halted)
+        if failed is not None:
+            raise failed
+        return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
 
     def _serve(self) -> None:
         """Open a line for each recipient that has a topic and a model and none yet; follow exactly those."""
@@ -157,3 +170,10 @@ class Projector:
         line.load(there[topic], begins[topic])
         self._lines[topic] = line
         return True
+
+
+def _outcome(take: Callable[[], int]) -> int | Exception:
+    try:
+        return take()
+    except Exception as error:
+        return error

@@ -10,7 +10,8 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from consumers.log import BrokerUnavailable
@@ -26,9 +27,17 @@ PASSING = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 SHORTEST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 STOP_DEADLINE_S = 10.0
-FOLLOWERS_OF_TOPICS = frozenset({"intake", "projector"})
-"""Their own step waits for news; between two of them there is only this pause, in seconds:"""
 BETWEEN_STEPS_S = 0.01
+LOOKS_S: Mapping[str, float] = {
+    "intake": BETWEEN_STEPS_S,
+    "projector": BETWEEN_STEPS_S,
+    "clerk": 0.2,
+    "provisioner": 0.2,
+    "forgetting": 0.5,
+}
+"""Roles that look again after so many seconds, whatever is committed meanwhile. The first two wait for their topics within
+their steps; for the others hardly any commit means work, and being woken by each costs more than that work. The clock of a
+simulated ledger waits for the clerk, so that it looks often."""
 
 
 class Role(Protocol):
@@ -93,9 +102,7 @@ class Running:
 
     def __init__(self, roles: Sequence[Role], wait: Callable[[], None]) -> None:
         self._stopping = threading.Event()
-        self.roles = [
-            Supervised(role, self._pause if role.name in FOLLOWERS_OF_TOPICS else wait, self._stopping) for role in roles
-        ]
+        self.roles = [Supervised(role, self._pause(role.name) or wait, self._stopping) for role in roles]
 
     def start(self) -> Running:
         """Begin all; returns at once."""
@@ -103,8 +110,12 @@ class Running:
             role.start()
         return self
 
-    def _pause(self) -> None:
-        self._stopping.wait(BETWEEN_STEPS_S)
+    def _pause(self, name: str) -> Callable[[], None] | None:
+        seconds = LOOKS_S.get(name)
+        return None if seconds is None else partial(self._sleep, seconds)
+
+    def _sleep(self, seconds: float) -> None:
+        self._stopping.wait(seconds)
 
     @property
     def halted(self) -> dict[str, str]:

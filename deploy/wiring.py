@@ -158,8 +158,8 @@ class Wired:
         return Forgetting(self.keys)
 
     def recipients(self) -> list[Recipient]:
-        """Every recipient that has joined."""
-        return list(self.store.directory.recipients.values())
+        """Every recipient that has joined, a moment ago at the latest."""
+        return list(self.store.recent_directory.recipients.values())
 
     def role(self, name: str) -> Role:
         """A role by its name. Raises KeyError."""

@@ -31,6 +31,13 @@ from projections.read_models_tables import GENERATION, INDEXES, STATE
 
 COLUMNS = ", ".join(Entry._fields)
 READ_COLUMNS = ", ".join(name for name in Entry._fields if name != "hash")
+KEEP_FEED = "INSERT INTO feed (one, live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for)"
+FEED_VALUES = "(1, ?, ?, ?, ?, ?, ?, ?)"
+OVER_THE_LAST = (
+    "ON CONFLICT (one) DO UPDATE SET live_epoch = excluded.live_epoch, next_offset = excluded.next_offset, "
+    "topic_id = excluded.topic_id, read_at = excluded.read_at, heartbeat_at = excluded.heartbeat_at, "
+    "halted = excluded.halted, waiting_for = excluded.waiting_for"
+)
 CHUNK = 500
 """Parameters of one `IN (…)`: SQLite takes 999 in older builds."""
 
@@ -198,14 +205,7 @@ class SqlModel(Generic[R]):
                 self._write_batch(run, batch)
             if feed.live_epoch != before.live_epoch:
                 self._make(run, INDEXES, feed.live_epoch)
-            run.change(
-                "INSERT INTO feed (one, live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for) "
-                "VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET live_epoch = excluded.live_epoch, "
-                "next_offset = excluded.next_offset, topic_id = excluded.topic_id, read_at = excluded.read_at, "
-                "heartbeat_at = excluded.heartbeat_at, halted = excluded.halted, waiting_for = excluded.waiting_for",
-                (feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted,
-                 feed.waiting_for),
-            )  # fmt: skip
+            run.change(f"{KEEP_FEED} VALUES {FEED_VALUES} {OVER_THE_LAST}", feed_values(feed))
 
     def _write_batch(self, run: R, batch: Batch) -> None:
         position, epoch = batch.position, batch.position.epoch
@@ -258,6 +258,13 @@ class SqlModel(Generic[R]):
             if position is None:
                 raise NoSuchGeneration(wanted)
             yield SqlLook(run, position, feed)
+
+
+def feed_values(feed: Feed) -> tuple[Any, ...]:
+    """What `FEED_VALUES` takes."""
+    return (
+        feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted, feed.waiting_for
+    )  # fmt: skip
 
 
 def _feed(run: Run) -> Feed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from collections.abc import Sequence
 
 from deploy.demo import DemoFailed, is_broken_off, run_demo
@@ -16,8 +15,6 @@ from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
 
 API = "api"
-GARBAGE_THRESHOLD = 200_000
-"""Objects between two looks for garbage: roles make many short-lived ones that reference counting frees at once."""
 
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -31,7 +28,6 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
         free(settings.host, settings.port)
     if arguments.demo:
         fill(settings, arguments.demo, arguments.seed)
-    gc.set_threshold(GARBAGE_THRESHOLD)
     wired = open_ledger_parts(settings)
     try:
         return run(wired, names)
@@ -43,9 +39,10 @@ def _of_roles(settings: Settings, names: Sequence[str], demo: int) -> Settings:
     """What a process of these roles alone goes by. Raises WrongSetting where it was given what it must not have."""
     if not settings.store_dsn or PROVISIONER in names:
         return settings
-    if settings.owner_dsn or demo:
+    if settings.owner_dsn or settings.keys_owner_dsn or settings.vault_owner_dsn or demo:
         raise WrongSetting(
-            f"KUTY_OWNER_DSN and --demo are for `kuty migrate`, `kuty demo` and the role {PROVISIONER}: "
+            "connection strings of owners (KUTY_OWNER_DSN, KUTY_KEYS_OWNER_DSN, KUTY_VAULT_OWNER_DSN) and --demo are for "
+            f"`kuty migrate`, `kuty demo` and, the first of them, the role {PROVISIONER}: "
             f"{', '.join(names)} must not have the rights of the owner"
         )
     given = settings.of_roles(names)

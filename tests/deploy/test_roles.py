@@ -9,7 +9,7 @@ import pytest
 
 from consumers.log import BrokerUnavailable
 from consumers.relay import StoreBehindTopic
-from deploy.roles import Running, Stuck, settle
+from deploy.roles import LOOKS_S, Running, Stuck, settle
 
 DEADLINE_S = 20.0
 
@@ -40,11 +40,33 @@ def started(*roles: Scripted, wait: Callable[[], None] | None = None) -> Running
 
 
 def test_a_role_goes_on_as_long_as_there_is_work_and_then_waits() -> None:
-    role, waited = Scripted("clerk", 3, 2, 1), threading.Event()
+    role, waited = Scripted("relay", 3, 2, 1), threading.Event()
     running = started(role, wait=lambda: waited.set())
     assert waited.wait(DEADLINE_S)
     running.stop()
     assert role.script == []
+
+
+@pytest.mark.parametrize("name", ["clerk", "provisioner", "forgetting"])
+def test_a_role_that_looks_at_its_times_is_woken_by_no_commit(name: str) -> None:
+    # given a role that had nothing to do twice, and work that comes after that
+    role = Scripted(name, 1, 0, 1, 0, 1)
+    woken: list[None] = []
+    running = started(role, wait=lambda: woken.append(None))
+    # then it comes to that work by itself, and nobody has asked whether something was committed
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    assert role.script == []
+    assert woken == []
+
+
+def test_a_role_that_looks_at_its_times_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOOKS_S, "clerk", 3600.0)  # type: ignore[misc]
+    role = Scripted("clerk")
+    running = started(role)
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    assert running.roles[0].join(DEADLINE_S)
 
 
 @pytest.mark.parametrize("error", [BrokerUnavailable("no broker"), ConnectionError("no line"), KeyError("a fault of ours")])
