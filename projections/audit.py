@@ -28,6 +28,7 @@ from domain.events import (
     GroupAnswered,
     MessageHeld,
     MessageQuarantined,
+    PublicationsAcknowledged,
     RedeliveryRequested,
 )
 from domain.message_fields import renamed
@@ -39,7 +40,10 @@ from domain.rules import RuleSet
 from domain.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 
-UNDECIDED = frozenset({GroupAnswered.NAME, MessageHeld.NAME, MessageQuarantined.NAME, RedeliveryRequested.NAME})
+UNDECIDED = frozenset(
+    one.NAME
+    for one in (GroupAnswered, MessageHeld, MessageQuarantined, PublicationsAcknowledged, RedeliveryRequested)
+)  # fmt: skip
 """Notes: recorded without a decision, as tellings are."""
 
 OpenDecision: TypeAlias = Callable[[Record], Decision | None]

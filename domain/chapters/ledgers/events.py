@@ -55,3 +55,16 @@ class RedeliveryRequested(SystemEvent):
     MATTER = "ledger"
     recipient: Routing[Text60]
     recipient_epoch: Routing[int]
+
+
+class PublicationsAcknowledged(SystemEvent):
+    """The broker has taken a recipient's publications up to a sequence, the last of them within one minute."""
+
+    NAME = "publications.acknowledged"
+    MATTER = "ledger"
+    recipient: Routing[Text60]
+    recipient_epoch: Routing[int]
+    until_sequence: Routing[int]
+    first_at: Routing[datetime]
+    """Times of the broker, UTC: those of the first and the last publication since the fact before."""
+    last_at: Routing[datetime]
