@@ -8,8 +8,9 @@ on the events topic alone, which is nobody's: nothing follows from it that would
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby, islice
 
@@ -23,6 +24,9 @@ from domain.streams import LEDGER_MATTER, LEDGER_STREAM
 NAME = "acknowledging"
 """The follower's name in the store's table of positions. It has none of its own: what is recorded says how far it is."""
 MINUTE_MS = 60_000
+LOOK_S = 2.0
+"""How often it is looked whether a minute is over, at most, in seconds: asking the store for its time is a question to the
+database."""
 AT_ONCE = 200
 """Facts of one transaction: a ledger that is older than they are has all its acknowledgements to record."""
 
@@ -35,8 +39,11 @@ class Acknowledging:
     records nothing and learns it from the feed.
     """
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, look_s: float = LOOK_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._look_s = look_s
+        self._clock = clock
+        self._look_at = 0.0
         self._until: dict[tuple[str, int], int] = {}
         self._minute = 0
 
@@ -47,8 +54,10 @@ class Acknowledging:
 
     def step(self) -> int:
         """Once a minute: record what is not recorded of the minutes before; how many facts. Raises `StoreUnavailable`."""
-        if self._store.mode != "live":
+        moment = self._clock()
+        if moment < self._look_at or self._store.mode != "live":
             return 0
+        self._look_at = moment + self._look_s
         now = self._store.now()
         minute = int(now.timestamp()) // 60
         if minute <= self._minute:
@@ -61,6 +70,8 @@ class Acknowledging:
                 return 0  # something else was recorded in between, maybe this: it is read first
         if len(facts) < AT_ONCE:
             self._minute = minute
+        else:
+            self._look_at = moment
         return len(facts)
 
     def _facts(self, before_ms: int) -> Iterator[PublicationsAcknowledged]:

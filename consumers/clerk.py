@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from consumers.acknowledging import Acknowledging
+from consumers.acknowledging import LOOK_S, Acknowledging
 from domain.chapters.notices.decisions import SendNotification
 from domain.context import HELSINKI, Caller
 from domain.events import NotificationDue, NotificationSent, PublicationsAcknowledged
@@ -36,13 +36,13 @@ class Clerk:
 
     name = "clerk"
 
-    def __init__(self, store: EventStore, *, window: int = 1000) -> None:
+    def __init__(self, store: EventStore, *, window: int = 1000, look_s: float = LOOK_S) -> None:
         self._store = store
         self._window = window
         self._position = 0
         self._erasures = 0
         self._open: dict[str, Due] = {}
-        self._acknowledging = Acknowledging(store)
+        self._acknowledging = Acknowledging(store, look_s)
         self._lock = threading.Lock()
 
     @property
