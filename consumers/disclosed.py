@@ -121,25 +121,61 @@ def _disclosed(store: EventStore, matters: Sequence[str]) -> Disclosures:
 
 
 def repeated_up_to(recipient: str) -> str:
-    """Under what name it is kept how far a redelivery to a recipient has come: 0 when none is on its way, else one more than
-    the last version of the old epoch's stream that was gone through."""
+    """Under what name it is kept how far a redelivery to a recipient has come (`kept_place`), 0 when none is on its way."""
     return f"{NAME}/repeated/{recipient}"
+
+
+def kept_place(place: int, fresh: Line) -> int:
+    """One number for how far a redelivery has come: one more than the last version of the old epoch's stream that was gone
+    through, and where the fresh epoch ends. A table that went back, or came from a backup, does not agree with its
+    events."""
+    return fresh.sequence << 31 | place
+
+
+def place_of(store: EventStore, fresh: Line) -> int:
+    """One more than the last version of the old epoch that was repeated in the fresh one; 0 when nothing is on its way."""
+    kept = store.tracking(repeated_up_to(fresh.recipient))
+    if not kept:
+        return 0
+    return kept & (1 << 31) - 1 if kept >> 31 == fresh.sequence else place_found(store, fresh)
+
+
+def place_found(store: EventStore, fresh: Line) -> int:
+    """The same from the events alone: behind the last publication of the old epoch that stands in the fresh one too; 0 where
+    that repeats nothing. A redelivery that had ended ends once more from there, without a word."""
+    repeated: set[str] = set()
+    for record in store.stream(fresh.stream):
+        event = store.opened(record)
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn):
+            repeated.add(event.publication_id)
+    for record in reversed(store.stream(line_before(store, fresh).stream) if repeated else []):
+        event = store.opened(record)
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn) and event.publication_id in repeated:
+            return record.header.stream_version + 1
+    return 0
 
 
 def line_of(store: EventStore, recipient: str) -> Line:
     """The end of a recipient's newest epoch, read from its stream."""
-    epoch = 1
+    epoch = store.epochs.line_begins(recipient)
     while store.stream_version(Line(recipient, epoch + 1).stream):
         epoch += 1
     return end_of(store, Line(recipient, epoch))
+
+
+def line_before(store: EventStore, line: Line) -> Line:
+    """The last line of the recipient's before this one in which something was told; an empty one where there is none."""
+    before = range(line.epoch - 1, 0, -1)
+    found = next((epoch for epoch in before if store.stream_version(Line(line.recipient, epoch).stream)), line.epoch)
+    return end_of(store, Line(line.recipient, found))
 
 
 def live_line_of(store: EventStore, recipient: str) -> Line:
     """The end of the epoch in which a recipient is told what happens now: the old one while a redelivery is on its way, and
     repeats from there whatever is told meanwhile."""
     line = line_of(store, recipient)
-    on_its_way = line.epoch > 1 and store.tracking(repeated_up_to(recipient))
-    return end_of(store, Line(recipient, line.epoch - 1)) if on_its_way else line
+    on_its_way = line.epoch > 1 and line.sequence and place_of(store, line)
+    return line_before(store, line) if on_its_way else line
 
 
 def end_of(store: EventStore, line: Line) -> Line:

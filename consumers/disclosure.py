@@ -12,8 +12,9 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
-from consumers.disclosed import LINES, NAME, Memory, repeated_up_to
+from consumers.disclosed import LINES, NAME, Memory, kept_place, line_of, place_found, place_of, repeated_up_to
 from consumers.late import AFTER, UPTO, WALKED
 from consumers.named import Known
 from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, requested
@@ -116,8 +117,7 @@ class Disclosure:
         """One window to the recipient that has waited longest."""
         memory = self._memory
         if memory is not None and memory.lines != self._lines:
-            known = self.store.directory.recipients if memory.lines else ()
-            on_their_way = [name for name in known if self.store.tracking(repeated_up_to(name))]
+            on_their_way = [name for name in self.store.directory.recipients if self.store.tracking(repeated_up_to(name))]
             self._repeating = OrderedDict((name, self._repeating.get(name)) for name in on_their_way)
             self._lines = memory.lines
         if not self._repeating:
@@ -148,6 +148,9 @@ class Disclosure:
 
     def _step(self) -> int:
         memory, self._memory = self._memory, None
+        if memory is None:
+            self._find_lines()
+            self._begin_lines()
         if memory is None or memory.erasures != self.store.erasures:
             self._known.forget()
             memory = Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
@@ -212,3 +215,24 @@ class Disclosure:
     def pseudonyms(self, recipient: str) -> Pseudonyms:
         """The recipient's own names, under its own key."""
         return self._means.pseudonyms(recipient)
+
+    def _find_lines(self) -> None:
+        """Where the tables keep nothing of redeliveries, which an older version did not, or because they were made anew from
+        the events, these say how far each has come."""
+        if self.store.tracking(LINES):
+            return
+        for recipient in self.store.directory.recipients:
+            line = line_of(self.store, recipient)
+            if line.epoch > 1 and line.sequence and (place := place_found(self.store, line)):
+                self.store.track(repeated_up_to(recipient), kept_place(place, line))
+        self.store.track(LINES, 1)
+
+    def _begin_lines(self) -> None:
+        """Repeat what holds to those who were told something in a history that was given up, whole, before they are told
+        more."""
+        epochs = self.store.epochs
+        for recipient in sorted({name for opening in epochs for name in opening.lines}):
+            line = line_of(self.store, recipient)
+            if not line.sequence or place_of(self.store, line):
+                with suppress(LookupError):  # of all that was told nothing is left: the line begins with what is told next
+                    self.redeliver(recipient)

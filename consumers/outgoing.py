@@ -11,6 +11,7 @@ from domain.catalogue import DISCLOSURES
 from domain.disclosure.kept import told_to
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event, OrganisationJoined
+from domain.log_ids import note_ids
 from domain.receipts import receipt_of
 from domain.record import Record
 from domain.store import EventStore
@@ -22,7 +23,7 @@ NEVER = 1 << 62
 
 
 class Outgoing(NamedTuple):
-    """One record on its way. `position` is that of the event it comes from; `epoch` counts only on out topics, else 0."""
+    """One record on its way. `position` is that of the event it comes from; `epoch` is that of its line (`wire.line_of`)."""
 
     position: int
     topic: str
@@ -38,7 +39,6 @@ class Packing:
         self._pseudonyms = pseudonyms
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
-        self._out_topics: dict[str, tuple[str, int]] = {}
         self._left_at: dict[str, int] = {}
         self._senders: Senders | None = None
         self._organiser_org = ""
@@ -58,21 +58,27 @@ class Packing:
         sealed = [record for record in records if self._is_opened(record)]
         events = dict(zip((r.position for r in sealed), self._store.opened_all(sealed), strict=True))
         for record in records:
-            outgoing.append(Outgoing(record.position, self._events_topic, 0, wire.full_record(record)))
+            line = wire.ledger_line(record.epoch)
+            outgoing.append(Outgoing(record.position, self._events_topic, line, wire.full_record(record)))
             if record.position not in events:
                 continue
             event = events[record.position]
-            if record.header.name in DISCLOSURES:
-                if self._is_left(record):
+            try:
+                if record.header.name in DISCLOSURES:
+                    recipient, epoch = told_to(record)
+                    if self._is_left(record, recipient, epoch):
+                        continue
+                    topic = wire.out_topic(self._ledger, recipient)
+                    entry = wire.publication_entry(wire.publication_of(record, event))
+                    outgoing.append(Outgoing(record.position, topic, epoch, entry))
                     continue
-                topic, epoch = self._out_topic(record)
-                entry = wire.publication_entry(wire.publication_of(record, event))
-                outgoing.append(Outgoing(record.position, topic, epoch, entry))
-                continue
-            if isinstance(event, OrganisationJoined):
-                _enter(senders, event, record.position)
-                topics |= self.topics_of(task.short_name for task in event.tasks)
-            outgoing += self._receipt(record, event, senders)
+                if isinstance(event, OrganisationJoined):
+                    _enter(senders, event, record.position)
+                    topics |= self.topics_of(task.short_name for task in event.tasks)
+                outgoing += self._receipt(record, event, senders)
+            except Exception as error:
+                note_ids(error, {"event_id": record.header.event_id, "position": record.position})
+                raise
         return outgoing, topics
 
     def _is_opened(self, record: Record) -> bool:
@@ -87,7 +93,8 @@ class Packing:
             return []
         named = receipt.named(self._pseudonyms(sender))
         entry = wire.receipt_entry(named, self._organiser())
-        return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), 0, entry)]
+        line = wire.ledger_line(record.epoch)
+        return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), line, entry)]
 
     def _organiser(self) -> str:
         """Whose ledger it is, for life."""
@@ -105,26 +112,26 @@ class Packing:
                     _enter(self._senders, event, record.position)
         return self._senders
 
-    def _is_left(self, record: Record) -> bool:
-        """Whether the recipient's next epoch had begun: what is told in this one after that is repeated there, and none of
-        it may stand behind the beginning of the next one (proof-of-delivery.md)."""
-        stream, header = record.header.stream, record.header
-        recipient, epoch = told_to(record)
-        if header.stream_version == 1 and epoch > 1:
-            self._left_at[f"recipient/{recipient}/{epoch - 1}"] = record.position
+    def _is_left(self, record: Record, recipient: str, epoch: int) -> bool:
+        """Whether the recipient is told in a later epoch by then: what stands in this one after that is repeated there, and
+        none of it may stand behind the beginning of the next one (proof-of-delivery.md)."""
+        if not self._store.epochs.goes_out(recipient, epoch, record.position):
+            return True
+        stream = record.header.stream
+        if record.header.stream_version == 1:
+            earlier = (f"recipient/{recipient}/{number}" for number in range(1, epoch))
+            self._left_at |= {left: record.position for left in earlier if self._left_at.get(left, NEVER) == NEVER}
         left_at = self._left_at.get(stream)
         if left_at is None:
-            first = self._store.stream(f"recipient/{recipient}/{epoch + 1}", 0, 1)
-            left_at = self._left_at[stream] = first[0].position if first else NEVER
+            left_at = self._left_at[stream] = self._next_begins_at(recipient, epoch)
         return record.position > left_at
 
-    def _out_topic(self, record: Record) -> tuple[str, int]:
-        stream = record.header.stream
-        place = self._out_topics.get(stream)
-        if place is None:
-            recipient, epoch = told_to(record)
-            place = self._out_topics[stream] = (wire.out_topic(self._ledger, recipient), epoch)
-        return place
+    def _next_begins_at(self, recipient: str, epoch: int) -> int:
+        # One after the other, but for where an opening of the ledger began the line anew.
+        for later in range(epoch + 1, max(epoch + 1, self._store.epochs.line_begins(recipient)) + 1):
+            if first := self._store.stream(f"recipient/{recipient}/{later}", 0, 1):
+                return first[0].position
+        return NEVER
 
 
 def _enter(senders: Senders, event: OrganisationJoined, position: int) -> None:

@@ -18,7 +18,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from consumers.disclosed import LINES, NAME, end_of, line_of, live_line_of, repeated_up_to
+from consumers.disclosed import (
+    LINES,
+    NAME,
+    end_of,
+    kept_place,
+    line_before,
+    line_of,
+    live_line_of,
+    place_of,
+    repeated_up_to,
+)
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
@@ -70,9 +80,10 @@ def begin(
     Raises `LookupError` when nothing that the recipient was told is lawful."""
     while True:
         newest = line_of(store, recipient)
-        if store.tracking(repeated_up_to(recipient)) or (epoch and newest.epoch >= epoch):
+        if newest.sequence and (place_of(store, newest) or (epoch and newest.epoch >= epoch)):
             return Repeating(store, recipient, epoch)
-        fresh = Repeating(store, recipient, newest.epoch + 1)
+        # A line that an opening of the ledger began, and in which nothing was told yet, is a fresh one already.
+        fresh = Repeating(store, recipient, newest.epoch + 1 if newest.sequence else newest.epoch)
         try:
             if not fresh.begin(window, random_id, policy_version):
                 raise LookupError(f"nothing was told to {recipient}")
@@ -87,12 +98,14 @@ class Repeating:
     def __init__(self, store: EventStore, recipient: str, epoch: int = 0) -> None:
         newest = line_of(store, recipient)
         self._fresh = end_of(store, Line(recipient, epoch)) if epoch else newest
-        self._kept = store.tracking(repeated_up_to(recipient)) if newest.epoch == self._fresh.epoch else 0
+        self._stored = store.tracking(repeated_up_to(recipient))
+        self._kept = place_of(store, newest) if newest.sequence and newest.epoch == self._fresh.epoch else 0
         self.ended = not self._kept and self._fresh.sequence > 0
         self.lines = 0
         """What is counted since it has begun or ended; 0 where it was somebody else who saw to that."""
         self._store, self._recipient = store, recipient
-        self._old = f"recipient/{recipient}/{self._fresh.epoch - 1}"
+        self._before = line_before(store, self._fresh)
+        self._old = self._before.stream
         self._withdrawn: set[str] = set()
         self._looked_up_to = 0
         self._until = _until(store, self._fresh) if self._fresh.sequence else 0
@@ -111,9 +124,9 @@ class Repeating:
             place = records[-1].header.stream_version
             sealed = list(self._sealed(records, line, random_id, policy_version))
         if sealed:
-            name = repeated_up_to(self._recipient)
-            store.append(sealed, tracking=(name, 0, place + 1), also=((LINES, lines, lines + 1),))
-            self._fresh, self._kept, self.lines = line, place + 1, lines + 1
+            name, kept = repeated_up_to(self._recipient), kept_place(place + 1, line)
+            store.append(sealed, tracking=(name, self._stored, kept), also=((LINES, lines, lines + 1),))
+            self._fresh, self._kept, self._stored, self.lines = line, place + 1, kept, lines + 1
         return bool(sealed)
 
     def window(self, limit: int, random_id: Callable[[], str], policy_version: str) -> int:
@@ -132,15 +145,16 @@ class Repeating:
         line = replace(self._fresh)
         sealed = list(self._sealed(records, line, random_id, policy_version))
         if place < self._looked_up_to:
-            store.append(sealed, tracking=(name, self._kept, place + 1))
-            self._fresh, self._kept, self.lines = line, place + 1, 0
+            kept = kept_place(place + 1, line)
+            store.append(sealed, tracking=(name, self._stored, kept))
+            self._fresh, self._kept, self._stored, self.lines = line, place + 1, kept, 0
             return len(records)
         while line.sequence < self._until:
             sealed.append(self._empty(line, random_id, policy_version))
         # As long as something is told in the old epoch its end moves: with whoever tells meanwhile the position moves, too.
         also = ((NAME, position, position), (LINES, lines, lines + 1))
-        store.append(sealed, tracking=(name, self._kept, 0), also=also)
-        self._fresh, self._kept, self.lines, self.ended = line, 0, lines + 1, True
+        store.append(sealed, tracking=(name, self._stored, 0), also=also)
+        self._fresh, self._kept, self._stored, self.lines, self.ended = line, 0, 0, lines + 1, True
         return len(records) + 1
 
     # --- What is lawful ----------------------------------------------------------------------------------------------
@@ -212,7 +226,7 @@ class Repeating:
 
     def _next(self, publication: Publication, draft: Draft, caller: Caller, line: Line, policy_version: str) -> Record:
         begins = line.previous_hash == FIRST_HASH
-        history = {"replaces_epoch": line.epoch - 1, "until_sequence": self._until} if begins else None
+        history = {"replaces_epoch": self._before.epoch, "until_sequence": self._until} if begins else None
         publication = replace(
             publication,
             sequence=line.sequence + 1,

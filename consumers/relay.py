@@ -10,6 +10,7 @@ source: design D11, D12, D24; faults.md 4
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,8 +18,10 @@ from consumers import wire
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, BrokerUnavailable, Read, TopicGone, TopicRefused, TopicSettings, size_of
 from consumers.outgoing import Outgoing, Packing
+from consumers.published import ending
+from domain.counts import SENT
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store import Acknowledged, EventStore, Parked, hash_of
+from domain.store import Acknowledged, EventStore, Parked
 
 log = logging.getLogger("kuty.relay")
 
@@ -34,8 +37,8 @@ GONE, TOO_LARGE = "topic_gone", "too_large"
 
 
 class StoreBehindTopic(Exception):
-    """The events topic holds what the store does not: an older backup was restored. Nothing is sent; an operator adopts
-    what the topic has (`kuty rebuild store --from-topic`)."""
+    """The events topic holds what the store does not: an older backup was restored. Nothing is sent; an operator chooses
+    which of the two holds (`kuty ledger adopt`, `kuty ledger new-epoch`)."""
 
 
 class FeedRefused(Exception):
@@ -134,6 +137,8 @@ class Relay:
             return 0
         self._store.acknowledge(TRACKING, window.end, window.rows)
         self._heartbeats.note(window.rows)
+        for topic, number in Counter(row.topic for row in window.rows).items():
+            SENT.add(wire.kind_of(topic), by=number)
         self._look_for_lost_ends(window.rows)
         self._position, self._in_flight = window.end, None
         self._beat()
@@ -210,8 +215,8 @@ class Relay:
             self._insist(parked, refused)
             return
         log.error(
-            "topic %s is parked at position %d: %s; once that is mended, kuty topic resume %s",
-            parked.topic, parked.position, parked.code, parked.topic,
+            "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
+            parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
         )  # fmt: skip
         self._store.park(parked)
         self._parked[parked.topic] = parked
@@ -243,8 +248,7 @@ class Relay:
         self._parked = dict(self._store.parked())
         self._make_topics(self._packing.topics_of(self._store.directory.recipients))
         tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
-        standing = [(at, hash_of(read.value)) for read in tail if (at := wire.sequence_of(read)) is not None]
-        ahead, hash = max(standing, default=(0, ""))
+        ahead, hash = ending(tail, self._store.epochs) or (0, "")
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
         if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:

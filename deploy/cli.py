@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -39,18 +40,18 @@ MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
+log = logging.getLogger("kuty.cli")
 PARTS = ("store", "keys", "vault")
 """What a backup holds, each in a file of its own."""
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. 0: done, and everything as it should be. 1: not. 2: the words were not understood.
-    3: every role has halted, and somebody has to mend what its log says."""
+    """Run one command; the exit code. 0: done, and everything as it should be. 1: not. 2: the words were not understood."""
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
-        write_logs(settings.log_level)
+        write_logs(settings.log_level, settings.log)
         look_seldom_for_garbage()
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
@@ -66,7 +67,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         reason = _told_plainly(error)
         if reason is None:
-            raise
+            # A traceback would quote what was being worked on.
+            log.critical("a mistake of ours", exc_info=error)
+            reason = f"a mistake of ours ended this ({type(error).__qualname__}): the log line before says where"
         print(f"kuty: {reason}", file=sys.stderr)
         return 1
 
@@ -142,6 +145,14 @@ def _serving(commands: Sub) -> None:
     _demo_words(up)
 
 
+    status = _command(
+        commands, "status", ("status", "status"), "show how the ledger is: roles, lag, recipients, disk, what is amiss",
+        "Asks the store, the broker, and every process that runs in this home folder or at an address of KUTY_WATCHED. What "
+        "does not answer is said, and the rest shown. The exit code is 0 when all is well. More: docs/how-to/operate.md.",
+    )  # fmt: skip
+    status.add_argument("--json", action="store_true", help="one JSON object")
+
+
 def _ledgers(commands: Sub) -> None:
     _command(
         commands, "migrate", ("ledgers", "make_tables"), "make the ledger's tables, or bring them to the newest version",
@@ -155,6 +166,27 @@ def _ledgers(commands: Sub) -> None:
     opening.add_argument("organiser", help="directory id of the organiser, its business id: 0000001-9")
     opening.add_argument("--mode", choices=("simulated", "live"), default="simulated", help="for life")
     opening.add_argument("--on", type=_day, metavar="DATE", help="the first day of a simulated ledger; today unless given")
+    adopt = _command(
+        ledger, "adopt", ("epochs", "adopt_topic"), "the topic is right: bring a store that went back in line with it",
+        "What the store has lost is taken from the events topic, what only the store has is taken out of it and kept in a "
+        "file; who was answered there is told, and a new epoch begins. As the owner (KUTY_OWNER_DSN). It does all of it or "
+        "nothing, and may be given again. docs/runbooks/a-store-that-went-back.md goes through it.",
+    )  # fmt: skip
+    fresh = _command(
+        ledger, "new-epoch", ("epochs", "open_epoch"), "the store is right: go on with it in a new epoch",
+        "For a topic that is lost, or has another history than the store: what the topic has beyond is void, kept in a "
+        "file, and who was answered or told something there is told anew. As the owner (KUTY_OWNER_DSN).",
+    )  # fmt: skip
+    for each in (adopt, fresh):
+        each.add_argument("--by", required=True, metavar="PERSON", help="staff reference of who gives the command")
+        each.add_argument("--second", required=True, metavar="PERSON", help="staff reference of who chose with them")
+        _path(each, "--given-up", metavar="FILE", help="where what is given up is kept; in the home folder unless given")
+    again = _command(
+        commands, "resubmit", ("epochs", "resubmit"), "decide the commands of a history that was given up again",
+        "In their order, each once under its own id, as of now: whoever sent it gets its receipt. Says for each what came, "
+        "and what cannot be decided again. May be given again after it was broken off.",
+    )  # fmt: skip
+    _path(again, "file", help="what `kuty ledger adopt` or `kuty ledger new-epoch` kept")
     clock = _group(commands, "clock", "the time of a simulated ledger")
     advance = _command(
         clock, "advance", ("ledgers", "advance_clock"), "move the clock of a simulated ledger forward",
@@ -217,7 +249,7 @@ def _backups(commands: Sub) -> None:
     apart = "where the keys go, which may have another custodian; with the rest unless given"
     _path(backup, "--keys-to", shtab.DIRECTORY, metavar="FOLDER", help=apart)
     backup.add_argument("--what", choices=("all", *PARTS), default="all", help="which of them")
-    more = backup.add_subparsers(title="commands", metavar="COMMAND")
+    more = backup.add_subparsers(title="commands", metavar="[COMMAND]")
     verify = _command(
         more, "verify", ("backing_up", "verify"), "read backup files to their end, with the backup key alone",
         "That each is whole and as it was made, and what is in it. The exit code is 0 when all are.",
@@ -246,7 +278,8 @@ def _replaying(commands: Sub) -> None:
     client.add_argument("--order", choices=("recorded", "occurrence"), default="recorded", help="of which time")
     told = _command(
         replay, "told", ("replaying", "told"), "what a recipient had been told by a time",
-        "By the time of disclosure; the broker's time of acknowledgement is in no topic.",
+        "In a live ledger by the broker's time of acknowledgement as it is recorded, to the minute, and by that of "
+        "disclosure where none is recorded yet; in a simulated one by the time of disclosure.",
     )  # fmt: skip
     told.add_argument("recipient", help="its short name")
     told.add_argument("--by", type=_day_or_moment, metavar="TIME", help="a moment, or a date: its end; now unless given")
@@ -359,8 +392,9 @@ def _told_plainly(error: Exception) -> str | None:
     from deploy.backup.restoring import CannotRestore
     from deploy.backup.sealed_file import BackupDamaged
     from deploy.demo import DemoFailed
+    from deploy.halts import HALTS
     from deploy.local.ports import PartFailed
-    from deploy.roles import HALTS, Stuck
+    from deploy.roles import Stuck
     from deploy.scenario.given import NotGiven
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse

@@ -7,6 +7,7 @@ process for each role. The code above the ports is the same (design D17).
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from consumers.log import Broker, BrokerError
 from consumers.projector import Projector
 from consumers.published import last_published
 from consumers.relay import Relay
+from deploy.beside import Abiding, Forgetting
 from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
 from deploy.roles import Role
 from deploy.settings import Settings
@@ -81,7 +83,7 @@ class Wired:
         if self._given_broker is not None:
             return self._given_broker
         if self.settings.kafka:
-            kafka = KafkaBroker(self.settings.connection)
+            kafka = KafkaBroker(self.settings.connection, wire.codec_of)
             self._closing.insert(0, kafka.close)
             return kafka
         folder = self.settings.home / self.settings.ledger
@@ -93,7 +95,7 @@ class Wired:
     def last_published(self) -> tuple[int, str] | None:
         """Position and hash of the last event on the broker. Raises `StoreUnavailable` where the broker does not say."""
         try:
-            return last_published(self.broker, self.store.ledger)
+            return last_published(self.broker, self.store.ledger, self.store.epochs)
         except InUse:
             return None  # the process that has the embedded broker has asked it
         except BrokerError as error:
@@ -143,7 +145,11 @@ class Wired:
     @cached_property
     def projector(self) -> Projector:
         """The role that keeps the read models."""
-        projector = Projector(self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s)
+        # The embedded broker stamps records with the ledger's own time, which in a simulated one is no measure.
+        clock = None if self.settings.embedded else time.time
+        projector = Projector(
+            self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s, clock=clock
+        )  # fmt: skip
         self._closing.insert(0, projector.close)
         return projector
 
@@ -156,6 +162,11 @@ class Wired:
     def forgetting(self) -> Forgetting:
         """What lets content go from the memory of a process that nobody asks for anything."""
         return Forgetting(self.keys)
+
+    @cached_property
+    def abiding(self) -> Abiding:
+        """What ends a process whose epoch is over."""
+        return Abiding(self.store)
 
     def recipients(self) -> list[Recipient]:
         """Every recipient that has joined, a moment ago at the latest."""
@@ -210,21 +221,6 @@ class Wired:
             close()
 
 
-class Forgetting:
-    """Looks, again and again, whether keys were destroyed: what is remembered here of their content goes then, even while
-    nobody asks it for anything (design D15). Every process that serves a ledger runs it."""
-
-    name = "forgetting"
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-
-    def step(self) -> int:
-        """Look, and forget; there is never more to do."""
-        self._keys.look()
-        return 0
-
-
 class Provisioner:
     """Makes the schema and the role of each recipient that joins, with the rights of the owner (design D8, D19)."""
 
@@ -252,15 +248,7 @@ def open_ledger_parts(
 
     Raises NotMigrated, WrongSetting, StoreUnavailable, psycopg's errors.
     """
-    if settings.store_dsn:
-        # A pool hides why it gets no connection; asked once without it, the database itself says so.
-        psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
-    # The recorder first: it says plainly when no tables are there.
-    recorder = (
-        PostgresRecorder(settings.store_dsn, settings.ledger)
-        if settings.store_dsn
-        else SqliteRecorder(ledger_file(settings))
-    )
+    recorder = open_recorder(settings)  # first: it says plainly when no tables are there
     keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
     keys = Keys(keys_at, master_key(apart or settings))
     store = EventStore(recorder, keys, ledger=settings.ledger)
@@ -274,6 +262,15 @@ def open_ledger_parts(
     wired = Wired(settings, keys, Vault(vault_at, keys), store, models, wait_s, broker, closing)
     store.ask_first(wired.last_published)
     return wired
+
+
+def open_recorder(settings: Settings) -> PostgresRecorder | SqliteRecorder:
+    """The tables of the store alone. Raises NotMigrated, NewerTables, StoreUnavailable, psycopg's errors."""
+    if not settings.store_dsn:
+        return SqliteRecorder(ledger_file(settings))
+    # A pool hides why it gets no connection; asked once without it, the database itself says so.
+    psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
+    return PostgresRecorder(settings.store_dsn, settings.ledger)
 
 
 def owned_by_us(lock: Path) -> IO[bytes]:

@@ -12,7 +12,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,13 +25,16 @@ from deploy.commands.serving import API, fill
 from deploy.local.folders import parts_folder
 from deploy.local.left import RECORD, remember, stop_left
 from deploy.local.parts import Part, choose_parts
-from deploy.local.ports import PartFailed
+from deploy.local.ports import PartFailed, free_port, listens, written_by
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
-from deploy.roles import HALTED
 from deploy.serving import free
 from deploy.settings import Settings
+from deploy.watching.looking import Fault
+from deploy.watching.metrics import Together
+from deploy.watching.port import FOLDER, watched_at
 from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
+from domain.counts import Total
 
 log = logging.getLogger("kuty.up")
 
@@ -41,6 +44,9 @@ STEADY_S = 60.0
 """A process that has run so long starts again without a pause."""
 STOP_DEADLINE_S = 15.0
 LOOK_AGAIN_S = 0.2
+UP = "up"
+"""What it is called among the processes that are watched."""
+RESTARTS = Total("kuty_restarts", "How often a role or a server was started again by `kuty up`.", ["what"])
 POSTGRES, KAFKA = "postgres", "kafka"
 """Folders of the servers."""
 OWN_PROCESSES = (API, PROVISIONER, *ROLES)
@@ -66,9 +72,13 @@ def up(arguments: Namespace, settings: Settings) -> int:
             fill(settings, arguments.demo, arguments.seed)
         for_others = stack.enter_context(kept_for_others(settings))
         children = [stack.enter_context(WatchedRole(name, settings, folder)) for name in OWN_PROCESSES]
+        together = Together(lambda: _faults([*parts, *children]), RESTARTS)
+        watched_here = stack.enter_context(watched_at(settings, (UP,), together))
         print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
         print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
-        print(f"For `kuty` in another terminal: . {for_others}", flush=True)
+        print(f"/readyz and /metrics: {UP} http://{watched_here}/, {', '.join(c.watched_at for c in children)}", flush=True)
+        print(f"For Prometheus, where they are: {settings.home.resolve() / settings.ledger / FOLDER}/*.json", flush=True)
+        print(f"For `kuty` in another terminal, `kuty status` first: . {for_others}", flush=True)
         while True:
             time.sleep(LOOK_AGAIN_S)
             for watched in (*parts, *children):
@@ -94,6 +104,10 @@ def kept_for_others(settings: Settings) -> Iterator[Path]:
         yield file
     finally:
         file.unlink(missing_ok=True)
+
+
+def _faults(watched: Iterable[Watched]) -> list[Fault]:
+    return [fault for one in watched if (fault := one.fault) is not None]
 
 
 def _leave(*_: object) -> None:
@@ -159,17 +173,14 @@ class Watched(ABC):
         self._started_at = time.monotonic()
         self._start_again_at: float | None = None
         self._pause_s = SHORTEST_PAUSE_S
+        self._why = ""
 
     def look(self) -> None:
         """Start it again when it has ended and its pause is over."""
         now = time.monotonic()
-        if self.halted:
-            return
         if self._start_again_at is None:
             ended = self._ended()
-            if self.halted:
-                log.critical("%s has halted, and its log says what to do; it is not started again", self._name)
-            elif ended is not None:
+            if ended is not None:
                 self._pause_s = SHORTEST_PAUSE_S if now - self._started_at > STEADY_S else self._pause_s
                 self._pause(ended)
         elif now >= self._start_again_at:
@@ -179,16 +190,20 @@ class Watched(ABC):
                 self._pause(f"did not start: {str(failure).splitlines()[0]}")
             else:
                 self._started_at, self._start_again_at = time.monotonic(), None
+                RESTARTS.add(self._name)
+
+    @property
+    def fault(self) -> Fault | None:
+        """That it does not run, and what to do; none while it does."""
+        if self._start_again_at is None:
+            return None
+        return Fault(self._name, self._why, "its own log says why; it is started again")
 
     def _pause(self, why: str) -> None:
+        self._why = why
         log.error("%s %s; again in %.1f s", self._name, why, self._pause_s)
         self._start_again_at = time.monotonic() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
-
-    @property
-    def halted(self) -> bool:
-        """Whether it has said that starting it again helps nobody."""
-        return False
 
     @abstractmethod
     def _ended(self) -> str | None:
@@ -218,10 +233,10 @@ class WatchedRole(Watched):
 
     def __init__(self, name: str, settings: Settings, folder: Path) -> None:
         super().__init__(name)
-        self._environment = {**os.environ, **settings.of_roles((name,)).environment()}
+        # The port in the settings is that of `kuty up` itself: every role gets one of its own, and keeps it.
+        self._settings = replace(settings.of_roles((name,)), watch_port=free_port())
         self._record = folder / name / RECORD
         self._process: subprocess.Popen[bytes] | None = None
-        self._code: int | None = None
 
     @property
     def described(self) -> str:
@@ -229,29 +244,41 @@ class WatchedRole(Watched):
         return f"{self._name} ({self._process.pid if self._process else 'waits'})"
 
     @property
-    def halted(self) -> bool:
-        return self._code == HALTED
+    def watched_at(self) -> str:
+        """Name and address of its operator's port."""
+        return f"{self._name} http://{self._settings.watch_host}:{self._settings.watch_port}/"
 
     def _ended(self) -> str | None:
         if self._process is None or self._process.poll() is None:
             return None
-        self._code, self._process = self._process.returncode, None
-        return f"ended with {self._code}"
+        ended, self._process = f"ended with {self._process.returncode}", None
+        return ended
 
     def _start(self) -> None:
+        if listens(self._settings.watch_port):
+            self._settings = replace(self._settings, watch_port=free_port())  # somebody else has taken it meanwhile
         command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
-        self._record.parent.mkdir(exist_ok=True)
-        # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
-        self._process = subprocess.Popen(
-            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        remember(self._record, self._process.pid)
+        environment = {**os.environ, **self._settings.environment()}
+        with written_by(self._name):
+            self._record.parent.mkdir(exist_ok=True)
+            # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            try:
+                remember(self._record, self._process.pid)
+            except OSError:
+                self._stop()  # nobody would know it again
+                raise
 
     def __enter__(self) -> WatchedRole:
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process is None:
             return
         self._process.terminate()
@@ -260,3 +287,4 @@ class WatchedRole(Watched):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process = None

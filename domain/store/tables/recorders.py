@@ -12,11 +12,17 @@ from typing import Any, NamedTuple, Protocol
 
 from domain.answers import Status
 from domain.store.tables.packing import unpacked
-from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import Book, Parked
 from domain.store.tables.seen import Seen
 
 MANY = 5_000
 """So many events of other processes, and what was remembered is forgotten instead of looked through."""
+ANSWER_COUNTS = (
+    "SELECT CASE WHEN final THEN status ELSE 'waiting' END, count(*) FROM answers a WHERE final OR NOT EXISTS"
+    " (SELECT 1 FROM answers b WHERE b.command_id = a.command_id AND b.sender_org = a.sender_org"
+    " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
+)
+"""One query for both databases: of what waits only that which has no last answer yet."""
 Sender = tuple[str, str]
 """(organisation, task): in whose line answers are numbered."""
 
@@ -66,6 +72,9 @@ class Lost(Exception):
 class Writing(Protocol):
     """One open transaction under the ledger's lock. Every method raises `Lost`."""
 
+    epoch: int
+    """The ledger's, as it is now."""
+
     def head(self) -> int:
         """Position of the last event, 0 in an empty ledger."""
 
@@ -104,6 +113,10 @@ class Recorder(Protocol):
     """The tables of one ledger. Reading is safe for several threads; writing is for one at a time."""
 
     epoch: int
+    """The ledger's, as it was when this was opened. Whatever asks the database raises `EpochMoved` soon after it became
+    another one, and whoever begins to write at once."""
+    book: Book
+    """The broker's acknowledgements."""
 
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
@@ -113,6 +126,17 @@ class Recorder(Protocol):
         `after` is a position behind which others may have written, `followers` are positions that will be asked for:
         hints of what to read along. Raises `Lost`.
         """
+
+    def check(self) -> None:
+        """The tables are still those that this program knows. Raises `NewerTables`, `NotMigrated`, `StoreUnavailable`."""
+
+    def size(self) -> int:
+        """Bytes that the tables take on the disk, their indexes too."""
+        ...
+
+    def answer_counts(self) -> dict[str, int]:
+        """How many last answers there are of each status, and of those that wait. Reads all of them."""
+        ...
 
     @property
     def connected(self) -> bool:
@@ -164,18 +188,6 @@ class Recorder(Protocol):
 
     def track(self, name: str, position: int) -> None:
         """Move a follower's position forward; one that is there already stays."""
-
-    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
-        """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
-
-    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
-        """The last acknowledgement of a topic below an offset."""
-
-    def acknowledged_ends(self) -> dict[str, Acknowledged]:
-        """By topic, the acknowledgement with the highest offset."""
-
-    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
-        """By sequence of an epoch, when the broker first took the record (ms since 1970 UTC)."""
 
     def parked(self) -> dict[str, Parked]:
         """The topics whose next record the broker refused for good."""
