@@ -201,7 +201,8 @@ class Disclosure:
                 break
             passed, late.walked = passed + 1, registered_at
             seen += not self._known.has(reference)
-            if meant := self._known.among(joiners, reference, memory):
+            meant = self._known.among(joiners, reference, memory)
+            if meant := {name for name in meant if late.joined[name] > registered_at}:
                 batch.come_to(reference, meant)
         else:
             registered_at = late.upto + 1

@@ -14,6 +14,9 @@ from domain.store import EventStore
 
 AFTER, UPTO, WALKED = (f"disclosure/late/{part}" for part in ("after", "upto", "walked"))
 """Under these names the walk is kept in the store's table of positions, 0 when nobody waits."""
+ONCE_MORE = {AFTER: 1, UPTO: 0, WALKED: 0}
+"""How it is kept where nobody knows how far it has come: who joined late comes to every client once more, and is told what
+he was not."""
 
 
 @dataclass(slots=True)

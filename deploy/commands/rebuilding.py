@@ -12,6 +12,7 @@ from typing import Any
 from consumers import relay as relaying
 from consumers import wire
 from consumers.disclosure import Disclosure
+from consumers.late import ONCE_MORE
 from consumers.redelivery import Redelivery
 from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
@@ -135,7 +136,8 @@ def positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
         topics = [wire.in_topic(wired.store.ledger, recipient.short_name) for recipient in wired.recipients()]
         there = wired.broker.topics()
         begins = wired.broker.begin_offsets([topic for topic in topics if topic in there])
-        return {**begins, relaying.TRACKING: max(0, head - 2 * wired.settings.relay_window)}
+        relayed = max(0, head - 2 * wired.settings.relay_window)
+        return {**begins, **ONCE_MORE, relaying.TRACKING: relayed}
 
     return positions
 

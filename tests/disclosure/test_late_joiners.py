@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from disclosure.test_redelivery import Clients, content
 from stories import CONTRACTS, OWN_WORKER, STEPS, contract, joining, place, provider
 
 from consumers.disclosed import Memory
-from consumers.late import AFTER, UPTO, WALKED
+from consumers.late import AFTER, ONCE_MORE, UPTO, WALKED
 from domain.disclosure.publications import Publication
 from domain.disclosure.reconcile import Client
 from domain.store import EventStore
@@ -178,6 +180,25 @@ def test_who_joins_while_a_walk_is_on_is_told_by_the_next_one(ledger: Ledger) ->
     join(ledger)
     follow(ledger.follower(walk=1))
     assert all([p.type for p in told_of(ledger, client)] == WHAT_IS_LAWFUL for client in clients)
+
+
+@pytest.mark.parametrize("come_to", [2, 100])
+def test_where_nobody_knows_how_far_a_walk_has_come_it_goes_once_more_and_tells_nothing_twice(
+    ledger: Ledger, come_to: int
+) -> None:
+    """A store that was rebuilt from its topic, or brought in line with it, keeps nothing of a walk."""
+    clients = placed_there(ledger, 5)
+    follower = ledger.follower(walk=1)
+    follow(follower)
+    join(ledger)
+    for _ in range(come_to):
+        follower.step()
+    with closing(sqlite3.connect(ledger.folder / "ledger.db", isolation_level=None)) as tables:
+        tables.execute("DELETE FROM tracking WHERE application_name LIKE 'disclosure/late/%'")
+        tables.executemany("INSERT INTO tracking VALUES (?, ?)", ONCE_MORE.items())
+    follow(ledger.follower(walk=1))
+    assert all([p.type for p in told_of(ledger, client)] == WHAT_IS_LAWFUL for client in clients)
+    assert [ledger.store.tracking(name) for name in (AFTER, UPTO, WALKED)] == [0, 0, 0]
 
 
 def test_two_followers_walk_at_once_and_tell_nothing_twice(ledger: Ledger) -> None:

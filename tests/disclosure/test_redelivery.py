@@ -319,6 +319,34 @@ def test_redeliveries_to_several_recipients_take_turns(ledger: Ledger) -> None:
     assert [live_line_of(ledger.store, name).epoch for name in (PAYER, "county")] == [2, 2]
 
 
+@pytest.mark.parametrize("kept", ["nothing", "what was true before"])
+def test_where_the_tables_do_not_agree_the_events_say_how_far_it_has_come(
+    ledger: Ledger, tmp_path: Path, kept: str
+) -> None:
+    """Tables were made anew from the topic, or came from a backup and the events behind it from the topic."""
+    follower = ledger.follower(window=5)
+    client = ledger.history(STEPS[:60], then=lambda: follow(follower))
+    follower.begin_redelivery(PAYER)
+    before = ledger.store.tracking(f"disclosure/repeated/{PAYER}")
+    for _, step in STEPS[60:64]:
+        follower.step()
+        ledger.reach(step.on)
+        ledger.ask(step, client)
+    follower.step()
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as tables:
+        if kept == "nothing":
+            tables.execute("DELETE FROM tracking WHERE application_name LIKE 'disclosure/%'")
+        else:
+            tables.execute("UPDATE tracking SET notification_id = ? WHERE application_name LIKE '%/repeated/%'", (before,))
+    fresh = EventStore(SqliteRecorder(tmp_path / "ledger.db"), ledger.store.keys, ledger="test")
+    try:
+        follow(Disclosure(fresh, ledger.vault, window=5))
+        assert live_line_of(fresh, PAYER).epoch == 2
+    finally:
+        fresh.close()
+    assert content(ledger.told(PAYER, 2)) == content(ledger.told(PAYER, 1))
+
+
 def test_a_redelivery_of_a_ledger_written_by_an_older_version_is_a_complete_one(ledger: Ledger, tmp_path: Path) -> None:
     """An older version wrote a fresh epoch at once, and kept nothing of how far it had come."""
     ledger.history()
