@@ -25,7 +25,7 @@ from domain.identifiers import synthetic_identity_code
 from domain.store import schema_of
 
 NEW_CODE = synthetic_identity_code(date(1985, 6, 7), 905)
-TABLES = ("events", "answers", "tracking", "acknowledgements", "parked", "ledger")
+TABLES = ("events", "answers", "tracking", "acknowledged", "parked", "ledger")
 
 
 @dataclass
