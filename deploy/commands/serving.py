@@ -96,14 +96,14 @@ def _run(wired: Wired, names: Sequence[str], running: list[Running]) -> int:
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
     running.append(roles)
-    # Beside the roles, not one of them: a process all of whose roles have halted ends.
-    forgetting = Running([wired.forgetting], wired.wait).start()
+    # Beside the roles, not some of them: one of those beside them says that the process has to end.
+    beside = Running([wired.forgetting, wired.abiding], wired.wait).start()
     try:
         if API not in names:
             print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
-            return roles.start().until_signal()
+            return roles.start().until_signal(beside)
         with served(app_of(wired), settings.host, settings.port):
             print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
-            return roles.start().until_signal()
+            return roles.start().until_signal(beside)
     finally:
-        forgetting.stop()
+        beside.stop()

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from deploy.local.folders import own_folder, reachable
 from deploy.local.left import RECORD, remember
-from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready
+from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready, written_by
 
 SUPERUSER = "kuty"
 SILENT = ("-c", "log_error_verbosity=terse", "-c", "log_min_error_statement=panic")
@@ -51,6 +51,10 @@ class LocalPostgres:
         """Start on the same data and, once a port was chosen, the same port; return when a query is answered."""
         if self.runs():
             raise PartFailed("this PostgreSQL is running already")
+        with written_by("PostgreSQL"):
+            self._start()
+
+    def _start(self) -> None:
         self._prepare()
         record = self.folder / "port"
         chosen = self._port
