@@ -103,7 +103,8 @@ def report_of(settings: Settings) -> Report:
     try:
         report.backups = {part: str(taken["taken_at"]) for part, taken in last_backups(settings).items()}
     except (OSError, ValueError) as error:
-        report.add(Fault("backup", f"{type(error).__name__}: when the last was taken cannot be read", "see who may read the home folder"))
+        why = f"{type(error).__name__}: when the last was taken cannot be read"
+        report.add(Fault("backup", why, "see who may read the home folder"))
     unseen = [role.name for role in report.roles if not role.runs_at]
     if unseen:
         report.add(Fault(", ".join(unseen), "not seen to run", "start it, or name its operator's port in KUTY_WATCHED"))
