@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
 from consumers.embedded_broker import EmbeddedBroker
+from consumers.kafka_producer import unpacked_all
 from consumers.log import (
     DAY_MS,
     FOREVER,
@@ -32,11 +34,12 @@ SMALL_RECORDS = TopicSettings(retention_ms=FOREVER, max_message_bytes=2_000)
 DEADLINE_S = 20.0
 
 
-@pytest.fixture(params=["embedded in memory", "embedded in a file", "kafka"])
+@pytest.fixture(params=["embedded in memory", "embedded in a file", "kafka", "kafka, packed"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     made: Broker
-    if request.param == "kafka":
-        made = KafkaBroker(Connection(request.getfixturevalue("kafka").bootstrap, deadline_s=DEADLINE_S))
+    if request.param.startswith("kafka"):
+        codec_of = wire.codec_of if "packed" in request.param else unpacked_all
+        made = KafkaBroker(Connection(request.getfixturevalue("kafka").bootstrap, deadline_s=DEADLINE_S), codec_of)
     else:
         path = tmp_path / "broker.sqlite" if "file" in request.param else None
         made = EmbeddedBroker(lambda: datetime.now(UTC), path)
