@@ -24,6 +24,8 @@ WITHOUT_FILES = {
     "up": ("up",),
     "migrate": ("migrate",),
     "ledger open": ("ledger", "open", "0000001-9"),
+    "ledger adopt": ("ledger", "adopt", "--by", "DP-1", "--second", "DP-2"),
+    "ledger new-epoch": ("ledger", "new-epoch", "--by", "DP-1", "--second", "DP-2"),
     "clock advance": ("clock", "advance", "2026-06-01"),
     "topic resume": ("topic", "resume", "nothing"),
     "demo": ("demo", "--clients", "1"),
@@ -39,8 +41,11 @@ WITHOUT_FILES = {
     "agency receipts": ("agency", "receipts", "provider-s01"),
 }
 """Every command that looks at a ledger, with words that are understood."""
-WITHOUT_LEDGER = {"scenario", "describe", "settings", "bench", "agency publish"}
-"""The others: they are given files, or nothing."""
+WITHOUT_LEDGER = {
+    "scenario", "describe", "settings", "bench", "agency publish", "backup key", "backup verify", "restore", "resubmit",
+    "status",
+}  # fmt: skip
+"""The others: they are given files, or nothing; `kuty status` shows all the rest."""
 ON_KAFKA = ("clock advance", "rebuild", "rebuild store", "audit chains of the topic", "agency follow", "agency receipts")
 
 LOOKING_EVERYWHERE = (
