@@ -219,6 +219,21 @@ def test_one_reader_follows_many_topics_each_from_its_own_place(broker: Broker) 
     reader.close()
 
 
+def test_a_reader_knows_where_its_topics_ended_and_asks_nobody(broker: Broker) -> None:
+    first, second, foreign = (new_topic(broker) for _ in range(3))
+    for name in (first, foreign):
+        broker.append(window(name, 1, 2, 3, 4, 5))
+    reader = broker.reader()
+    reader.follow({first: 0, second: 0})
+    read_until(reader, 5)
+    # of a topic that has nothing a broker may have said nothing yet
+    assert {name: end for name, end in reader.ends().items() if end} == {first: 5}
+    broker.append(window(second, 1))
+    read_until(reader, 1)
+    assert reader.ends() == {first: 5, second: 1}
+    reader.close()
+
+
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 8_191, 8_192, 70_000, 900_000])
 def test_records_and_headers_of_any_length_survive(broker: Broker, topic: str, size: int) -> None:
     headers = (("ce_id", b"h" * min(size, 20_000)), ("ce_tyyppi_ä", b"\x00"))

@@ -23,13 +23,20 @@ from psycopg.rows import dict_row, tuple_row
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, check_known, lock_number
+from domain.store.tables.database import (
+    LOST,
+    POSTGRES_SETTINGS,
+    SESSION_TIMEOUTS,
+    StoreUnavailable,
+    check_known,
+    lock_number,
+)
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.packing import as_written
-from domain.store.tables.postgres_writing import PostgresWriting, register_columns
+from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import Acknowledged, Parked
-from domain.store.tables.seen import Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -87,9 +94,11 @@ class PostgresRecorder(PostgresProcessRecorder):
         self._guard = threading.Lock()
         self.seen = Seen()
         self._looks = 1
+        self._epoch_asked_at = time.monotonic()
+        self.epoch = 0  # as long as nobody has asked
         self._looked: weakref.WeakKeyDictionary[psycopg.Connection[Any], int] = weakref.WeakKeyDictionary()
         self.check()
-        self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+        self.epoch = self._ask(EPOCH)[0][0]
 
     def check(self) -> None:
         try:
@@ -128,9 +137,11 @@ class PostgresRecorder(PostgresProcessRecorder):
             writing = PostgresWriting(
                 self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
             )  # fmt: skip
+            if writing.epoch != self.epoch:
+                raise EpochMoved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except LOST as error:
             raise Lost(str(error)) from error
         except BaseException:
             # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
@@ -149,8 +160,14 @@ class PostgresRecorder(PostgresProcessRecorder):
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             return cursor.execute(statement.encode(), parameters).fetchall()
 
-        looks = self._looks
-        if self._looked.get(connection) != looks:
+        looks, now = self._looks, time.monotonic()
+        new = self._looked.get(connection) != looks
+        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
+            epoch = ask(EPOCH, ())[0][0]
+            if epoch != self.epoch:
+                raise EpochMoved(self.epoch, epoch)
+            self._epoch_asked_at = now
+        if new:
             self.seen.check(ask)
             self._looked[connection] = looks
 
@@ -317,7 +334,7 @@ class PostgresRecorder(PostgresProcessRecorder):
     def _listen(self) -> None:
         while not self._closed.is_set():
             # A broken line is no fault: whoever waits looks again after a second anyway.
-            with suppress(psycopg.OperationalError, psycopg.InterfaceError), self._connect() as connection:
+            with suppress(*LOST), self._connect() as connection:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.channel_name)))
                 while not self._closed.is_set():
                     for notice in connection.notifies(timeout=0.2, stop_after=1):
@@ -342,7 +359,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             try:
                 with self._borrowed() as connection, WATCHDOG.over(connection, LONGEST_READ_S):
                     return work(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except LOST as error:
                 if time.monotonic() > give_up_at or self._closed.is_set():
                     raise StoreUnavailable(str(error)) from error
                 self._closed.wait(0.02)

@@ -72,6 +72,9 @@ class Lost(Exception):
 class Writing(Protocol):
     """One open transaction under the ledger's lock. Every method raises `Lost`."""
 
+    epoch: int
+    """The ledger's, as it is now."""
+
     def head(self) -> int:
         """Position of the last event, 0 in an empty ledger."""
 
@@ -110,6 +113,8 @@ class Recorder(Protocol):
     """The tables of one ledger. Reading is safe for several threads; writing is for one at a time."""
 
     epoch: int
+    """The ledger's, as it was when this was opened. Whatever asks the database raises `EpochMoved` soon after it became
+    another one, and whoever begins to write at once."""
 
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()

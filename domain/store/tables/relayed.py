@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 class Acknowledged(NamedTuple):
     """The broker has the record. `position` is that of the event it comes from; `epoch` is the recipient's on an out topic,
-    else 0; `sequence` the record's own (0: none); `timestamp` the broker's, ms since 1970 UTC: in a live ledger "told on"
-    means that (design D11)."""
+    else the ledger's, 0 for its first; `sequence` the record's own (0: none); `timestamp` the broker's, ms since 1970 UTC:
+    in a live ledger "told on" means that (design D11)."""
 
     topic: str
     position: int

@@ -21,7 +21,7 @@ from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Row, Sender, row_of
 from domain.store.tables.relayed import Acknowledged, Parked
-from domain.store.tables.seen import Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -46,9 +46,11 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._readers: weakref.WeakSet[_Opened] = weakref.WeakSet()
         self.seen = Seen()
         self._looks = 1
+        self._epoch_asked_at = time.monotonic()
+        self.epoch = 0  # as long as nobody has asked
         try:
             self.check()
-            self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+            self.epoch = self._ask("SELECT epoch FROM ledger")[0][0]
         except StoreUnavailable as error:
             raise NotMigrated(f"no ledger in {path}") from error
 
@@ -82,6 +84,8 @@ class SqliteRecorder(SQLiteProcessRecorder):
         connection = self._look(self._connection)
         try:
             writing = SqliteWriting(connection, self._signal, wanted)
+            if writing.epoch != self.epoch:
+                raise EpochMoved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except BaseException:
@@ -273,8 +277,14 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def _look(self, opened: _Opened) -> sqlite3.Connection:
         """Look once on each connection whether the file has what was seen. Raises `StoreWentBack`."""
-        looks = self._looks
-        if opened.looked != looks:
+        looks, now = self._looks, time.monotonic()
+        new = opened.looked != looks
+        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
+            [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
+            if epoch != self.epoch:
+                raise EpochMoved(self.epoch, epoch)
+            self._epoch_asked_at = now
+        if new:
             self.seen.check(
                 lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall()
             )
