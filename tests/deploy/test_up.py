@@ -217,6 +217,10 @@ def test_everything_runs_on_real_parts_under_logins_that_own_nothing(
         kafka=kafka.bootstrap,
         owner_dsn=owner,
         store_dsn=make_conninfo(owner, user="kuty_up_store", password="up"),
+        keys_owner_dsn=owner,
+        keys_dsn=make_conninfo(owner, user="kuty_up_keys", password="up"),
+        vault_owner_dsn=owner,
+        vault_dsn=make_conninfo(owner, user="kuty_up_vault", password="up"),
         models_dsn=make_conninfo(owner, user="kuty_up_models", password="up"),
         port=free_port(),
     )
