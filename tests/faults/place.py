@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import orjson
@@ -80,7 +80,7 @@ class Place:
         """Whether every role is at the head; not while that cannot be said."""
         try:
             answer = self.health()
-        except OSError:
+        except (OSError, HTTPException):
             return False
         return answer.status == 200 and bool(orjson.loads(answer.body)["at_head"])
 
