@@ -142,9 +142,10 @@ class Member:
 class Crew:
     """All processes of one ledger."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, beside: Mapping[str, str] | None = None) -> None:
+        own = {**os.environ, **(beside or {})}
         self.members = {
-            role: Member(role, {**os.environ, **settings.of_roles((role,)).environment()}, folder / f"{role}.log")
+            role: Member(role, {**own, **settings.of_roles((role,)).environment()}, folder / f"{role}.log")
             for role in PROCESSES
         }
 
