@@ -95,7 +95,10 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
         fresh = open_ledger_parts(target, apart=settings)
         try:
             if fresh.store.head() and not fresh.store.rebuild_broken_off:
-                return failed("the store is not empty: name another place with --into")
+                return failed(
+                    "the store is not empty: `kuty ledger adopt` brings it in line with the topic where it stands, "
+                    "--into names another place"
+                )
             in_place = arguments.into is None
             count = fresh.store.append_raw(
                 _shown(origin), follower_of, positions_taken_over(fresh) if in_place else lambda head: {}

@@ -20,6 +20,8 @@ from deploy.local.left import RECORD, remember
 from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready, written_by
 
 SUPERUSER = "kuty"
+SILENT = ("-c", "log_error_verbosity=terse", "-c", "log_min_error_statement=panic")
+"""Else the server's own log quotes, behind an error, the row that was being read and the statement with its values."""
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 30.0
 
@@ -152,7 +154,7 @@ class LocalPostgres:
         with log.open("ab") as output:
             self._server = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self._port),
-                 "-k", "", "-c", "max_connections=200", "-c", "fsync=on", "-c", "synchronous_commit=on"],
+                 "-k", "", "-c", "max_connections=200", "-c", "fsync=on", "-c", "synchronous_commit=on", *SILENT],
                 user=self._owner, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
                 start_new_session=True,
             )  # fmt: skip

@@ -17,12 +17,14 @@ from domain.answers import Answer
 from domain.catalogue import type_of
 from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
+from domain.decided import Decision
 from domain.directory import Directory
 from domain.events import Event
 from domain.record import Header, Record
 from domain.refusals import Reason
 from domain.rulebook import kind_of
 from domain.rules import RuleSet
+from domain.store.deciding.again import command_of, job_of
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopReply, NoteJob, Reply, new_future
@@ -189,6 +191,18 @@ class EventStore(LedgerReading):
         )
         return future
 
+    def decide_again(self, decision: Decision, header: Header, client: str | None) -> Answer:
+        """Decide once more what was decided in a history that was given up, once under its id; `client` is the reference
+        whose stream it speaks of now. Raises `NoSuchCommand`, `StoreUnavailable`."""
+        command = command_of(decision)
+        hashed = header.content_hash or ""
+        if client != decision.client:
+            hashed = content_hash(self._content_key, decision.command, dict(decision.body), decision.caller, client)
+        job = job_of(decision, header, command, client, hashed)
+        self._writer.put(job)
+        answer: Answer = job.reply.result()
+        return answer
+
     def _hand_over(self, job: CommandJob | NoteJob, group: Entries | None) -> None:
         if group is None:
             self._writer.put(job)
@@ -243,7 +257,7 @@ class EventStore(LedgerReading):
                 "policy_version": policy_version,
             },
         )
-        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, self.epoch)
+        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, 0)
 
     def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None:
         """Append records of a follower and move its position: (name, from, to), compared and set in one transaction.

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from itertools import islice
 
 from domain.answers import Answer, Status
-from domain.events import CommandRefused, Erased, Event, FactInTheWay, GroupAnswered, MessageHeld, MessageQuarantined
+from domain.events import (
+    AnswerWithdrawn,
+    CommandRefused,
+    Erased,
+    Event,
+    FactInTheWay,
+    GroupAnswered,
+    MessageHeld,
+    MessageQuarantined,
+)
 from domain.folding import Commands, counted, version_for
 from domain.receipts import answer_of_group, answer_of_refusal, parts_begun
 from domain.record import Damaged, Header, Record, read_record
@@ -154,13 +163,18 @@ class Rebuilding:
             )  # fmt: skip
         self._commands[h.stream] = commands or {}
 
+    def end(self, stream: str, writing: Writing) -> End:
+        """The end of a stream as it was rebuilt, else as it stands."""
+        known = self._ends.get(stream)
+        if known is None:
+            last = writing.ends((stream,))
+            known = End(last[0].version, read_record(last[0].state, 0, 0).hash) if last else NOTHING
+        return known
+
     def _follow(self, record: Record, writing: Writing) -> None:
         h = record.header
-        end = self._ends.get(h.stream)
-        if end is None:
-            last = writing.ends((h.stream,)) if h.stream_version > 1 else []
-            end = End(last[0].version, read_record(last[0].state, 0, 0).hash) if last else NOTHING
-        if (h.stream_version, h.previous_hash) != (end.version + 1, end.hash):
+        known = NOTHING if h.stream_version == 1 and h.stream not in self._ends else self.end(h.stream, writing)
+        if (h.stream_version, h.previous_hash) != (known.version + 1, known.hash):
             raise Damaged(f"{h.event_id} does not follow the end of its stream")
         self._ends[h.stream] = End(h.stream_version, record.hash)
 
@@ -191,6 +205,8 @@ def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[st
             status = "waiting"
         case MessageQuarantined():
             status = "quarantined"
+        case AnswerWithdrawn():
+            status = "withdrawn"
     answer = Answer(
         status,
         h.answer_number,
