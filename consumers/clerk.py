@@ -1,4 +1,5 @@
-"""The clerk: when a notice's due day has ended and nobody has sent it, it is sent.
+"""The clerk: when a notice's due day has ended and nobody has sent it, it is sent; a key that the record says is destroyed
+is destroyed, also one that a copy of the keys has brought back.
 
 A reminder on the way there is a line of a question, never an event. Its list is no memory of its own: it is read from the
 feed at every start. source: domain/pathway.md 4.4 row 44
@@ -9,16 +10,17 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 
 from domain.chapters.notices.decisions import SendNotification
 from domain.context import HELSINKI, Caller
-from domain.events import NotificationDue, NotificationSent
+from domain.events import NotificationDue, NotificationSent, PayloadKeyDestroyed
 from domain.record import Record
 from domain.store import EventStore
 
-FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME)
+FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME, PayloadKeyDestroyed.NAME)
 SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")
 
 
@@ -85,6 +87,9 @@ class Clerk:
                     self._open[event.notification_id] = Due(record.header.stream, event.due_on)
                 case NotificationSent():
                     self._open.pop(event.notification_id, None)
+                case PayloadKeyDestroyed():
+                    with suppress(LookupError):  # it is not there, and nobody has destroyed it here: a copy without it
+                        self._store.keys.destroy(event.destroyed_matter)
                 case _:
                     pass  # erased: nobody can be told any more
 

@@ -244,6 +244,15 @@ class Provisioner:
         return len(missing)
 
 
+def recorder_of(settings: Settings) -> PostgresRecorder | SqliteRecorder:
+    """The store's tables. Raises NotMigrated, StoreUnavailable, psycopg's errors."""
+    if not settings.store_dsn:
+        return SqliteRecorder(ledger_file(settings))
+    # A pool hides why it gets no connection; asked once without it, the database itself says so.
+    psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
+    return PostgresRecorder(settings.store_dsn, settings.ledger)
+
+
 def open_ledger_parts(
     settings: Settings, *, wait_s: float = WAIT_S, broker: Broker | None = None, apart: Settings | None = None
 ) -> Wired:
@@ -252,15 +261,7 @@ def open_ledger_parts(
 
     Raises NotMigrated, WrongSetting, StoreUnavailable, psycopg's errors.
     """
-    if settings.store_dsn:
-        # A pool hides why it gets no connection; asked once without it, the database itself says so.
-        psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
-    # The recorder first: it says plainly when no tables are there.
-    recorder = (
-        PostgresRecorder(settings.store_dsn, settings.ledger)
-        if settings.store_dsn
-        else SqliteRecorder(ledger_file(settings))
-    )
+    recorder = recorder_of(settings)  # first: it says plainly when no tables are there
     keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
     keys = Keys(keys_at, master_key(apart or settings))
     store = EventStore(recorder, keys, ledger=settings.ledger)

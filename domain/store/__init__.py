@@ -3,9 +3,14 @@
 Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault), `tables` (PostgreSQL, SQLite).
 """
 
-from domain.store.checking import Amiss
+from domain.store.checking import WINDOW
+from domain.store.checking.amiss import Amiss
+from domain.store.checking.beside import Beside
+from domain.store.checking.copies import CheckedKeys, CheckedVault
+from domain.store.checking.windows import examine, opened_each, said_by
 from domain.store.deciding.kept_answers import Content
 from domain.store.event_store import Entries, EventStore
+from domain.store.reading import LedgerReading
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
@@ -37,8 +42,12 @@ __all__ = [
     "LOOKING",
     "POSTGRES_SETTINGS",
     "WATCHDOG",
+    "WINDOW",
     "Acknowledged",
     "Amiss",
+    "Beside",
+    "CheckedKeys",
+    "CheckedVault",
     "ClientRecord",
     "CodeTaken",
     "Conflict",
@@ -49,6 +58,7 @@ __all__ = [
     "Kept",
     "KeyDestroyed",
     "Keys",
+    "LedgerReading",
     "Lost",
     "Moved",
     "NewerTables",
@@ -70,13 +80,16 @@ __all__ = [
     "Use",
     "Vault",
     "WrongMasterKey",
+    "examine",
     "field_classes",
     "hash_of",
     "known_at_hand",
     "lock_number",
     "migrate_postgres",
     "migrate_sqlite",
+    "opened_each",
     "registration",
+    "said_by",
     "schema_of",
     "told_by_others",
     "use_of",

@@ -14,7 +14,8 @@ from domain.directory import Directory, Mode, Recipient
 from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
-from domain.store.checking import Amiss, amiss
+from domain.store.checking import amiss
+from domain.store.checking.amiss import Amiss
 from domain.store.deciding.kept_answers import answer_of, still_waiting
 from domain.store.deciding.known import Known
 from domain.store.rebuild import FollowerOf
@@ -120,6 +121,10 @@ class LedgerReading:
     def organiser_org(self) -> str:
         """The organiser's directory id; empty before the ledger is opened."""
         return self.directory.organiser
+
+    def streams(self) -> list[str]:
+        """The names of all streams, in order."""
+        return self._recorder.streams()
 
     def head(self) -> int:
         """The position of the last event."""
