@@ -38,7 +38,8 @@ OpenDecision: TypeAlias = Callable[[Record], Decision | None]
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """One stored decision run again. `same` is none where that cannot be done, with the reason in `not_run`.
+    """One stored decision run again. `same` is none where that cannot be done, with the reason in `not_run`: also where
+    it comes out otherwise, and something of the client that was known then is erased.
 
     `differences` name what was recorded and what the decision gives now; `event_ids` are the events that were recorded.
     """
@@ -62,12 +63,16 @@ class _State:
     known: Registers | None
     registers: Registers
     pathways: dict[str, Pathway] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
+    """Clients of whom something cannot be read any more: what was decided on it cannot be judged now."""
 
     def move(self, record: Record, event: Event | Erased) -> None:
         stream = record.header.stream
         if is_client_stream(stream):
             pathway = self.pathways.get(stream) or Pathway(stream)
             self.pathways[stream] = evolve(pathway, fact_of(record, event))
+            if isinstance(event, Erased):
+                self.erased.add(stream)
         elif self.known is None and record.header.name in DIRECTORY_EVENTS:
             self.registers.enter(event, record.position)
 
@@ -95,7 +100,9 @@ def rerun_decisions(
             found.append(_not_run(decided, "refused", decided[0][1]))
         elif DECISION in first.sections:
             decision = open_decision(first)
-            found.append(_run(decision, decided, state, rules, name_of) if decision else _not_run(decided, "erased", None))
+            rerun = _run(decision, decided, state, rules, name_of) if decision else None
+            hangs = first.header.stream in state.erased and (rerun is None or not rerun.same)
+            found.append(_not_run(decided, "erased", None) if rerun is None or hangs else rerun)
         elif first.header.name not in UNDECIDED and recipient_of(first.header.stream) is None:
             found.append(_without_decision(decided))
         for record, event in decided:

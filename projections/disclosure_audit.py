@@ -37,7 +37,8 @@ NOT_COMPARED = frozenset({"new_values"})
 @dataclass(frozen=True, slots=True)
 class DisclosureRerun:
     """One telling compared. `position` is the disclosure's, `fact_id` and `command_id` name the fact and the decision that
-    recorded it. `same` is none for a telling that nobody can read any more."""
+    recorded it. `same` is none for a telling that nobody can read any more, or judge: for what it hangs on
+    is erased."""
 
     position: int
     recipient: str
@@ -121,6 +122,8 @@ class _Walk:
         self._due: dict[tuple[str, str], deque[tuple[int, Change]]] = {}
         self._ends: dict[str, _End] = {}
         self._told_in: dict[str, set[str]] = {}
+        self._erased: set[str] = set()
+        """Clients of whom something cannot be read any more: what the policy gives for the rest hangs on that."""
         self._at = 0
         self.reached = 0
         self._commands: dict[str, str] = {}
@@ -145,8 +148,8 @@ class _Walk:
 
     def untold(self) -> Iterator[DisclosureRerun]:
         """What should be told and is not yet; its position is that of the event from which it follows."""
-        for (recipient, _), due in sorted(self._due.items()):
-            for followed, change in due:
+        for (recipient, about), due in sorted(self._due.items()):
+            for followed, change in due if about not in self._erased else ():
                 what = f"{change.fact.name} as {change.kind} should have been told"
                 yield DisclosureRerun(
                     followed, recipient, 0, 0, None, change.fact.event_id, self._commands.get(change.fact.event_id),
@@ -177,6 +180,7 @@ class _Walk:
         fact = fact_of(record, event)
         if isinstance(event, Erased):
             client.view = client.view.erased(evolve(client.view.pathway, fact))
+            self._erased.add(reference)
             return
         changes = client.take(fact, directory, self._rules)
         if isinstance(event, PayloadKeyDestroyed):
@@ -225,9 +229,13 @@ class _Walk:
         else:
             self._told[key] = recorded
             differences = list(self._against_policy(found[0], event, recorded))
+        same: bool | None = not differences
+        source = event.source_event_id
+        if differences and source not in self._ends and self._about.get(source) in self._erased:
+            same, differences = None, []
         return DisclosureRerun(
             record.position, *found, record.header.stream_version, event.publication_id, event.source_event_id,
-            self._commands.get(event.source_event_id), record.header.recorded_at, not differences, tuple(differences),
+            self._commands.get(event.source_event_id), record.header.recorded_at, same, tuple(differences),
         )  # fmt: skip
 
     def _against_policy(

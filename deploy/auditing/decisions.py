@@ -45,6 +45,7 @@ class Outcome:
     erased: int = 0
     other: list[Rerun] = field(default_factory=list)
     told: int = 0
+    unjudged: int = 0
     wrong: list[DisclosureRerun] = field(default_factory=list)
     untold: list[DisclosureRerun] = field(default_factory=list)
     reached: int = 0
@@ -52,7 +53,7 @@ class Outcome:
 
     def add(self, more: Outcome) -> None:
         """Add the outcome of other parts."""
-        for name in ("events", "same", "refused", "erased", "told"):
+        for name in ("events", "same", "refused", "erased", "told", "unjudged"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
         for name in ("other", "wrong", "untold", "broken"):
             getattr(self, name).extend(getattr(more, name))
@@ -88,6 +89,7 @@ def outcome_of(events: int, reruns: list[Rerun], walked: Walked) -> Outcome:
         sum(rerun.not_run == "erased" for rerun in reruns),
         [rerun for rerun in reruns if rerun.same is False],
         sum(telling.same is True for telling in walked.reruns),
+        sum(telling.same is None for telling in walked.reruns),
         [telling for telling in walked.reruns if telling.same is False],
         walked.untold,
         walked.reached,

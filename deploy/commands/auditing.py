@@ -90,6 +90,8 @@ def _print_outcome(outcome: Outcome, origin: str) -> None:
     print(f"{outcome.same} decisions of {origin} give the same again, {len(outcome.other)} do not")
     print(f"{outcome.refused} refused and {outcome.erased} erased ones cannot be run again")
     print(f"{outcome.told} tellings follow from the policy, {len(outcome.wrong)} do not")
+    if outcome.unjudged:
+        print(f"{outcome.unjudged} tellings cannot be judged any more")
 
 
 def _told(telling: DisclosureRerun) -> str:
@@ -114,4 +116,5 @@ def _decision_findings(outcome: Outcome) -> Iterator[Mapping[str, Any]]:
     yield {
         "same": outcome.same, "other": len(outcome.other), "refused": outcome.refused, "erased": outcome.erased,
         "told": outcome.told, "told_otherwise": len(outcome.wrong),
+        "unjudged": outcome.unjudged,
     }  # fmt: skip

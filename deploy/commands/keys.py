@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import uuid
 from contextlib import closing, suppress
 
 from deploy.commands.printed import failed
@@ -24,12 +25,12 @@ def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
         command = DestroyPayloadKey(destroyed_matter=arguments.matter, second_person_id=arguments.second)
         found = wired.receiving.look_ups.of(kind_of(DestroyPayloadKey), command, client)
         caller = Caller(wired.store.organiser_org, "organiser", "data_protection_officer", arguments.by)
-        answer = wired.store.execute(command, caller, f"destroy-{arguments.matter}", client=client, look_ups=found)
+        answer = wired.store.execute(command, caller, uuid.uuid4().hex, client=client, look_ups=found)
         if "refused" in (answer.status, answer.first):
             return failed(f"refused: {', '.join(reason.code for reason in answer.codes)}; nothing was destroyed")
         with suppress(LookupError):  # the record says so, and it is not there: a copy of the keys without it
             wired.keys.destroy(arguments.matter)
-        print(f"the key of the matter {arguments.matter} is destroyed: position {answer.position} of the ledger says so")
+        print(f"the key of the matter {arguments.matter} is destroyed, and the record says so")
         return 0
 
 
