@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import shtab
 
 from deploy.logs import write_logs
+from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings, WrongSetting
 from domain.dates import EARLIEST, LATEST, day_of_text, within
 
@@ -38,6 +40,9 @@ MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
+log = logging.getLogger("kuty.cli")
+PARTS = ("store", "keys", "vault")
+"""What a backup holds, each in a file of its own."""
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
 
@@ -46,7 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
-        write_logs(settings.log_level)
+        write_logs(settings.log_level, settings.log)
+        look_seldom_for_garbage()
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
@@ -61,7 +67,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         reason = _told_plainly(error)
         if reason is None:
-            raise
+            # A traceback would quote what was being worked on.
+            log.critical("a mistake of ours", exc_info=error)
+            reason = f"a mistake of ours ended this ({type(error).__qualname__}): the log line before says where"
         print(f"kuty: {reason}", file=sys.stderr)
         return 1
 
@@ -76,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _ledgers(commands)
     _histories(commands)
     _rebuilding(commands)
+    _backups(commands)
     _replaying(commands)
     _agencies(commands)
     _describing(commands)
@@ -134,6 +143,14 @@ def _serving(commands: Sub) -> None:
         "While it runs, `up.env` in the home folder gives another terminal the same settings.",
     )  # fmt: skip
     _demo_words(up)
+
+
+    status = _command(
+        commands, "status", ("status", "status"), "show how the ledger is: roles, lag, recipients, disk, what is amiss",
+        "Asks the store, the broker, and every process that runs in this home folder or at an address of KUTY_WATCHED. What "
+        "does not answer is said, and the rest shown. The exit code is 0 when all is well. More: docs/how-to/operate.md.",
+    )  # fmt: skip
+    status.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _ledgers(commands: Sub) -> None:
@@ -207,6 +224,40 @@ def _rebuilding(commands: Sub) -> None:
         help="for store: a folder or a PostgreSQL connection string, then compared with the present store; the ledger's own "
         "empty store unless given",
     )
+
+
+def _backups(commands: Sub) -> None:
+    backup = _command(
+        commands, "backup", ("backing_up", "backup"), "take a backup of what no topic holds, while everything runs",
+        "Store (events, answers, positions, the broker's acknowledgements), keys and vault (who the clients are, staff "
+        "cards, messages that wait, the use log), all as they were at one moment, each in a file of its own, sealed with "
+        "the key that KUTY_BACKUP_KEY names. The master key is in none of them. Read models are not backed up: they are "
+        "built again from the topics. docs/runbooks/backup-and-restore.md says how to keep the files.",
+    )  # fmt: skip
+    _path(backup, "--to", shtab.DIRECTORY, metavar="FOLDER", help="where to")
+    apart = "where the keys go, which may have another custodian; with the rest unless given"
+    _path(backup, "--keys-to", shtab.DIRECTORY, metavar="FOLDER", help=apart)
+    backup.add_argument("--what", choices=("all", *PARTS), default="all", help="which of them")
+    more = backup.add_subparsers(title="commands", metavar="[COMMAND]")
+    verify = _command(
+        more, "verify", ("backing_up", "verify"), "read backup files to their end, with the backup key alone",
+        "That each is whole and as it was made, and what is in it. The exit code is 0 when all are.",
+    )  # fmt: skip
+    _path(verify, "file", nargs="+", help="a backup file")
+    key = _command(
+        more, "key", ("backing_up", "make_key"), "make a key for backups, and keep it in a file",
+        "Name the file in KUTY_BACKUP_KEY, and keep a copy where neither the ledger nor its backups are.",
+    )  # fmt: skip
+    _path(key, "file", help="a file that is not there yet")
+    restore = _command(
+        commands, "restore", ("backing_up", "restore"), "restore backup files into an empty place, and audit them",
+        "Where the settings say, as the owner; from SQLite to PostgreSQL and back, too. Files of different backups are "
+        "refused. Everything is verified before it takes its place: the files as a whole, then chains, columns and answers. "
+        "The exit code is 0 when all is restored and nothing is lost.",
+    )  # fmt: skip
+    _path(restore, "file", nargs="+", help="files of one backup")
+    after = "then take what was published after the backup from the events topic"
+    restore.add_argument("--from-topic", action="store_true", help=after)
 
 
 def _replaying(commands: Sub) -> None:
@@ -330,14 +381,17 @@ def _told_plainly(error: Exception) -> str | None:
     from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
     from consumers.log import BrokerError
+    from deploy.backup.restoring import CannotRestore
+    from deploy.backup.sealed_file import BackupDamaged
     from deploy.demo import DemoFailed
+    from deploy.halts import HALTS
     from deploy.local.ports import PartFailed
-    from deploy.roles import HALTS, Stuck
+    from deploy.roles import Stuck
     from deploy.scenario.given import NotGiven
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
     from domain.record import Damaged
-    from domain.store import NewerTables, NotMigrated, StoreUnavailable, WrongMasterKey
+    from domain.store import NewerTables, NotEmpty, NotMigrated, StoreUnavailable, WrongMasterKey
 
     said = str(error).partition("\n")[0]
     match error:
@@ -350,7 +404,7 @@ def _told_plainly(error: Exception) -> str | None:
         case InsufficientPrivilege() | UndefinedTable():
             return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
         case OperationalError() | InterfaceError():
-            return f"the database does not answer where KUTY_STORE_DSN, KUTY_OWNER_DSN or KUTY_MODELS_DSN says: {said}"
+            return f"the database does not answer where KUTY_STORE_DSN or another KUTY_…_DSN says: {said}"
         case StoreUnavailable():
             return f"the database does not answer: {said}"
         case NotMigrated():
@@ -359,8 +413,10 @@ def _told_plainly(error: Exception) -> str | None:
             return f"{said}: run the program that made it, or a newer one"
         case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
             return str(error)
-        case WrongSetting() | WrongMasterKey():
+        case WrongSetting() | WrongMasterKey() | BackupDamaged() | CannotRestore():
             return str(error)
+        case NotEmpty():
+            return f"{said}: a ledger is restored into an empty place only, name another one or take that one away"
     return str(error) if isinstance(error, HALTS) else None
 
 

@@ -21,6 +21,7 @@ from consumers.disclosed import line_of
 from consumers.log import BrokerUnavailable
 from consumers.wire import out_topic, publication_of
 from deploy.describe.served import agency_documents
+from deploy.listening import BoundedProtocol
 from deploy.local.ports import PartFailed
 from deploy.migration import issuer_key, token_key
 from deploy.settings import Settings
@@ -126,8 +127,8 @@ class Server:
     """A uvicorn server that another thread can wait for and stop."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        settings = uvicorn.Config(app, host=host, port=port, log_config=None, log_level="warning", access_log=False,
-                                  lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
+        settings = uvicorn.Config(app, host=host, port=port, http=BoundedProtocol, log_config=None, log_level="warning",
+                                  access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._app = app
         self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)

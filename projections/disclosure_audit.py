@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS
+from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS, given_to_all, upcast_part
 from domain.directory import Directory
 from domain.disclosure.desired import view_of
 from domain.disclosure.entitlement import Told, references_of, told_of_destruction
@@ -57,6 +57,8 @@ class _Repeatable:
     kind: str
     body: dict[str, Any]
     cell: str
+    unsaid: frozenset[str] = field(default=frozenset(), compare=False)
+    """Fields that the version in which it was told did not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +281,7 @@ def _content(fact: Fact[Event], told: Told, event: DisclosureMade, recorded: _Re
                 yield f"{name}: told, the policy does not give it"
         elif name not in recorded.body:
             # An event of which the recipient was never told has no name that it could be given.
-            if not name.endswith("_event_id"):
+            if not name.endswith("_event_id") and name not in recorded.unsaid:
                 yield f"{name}: the policy gives it, it was not told"
         elif name not in references and name != "actor_person" and recorded.body[name] != plain(told.fields[name]):
             yield f"{name}: told {recorded.body[name]!r}, the policy gives {plain(told.fields[name])!r}"
@@ -290,4 +292,6 @@ def _repeatable(event: DisclosureMade | DisclosureWithdrawn) -> _Repeatable:
     if isinstance(event, DisclosureRevised):
         kind = "revised"
     cell = event.cell if isinstance(event, DisclosureMade) else ""
-    return _Repeatable(kind, event.publication.get("body", {}), cell)
+    type_name = event.publication["type"]
+    body = upcast_part(type_name, event.publication.get("body", {}))
+    return _Repeatable(kind, body, cell, frozenset(given_to_all(type_name)))

@@ -7,6 +7,8 @@ takes on one of them and sees that recipient's schema alone, never the store's o
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,9 +18,10 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from domain.store import POSTGRES_SETTINGS, WATCHDOG, StoreUnavailable
-from projections.read_models import Entry, NotProvisioned, schema_name
+from projections.read_models import Batch, Entry, Feed, NotProvisioned, PositionMoved, schema_name
+from projections.read_models_few import in_one, is_small
 from projections.read_models_sql import COLUMNS, SqlModel
-from projections.read_models_tables import STATE
+from projections.read_models_tables import INDEXES, STATE
 
 TIME = "TIMESTAMPTZ"
 CHUNK_BYTES = 256 * 1024
@@ -28,6 +31,8 @@ PATIENCE_S = 5.0
 LONGEST_CHECK_S = 2.0
 LONGEST_LOOK_S = 12.0
 """Looks are short; a write may make the indexes of years and has no such limit."""
+CHECKED_S = 1.0
+"""A connection that was found alive so many seconds ago is not asked again."""
 ROLE_ATTEMPTS = 50
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('kuty recipients'))"
 """Two that make a role at the same moment must not both find it missing."""
@@ -48,13 +53,14 @@ class PostgresModel(SqlModel["_PostgresRun"]):
     def __init__(self, pool: ConnectionPool[psycopg.Connection], schema: str) -> None:
         self._pool, self._schema = pool, schema
         name = sql.Identifier(schema)
-        self._take_on = sql.SQL("SET LOCAL ROLE {}; SET LOCAL search_path TO {}").format(name, name)
-        self._take_on_to_look = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; ") + self._take_on
+        take_on = sql.SQL("SET LOCAL ROLE {}; SET LOCAL search_path TO {}").format(name, name)
+        self._to_write = sql.SQL("BEGIN; ") + take_on
+        self._to_look = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ") + take_on
+        self._to_write_few = self._to_write + sql.SQL("; SELECT live_epoch FROM feed")
 
     @contextmanager
     def _writing(self) -> Iterator[_PostgresRun]:
-        with _answering(), self._pool.connection() as connection, connection.transaction():
-            connection.execute(self._take_on)
+        with _answering(), self._pool.connection() as connection, _within(connection, self._to_write):
             yield _PostgresRun(connection)
 
     @contextmanager
@@ -63,10 +69,26 @@ class PostgresModel(SqlModel["_PostgresRun"]):
             _answering(),
             self._pool.connection() as connection,
             WATCHDOG.over(connection, LONGEST_LOOK_S),
-            connection.transaction(),
+            _within(connection, self._to_look),
         ):
-            connection.execute(self._take_on_to_look)
             yield _PostgresRun(connection)
+
+    def write(self, batches: Sequence[Batch], feed: Feed) -> None:
+        """As every model. A small batch is three messages to the server: each costs more than what it says."""
+        if len(batches) != 1 or not is_small(batches[0]):
+            super().write(batches, feed)
+            return
+        with (
+            _answering(),
+            self._pool.connection() as connection,
+            _within(connection, self._to_write_few) as begun,
+        ):
+            live = begun.fetchall()
+            statement, values = in_one(batches[0], feed)
+            if connection.execute(statement, values).fetchall() != [(1,)]:
+                raise PositionMoved(f"epoch {batches[0].position.epoch} does not stand at {batches[0].expected}")
+            if live != [(feed.live_epoch,)] and feed.live_epoch:
+                self._make(_PostgresRun(connection), INDEXES, feed.live_epoch)
 
     def _load(self, run: _PostgresRun, epoch: int, entries: Sequence[Entry]) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(f"facts_{epoch}"), sql.SQL(COLUMNS))
@@ -91,10 +113,12 @@ class PostgresModels:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._models: dict[str, PostgresModel] = {}
+        self._checked: weakref.WeakKeyDictionary[psycopg.Connection, float] = weakref.WeakKeyDictionary()
         self._pool: ConnectionPool[psycopg.Connection] = ConnectionPool(
-            dsn, min_size=1, max_size=connections, open=True, timeout=PATIENCE_S, check=_check,
+            dsn, min_size=1, max_size=connections, open=True, timeout=PATIENCE_S, check=self._check,
             kwargs={
-                **POSTGRES_SETTINGS, "prepare_threshold": None, "options": "-c timezone=UTC -c synchronous_commit=on",
+                **POSTGRES_SETTINGS, "autocommit": True, "prepare_threshold": None,
+                "options": "-c timezone=UTC -c synchronous_commit=on",
             },
         )  # fmt: skip
 
@@ -110,9 +134,32 @@ class PostgresModels:
                 self._models[short_name] = model
             return self._models[short_name]
 
+    def check(self) -> None:
+        """The database answers. Raises `StoreUnavailable`."""
+        with _answering(), self._pool.connection() as connection, WATCHDOG.over(connection, LONGEST_CHECK_S):
+            connection.execute("SELECT 1")
+
+    def size(self) -> int:
+        """Bytes of the schemas of all recipients of the ledger, and of any other ledger whose name begins with its name."""
+        asked = (
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n"
+            " ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND starts_with(n.nspname, %s)"
+        )
+        with _answering(), self._pool.connection() as connection, WATCHDOG.over(connection, LONGEST_LOOK_S):
+            [(size,)] = connection.execute(asked, (f"{schema_name(self._ledger, '')}",)).fetchall()
+            return int(size)
+
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
+
+    def _check(self, connection: psycopg.Connection) -> None:
+        now = time.monotonic()
+        if now - self._checked.get(connection, -CHECKED_S) < CHECKED_S:
+            return
+        with WATCHDOG.over(connection, LONGEST_CHECK_S):
+            ConnectionPool.check_connection(connection)
+        self._checked[connection] = now
 
 
 def make_login(owner_dsn: str, login: str, password: str) -> None:
@@ -170,16 +217,26 @@ def _on_roles(connection: psycopg.Connection, statement: sql.Composed) -> None:
 
 
 @contextmanager
+def _within(connection: psycopg.Connection, begin: sql.Composed) -> Iterator[psycopg.Cursor]:
+    """A transaction, with what the last statement of `begin` was answered. All of `begin` is one message."""
+    try:
+        begun = connection.execute(begin)
+        while begun.nextset():
+            pass
+        yield begun
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
 def _answering() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise StoreUnavailable(str(error)) from error
-
-
-def _check(connection: psycopg.Connection) -> None:
-    with WATCHDOG.over(connection, LONGEST_CHECK_S):
-        ConnectionPool.check_connection(connection)
 
 
 class _PostgresRun:

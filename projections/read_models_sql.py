@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 
+from domain.catalogue import in_todays_words
 from projections.read_models import (
     Batch,
     Entry,
@@ -31,6 +32,13 @@ from projections.read_models_tables import GENERATION, INDEXES, STATE
 
 COLUMNS = ", ".join(Entry._fields)
 READ_COLUMNS = ", ".join(name for name in Entry._fields if name != "hash")
+KEEP_FEED = "INSERT INTO feed (one, live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for)"
+FEED_VALUES = "(1, ?, ?, ?, ?, ?, ?, ?)"
+OVER_THE_LAST = (
+    "ON CONFLICT (one) DO UPDATE SET live_epoch = excluded.live_epoch, next_offset = excluded.next_offset, "
+    "topic_id = excluded.topic_id, read_at = excluded.read_at, heartbeat_at = excluded.heartbeat_at, "
+    "halted = excluded.halted, waiting_for = excluded.waiting_for"
+)
 CHUNK = 500
 """Parameters of one `IN (…)`: SQLite takes 999 in older builds."""
 
@@ -198,14 +206,7 @@ class SqlModel(Generic[R]):
                 self._write_batch(run, batch)
             if feed.live_epoch != before.live_epoch:
                 self._make(run, INDEXES, feed.live_epoch)
-            run.change(
-                "INSERT INTO feed (one, live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for) "
-                "VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET live_epoch = excluded.live_epoch, "
-                "next_offset = excluded.next_offset, topic_id = excluded.topic_id, read_at = excluded.read_at, "
-                "heartbeat_at = excluded.heartbeat_at, halted = excluded.halted, waiting_for = excluded.waiting_for",
-                (feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted,
-                 feed.waiting_for),
-            )  # fmt: skip
+            run.change(f"{KEEP_FEED} VALUES {FEED_VALUES} {OVER_THE_LAST}", feed_values(feed))
 
     def _write_batch(self, run: R, batch: Batch) -> None:
         position, epoch = batch.position, batch.position.epoch
@@ -260,6 +261,13 @@ class SqlModel(Generic[R]):
             yield SqlLook(run, position, feed)
 
 
+def feed_values(feed: Feed) -> tuple[Any, ...]:
+    """What `FEED_VALUES` takes."""
+    return (
+        feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted, feed.waiting_for
+    )  # fmt: skip
+
+
 def _feed(run: Run) -> Feed:
     rows = run.all("SELECT live_epoch, next_offset, topic_id, read_at, heartbeat_at, halted, waiting_for FROM feed")
     if not rows:
@@ -290,7 +298,8 @@ def _row(columns: tuple[Any, ...]) -> Row:
      replaces, message_id, legal_basis, body) = columns  # fmt: skip
     return Row(
         sequence, publication, kind, client, name, part, lookup, _on(occurred_on), _on(from_on), until_on and _on(until_on),
-        _at(known_from), _time(known_until), replaces, message_id, legal_basis, orjson.loads(body),
+        _at(known_from), _time(known_until), replaces, message_id, legal_basis,
+        in_todays_words(name, orjson.loads(body)),
     )  # fmt: skip
 
 

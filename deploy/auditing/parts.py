@@ -7,7 +7,7 @@ from functools import cached_property
 
 from deploy.migration import keys_database, master_key, vault_database
 from deploy.settings import Settings
-from deploy.wiring import recorder_of
+from deploy.wiring import open_recorder
 from domain.store import CheckedKeys, CheckedVault, Database, LedgerReading, PostgresRecorder, Sealer, SqliteRecorder
 
 
@@ -44,6 +44,6 @@ class Audited:
 
 def audited(settings: Settings) -> Audited:
     """The parts of a ledger as audits read them. Raises NotMigrated, WrongSetting, StoreUnavailable, psycopg's errors."""
-    recorder = recorder_of(settings)
+    recorder = open_recorder(settings)
     keys_at = keys_database(settings)
     return Audited(settings, recorder, keys_at, vault_database(settings), CheckedKeys(keys_at, master_key(settings)))

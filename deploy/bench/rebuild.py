@@ -5,7 +5,6 @@ Both run in a process of their own, as a projector does: what else this one hold
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -27,7 +26,7 @@ from deploy.bench.figures import Figures, median
 from deploy.bench.ground import MODELS, PASSWORD, Servers
 from deploy.bench.large import large_ledger, published
 from deploy.bench.stock import fill, project, stock_application
-from deploy.commands.serving import GARBAGE_THRESHOLD
+from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings
 from domain.directory import Recipient
 from projections.read_models_postgres import PostgresModels, provision_recipient
@@ -84,7 +83,7 @@ def measure(servers: Servers, quick: bool) -> Figures:
 def main() -> None:
     """Do the task that comes in, and print the rates of both by round; the first round warms up, and is left out."""
     task = Task(*json.load(sys.stdin))
-    gc.set_threshold(GARBAGE_THRESHOLD)
+    look_seldom_for_garbage()
     settings = Settings.from_environment()
     broker = KafkaBroker(settings.connection)
     ours: list[float] = []

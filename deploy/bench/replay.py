@@ -13,6 +13,7 @@ from pathlib import Path
 from deploy.bench.figures import Figures, median
 from deploy.bench.ground import Servers
 from deploy.bench.large import large_ledger
+from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts
 from domain.pathway import Pathway, evolve
@@ -44,6 +45,7 @@ def measure(servers: Servers, quick: bool) -> Figures:
 
 def main() -> None:
     """Replay the ledger of the environment's settings and print what it took."""
+    look_seldom_for_garbage()
     parts = open_ledger_parts(Settings.from_environment())
     before = _peak_mb()
     began, position = time.perf_counter(), 0

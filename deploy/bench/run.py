@@ -16,7 +16,6 @@ import psycopg
 from deploy.bench import feed, fold, http, long_client, rebuild, record, relay, replay, visible
 from deploy.bench.figures import TARGETS, Figures, reached, table
 from deploy.bench.ground import Servers
-from deploy.commands.serving import GARBAGE_THRESHOLD
 
 Measure = Callable[[Servers, bool], Figures]
 
@@ -32,7 +31,7 @@ MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
     "relay": (relay.measure, ("relay_ratio", "relay_ratio_1000")),
 }
 """In the order in which they are run: what fills the servers comes last."""
-LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn")
+LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn", "httptools")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -43,7 +42,6 @@ def main(arguments: argparse.Namespace) -> int:
     wanted = chosen(arguments.only or ())
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.open("a").close()  # better said before an hour of measuring than after
-    gc.set_threshold(GARBAGE_THRESHOLD)
     figures = Figures()
     servers = Servers()
     try:

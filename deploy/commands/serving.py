@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from collections.abc import Sequence
 
 from deploy.demo import DemoFailed, is_broken_off, run_demo
@@ -12,12 +11,13 @@ from deploy.roles import Running
 from deploy.scenario.given import NotGiven
 from deploy.serving import app_of, free, served
 from deploy.settings import Settings, WrongSetting
+from deploy.watching.metrics import Shown
+from deploy.watching.port import watched_at
+from deploy.watching.process import Watched
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
 
 API = "api"
-GARBAGE_THRESHOLD = 200_000
-"""Objects between two looks for garbage: roles make many short-lived ones that reference counting frees at once."""
 
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -31,7 +31,6 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
         free(settings.host, settings.port)
     if arguments.demo:
         fill(settings, arguments.demo, arguments.seed)
-    gc.set_threshold(GARBAGE_THRESHOLD)
     wired = open_ledger_parts(settings)
     try:
         return run(wired, names)
@@ -43,9 +42,10 @@ def _of_roles(settings: Settings, names: Sequence[str], demo: int) -> Settings:
     """What a process of these roles alone goes by. Raises WrongSetting where it was given what it must not have."""
     if not settings.store_dsn or PROVISIONER in names:
         return settings
-    if settings.owner_dsn or demo:
+    if settings.owner_dsn or settings.keys_owner_dsn or settings.vault_owner_dsn or demo:
         raise WrongSetting(
-            f"KUTY_OWNER_DSN and --demo are for `kuty migrate`, `kuty demo` and the role {PROVISIONER}: "
+            "connection strings of owners (KUTY_OWNER_DSN, KUTY_KEYS_OWNER_DSN, KUTY_VAULT_OWNER_DSN) and --demo are for "
+            f"`kuty migrate`, `kuty demo` and, the first of them, the role {PROVISIONER}: "
             f"{', '.join(names)} must not have the rights of the owner"
         )
     given = settings.of_roles(names)
@@ -77,7 +77,16 @@ def run(wired: Wired, names: Sequence[str]) -> int:
     settings = wired.settings
     if not settings.store_dsn and settings.embedded:
         _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
+    running = list[Running]()
+    with watched_at(settings, tuple(names), Shown(Watched(wired, names, running))) as address:
+        print(f"/readyz and /metrics: http://{address}/", flush=True)
+        return _run(wired, names, running)
+
+
+def _run(wired: Wired, names: Sequence[str], running: list[Running]) -> int:
+    settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
+    running.append(roles)
     # Beside the roles, not one of them: a process all of whose roles have halted ends.
     forgetting = Running([wired.forgetting], wired.wait).start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,11 +18,12 @@ from consumers.projector import Projector
 from consumers.wire import OUT, heartbeat, out_topic
 from domain.directory import Recipient
 from domain.rules import RuleSet
+from domain.store import StoreUnavailable
 from projections.comparison import differences
 from projections.kinds import kinds
 from projections.questions import Answered, ask
 from projections.read_models import NoSuchGeneration
-from projections.read_models_sqlite import SqliteModels
+from projections.read_models_sqlite import SqliteModel, SqliteModels
 
 KELA = Recipient("kela", "0000005-1", "benefit_payment", date(2023, 1, 1))
 COUNTY = Recipient("county", "0000001-9", "organiser", date(2023, 1, 1))
@@ -123,6 +125,46 @@ def test_a_deleted_topic_stops_nobody_who_joins_in_the_same_moment(tmp_path: Pat
     stage.drain()
     assert (stage.feed().halted, stage.asked().answer.days) == ("", 65)
     stage.projector.close()
+
+
+def test_no_recipient_waits_for_the_disk_of_another_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.recipients = [KELA, COUNTY]
+    stage.put(kela().entries)
+    stage.put(county().entries, COUNTY)
+    # when each waits in its commit until the other one is in its own
+    both = threading.Barrier(2, timeout=20.0)
+    write = SqliteModel.write
+    monkeypatch.setattr(SqliteModel, "write", lambda *given: (both.wait(), write(*given)))
+    # then nobody waits for ever
+    while stage.projector.step() == 0:
+        pass
+    monkeypatch.undo()
+    stage.drain()
+    assert stage.asked().answer.days == 65
+    assert stage.asked("CW1", COUNTY).answer.state == "closed"
+
+
+def test_what_fails_for_one_recipient_is_done_for_the_others_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.recipients = [KELA, COUNTY]
+    stage.put(kela().entries)
+    stage.put(county().entries, COUNTY)
+    model, failing = stage.models.of("kela"), [StoreUnavailable("the disk is full")]
+    write = model.write
+
+    def fails_once(*given: Any) -> None:
+        if failing:
+            raise failing.pop()
+        write(*given)
+
+    monkeypatch.setattr(model, "write", fails_once)
+    # when one of two cannot be written
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        stage.drain()
+    # then the other one is written by then, and the one goes on where its model stands
+    assert (stage.feed().next_offset, stage.feed(COUNTY).next_offset) == (0, len(county().entries))
+    stage.drain()
+    assert stage.asked().answer.days == 65
+    assert stage.asked("CW1", COUNTY).answer.state == "closed"
 
 
 def test_twice_is_once(stage: Stage) -> None:
@@ -392,7 +434,7 @@ def test_what_was_parked_is_digested_once_the_software_can(stage: Stage, monkeyp
     from domain.events import AttendanceRecorded
 
     monkeypatch.setattr(AttendanceRecorded, "VERSION", 2)
-    monkeypatch.setattr("projections.digest.readable", lambda known, version: int(version) <= known)
+    monkeypatch.setattr("domain.catalogue.UPCASTS", {("attendance.recorded", 1): dict})
     stage.restart()
     stage.projector.step()
     answered = stage.asked()

@@ -42,9 +42,14 @@ def put(model: ReadModel, *entries: Entry, expected: int = 0) -> None:
     model.write([Batch(Position(1, expected + len(entries), "f" * 64), expected, list(entries))], Feed(1, len(entries)))
 
 
-def test_what_a_body_holds_comes_back_to_the_letter(model: ReadModel) -> None:
+BESIDE = pytest.mark.parametrize("beside", [0, 50], ids=["few", "many"])
+"""Few rows are written in another way than many."""
+
+
+@BESIDE
+def test_what_a_body_holds_comes_back_to_the_letter(model: ReadModel, beside: int) -> None:
     body = '{"goal":"rivi\\n toinen\\t\\"lainaus\\" \\\\ ääni 🎯 \\u0000"}'.encode()
-    put(model, entry(1, b"p1", body, b"a\tb\\c\nd"))
+    put(model, entry(1, b"p1", body, b"a\tb\\c\nd"), *(entry(n, b"p%d" % n) for n in range(2, 2 + beside)))
     with model.look() as look:
         row = look.rows(Selection(("period.started",)))[0]
     assert row.body == {"goal": 'rivi\n toinen\t"lainaus" \\ ääni 🎯 \x00'}
@@ -62,10 +67,28 @@ def test_rows_and_position_come_together_or_not_at_all(model: ReadModel) -> None
     assert model.feed().next_offset == 1
 
 
-def test_a_second_projector_cannot_write_over_the_first(model: ReadModel) -> None:
-    put(model, entry(1, b"p1"))
+@BESIDE
+def test_a_row_is_the_latest_word_until_the_first_that_takes_its_place(model: ReadModel, beside: int) -> None:
+    put(model, entry(1, b"p1"), entry(2, b"p2"))
+    rows = [entry(3, b"p1"), *(entry(n, b"q%d" % n) for n in range(4, 4 + beside))]
+    batch = Batch(Position(1, 3 + beside, "f" * 64), 2, rows)
+    batch.closings = [(b"p1", b"2025-04-01T12:00:00Z"), (b"p1", b"2025-05-01T12:00:00Z")]
+    batch.blocks = [(b"client-1", 3, b"2025-04-01T12:00:00Z", b'{"family_name":"Uusi"}')]
+    model.write([batch], Feed(1, 4))
+    with model.look() as look:
+        until = {row.sequence: row.known_until for row in look.everything() if row.sequence < 4}
+        assert look.blocks(["client-1"]) == {"client-1": {"family_name": "Uusi"}}
+    # the one that bears the same id is not closed by what closed the one before it
+    assert until == {1: datetime(2025, 4, 1, 12, tzinfo=UTC), 2: None, 3: None}
+
+
+@BESIDE
+def test_a_second_projector_cannot_write_over_the_first(model: ReadModel, beside: int) -> None:
+    rows = [entry(n, b"p%d" % n) for n in range(1, 2 + beside)]
+    put(model, *rows)
     with pytest.raises(PositionMoved):
-        model.write([Batch(Position(1, 1, "f" * 64), 0, [entry(1, b"p1")])], Feed(1, 1))
+        model.write([Batch(Position(1, len(rows), "f" * 64), 0, rows)], Feed(1, 99))
+    assert model.feed().next_offset == len(rows)
 
 
 def test_a_look_sees_one_moment(model: ReadModel) -> None:

@@ -16,6 +16,7 @@ from domain.store.checking.amiss import Amiss
 from domain.store.checking.copies import CheckedKeys, CheckedVault
 from domain.store.checking.windows import Destroyed, Registered, Said, Unreadable
 from domain.store.deciding.kept_answers import still_waiting
+from domain.store.sealed.keys import LOST
 from domain.store.sealed.vault import ClientRecord
 from domain.store.tables.recorders import Recorder, Sender
 
@@ -83,7 +84,10 @@ class Beside:
             if key_id in there:
                 yield Amiss(one.position, one.stream, f"the key of the matter {one.matter} is not the one under its name")
             elif said is None:
-                by_store = "; the key store says that it was destroyed" if key_id in proofs else ""
+                by_store = ""
+                if key_id in proofs:
+                    what = "given up as lost" if proofs[key_id] == LOST else "destroyed"
+                    by_store = f"; the key store says that it was {what}"
                 yield Amiss(
                     one.position, one.stream,
                     f"the key of the matter {one.matter} is gone and no payload_key.destroyed names it: from here on"

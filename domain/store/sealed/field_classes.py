@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from domain.catalogue import upcast_part
 from domain.event import CARRIED
 from domain.events import Event, FactCorrected
 from domain.vocabulary import DataClass, Unclassified, data_class_of
@@ -102,21 +103,27 @@ def _split_publication(publication: Mapping[str, Any], contents: Contents) -> No
 
 
 def joined(cls: type[Event], sections: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of an event from its sections, as they were before `split`."""
+    """The fields of an event from its sections, as they were before `split`; what a correction says of a fact is said in the
+    words of that fact's newest version."""
     carried = field_classes(cls).carried
     if carried is None and len(sections) == 1:
         return sections[0]
     fields: dict[str, Any] = {}
     pieces: list[dict[str, Any]] = []
+    target = ""
     for section in sections:
         if carried is not None:
             piece = section.pop(carried, None)
             if piece is not None:
                 pieces.append(piece)
-            section.pop(TARGET_TYPE, None)
+            target = section.pop(TARGET_TYPE, target)
         fields.update(section)
     if carried is not None and pieces:
-        fields[carried] = _merged(pieces) if carried == PUBLICATION else {k: v for p in pieces for k, v in p.items()}
+        if carried == PUBLICATION:
+            fields[carried] = _merged(pieces)
+        else:
+            stated = {name: value for piece in pieces for name, value in piece.items()}
+            fields[carried] = upcast_part(target, stated) if target else stated
     return fields
 
 

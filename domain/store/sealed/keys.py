@@ -27,6 +27,8 @@ NAMED_KEY_BYTES = 64
 KEYS_KEPT = 50_000
 LOOK_FOR_DESTROYED_S = 1.0
 """Whether another process has destroyed a key is looked for when the last look is so old, in seconds."""
+LOST = "lost"
+"""Stands where the proof of a destruction does, for a key that no backup had."""
 _NONCE_BYTES = 12
 _PROBE = "master-key-check"
 
@@ -87,6 +89,15 @@ class Keys:
     def migrate(database: Database) -> None:
         """Make or upgrade the tables."""
         database.migrate(TABLES)
+
+    def check(self) -> None:
+        """The keys are there, in tables that this program knows, under this master key. Raises `NewerTables`,
+        `StoreUnavailable`, `WrongMasterKey`."""
+        self._database.check(TABLES)
+        rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (_PROBE,))
+        if not rows:
+            raise WrongMasterKey("these are other keys than at the start: the one that is looked for is not among them")
+        self._unwrap(_PROBE, bytes(rows[0][0]))
 
     def create(self, matters: Iterable[str]) -> dict[str, bytes]:
         """The keys of the matters by key id, made in one commit where they are missing. Raises `KeyDestroyed`."""
@@ -175,13 +186,38 @@ class Keys:
 
     def proof(self, matter: str) -> tuple[str, bool]:
         """What `destroy` gives, or gave, for the matter, and whether its key is gone already; no proof for a key that is not
-        there and was not destroyed here."""
+        there and was not destroyed here, or was given up as lost."""
         key_id = key_id_of(matter)
         kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
         if kept:
-            return str(kept[0][0]), True
+            return "" if kept[0][0] == LOST else str(kept[0][0]), True
         wrapped = self._database.read("SELECT wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
         return (_proof(key_id, bytes(wrapped[0][0])), False) if wrapped else ("", True)
+
+    def lost(self, key_ids: Iterable[str]) -> list[str]:
+        """Those keys that are not here and that nobody destroyed, in alphabetical order."""
+        ids = sorted(set(key_ids))
+        known: set[str] = set()
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            for table in ("matter_keys", "destroyed_keys"):
+                rows = self._database.read(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
+                known.update(key_id for (key_id,) in rows)
+        return [key_id for key_id in ids if key_id not in known]
+
+    def give_up(self, key_ids: Iterable[str]) -> None:
+        """Note that keys are lost for good: nothing new is sealed under their names, where it would be taken for what was
+        sealed before. They count as destroyed, without a proof."""
+        for key_id in key_ids:
+
+            def work(ask: Ask, key_id: str = key_id) -> None:
+                ask(
+                    "INSERT INTO destroyed_keys (number, key_id, proof)"
+                    " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true ON CONFLICT DO NOTHING",
+                    (key_id, LOST),
+                )
+
+            self._database.write(work)
 
     def holds(self, key_id: str) -> bool:
         """Whether the key is in this process's memory."""

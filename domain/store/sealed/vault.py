@@ -179,6 +179,13 @@ class Vault:
         """Make or upgrade the tables."""
         database.migrate(TABLES)
 
+    def check(self) -> None:
+        """The keys are those under which the vault was sealed. Raises `Damaged`."""
+        for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM clients LIMIT 1"):
+            self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+        for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM uses LIMIT 1"):
+            self._open(f"use|{ref}", bytes(sealed), Use)
+
     def register(self, subject_ref: str, record: ClientRecord) -> str:
         """Enter a person under a random reference, before the event that makes it a client is committed.
 
@@ -369,6 +376,10 @@ class Vault:
             )
             for org, task, message_id, until_at, sealed in rows
         ]  # fmt: skip
+
+    def held_count(self) -> int:
+        """How many messages wait."""
+        return int(self._database.read("SELECT count(*) FROM held")[0][0])
 
     def held_beside(self, sender_org: str, sender_task: str, message_id: str) -> int:
         """How many messages of a sender wait, this one not counted."""

@@ -8,14 +8,21 @@ that positions are contiguous and in commit order (design D12). Reading never wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.answers import Status
+from domain.store.tables.packing import unpacked
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.seen import Seen
 
 MANY = 5_000
 """So many events of other processes, and what was remembered is forgotten instead of looked through."""
+ANSWER_COUNTS = (
+    "SELECT CASE WHEN final THEN status ELSE 'waiting' END, count(*) FROM answers a WHERE final OR NOT EXISTS"
+    " (SELECT 1 FROM answers b WHERE b.command_id = a.command_id AND b.sender_org = a.sender_org"
+    " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
+)
+"""One query for both databases: of what waits only that which has no last answer yet."""
 Sender = tuple[str, str]
 """(organisation, task): in whose line answers are numbered."""
 
@@ -29,6 +36,12 @@ class Row(NamedTuple):
     topic: str
     state: bytes
     matter: str = ""
+
+
+def row_of(columns: Sequence[Any]) -> Row:
+    """A row of `events` with the event's own bytes, from its columns in the order of `Row`."""
+    position, stream, version, topic, kept, matter = columns
+    return Row(position, stream, version, topic, unpacked(kept), matter)
 
 
 class AnswerRow(NamedTuple):
@@ -106,6 +119,17 @@ class Recorder(Protocol):
         `after` is a position behind which others may have written, `followers` are positions that will be asked for:
         hints of what to read along. Raises `Lost`.
         """
+
+    def check(self) -> None:
+        """The tables are still those that this program knows. Raises `NewerTables`, `NotMigrated`, `StoreUnavailable`."""
+
+    def size(self) -> int:
+        """Bytes that the tables take on the disk, their indexes too."""
+        ...
+
+    def answer_counts(self) -> dict[str, int]:
+        """How many last answers there are of each status, and of those that wait. Reads all of them."""
+        ...
 
     @property
     def connected(self) -> bool:

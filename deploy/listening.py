@@ -1,0 +1,36 @@
+"""How the API listens: requests are parsed in C, and what stands around their content has a bound (design D24)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_AROUND_CONTENT = 64 * 1024
+"""Bytes of a request that are none of its content: its first line, headers, the frames of chunks and what follows them. The
+parser itself would go on collecting; what arrives at one moment, 256 KiB at most, is parsed before it is counted."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which ends a connection whose request does not come to its content or its end."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._around = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse (400) what has gone on for too long."""
+        self._around += len(data)
+        super().data_received(data)
+        if self._around > LARGEST_AROUND_CONTENT and not self.transport.is_closing():
+            self.send_400_response("Too much before or around the content of a request.")
+
+    def on_body(self, body: bytes) -> None:
+        """Content is counted by whoever reads it."""
+        self._around -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The next request begins to be counted."""
+        self._around = 0
+        super().on_message_complete()

@@ -1,0 +1,128 @@
+"""Requests as bytes: what stands around their content has a bound, and whatever could be read in two ways is refused."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from fastapi import FastAPI, Request
+
+from deploy.listening import LARGEST_AROUND_CONTENT
+from deploy.local.ports import free_port
+from deploy.serving import Server
+
+DEADLINE_S = 30.0
+PIECE = 8 * 1024
+ASK = b"GET /ask HTTP/1.1\r\nHost: localhost\r\n"
+SEND = b"POST /length HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    app = FastAPI()
+    app.state.closing = threading.Event()
+
+    @app.get("/ask")
+    async def ask() -> str:
+        return "asked"
+
+    @app.post("/length")
+    async def length(request: Request) -> int:
+        return len(await request.body())
+
+    server = Server(app, "127.0.0.1", port := free_port())
+    server.start()
+    yield port
+    server.stop()
+
+
+@contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as line:
+        yield line
+
+
+def answered(line: socket.socket) -> bytes:
+    """Everything up to the end of the connection."""
+    pieces = []
+    while piece := line.recv(65_536):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(part.split(b" ")[0]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b"GET /", id="an address"),
+        pytest.param(ASK + b"X-Long: ", id="a header"),
+        pytest.param(SEND + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Behind: ", id="what follows the chunks"),
+        pytest.param(SEND + b"Transfer-Encoding: chunked\r\n\r\n2;x=", id="what is said of a chunk"),
+    ],
+)
+def test_what_never_comes_to_its_end_is_not_collected(beginning: bytes, port: int) -> None:
+    # when somebody goes on sending one and the same thing
+    with connected(port) as line:
+        sent = 0
+        try:
+            line.sendall(beginning)
+            while sent < 400 * PIECE:
+                line.sendall(b"a" * PIECE)
+                sent += PIECE
+            answer = answered(line)
+        except ConnectionError:
+            answer = b""
+    # then he is sent away; what was on its way in the buffers of both sides is not counted
+    assert sent < 400 * PIECE or statuses(answer)[-1] == 400
+    assert sent >= LARGEST_AROUND_CONTENT
+
+
+def test_content_is_no_part_of_what_stands_around_it(port: int) -> None:
+    content = b'"' + b"a" * (3 * LARGEST_AROUND_CONTENT) + b'"'
+    with connected(port) as line:
+        line.sendall(SEND + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+        assert answered(line).endswith(b"\r\n\r\n%d" % len(content))
+
+
+def test_many_requests_on_one_connection_are_many(port: int) -> None:
+    one = ASK + b"X-Long: " + b"a" * (LARGEST_AROUND_CONTENT // 4) + b"\r\n"
+    with connected(port) as line:
+        for _ in range(8):
+            line.sendall(one + b"\r\n")
+            answer = b""
+            while not answer.endswith(b'"asked"'):
+                answer += line.recv(65_536)
+            assert statuses(answer) == [200]
+
+
+def test_requests_that_come_together_are_answered_in_their_order(port: int) -> None:
+    second = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with connected(port) as line:
+        line.sendall(ASK + b"\r\n" + second)
+        assert statuses(answered(line)) == [200, 404]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(SEND + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="two lengths"),
+        pytest.param(SEND + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", id="two numbers"),
+        pytest.param(SEND + b"Content-Length: +2\r\n\r\n{}", id="a signed length"),
+        pytest.param(SEND + b"Content-Length : 2\r\n\r\n{}", id="a space before the colon"),
+        pytest.param(SEND + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", id="chunks that are not last"),
+        pytest.param(ASK + b"X-Folded: a\r\n b\r\n\r\n", id="a folded header"),
+        pytest.param(ASK + b"X-Null: a\0b\r\n\r\n", id="a null in a header"),
+        pytest.param(b"GET /open api.json HTTP/1.1\r\nHost: localhost\r\n\r\n", id="a space in the address"),
+    ],
+)
+def test_what_a_proxy_might_read_otherwise_is_refused(request_: bytes, port: int) -> None:
+    """source: RFC 9112 5.1, 6.3, 11.2"""
+    with connected(port) as line:
+        line.sendall(request_)
+        assert statuses(answered(line)) == [400]
