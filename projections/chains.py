@@ -65,14 +65,11 @@ class Link(NamedTuple):
     faults: tuple[str, ...]
 
 
-def link_of(record: Record, opened: Callable[[], Event | Erased] | None) -> Link:
-    """What a record says of itself and of others. `opened` gives its event where the keys are at hand."""
+def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_read: bool = False) -> Link:
+    """What a record says of itself and of others. `opened` gives its event where the keys are at hand. `as_read`: the digests
+    of its sections were compared when it was read."""
     h = record.header
-    faults = [
-        f"section {name} is not the one that the header names"
-        for name in sorted(record.sections.keys() | h.section_digests.keys())
-        if name not in record.sections or digest(record.sections[name]) != h.section_digests.get(name)
-    ]
+    faults = [] if as_read else list(_digests(record))
     promise: Promise | None = None
     if opened is not None:
         try:
@@ -84,6 +81,13 @@ def link_of(record: Record, opened: Callable[[], Event | Erased] | None) -> Link
         h.name, int(h.recorded_at.timestamp() * 1_000_000), h.directory_version, h.causation, h.command_id,
         h.answer_number, (h.actor_org, h.actor_task, h.actor_person), promise, tuple(faults),
     )  # fmt: skip
+
+
+def _digests(record: Record) -> Iterator[str]:
+    said = record.header.section_digests
+    for name in sorted(record.sections.keys() | said.keys()):
+        if name not in record.sections or digest(record.sections[name]) != said.get(name):
+            yield f"section {name} is not the one that the header names"
 
 
 def _promise(record: Record, event: Event | Erased) -> Promise | None:

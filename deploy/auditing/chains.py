@@ -48,7 +48,7 @@ def look(parts: Audited, window: tuple[int, int]) -> Looked:
 
 
 def _links(records: list[Record], events: list[Event | Erased | Damaged]) -> list[Link]:
-    return [link_of(record, _giving(event)) for record, event in zip(records, events, strict=True)]
+    return [link_of(record, _giving(event), as_read=True) for record, event in zip(records, events, strict=True)]
 
 
 def _giving(event: Event | Erased | Damaged) -> Callable[[], Event | Erased]:

@@ -20,18 +20,16 @@ from deploy.settings import Settings
 from domain.context import Draft
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
-from domain.events import DisclosureMade, Event, MessageHeld, PayloadKeyDestroyed, SubjectIdentifierChanged
+from domain.events import DisclosureMade, Event, PayloadKeyDestroyed, SubjectIdentifierChanged
 from domain.identifiers import synthetic_identity_code
-from domain.store import CheckedKeys, ClientRecord, Content, StaffCard, Use
-from domain.store.sealed.vault import HeldMessage
+from domain.store import CheckedKeys, ClientRecord, StaffCard, Use
 
 CODES = [synthetic_identity_code(date(1990, 5, 17 + n), 901 + n) for n in range(2)]
-HELD = Content("record_day", b'{"on":"2025-03-03"}')
 CARD = StaffCard(person="w1", org="county", from_on=date(2025, 1, 1), staff_name="Eeva Esimerkki")
 
 
 class House:
-    """A small ledger with two clients in the vault, days, a telling, a message that waits, and what an audit says of it."""
+    """A small ledger with two clients in the vault, days, a telling, and what an audit says of it."""
 
     def __init__(self, ground: Ground, folder: Path) -> None:
         self.ground, self.folder = ground, folder
@@ -46,7 +44,6 @@ class House:
         self.store.execute(RecordDay(on=date(2025, 1, 6), notice=True), PROVIDER, "m4", client=self.clients[0])
         self.vault.keep_staff_card(CARD)
         self.vault.log_use([self.look(client) for client in self.clients])
-        self.wait("w1")
         self.tell()
 
     def enter(self, code: str) -> None:
@@ -70,13 +67,6 @@ class House:
         at = datetime(2025, 1, 2, 9, tzinfo=UTC)
         return Use(used_at=at, subject_ref=client, org="county", task="organiser", role="own_worker", person="w1",
                    purpose="service", what="read")  # fmt: skip
-
-    def wait(self, message: str) -> None:
-        until = datetime(2025, 1, 9, tzinfo=UTC)
-        self.vault.keep_held(HeldMessage("s01", "provider", message, until, b"{}"))
-        event = MessageHeld(sender_org_id="s01", sender_task="provider", message_id=message, message_type="record_day",
-                            held_reason="waits_for_reference", held_until_at=until)  # fmt: skip
-        self.store.note(event, PROVIDER, message, content=HELD).result(10)
 
     def tell(self) -> None:
         fact = self.store.stream(self.clients[0])[1]
@@ -314,7 +304,6 @@ REST_OF_VAULT = {
     "looks at somebody else": (
         "UPDATE uses SET subject_ref = (SELECT max(subject_ref) FROM uses)", "1 lines of the use log were not written for"
     ),
-    "a message that waits is gone": ("DELETE FROM held", "the message w1 waits, and the vault does not have it"),
 }  # fmt: skip
 
 

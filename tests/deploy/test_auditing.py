@@ -296,3 +296,19 @@ def test_what_the_record_says_is_destroyed_is_destroyed_by_the_clerk(home: Path)
         one.settle()
         assert one.wired.keys.get((f"{matter}/1",)) == {}
     assert of_chains(home).faults == []
+
+
+def test_a_message_that_waits_is_looked_for_in_the_vault(home: Path) -> None:
+    with house(home) as one:
+        [one.aino] = {record.header.stream for record in one.wired.store.records(0, 1_000, ["case.opened"])}
+        one.send(
+            "authority", "p-2", "draft_plan.v1",
+            {"client": one.name("authority"), "plan_id": "message:p-1", "includes_kuty": False, "measures": ["social_services"]},
+        )  # fmt: skip
+        one.settle()
+        assert one.receipts("authority")[-1]["status"] == "waiting"
+    assert of_chains(home).faults == []
+    with closing(sqlite3.connect(home / "house" / "vault.db")) as vault, vault:
+        vault.execute("DELETE FROM held")
+    [fault] = of_chains(home).faults
+    assert fault.what == "the message p-2 waits, and the vault does not have it"
