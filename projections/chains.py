@@ -66,8 +66,8 @@ class Link(NamedTuple):
 
 
 def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_read: bool = False) -> Link:
-    """What a record says of itself and of others. `opened` gives its event where the keys are at hand. `as_read`: the digests
-    of its sections were compared when it was read."""
+    """What a record says of itself and of others. `opened` gives its event where the keys are at hand. `as_read`: the
+    digests of its sections were compared when it was read."""
     h = record.header
     faults = [] if as_read else list(_digests(record))
     promise: Promise | None = None

@@ -326,5 +326,5 @@ def test_a_record_whose_bytes_are_damaged_hides_no_other_fault(home: House) -> N
         values=(b"{}",),
     )  # fmt: skip
     found = home.audited().faults
-    assert (2, "a record needs a header line and a line of sections") in {(fault.position, fault.what) for fault in found}
+    assert any(fault.position == 2 and fault.what.startswith("a record needs a header line") for fault in found)
     assert any("is missing" in fault.what for fault in found)

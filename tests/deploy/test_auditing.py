@@ -301,10 +301,8 @@ def test_what_the_record_says_is_destroyed_is_destroyed_by_the_clerk(home: Path)
 def test_a_message_that_waits_is_looked_for_in_the_vault(home: Path) -> None:
     with house(home) as one:
         [one.aino] = {record.header.stream for record in one.wired.store.records(0, 1_000, ["case.opened"])}
-        one.send(
-            "authority", "p-2", "draft_plan.v1",
-            {"client": one.name("authority"), "plan_id": "message:p-1", "includes_kuty": False, "measures": ["social_services"]},
-        )  # fmt: skip
+        draft = {"plan_id": "message:p-1", "includes_kuty": False, "measures": ["social_services"]}
+        one.send("authority", "p-2", "draft_plan.v1", {"client": one.name("authority"), **draft})
         one.settle()
         assert one.receipts("authority")[-1]["status"] == "waiting"
     assert of_chains(home).faults == []
