@@ -17,7 +17,17 @@ from domain.catalogue import DIRECTORY_EVENTS
 from domain.context import Context, Draft
 from domain.decided import Decision
 from domain.disclosure.kept import recipient_of
-from domain.events import Erased, Event, GroupAnswered, MessageHeld, MessageQuarantined, RedeliveryRequested
+from domain.events import (
+    AnswerWithdrawn,
+    EpochOpened,
+    Erased,
+    Event,
+    GroupAnswered,
+    MessageHeld,
+    MessageQuarantined,
+    PublicationsAcknowledged,
+    RedeliveryRequested,
+)
 from domain.message_fields import renamed
 from domain.pathway import Pathway, evolve
 from domain.record import DECISION, Record, fact_of
@@ -29,7 +39,13 @@ from projections.chains import verify_chains as verify_chains
 from projections.registers import Registers
 from projections.timeline import Open, plain_fields
 
-UNDECIDED = frozenset({GroupAnswered.NAME, MessageHeld.NAME, MessageQuarantined.NAME, RedeliveryRequested.NAME})
+UNDECIDED = frozenset(
+    note.NAME
+    for note in (
+        AnswerWithdrawn, EpochOpened, GroupAnswered, MessageHeld, MessageQuarantined, PublicationsAcknowledged,
+        RedeliveryRequested,
+    )
+)  # fmt: skip
 """Notes: recorded without a decision, as tellings are."""
 
 OpenDecision: TypeAlias = Callable[[Record], Decision | None]
