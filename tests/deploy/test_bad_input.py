@@ -28,6 +28,7 @@ WITHOUT_FILES = {
     "ledger new-epoch": ("ledger", "new-epoch", "--by", "DP-1", "--second", "DP-2"),
     "clock advance": ("clock", "advance", "2026-06-01"),
     "topic resume": ("topic", "resume", "nothing"),
+    "key destroy": ("key", "destroy", "0" * 32, "--by", "DP-1", "--second", "DP-2"),
     "demo": ("demo", "--clients", "1"),
     "rebuild": ("rebuild", "kela-benefit-payment"),
     "rebuild store": ("rebuild", "store", "--from-topic"),
@@ -98,7 +99,7 @@ def test_every_command_is_walked() -> None:
         for name, each in commands(parser())
         if not any(isinstance(action, argparse._SubParsersAction) for action in each._actions)
     }
-    assert {" ".join(words[:2]) if words[0] in ("ledger", "clock", "topic", "replay", "audit", "agency") else words[0]
+    assert {" ".join(words[:2]) if words[0] in ("ledger", "clock", "topic", "key", "replay", "audit", "agency") else words[0]
             for words in WITHOUT_FILES.values()} | WITHOUT_LEDGER == leaves  # fmt: skip
 
 
