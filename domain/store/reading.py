@@ -157,6 +157,14 @@ class LedgerReading:
         """A follower's position, 0 before its first."""
         return self._recorder.tracking(name)
 
+    def trackings(self, names: Sequence[str]) -> Mapping[str, int]:
+        """The positions of many followers; one that has none is left out."""
+        return self._recorder.trackings(names)
+
+    def place(self, places: Mapping[str, int]) -> None:
+        """Set positions that belong to no event as they are told, also back."""
+        self._recorder.place(places)
+
     def track(self, name: str, position: int) -> None:
         """Move a position forward that belongs to no event."""
         self._recorder.track(name, position)

@@ -711,6 +711,17 @@ def test_a_followers_position_alone_can_move(store: EventStore) -> None:
     assert (store.tracking("disclosure"), store.tracking("relay"), store.tracking("nobody")) == (5, 9, 0)
 
 
+def test_positions_of_many_are_asked_together_and_may_be_set_back(store: EventStore) -> None:
+    many = {f"projector/{number}": number for number in range(1_200)}
+    store.place(many)
+    assert store.trackings([*many, "nobody"]) == many
+    store.place({"projector/7": 3, "projector/8": 9})
+    assert store.trackings(["projector/7", "projector/8", "projector/9"]) == {
+        "projector/7": 3, "projector/8": 9, "projector/9": 9,
+    }  # fmt: skip
+    assert store.trackings([]) == {}
+
+
 def test_a_correction_is_sealed_under_the_classes_of_its_fact(store: EventStore) -> None:
     client = new_client(store)
     recorded = store.execute(day(0), PROVIDER, "1", client=client)

@@ -155,8 +155,15 @@ class Recorder(Protocol):
     def tracking(self, name: str) -> int:
         """A follower's position, 0 before its first."""
 
+    def trackings(self, names: Sequence[str]) -> dict[str, int]:
+        """The positions of many followers; one that has none is left out."""
+        ...
+
     def track(self, name: str, position: int) -> None:
         """Move a follower's position forward; one that is there already stays."""
+
+    def place(self, places: Mapping[str, int]) -> None:
+        """Set positions as they are told, also back."""
 
     def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
         """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
