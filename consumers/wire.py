@@ -18,7 +18,7 @@ from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.identifiers import organisation_source
 from domain.receipts import Receipt
-from domain.record import Damaged, Record, read_record
+from domain.record import Damaged, Record, is_two_lines, read_record
 
 EVENTS = TopicSettings(retention_ms=FOREVER)
 """The full feed is kept for ever."""
@@ -28,6 +28,10 @@ IN = TopicSettings(retention_ms=7 * DAY_MS)
 """What a sender wrote has been answered long before."""
 RECEIPTS = TopicSettings(retention_ms=90 * DAY_MS)
 
+RECORD = b"application/vnd.kuty.record"
+"""What a full record's value is: the header's line, the line of lengths, the sealed sections (`domain/record.py`)."""
+TWO_LINES = b"application/x-ndjson"
+"""What it is of an event that was recorded before sections were kept as bytes: its record is the same for ever."""
 HEARTBEAT = "heartbeat.v1"
 ERASED = "erased"
 """Stands as `prevhash` in the publication whose content could no longer be read when it was sent; the one after it names
@@ -64,7 +68,7 @@ def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
 
 def full_record(record: Record) -> Entry:
     """One event for the events topic: its stored bytes, and in the headers what a reader sorts and finds by."""
-    h = record.header
+    h, state = record.header, record.state
     position = b"%d" % record.position
     headers = [
         ("ce_dataschema", _schema(h.type, "event")),
@@ -84,13 +88,13 @@ def full_record(record: Record) -> Entry:
         ("ce_subject", h.stream.encode()),
         ("ce_time", h.recorded_at.isoformat().replace("+00:00", "Z").encode()),
         ("ce_type", h.type.encode()),
-        ("content-type", b"application/x-ndjson"),
+        ("content-type", TWO_LINES if is_two_lines(record.header_bytes, state) else RECORD),
     ]
     if h.corrects or h.annuls or h.causation:
         named = (("ce_annuls", h.annuls), ("ce_causation", h.causation), ("ce_corrects", h.corrects))
         headers += [(name, value.encode()) for name, value in named if value]
         headers.sort()
-    return Entry(h.stream.encode(), record.state, tuple(headers), record.position)
+    return Entry(h.stream.encode(), state, tuple(headers), record.position)
 
 
 def read_full_record(read: Read) -> Record:

@@ -39,6 +39,8 @@ MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
+PARTS = ("store", "keys", "vault")
+"""What a backup holds, each in a file of its own."""
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
 
@@ -78,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     _ledgers(commands)
     _histories(commands)
     _rebuilding(commands)
+    _backups(commands)
     _replaying(commands)
     _agencies(commands)
     _describing(commands)
@@ -201,6 +204,40 @@ def _rebuilding(commands: Sub) -> None:
     )
 
 
+def _backups(commands: Sub) -> None:
+    backup = _command(
+        commands, "backup", ("backing_up", "backup"), "take a backup of what no topic holds, while everything runs",
+        "Store (events, answers, positions, the broker's acknowledgements), keys and vault (who the clients are, staff "
+        "cards, messages that wait, the use log), all as they were at one moment, each in a file of its own, sealed with "
+        "the key that KUTY_BACKUP_KEY names. The master key is in none of them. Read models are not backed up: they are "
+        "built again from the topics. docs/runbooks/backup-and-restore.md says how to keep the files.",
+    )  # fmt: skip
+    _path(backup, "--to", shtab.DIRECTORY, metavar="FOLDER", help="where to")
+    apart = "where the keys go, which may have another custodian; with the rest unless given"
+    _path(backup, "--keys-to", shtab.DIRECTORY, metavar="FOLDER", help=apart)
+    backup.add_argument("--what", choices=("all", *PARTS), default="all", help="which of them")
+    more = backup.add_subparsers(title="commands", metavar="COMMAND")
+    verify = _command(
+        more, "verify", ("backing_up", "verify"), "read backup files to their end, with the backup key alone",
+        "That each is whole and as it was made, and what is in it. The exit code is 0 when all are.",
+    )  # fmt: skip
+    _path(verify, "file", nargs="+", help="a backup file")
+    key = _command(
+        more, "key", ("backing_up", "make_key"), "make a key for backups, and keep it in a file",
+        "Name the file in KUTY_BACKUP_KEY, and keep a copy where neither the ledger nor its backups are.",
+    )  # fmt: skip
+    _path(key, "file", help="a file that is not there yet")
+    restore = _command(
+        commands, "restore", ("backing_up", "restore"), "restore backup files into an empty place, and audit them",
+        "Where the settings say, as the owner; from SQLite to PostgreSQL and back, too. Files of different backups are "
+        "refused. Everything is verified before it takes its place: the files as a whole, then chains, columns and answers. "
+        "The exit code is 0 when all is restored and nothing is lost.",
+    )  # fmt: skip
+    _path(restore, "file", nargs="+", help="files of one backup")
+    after = "then take what was published after the backup from the events topic"
+    restore.add_argument("--from-topic", action="store_true", help=after)
+
+
 def _replaying(commands: Sub) -> None:
     replay = _group(commands, "replay", "what happened, and who knew it")
     client = _command(replay, "client", ("replaying", "client"), "every fact about one client")
@@ -318,6 +355,8 @@ def _told_plainly(error: Exception) -> str | None:
     from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
     from consumers.log import BrokerError
+    from deploy.backup.restoring import CannotRestore
+    from deploy.backup.sealed_file import BackupDamaged
     from deploy.demo import DemoFailed
     from deploy.local.ports import PartFailed
     from deploy.roles import HALTS, Stuck
@@ -325,7 +364,7 @@ def _told_plainly(error: Exception) -> str | None:
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
     from domain.record import Damaged
-    from domain.store import NewerTables, NotMigrated, StoreUnavailable, WrongMasterKey
+    from domain.store import NewerTables, NotEmpty, NotMigrated, StoreUnavailable, WrongMasterKey
 
     said = str(error).partition("\n")[0]
     match error:
@@ -338,7 +377,7 @@ def _told_plainly(error: Exception) -> str | None:
         case InsufficientPrivilege() | UndefinedTable():
             return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
         case OperationalError() | InterfaceError():
-            return f"the database does not answer where KUTY_STORE_DSN, KUTY_OWNER_DSN or KUTY_MODELS_DSN says: {said}"
+            return f"the database does not answer where KUTY_STORE_DSN or another KUTY_…_DSN says: {said}"
         case StoreUnavailable():
             return f"the database does not answer: {said}"
         case NotMigrated():
@@ -347,8 +386,10 @@ def _told_plainly(error: Exception) -> str | None:
             return f"{said}: run the program that made it, or a newer one"
         case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
             return str(error)
-        case WrongSetting() | WrongMasterKey():
+        case WrongSetting() | WrongMasterKey() | BackupDamaged() | CannotRestore():
             return str(error)
+        case NotEmpty():
+            return f"{said}: a ledger is restored into an empty place only, name another one or take that one away"
     return str(error) if isinstance(error, HALTS) else None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,6 +29,10 @@ from domain.store import (
 )
 from projections.read_models_postgres import make_login, provision_recipient
 
+Beside = Literal["keys", "vault"]
+Part = Literal["store", "keys", "vault"]
+"""What is kept apart, each in a database or a file of its own."""
+BESIDE: Sequence[tuple[Beside, type[Keys] | type[Vault]]] = (("keys", Keys), ("vault", Vault))
 MASTER_KEY_BYTES = 32
 TOKEN_KEY_BYTES = 32
 
@@ -39,23 +44,42 @@ def ledger_file(settings: Settings) -> Path:
 
 def keys_database(settings: Settings) -> Database:
     """Where the keys are: apart from the store."""
-    if settings.store_dsn:
-        return PostgresDatabase(settings.store_dsn, f"{schema_of(settings.ledger)}_keys")
-    return SqliteDatabase(settings.home / settings.ledger / "keys.db")
+    return _beside(settings, "keys")
 
 
 def vault_database(settings: Settings) -> Database:
     """Where identity is: apart from store and keys."""
+    return _beside(settings, "vault")
+
+
+def _beside(settings: Settings, part: Beside) -> Database:
     if settings.store_dsn:
-        return PostgresDatabase(settings.store_dsn, f"{schema_of(settings.ledger)}_vault")
-    return SqliteDatabase(settings.home / settings.ledger / "vault.db")
+        return PostgresDatabase(login_of(settings, part), f"{schema_of(settings.ledger)}_{part}")
+    return SqliteDatabase(settings.home / settings.ledger / f"{part}.db")
+
+
+def login_of(settings: Settings, part: Part) -> str:
+    """The connection string under which a part of the ledger is used; empty where it is a file."""
+    apart = {"store": "", "keys": settings.keys_dsn, "vault": settings.vault_dsn}[part]
+    return apart or settings.store_dsn
+
+
+def owner_of(settings: Settings, part: Part) -> str:
+    """The connection string of who owns the database of a part of the ledger; empty where it is a file."""
+    owner, apart = {
+        "store": ("", ""),
+        "keys": (settings.keys_owner_dsn, settings.keys_dsn),
+        "vault": (settings.vault_owner_dsn, settings.vault_dsn),
+    }[part]
+    return owner or apart or settings.owner_dsn or settings.store_dsn
 
 
 def migrate(settings: Settings) -> None:
     """Bring every table of the ledger to the newest version.
 
     On PostgreSQL the owner (`KUTY_OWNER_DSN`) makes the schemas and, where they are missing, the logins that the settings
-    name for the store and the read models; these own nothing. Raises WrongSetting, psycopg's errors.
+    name for the store and the read models; these own nothing. Keys and vault have owners and logins of their own where the
+    settings say so, and then the store's login has no rights there. Raises WrongSetting, psycopg's errors.
     """
     if not settings.store_dsn:
         migrate_sqlite(ledger_file(settings))
@@ -66,17 +90,21 @@ def migrate(settings: Settings) -> None:
     role = _login(owner, settings.store_dsn)
     _login(owner, settings.models_dsn or settings.store_dsn)
     migrate_postgres(owner, settings.ledger, role=role)
-    for schema, tables in (("keys", Keys), ("vault", Vault)):
-        database = PostgresDatabase(owner, f"{schema_of(settings.ledger)}_{schema}")
+    for part, tables in BESIDE:
+        schema, owner, login = f"{schema_of(settings.ledger)}_{part}", owner_of(settings, part), login_of(settings, part)
+        role = _login(owner, login)
+        database = PostgresDatabase(owner, schema)
         tables.migrate(database)
         database.close()
         if role is not None:
-            _grant(owner, f"{schema_of(settings.ledger)}_{schema}", role, APPENDED[schema])
+            _grant(owner, schema, role, APPENDED[part])
+        if login != settings.store_dsn:
+            _revoke(owner, schema, str(conninfo_to_dict(settings.store_dsn)["user"]), role)
 
 
 def owns_nothing(settings: Settings) -> None:
     """The logins that a role is given can make nothing: neither schemas nor roles. Raises WrongSetting, psycopg's errors."""
-    for name in ("store_dsn", "models_dsn"):
+    for name in ("store_dsn", "keys_dsn", "vault_dsn", "models_dsn"):
         dsn = getattr(settings, name)
         if not dsn:
             continue
@@ -115,7 +143,7 @@ def _login(owner: str, dsn: str) -> str | None:
     return login
 
 
-APPENDED = {"keys": ("destroyed_keys", "migrations"), "vault": ("uses", "migrations")}
+APPENDED: Mapping[Beside, Sequence[str]] = {"keys": ("destroyed_keys", "migrations"), "vault": ("uses", "migrations")}
 """Tables that are only ever added to: what was destroyed, and who looked at whom (domain/privacy.md 3.3)."""
 
 
@@ -135,10 +163,27 @@ def _grant(owner: str, schema: str, role: str, appended: Sequence[str]) -> None:
             connection.execute(revoke)
 
 
+def _revoke(owner: str, schema: str, store: str, role: str | None) -> None:
+    """Keys and vault were the store's login's to use before they had one of their own; it loses what it had."""
+    if store in (role, conninfo_to_dict(owner)["user"]):
+        return
+    with psycopg.connect(owner) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{schema}"),))
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (store,)).fetchone():
+            for lost in ("ALL TABLES IN SCHEMA {s}", "ALL SEQUENCES IN SCHEMA {s}", "SCHEMA {s}"):
+                names = {"s": sql.Identifier(schema), "r": sql.Identifier(store)}
+                connection.execute(sql.SQL("REVOKE ALL ON " + lost + " FROM {r}").format(**names))
+
+
+def development_master_key(settings: Settings) -> Path:
+    """The file of the master key where the settings name none."""
+    return settings.home / "master.key"
+
+
 def master_key(settings: Settings) -> bytes:
     """The key that wraps all others. Raises WrongSetting."""
     if not settings.master_key:
-        return _development_key(settings.home / "master.key", MASTER_KEY_BYTES)
+        return _development_key(development_master_key(settings), MASTER_KEY_BYTES)
     try:
         key = base64.b64decode(settings.master_key, validate=True)
     except ValueError:

@@ -28,10 +28,15 @@ MOST_COPIES = 32_767
 """Kafka counts them in 16 bits."""
 DSN = "postgresql://user:password@host:5432/database"
 
+DSNS = ("store_dsn", "owner_dsn", "keys_dsn", "keys_owner_dsn", "vault_dsn", "vault_owner_dsn", "models_dsn")
+
 READ_ELSEWHERE = ("KUTY_TEST_", "KUTY_FAULT_")
 """How the variables of tests begin."""
 HELD_BY: dict[str, frozenset[str]] = {
     "owner_dsn": frozenset({"provisioner"}),
+    "keys_owner_dsn": frozenset(),
+    "vault_owner_dsn": frozenset(),
+    "backup_key": frozenset(),
     "models_dsn": frozenset({"api", "projector", "provisioner"}),
     "token_key": frozenset({"api"}),
 }
@@ -62,7 +67,10 @@ class Settings:
     )
     store_dsn: str = field(
         default="", repr=False,
-        metadata=_means("PostgreSQL connection string of the event store, vault and keys. Empty: SQLite in `home`."),
+        metadata=_means(
+            "PostgreSQL connection string of the event store, and of vault and keys where those name no other. Empty: "
+            "SQLite in `home`."
+        ),
     )
     owner_dsn: str = field(
         default="", repr=False,
@@ -70,6 +78,28 @@ class Settings:
             "PostgreSQL connection string of the owner, who makes schemas, roles and logins: for `kuty migrate` and, for "
             "organisations that join while serving, the role `provisioner`; no other role takes it. Empty: that of the "
             "store, which must be allowed to."
+        ),
+    )
+    keys_dsn: str = field(
+        default="", repr=False,
+        metadata=_means("PostgreSQL connection string of the keys, which may have another custodian. Empty: the store's."),
+    )
+    keys_owner_dsn: str = field(
+        default="", repr=False,
+        metadata=_means(
+            "PostgreSQL connection string of the owner of the keys' database, for `kuty migrate` and `kuty restore` alone. "
+            "Empty: KUTY_KEYS_DSN, where it is set, else the owner of the store."
+        ),
+    )
+    vault_dsn: str = field(
+        default="", repr=False,
+        metadata=_means("PostgreSQL connection string of the vault, which may have another custodian. Empty: the store's."),
+    )
+    vault_owner_dsn: str = field(
+        default="", repr=False,
+        metadata=_means(
+            "PostgreSQL connection string of the owner of the vault's database, for `kuty migrate` and `kuty restore` alone."
+            " Empty: KUTY_VAULT_DSN, where it is set, else the owner of the store."
         ),
     )
     models_dsn: str = field(
@@ -113,6 +143,13 @@ class Settings:
         default="", repr=False,
         metadata=_means(
             "Base64 of the 32 bytes that wrap all keys. Empty: a development key, made once in `home/master.key`."
+        ),
+    )
+    backup_key: str = field(
+        default="",
+        metadata=_means(
+            "File of the key that `kuty backup` seals with and `kuty restore` opens with; `kuty backup key FILE` makes one. "
+            "Keep it where neither the ledger nor its backups are."
         ),
     )
     token_key: str = field(
@@ -197,7 +234,7 @@ class Settings:
                 f"KUTY_HOST is {self.host!r}, which others can reach without TLS: "
                 "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
             )
-        for name in ("store_dsn", "owner_dsn", "models_dsn"):
+        for name in DSNS:
             dsn = getattr(self, name)
             try:
                 named = conninfo_to_dict(dsn)
@@ -206,6 +243,9 @@ class Settings:
                 raise WrongSetting(f"KUTY_{name.upper()} is no connection string like {DSN}") from None
             if dsn and not named.get("user"):
                 raise WrongSetting(f"KUTY_{name.upper()} names no user: it should be like {DSN}")
+        for name in ("keys_dsn", "vault_dsn"):
+            if getattr(self, name) and not self.store_dsn:
+                raise WrongSetting(f"KUTY_{name.upper()} is set, and KUTY_STORE_DSN is not: without it all is in files")
         for name in ("kafka_certificates", "kafka_certificate", "kafka_certificate_key"):
             file = getattr(self, name)
             if file and not Path(file).is_file():

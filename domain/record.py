@@ -1,16 +1,22 @@
 """One event as it is kept: a clear header, one ciphertext per data class, and the chain between them.
 
-`state` is two lines: the header's JSON, exactly as hashed, and an object of base64 sections. The same bytes are
-kept in the event store and published on the events topic, so that anyone can verify the chain without our code.
+`state` is the header's JSON, exactly as hashed, as one line; a line with the lengths of the sections, a JSON list in the
+order of their names; and the sections themselves, one behind another. The same bytes are kept in the event store and
+published on the events topic, so that anyone can verify the chain without our code. What was recorded before has an object
+of base64 sections as its second line: it keeps its bytes for ever, and is read here all the same.
 Position and epoch are given by the store and stand beside the header, outside the hash (design D15).
+
+source: docs/decisions/0023-what-an-event-costs-on-disk.md
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import orjson
@@ -122,12 +128,9 @@ def read_record(state: bytes, position: int, epoch: int) -> Record:
     """Read stored or published bytes. Raises `Damaged` when a section does not match its digest."""
     header_bytes, separator, rest = state.partition(b"\n")
     if not separator:
-        raise Damaged("a record needs a header line and a line of sections")
+        raise Damaged("a record needs a header line and its sections")
     header = Header.from_bytes(header_bytes)
-    try:
-        sections = {name: base64.b64decode(text, validate=True) for name, text in orjson.loads(rest).items()}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise Damaged(f"sections of {header.event_id} cannot be read") from error
+    sections = _from_line(header, rest) if is_two_lines(header_bytes, state) else _cut(header, rest)
     if sections.keys() != header.section_digests.keys():
         raise Damaged(f"sections of {header.event_id} are not those that its header names")
     for name, sealed in sections.items():
@@ -136,15 +139,45 @@ def read_record(state: bytes, position: int, epoch: int) -> Record:
     return Record(header, header_bytes, sections, position, epoch, state)
 
 
+def is_two_lines(header: bytes, state: bytes) -> bool:
+    """Whether a record is written as it was at first, its sections an object of base64 in a second line."""
+    return state.startswith(b"{", len(header) + 1)
+
+
+def _from_line(header: Header, line: bytes) -> dict[str, bytes]:
+    try:
+        return {name: base64.b64decode(text, validate=True) for name, text in orjson.loads(line).items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Damaged(f"sections of {header.event_id} cannot be read") from error
+
+
+def _cut(header: Header, rest: bytes) -> dict[str, bytes]:
+    line, _, content = rest.partition(b"\n")
+    try:
+        ends = list(accumulate(orjson.loads(line), initial=0))
+        names = sorted(header.section_digests)
+        sections = {name: content[begin:end] for name, (begin, end) in zip(names, pairwise(ends), strict=True)}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Damaged(f"sections of {header.event_id} cannot be read") from error
+    # One record has one form: a length written otherwise, or bytes behind the last section, make it another one.
+    if _lengths(sections.values()) != line or ends[-1] != len(content):
+        raise Damaged(f"sections of {header.event_id} have other lengths than it says")
+    return sections
+
+
 def header_bytes(fields: dict[str, Any]) -> bytes:
     """The JSON of a header's fields as hashed; absent fields are left out by the caller."""
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
 
 
 def state_bytes(header: bytes, sections: dict[str, bytes]) -> bytes:
-    """The two lines that are stored and published."""
-    texts = {name: base64.b64encode(sealed).decode("ascii") for name, sealed in sections.items()}
-    return header + b"\n" + orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
+    """What is stored and published: the header's line, the line of lengths, the sections in the order of their names."""
+    ordered = [sections[name] for name in sorted(sections)]
+    return b"".join((header, b"\n", _lengths(ordered), b"\n", *ordered))
+
+
+def _lengths(sections: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join([b"%d" % len(sealed) for sealed in sections])
 
 
 def digest(sealed: bytes) -> str:

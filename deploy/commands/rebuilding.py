@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from consumers import relay as relaying
 from consumers import wire
@@ -14,7 +15,7 @@ from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import Role
-from deploy.settings import Settings
+from deploy.settings import DSNS, Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
 from domain.record import Record
 from projections.comparison import differences
@@ -83,7 +84,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                 return failed("the store is not empty: name another place with --into")
             count = fresh.store.append_raw(_shown(origin), follower_of)
             if arguments.into is None:
-                _take_over_positions(fresh)
+                take_over_positions(fresh)
             print(f"{count} events from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:
@@ -99,7 +100,8 @@ def target_of(settings: Settings, into: str | None) -> Settings:
         target = replace(settings, store_dsn=into, owner_dsn=into, models_dsn="")
         target.check()
         return target
-    return replace(settings, home=Path(into), store_dsn="", owner_dsn="", models_dsn="")
+    no_server: dict[str, Any] = {name: "" for name in DSNS}
+    return replace(settings, home=Path(into), **no_server)
 
 
 def _shown(origin: Feed) -> Iterator[Record]:
@@ -109,7 +111,7 @@ def _shown(origin: Feed) -> Iterator[Record]:
             bar.update()
 
 
-def _take_over_positions(wired: Wired) -> None:
+def take_over_positions(wired: Wired) -> None:
     """Where the followers go on: the relay compares its last two windows with the topics, intake begins where each topic
     does and finds what it has answered by its ids."""
     window = wired.settings.relay_window

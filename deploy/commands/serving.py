@@ -39,9 +39,10 @@ def _of_roles(settings: Settings, names: Sequence[str], demo: int) -> Settings:
     """What a process of these roles alone goes by. Raises WrongSetting where it was given what it must not have."""
     if not settings.store_dsn or PROVISIONER in names:
         return settings
-    if settings.owner_dsn or demo:
+    if settings.owner_dsn or settings.keys_owner_dsn or settings.vault_owner_dsn or demo:
         raise WrongSetting(
-            f"KUTY_OWNER_DSN and --demo are for `kuty migrate`, `kuty demo` and the role {PROVISIONER}: "
+            "connection strings of owners (KUTY_OWNER_DSN, KUTY_KEYS_OWNER_DSN, KUTY_VAULT_OWNER_DSN) and --demo are for "
+            f"`kuty migrate`, `kuty demo` and, the first of them, the role {PROVISIONER}: "
             f"{', '.join(names)} must not have the rights of the owner"
         )
     given = settings.of_roles(names)

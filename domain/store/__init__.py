@@ -15,6 +15,9 @@ from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Kept, Moved, PostalAddress, StaffCard, Use, Vault
+from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place, Snapshot, one_moment
+from domain.store.tables.copying.postgres_place import PostgresPlace
+from domain.store.tables.copying.sqlite_place import SqlitePlace
 from domain.store.tables.database import (
     POSTGRES_SETTINGS,
     Database,
@@ -36,6 +39,7 @@ from domain.store.tables.watchdog import WATCHDOG
 __all__ = [
     "LOOKING",
     "POSTGRES_SETTINGS",
+    "STAGED",
     "WATCHDOG",
     "Acknowledged",
     "Amiss",
@@ -46,21 +50,27 @@ __all__ = [
     "Database",
     "Entries",
     "EventStore",
+    "Filling",
     "Kept",
     "KeyDestroyed",
     "Keys",
     "Lost",
     "Moved",
     "NewerTables",
+    "NotEmpty",
     "NotMigrated",
     "Parked",
+    "Place",
     "PostalAddress",
     "PostgresDatabase",
+    "PostgresPlace",
     "PostgresRecorder",
     "Receiving",
     "Sealer",
     "SenderNames",
+    "Snapshot",
     "SqliteDatabase",
+    "SqlitePlace",
     "SqliteRecorder",
     "StaffCard",
     "StoreUnavailable",
@@ -76,6 +86,7 @@ __all__ = [
     "lock_number",
     "migrate_postgres",
     "migrate_sqlite",
+    "one_moment",
     "registration",
     "schema_of",
     "told_by_others",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.migration import issuer_key, master_key, token_key
-from deploy.settings import Settings, WrongSetting, described, variable_of
+from deploy.settings import DSNS, Settings, WrongSetting, described, variable_of
 
 
 def test_without_any_variable_everything_is_embedded_and_on_loopback() -> None:
@@ -60,6 +60,7 @@ def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
         ("KUTY_KAFKA_SECURITY", "TLS"),
         ("KUTY_HOST", "0.0.0.0"),
         ("KUTY_STORE_DSN", "nowhere"),
+        ("KUTY_KEYS_DSN", "postgresql://kuty:kuty@127.0.0.1/keys"),
         ("KUTY_KAFKA", "kafka.example.org:9092"),
     ],
 )
@@ -116,7 +117,7 @@ def test_a_master_key_has_thirty_two_bytes() -> None:
         master_key(Settings(master_key="not base64!"))
 
 
-SECRETS = ("store_dsn", "owner_dsn", "models_dsn", "kafka_password", "master_key", "token_key")
+SECRETS = (*DSNS, "kafka_password", "master_key", "token_key")
 
 
 def test_nothing_secret_is_shown_where_settings_are() -> None:
@@ -129,7 +130,7 @@ def test_nothing_secret_is_shown_where_settings_are() -> None:
     assert sorted(named) == sorted(SECRETS)
 
 
-@pytest.mark.parametrize("name", ["KUTY_STORE_DSN", "KUTY_OWNER_DSN", "KUTY_MODELS_DSN"])
+@pytest.mark.parametrize("name", [f"KUTY_{name.upper()}" for name in DSNS])
 @pytest.mark.parametrize(
     "text", ["s3cr3t", "host=x password='s3cr3t", "postgresql://kuty:s3cr3t@[::1/x", "password=s3cr3t porrt=1"]
 )

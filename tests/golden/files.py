@@ -7,6 +7,7 @@ no example it says so and fails.
 from __future__ import annotations
 
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import date
@@ -27,8 +28,9 @@ from domain.directory import Recipient  # noqa: E402
 from domain.events import Event  # noqa: E402
 from domain.messages import GROUP, message_types, of_group, wish_of_message  # noqa: E402
 from domain.receipts import Receipt  # noqa: E402
-from domain.record import Header, Record, digest  # noqa: E402
+from domain.record import Header, Record, digest, state_bytes  # noqa: E402
 from domain.store.sealed.field_classes import section_bytes, split  # noqa: E402
+from domain.store.tables.packing import FIRST_DICTIONARY, packed  # noqa: E402
 from projections.kinds import kinds  # noqa: E402
 
 Golden = dict[str, Any]
@@ -87,6 +89,26 @@ def event_golden(event: Event) -> Golden:
     }
 
 
+def record_golden() -> Golden:
+    """The bytes of a record in the newest form, and what they are made of."""
+    sections = {"A": bytes(range(40)), "E": b"sealed\n{schedule}", "decision": b""}
+    fields = {**event_golden(examples.events()["subject.registered"])["header"]}
+    fields["section_digests"] = {name: digest(sealed) for name, sealed in sections.items()}
+    header = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    return {
+        "header": header.decode(),
+        "sections": {name: b64encode(sealed).decode() for name, sealed in sections.items()},
+        "value": b64encode(state_bytes(header, sections)).decode(),
+    }
+
+
+def column_golden() -> Golden:
+    """The bytes of a record as the newest tables keep them."""
+    value = b64decode(record_golden()["value"])
+    kept = b64encode(packed(value)).decode()
+    return {"dictionary": digest(FIRST_DICTIONARY.read_bytes()), "kept": kept, "value": b64encode(value).decode()}
+
+
 def receipt_golden(receipt: Receipt) -> Golden:
     """What the receipt is made of, and its record."""
     made = {one.name: getattr(receipt, one.name) for one in fields(receipt)}
@@ -126,6 +148,8 @@ def missing() -> Iterator[tuple[Path, Golden]]:
             "value": publication.value.decode(),
             "hash": publication.hash,
         }
+    wanted[HERE / "records" / "lengths.json"] = record_golden()
+    wanted[HERE / "columns" / "headers-1.json"] = column_golden()
     for name, receipt in examples.RECEIPTS.items():
         wanted[HERE / "receipts" / f"{name}.json"] = receipt_golden(receipt)
     for type_name, (task, body) in examples.messages().items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from store.small_ledger import Ground
@@ -114,6 +115,31 @@ def test_a_section_with_one_bit_changed_is_damaged(sealer: Sealer, keys: Keys) -
         sealer.open(bent)
     with pytest.raises(Damaged, match="digest"):
         read_record(state_bytes(bent.header_bytes, bent.sections), 1, 1)
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        lambda lengths, content: (b"", b""),
+        lambda lengths, content: (lengths, content + b"x"),
+        lambda lengths, content: (lengths, content[:-1]),
+        lambda lengths, content: (lengths.replace(b",", b", "), content),
+        lambda lengths, content: (lengths.replace(b"[", b"[0"), content),
+        lambda lengths, content: (lengths.replace(b"]", b",0]"), content),
+        lambda lengths, content: (b"[%d]" % len(content), content),
+        lambda lengths, content: (b"[-1,1,1,%d]" % (len(content) - 1), content),
+        lambda lengths, content: (b"[true,true,1,%d]" % (len(content) - 3), content),
+        lambda lengths, content: (b"[[],[],[],[]]", content),
+        lambda lengths, content: (b'"four"', content),
+        lambda lengths, content: (b"7", content),
+    ],
+)
+def test_a_record_has_one_form(sealer: Sealer, keys: Keys, bent: Any) -> None:
+    """Whoever writes its lengths otherwise, or something behind its sections, has another record, which is none."""
+    header, lengths, content = sealed(sealer, keys, PLAN).state.split(b"\n", 2)
+    assert read_record(b"\n".join((header, lengths, content)), 1, 1)
+    with pytest.raises(Damaged):
+        read_record(b"\n".join((header, *bent(lengths, content))), 1, 1)
 
 
 def test_a_section_cannot_be_moved_to_another_event_or_class(sealer: Sealer, keys: Keys) -> None:

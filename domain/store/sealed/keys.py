@@ -27,6 +27,8 @@ NAMED_KEY_BYTES = 64
 KEYS_KEPT = 50_000
 LOOK_FOR_DESTROYED_S = 1.0
 """Whether another process has destroyed a key is looked for when the last look is so old, in seconds."""
+LOST = "lost"
+"""Stands where the proof of a destruction does, for a key that no backup had."""
 _NONCE_BYTES = 12
 _PROBE = "master-key-check"
 
@@ -167,6 +169,31 @@ class Keys:
         with self._looking:
             self._forget_destroyed()
         return proof
+
+    def lost(self, key_ids: Iterable[str]) -> list[str]:
+        """Those keys that are not here and that nobody destroyed, in alphabetical order."""
+        ids = sorted(set(key_ids))
+        known: set[str] = set()
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            for table in ("matter_keys", "destroyed_keys"):
+                rows = self._database.read(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
+                known.update(key_id for (key_id,) in rows)
+        return [key_id for key_id in ids if key_id not in known]
+
+    def give_up(self, key_ids: Iterable[str]) -> None:
+        """Note that keys are lost for good: nothing new is sealed under their names, where it would be taken for what was
+        sealed before. They count as destroyed, without a proof."""
+        for key_id in key_ids:
+
+            def work(ask: Ask, key_id: str = key_id) -> None:
+                ask(
+                    "INSERT INTO destroyed_keys (number, key_id, proof)"
+                    " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true ON CONFLICT DO NOTHING",
+                    (key_id, LOST),
+                )
+
+            self._database.write(work)
 
     def holds(self, key_id: str) -> bool:
         """Whether the key is in this process's memory."""

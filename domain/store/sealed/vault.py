@@ -179,6 +179,13 @@ class Vault:
         """Make or upgrade the tables."""
         database.migrate(TABLES)
 
+    def check(self) -> None:
+        """The keys are those under which the vault was sealed. Raises `Damaged`."""
+        for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM clients LIMIT 1"):
+            self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+        for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM uses LIMIT 1"):
+            self._open(f"use|{ref}", bytes(sealed), Use)
+
     def register(self, subject_ref: str, record: ClientRecord) -> str:
         """Enter a person under a random reference, before the event that makes it a client is committed.
 

@@ -164,7 +164,7 @@ def migrate_sqlite(path: Path) -> None:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)")
         done = connection.execute("SELECT version FROM migrations").fetchall()
         for number, script in missing_versions(str(path), SQLITE, done):
-            for statement in _statements(script):
+            for statement in statements(script):
                 connection.execute(statement)
             connection.execute("INSERT INTO migrations VALUES (?)", (number,))
         connection.execute("COMMIT")
@@ -172,7 +172,8 @@ def migrate_sqlite(path: Path) -> None:
         connection.close()
 
 
-def _statements(script: str) -> Iterable[str]:
+def statements(script: str) -> Iterable[str]:
+    """The statements of a script one by one, as SQLite wants them."""
     pending = ""
     for line in script.splitlines(keepends=True):
         pending += line

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from eventsourcing.persistence import StoredEvent, Tracking
+from eventsourcing.persistence import Notification, StoredEvent, Tracking
 from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -25,8 +25,9 @@ from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, check_known, lock_number
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
+from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import PostgresWriting, register_columns
-from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender
+from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.seen import Seen
 from domain.store.tables.watchdog import WATCHDOG
@@ -176,6 +177,14 @@ class PostgresRecorder(PostgresProcessRecorder):
 
     # --- reading ---
 
+    def select_events(self, *arguments: Any, **options: Any) -> Sequence[StoredEvent]:
+        """A stream in the library's form."""
+        return [as_written(stored) for stored in super().select_events(*arguments, **options)]
+
+    def select_notifications(self, *arguments: Any, **options: Any) -> Sequence[Notification]:
+        """A page of the feed in the library's form."""
+        return [as_written(notified) for notified in super().select_notifications(*arguments, **options)]
+
     def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         chosen = " AND topic = ANY(%s)" if topics else ""
         parameters = (after, list(topics), limit) if topics else (after, limit)
@@ -319,7 +328,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             self._closed.wait(0.2)
 
     def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
-        return [Row(*row) for row in self._ask(f"SELECT {COLUMNS} FROM events {where}", parameters)]
+        return [row_of(row) for row in self._ask(f"SELECT {COLUMNS} FROM events {where}", parameters)]
 
     def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         def work(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:

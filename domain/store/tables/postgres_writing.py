@@ -12,7 +12,8 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.recorders import MANY, AnswerRow, Lost, Row, Sender
+from domain.store.tables.packing import packed
+from domain.store.tables.recorders import MANY, AnswerRow, Lost, Row, Sender, row_of
 from domain.store.tables.watchdog import WATCHDOG
 
 LONGEST_CALL_S = 6.0
@@ -149,7 +150,7 @@ class PostgresWriting:
             tracked = self._run(TRACKED, (_texts(followers),)) if followers else None
             rows = begun.fetchall()
             self._foreign: list[tuple[str, str]] = foreign.fetchall() if foreign else []
-            self._last = [Row(*row) for row in last.fetchall()] if last else []
+            self._last = [row_of(row) for row in last.fetchall()] if last else []
             self._numbers = _numbered(counted.fetchall()) if counted else {}
             self._tracking: dict[str, int] = dict.fromkeys(followers, 0)
             self._tracking |= dict(tracked.fetchall()) if tracked else {}
@@ -179,7 +180,7 @@ class PostgresWriting:
             " ORDER BY e.originator_id, e.originator_version",
             (list(after), list(after.values())),
         )
-        return [Row(*row) for row in rows]
+        return [row_of(row) for row in rows]
 
     def ends(self, streams: Sequence[str]) -> list[Row]:
         rows = self._ask(
@@ -188,13 +189,13 @@ class PostgresWriting:
             " ORDER BY originator_version DESC LIMIT 1) AS e",
             (list(streams),),
         )
-        return [Row(*row) for row in rows]
+        return [row_of(row) for row in rows]
 
     def at(self, position: int) -> Row | None:
         if self._last and self._last[0].position == position:
             return self._last[0]
         rows = self._ask(f"SELECT {COLUMNS} FROM events WHERE notification_id = %s", (position,))
-        return Row(*rows[0]) if rows else None
+        return row_of(rows[0]) if rows else None
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:
         if self._tracking.keys() >= set(names):
@@ -208,7 +209,7 @@ class PostgresWriting:
         )
         # Sent together with the commit.
         self._columns = (
-            _numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(state), _texts(matter),
+            _numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(map(packed, state)), _texts(matter),
             _texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content),
             _numbers(one or 0 for one in number), _texts(status), _numbers(first), _blobs(answer), _texts(person),
             _texts(tracking), _numbers(tracking.values()),

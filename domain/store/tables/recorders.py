@@ -8,9 +8,10 @@ that positions are contiguous and in commit order (design D12). Reading never wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.answers import Status
+from domain.store.tables.packing import unpacked
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.seen import Seen
 
@@ -29,6 +30,12 @@ class Row(NamedTuple):
     topic: str
     state: bytes
     matter: str = ""
+
+
+def row_of(columns: Sequence[Any]) -> Row:
+    """A row of `events` with the event's own bytes, from its columns in the order of `Row`."""
+    position, stream, version, topic, kept, matter = columns
+    return Row(position, stream, version, topic, unpacked(kept), matter)
 
 
 class AnswerRow(NamedTuple):

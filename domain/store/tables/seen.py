@@ -10,6 +10,7 @@ import threading
 
 from domain.record import digest
 from domain.store.tables.database import Ask, StoreUnavailable
+from domain.store.tables.packing import unpacked
 
 
 class StoreWentBack(StoreUnavailable):
@@ -53,7 +54,7 @@ class Seen:
             if not rows:
                 head = ask("SELECT coalesce(max(notification_id), 0) FROM events", ())[0][0]
                 raise StoreWentBack(_said(what, position, f"ends at {head}"))
-            if hash_of(bytes(rows[0][0])) != hash:
+            if hash_of(unpacked(bytes(rows[0][0]))) != hash:
                 raise StoreWentBack(_said(what, position, "has another event there"))
 
     def _points(self) -> list[tuple[str, int, str]]:

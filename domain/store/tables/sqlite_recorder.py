@@ -18,7 +18,8 @@ from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NotMigrated
-from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender
+from domain.store.tables.packing import as_written
+from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, row_of
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.seen import Seen
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
@@ -103,6 +104,10 @@ class SqliteRecorder(SQLiteProcessRecorder):
         return [row.position for row in rows]
 
     # --- reading ---
+
+    def select_events(self, *arguments: Any, **options: Any) -> Sequence[StoredEvent]:
+        """A stream in the library's form."""
+        return [as_written(stored) for stored in super().select_events(*arguments, **options)]
 
     def select_notifications(
         self, start: int | None, limit: int, stop: int | None = None, topics: Sequence[str] = (),
@@ -248,7 +253,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self.datastore.close()
 
     def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
-        return [Row(*row) for row in self._ask(f"SELECT {EVENT_COLUMNS} FROM events {where}", parameters)]
+        return [row_of(row) for row in self._ask(f"SELECT {EVENT_COLUMNS} FROM events {where}", parameters)]
 
     def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:

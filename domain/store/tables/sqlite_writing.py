@@ -9,7 +9,8 @@ from typing import Any
 
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import marks
-from domain.store.tables.recorders import AnswerRow, Lost, Row, Sender
+from domain.store.tables.packing import packed
+from domain.store.tables.recorders import AnswerRow, Lost, Row, Sender, row_of
 
 EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -46,7 +47,7 @@ class SqliteWriting:
 
     def events(self, after: Mapping[str, int]) -> list[Row]:
         return [
-            Row(*row)
+            row_of(row)
             for stream, version in sorted(after.items())
             for row in self._ask(
                 f"SELECT {EVENT_COLUMNS} FROM events WHERE originator_id = %s AND originator_version > %s"
@@ -57,7 +58,7 @@ class SqliteWriting:
 
     def ends(self, streams: Sequence[str]) -> list[Row]:
         return [
-            Row(*row)
+            row_of(row)
             for stream in streams
             for row in self._ask(
                 f"SELECT {EVENT_COLUMNS} FROM events WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1",
@@ -67,14 +68,15 @@ class SqliteWriting:
 
     def at(self, position: int) -> Row | None:
         rows = self._ask(f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id = %s", (position,))
-        return Row(*rows[0]) if rows else None
+        return row_of(rows[0]) if rows else None
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:
         return dict(self._ask(f"SELECT * FROM tracking WHERE application_name IN ({marks(len(names))})", list(names)))
 
     def write(self, rows: Sequence[Row], answers: Sequence[AnswerRow], tracking: Mapping[str, int]) -> None:
+        kept = [row._replace(state=packed(row.state)) for row in rows]
         with _whole():
-            self._connection.executemany(f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", kept)
             self._connection.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", answers)
             self._connection.executemany(
                 "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"

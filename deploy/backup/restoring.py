@@ -1,0 +1,182 @@
+"""`kuty restore`: from sealed files to a ledger, which opens once everything in it has been verified.
+
+Each part is staged beside its place; what no file tells is taken from the events topic where that is asked for. Then the
+chains, the columns and the answers are audited, and only then everything takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from consumers import wire
+from consumers.log import Broker
+from deploy.backup.content import Described, Reading, TableBegun
+from deploy.backup.places import PARTS, place_of
+from deploy.backup.sealed_file import BackupDamaged
+from deploy.backup.staged import Staged, staged_ledger
+from deploy.backup.taking import Shown
+from deploy.feed import follower_of, records_of
+from deploy.migration import Part, migrate
+from deploy.settings import Settings
+from domain.record import Damaged, Record
+from domain.store import Filling, NotEmpty, Place
+from projections.audit import verify_chains
+
+MOST_NAMED = 20
+"""Faults that are named one by one."""
+
+
+class CannotRestore(Exception):
+    """Nothing was restored; the message says why and what to do."""
+
+
+@dataclass(slots=True)
+class Restored:
+    """What came of it. `lost` are the matters whose keys no file had, each with the position of its first event."""
+
+    backup: str
+    taken_at: datetime
+    parts: tuple[Part, ...]
+    head: int = 0
+    from_topic: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+def verified(paths: Sequence[Path], key: bytes, shown: Shown) -> dict[Part, tuple[Path, Described]]:
+    """Read every file to its end; what they are, by part. Raises `BackupDamaged`, OSError."""
+    found: dict[Part, tuple[Path, Described]] = {}
+    for path in paths:
+        reading = Reading(path, key)
+        for entry in reading.entries():
+            shown(not isinstance(entry, TableBegun))
+        described = reading.described
+        if described.part in found:
+            raise BackupDamaged(f"{found[described.part][0]} and {path} are both of the {described.part}: name one of them")
+        found[described.part] = path, described
+    if len({described.backup for _, described in found.values()}) > 1:
+        named = ", ".join(f"{path} is of {d.backup} ({d.taken_at:%Y-%m-%d %H:%M:%S} UTC)" for path, d in found.values())
+        raise BackupDamaged(f"the files are of different backups, which were not taken at one moment: {named}")
+    return found
+
+
+def restore(settings: Settings, paths: Sequence[Path], key: bytes, broker: Broker | None, shown: Shown) -> Restored:
+    """Restore what the files hold into empty places. With a broker, what was published after the backup is taken from the
+    events topic. Raises `CannotRestore`, `BackupDamaged`, `NotEmpty`, `WrongMasterKey`, `Damaged`, OSError."""
+    files = verified(paths, key, shown)
+    [described, *_] = [described for _, described in files.values()]
+    if described.ledger != settings.ledger:
+        raise CannotRestore(f"the backup is of the ledger {described.ledger}, and KUTY_LEDGER names {settings.ledger}")
+    if broker is not None and "store" not in files:
+        raise CannotRestore("--from-topic goes on from a store: name its file, too")
+    parts = tuple(part for part in PARTS if part in files)
+    places = {part: place_of(settings, part) for part in parts}
+    for place in places.values():
+        place.check_empty()
+        place.discard()
+    if "keys" not in files:
+        _check_there(place_of(settings, "keys"))
+    restored = Restored(described.backup, described.taken_at, parts)
+    try:
+        for part, place in places.items():
+            _stage(place, files[part][0], files[part][1].version, key, shown)
+        with staged_ledger(settings, parts) as staged:
+            _prove(staged, restored, broker, shown)
+        for place in places.values():
+            place.take_place()
+    finally:
+        for place in places.values():
+            place.discard()
+    migrate(settings)
+    return restored
+
+
+def _check_there(place: Place) -> None:
+    """Without its keys nothing that is restored can be read. Raises `CannotRestore`."""
+    try:
+        place.check_empty()
+    except NotEmpty:
+        return
+    raise CannotRestore(f"there are no keys in {place.name}: name their file, too, or restore them first")
+
+
+def _stage(place: Place, path: Path, version: int, key: bytes, shown: Shown) -> None:
+    reading = Reading(path, key)
+    entries = reading.entries()
+    with place.staged(version) as filling:
+        tables = filling.tables()
+        entry = next(entries, None)
+        while isinstance(entry, TableBegun):
+            if not set(entry.columns) <= set(tables.get(entry.table, ())):
+                raise CannotRestore(f"{path} has a table {entry.table} that this program does not know in version {version}")
+            rows = _Rows(entries, shown)
+            _filled(filling, entry, rows)
+            entry = rows.following
+
+
+class _Rows:
+    """The rows of one table; `following` is what comes after them."""
+
+    def __init__(self, entries: Iterator[TableBegun | tuple[Any, ...]], shown: Shown) -> None:
+        self._entries = entries
+        self._shown = shown
+        self.following: TableBegun | None = None
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for entry in self._entries:
+            if isinstance(entry, TableBegun):
+                self.following = entry
+                return
+            self._shown(1)
+            yield entry
+
+
+def _filled(filling: Filling, begun: TableBegun, rows: _Rows) -> None:
+    filling.fill(begun.table, begun.columns, rows)
+
+
+def _prove(staged: Staged, restored: Restored, broker: Broker | None, shown: Shown) -> None:
+    """Verify what is staged, and what the topic adds to it. Raises `CannotRestore`, `Damaged`."""
+    store = staged.store
+    try:
+        staged.vault.check()
+    except Damaged as error:
+        raise CannotRestore(f"the vault was sealed under other keys than these ({error})") from None
+    if store is None:
+        return
+    if broker is not None:
+        restored.from_topic = store.append_raw(_after(staged.records(), broker, store.ledger, shown), follower_of)
+    restored.head = store.head()
+    if "keys" in restored.parts:
+        restored.lost = staged.give_up_lost(shown)
+    if "store" not in restored.parts:
+        return
+
+    def records() -> Iterator[Record]:
+        for record in staged.records():
+            yield record
+            shown(1)
+
+    found = [f"position {fault.position}, {fault.stream}: {fault.what}" for fault in verify_chains(records(), store.opened)]
+    found += [f"position {fault.position}, {fault.stream}: {fault.what}" for fault in store.amiss(follower_of)]
+    if found:
+        named = "; ".join(found[:MOST_NAMED])
+        raise CannotRestore(f"{len(found)} faults in what was restored, and nothing was put in its place: {named}")
+
+
+def _after(own: Iterator[Record], broker: Broker, ledger: str, shown: Shown) -> Iterator[Record]:
+    """What the topic has after the store's last event. Where both have an event it must be the same one."""
+    topic = wire.events_topic(ledger)
+    for record in records_of(broker, topic) if topic in broker.topics() else ():
+        shown(1)
+        ours = next(own, None)
+        if ours is None:
+            yield record
+        elif ours.state != record.state:
+            raise CannotRestore(
+                f"position {record.position} of {topic} is another event than the backup's: there are two histories, and "
+                "docs/runbooks/a-store-that-went-back.md says how to choose"
+            )

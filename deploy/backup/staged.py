@@ -1,0 +1,104 @@
+"""A ledger whose parts are staged, or are there already: what is restored is looked at before it takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from deploy.backup.taking import Shown
+from deploy.migration import BESIDE, Part, ledger_file, login_of, master_key, owner_of
+from deploy.settings import Settings
+from domain.record import Record
+from domain.store import (
+    STAGED,
+    Database,
+    EventStore,
+    Keys,
+    NotMigrated,
+    PostgresDatabase,
+    PostgresRecorder,
+    SqliteDatabase,
+    SqliteRecorder,
+    Vault,
+    migrate_postgres,
+    migrate_sqlite,
+    schema_of,
+)
+
+PAGE = 2_000
+
+
+@dataclass
+class Staged:
+    """What is staged together with what is there. `store` is none where there is none yet."""
+
+    keys: Keys
+    vault: Vault
+    store: EventStore | None
+
+    def records(self) -> Iterator[Record]:
+        """Every event, from the first one on."""
+        after = 0
+        while self.store is not None and (some := self.store.records(after, PAGE)):
+            yield from some
+            after = some[-1].position
+
+    def give_up_lost(self, shown: Shown) -> dict[str, int]:
+        """The keys that are nowhere, with the position of the first event under each; nothing will be sealed under them."""
+        first: dict[str, int] = {}
+        for record in self.records():
+            first.setdefault(record.header.key_id, record.position)
+            shown(1)
+        lost = self.keys.lost(first)
+        self.keys.give_up(lost)
+        return {key_id: first[key_id] for key_id in lost}
+
+
+@contextmanager
+def staged_ledger(settings: Settings, parts: Sequence[Part]) -> Iterator[Staged]:
+    """The parts that are staged, brought to the newest version, beside those that are in their place.
+
+    Raises `WrongMasterKey` where the keys are not those of the master key.
+    """
+    with ExitStack() as stack:
+        at: dict[Part, Database] = {}
+        for part, tables in BESIDE:
+            database = at[part] = _database(settings, part, staged=part in parts)
+            stack.callback(database.close)
+            if part in parts:
+                tables.migrate(database)
+        keys = Keys(at["keys"], master_key(settings))
+        try:
+            recorder = _recorder(settings, staged="store" in parts)
+        except NotMigrated:
+            recorder = None
+        store = EventStore(recorder, keys, ledger=settings.ledger) if recorder else None
+        if store is not None:
+            stack.callback(store.close)
+        yield Staged(keys, Vault(at["vault"], keys), store)
+
+
+def _database(settings: Settings, part: Part, *, staged: bool) -> Database:
+    ending = STAGED if staged else ""
+    if settings.store_dsn:
+        dsn = owner_of(settings, part) if staged else login_of(settings, part)
+        return PostgresDatabase(dsn, f"{schema_of(settings.ledger)}_{part}{ending}")
+    return SqliteDatabase(ledger_file(settings).with_name(f"{part}.db{ending}"))
+
+
+def _recorder(settings: Settings, *, staged: bool) -> PostgresRecorder | SqliteRecorder:
+    if settings.store_dsn:
+        if not staged:
+            return PostgresRecorder(settings.store_dsn, settings.ledger)
+        owner, name = owner_of(settings, "store"), settings.ledger + STAGED
+        migrate_postgres(owner, name)
+        return PostgresRecorder(owner, name)
+    file = ledger_file(settings)
+    if not staged:
+        if not file.exists():
+            raise NotMigrated(f"no ledger in {file}")
+        return SqliteRecorder(file)
+    file = file.with_name(file.name + STAGED)
+    migrate_sqlite(file)
+    return SqliteRecorder(file)

@@ -1,0 +1,388 @@
+"""Backups of what no topic holds, and the way back: from files and to PostgreSQL, in both directions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from house import AINO, LEDGER, House, app_of, furnished, house
+from starlette.testclient import TestClient
+from stories import OWN_WORKER
+
+from deploy.backup.content import Reading, TableBegun, Writing
+from deploy.backup.places import PARTS, place_of
+from deploy.backup.restoring import CannotRestore, restore
+from deploy.backup.sealed_file import BackupDamaged, SealingFile, backup_key, make_backup_key
+from deploy.backup.taking import last_backups, take
+from deploy.cli import main
+from deploy.migration import migrate
+from deploy.settings import Settings
+from deploy.wiring import opened
+from domain.store import NotEmpty, Use, WrongMasterKey, one_moment
+
+Tables = dict[str, list[tuple[Any, ...]]]
+ROW = "12"
+"""Of history AS-1: a client with a plan and a period."""
+
+
+def quiet(_: int) -> None:
+    """No bar."""
+
+
+class Files:
+    """A backup's files by part, and the key that opens them."""
+
+    def __init__(self, settings: Settings, paths: Sequence[Path]) -> None:
+        self.settings = settings
+        self.paths = list(paths)
+        self.key = backup_key(settings.backup_key)
+
+    def of(self, *parts: str) -> list[Path]:
+        return [path for path in self.paths if path.stem.rpartition("-")[2] in parts]
+
+
+def taken(settings: Settings, folder: Path, *parts: Any) -> Files:
+    wanted = parts or PARTS
+    return Files(settings, take(settings, wanted, dict.fromkeys(wanted, folder), backup_key(settings.backup_key), quiet))
+
+
+def restored(settings: Settings, paths: Sequence[Path], **more: Any) -> Any:
+    return restore(settings, paths, backup_key(settings.backup_key), more.get("broker"), quiet)
+
+
+def tables(settings: Settings) -> dict[str, Tables]:
+    """Every row of every part, flags as 0 and 1."""
+    found: dict[str, Tables] = {}
+    with one_moment({part: place_of(settings, part) for part in PARTS}) as moment:
+        for part, (_, snapshot) in moment.items():
+            found[part] = {
+                table: sorted((tuple(map(plain, row)) for row in snapshot.rows(table, sorted(columns))), key=repr)
+                for table, columns in snapshot.tables().items()
+                if table != "migrations"
+            }
+    return found
+
+
+def plain(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Settings:
+    """A ledger in files, in the middle of a history."""
+    shutil.copytree(furnished(ROW), tmp_path / "home", dirs_exist_ok=True)
+    make_backup_key(tmp_path / "backup.key")
+    return Settings(home=tmp_path / "home", ledger=LEDGER, backup_key=str(tmp_path / "backup.key"))
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, source: Settings) -> Settings:
+    """A place in files with nothing in it but the master key."""
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    shutil.copy(source.home / "master.key", home)
+    return replace(source, home=home)
+
+
+@pytest.fixture
+def empty_databases(postgres: Any, tmp_path: Path, empty_home: Settings) -> Settings:
+    """Three databases on one server with nothing in them."""
+    store, keys, vault = (postgres.fresh_database() for _ in range(3))
+    return replace(empty_home, store_dsn=store, keys_dsn=keys, vault_dsn=vault)
+
+
+@pytest.fixture(params=["files", "PostgreSQL"])
+def empty(request: pytest.FixtureRequest, empty_home: Settings) -> Settings:
+    return empty_home if request.param == "files" else request.getfixturevalue("empty_databases")  # type: ignore[no-any-return]
+
+
+def staged_left(settings: Settings) -> list[str]:
+    """What is there beside the places."""
+    if not settings.store_dsn:
+        return [file.name for file in (settings.home / LEDGER).glob("*restoring*")] if settings.home.exists() else []
+    left = []
+    for dsn in {settings.store_dsn, settings.keys_dsn, settings.vault_dsn}:
+        with psycopg.connect(dsn) as connection:
+            left += connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%restoring%'").fetchall()
+    return left
+
+
+def test_every_row_of_every_part_comes_back_and_the_ledger_goes_on(
+    source: Settings, empty: Settings, tmp_path: Path
+) -> None:
+    before = tables(source)
+    files = taken(source, tmp_path / "backup")
+    # when it is restored elsewhere
+    done = restored(empty, files.paths)
+    # then all is there, under the same positions
+    assert tables(empty) == before
+    assert (done.head, done.lost, staged_left(empty)) == (len(before["store"]["events"]), {}, [])
+    # and it goes on: topics and models are made again, clients are known, commands are taken once
+    with opened(empty, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+        home = House(wired, http, aino=AINO)
+        home.settle()
+        assert wired.vault.get([AINO])[AINO].family_name
+        path = f"/clients/{home.name('county')}/details"
+        answers = [home.post(path, OWN_WORKER, {"phone": "040 1"}, key="after-1").status_code for _ in range(2)]
+        assert answers == [201, 200]
+        home.settle()
+        assert set(wired.lag().values()) == {0}
+
+
+def test_a_backup_of_postgresql_is_restored_into_files(source: Settings, empty_databases: Settings, tmp_path: Path) -> None:
+    restored(empty_databases, taken(source, tmp_path / "first").paths)
+    files = taken(empty_databases, tmp_path / "second")
+    target = replace(source, home=tmp_path / "third")
+    target.home.mkdir()
+    shutil.copy(source.home / "master.key", target.home)
+    restored(target, files.paths)
+    assert tables(target) == tables(source)
+
+
+def test_numbers_that_a_table_gives_by_itself_go_on_after_the_last_one(
+    source: Settings, empty_databases: Settings, tmp_path: Path
+) -> None:
+    use = Use(
+        used_at=datetime(2025, 1, 2, tzinfo=UTC), subject_ref=AINO, org="c", task="organiser", role="own_worker",
+        person="w1", purpose="service", what="search",
+    )  # fmt: skip
+    with opened(source) as wired:
+        wired.vault.log_use([use, use])
+    restored(empty_databases, taken(source, tmp_path).paths)
+    with opened(empty_databases) as wired:
+        wired.vault.log_use([use])
+        assert wired.vault.uses(AINO) == [use] * 3
+
+
+def test_the_last_backup_is_noted_by_part(source: Settings, tmp_path: Path) -> None:
+    assert last_backups(source) == {}
+    files = taken(source, tmp_path / "all")
+    noted = last_backups(source)
+    assert {Path(one["file"]) for one in noted.values()} == {path.resolve() for path in files.paths}
+    keys = taken(source, tmp_path / "keys", "keys")
+    assert last_backups(source) == {**noted, "keys": last_backups(source)["keys"]}
+    assert Path(last_backups(source)["keys"]["file"]) == keys.paths[0].resolve()
+
+
+# --- What is refused ------------------------------------------------------------------------------------------------
+
+
+def test_files_of_two_backups_are_not_mixed(source: Settings, empty_home: Settings, tmp_path: Path) -> None:
+    first, second = taken(source, tmp_path / "first"), taken(source, tmp_path / "second")
+    with pytest.raises(BackupDamaged, match="the files are of different backups"):
+        restored(empty_home, [*first.of("store", "vault"), *second.of("keys")])
+    with pytest.raises(BackupDamaged, match="are both of the store"):
+        restored(empty_home, [*first.of("store"), *second.of("store")])
+    assert tables_are_absent(empty_home)
+
+
+def tables_are_absent(settings: Settings) -> bool:
+    return not list((settings.home / LEDGER).glob("*.db*"))
+
+
+def test_a_file_that_is_not_whole_restores_nothing(source: Settings, empty_home: Settings, tmp_path: Path) -> None:
+    files = taken(source, tmp_path / "backup")
+    [store] = files.of("store")
+    store.write_bytes(store.read_bytes()[:-1])
+    with pytest.raises(BackupDamaged):
+        restored(empty_home, files.paths)
+    assert tables_are_absent(empty_home)
+
+
+def test_nothing_is_restored_over_something(source: Settings, empty: Settings, tmp_path: Path) -> None:
+    files = taken(source, tmp_path / "backup")
+    # given a place that was migrated, and is empty
+    migrate(empty)
+    restored(empty, files.paths)
+    before = tables(empty)
+    # then it is not empty any more
+    with pytest.raises(NotEmpty):
+        restored(empty, files.paths)
+    assert tables(empty) == before
+
+
+def test_another_master_key_restores_nothing(source: Settings, empty: Settings, tmp_path: Path) -> None:
+    files = taken(source, tmp_path / "backup")
+    (empty.home / "master.key").unlink()
+    with pytest.raises(WrongMasterKey):
+        restored(empty, files.paths)
+    assert staged_left(empty) == []
+    shutil.copy(source.home / "master.key", empty.home)
+    restored(empty, files.paths)
+
+
+def test_a_backup_of_another_ledger_is_refused(source: Settings, empty_home: Settings, tmp_path: Path) -> None:
+    files = taken(source, tmp_path / "backup")
+    with pytest.raises(CannotRestore, match="the backup is of the ledger house, and KUTY_LEDGER names other"):
+        restored(replace(empty_home, ledger="other"), files.paths)
+
+
+def test_a_store_is_not_restored_without_its_keys(source: Settings, empty: Settings, tmp_path: Path) -> None:
+    files = taken(source, tmp_path / "backup")
+    with pytest.raises(CannotRestore, match="there are no keys in"):
+        restored(empty, files.of("store", "vault"))
+
+
+def rewritten(files: Files, part: str, change: Any) -> None:
+    """The file of a part with its rows changed by who has the backup key."""
+    [path] = files.of(part)
+    reading = Reading(path, files.key)
+    entries = list(reading.entries())
+    path.unlink()
+    with SealingFile(path, files.key) as file:
+        writing, table = Writing(file, reading.described), TableBegun("", ())
+        for entry in entries:
+            if isinstance(entry, TableBegun):
+                table = entry
+                writing.table(entry.table, entry.columns)
+            elif (changed := change(table.table, dict(zip(table.columns, entry, strict=True)))) is not None:
+                writing.row(tuple(changed.values()))
+        writing.end()
+        file.finish()
+        file.publish()
+
+
+def without_position_5(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
+    return None if table == "events" and row["notification_id"] == 5 else row
+
+
+def without_an_answer(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
+    return None if table == "answers" and row["answer_number"] == 3 else row
+
+
+@pytest.mark.parametrize("change", [without_position_5, without_an_answer])
+def test_what_does_not_add_up_takes_no_place(source: Settings, empty: Settings, tmp_path: Path, change: Any) -> None:
+    files = taken(source, tmp_path / "backup")
+    rewritten(files, "store", change)
+    with pytest.raises(CannotRestore, match=r"faults? in what was restored, and nothing was put in its place"):
+        restored(empty, files.paths)
+    assert staged_left(empty) == []
+    for part in PARTS:
+        place_of(empty, part).check_empty()
+
+
+def test_a_vault_that_was_sealed_under_other_keys_takes_no_place(
+    source: Settings, empty_home: Settings, tmp_path: Path
+) -> None:
+    files = taken(source, tmp_path / "backup")
+    rewritten(files, "keys", lambda table, row: None if row.get("name") == "vault" else row)
+    with pytest.raises(CannotRestore, match="the vault was sealed under other keys"):
+        restored(empty_home, files.paths)
+
+
+def test_what_a_restore_that_broke_off_has_left_is_taken_away(source: Settings, empty: Settings, tmp_path: Path) -> None:
+    files = taken(source, tmp_path / "backup")
+    # given that only the tables of one part were staged
+    with place_of(empty, "keys").staged(1):
+        pass
+    assert staged_left(empty) != []
+    restored(empty, files.paths)
+    assert staged_left(empty) == []
+    assert tables(empty) == tables(source)
+
+
+# --- Older tables, and keys that are lost -------------------------------------------------------------------------------
+
+
+def test_a_backup_of_older_tables_is_restored_as_those_and_then_brought_to_the_newest(
+    source: Settings, empty: Settings, tmp_path: Path
+) -> None:
+    """At version 1 an answer did not say which person had asked."""
+    files = taken(source, tmp_path / "backup")
+    [path] = files.of("store")
+    reading = Reading(path, files.key)
+    entries = list(reading.entries())
+    path.unlink()
+    with SealingFile(path, files.key) as file:
+        writing = Writing(file, replace(reading.described, version=1))
+        columns: tuple[str, ...] = ()
+        for entry in entries:
+            if isinstance(entry, TableBegun):
+                columns = entry.columns
+                writing.table(entry.table, [c for c in columns if c != "sender_person"])
+            else:
+                writing.row([v for c, v in zip(columns, entry, strict=True) if c != "sender_person"])
+        writing.end()
+        file.finish()
+        file.publish()
+    restored(empty, files.paths)
+    expected, found = tables(source)["store"], tables(empty)["store"]
+    assert found["events"] == expected["events"]
+    assert len(found["answers"]) == len(expected["answers"])
+
+
+def test_keys_that_no_backup_has_are_named_and_nothing_new_is_sealed_under_them(
+    source: Settings, empty_home: Settings, tmp_path: Path
+) -> None:
+    """A key made anew under the name of one that is lost would open nothing of what was sealed before."""
+    # given a backup of the keys, and a client who came after it
+    keys = taken(source, tmp_path / "keys", "keys")
+    with house(source.home) as home:
+        home.aino = AINO
+        asked = {"registered_from": "own_contact", "identity_kind": "none", "family_name": "Toinen"}
+        answer = home.post("/clients", OWN_WORKER, asked)
+        assert answer.status_code == 201, answer.text
+        name = answer.json()["references"]["client"]
+    # when the keys' database is lost, and restored from its last backup
+    shutil.copytree(source.home, empty_home.home, dirs_exist_ok=True)
+    (empty_home.home / LEDGER / "keys.db").unlink()
+    for ending in ("-wal", "-shm"):
+        (empty_home.home / LEDGER / f"keys.db{ending}").unlink(missing_ok=True)
+    done = restored(empty_home, keys.paths)
+    # then it is said which are lost
+    assert len(done.lost) == 1
+    with house(empty_home.home) as home:
+        home.aino = AINO
+        # and who was there before goes on
+        assert home.post(f"/clients/{home.name('county')}/details", OWN_WORKER, {"phone": "040 1"}).status_code == 201
+        # and for the other nothing is recorded any more, as for who was erased
+        lost = home.post(f"/clients/{name}/details", OWN_WORKER, {"phone": "040 2"})
+        assert [code["code"] for code in lost.json()["codes"]] == ["E_SUBJECT_UNRESOLVED"]
+        home.settle()
+
+
+# --- The command --------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_takes_verifies_and_restores(
+    source: Settings,
+    empty_home: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("KUTY_LEDGER", LEDGER)
+    monkeypatch.setenv("KUTY_HOME", str(source.home))
+    assert main(["backup", "--to", str(tmp_path / "b")]) == 1
+    assert "KUTY_BACKUP_KEY names no file" in capsys.readouterr().err
+    assert main(["backup", "key", str(tmp_path / "own.key")]) == 0
+    monkeypatch.setenv("KUTY_BACKUP_KEY", str(tmp_path / "own.key"))
+    assert main(["backup"]) == 1
+    assert "say --to FOLDER" in capsys.readouterr().err
+    assert main(["backup", "--to", str(tmp_path / "b"), "--keys-to", str(tmp_path / "k")]) == 0
+    files = capsys.readouterr().out.split()
+    assert [Path(file).parent.name for file in files] == ["k", "b", "b"]
+    # with the backup key alone
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path / "nowhere"))
+    assert main(["backup", "verify", *files]) == 0
+    assert capsys.readouterr().out.count(": whole; ") == 3
+    assert main(["backup", "verify", files[2]]) == 0
+    assert "not among these files: keys, vault" in capsys.readouterr().out
+    # without the master key nothing begins, and no new one is made
+    assert main(["restore", *files]) == 1
+    assert "the ledger's master key is in no backup" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere" / "master.key").exists()
+    monkeypatch.setenv("KUTY_HOME", str(empty_home.home))
+    assert main(["restore", *files]) == 0
+    assert "all verifies" in capsys.readouterr().out
+    assert (empty_home.home / LEDGER).stat().st_mode & 0o077 == 0
+    assert main(["audit", "chains"]) == 0
+    assert main(["audit", "decisions"]) == 0
+    assert main(["restore", *files]) == 1
+    assert "a ledger is restored into an empty place only" in capsys.readouterr().err
