@@ -23,6 +23,7 @@ from api.problems import problem
 from domain.context import Caller
 from domain.directory import Directory, Recipient
 from domain.disclosure.pseudonyms import UnknownPseudonym
+from domain.log_ids import also_concerning
 from domain.store import SenderNames, known_at_hand
 from domain.vocabulary import ActorRole, OrganisationTask, OrgId, Purpose
 from projections.kinds import Kind, kinds
@@ -195,9 +196,13 @@ async def signed_in(request: Request, ledger: Annotated[str, Path(description="T
         raise problem("E_NOT_FOUND")
     register = ledgers.register_at_hand(ledger) if claims.role != "client" else None
     if register is not None:
-        return _signed_in(claims, verifier, ledgers, register)
-    # What has to be asked of the database may take its time: nobody else waits for it.
-    return await run_in_threadpool(_signed_in, claims, verifier, ledgers)
+        signed = _signed_in(claims, verifier, ledgers, register)
+    else:
+        # What has to be asked of the database may take its time: nobody else waits for it.
+        signed = await run_in_threadpool(_signed_in, claims, verifier, ledgers)
+    if signed.recipient is not None:
+        also_concerning({"recipient": signed.recipient.short_name})
+    return signed
 
 
 def _signed_in(claims: Claims, verifier: Verifier, ledgers: Ledgers, register: Directory | None = None) -> SignedIn:

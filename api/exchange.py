@@ -1,4 +1,5 @@
-"""What holds for every request and its answer, whichever route it is: an id, HEAD as GET without content, and an `ETag`.
+"""What holds for every request and its answer, whichever route it is: an id, a line in the log,
+HEAD as GET without content, and an `ETag`.
 
 source: RFC 9110 8.8.3, 9.3.2, 13.1.2
 """
@@ -7,17 +8,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
+import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.entity_tags import entity_tags
-from api.request_ids import PRESENT, REQUEST_ID, request_id
+from api.request_ids import NAME, REQUEST_ID, request_id
+from domain.log_ids import Concerning
 
 TAG_CHARACTERS = 22
 """Characters of base64 for the content in an `ETag`: 132 bits of its SHA-256."""
 ID_NAME = REQUEST_ID.lower().encode()
 OF_CONTENT = (b"content-length", b"content-type")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_log = logging.getLogger("kuty.access")
 
 
 class Exchange:
@@ -32,12 +38,17 @@ class Exchange:
             await self._app(scope, receive, send)
             return
         named = request_id(Headers(scope=scope).get(REQUEST_ID, ""))
-        outside = PRESENT.set(named)
-        try:
-            asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-            await self._app(asked, receive, _Answer(scope, named, send).take)
-        finally:
-            PRESENT.reset(outside)
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        answer, begun = _Answer(scope, named, send), time.perf_counter()
+        with Concerning({NAME: named}):
+            try:
+                await self._app(asked, receive, answer.take)
+            finally:
+                if _log.isEnabledFor(logging.INFO):
+                    # The route, and not the path: a client's name at the caller stands in that.
+                    route = getattr(asked.get("route"), "path", "no route")
+                    took_ms = (time.perf_counter() - begun) * 1000
+                    _log.info("%s %s: %d in %.1f ms", _method(scope), route, answer.status, took_ms)
 
 
 class _Answer:
@@ -48,9 +59,12 @@ class _Answer:
         self._named = named
         self._send = send
         self._held: Message | None = None
+        self.status = 0
+        """What was answered; 0 as long as nothing was."""
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.status = message["status"]
             message = {**message, "headers": [*message.get("headers", ()), (ID_NAME, self._named.encode())]}
             if self._scope["method"] in ("GET", "HEAD") and message["status"] == 200:
                 self._held = message
@@ -78,6 +92,11 @@ class _Answer:
         wanted = entity_tags(Headers(scope=self._scope).getlist("If-None-Match"))
         if wanted != "*" and tag not in [known.text for known in wanted]:
             return False
-        start["status"] = 304
+        start["status"] = self.status = 304
         start["headers"] = [(name, value) for name, value in start["headers"] if name.lower() not in OF_CONTENT]
         return True
+
+
+def _method(scope: Scope) -> str:
+    """The method as it can stand in a log: a caller may make up any other."""
+    return str(scope["method"]) if scope["method"] in METHODS else "other method"

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.request_ids import PRESENT
+from api.request_ids import present_request_id
 from domain.code_lists import LANGUAGES
 from domain.dates import Dated
 from domain.json_gate import BadJson
@@ -92,7 +92,7 @@ def problem_response(
         ],
         **({"more": more} if more else {}),
         **(extra or {}),
-        "request_id": PRESENT.get(),
+        "request_id": present_request_id(),
     }
     stated = {"Content-Language": language, "Cache-Control": "no-store", **(headers or {})}
     if first.status == 503:

@@ -23,6 +23,7 @@ from domain.disclosure.publish import About, Circumstances, event_of, publicatio
 from domain.disclosure.reconcile import Change
 from domain.disclosure.register import register_changes
 from domain.events import Erased, Event, OrganisationJoined
+from domain.log_ids import note_ids
 from domain.pathway import evolve
 from domain.record import Record, fact_of
 from domain.store import Conflict, EventStore, KeyDestroyed, Vault
@@ -147,7 +148,11 @@ class _Batch:
         clients = {r.header.stream for r in records if is_client_stream(r.header.stream)}
         self._people = {key: record.model_dump(mode="json") for key, record in follower.vault.get(clients).items()}
         for record, event in zip(records, self._store.opened_all(records), strict=True):
-            self._take(record, event)
+            try:
+                self._take(record, event)
+            except Exception as error:
+                note_ids(error, {"event_id": record.header.event_id, "position": record.position})
+                raise
 
     def _take(self, record: Record, event: Event | Erased) -> None:
         if record.header.name in DIRECTORY_EVENTS:

@@ -348,6 +348,10 @@ class EmbeddedReader:
     def positions(self) -> dict[str, int]:
         return dict(self._positions)
 
+    def ends(self) -> dict[str, int]:
+        there = self._broker.topics()
+        return self._broker.end_offsets([topic for topic in list(self._positions) if topic in there])
+
     def close(self) -> None:
         self._positions.clear()
 

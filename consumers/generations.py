@@ -55,6 +55,11 @@ class Generation:
         return self._sequence + 1 if self.waiting else 0
 
     @property
+    def parked_clients(self) -> int:
+        """How many clients wait until a record of theirs can be digested."""
+        return len(self._parked)
+
+    @property
     def changed(self) -> bool:
         """Whether there is something to write."""
         return self._sequence != self._written

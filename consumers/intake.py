@@ -17,6 +17,7 @@ from consumers import wire
 from consumers.log import UNREADABLE, Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
 from domain.directory import Recipient
 from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
+from domain.log_ids import Concerning, sane_id
 from domain.receipts import Receipt
 from domain.store import EventStore, Receiving
 
@@ -57,7 +58,8 @@ class Intake:
             self._pass_over(reader)
         except (OffsetOutOfRange, TopicGone) as fault:
             # One topic that is not as it must be waits for an operator and a new start; the others go on.
-            logger.error("intake of this topic stands still: %s", fault)
+            why = "intake of this topic stands still: %s; docs/runbooks/a-topic-made-again.md says what to do"
+            logger.error(why, fault, extra={"topic": fault.topic})
             self._standing_still.add(fault.topic)
             self._stop_following()
             return 0
@@ -77,6 +79,19 @@ class Intake:
             ends = self._broker.end_offsets([topic for topic in topics if topic in there])
         answered = self._store.trackings(topics)
         return sum(end - answered.get(topic, 0) for topic, end in ends.items())
+
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """By recipient that has messages before us: up to which offset they are answered, and where its topic ends as far as
+        the broker has told. May be asked by another thread."""
+        reader, followed = self._reader, self._followed
+        ends = reader.ends() if reader is not None else {}
+        stands = {topic: (self._stands.get(topic, end), end) for topic, end in ends.items() if topic in followed}
+        return {followed[topic].short_name: (at, end) for topic, (at, end) in stands.items() if end > at}
+
+    @property
+    def standing_still(self) -> frozenset[str]:
+        """The topics that are not as they must be: they wait for a person and a new start."""
+        return frozenset(self._standing_still)
 
     def close(self) -> None:
         """Stop following."""
@@ -119,23 +134,27 @@ class Intake:
     def _take_topic(self, reads: Sequence[Read]) -> int:
         """One topic's messages in their order: the next one may refer to this one."""
         for read in reads:
-            recipient = self._followed[read.topic]
-            place = (read.topic, read.offset + 1)
-            headers = attributes_of(read.headers)
-            try:
-                if read.headers == UNREADABLE:
-                    raise TooLargeEnvelope
-                message = read_envelope(recipient, headers, read.value, place)
-            except UnreadableEnvelope as wrong:
-                named = readable_id(headers)
-                received = self._receiving.quarantine(recipient, wrong, read.value, place, named)
-            else:
-                received = self._receiving.receive(message)
-            self._publish(recipient, received.repeats)
-            if not received.placed:
-                self._store.track(*place)
+            recipient, headers = self._followed[read.topic], attributes_of(read.headers)
+            message_id = sane_id(readable_id(headers) or "")
+            named = {"message_id": message_id} if message_id else {}
+            with Concerning({"recipient": recipient.short_name, "topic": read.topic, "offset": read.offset, **named}):
+                self._take_one(read, recipient, headers)
             self._stands[read.topic] = read.offset + 1
         return len(reads)
+
+    def _take_one(self, read: Read, recipient: Recipient, headers: Mapping[str, bytes]) -> None:
+        place = (read.topic, read.offset + 1)
+        try:
+            if read.headers == UNREADABLE:
+                raise TooLargeEnvelope
+            message = read_envelope(recipient, headers, read.value, place)
+        except UnreadableEnvelope as wrong:
+            received = self._receiving.quarantine(recipient, wrong, read.value, place, readable_id(headers))
+        else:
+            received = self._receiving.receive(message)
+        self._publish(recipient, received.repeats)
+        if not received.placed:
+            self._store.track(*place)
 
     def _pass_over(self, reader: Reader) -> None:
         """Move on where nothing is given, as behind the end of a transaction: else we would seem late for ever."""

@@ -258,6 +258,12 @@ def batch_reads(topic: str, batch: Any) -> list[Read]:
     return found
 
 
+def ends_of(consumer: KafkaConsumer) -> dict[str, int]:
+    """Where each followed topic ended when records of it were last asked for. Only looks at what is remembered."""
+    followed = dict(consumer._subscription.assignment)
+    return {partition.topic: state.highwater for partition, state in followed.items() if state.highwater is not None}
+
+
 def positions_of(consumer: KafkaConsumer) -> dict[str, int]:
     """Where each followed topic goes on. The client's own question looks each time whether the broker has changed."""
     followed = consumer._subscription.assignment

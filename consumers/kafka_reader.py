@@ -10,7 +10,7 @@ from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
 from consumers.kafka_client import answering
-from consumers.kafka_inside import Incarnations, learn_topics, positions_of, read_whole
+from consumers.kafka_inside import Incarnations, ends_of, learn_topics, positions_of, read_whole
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 
@@ -53,6 +53,9 @@ class KafkaReader:
 
     def positions(self) -> dict[str, int]:
         return positions_of(self._consumer)
+
+    def ends(self) -> dict[str, int]:
+        return ends_of(self._consumer)
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=500)

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 LOOK_AHEAD = 1_000
 """How many later records are held back while one is missing."""
 
+MISSING = ("gap: ", " is gone: ", "the topic begins at ")
+"""What stands in the reasons that say that records are not there."""
+
 
 class Line:
     """One recipient's line. For one thread; after an exception of `take` it is loaded again."""
@@ -44,6 +47,17 @@ class Line:
     def halted(self) -> str:
         """Why the line stands still; empty while it runs."""
         return self.feed.halted
+
+    @property
+    def parked_clients(self) -> int:
+        """How many clients are parked in the generation that answers."""
+        live = self._generations.get(self.feed.live_epoch)
+        return live.parked_clients if live is not None else 0
+
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether a newer epoch is being built beside the one that answers, or the first one is."""
+        return max(list(self._generations), default=0) > self.feed.live_epoch
 
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
@@ -159,7 +173,10 @@ class Line:
         self._model.write(batches, self.feed)
         for parked in (aside for batch in batches for aside in batch.parked):
             # Whose it is and why stands in the model: nothing of a client belongs in a log line.
-            logger.error("%s: sequence %d cannot be digested, its client is parked", self.short_name, parked.sequence)
+            logger.error(
+                "%s: sequence %d cannot be digested, its client is parked; docs/runbooks/a-parked-client.md says what to do",
+                self.short_name, parked.sequence, extra={"recipient": self.short_name},
+            )  # fmt: skip
         for generation in changed:
             generation.written()
 
@@ -171,6 +188,11 @@ class Line:
                 faulty.fault, faulty.waiting = reason, {}
         if not self._generations:
             self.feed = replace(self.feed, halted=reason)
+
+
+def runbook_of(halted: str) -> str:
+    """Which runbook says what to do about a line that stands still: something is missing, or something else stands there."""
+    return "a-gap-in-a-topic" if any(words in halted for words in MISSING) else "a-topic-made-again"
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -119,6 +119,10 @@ class Reader(Protocol):
         """Where each topic goes on. That may be behind the last record that was given: what was taken back and the ends of
         transactions have offsets too."""
 
+    def ends(self) -> dict[str, int]:
+        """The offset that the next record of each topic will get, as the broker said when it was last asked for records; a
+        topic of which it has said nothing is left out. May be asked by another thread."""
+
     def close(self) -> None: ...
 
 

@@ -11,6 +11,7 @@ from domain.catalogue import DISCLOSURES
 from domain.disclosure.kept import told_to
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import Erased, Event, OrganisationJoined
+from domain.log_ids import note_ids
 from domain.receipts import receipt_of
 from domain.record import Record
 from domain.store import EventStore
@@ -60,15 +61,19 @@ class Packing:
             if record.position not in events:
                 continue
             event = events[record.position]
-            if record.header.name in DISCLOSURES:
-                topic, epoch = self._out_topic(record)
-                entry = wire.publication_entry(wire.publication_of(record, event))
-                outgoing.append(Outgoing(record.position, topic, epoch, entry))
-                continue
-            if isinstance(event, OrganisationJoined):
-                _enter(senders, event, record.position)
-                topics |= self.topics_of(task.short_name for task in event.tasks)
-            outgoing += self._receipt(record, event, senders)
+            try:
+                if record.header.name in DISCLOSURES:
+                    topic, epoch = self._out_topic(record)
+                    entry = wire.publication_entry(wire.publication_of(record, event))
+                    outgoing.append(Outgoing(record.position, topic, epoch, entry))
+                    continue
+                if isinstance(event, OrganisationJoined):
+                    _enter(senders, event, record.position)
+                    topics |= self.topics_of(task.short_name for task in event.tasks)
+                outgoing += self._receipt(record, event, senders)
+            except Exception as error:
+                note_ids(error, {"event_id": record.header.event_id, "position": record.position})
+                raise
         return outgoing, topics
 
     def _is_opened(self, record: Record) -> bool:

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
-from consumers.lines import LOOK_AHEAD, Line
+from consumers.lines import LOOK_AHEAD, Line, runbook_of
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
 from consumers.wire import out_topic
+from domain.counts import VISIBLE
 from domain.directory import Recipient
 from projections.kinds import Kind, model_of
 from projections.read_models import Feed, NotProvisioned, ReadModels
@@ -34,11 +37,24 @@ LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
 
 
+class Standing(NamedTuple):
+    """Where a recipient's line stands: at which offset, where its topic ends, and the broker's time of its last record."""
+
+    short_name: str
+    offset: int
+    end: int
+    halted: str
+    parked_clients: int
+    is_rebuilding: bool
+    signed_at: datetime | None
+
+
 class Projector:
     """The role. `recipients` is asked at every step, so that one that joins is served without a restart.
 
-    Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds. `note`
-    is told where models stand, by `place_of` their topics: so that who asks how far behind they are need not ask each.
+    Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds;
+    `clock`, where it is given, the broker's own time in seconds since 1970 UTC. `note` is told where models stand, by
+    `place_of` their topics: so that who asks how far behind they are need not ask each.
     """
 
     name = "projector"
@@ -53,15 +69,19 @@ class Projector:
         limit: int = POLL_LIMIT,
         wait: float = WAIT_S,
         look_ahead: int = LOOK_AHEAD,
+        clock: Callable[[], float] | None = None,
         note: Callable[[Mapping[str, int]], None] = lambda _: None,
     ) -> None:
         self._broker, self._ledger, self._models, self._recipients = broker, ledger, models, recipients
         self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
+        self._clock = clock
         self._reader = broker.reader()
         self._reading = ThreadPoolExecutor(1, "projector-reading")
         self._taking = ThreadPoolExecutor(SIDE_BY_SIDE, "projector-taking")
         self._ahead: Future[dict[str, list[Read]]] | None = None
         self._lines: dict[str, Line] = {}
+        self._gone: dict[str, Line] = {}
+        """Lines whose topic is not there; they stand still until it is."""
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
         self._look_again_at = 0.0
@@ -92,6 +112,7 @@ class Projector:
             # is opened again when its topic is there again.
             if line_gone := self._lines.pop(gone.topic, None):
                 line_gone.halt(str(gone))
+                self._gone[gone.topic] = line_gone
             self._followed = self._served = frozenset()
             self._look_again_at = 0.0
             return 0
@@ -125,6 +146,22 @@ class Projector:
         self._reader.follow({topic: line.read_offset for topic, line in self._lines.items()})
         self._followed = frozenset(self._lines)
 
+    def standings(self) -> list[Standing]:
+        """Where each served recipient stands. May be asked by another thread."""
+        ends = self._reader.ends()
+        return [
+            Standing(
+                line.short_name,
+                line.feed.next_offset if line.halted else line.read_offset,
+                ends.get(topic, 0),
+                line.halted,
+                line.parked_clients,
+                line.is_rebuilding,
+                max(filter(None, (line.feed.read_at, line.feed.heartbeat_at)), default=None),
+            )
+            for topic, line in [*self._lines.items(), *self._gone.items()]
+        ]
+
     def states(self) -> dict[str, Feed]:
         """Where each served recipient stands, by short name."""
         return {line.short_name: line.feed for line in self._lines.values()}
@@ -155,8 +192,14 @@ class Projector:
                 self._followed = self._served = frozenset()
                 self._look_again_at = 0.0
                 failed = failed or outcome
-            elif line.halted and line.halted != before[topic]:
-                logger.error("%s stands still: %s", line.short_name, line.halted)
+                continue
+            if self._clock is not None and polled[topic]:
+                VISIBLE.took(max(0.0, self._clock() - polled[topic][-1].timestamp / 1000))
+            if line.halted and line.halted != before[topic]:
+                logger.error(
+                    "%s stands still: %s; docs/runbooks/%s.md says what to do",
+                    line.short_name, line.halted, runbook_of(line.halted), extra={"recipient": line.short_name},
+                )  # fmt: skip
         if failed is not None:
             raise failed
         return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
@@ -187,6 +230,7 @@ class Projector:
         line = Line(short_name, topic, model, kind.facts, self._look_ahead)
         line.load(there[topic], begins[topic])
         self._lines[topic] = line
+        self._gone.pop(topic, None)
         return True
 
 

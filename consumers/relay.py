@@ -10,6 +10,7 @@ source: design D11, D12; faults.md 4
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,7 @@ from consumers import wire
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
+from domain.counts import SENT
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.store import Acknowledged, EventStore, Parked, hash_of
 
@@ -119,6 +121,8 @@ class Relay:
             return 0
         self._store.acknowledge(TRACKING, window.end, window.rows)
         self._heartbeats.note(window.rows)
+        for topic, number in Counter(row.topic for row in window.rows).items():
+            SENT.add(wire.kind_of(topic), by=number)
         self._look_for_lost_ends(window.rows)
         self._position, self._in_flight = window.end, None
         self._beat()
@@ -190,7 +194,10 @@ class Relay:
     def _park(self, parked: Parked) -> None:
         if parked.topic == self._events_topic:
             raise FeedRefused(f"position {parked.position} of {parked.topic}: {parked.code}")
-        log.error("topic %s is parked at position %d: %s", parked.topic, parked.position, parked.code)
+        log.error(
+            "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
+            parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
+        )  # fmt: skip
         self._store.park(parked)
         self._parked[parked.topic] = parked
 

@@ -58,6 +58,11 @@ def receipts_topic(ledger: str, recipient: str) -> str:
     return f"kuty.{ledger}.receipts.{recipient}.v1"
 
 
+def kind_of(topic: str) -> str:
+    """Of one of our topics: events, in, out or receipts."""
+    return topic.split(".")[2]
+
+
 def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
     """The three topics of one recipient with their settings."""
     return {in_topic(ledger, recipient): IN, out_topic(ledger, recipient): OUT, receipts_topic(ledger, recipient): RECEIPTS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
+log = logging.getLogger("kuty.cli")
 PARTS = ("store", "keys", "vault")
 """What a backup holds, each in a file of its own."""
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
@@ -49,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
-        write_logs(settings.log_level)
+        write_logs(settings.log_level, settings.log)
         look_seldom_for_garbage()
         module, function = arguments.does
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
@@ -65,7 +67,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         reason = _told_plainly(error)
         if reason is None:
-            raise
+            # A traceback would quote what was being worked on.
+            log.critical("a mistake of ours", exc_info=error)
+            reason = f"a mistake of ours ended this ({type(error).__qualname__}): the log line before says where"
         print(f"kuty: {reason}", file=sys.stderr)
         return 1
 
@@ -139,6 +143,14 @@ def _serving(commands: Sub) -> None:
         "While it runs, `up.env` in the home folder gives another terminal the same settings.",
     )  # fmt: skip
     _demo_words(up)
+
+
+    status = _command(
+        commands, "status", ("status", "status"), "show how the ledger is: roles, lag, recipients, disk, what is amiss",
+        "Asks the store, the broker, and every process that runs in this home folder or at an address of KUTY_WATCHED. What "
+        "does not answer is said, and the rest shown. The exit code is 0 when all is well. More: docs/how-to/operate.md.",
+    )  # fmt: skip
+    status.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _ledgers(commands: Sub) -> None:
@@ -216,7 +228,7 @@ def _backups(commands: Sub) -> None:
     apart = "where the keys go, which may have another custodian; with the rest unless given"
     _path(backup, "--keys-to", shtab.DIRECTORY, metavar="FOLDER", help=apart)
     backup.add_argument("--what", choices=("all", *PARTS), default="all", help="which of them")
-    more = backup.add_subparsers(title="commands", metavar="COMMAND")
+    more = backup.add_subparsers(title="commands", metavar="[COMMAND]")
     verify = _command(
         more, "verify", ("backing_up", "verify"), "read backup files to their end, with the backup key alone",
         "That each is whole and as it was made, and what is in it. The exit code is 0 when all are.",
@@ -358,8 +370,9 @@ def _told_plainly(error: Exception) -> str | None:
     from deploy.backup.restoring import CannotRestore
     from deploy.backup.sealed_file import BackupDamaged
     from deploy.demo import DemoFailed
+    from deploy.halts import HALTS
     from deploy.local.ports import PartFailed
-    from deploy.roles import HALTS, Stuck
+    from deploy.roles import Stuck
     from deploy.scenario.given import NotGiven
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse

@@ -14,16 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from consumers.log import BrokerUnavailable
-from consumers.relay import FeedRefused, StoreBehindTopic
-from domain.store import StoreUnavailable, StoreWentBack
+from deploy.halts import FOLDER, HALTS, PASSING, advice_on
+from domain.counts import FAILED, STEP, WORKED
+from domain.log_ids import noted_ids
 
 log = logging.getLogger("kuty.roles")
 
-HALTS = (StoreBehindTopic, StoreWentBack, FeedRefused)
-"""What only a human can mend: the role stops, the others go on."""
-PASSING = (BrokerUnavailable, StoreUnavailable, ConnectionError)
-"""What mends itself: the step is taken again."""
+SAID_AGAIN_S = 10.0
+LONGEST_SILENCE_S = 600.0
+"""What stays as it is is said at once, then after so many seconds, then after twice as many, up to these."""
 SHORTEST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 STOP_DEADLINE_S = 10.0
@@ -57,13 +56,43 @@ class Stuck(Exception):
     """Roles that did not come to rest within the deadline."""
 
 
+class Saying:
+    """Says what stays as it is at once, and then at growing intervals. `clock` gives seconds that only grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.quiet()
+
+    def quiet(self) -> None:
+        """It is over: the next time is the first again."""
+        self._what = ""
+        self._again_at, self._silence_s = 0.0, SAID_AGAIN_S
+
+    def due(self, what: str) -> bool:
+        """Whether this is to be said now; another thing than the last time is at once."""
+        now = self._clock()
+        if what != self._what:
+            self._what, self._again_at, self._silence_s = what, now + SAID_AGAIN_S, SAID_AGAIN_S
+            return True
+        if now < self._again_at:
+            return False
+        self._silence_s = min(LONGEST_SILENCE_S, 2 * self._silence_s)
+        self._again_at = now + self._silence_s
+        return True
+
+
 class Supervised:
     """One role in a thread of its own. `wait` returns when there may be new work, at the latest after about a second."""
 
     def __init__(self, role: Role, wait: Callable[[], None], stopping: threading.Event) -> None:
         self.role = role
         self.halted = ""
+        self.failing = ""
+        """Why its last step failed; empty once one has not."""
         self.failures = 0
+        self.to_do = ""
+        """What to do where it has halted or fails."""
+        self._saying = Saying()
         self._wait = wait
         self._stopping = stopping
         self._thread = threading.Thread(target=self._run, name=f"kuty-{role.name}", daemon=True)
@@ -80,21 +109,50 @@ class Supervised:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                if self.role.step() == 0:
+                begun_at = time.perf_counter()
+                work = self.role.step()
+                if work == 0:
                     self._wait()
-                self.failures = 0
+                else:
+                    WORKED.add(self.role.name, by=work)
+                    STEP.took(time.perf_counter() - begun_at, self.role.name)
+                if self.failures:
+                    log.warning("%s goes on, after %d steps that failed", self.role.name, self.failures)
+                    self.failures, self.failing, self.to_do = 0, "", ""
+                    self._saying.quiet()
             except HALTS as halt:
-                self.halted = str(halt)
-                log.critical("%s halts: %s", self.role.name, halt)
+                self.halted, self.to_do = str(halt), advice_on(halt).told
+                log.critical("%s", halt_line(self.role.name, halt), extra=dict(noted_ids(halt)))
                 return
             except Exception as error:
                 self.failures += 1
+                FAILED.add(self.role.name)
                 pause = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** min(self.failures - 1, 10))
-                if isinstance(error, PASSING):
-                    log.warning("%s tries again in %.1f s: %s", self.role.name, pause, error)
-                else:
-                    log.exception("%s tries again in %.1f s", self.role.name, pause)
+                self._say(error, pause)
                 self._stopping.wait(pause)
+
+    def _say(self, error: Exception, pause: float) -> None:
+        passing = isinstance(error, PASSING)
+        # What a failure that nobody expected says may quote a client.
+        self.failing = first_line(error) if passing else type(error).__qualname__
+        self.to_do = advice_on(error).told
+        if not self._saying.due(f"{type(error).__qualname__} {self.to_do}"):
+            return
+        if passing:
+            log.warning("%s tries again in %.1f s: %s; %s", self.role.name, pause, self.failing, self.to_do)
+        else:
+            log.error("%s tries again in %.1f s; %s", self.role.name, pause, self.to_do, exc_info=error)
+
+
+def halt_line(name: str, halt: Exception) -> str:
+    """Who halts, why, and what to do, in one line."""
+    why = first_line(halt)
+    return f"{name} halts: {why}" + ("" if FOLDER in why else f"; {advice_on(halt).told}")
+
+
+def first_line(error: Exception) -> str:
+    """What a failure says of itself, in one line."""
+    return str(error).partition("\n")[0]
 
 
 class Running:
@@ -131,14 +189,15 @@ class Running:
                 log.error("%s did not end within %.0f s", one.role.name, STOP_DEADLINE_S)
 
     def until_signal(self) -> int:
-        """Block until SIGTERM or SIGINT, or until every role has halted; the exit code of the process."""
+        """Block until SIGTERM or SIGINT; the exit code of the process, 1 where a role has halted.
+
+        A process whose roles have all halted stays and says so: one that ended would only be started again, to halt again.
+        """
         told = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: told.set())
-        # An empty line of roles (the API alone) waits for the signal.
         while not told.wait(0.2):
-            if self.roles and len(self.halted) == len(self.roles):
-                break
+            pass  # with a timeout, so that a signal is taken by this thread
         self.stop()
         return 1 if self.halted else 0
 

@@ -18,6 +18,8 @@ from consumers.broker_settings import Connection
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
 SECURITIES = ("PLAINTEXT", "SSL", "SASL_SSL")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LogForm = Literal["", "json", "text"]
+LOG_FORMS = ("", "json", "text")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -139,6 +141,26 @@ class Settings:
         metadata=_means("Address that the API listens on: loopback, unless KUTY_PLAINTEXT_BEYOND_LOOPBACK allows another."),
     )
     port: int = field(default=8000, metadata=_means("Port of the API."))
+    watch_host: str = field(
+        default="127.0.0.1",
+        metadata=_means(
+            "Address of the operator's own port (/livez, /readyz, /metrics) of each process: loopback, unless "
+            "KUTY_PLAINTEXT_BEYOND_LOOPBACK allows another. Whoever reaches it sees every recipient's lag."
+        ),
+    )
+    watch_port: int = field(
+        default=0,
+        metadata=_means(
+            "The operator's port. 0: any that is free; `home/<ledger>/watched` has a file for each process, as Prometheus "
+            "reads them (`file_sd_configs`)."
+        ),
+    )
+    watched: str = field(
+        default="",
+        metadata=_means(
+            "Operator's ports of processes elsewhere, host:port with commas: `kuty status` asks them beside those in `home`."
+        ),
+    )
     master_key: str = field(
         default="", repr=False,
         metadata=_means(
@@ -183,9 +205,10 @@ class Settings:
     )
     log_level: str = field(
         default="WARNING",
-        metadata=_means(
-            "DEBUG, INFO, WARNING or ERROR: how much is logged on standard error, as JSON lines unless that is a terminal."
-        ),
+        metadata=_means("DEBUG, INFO (a line for each request), WARNING or ERROR: how much is logged on standard error."),
+    )
+    log: LogForm = field(
+        default="", metadata=_means("How it is logged: json (an object a line) or text. Empty: text at a terminal only.")
     )
 
     @property
@@ -229,11 +252,12 @@ class Settings:
             value = getattr(self, name)
             if not right(value):
                 raise WrongSetting(f"KUTY_{name.upper()} is {str(value)!r} and should be {wanted}")
-        if self.host not in LOOPBACK and not self.plaintext_beyond_loopback:
-            raise WrongSetting(
-                f"KUTY_HOST is {self.host!r}, which others can reach without TLS: "
-                "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
-            )
+        for name in ("host", "watch_host"):
+            if getattr(self, name) not in LOOPBACK and not self.plaintext_beyond_loopback:
+                raise WrongSetting(
+                    f"KUTY_{name.upper()} is {getattr(self, name)!r}, which others can reach without TLS: "
+                    "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
+                )
         for name in DSNS:
             dsn = getattr(self, name)
             try:
@@ -276,6 +300,8 @@ def _is_address(text: str) -> bool:
 
 _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("ledger", lambda name: LEDGER_NAME.fullmatch(name) is not None, "of small letters, digits and hyphens, 40 at most"),
+    ("watch_port", lambda port: 0 <= port <= MOST_PORT, f"from 0 to {MOST_PORT}"),
+    ("watched", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9464, with commas"),
     ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),
     ("relay_window", lambda positions: 500 <= positions <= 2000, "from 500 to 2000"),
     ("heartbeat_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
@@ -283,6 +309,7 @@ _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("replication", lambda copies: 0 <= copies <= MOST_COPIES, f"from 0 to {MOST_COPIES}"),
     ("kafka", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9092, with commas"),
     ("log_level", LEVELS.__contains__, f"one of {', '.join(LEVELS)}"),
+    ("log", LOG_FORMS.__contains__, f"one of {', '.join(LOG_FORMS[1:])}"),
     ("kafka_security", SECURITIES.__contains__, f"one of {', '.join(SECURITIES)}"),
 )
 

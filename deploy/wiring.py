@@ -7,6 +7,7 @@ process for each role. The code above the ports is the same (design D17).
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -142,8 +143,11 @@ class Wired:
     @cached_property
     def projector(self) -> Projector:
         """The role that keeps the read models."""
+        # The embedded broker stamps records with the ledger's own time, which in a simulated one is no measure.
+        clock = None if self.settings.embedded else time.time
         projector = Projector(
-            self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s, note=self.store.place
+            self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s, clock=clock,
+            note=self.store.place,
         )  # fmt: skip
         self._closing.insert(0, projector.close)
         return projector
@@ -240,15 +244,7 @@ def open_ledger_parts(
 
     Raises NotMigrated, WrongSetting, StoreUnavailable, psycopg's errors.
     """
-    if settings.store_dsn:
-        # A pool hides why it gets no connection; asked once without it, the database itself says so.
-        psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
-    # The recorder first: it says plainly when no tables are there.
-    recorder = (
-        PostgresRecorder(settings.store_dsn, settings.ledger)
-        if settings.store_dsn
-        else SqliteRecorder(ledger_file(settings))
-    )
+    recorder = open_recorder(settings)  # first: it says plainly when no tables are there
     keys_at, vault_at = keys_database(apart or settings), vault_database(apart or settings)
     keys = Keys(keys_at, master_key(apart or settings))
     store = EventStore(recorder, keys, ledger=settings.ledger)
@@ -262,6 +258,15 @@ def open_ledger_parts(
     wired = Wired(settings, keys, Vault(vault_at, keys), store, models, wait_s, broker, closing)
     store.ask_first(wired.last_published)
     return wired
+
+
+def open_recorder(settings: Settings) -> PostgresRecorder | SqliteRecorder:
+    """The tables of the store alone. Raises NotMigrated, NewerTables, StoreUnavailable, psycopg's errors."""
+    if not settings.store_dsn:
+        return SqliteRecorder(ledger_file(settings))
+    # A pool hides why it gets no connection; asked once without it, the database itself says so.
+    psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
+    return PostgresRecorder(settings.store_dsn, settings.ledger)
 
 
 def owned_by_us(lock: Path) -> IO[bytes]:

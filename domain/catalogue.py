@@ -14,6 +14,9 @@ from domain import events
 from domain.event import TIE, AnswerEvent, ClientFact, Event, LedgerEvent, Moves, RegisterFact, SystemEvent
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+"""Lifts fields, as JSON has them, to the next version of their event: a pure function of what is given. That may be a part
+of the fields: those that a correction changes, or those that a recipient was told. What is of the next version already
+stays as it is, so that lifting twice is lifting once; a field whose meaning changes gets a new name."""
 
 
 def by_name(classes: Iterable[type[Event]]) -> Mapping[str, type[Event]]:
@@ -38,6 +41,9 @@ UPCASTS: Mapping[tuple[str, int], Upcast] = {}
 class UnknownEvent(Exception):
     """A type that this version of the software does not know: the line halts until it is upgraded."""
 
+    def __init__(self, type_name: str) -> None:
+        super().__init__(f"{type_name} is no event that this program knows: run the one that recorded it, or a newer one")
+
 
 def type_of(event: Event | type[Event]) -> str:
     """The permanent name with its version: `period.started.v1`."""
@@ -59,11 +65,29 @@ def types_of(names: Iterable[str]) -> list[str]:
 
 
 def upcast(type_name: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields as the newest version has them."""
+    """The fields as the newest version has them. Raises `UnknownEvent`."""
     name, _, version = type_name.rpartition(".v")
     for old in range(int(version), event_class(type_name).VERSION):
         fields = UPCASTS[name, old](fields)
     return fields
+
+
+def given_to_all(type_name: str) -> Mapping[str, Any]:
+    """What the newest version says of every event of an older one, whatever that said."""
+    return upcast(type_name, {})
+
+
+def upcast_part(type_name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Some of the fields as the newest version has them; what the others would be is not said. Raises `UnknownEvent`."""
+    given = given_to_all(type_name)
+    lifted = upcast(type_name, dict(fields))
+    return {name: value for name, value in lifted.items() if name in fields or name not in given or value != given[name]}
+
+
+def in_todays_words(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Some fields of an event of a name, whichever version they are of, as the newest version has them."""
+    known = EVENTS.get(name)
+    return fields if known is None or known.VERSION == 1 else upcast_part(f"{name}.v1", fields)
 
 
 # --- What follows from the events' own declarations ------------------------------------------------------------------

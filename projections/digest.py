@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, in_todays_words, upcast_part
 from domain.event import OPEN
 from projections.lookups import Lookup
 from projections.read_models import Entry, Row
@@ -44,6 +44,7 @@ class Digest:
     def __init__(self, facts: Mapping[str, Lookup]) -> None:
         self._facts = facts
         self._types: dict[bytes, tuple[bytes, Lookup]] = {}
+        self._older: set[bytes] = set()
         self._dates: dict[str, bytes] = {}
         self._times: set[bytes] = set()
 
@@ -58,6 +59,8 @@ class Digest:
                 self._check_time(at)
             publication, client, basis = headers["ce_id"], headers.get("ce_subject", b""), headers["ce_legalbasis"]
             body = parts.get("body") or {}
+            if body and type_name in self._older:
+                body = upcast_part(type_name.decode(), body)
             replaces = parts.get("replaces")
             message_id = parts.get("message_id")
             raw_replaces = replaces.encode() if replaces is not None else None
@@ -84,13 +87,14 @@ class Digest:
         The organiser is told of a correction by the correcting fact itself (domain/disclosure.md 5.3, column county).
         """
         before = target.body if isinstance(target, Row) else orjson.loads(target.body)
-        body = {name: value for name, value in (before | (by.body.get("new_values") or {})).items() if value is not None}
+        name = _raw(target.name)
+        stated = in_todays_words(name.decode(), by.body.get("new_values") or {})
+        body = {field: value for field, value in (before | stated).items() if value is not None}
         moved_to = by.body.get("corrected_occurred_on")
         old_day = target.occurred_on.isoformat().encode() if isinstance(target, Row) else target.occurred_on
         occurred_on = self._date(moved_to) if moved_to else old_day
         if (body == before and occurred_on == old_day) or occurred_on is None:
             return None
-        name = _raw(target.name)
         part, key, from_on, until_on = self._places(self._facts.get(name.decode(), _FOUND_BY_ITS_DAY), body, occurred_on)
         return Entry(
             by.entry.sequence, _raw(target.publication), b"corrected", _raw(target.client), name, part, key, occurred_on,
@@ -103,6 +107,8 @@ class Digest:
         known = EVENTS.get(name)
         if not name or (known is not None and not readable(known.VERSION, version)):
             raise Undigestible(f"type {type_name.decode()} is newer than this software")
+        if known is not None and int(version) < known.VERSION:
+            self._older.add(type_name)
         # A fact that this software does not know yet is kept, found by its own day, and asked about later.
         found = self._types[type_name] = (name.encode(), self._facts.get(name, _FOUND_BY_ITS_DAY))
         return found
@@ -141,8 +147,8 @@ class Digest:
 
 
 def readable(known: int, version: str) -> bool:
-    """Whether a fact told in this version can be taken in as it is."""
-    return version == str(known)
+    """Whether a fact told in this version can be taken in: lifted, where it is an older one."""
+    return version.isdigit() and 1 <= int(version) <= known
 
 
 def _raw(value: str | bytes) -> bytes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS
+from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS, given_to_all, upcast_part
 from domain.directory import Directory, enter
 from domain.disclosure.desired import view_of
 from domain.disclosure.entitlement import Told, references_of
@@ -54,6 +54,8 @@ class _Repeatable:
     kind: str
     body: dict[str, Any]
     cell: str
+    unsaid: frozenset[str] = field(default=frozenset(), compare=False)
+    """Fields that the version in which it was told did not have."""
 
 
 def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Policy | None = None) -> list[DisclosureRerun]:
@@ -186,7 +188,7 @@ def _content(change: Change, told: Told, event: DisclosureMade, recorded: _Repea
                 yield f"{name}: told, the policy does not give it"
         elif name not in recorded.body:
             # An event of which the recipient was never told has no name that it could be given.
-            if not name.endswith("_event_id"):
+            if not name.endswith("_event_id") and name not in recorded.unsaid:
                 yield f"{name}: the policy gives it, it was not told"
         elif name not in references and name != "actor_person" and recorded.body[name] != plain(told.fields[name]):
             yield f"{name}: told {recorded.body[name]!r}, the policy gives {plain(told.fields[name])!r}"
@@ -197,4 +199,6 @@ def _repeatable(event: DisclosureMade | DisclosureWithdrawn) -> _Repeatable:
     if isinstance(event, DisclosureRevised):
         kind = "revised"
     cell = event.cell if isinstance(event, DisclosureMade) else ""
-    return _Repeatable(kind, event.publication.get("body", {}), cell)
+    type_name = event.publication["type"]
+    body = upcast_part(type_name, event.publication.get("body", {}))
+    return _Repeatable(kind, body, cell, frozenset(given_to_all(type_name)))

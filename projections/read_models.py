@@ -223,6 +223,13 @@ class ReadModels(Protocol):
 
         Raises `NotProvisioned` where it does."""
 
+    def check(self) -> None:
+        """The database answers. Raises `StoreUnavailable`."""
+
+    def size(self) -> int:
+        """Bytes that they take on the disk."""
+        ...
+
     def close(self) -> None:
         """Give back what is held."""
 

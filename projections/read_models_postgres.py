@@ -134,6 +134,21 @@ class PostgresModels:
                 self._models[short_name] = model
             return self._models[short_name]
 
+    def check(self) -> None:
+        """The database answers. Raises `StoreUnavailable`."""
+        with _answering(), self._pool.connection() as connection, WATCHDOG.over(connection, LONGEST_CHECK_S):
+            connection.execute("SELECT 1")
+
+    def size(self) -> int:
+        """Bytes of the schemas of all recipients of the ledger, and of any other ledger whose name begins with its name."""
+        asked = (
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n"
+            " ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND starts_with(n.nspname, %s)"
+        )
+        with _answering(), self._pool.connection() as connection, WATCHDOG.over(connection, LONGEST_LOOK_S):
+            [(size,)] = connection.execute(asked, (f"{schema_name(self._ledger, '')}",)).fetchall()
+            return int(size)
+
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()

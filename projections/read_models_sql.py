@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 
+from domain.catalogue import in_todays_words
 from projections.read_models import (
     Batch,
     Entry,
@@ -297,7 +298,8 @@ def _row(columns: tuple[Any, ...]) -> Row:
      replaces, message_id, legal_basis, body) = columns  # fmt: skip
     return Row(
         sequence, publication, kind, client, name, part, lookup, _on(occurred_on), _on(from_on), until_on and _on(until_on),
-        _at(known_from), _time(known_until), replaces, message_id, legal_basis, orjson.loads(body),
+        _at(known_from), _time(known_until), replaces, message_id, legal_basis,
+        in_todays_words(name, orjson.loads(body)),
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ UNKNOWN_CODE = synthetic_identity_code(date(1991, 2, 3), 904)
 PERSON = ClientRecord(family_name="Esimerkki", given_names="Aino", identity_code=CODE, home_municipality="837")
 AINO = "a" * 31 + "1"
 OPENED = date(2025, 1, 2)
-REQUEST = "request-of-the-house"
+REQUEST = "request-of-the-house-1"
 """The same for all requests, so that the bytes of answers can be compared."""
 ISSUER = DevelopmentIssuer(Ed25519PrivateKey.generate(), lambda: datetime.now(UTC))
 

@@ -32,6 +32,7 @@ DOORS = {
     "starlette": re.compile(r"api/"),
     "uvicorn": re.compile(r"deploy/"),
     "structlog": re.compile(r"deploy/logs\.py"),
+    "prometheus_client": re.compile(r"deploy/watching/"),
     "shtab": re.compile(r"deploy/cli\.py"),
 }
 BANNED_WORDS = {

@@ -36,7 +36,8 @@ class CannotRestore(Exception):
 
 @dataclass(slots=True)
 class Restored:
-    """What came of it. `lost` are the matters whose keys no file had, each with the position of its first event."""
+    """What came of it. `lost` are the keys that no file had, each with the position of its first event; `unnamed` the
+    positions of the registrations of clients whom the vault does not know."""
 
     backup: str
     taken_at: datetime
@@ -44,6 +45,7 @@ class Restored:
     head: int = 0
     from_topic: int = 0
     lost: dict[str, int] = field(default_factory=dict)
+    unnamed: list[int] = field(default_factory=list)
 
 
 def verified(paths: Sequence[Path], key: bytes, shown: Shown) -> dict[Part, tuple[Path, Described]]:
@@ -152,6 +154,8 @@ def _prove(staged: Staged, restored: Restored, broker: Broker | None, shown: Sho
     restored.head = store.head()
     if "keys" in restored.parts:
         restored.lost = staged.give_up_lost(shown)
+    if "vault" in restored.parts:
+        restored.unnamed = list(staged.unnamed())
     if "store" not in restored.parts:
         return
 

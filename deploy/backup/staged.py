@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deploy.backup.taking import Shown
 from deploy.migration import BESIDE, Part, ledger_file, login_of, master_key, owner_of
 from deploy.settings import Settings
+from domain.events import SubjectRegistered
 from domain.record import Record
 from domain.store import (
     STAGED,
@@ -53,6 +54,18 @@ class Staged:
         lost = self.keys.lost(first)
         self.keys.give_up(lost)
         return {key_id: first[key_id] for key_id in lost}
+
+    def unnamed(self) -> Iterator[int]:
+        """The positions of the registrations of clients who are not in the vault, and whose key is there: nobody erased
+        them, and nobody can say who they are."""
+        after = 0
+        while self.store is not None and (some := self.store.records(after, PAGE, [SubjectRegistered.NAME])):
+            known = self.vault.get([record.header.stream for record in some])
+            keys = self.keys.get({record.header.key_id for record in some})
+            for record in some:
+                if record.header.stream not in known and record.header.key_id in keys:
+                    yield record.position
+            after = some[-1].position
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from deploy.wiring import open_ledger_parts, owned_by_us
 
 TIME = "%Y-%m-%d %H:%M:%S"
 SHOWN = 20
-"""Lost matters that are named one by one."""
+"""What is lost is named one by one, up to so many."""
 
 
 def backup(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -109,13 +109,16 @@ def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic:
 
 
 def _lost(restored: Restored) -> int:
-    """Say what cannot be read any more; the exit code."""
-    if not restored.lost:
-        return 0
-    said(f"kuty: {len(restored.lost)} keys are in no backup: what was sealed under them cannot be read by anybody again")
-    for key_id, position in list(restored.lost.items())[:SHOWN]:
-        said(f"  key {key_id}, first used at position {position}")
-    return 1
+    """Say what cannot be read any more, and who cannot be named; the exit code."""
+    if restored.lost:
+        said(f"kuty: {len(restored.lost)} keys are in no backup: what was sealed under them cannot be read by anybody again")
+        for key_id, position in list(restored.lost.items())[:SHOWN]:
+            said(f"  key {key_id}, first used at position {position}")
+    if restored.unnamed:
+        said(f"kuty: {len(restored.unnamed)} clients are not in the vault: who they are is in no backup")
+        for position in restored.unnamed[:SHOWN]:
+            said(f"  registered at position {position}")
+    return 1 if restored.lost or restored.unnamed else 0
 
 
 def _said(described: Described) -> str:

@@ -12,7 +12,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +25,16 @@ from deploy.commands.serving import API, fill
 from deploy.local.folders import parts_folder
 from deploy.local.left import RECORD, remember, stop_left
 from deploy.local.parts import Part, choose_parts
-from deploy.local.ports import PartFailed
+from deploy.local.ports import PartFailed, free_port, listens
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
 from deploy.serving import free
 from deploy.settings import Settings
+from deploy.watching.looking import Fault
+from deploy.watching.metrics import Together
+from deploy.watching.port import FOLDER, watched_at
 from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
+from domain.counts import Total
 
 log = logging.getLogger("kuty.up")
 
@@ -40,6 +44,9 @@ STEADY_S = 60.0
 """A process that has run so long starts again without a pause."""
 STOP_DEADLINE_S = 15.0
 LOOK_AGAIN_S = 0.2
+UP = "up"
+"""What it is called among the processes that are watched."""
+RESTARTS = Total("kuty_restarts", "How often a role or a server was started again by `kuty up`.", ["what"])
 POSTGRES, KAFKA = "postgres", "kafka"
 """Folders of the servers."""
 OWN_PROCESSES = (API, PROVISIONER, *ROLES)
@@ -65,9 +72,13 @@ def up(arguments: Namespace, settings: Settings) -> int:
             fill(settings, arguments.demo, arguments.seed)
         for_others = stack.enter_context(kept_for_others(settings))
         children = [stack.enter_context(WatchedRole(name, settings, folder)) for name in OWN_PROCESSES]
+        together = Together(lambda: _faults([*parts, *children]), RESTARTS)
+        watched_here = stack.enter_context(watched_at(settings, (UP,), together))
         print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops everything.", flush=True)
         print(f"Kafka: {settings.kafka}; processes: {', '.join(child.described for child in children)}", flush=True)
-        print(f"For `kuty` in another terminal: . {for_others}", flush=True)
+        print(f"/readyz and /metrics: {UP} http://{watched_here}/, {', '.join(c.watched_at for c in children)}", flush=True)
+        print(f"For Prometheus, where they are: {settings.home.resolve() / settings.ledger / FOLDER}/*.json", flush=True)
+        print(f"For `kuty` in another terminal, `kuty status` first: . {for_others}", flush=True)
         while True:
             time.sleep(LOOK_AGAIN_S)
             for watched in (*parts, *children):
@@ -93,6 +104,10 @@ def kept_for_others(settings: Settings) -> Iterator[Path]:
         yield file
     finally:
         file.unlink(missing_ok=True)
+
+
+def _faults(watched: Iterable[Watched]) -> list[Fault]:
+    return [fault for one in watched if (fault := one.fault) is not None]
 
 
 def _leave(*_: object) -> None:
@@ -158,6 +173,7 @@ class Watched(ABC):
         self._started_at = time.monotonic()
         self._start_again_at: float | None = None
         self._pause_s = SHORTEST_PAUSE_S
+        self._why = ""
 
     def look(self) -> None:
         """Start it again when it has ended and its pause is over."""
@@ -174,8 +190,17 @@ class Watched(ABC):
                 self._pause(f"did not start: {str(failure).splitlines()[0]}")
             else:
                 self._started_at, self._start_again_at = time.monotonic(), None
+                RESTARTS.add(self._name)
+
+    @property
+    def fault(self) -> Fault | None:
+        """That it does not run, and what to do; none while it does."""
+        if self._start_again_at is None:
+            return None
+        return Fault(self._name, self._why, "its own log says why; it is started again")
 
     def _pause(self, why: str) -> None:
+        self._why = why
         log.error("%s %s; again in %.1f s", self._name, why, self._pause_s)
         self._start_again_at = time.monotonic() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
@@ -208,7 +233,8 @@ class WatchedRole(Watched):
 
     def __init__(self, name: str, settings: Settings, folder: Path) -> None:
         super().__init__(name)
-        self._environment = {**os.environ, **settings.of_roles((name,)).environment()}
+        # The port in the settings is that of `kuty up` itself: every role gets one of its own, and keeps it.
+        self._settings = replace(settings.of_roles((name,)), watch_port=free_port())
         self._record = folder / name / RECORD
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -217,6 +243,11 @@ class WatchedRole(Watched):
         """Name and process id."""
         return f"{self._name} ({self._process.pid if self._process else 'waits'})"
 
+    @property
+    def watched_at(self) -> str:
+        """Name and address of its operator's port."""
+        return f"{self._name} http://{self._settings.watch_host}:{self._settings.watch_port}/"
+
     def _ended(self) -> str | None:
         if self._process is None or self._process.poll() is None:
             return None
@@ -224,11 +255,14 @@ class WatchedRole(Watched):
         return ended
 
     def _start(self) -> None:
+        if listens(self._settings.watch_port):
+            self._settings = replace(self._settings, watch_port=free_port())  # somebody else has taken it meanwhile
         command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
         self._record.parent.mkdir(exist_ok=True)
         # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
+        environment = {**os.environ, **self._settings.environment()}
         self._process = subprocess.Popen(
-            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
         remember(self._record, self._process.pid)
 

@@ -11,6 +11,9 @@ from deploy.roles import Running
 from deploy.scenario.given import NotGiven
 from deploy.serving import app_of, free, served
 from deploy.settings import Settings, WrongSetting
+from deploy.watching.metrics import Shown
+from deploy.watching.port import watched_at
+from deploy.watching.process import Watched
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
 
@@ -74,7 +77,16 @@ def run(wired: Wired, names: Sequence[str]) -> int:
     settings = wired.settings
     if not settings.store_dsn and settings.embedded:
         _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
+    running = list[Running]()
+    with watched_at(settings, tuple(names), Shown(Watched(wired, names, running))) as address:
+        print(f"/readyz and /metrics: http://{address}/", flush=True)
+        return _run(wired, names, running)
+
+
+def _run(wired: Wired, names: Sequence[str], running: list[Running]) -> int:
+    settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
+    running.append(roles)
     # Beside the roles, not one of them: a process all of whose roles have halted ends.
     forgetting = Running([wired.forgetting], wired.wait).start()
     try:

@@ -13,6 +13,7 @@ from consumers.log import TopicSettings
 from deploy.describe.grounds import grounds_of
 from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, publication_schema, tellings
 from deploy.describe.schemas import message_schemas, receipt_schema
+from domain.catalogue import types_of
 from domain.code_lists import code_list
 from domain.json_gate import LIMIT
 from projections.kinds import Kind, kinds
@@ -149,7 +150,23 @@ def _messages_sent(kind: Kind) -> dict[str, Part]:
 
 
 def _messages_told(kind: Kind) -> dict[str, Part]:
-    return {told.type: _publication(told.type, told) for told in tellings()[kind.key]}
+    """Those of older versions, too: they stand on the topic for as long as it keeps them, and come again in a redelivery."""
+    return {
+        type_name: _publication(type_name, told) if type_name == told.type else _older(type_name, told)
+        for told in tellings()[kind.key]
+        for type_name in types_of([told.event.NAME])
+    }
+
+
+def _older(type_name: str, told: Telling) -> Part:
+    """As the newest version, but for the value: its schema is the one that was published with that version."""
+    newest = _publication(told.type, told)
+    value = {
+        "type": "object",
+        "description": f"As `{type_name}` was published: publications/{told.column}/{type_name}.json among the schemas.",
+    }
+    headers = _of_type(newest["headers"], type_name)
+    return {**newest, "name": type_name, "title": type_name, "headers": headers, "payload": value}
 
 
 def _publication(type_name: str, told: Telling) -> Part:

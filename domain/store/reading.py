@@ -183,6 +183,19 @@ class LedgerReading:
         """Move a position forward that belongs to no event."""
         self._recorder.track(name, position)
 
+    def check(self) -> None:
+        """The database answers, is not behind what was seen, and has the tables of this program. Raises `NewerTables`,
+        `NotMigrated`, `StoreUnavailable`."""
+        self._recorder.check()
+
+    def size(self) -> int:
+        """Bytes that the tables take on the disk, their indexes too."""
+        return self._recorder.size()
+
+    def answer_counts(self) -> Mapping[str, int]:
+        """How many answers there are of each status; `waiting` are those that have no last one yet. Reads all of them."""
+        return self._recorder.answer_counts()
+
     def wait_for_commit(self, timeout: float, after: int | None = None) -> None:
         """Return when an event later than position `after` (none: than now) may be there, after `timeout` seconds at the
         latest, and after a second in any case."""

@@ -166,6 +166,20 @@ def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House)
     assert (final["message_id"], final["status"]) == ("m-2", "recorded")
 
 
+def test_a_message_that_waited_in_a_vault_that_was_lost_is_decided_when_its_sender_sends_it_again(home: House) -> None:
+    waiting = {"identity_code": UNKNOWN_CODE, **BENEFIT}
+    home.send("authority", "m-2", "change_benefit_status.v1", waiting)
+    home.settle()
+    home.wired.vault.drop_held(EXPERT.org, EXPERT.task, "m-2")
+    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+    home.settle()
+    assert home.receipts("authority")[-1]["status"] == "waiting"
+    home.send("authority", "m-2", "change_benefit_status.v1", waiting)
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["status"]) == ("m-2", "recorded"), final
+
+
 def test_an_id_that_had_its_last_answer_does_not_wait_for_another(home: House) -> None:
     home.send(SENDER, "m-3", "record_attendance.v1", attendance(home, period_id="nobody's"))
     home.settle()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
+from blocks import ROOT
 
 from deploy.cli import main
 from deploy.logs import lines_to
+from deploy.settings import LogForm
+from domain.log_ids import Concerning, note_ids, sane_id
 
 SECRET = "140598-903F Kaisa Virtanen"
 
@@ -106,3 +111,116 @@ def test_every_command_logs_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert main(["settings"]) == 0
     logging.getLogger("kuty.test").warning("slow")
     assert json.loads(capsys.readouterr().err)["event"] == "slow"
+
+
+# --- what libraries say -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def library() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    logger, stream = logging.getLogger("library.of.others"), io.StringIO()
+    writes = lines_to(stream)
+    logger.addHandler(writes)
+    yield logger, stream
+    logger.removeHandler(writes)
+
+
+def test_of_a_librarys_line_the_words_of_its_source_are_told_and_numbers_alone_filled_in(
+    library: tuple[logging.Logger, io.StringIO],
+) -> None:
+    logger, stream = library
+    logger.warning("batch %d of %s " "failed after %.1f s: %s", 7, SECRET, 0.25, ValueError(SECRET))  # fmt: skip
+    assert line(stream)["event"] == "batch 7 of … failed after 0.2 s: ValueError"
+
+
+@pytest.mark.parametrize("said", [f"no such client: {SECRET}", f"{SECRET}: %s"])
+def test_a_line_that_a_library_put_together_itself_is_told_by_its_place(
+    said: str, library: tuple[logging.Logger, io.StringIO]
+) -> None:
+    logger, stream = library
+    logger.warning(said, SECRET) if "%s" in said else logger.warning(said)
+    assert SECRET not in stream.getvalue()
+    assert line(stream)["event"].startswith("a line of library.of.others at test_logs.py:")
+
+
+def test_what_a_callback_was_given_is_not_told_when_it_fails() -> None:
+    """asyncio puts the callback with its arguments into the line."""
+    stream, asyncs = io.StringIO(), logging.getLogger("asyncio")
+    writes = lines_to(stream)
+    asyncs.addHandler(writes)
+    try:
+        asyncs.error(f"Exception in callback print('{SECRET}')")
+    finally:
+        asyncs.removeHandler(writes)
+    assert SECRET not in stream.getvalue()
+
+
+# --- what a line is about ---------------------------------------------------------------------------------------------
+
+
+def test_a_failure_names_what_was_being_worked_on_and_the_nearest_holds(log: logging.Logger) -> None:
+    log.addHandler(lines_to(stream := io.StringIO()))
+    try:
+        with Concerning({"recipient": "kela", "position": 1}):
+            log.warning("inside")
+            failure = ValueError(SECRET)
+            note_ids(failure, {"event_id": "e" * 32, "position": 7})
+            raise RuntimeError from failure
+    except RuntimeError:
+        log.exception("outside")
+    inside, outside = (json.loads(one) for one in stream.getvalue().splitlines())
+    assert (inside["recipient"], inside["position"]) == ("kela", 1)
+    assert (outside["recipient"], outside["position"], outside["event_id"]) == ("kela", 1, "e" * 32)
+
+
+@pytest.mark.parametrize(
+    ("given", "stands"),
+    [
+        ("0f8fad5b-d9cb-469f-a165-70867728950e", True),
+        ("tampere-2025-03-03.0001", True),
+        ("140598-903F", False),
+        ("0401234567", False),
+        ("+358401234567", False),
+        ("358-40-1234567", False),
+        ("Virtanen-Kaisa", False),
+        ("Kaisa Virtanen 1", False),
+        ("short-1", False),
+        ("x1" * 33, False),
+    ],
+)
+def test_an_id_that_others_chose_stands_in_a_log_only_where_it_names_nobody(given: str, stands: bool) -> None:
+    assert sane_id(given) == (given if stands else "")
+
+
+def test_a_command_that_fails_in_a_way_nobody_foresaw_says_where_and_quotes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*_: object) -> int:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr("deploy.commands.measuring.settings_listed", failing)
+    assert main(["settings"]) == 1
+    logged_line, said = capsys.readouterr().err.splitlines()
+    assert json.loads(logged_line)["exception"].startswith("KeyError\n")
+    assert said == "kuty: a mistake of ours ended this (KeyError): the log line before says where"
+
+
+def test_what_ends_a_thread_or_the_program_is_logged_without_its_words() -> None:
+    script = (
+        "import threading\nfrom deploy.logs import write_logs\nwrite_logs('WARNING')\n"
+        f"def fail():\n    raise ValueError('{SECRET}')\n"
+        "one = threading.Thread(target=fail, name='kuty-relay')\none.start()\none.join()\nfail()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    thread, program = (json.loads(one) for one in ended.stderr.splitlines())
+    assert ended.returncode == 1
+    assert (thread["event"], program["event"]) == ("the thread kuty-relay ended", "the process ends by a mistake of ours")
+    assert SECRET not in ended.stderr
+
+
+@pytest.mark.parametrize(("form", "first"), [("json", "{"), ("text", "2"), ("", "{")])
+def test_how_it_is_logged_is_a_setting(form: LogForm, first: str, log: logging.Logger) -> None:
+    log.addHandler(lines_to(stream := io.StringIO(), form))
+    log.warning("slow")
+    assert stream.getvalue()[0] == first

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from consumers.log import BrokerUnavailable
-from consumers.relay import StoreBehindTopic
-from deploy.roles import LOOKS_S, Running, Stuck, settle
+from consumers.relay import FeedRefused, StoreBehindTopic
+from deploy.roles import LOOKS_S, Running, Saying, Stuck, settle
+from domain.store import StoreUnavailable
 
 DEADLINE_S = 20.0
 
@@ -87,6 +90,67 @@ def test_a_role_that_halts_stays_halted_and_the_others_go_on() -> None:
     running.stop()
     assert running.halted == {"relay": "the topic has 9, the store 5"}
     assert halting.steps == 1
+
+
+def test_a_halt_is_one_line_that_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    running = started(Scripted("relay", FeedRefused("position 3 of kuty.demo.events.v1: too_large")))
+    assert running.roles[0].join(DEADLINE_S)
+    running.stop()
+    [line] = [record for record in caplog.records if record.name == "kuty.roles"]
+    assert line.levelname == "CRITICAL"
+    assert line.getMessage() == (
+        "relay halts: position 3 of kuty.demo.events.v1: too_large; let the broker take the record, then start the relay"
+        " again: docs/runbooks/a-parked-topic.md"
+    )
+
+
+def test_a_process_whose_roles_have_all_halted_stays_until_it_is_stopped() -> None:
+    """One that ended would be started again, to halt again, for ever."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    running = started(Scripted("relay", StoreBehindTopic("the topic has 9, the store 5")))
+    assert running.roles[0].join(DEADLINE_S)
+    looked: list[bool] = []
+
+    def stop_it() -> None:
+        looked.append(done.wait(1.0))  # the main thread would have come back by then
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    done = threading.Event()
+    stopping = threading.Thread(target=stop_it)
+    stopping.start()
+    try:
+        code = running.until_signal()
+        done.set()
+    finally:
+        stopping.join()
+        for number, action in before.items():
+            signal.signal(number, action)
+    assert (looked, code) == ([False], 1)
+
+
+def test_what_stays_as_it_is_is_said_at_once_and_then_at_growing_intervals() -> None:
+    moment = 0.0
+    saying, said = Saying(lambda: moment), []
+    for second in range(3600):
+        moment = float(second)
+        if saying.due("the database does not answer"):
+            said.append(second)
+    assert said == [0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030]
+    assert saying.due("the broker does not answer")
+    saying.quiet()
+    assert saying.due("the broker does not answer")
+
+
+def test_a_role_that_waits_for_a_database_says_so_once_and_says_when_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    role = Scripted("clerk", *[StoreUnavailable("connection refused\nIs the server running?")] * 4)
+    running = started(role)
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    assert [record.getMessage() for record in caplog.records if record.name == "kuty.roles"] == [
+        "clerk tries again in 0.1 s: connection refused; look after the database; whatever waits goes on by itself:"
+        " docs/runbooks/a-database-that-does-not-answer.md",
+        "clerk goes on, after 4 steps that failed",
+    ]
 
 
 def test_stopping_lets_each_role_finish_its_step() -> None:

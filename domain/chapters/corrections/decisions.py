@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from domain import events as e
-from domain.catalogue import fixed_in
+from domain.catalogue import fixed_in, in_todays_words
 from domain.chapters.corrections.events import Correction, CorrectionReason, Mended
 from domain.chapters.guards import (
     as_known_to_authority,
@@ -105,7 +105,9 @@ def _found(no: Refusals, pathway: Pathway, command: CorrectFact, context: Contex
         if no.when(target is None, "E_TARGET", f"{at}/target_event_id") or target is None:
             continue
         reason = getattr(said, "correction_reason", None) or command.correction_reason
-        found.append(_Mending(at, said, reason, target))
+        # In the words of an older version, too: so were they said by systems that follow, and are kept of old decisions.
+        new_values = said.new_values and in_todays_words(target.name, said.new_values)
+        found.append(_Mending(at, said.model_copy(update={"new_values": new_values}), reason, target))
     no.stop()
     entitled(all(_may_correct(mending.target, context) for mending in found))
     seen: set[str] = set()

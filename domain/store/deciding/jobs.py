@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from domain.answers import Answer
 from domain.commands import Command, CommandKind
 from domain.context import Caller
 from domain.events import Event, MessageHeld
+from domain.log_ids import Ids, present_ids
 from domain.record import Record
 
 
@@ -70,6 +72,8 @@ class CommandJob:
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very command, or of the message that it came in."""
     decision_id: str = field(default_factory=_random_id)
+    ids: Ids = field(default_factory=present_ids)
+    asked_at: float = field(default_factory=time.perf_counter)
     message_hash: str = ""
     """The hash of the body as it came: by it a repeat is known that can no longer be read as the command."""
     unable: str = ""
@@ -97,6 +101,8 @@ class NoteJob:
     """Whether a hash is that of this very message."""
     dry_run: bool = False
     decision_id: str = field(default_factory=_random_id)
+    ids: Ids = field(default_factory=present_ids)
+    asked_at: float = field(default_factory=time.perf_counter)
 
     @property
     def final(self) -> bool:
@@ -120,6 +126,8 @@ class GroupJob:
     repeats: Callable[[str], bool]
     """Whether a hash is that of this very message."""
     decision_id: str = field(default_factory=_random_id)
+    ids: Ids = field(default_factory=present_ids)
+    asked_at: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(slots=True, eq=False)

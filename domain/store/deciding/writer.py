@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from domain.counts import ANSWERED, COMMAND, COMMIT, RECORDED, REFUSED
 from domain.envelopes import former_entry_id
+from domain.log_ids import Concerning
 from domain.pathway import Pathway
 from domain.store.deciding.batch import Batch
 from domain.store.deciding.chaining import chain
@@ -132,7 +134,9 @@ class Writer:
         pause = FIRST_PAUSE_S
         while jobs:
             try:
-                _hand_over(self._attempt(jobs))
+                outcomes = self._attempt(jobs)
+                _hand_over(outcomes)
+                _count(outcomes)
                 return
             except JobFailed as failed:
                 job = failed.job
@@ -157,7 +161,8 @@ class Writer:
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             except Exception as error:
                 # Nothing was committed. What was remembered may be what was wrong: read it again, one job at a time.
-                log.exception("a batch of %d failed", len(jobs))
+                with Concerning(jobs[0].ids if len(jobs) == 1 and not isinstance(jobs[0], AppendJob) else {}):
+                    log.exception("a batch of %d failed", len(jobs))
                 self._known.forget()
                 if len(jobs) == 1:
                     _fail(jobs, error)
@@ -172,6 +177,7 @@ class Writer:
         wanted = [(*sender, name) for sender, name in ids if name]
         followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
         self._ask_what_was_published()
+        begun_at = time.perf_counter()
         after = (self._known.head or None) if self._known.shares else None
         writing: Writing = self._recorder.begin(wanted, after, followers)
         try:
@@ -188,7 +194,9 @@ class Writer:
         except BaseException:
             writing.rollback()
             raise
+        COMMIT.took(time.perf_counter() - begun_at)
         if rows:
+            RECORDED.add(by=len(rows))
             self._recorder.seen.note(batch.head, hash_of(rows[-1].state))
         self._remember(batch, committed_at)
         return batch.outcomes
@@ -218,7 +226,8 @@ def _code_of(job: CommandJob, error: BaseException) -> str:
         return "E_TOO_LARGE"
     if isinstance(error, KeyDestroyed):
         return "E_ERASED"
-    log.error("deciding a %s failed: %s", job.kind.name, type(error).__name__)
+    with Concerning(job.ids):
+        log.error("deciding a %s failed", job.kind.name, exc_info=error)
     return "E_INTERNAL"
 
 
@@ -229,6 +238,18 @@ def _hand_over(outcomes: Sequence[Outcome]) -> None:
         if isinstance(job.reply, LoopReply):
             woken.setdefault(job.reply.loop, []).append(job.reply)
     _wake(woken)
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    """After the answers are on their way: nobody waits for it."""
+    now = time.perf_counter()
+    for job, answer in outcomes:
+        if answer is None or isinstance(job, AppendJob) or job.dry_run:
+            continue
+        COMMAND.took(now - job.asked_at)
+        ANSWERED.add(answer.status)
+        for reason in answer.codes:
+            REFUSED.add(reason.code)
 
 
 def _fail(jobs: Sequence[Job], error: BaseException) -> None:

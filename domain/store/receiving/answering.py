@@ -87,7 +87,7 @@ class Answering:
         except KeyDestroyed:
             return self._refuse(asked.message, (Reason("E_ERASED"),)).result()
         except Exception as error:
-            logger.error("deciding a %s failed: %s", asked.message.type, type(error).__name__)
+            logger.error("deciding a message failed", exc_info=error)
             return self._refuse(asked.message, (Reason("E_INTERNAL"),)).result()
         if begun.reason is not None and not self.dry_run and answer.status != "waiting":
             self._let_go(asked.message)

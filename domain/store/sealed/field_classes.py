@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from domain.catalogue import upcast_part
 from domain.event import CARRIED
 from domain.events import Event, FactCorrected
 from domain.vocabulary import DataClass, Unclassified, data_class_of
@@ -102,8 +103,8 @@ def _split_publication(publication: Mapping[str, Any], contents: Contents) -> No
 
 
 def joined(cls: type[Event], sections: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of an event from its sections, as they were before `split`. The sections are used up: the first one takes
-    the others in."""
+    """The fields of an event from its sections, as they were before `split`; what a correction says of a fact is said in the
+    words of that fact's newest version. The sections are used up: the first one takes the others in."""
     carried = field_classes(cls).carried
     if not sections:
         return {}
@@ -112,13 +113,13 @@ def joined(cls: type[Event], sections: list[dict[str, Any]]) -> dict[str, Any]:
         for section in others:
             fields.update(section)
         return fields
-    fields.pop(TARGET_TYPE, None)
+    target = fields.pop(TARGET_TYPE, "")
     whole = fields.pop(carried, None)
     if whole is not None:
         fields[carried] = whole
     for section in others:
         piece = section.pop(carried, None)
-        section.pop(TARGET_TYPE, None)
+        target = section.pop(TARGET_TYPE, target)
         if section:
             fields.update(section)
         if piece is None:
@@ -129,6 +130,8 @@ def joined(cls: type[Event], sections: list[dict[str, Any]]) -> dict[str, Any]:
             _merge(whole, piece)
         else:
             whole.update(piece)
+    if target and whole is not None and carried != PUBLICATION:
+        fields[carried] = upcast_part(target, whole)
     return fields
 
 

@@ -85,6 +85,15 @@ class Keys:
         """Make or upgrade the tables."""
         database.migrate(TABLES)
 
+    def check(self) -> None:
+        """The keys are there, in tables that this program knows, under this master key. Raises `NewerTables`,
+        `StoreUnavailable`, `WrongMasterKey`."""
+        self._database.check(TABLES)
+        rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (_PROBE,))
+        if not rows:
+            raise WrongMasterKey("these are other keys than at the start: the one that is looked for is not among them")
+        self._unwrap(_PROBE, bytes(rows[0][0]))
+
     def create(self, matters: Iterable[str]) -> dict[str, bytes]:
         """The keys of the matters by key id, made in one commit where they are missing. Raises `KeyDestroyed`."""
         ids = sorted({key_id_of(matter) for matter in matters})

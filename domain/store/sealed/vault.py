@@ -377,6 +377,10 @@ class Vault:
             for org, task, message_id, until_at, sealed in rows
         ]  # fmt: skip
 
+    def held_count(self) -> int:
+        """How many messages wait."""
+        return int(self._database.read("SELECT count(*) FROM held")[0][0])
+
     def held_beside(self, sender_org: str, sender_task: str, message_id: str) -> int:
         """How many messages of a sender wait, this one not counted."""
         [(count,)] = self._database.read(

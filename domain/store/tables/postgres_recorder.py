@@ -27,7 +27,7 @@ from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, St
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import PostgresWriting, register_columns
-from domain.store.tables.recorders import AnswerRow, Conflict, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.seen import Seen
 from domain.store.tables.watchdog import WATCHDOG
@@ -92,14 +92,25 @@ class PostgresRecorder(PostgresProcessRecorder):
         self.seen = Seen()
         self._looks = 1
         self._looked: weakref.WeakKeyDictionary[psycopg.Connection[Any], int] = weakref.WeakKeyDictionary()
+        self.check()
+        self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
+
+    def check(self) -> None:
         try:
             version = self._ask("SELECT max(version) FROM migrations")[0][0]
-            self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
         except psycopg.errors.UndefinedTable as error:
             raise NotMigrated(f"no ledger in schema {self.schema}") from error
         check_known(f"schema {self.schema}", version, POSTGRES)
         if version < len(POSTGRES):
             raise NotMigrated(f"schema {self.schema} is at version {version}, not {len(POSTGRES)}")
+
+    def size(self) -> int:
+        tables = "SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s"
+        asked = f"SELECT coalesce(sum(pg_total_relation_size(t.oid)), 0) FROM ({tables} AND c.relkind = 'r') t"
+        return int(self._ask(asked, (self.schema,))[0][0])
+
+    def answer_counts(self) -> dict[str, int]:
+        return dict(self._ask(ANSWER_COUNTS))
 
     def create_table(self) -> None:
         """Refused: tables are made by the migration command alone."""

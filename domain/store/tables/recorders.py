@@ -17,6 +17,12 @@ from domain.store.tables.seen import Seen
 
 MANY = 5_000
 """So many events of other processes, and what was remembered is forgotten instead of looked through."""
+ANSWER_COUNTS = (
+    "SELECT CASE WHEN final THEN status ELSE 'waiting' END, count(*) FROM answers a WHERE final OR NOT EXISTS"
+    " (SELECT 1 FROM answers b WHERE b.command_id = a.command_id AND b.sender_org = a.sender_org"
+    " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
+)
+"""One query for both databases: of what waits only that which has no last answer yet."""
 Sender = tuple[str, str]
 """(organisation, task): in whose line answers are numbered."""
 
@@ -113,6 +119,17 @@ class Recorder(Protocol):
         `after` is a position behind which others may have written, `followers` are positions that will be asked for:
         hints of what to read along. Raises `Lost`.
         """
+
+    def check(self) -> None:
+        """The tables are still those that this program knows. Raises `NewerTables`, `NotMigrated`, `StoreUnavailable`."""
+
+    def size(self) -> int:
+        """Bytes that the tables take on the disk, their indexes too."""
+        ...
+
+    def answer_counts(self) -> dict[str, int]:
+        """How many last answers there are of each status, and of those that wait. Reads all of them."""
+        ...
 
     @property
     def connected(self) -> bool:

@@ -19,7 +19,7 @@ from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.packing import as_written
-from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, row_of
+from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Row, Sender, row_of
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.seen import Seen
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
@@ -49,13 +49,22 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self.seen = Seen()
         self._looks = 1
         try:
-            version = self._ask("SELECT max(version) FROM migrations")[0][0]
+            self.check()
             self.epoch: int = self._ask("SELECT epoch FROM ledger")[0][0]
         except StoreUnavailable as error:
             raise NotMigrated(f"no ledger in {path}") from error
-        check_known(str(path), version, SQLITE)
+
+    def check(self) -> None:
+        version = self._ask("SELECT max(version) FROM migrations")[0][0]
+        check_known(str(self._path), version, SQLITE)
         if version < len(SQLITE):
-            raise NotMigrated(f"{path} is at version {version}, not {len(SQLITE)}")
+            raise NotMigrated(f"{self._path} is at version {version}, not {len(SQLITE)}")
+
+    def size(self) -> int:
+        return sum(file.stat().st_size for file in self._path.parent.glob(f"{self._path.name}*"))
+
+    def answer_counts(self) -> dict[str, int]:
+        return dict(self._ask(ANSWER_COUNTS))
 
     def create_table(self) -> None:
         """Refused: tables are made by the migration command alone."""

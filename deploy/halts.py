@@ -1,0 +1,94 @@
+"""What a person has to know of or to mend: for each fault what to do, and the runbook that says it step by step."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import psycopg
+
+from consumers.log import BrokerError, BrokerUnavailable, TopicSettingsDiffer
+from consumers.relay import FeedRefused, StoreBehindTopic
+from domain.catalogue import UnknownEvent
+from domain.record import Damaged
+from domain.store import NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+
+FOLDER = "docs/runbooks"
+
+
+class Advice(NamedTuple):
+    """The runbook's file name without its ending, and what to do in a few words."""
+
+    runbook: str
+    to_do: str
+
+    @property
+    def told(self) -> str:
+        """For the end of a log line."""
+        return f"{self.to_do}: {FOLDER}/{self.runbook}.md"
+
+
+WENT_BACK = Advice("a-store-that-went-back", "find out which database is the right one before anything writes")
+REFUSED = Advice("a-parked-topic", "let the broker take the record, then start the relay again")
+PARKED = Advice("a-parked-topic", "let the broker take the record, then `kuty topic resume`")
+DIFFERENT = Advice("a-topic-with-other-settings", "give the topic its settings back, then start the role again")
+NEWER = Advice("newer-tables", "run the program that made the tables, or a newer one")
+OLDER = Advice("newer-tables", "run `kuty migrate` of this program")
+WRONG_KEY = Advice("a-wrong-master-key", "put the right master key back")
+DAMAGED = Advice("a-damaged-record", "find out with `kuty audit chains` what does not add up")
+DATABASE = Advice("a-database-that-does-not-answer", "look after the database; whatever waits goes on by itself")
+BROKER = Advice("a-broker-that-does-not-answer", "look after the broker; whatever waits goes on by itself")
+DISK = Advice("a-disk-that-is-full", "make room; whatever waits goes on by itself")
+GAP = Advice("a-gap-in-a-topic", "let the recipient's topic be delivered again")
+MADE_AGAIN = Advice("a-topic-made-again", "let the recipient's topic be delivered again")
+PARKED_CLIENT = Advice("a-parked-client", "take a version that can digest the record, and start the projector again")
+BEHIND = Advice("a-role-that-is-behind", "see whether the role runs, and what it waits for")
+MISTAKE = Advice("a-mistake-of-ours", "report the type and the places in the log line")
+
+ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
+    ((StoreBehindTopic, StoreWentBack), WENT_BACK),
+    ((FeedRefused,), REFUSED),
+    ((TopicSettingsDiffer,), DIFFERENT),
+    ((NewerTables, UnknownEvent), NEWER),
+    ((NotMigrated,), OLDER),
+    ((WrongMasterKey,), WRONG_KEY),
+    ((Damaged,), DAMAGED),
+)
+"""What only a person can mend: the role stops, the others go on."""
+HALTS = tuple(kind for kinds, _ in ADVICE for kind in kinds)
+PASSING: tuple[type[Exception], ...] = (BrokerUnavailable, StoreUnavailable, ConnectionError)
+"""What mends itself: the step is taken again."""
+
+
+def advice_on(error: BaseException) -> Advice:
+    """What to do about a failure, whatever it is."""
+    if _is_disk_full(error):
+        return DISK
+    for kinds, advice in ADVICE:
+        if isinstance(error, kinds):
+            return advice
+    if isinstance(error, StoreUnavailable | psycopg.OperationalError | psycopg.InterfaceError | sqlite3.OperationalError):
+        return DATABASE
+    if isinstance(error, BrokerError | ConnectionError):
+        return BROKER
+    return MISTAKE
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    return any(
+        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT))
+        or isinstance(one, psycopg.errors.DiskFull)
+        or (isinstance(one, sqlite3.Error) and getattr(one, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL)
+        or "No space left on device" in str(one)
+        for one in _with_causes(error)
+    )
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,286 @@
+"""What a ledger looks like now, put together for a person: from the store, from the broker, and from whoever runs."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import orjson
+import psycopg
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumers import disclosure, relay
+from consumers.log import BrokerError
+from deploy.backup.taking import last_backups
+from deploy.halts import BEHIND, PARKED, Advice, advice_on
+from deploy.settings import Settings
+from deploy.watching.looking import Fault, fault_of
+from deploy.watching.port import Target, targets
+from deploy.watching.process import API, fault_of_line, free_bytes
+from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
+from domain.store import StoreUnavailable
+from projections.kinds import model_of
+from projections.read_models import NotProvisioned
+
+T = TypeVar("T")
+PATIENCE_S = 8.0
+"""How long a process is waited for; it answers within some seconds, whatever it waits for itself."""
+BROKER_PATIENCE_S = 5.0
+LATE_S = 60.0
+"""Who has had something before him for so long is behind."""
+UNAVAILABLE = (StoreUnavailable, BrokerError, NotProvisioned, psycopg.Error, OSError)
+
+
+@dataclass
+class RoleSeen:
+    """A role: where it runs, empty where that is not seen; what is before it, none where nobody knows."""
+
+    name: str
+    runs_at: str = ""
+    behind: int | None = None
+    late_s: float = 0.0
+    halted: bool = False
+
+
+@dataclass
+class Report:
+    """Everything, each part as far as it could be seen."""
+
+    ledger: str
+    mode: str = ""
+    organiser: str = ""
+    now: str = ""
+    head: int | None = None
+    epoch: int | None = None
+    roles: list[RoleSeen] = field(default_factory=list)
+    recipients: dict[str, int] = field(default_factory=dict)
+    late_recipients: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    disk: dict[str, int] = field(default_factory=dict)
+    disk_free: int = 0
+    backups: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is amiss."""
+        return not self.faults
+
+    def add(self, fault: Fault) -> None:
+        """What several say is said once."""
+        if all((fault.what, fault.why) != (known.what, known.why) for known in self.faults):
+            self.faults.append(fault)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a process said of itself: its faults, and its figures by name and labels, in the order of the labels' names."""
+
+    target: Target
+    faults: Sequence[Fault]
+    figures: Mapping[str, Mapping[tuple[str, ...], float]]
+
+    def figure(self, name: str, *labels: str) -> float | None:
+        """One of them, none where it has none."""
+        return self.figures.get(name, {}).get(labels)
+
+
+def report_of(settings: Settings) -> Report:
+    """Ask everybody; whoever does not answer is a fault of its own, and the rest is shown."""
+    report = Report(settings.ledger, disk_free=free_bytes(settings.home))
+    seen = _processes(settings)
+    _say_of_processes(report, seen)
+    roles = {name: RoleSeen(name) for name in (API, PROVISIONER, *ROLES)}
+    for answered in seen:
+        for name in answered.target.roles:
+            if name in roles:
+                roles[name] = _role_at(name, answered)
+    report.roles = [role for role in roles.values() if role.name != PROVISIONER or settings.models_dsn or settings.store_dsn]
+    _say_of_store(report, settings, seen)
+    report.backups = {part: str(taken["taken_at"]) for part, taken in last_backups(settings).items()}
+    unseen = [role.name for role in report.roles if not role.runs_at]
+    if unseen:
+        report.add(Fault(", ".join(unseen), "not seen to run", "start it, or name its operator's port in KUTY_WATCHED"))
+    for role in report.roles:
+        if role.late_s > LATE_S:
+            report.add(Fault(role.name, f"{role.behind} before it, since {role.late_s:.0f} s", BEHIND.told))
+    return report
+
+
+# --- who runs ---
+
+
+def _processes(settings: Settings) -> list[Answered]:
+    known = targets(settings)
+    elsewhere = [Target(address, ()) for address in settings.watched.split(",") if address]
+    wanted = {target.address: target for target in (*elsewhere, *known)}
+    if not wanted:
+        return []
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        return [answered for answered in pool.map(_asked, wanted.values()) if answered is not None]
+
+
+def _asked(target: Target) -> Answered | None:
+    """What a process says of itself; none where nobody is there, as behind one that was killed."""
+    try:
+        ready = orjson.loads(_got(target.address, "/readyz"))
+        figures = _parsed(_got(target.address, "/metrics").decode())
+        faults = [Fault(one["what"], one["why"], one["to_do"]) for one in ready["not_ready"]]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return None
+    roles = target.roles or tuple(role for [role] in figures.get("kuty_serves", {}))
+    return Answered(target._replace(roles=roles), faults, figures)
+
+
+def _got(address: str, path: str) -> bytes:
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def _parsed(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = tuple(value for _, value in sorted(sample.labels.items()))
+            found.setdefault(sample.name, {})[labels] = sample.value
+    return found
+
+
+def _role_at(name: str, answered: Answered) -> RoleSeen:
+    behind = answered.figure("kuty_lag", name)
+    late_s, halted = answered.figure("kuty_lag_seconds", name), answered.figure("kuty_role_halted", name)
+    return RoleSeen(name, answered.target.address, None if behind is None else int(behind), late_s or 0.0, bool(halted))
+
+
+def _say_of_processes(report: Report, seen: Sequence[Answered]) -> None:
+    for answered in seen:
+        for fault in answered.faults:
+            report.add(fault)
+        for (what,), size in answered.figures.get("kuty_disk_bytes", {}).items():
+            report.disk[what] = int(size)
+        for name, said in (
+            ("kuty_recipients", "with a read model"), ("kuty_recipients_halted", "stand still"),
+            ("kuty_redeliveries", "told again"), ("kuty_clients_parked", "clients parked"),
+        ):  # fmt: skip
+            number = answered.figure(name)
+            if number is not None:
+                report.recipients[said] = int(number)
+        for (recipient, _), number in answered.figures.get("kuty_recipient_lag", {}).items():
+            report.late_recipients[recipient] = report.late_recipients.get(recipient, 0) + int(number)
+
+
+# --- what is stored ---
+
+
+def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) -> None:
+    try:
+        recorder = open_recorder(settings)
+    except Exception as error:
+        report.add(_fault("store", error))
+        _say_of_broker(report, settings)
+        return
+    try:
+        report.head, report.epoch = recorder.head(), recorder.epoch
+        for role in report.roles:
+            tracked = {"disclosure": disclosure.NAME, "relay": relay.TRACKING}.get(role.name)
+            if tracked:
+                role.behind = report.head - recorder.tracking(tracked)
+        for topic, parked in recorder.parked().items():
+            report.add(Fault(f"topic {topic}", f"parked: {parked.code}", PARKED.told))
+        report.answers = recorder.answer_counts()
+        report.disk.setdefault("store", recorder.size())
+    except UNAVAILABLE as error:
+        report.add(_fault("store", error))
+    finally:
+        recorder.close()
+    try:
+        wired = open_ledger_parts(replace(settings, kafka_deadline_s=min(settings.kafka_deadline_s, BROKER_PATIENCE_S)))
+    except Exception as error:
+        report.add(_fault("keys and vault", error))
+        _say_of_broker(report, settings)
+        return
+    try:
+        _say_of_ledger(report, wired)
+    finally:
+        wired.close()
+
+
+def _say_of_ledger(report: Report, wired: Wired) -> None:
+    for what, look in _looks(report, wired):
+        try:
+            look()
+        except InUse:
+            pass  # whoever has the embedded broker answers for it
+        except Exception as error:
+            report.add(_fault(what, error))
+
+
+def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], object]]]:
+    def of_register() -> None:
+        report.mode, report.organiser = wired.store.mode or "not open yet", wired.store.organiser_org
+        report.now = wired.store.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        report.recipients = {"joined": len(wired.recipients()), **report.recipients}
+
+    def of_topics() -> None:
+        for role in report.roles:
+            if role.runs_at or role.name not in ("intake", "projector"):
+                continue
+            models = wired.lags.of_models
+            role.behind = wired.intake.behind() if role.name == "intake" else sum(models(wired.recipients()).values())
+
+    yield "store", of_register
+    yield "keys", wired.keys.check
+    yield "vault", wired.vault.check
+    yield "broker", of_topics
+    yield "read models", lambda: _say_of_models(report, wired)
+
+
+def _say_of_models(report: Report, wired: Wired) -> None:
+    """Where no projector says it: who stands still is kept in the models."""
+    wired.models.check()
+    if any(role.name == "projector" and role.runs_at for role in report.roles):
+        return
+    still = 0
+    for recipient in wired.recipients():
+        if model_of(recipient):
+            try:
+                halted = wired.models.of(recipient.short_name).feed().halted
+            except NotProvisioned:
+                continue
+            if halted:
+                still += 1
+                report.add(fault_of_line(recipient.short_name, halted))
+    report.recipients["stand still"] = still
+
+
+def _say_of_broker(report: Report, settings: Settings) -> None:
+    """Where nothing of the ledger could be opened: whether the other half answers."""
+    if settings.embedded:
+        return
+    from consumers.broker import KafkaBroker
+
+    broker = KafkaBroker(replace(settings, kafka_deadline_s=min(settings.kafka_deadline_s, BROKER_PATIENCE_S)).connection)
+    try:
+        broker.topics()
+    except BrokerError as error:
+        report.add(_fault("broker", error))
+    finally:
+        broker.close()
+
+
+def _fault(what: str, error: Exception, advice: Advice | None = None) -> Fault:
+    return fault_of(what, error, advice or advice_on(error))
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """All of it, with whether all is well."""
+    stated = {name: getattr(report, name) for name in report.__dataclass_fields__}
+    roles = [vars(role) for role in report.roles]
+    return {**stated, "roles": roles, "faults": [fault.stated() for fault in report.faults], "well": report.well}

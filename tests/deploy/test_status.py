@@ -1,0 +1,175 @@
+"""`kuty status`: one screen, whoever runs and whatever does not answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from house import LEDGER, House, house_after
+
+from consumers import wire
+from deploy.cli import main
+from deploy.halts import BROKER, DATABASE, OLDER
+from deploy.migration import ledger_file
+from deploy.roles import Running
+from deploy.settings import Settings
+from deploy.watching.metrics import Shown
+from deploy.watching.port import watched_at
+from deploy.watching.process import API, Watched
+from deploy.watching.report import Report, RoleSeen
+from deploy.watching.screen import lines_of
+from deploy.wiring import ROLES
+from domain.store import Parked
+
+EVERYTHING = (API, *ROLES)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KUTY_LEDGER", LEDGER)
+    with house_after("12", tmp_path / "home") as at:
+        at.settle()
+        yield at
+
+
+def status(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    capsys.readouterr()
+    code = main(["status", *words])
+    out, error = capsys.readouterr()
+    assert error == ""
+    return code, out
+
+
+def in_full(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    content: dict[str, object] = json.loads(status(capsys, "--json")[1])
+    return content
+
+
+def test_while_a_server_has_the_ledger_everything_is_shown_and_all_is_well(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, running = home.wired.settings, Running(home.wired.roles(), home.wired.wait)
+    with watched_at(settings, EVERYTHING, Shown(Watched(home.wired, EVERYTHING, [running]))) as address:
+        code, shown = status(capsys)
+        report = in_full(capsys)
+    assert code == 0
+    assert shown.startswith(f"house: simulated ledger of {home.wired.store.organiser_org}, it is 2025-")
+    assert f"position {home.wired.store.head()} in epoch 1" in shown
+    for role in ROLES:
+        assert re.search(rf"^{role} +runs at {address} +0$", shown, re.MULTILINE), role
+    assert re.search(rf"^api +runs at {address} +-$", shown, re.MULTILINE)
+    assert shown.endswith("all is well\n")
+    assert "\x1b" not in shown
+    assert (report["well"], report["head"], report["faults"]) == (True, home.wired.store.head(), [])
+    assert isinstance(report["answers"], dict)
+    assert report["answers"]["recorded"] > 10
+
+
+def test_while_none_runs_it_is_said_and_the_rest_is_shown(home: House, capsys: pytest.CaptureFixture[str]) -> None:
+    head = home.wired.store.head()
+    home.wired.close()
+    code, shown = status(capsys)
+    assert code == 1
+    assert f"position {head} in epoch 1" in shown
+    assert "api, intake, clerk, disclosure, relay, projector: not seen to run" in shown
+    assert re.search(r"^intake +not seen +0$", shown, re.MULTILINE)
+    assert re.search(r"^projector +not seen +0$", shown, re.MULTILINE)
+    assert "\nnot well: 1\n" in shown
+
+
+def test_what_halted_is_parked_or_stands_still_is_shown_with_what_to_do(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parked = wire.out_topic(LEDGER, "te-office")
+    home.wired.store.park(Parked(parked, 3, "too_large"))
+    home.wired.broker.delete_topics([wire.out_topic(LEDGER, "kela-payment")])
+    while not any(standing.halted for standing in home.wired.projector.standings()):
+        home.wired.projector.step()
+    running = Running(home.wired.roles(), home.wired.wait)
+    running.roles[1].halted, running.roles[1].to_do = "bytes do not add up", "find out: docs/runbooks/a-damaged-record.md"
+    with watched_at(home.wired.settings, EVERYTHING, Shown(Watched(home.wired, EVERYTHING, [running]))):
+        code, shown = status(capsys)
+    assert code == 1
+    assert re.search(r"^clerk +halted +\d+$", shown, re.MULTILINE)
+    for said, page in (
+        ("clerk: halted: bytes do not add up", "a-damaged-record"),
+        (f"topic {parked}: parked: too_large", "a-parked-topic"),
+        ("recipient kela-payment: stands still: topic", "a-topic-made-again"),
+    ):
+        place = shown.index(said)
+        assert f"docs/runbooks/{page}.md" in shown[place:].splitlines()[1], said
+    assert shown.count(f"topic {parked}") == 1  # though the process and the store both say it
+    assert "1 stand still" in shown
+
+
+def test_without_a_projector_the_models_say_who_stands_still(home: House, capsys: pytest.CaptureFixture[str]) -> None:
+    home.wired.broker.delete_topics([wire.out_topic(LEDGER, "kela-payment")])
+    while not any(standing.halted for standing in home.wired.projector.standings()):
+        home.wired.projector.step()
+    home.wired.close()
+    assert "recipient kela-payment: stands still: topic" in status(capsys)[1]
+
+
+def test_an_empty_place_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    code, shown = status(capsys)
+    assert code == 1
+    assert f"store: no ledger in {ledger_file(Settings(home=tmp_path))}\n    {OLDER.told}\n" in shown
+    assert not ledger_file(Settings(home=tmp_path)).exists()  # looking makes nothing
+
+
+def test_a_dead_database_and_a_dead_broker_are_one_sentence_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as held:  # bound and not listening: nobody else gets the port meanwhile
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+        monkeypatch.setenv("KUTY_STORE_DSN", f"postgresql://kuty:Secret-of-the-store@127.0.0.1:{port}/kuty")
+        monkeypatch.setenv("KUTY_KAFKA", f"127.0.0.1:{port}")
+        monkeypatch.setenv("KUTY_KAFKA_DEADLINE_S", "2")
+        code, shown = status(capsys)
+    lines = shown.splitlines()
+    assert code == 1
+    [store] = [place for place, line in enumerate(lines) if line.startswith("store: ")]
+    [broker] = [place for place, line in enumerate(lines) if line.startswith("broker: ")]
+    assert lines[store + 1].strip() == DATABASE.told
+    assert lines[broker + 1].strip() == BROKER.told
+    assert "Secret-of-the-store" not in shown
+    assert "GB free" in shown
+
+
+def test_a_process_elsewhere_is_asked_where_it_is_named(
+    home: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    running = Running(home.wired.roles(["relay"]), home.wired.wait)
+    elsewhere = Settings(home=tmp_path / "elsewhere", ledger=LEDGER)
+    with watched_at(elsewhere, ("relay",), Shown(Watched(home.wired, ("relay",), [running]))) as address:
+        monkeypatch.setenv("KUTY_WATCHED", address)
+        assert re.search(rf"^relay +runs at {address} +0$", status(capsys)[1], re.MULTILINE)
+
+
+def test_colours_are_for_a_terminal_alone() -> None:
+    report = Report("demo", roles=[RoleSeen("relay", "127.0.0.1:9464", 0), RoleSeen("clerk")])
+    assert "\x1b" not in "\n".join(lines_of(report, coloured=False))
+    assert "\x1b[32mruns at 127.0.0.1:9464" in "\n".join(lines_of(report, coloured=True))
+
+
+@pytest.mark.parametrize(("tty", "no_color", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)])
+def test_whether_it_is_a_terminal_is_looked_at(
+    tty: bool, no_color: str, coloured: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: tty)
+    assert ("\x1b" in status(capsys)[1]) == coloured
+    assert os.environ["NO_COLOR"] == no_color
