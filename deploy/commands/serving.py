@@ -15,6 +15,7 @@ from deploy.watching.metrics import Shown
 from deploy.watching.port import watched_at
 from deploy.watching.process import Watched
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
+from deploy.workers import beside_this_one
 from deploy.world import open_world
 
 API = "api"
@@ -72,18 +73,19 @@ def fill(settings: Settings, clients: int, seed: int) -> None:
             raise DemoFailed(reason) from None
 
 
-def run(wired: Wired, names: Sequence[str]) -> int:
-    """Run roles, and the API where it is among them, until a signal comes. Raises InUse."""
+def run(wired: Wired, names: Sequence[str], *, shared: bool = False) -> int:
+    """Run roles, and the API where it is among them, until a signal comes; `shared` where other processes answer on its
+    address too. Raises InUse."""
     settings = wired.settings
     if not settings.store_dsn and settings.embedded:
         _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
     running = list[Running]()
     with watched_at(settings, tuple(names), Shown(Watched(wired, names, running))) as address:
         print(f"/readyz and /metrics: http://{address}/", flush=True)
-        return _run(wired, names, running)
+        return _run(wired, names, running, shared or wired.settings.api_workers > 1)
 
 
-def _run(wired: Wired, names: Sequence[str], running: list[Running]) -> int:
+def _run(wired: Wired, names: Sequence[str], running: list[Running], shared: bool) -> int:
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
     running.append(roles)
@@ -93,7 +95,7 @@ def _run(wired: Wired, names: Sequence[str], running: list[Running]) -> int:
         if API not in names:
             print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
             return roles.start().until_signal()
-        with served(app_of(wired), settings.host, settings.port):
+        with served(app_of(wired), settings.host, settings.port, shared=shared), beside_this_one(settings):
             print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
             return roles.start().until_signal()
     finally:
