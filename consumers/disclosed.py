@@ -100,10 +100,20 @@ def _disclosed(store: EventStore, matters: Sequence[str]) -> Disclosures:
 
 def line_of(store: EventStore, recipient: str) -> Line:
     """The end of a recipient's newest epoch, read from its stream."""
-    epoch = 1
+    epoch = store.epochs.line_begins(recipient)
     while store.stream_version(Line(recipient, epoch + 1).stream):
         epoch += 1
-    line = Line(recipient, epoch)
+    return _end_of(store, Line(recipient, epoch))
+
+
+def line_before(store: EventStore, line: Line) -> Line:
+    """The last line of the recipient's before this one in which something was told; an empty one where there is none."""
+    before = range(line.epoch - 1, 0, -1)
+    found = next((epoch for epoch in before if store.stream_version(Line(line.recipient, epoch).stream)), line.epoch)
+    return _end_of(store, Line(line.recipient, found))
+
+
+def _end_of(store: EventStore, line: Line) -> Line:
     version = store.stream_version(line.stream)
     if version:
         last = store.stream(line.stream, version - 1)[-1]

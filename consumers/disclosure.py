@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from consumers.disclosed import Followed, Memory
+from consumers.disclosed import Followed, Memory, line_of
 from consumers.redelivery import Redelivery, redeliver, requested
 from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, EVENTS, REGISTER_FACTS, SYSTEM_EVENTS
@@ -97,6 +98,8 @@ class Disclosure:
 
     def _step(self) -> int:
         memory, self._memory = self._memory, None
+        if memory is None:
+            self._begin_lines()
         if memory is None or memory.erasures != self.store.erasures:
             memory = Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
         head = self.store.head()
@@ -116,6 +119,14 @@ class Disclosure:
         memory.trim()
         self._memory = memory
         return passed
+
+    def _begin_lines(self) -> None:
+        """Repeat what holds to those who were told something in a history that was given up, before they are told more."""
+        epochs = self.store.epochs
+        for recipient in sorted({name for opening in epochs for name in opening.lines}):
+            if not line_of(self.store, recipient).sequence:
+                with suppress(LookupError):  # of all that was told nothing is left: the line begins with what is told next
+                    redeliver(self.store, NAME, recipient, self.random_id, self.policy.version)
 
     # --- asked by a batch ---
 

@@ -22,7 +22,7 @@ EVERY_ORGANISATION = 1_000_000
 
 
 class Outgoing(NamedTuple):
-    """One record on its way. `position` is that of the event it comes from; `epoch` counts only on out topics, else 0."""
+    """One record on its way. `position` is that of the event it comes from; `epoch` is that of its line (`wire.line_of`)."""
 
     position: int
     topic: str
@@ -38,7 +38,6 @@ class Packing:
         self._pseudonyms = pseudonyms
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
-        self._out_topics: dict[str, tuple[str, int]] = {}
         self._senders: Senders | None = None
         self._organiser_org = ""
 
@@ -57,13 +56,17 @@ class Packing:
         sealed = [record for record in records if self._is_opened(record)]
         events = dict(zip((r.position for r in sealed), self._store.opened_all(sealed), strict=True))
         for record in records:
-            outgoing.append(Outgoing(record.position, self._events_topic, 0, wire.full_record(record)))
+            line = wire.ledger_line(record.epoch)
+            outgoing.append(Outgoing(record.position, self._events_topic, line, wire.full_record(record)))
             if record.position not in events:
                 continue
             event = events[record.position]
             try:
                 if record.header.name in DISCLOSURES:
-                    topic, epoch = self._out_topic(record)
+                    recipient, epoch = told_to(record)
+                    if not self._store.epochs.goes_out(recipient, epoch, record.position):
+                        continue
+                    topic = wire.out_topic(self._ledger, recipient)
                     entry = wire.publication_entry(wire.publication_of(record, event))
                     outgoing.append(Outgoing(record.position, topic, epoch, entry))
                     continue
@@ -88,7 +91,8 @@ class Packing:
             return []
         named = receipt.named(self._pseudonyms(sender))
         entry = wire.receipt_entry(named, self._organiser())
-        return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), 0, entry)]
+        line = wire.ledger_line(record.epoch)
+        return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), line, entry)]
 
     def _organiser(self) -> str:
         """Whose ledger it is, for life."""
@@ -105,14 +109,6 @@ class Packing:
                 if isinstance(event, OrganisationJoined):
                     _enter(self._senders, event, record.position)
         return self._senders
-
-    def _out_topic(self, record: Record) -> tuple[str, int]:
-        stream = record.header.stream
-        place = self._out_topics.get(stream)
-        if place is None:
-            recipient, epoch = told_to(record)
-            place = self._out_topics[stream] = (wire.out_topic(self._ledger, recipient), epoch)
-        return place
 
 
 def _enter(senders: Senders, event: OrganisationJoined, position: int) -> None:

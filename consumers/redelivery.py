@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from consumers.disclosed import line_of
+from consumers.disclosed import line_before, line_of
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
@@ -62,12 +62,14 @@ def redeliver(
     for _ in range(ATTEMPTS):
         position = store.tracking(follower)
         old = line_of(store, recipient)
-        if epoch and old.epoch >= epoch:
+        if epoch and old.epoch >= epoch and old.sequence:
             return Redelivery(recipient, epoch, 0)
+        # A line that an opening of the ledger began, and in which nothing was told yet, is a fresh one already.
+        fresh = Line(recipient, old.epoch + 1 if old.sequence else old.epoch)
+        old = old if old.sequence else line_before(store, old)
         repeats = _lawful(store, old)
         if not repeats:
             raise LookupError(f"nothing was told to {recipient}")
-        fresh = Line(recipient, old.epoch + 1)
         history = {"replaces_epoch": old.epoch, "until_sequence": len(repeats)}
         try:
             sealed = [_repeated(store, fresh, repeat, history, random_id, policy_version) for repeat in repeats]

@@ -18,9 +18,10 @@ from consumers import wire
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, Read, TopicSettings
 from consumers.outgoing import Outgoing, Packing
+from consumers.published import ending
 from domain.counts import SENT
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.store import Acknowledged, EventStore, Parked, hash_of
+from domain.store import Acknowledged, EventStore, Parked
 
 log = logging.getLogger("kuty.relay")
 
@@ -32,8 +33,8 @@ MARGIN = 100
 
 
 class StoreBehindTopic(Exception):
-    """The events topic holds what the store does not: an older backup was restored. Nothing is sent; an operator adopts
-    what the topic has (`kuty rebuild store --from-topic`)."""
+    """The events topic holds what the store does not: an older backup was restored. Nothing is sent; an operator chooses
+    which of the two holds (`kuty ledger adopt`, `kuty ledger new-epoch`)."""
 
 
 class FeedRefused(Exception):
@@ -211,8 +212,7 @@ class Relay:
         self._parked = dict(self._store.parked())
         self._make_topics(self._packing.topics_of(self._store.directory.recipients))
         tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
-        standing = [(at, hash_of(read.value)) for read in tail if (at := wire.sequence_of(read)) is not None]
-        ahead, hash = max(standing, default=(0, ""))
+        ahead, hash = ending(tail, self._store.epochs) or (0, "")
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
         if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:

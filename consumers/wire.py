@@ -13,8 +13,10 @@ from functools import cache
 import orjson
 
 from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
+from consumers.unpacking import GZIP, ZSTD
 from domain.disclosure.kept import epoch_of, kept_publication
 from domain.disclosure.publications import Publication
+from domain.epochs import FIRST
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.identifiers import organisation_source
 from domain.receipts import Receipt
@@ -66,6 +68,14 @@ def kind_of(topic: str) -> str:
 def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
     """The three topics of one recipient with their settings."""
     return {in_topic(ledger, recipient): IN, out_topic(ledger, recipient): OUT, receipts_topic(ledger, recipient): RECEIPTS}
+
+
+def codec_of(topic: str) -> int:
+    """The codec of a topic's batches, as Kafka's record format numbers them; 0 for none. The full feed by zstd: who reads it
+    is an auditor, and may choose a client. What agencies read by gzip, which every client of Kafka unpacks by itself."""
+    if topic.endswith(".events.v1"):
+        return ZSTD
+    return GZIP if ".out." in topic or ".receipts." in topic else 0
 
 
 # --- The full record -------------------------------------------------------------------------------------------------
@@ -201,9 +211,12 @@ def sequence_of(read: Read) -> int | None:
 
 
 def line_of(read: Read) -> tuple[str, int]:
-    """(topic, epoch): the line in which the record's sequence counts. Positions and answers count across epochs: 0."""
-    if ".out." in read.topic:
-        for name, value in read.headers:
-            if name == "ce_epoch":
-                return read.topic, int(value)
-    return read.topic, 0
+    """(topic, epoch): the line in which the record's sequence counts. On an out topic the epoch is the recipient's,
+    elsewhere the ledger's as `ledger_line` has it."""
+    epoch = next((int(value) for name, value in read.headers if name == "ce_epoch"), FIRST)
+    return read.topic, epoch if ".out." in read.topic else ledger_line(epoch)
+
+
+def ledger_line(epoch: int) -> int:
+    """The line of positions and answers in an epoch of the ledger: 0 in its first one, whose receipts name none."""
+    return epoch if epoch != FIRST else 0

@@ -166,6 +166,27 @@ def _ledgers(commands: Sub) -> None:
     opening.add_argument("organiser", help="directory id of the organiser, its business id: 0000001-9")
     opening.add_argument("--mode", choices=("simulated", "live"), default="simulated", help="for life")
     opening.add_argument("--on", type=_day, metavar="DATE", help="the first day of a simulated ledger; today unless given")
+    adopt = _command(
+        ledger, "adopt", ("epochs", "adopt_topic"), "the topic is right: bring a store that went back in line with it",
+        "What the store has lost is taken from the events topic, what only the store has is taken out of it and kept in a "
+        "file; who was answered there is told, and a new epoch begins. As the owner (KUTY_OWNER_DSN). It does all of it or "
+        "nothing, and may be given again. docs/runbooks/a-store-that-went-back.md goes through it.",
+    )  # fmt: skip
+    fresh = _command(
+        ledger, "new-epoch", ("epochs", "open_epoch"), "the store is right: go on with it in a new epoch",
+        "For a topic that is lost, or has another history than the store: what the topic has beyond is void, kept in a "
+        "file, and who was answered or told something there is told anew. As the owner (KUTY_OWNER_DSN).",
+    )  # fmt: skip
+    for each in (adopt, fresh):
+        each.add_argument("--by", required=True, metavar="PERSON", help="staff reference of who gives the command")
+        each.add_argument("--second", required=True, metavar="PERSON", help="staff reference of who chose with them")
+        _path(each, "--given-up", metavar="FILE", help="where what is given up is kept; in the home folder unless given")
+    again = _command(
+        commands, "resubmit", ("epochs", "resubmit"), "decide the commands of a history that was given up again",
+        "In their order, each once under its own id, as of now: whoever sent it gets its receipt. Says for each what came, "
+        "and what cannot be decided again. May be given again after it was broken off.",
+    )  # fmt: skip
+    _path(again, "file", help="what `kuty ledger adopt` or `kuty ledger new-epoch` kept")
     clock = _group(commands, "clock", "the time of a simulated ledger")
     advance = _command(
         clock, "advance", ("ledgers", "advance_clock"), "move the clock of a simulated ledger forward",
@@ -257,7 +278,8 @@ def _replaying(commands: Sub) -> None:
     client.add_argument("--order", choices=("recorded", "occurrence"), default="recorded", help="of which time")
     told = _command(
         replay, "told", ("replaying", "told"), "what a recipient had been told by a time",
-        "By the time of disclosure; the broker's time of acknowledgement is in no topic.",
+        "In a live ledger by the broker's time of acknowledgement as it is recorded, to the minute, and by that of "
+        "disclosure where none is recorded yet; in a simulated one by the time of disclosure.",
     )  # fmt: skip
     told.add_argument("recipient", help="its short name")
     told.add_argument("--by", type=_day_or_moment, metavar="TIME", help="a moment, or a date: its end; now unless given")

@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from consumers import wire
+from consumers.acknowledging import NAME as ACKNOWLEDGING
 from consumers.broker import KafkaBroker
 from consumers.disclosure import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Broker
+from consumers.log import Broker, Read
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
+from domain.catalogue import type_of
 from domain.decided import Decision, decision_of
-from domain.events import Erased, Event
+from domain.epochs import FIRST
+from domain.events import EpochOpened, Erased, Event, PublicationsAcknowledged
 from domain.record import Damaged, Header, Record
 from domain.store import Amiss, Keys, Sealer
 
+OPENING = type_of(EpochOpened).encode()
 PAGE = 2_000
 WAIT_S = 2.0
 
@@ -50,6 +54,8 @@ def feed_of_store(wired: Wired) -> Feed:
 
 def follower_of(header: Header) -> str | None:
     """Which follower wrote an event, for the positions of followers."""
+    if header.name == PublicationsAcknowledged.NAME:
+        return ACKNOWLEDGING
     return DISCLOSURE if header.name.startswith("disclosure.") else None
 
 
@@ -77,27 +83,51 @@ def feed_of_topic(settings: Settings) -> Iterator[Feed]:
 
 
 def records_of(broker: Broker, topic: str) -> Iterator[Record]:
-    """The events in a topic, from the first position to the last one that is there. Repetitions are passed over.
+    """The events in a topic, from the first position to the last one that is there. Repetitions are passed over, and of two
+    histories the one that was given up.
 
     Raises `Damaged` when a position is missing or came twice with different bytes.
     """
-    offset, end = broker.begin_offsets([topic])[topic], broker.end_offsets([topic])[topic]
+    begins = _epochs_begin(broker, topic)
     ahead: dict[int, Record] = {}
     last: Record | None = None
+    for read in _reads(broker, topic):
+        record = wire.read_full_record(read)
+        expected = last.position + 1 if last else 1
+        holding = max((epoch for epoch, first in begins.items() if first <= record.position), default=FIRST)
+        if record.epoch == holding and record.position >= expected:
+            known = ahead.setdefault(record.position, record)
+            if known.state != record.state:
+                raise Damaged(f"position {record.position} of {topic} came twice with different bytes")
+        while (following := ahead.pop(expected, None)) is not None:
+            yield following
+            last, expected = following, expected + 1
+    if ahead:
+        raise Damaged(f"position {(last.position if last else 0) + 1} of {topic} is missing, {min(ahead)} is there")
+
+
+def _reads(broker: Broker, topic: str) -> Iterator[Read]:
+    offset, end = broker.begin_offsets([topic])[topic], broker.end_offsets([topic])[topic]
     while offset < end:
         for read in broker.read(topic, offset, PAGE, WAIT_S):
             offset = read.offset + 1
-            record = wire.read_full_record(read)
-            expected = last.position + 1 if last else 1
-            if record.position >= expected:
-                known = ahead.setdefault(record.position, record)
-                if known.state != record.state:
-                    raise Damaged(f"position {record.position} of {topic} came twice with different bytes")
-            while (following := ahead.pop(expected, None)) is not None:
-                yield following
-                last, expected = following, expected + 1
-    if ahead:
-        raise Damaged(f"position {(last.position if last else 0) + 1} of {topic} is missing, {min(ahead)} is there")
+            yield read
+
+
+def _epochs_begin(broker: Broker, topic: str) -> dict[int, int]:
+    """The first position of each later epoch of the ledger whose opening is in the topic: what an older one has from there
+    on is void. An epoch that the relay has not come to open yet does not hold; of one alone nothing has to be read twice."""
+    if all(wire.line_of(read)[1] == 0 for read in broker.tail([topic], PAGE)[topic]):
+        return {}
+    begins: dict[int, int] = {}
+    opened: set[int] = set()
+    for read in _reads(broker, topic):
+        epoch, position = wire.line_of(read)[1], wire.sequence_of(read)
+        if epoch and position is not None:
+            begins[epoch] = min(position, begins.get(epoch, position))
+            if dict(read.headers).get("ce_type") == OPENING:
+                opened.add(epoch)
+    return {epoch: first for epoch, first in begins.items() if epoch in opened}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from consumers.log import BrokerError, BrokerUnavailable, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
-from domain.store import NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+from domain.store import EpochMoved, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
 
 FOLDER = "docs/runbooks"
 
@@ -47,7 +47,10 @@ PARKED_CLIENT = Advice("a-parked-client", "take a version that can digest the re
 BEHIND = Advice("a-role-that-is-behind", "see whether the role runs, and what it waits for")
 MISTAKE = Advice("a-mistake-of-ours", "report the type and the places in the log line")
 
+MOVED = Advice("a-store-that-went-back", "the process ends; start it again where nobody watches over it")
+
 ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
+    ((EpochMoved,), MOVED),
     ((StoreBehindTopic, StoreWentBack), WENT_BACK),
     ((FeedRefused,), REFUSED),
     ((TopicSettingsDiffer,), DIFFERENT),

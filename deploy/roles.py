@@ -33,6 +33,7 @@ LOOKS_S: Mapping[str, float] = {
     "clerk": 0.2,
     "provisioner": 0.2,
     "forgetting": 0.5,
+    "epoch": 0.5,
 }
 """Roles that look again after so many seconds, whatever is committed meanwhile. The first two wait for their topics within
 their steps; for the others hardly any commit means work, and being woken by each costs more than that work. The clock of a
@@ -188,8 +189,9 @@ class Running:
             if not one.join(max(0.0, give_up_at - time.monotonic())):
                 log.error("%s did not end within %.0f s", one.role.name, STOP_DEADLINE_S)
 
-    def until_signal(self) -> int:
-        """Block until SIGTERM or SIGINT; the exit code of the process, 1 where a role has halted.
+    def until_signal(self, beside: Running | None = None) -> int:
+        """Block until SIGTERM or SIGINT, or until one of those beside these roles has halted; the exit code of the process,
+        1 where any has.
 
         A process whose roles have all halted stays and says so: one that ended would only be started again, to halt again.
         """
@@ -197,9 +199,10 @@ class Running:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: told.set())
         while not told.wait(0.2):
-            pass  # with a timeout, so that a signal is taken by this thread
+            if beside and beside.halted:
+                break
         self.stop()
-        return 1 if self.halted else 0
+        return 1 if self.halted or (beside and beside.halted) else 0
 
 
 def settle(roles: Sequence[Role], lag: Callable[[], int], *, deadline_s: float = 60.0) -> int:

@@ -17,6 +17,7 @@ from typing import IO
 
 import psycopg
 
+from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.clerk import Clerk
 from consumers.disclosure import Disclosure
@@ -26,6 +27,7 @@ from consumers.log import Broker, BrokerError
 from consumers.projector import Projector
 from consumers.published import last_published
 from consumers.relay import Relay
+from deploy.beside import Abiding, Forgetting
 from deploy.lags import Lags
 from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
 from deploy.roles import Role
@@ -81,7 +83,7 @@ class Wired:
         if self._given_broker is not None:
             return self._given_broker
         if self.settings.kafka:
-            kafka = KafkaBroker(self.settings.connection)
+            kafka = KafkaBroker(self.settings.connection, wire.codec_of)
             self._closing.insert(0, kafka.close)
             return kafka
         folder = self.settings.home / self.settings.ledger
@@ -93,7 +95,7 @@ class Wired:
     def last_published(self) -> tuple[int, str] | None:
         """Position and hash of the last event on the broker. Raises `StoreUnavailable` where the broker does not say."""
         try:
-            return last_published(self.broker, self.store.ledger)
+            return last_published(self.broker, self.store.ledger, self.store.epochs)
         except InUse:
             return None  # the process that has the embedded broker has asked it
         except BrokerError as error:
@@ -162,6 +164,11 @@ class Wired:
         """What lets content go from the memory of a process that nobody asks for anything."""
         return Forgetting(self.keys)
 
+    @cached_property
+    def abiding(self) -> Abiding:
+        """What ends a process whose epoch is over."""
+        return Abiding(self.store)
+
     def recipients(self) -> list[Recipient]:
         """Every recipient that has joined, a moment ago at the latest."""
         return list(self.store.recent_directory.recipients.values())
@@ -200,21 +207,6 @@ class Wired:
         """Let go of everything, the roles first."""
         for close in self._closing:
             close()
-
-
-class Forgetting:
-    """Looks, again and again, whether keys were destroyed: what is remembered here of their content goes then, even while
-    nobody asks it for anything (design D15). Every process that serves a ledger runs it."""
-
-    name = "forgetting"
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-
-    def step(self) -> int:
-        """Look, and forget; there is never more to do."""
-        self._keys.look()
-        return 0
 
 
 class Provisioner:

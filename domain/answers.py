@@ -9,7 +9,7 @@ from typing import Literal
 from domain.chapters.answers.events import FactInTheWay
 from domain.refusals import Reason, named
 
-Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined"]
+Status = Literal["recorded", "already_recorded", "waiting", "refused", "quarantined", "withdrawn"]
 
 
 class OwnVersion(int):

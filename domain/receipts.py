@@ -19,6 +19,7 @@ from domain.catalogue import ANSWERS, EVENTS, PARTS_BEGUN, type_of
 from domain.context import Caller
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.envelopes import entry_id
+from domain.epochs import FIRST
 from domain.event import ClientFact
 from domain.events import Erased, Event
 from domain.pathway import Pathway
@@ -78,7 +79,8 @@ class Receipt:
     `type` is the recorded fact's type, or for everything else the message's own. `number` stands in the sender's line,
     contiguous from 1; a repeat (`already_recorded`) names that of the first answer, whose status is `first`. `until` is UTC.
     `references` name the parts begun: raw until `named` gives them the recipient's own pseudonyms. `more` counts the codes
-    beyond those that are named.
+    beyond those that are named. `epoch` is the ledger's: where one number was given twice, the answer of the later epoch
+    holds. `withdraws` names an answer that holds no longer.
     """
 
     message_id: str
@@ -95,6 +97,8 @@ class Receipt:
     parts: tuple[tuple[str, Status], ...] = ()
     facts: tuple[e.FactInTheWay, ...] = ()
     more: int = 0
+    epoch: int = FIRST
+    withdraws: Mapping[str, str | int] = field(default_factory=dict)
 
     def named(self, pseudonyms: Pseudonyms) -> Receipt:
         """The receipt with the recipient's own names for the parts."""
@@ -105,8 +109,12 @@ class Receipt:
         stated: dict[str, Any] = {"message_id": self.message_id, "type": self.type, "status": self.status}
         if self.number is not None:
             stated["number"] = self.number
+        if self.epoch != FIRST:
+            stated["epoch"] = self.epoch
         if self.first is not None:
             stated["first"] = self.first
+        if self.withdraws:
+            stated["withdraws"] = dict(self.withdraws)
         if self.codes:
             stated["codes"] = [stated_code(reason.code, reason.pointer, to_system=True) for reason in self.codes]
         if self.facts:
@@ -144,15 +152,18 @@ class Receipt:
 
     def headers(self, source: str) -> tuple[tuple[str, bytes], ...]:
         """CloudEvents headers, sorted; `logsequence` only where the number is this receipt's own."""
+        later = self.epoch != FIRST
         named = {
             "ce_specversion": "1.0",
-            "ce_id": f"{self.message_id}:{self.status}:{self.number or 0}",
+            "ce_id": f"{self.message_id}:{self.status}:{self.number or 0}" + (f":{self.epoch}" if later else ""),
             "ce_type": "receipt.v1",
             "ce_source": source,
             "content-type": "application/json",
         }
         if self.numbered:
             named["ce_logsequence"] = str(self.number)
+            if later:
+                named["ce_epoch"] = str(self.epoch)
         return tuple(sorted((name, value.encode()) for name, value in named.items()))
 
 
@@ -201,7 +212,7 @@ def receipt_of(record: Record, event: Event | Erased) -> Receipt | None:
     header = record.header
     if header.answer_number is None or isinstance(event, Erased):
         return None
-    return receipt_of_event(header, event)
+    return replace(receipt_of_event(header, event), epoch=record.epoch)
 
 
 def receipt_of_event(header: Header, event: Event) -> Receipt:
@@ -232,6 +243,13 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
             codes = codes_of(event)
             own = event.message_id or message_id
             return Receipt(own, "unreadable", "quarantined", number, codes=codes, offset=event.offset)
+        case e.AnswerWithdrawn():
+            named = {"status": event.old_status, "number": event.old_number, "epoch": event.old_epoch}
+            withdraws = {name: value for name, value in named.items() if value is not None}
+            codes = (Reason("E_WITHDRAWN"),)
+            return Receipt(
+                event.message_id, event.message_type, "withdrawn", number, codes=codes, withdraws=withdraws
+            )  # fmt: skip
         case _:
             begun = parts_begun([event])
             return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)

@@ -21,13 +21,16 @@ from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
 from domain.events import (
+    AnswerWithdrawn,
     DisclosureMade,
     DisclosureWithdrawn,
+    EpochOpened,
     Erased,
     Event,
     GroupAnswered,
     MessageHeld,
     MessageQuarantined,
+    PublicationsAcknowledged,
     RedeliveryRequested,
 )
 from domain.message_fields import renamed
@@ -39,7 +42,13 @@ from domain.rules import RuleSet
 from domain.streams import is_client_stream
 from projections.timeline import Open, plain_fields
 
-UNDECIDED = frozenset({GroupAnswered.NAME, MessageHeld.NAME, MessageQuarantined.NAME, RedeliveryRequested.NAME})
+UNDECIDED = frozenset(
+    note.NAME
+    for note in (
+        AnswerWithdrawn, EpochOpened, GroupAnswered, MessageHeld, MessageQuarantined, PublicationsAcknowledged,
+        RedeliveryRequested,
+    )
+)  # fmt: skip
 """Notes: recorded without a decision, as tellings are."""
 
 OpenDecision: TypeAlias = Callable[[Record], Decision | None]

@@ -95,7 +95,7 @@ def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic:
     try:
         if from_topic:
             take_over_positions(wired)
-        published = last_published(wired.broker, settings.ledger)
+        published = last_published(wired.broker, settings.ledger, wired.store.epochs)
     except BrokerError as error:
         said(f"kuty: what was published after the backup is not known yet: {error}")
         return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 
 from deploy.demo import DemoFailed, is_broken_off, run_demo
+from deploy.halts import MISTAKE, advice_on
 from deploy.migration import migrate, owns_nothing
-from deploy.roles import Running
+from deploy.roles import Running, first_line
 from deploy.scenario.given import NotGiven
 from deploy.serving import app_of, free, served
 from deploy.settings import Settings, WrongSetting
@@ -17,6 +19,8 @@ from deploy.watching.process import Watched
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.workers import beside_this_one
 from deploy.world import open_world
+
+log = logging.getLogger("kuty.serve")
 
 API = "api"
 
@@ -32,7 +36,12 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
         free(settings.host, settings.port)
     if arguments.demo:
         fill(settings, arguments.demo, arguments.seed)
-    wired = open_ledger_parts(settings)
+    try:
+        wired = open_ledger_parts(settings)
+    except Exception as error:
+        if advice_on(error) is not MISTAKE:  # else whoever ends the process says so
+            log.critical("%s: not started: %s; %s", ", ".join(names), first_line(error), advice_on(error).told)
+        raise
     try:
         return run(wired, names)
     finally:
@@ -89,14 +98,14 @@ def _run(wired: Wired, names: Sequence[str], running: list[Running], shared: boo
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
     running.append(roles)
-    # Beside the roles, not one of them: a process all of whose roles have halted ends.
-    forgetting = Running([wired.forgetting], wired.wait).start()
+    # Beside the roles, not some of them: one of those beside them says that the process has to end.
+    beside = Running([wired.forgetting, wired.abiding], wired.wait).start()
     try:
         if API not in names:
             print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
-            return roles.start().until_signal()
+            return roles.start().until_signal(beside)
         with served(app_of(wired), settings.host, settings.port, shared=shared), beside_this_one(settings):
             print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
-            return roles.start().until_signal()
+            return roles.start().until_signal(beside)
     finally:
-        forgetting.stop()
+        beside.stop()

@@ -38,7 +38,7 @@ _CODES = {
         "required": ["code", "pointer", "text", "what_to_do"],
     },
 }
-_STATUS = {"type": "string", "enum": ["recorded", "already_recorded", "waiting", "refused", "quarantined"]}
+_STATUS = {"type": "string", "enum": ["recorded", "already_recorded", "waiting", "refused", "quarantined", "withdrawn"]}
 
 
 def message_schemas(sender: Kind) -> dict[str, Schema]:
@@ -66,6 +66,22 @@ def receipt_schema() -> Schema:
             "type": {"type": "string", "description": "The recorded fact's type, else the message's own."},
             "status": _STATUS,
             "number": {"type": "integer", "minimum": 1, "description": "In the sender's line, contiguous from 1."},
+            "epoch": {
+                "type": "integer",
+                "minimum": 2,
+                "description": "The ledger's, from the second on: of two answers under one number the later one's holds.",
+            },
+            "withdraws": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "status": _STATUS,
+                    "number": {"type": "integer", "minimum": 1},
+                    "epoch": {"type": "integer", "minimum": 1},
+                },
+                "required": ["status", "epoch"],
+                "description": "The answer to this message that holds no longer.",
+            },
             "first": {**_STATUS, "description": "Of a repetition: how the first one was answered."},
             "codes": _CODES,
             "facts_in_the_way": {

@@ -4,8 +4,11 @@ Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault),
 """
 
 from domain.store.checking import Amiss
+from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
 from domain.store.event_store import Entries, EventStore
+from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
+from domain.store.rebuild import Rebuilding
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
@@ -14,11 +17,12 @@ from domain.store.sealed.field_classes import field_classes
 from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
-from domain.store.sealed.vault import ClientRecord, CodeTaken, Kept, Moved, PostalAddress, StaffCard, Use, Vault
+from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
 from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place, Snapshot, one_moment
 from domain.store.tables.copying.postgres_place import PostgresPlace
 from domain.store.tables.copying.sqlite_place import SqlitePlace
 from domain.store.tables.database import (
+    LOST,
     POSTGRES_SETTINGS,
     Database,
     NewerTables,
@@ -30,33 +34,43 @@ from domain.store.tables.database import (
 )
 from domain.store.tables.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
 from domain.store.tables.postgres_recorder import PostgresRecorder
-from domain.store.tables.recorders import Conflict, Lost
+from domain.store.tables.recorders import AnswerRow, Conflict, Lost
 from domain.store.tables.relayed import Acknowledged, Parked
-from domain.store.tables.seen import StoreWentBack, hash_of
+from domain.store.tables.reopening import Reopening, reopening_postgres, reopening_sqlite
+from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of
 from domain.store.tables.sqlite_recorder import SqliteRecorder
 from domain.store.tables.watchdog import WATCHDOG
 
 __all__ = [
     "LOOKING",
+    "LOST",
     "POSTGRES_SETTINGS",
     "STAGED",
     "WATCHDOG",
     "Acknowledged",
     "Amiss",
+    "AnswerRow",
+    "Choice",
     "ClientRecord",
     "CodeTaken",
     "Conflict",
     "Content",
     "Database",
+    "Entered",
     "Entries",
+    "EpochMoved",
     "EventStore",
     "Filling",
+    "Given",
+    "Ground",
     "Kept",
     "KeyDestroyed",
     "Keys",
     "Lost",
     "Moved",
+    "NewEpoch",
     "NewerTables",
+    "NoSuchCommand",
     "NotEmpty",
     "NotMigrated",
     "Parked",
@@ -65,7 +79,9 @@ __all__ = [
     "PostgresDatabase",
     "PostgresPlace",
     "PostgresRecorder",
+    "Rebuilding",
     "Receiving",
+    "Reopening",
     "Sealer",
     "SenderNames",
     "Snapshot",
@@ -88,6 +104,8 @@ __all__ = [
     "migrate_sqlite",
     "one_moment",
     "registration",
+    "reopening_postgres",
+    "reopening_sqlite",
     "schema_of",
     "told_by_others",
     "use_of",

@@ -17,19 +17,21 @@ from domain.answers import Answer
 from domain.catalogue import type_of
 from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
+from domain.decided import Decision
 from domain.directory import Directory
 from domain.events import Event
 from domain.record import Header, Record
 from domain.refusals import Reason
 from domain.rulebook import kind_of
 from domain.rules import RuleSet
+from domain.store.deciding.again import command_of, job_of
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopReply, NoteJob, Reply, new_future
 from domain.store.deciding.kept_answers import Content, content_hash, is_hash_of, refusal_event
 from domain.store.deciding.writer import PATIENCE_S, Published, Writer
 from domain.store.reading import LedgerReading
-from domain.store.rebuild import FollowerOf, append_raw
+from domain.store.rebuild import FollowerOf, PositionsAt, append_raw, is_broken_off
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
 from domain.store.tables.recorders import Recorder
 from domain.streams import LEDGER_MATTER
@@ -189,6 +191,18 @@ class EventStore(LedgerReading):
         )
         return future
 
+    def decide_again(self, decision: Decision, header: Header, client: str | None) -> Answer:
+        """Decide once more what was decided in a history that was given up, once under its id; `client` is the reference
+        whose stream it speaks of now. Raises `NoSuchCommand`, `StoreUnavailable`."""
+        command = command_of(decision)
+        hashed = header.content_hash or ""
+        if client != decision.client:
+            hashed = content_hash(self._content_key, decision.command, dict(decision.body), decision.caller, client)
+        job = job_of(decision, header, command, client, hashed)
+        self._writer.put(job)
+        answer: Answer = job.reply.result()
+        return answer
+
     def _hand_over(self, job: CommandJob | NoteJob, group: Entries | None) -> None:
         if group is None:
             self._writer.put(job)
@@ -243,7 +257,7 @@ class EventStore(LedgerReading):
                 "policy_version": policy_version,
             },
         )
-        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, self.epoch)
+        return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, 0)
 
     def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None:
         """Append records of a follower and move its position: (name, from, to), compared and set in one transaction.
@@ -258,14 +272,22 @@ class EventStore(LedgerReading):
         self._writer.put(AppendJob(sealed, tracking, future))
         return future
 
-    def append_raw(self, records: Iterable[Record], follower_of: FollowerOf) -> int:
+    def append_raw(
+        self, records: Iterable[Record], follower_of: FollowerOf, positions_at: PositionsAt = lambda head: {}
+    ) -> int:
         """Take over a ledger's records from its topic: the same bytes at the same positions. Returns how many.
 
-        Answers are rebuilt from headers, positions of followers by `follower_of`. Raises `Damaged`, `Conflict`.
+        Answers are rebuilt from headers, positions of followers by `follower_of` and, at the end, `positions_at`. What was
+        broken off goes on where it is given again from the first record. Raises `Damaged`, `Conflict`.
         """
-        count = append_raw(self._recorder, self._sealer, records, follower_of)
+        count = append_raw(self._recorder, self._sealer, records, follower_of, positions_at)
         self._known.forget()
         return count
+
+    @property
+    def rebuild_broken_off(self) -> bool:
+        """Whether this store is being made again by `append_raw`, which did not come to its end."""
+        return is_broken_off(self._recorder)
 
     # --- time ---
 

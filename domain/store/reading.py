@@ -12,12 +12,14 @@ from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, types_of
 from domain.decided import Decision, decision_of
 from domain.directory import Directory, Mode, Recipient
-from domain.events import Erased, Event
+from domain.epochs import Epochs
+from domain.events import EpochOpened, Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
 from domain.store.checking import Amiss, amiss
 from domain.store.deciding.kept_answers import answer_of, still_waiting
 from domain.store.deciding.known import Known
+from domain.store.openings import epochs_of
 from domain.store.rebuild import FollowerOf
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
@@ -30,13 +32,13 @@ class LedgerReading:
     """The reading half of the event store. Safe for several threads."""
 
     def __init__(self, recorder: Recorder, keys: Keys) -> None:
-        self.epoch = recorder.epoch
         self.keys = keys
         self._recorder = recorder
         self._sealer = Sealer(keys)
         self._known = Known(recorder, keys, self._sealer, types_of(DIRECTORY_EVENTS))
         self._tokens = Tokens(keys.named("token"))
         self._mode: Mode = ""
+        self._epochs: Epochs | None = None
 
     # --- reading ---
 
@@ -104,6 +106,14 @@ class LedgerReading:
             return self._known.pathway(client)
         rows = [row for row in self._recorder.stream_rows(client) if row.position <= upto]
         return self._known.folded(client, rows)
+
+    @property
+    def epochs(self) -> Epochs:
+        """The epochs of the ledger, as its openings say."""
+        if self._epochs is None:
+            rows = self._recorder.stream_rows(EpochOpened.STREAM)
+            self._epochs = epochs_of(self._known.opened(rows))
+        return self._epochs
 
     @property
     def directory(self) -> Directory:
@@ -209,19 +219,19 @@ class LedgerReading:
 
     def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
         """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
-        self._recorder.acknowledge(name, position, rows)
+        self._recorder.book.acknowledge(name, position, rows)
 
     def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
         """The last acknowledgement of a topic below an offset."""
-        return self._recorder.acknowledgement_before(topic, offset)
+        return self._recorder.book.before(topic, offset)
 
     def acknowledged_ends(self) -> Mapping[str, Acknowledged]:
         """By topic, the acknowledgement with the highest offset."""
-        return self._recorder.acknowledged_ends()
+        return self._recorder.book.ends()
 
-    def acknowledged_at(self, topic: str, epoch: int) -> Mapping[int, int]:
-        """By sequence of a recipient's epoch, when the broker took the publication (ms since 1970 UTC)."""
-        return self._recorder.acknowledged_at(topic, epoch)
+    def acknowledged_at(self, topic: str, epoch: int, after: int = 0) -> Mapping[int, int]:
+        """By sequence of a recipient's epoch behind one, when the broker took the publication (ms since 1970 UTC)."""
+        return self._recorder.book.moments(topic, epoch, after)
 
     def parked(self) -> Mapping[str, Parked]:
         """The topics whose next record the broker refused for good."""
@@ -263,4 +273,7 @@ class LedgerReading:
         return found[0][1].position if found and found[0][1].number == number else None
 
     def _read(self, rows: Sequence[Row]) -> list[Record]:
-        return [read_record(row.state, row.position, self.epoch) for row in rows]
+        if any(row.stream == EpochOpened.STREAM for row in rows):
+            self._epochs = None
+        epochs = self.epochs if rows else Epochs()
+        return [read_record(row.state, row.position, epochs.of(row.position)) for row in rows]

@@ -17,6 +17,7 @@ from domain.directory import Directory, enter
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
 from domain.disclosure.publish import source_of
+from domain.epochs import Epochs
 from domain.events import CommandRefused, DisclosureMade, Erased, Event, LedgerOpened, OrganisationJoined, TaskFrom
 from domain.record import Header, Record, digest, read_record
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
@@ -36,6 +37,7 @@ class Feed:
     ledger: str = "demo"
     erasures: int = 0
     directory: Directory = field(default_factory=Directory)
+    epochs: Epochs = field(default_factory=Epochs)
     contents: dict[int, Event | Erased] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -75,13 +77,13 @@ class Feed:
         return self.recorder.tracking(name)
 
     def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
-        self.recorder.acknowledge(name, position, rows)
+        self.recorder.book.acknowledge(name, position, rows)
 
     def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
-        return self.recorder.acknowledgement_before(topic, offset)
+        return self.recorder.book.before(topic, offset)
 
     def acknowledged_ends(self) -> Mapping[str, Acknowledged]:
-        return self.recorder.acknowledged_ends()
+        return self.recorder.book.ends()
 
     def parked(self) -> Mapping[str, Parked]:
         return self.recorder.parked()

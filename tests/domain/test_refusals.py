@@ -102,6 +102,7 @@ NAMED_BY_THE_WIRE = [
     "E_UTF8",
     "E_TOO_LARGE",
     "E_TOO_MANY_WAITING",
+    "E_WITHDRAWN",
     "E_CONTENT_TYPE",
     "E_CONTENT_ENCODING",
     "E_BATCH",

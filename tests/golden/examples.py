@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -72,6 +72,20 @@ def _of_the_ledger() -> tuple[Event, ...]:
             subject_ref=ref("client"),
         ),
         e.RedeliveryRequested(recipient="kela-payment", recipient_epoch=2),
+        e.EpochOpened(
+            old_epoch=1,
+            old_size=1208,
+            old_root="5e" * 32,
+            epoch_ground="adopted",
+            second_person_id="m.tarkastaja",
+            lines=(e.RecipientLine(recipient="kela-payment", recipient_epoch=2),),
+        ),
+        e.AnswerWithdrawn(
+            message_id="m-1", message_type="period.started.v1", old_status="recorded", old_number=4, old_epoch=1
+        ),
+        e.PublicationsAcknowledged(
+            recipient="kela-payment", recipient_epoch=1, until_sequence=30, first_at=AT, last_at=AT + timedelta(seconds=2)
+        ),
         e.GroupAnswered(
             message_type="record_group_attendance.v1",
             entries=("recorded", "refused"),
@@ -168,6 +182,15 @@ RECEIPTS: dict[str, Receipt] = {
         codes=(Reason("E_OUTSIDE_PERIOD", "/occurred_on"), Reason("E_WEEK_DAYS", "/day_status")),
     ),
     "quarantined": Receipt("7@ab", "unreadable", "quarantined", 7, codes=(Reason("E_JSON_SYNTAX"),), offset=7),
+    "withdrawn": Receipt(
+        "m-1",
+        "period.started.v1",
+        "withdrawn",
+        9,
+        codes=(Reason("E_WITHDRAWN"),),
+        epoch=2,
+        withdraws={"status": "recorded", "number": 4, "epoch": 1},
+    ),
     "group": Receipt("m-4", "record_group_attendance.v1", "recorded", parts=(("m-4/1", "recorded"), ("m-4/2", "refused"))),
 }
 

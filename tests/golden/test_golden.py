@@ -58,7 +58,7 @@ def test_every_message_type_has_a_golden_file() -> None:
 
 def test_every_status_of_a_receipt_has_a_golden_file() -> None:
     statuses = {golden["receipt"]["status"] for golden in FILES["receipts"].values()}
-    assert statuses == {"recorded", "already_recorded", "waiting", "refused", "quarantined"}
+    assert statuses == {"recorded", "already_recorded", "waiting", "refused", "quarantined", "withdrawn"}
 
 
 def test_everything_that_is_told_in_a_whole_history_has_a_golden_file() -> None:

@@ -81,3 +81,16 @@ class MessageQuarantined(AnswerEvent):
     message_id: Routing[Text80 | None] = None
     faults: Routing[tuple[RefusalCode, ...] | None] = None
     """Everything that made the bytes unreadable, where a place can be named: of an envelope its attributes."""
+
+
+class AnswerWithdrawn(AnswerEvent):
+    """An answer holds no longer: it was given in a history that is void."""
+
+    NAME = "answer.withdrawn"
+    message_id: Routing[Text120]
+    message_type: Routing[Text60]
+    old_status: Routing[Literal["recorded", "already_recorded", "waiting", "refused", "quarantined", "withdrawn"]]
+    """What the answer was."""
+    old_number: Routing[int | None] = None
+    """Its number in the sender's line; none where it had no effect."""
+    old_epoch: Routing[int]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from domain.event import Content, LedgerEvent, RegisterFact, SystemEvent
-from domain.vocabulary import OrgId, Routing, Text40, Text60, Text64, Text200
+from domain.event import Content, LedgerEvent, Part, RegisterFact, SystemEvent
+from domain.vocabulary import Actor, OrgId, PersonId, Routing, Text40, Text60, Text64, Text200
 
 
 class RulesetTerms(Content):
@@ -55,3 +55,38 @@ class RedeliveryRequested(SystemEvent):
     MATTER = "ledger"
     recipient: Routing[Text60]
     recipient_epoch: Routing[int]
+
+
+class RecipientLine(Part):
+    """A recipient whose publications go on in a fresh epoch of its own."""
+
+    recipient: Text60
+    recipient_epoch: int
+
+
+class EpochOpened(LedgerEvent):
+    """An operator chose which of two histories holds: the other one is void from behind its old size on."""
+
+    NAME = "epoch.opened"
+    STREAM = "epochs"
+    old_epoch: Routing[int]
+    old_size: Routing[int]
+    """So many events of the older epochs go on holding."""
+    old_root: Routing[Text64 | None] = None
+    """The hash of the last of them; none where there is none."""
+    epoch_ground: Routing[Literal["adopted", "forked", "topic_lost", "rebuilt"]]
+    second_person_id: Actor[PersonId]
+    """Who chose with the one who acts: another person."""
+    lines: Routing[tuple[RecipientLine, ...] | None] = None
+    """The recipients that were told something in the history that is void."""
+class PublicationsAcknowledged(SystemEvent):
+    """The broker has taken a recipient's publications up to a sequence, the last of them within one minute."""
+
+    NAME = "publications.acknowledged"
+    MATTER = "ledger"
+    recipient: Routing[Text60]
+    recipient_epoch: Routing[int]
+    until_sequence: Routing[int]
+    first_at: Routing[datetime]
+    """Times of the broker, UTC: those of the first and the last publication since the fact before."""
+    last_at: Routing[datetime]

@@ -20,6 +20,7 @@ from domain.pathway import Pathway, evolve
 from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
+from domain.store.tables.database import StoreUnavailable
 from domain.store.tables.recorders import MANY, Recorder, Row, Sender, Writing
 from domain.store.tables.seen import hash_of
 from domain.streams import LEDGER_MATTER
@@ -147,6 +148,10 @@ class Known:
     def fold(self, client: str, rows: Sequence[Row], known: Remembered | None, asked_at: float) -> Remembered:
         """A pathway with the events that follow what is known of it, all that there were at `asked_at`; remembered."""
         pathway, end, erasures, _ = known or Remembered(Pathway(client), NOTHING, self._keys.erasures, asked_at)
+        if known and rows and Header.from_bytes(rows[0].state.partition(b"\n")[0]).previous_hash != end.hash:
+            # Another history stands there now than the one that is remembered: of the two together nothing is made.
+            self._forget_pathways()
+            raise StoreUnavailable("what is remembered of a client is not what stands before the newest events: ask again")
         for record, event in self.opened(rows):
             pathway = evolve(pathway, fact_of(record, event))
             end = End(record.header.stream_version, record.hash)

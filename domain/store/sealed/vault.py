@@ -150,6 +150,21 @@ class Moved(Exception):
     """Somebody else has changed the client's record since it was read."""
 
 
+class Entered(NamedTuple):
+    """A client's entry as it stands in the vault's table: sealed, bound to its reference."""
+
+    subject_ref: str
+    code: bytes | None
+    temporary: bytes | None
+    sealed: bytes | None
+    changing: bytes | None
+
+
+def _in_columns(entry: Entered) -> tuple[str, bytes | None, bytes | None, bytes | None, bytes | None]:
+    # The order of the table, to which two columns were added later.
+    return entry.subject_ref, entry.code, entry.sealed, entry.temporary, entry.changing
+
+
 class Kept(NamedTuple):
     """A client's record as the vault keeps it. `untold` is what was changed while no fact tells it yet, as `attempt:kind`;
     `row` tells this writing of it from every other one."""
@@ -315,6 +330,32 @@ class Vault:
                 (index, sealed, after or None, subject_ref, known.row[1], b"", before),
             )
         )
+
+    def copied(self, subject_refs: Sequence[str]) -> list[Entered]:
+        """The entries of clients as the vault keeps them, sealed; of whom it does not know none."""
+        found: list[Entered] = []
+        for some in _portions(list(subject_refs)):
+            for ref, *columns in self._database.read(
+                f"SELECT subject_ref, code_index, temporary_index, sealed, changing FROM clients"
+                f" WHERE subject_ref IN ({marks(len(some))})",
+                some,
+            ):
+                found.append(Entered(ref, *(bytes(column) if column is not None else None for column in columns)))
+        return found
+
+    def enter_again(self, entry: Entered) -> str:
+        """Put an entry back that was taken out. The reference to use: another one where the person has been entered under
+        that meanwhile, and nothing is changed then."""
+
+        def work(ask: Ask) -> str:
+            ask("INSERT INTO clients VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING", _in_columns(entry))
+            for column, wanted in (("code_index", entry.code), ("temporary_index", entry.temporary)):
+                known = ask(f"SELECT subject_ref FROM clients WHERE {column} = %s", (wanted,)) if wanted else []
+                if known:
+                    return str(known[0][0])
+            return entry.subject_ref
+
+        return self._database.write(work)
 
     def forget(self, subject_ref: str) -> None:
         """Delete the link between person and reference, once the client's last matter is destroyed."""

@@ -12,6 +12,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import LOST
 from domain.store.tables.packing import packed
 from domain.store.tables.recorders import MANY, AnswerRow, Lost, Row, Sender, row_of
 from domain.store.tables.watchdog import WATCHDOG
@@ -23,6 +24,7 @@ _EMPTY = struct.Struct(">iii")
 _INT8 = struct.Struct(">iq")
 _LENGTH = struct.Struct(">i")
 
+EPOCH = "SELECT epoch FROM ledger"
 BEGIN = "SELECT * FROM begin_writing(%b::bigint, %b::text[], %b::text[], %b::text[])"
 WRITE = (
     "WITH e AS (INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
@@ -142,6 +144,7 @@ class PostgresWriting:
             connection.execute("BEGIN")
             asked = [_texts(entry[n] for entry in wanted) for n in range(3)]
             begun = self._run(BEGIN, (lock, *asked))
+            epoch = self._run(EPOCH, ())
             # What will be asked when others have written meanwhile: nobody waits for us while we hold the lock.
             foreign = last = counted = None
             if after is not None:
@@ -149,6 +152,7 @@ class PostgresWriting:
                 counted = self._run(NUMBERS, _senders({(org, task) for org, task, _ in wanted})) if wanted else None
             tracked = self._run(TRACKED, (_texts(followers),)) if followers else None
             rows = begun.fetchall()
+            self.epoch: int = epoch.fetchall()[0][0]
             self._foreign: list[tuple[str, str]] = foreign.fetchall() if foreign else []
             self._last = [row_of(row) for row in last.fetchall()] if last else []
             self._numbers = _numbered(counted.fetchall()) if counted else {}
@@ -207,7 +211,10 @@ class PostgresWriting:
         org, task, command_id, final, content, number, status, first, answer, person = (
             zip(*answers, strict=True) if answers else ((),) * 10
         )
-        # Sent together with the commit.
+        if self._columns:
+            with self._whole():
+                self._run(WRITE, (*self._columns, self._channel, "", False))
+        # Sent together with the commit, or before the next ones.
         self._columns = (
             _numbers(position), _texts(stream), _numbers(version), _texts(topic), _blobs(map(packed, state)), _texts(matter),
             _texts(org), _texts(task), _texts(command_id), _flags(final), _texts(content),
@@ -240,7 +247,7 @@ class PostgresWriting:
         try:
             with WATCHDOG.over(self._connection, LONGEST_CALL_S):
                 yield
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except LOST as error:
             # After any doubt the connection is given up: what it was doing is found out by asking again.
             self._connection.close()
             raise Lost(str(error)) from error

@@ -12,10 +12,24 @@ from domain.record import digest
 from domain.store.tables.database import Ask, StoreUnavailable
 from domain.store.tables.packing import unpacked
 
+LOOK_FOR_EPOCH_S = 1.0
+"""Whether the ledger is in another epoch is asked again when the last look is so old."""
+
 
 class StoreWentBack(StoreUnavailable):
     """The database is behind what this process has seen, or what was published. Nothing is written into it, nothing
     published from it, until an operator has chosen what holds."""
+
+
+class EpochMoved(StoreWentBack):
+    """An operator has opened another epoch of the ledger: what this process remembers is of the one before. It ends, and is
+    started again."""
+
+    def __init__(self, known: int, found: int) -> None:
+        super().__init__(
+            f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
+            " nothing that it remembers is believed"
+        )
 
 
 def hash_of(state: bytes) -> str:

@@ -1,0 +1,41 @@
+"""What every process that serves a ledger runs beside its roles: it has no work of its own to do, and none waits for it."""
+
+from __future__ import annotations
+
+from domain.store import EpochMoved, EventStore, Keys, StoreWentBack
+
+
+class Forgetting:
+    """Looks, again and again, whether keys were destroyed: what is remembered here of their content goes then, even while
+    nobody asks it for anything (design D15). Every process that serves a ledger runs it."""
+
+    name = "forgetting"
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def step(self) -> int:
+        """Look, and forget; there is never more to do."""
+        self._keys.look()
+        return 0
+
+
+class Abiding:
+    """Looks, again and again, whether the ledger is still in the epoch in which this process began. Where an operator has
+    opened another one it halts, and the process ends: nothing that it remembers is believed, and whoever watches over it
+    starts it again (design D21)."""
+
+    name = "epoch"
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    def step(self) -> int:
+        """Look. Raises `EpochMoved`."""
+        try:
+            self._store.head()
+        except EpochMoved:
+            raise
+        except StoreWentBack:
+            pass  # nothing is written or answered until it is right again; that is for whoever asks to hear
+        return 0

@@ -1,0 +1,308 @@
+"""One of two histories holds: the topic's (`adopt`) or the store's (`new_epoch`). source: design D21
+
+First both are read beside each other, which changes nothing. Then all is done in one transaction of the ledger's owner,
+after what is given up has been written to a file: killed at any point, it is as before or all of it is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from consumers import relay as relaying
+from consumers import wire
+from consumers.disclosure import NAME as DISCLOSURE
+from consumers.log import Broker
+from deploy.feed import follower_of, records_of
+from deploy.given_up import GivenUp, NotGivenUp, Origin, keep, put_in_place, read
+from deploy.histories import Compared, History, NothingToChoose, begins_client, compare
+from deploy.migration import ledger_file
+from deploy.settings import Settings
+from deploy.wiring import Wired
+from domain.directory import Recipient
+from domain.envelopes import attributes_of, readable_id
+from domain.events import Erased
+from domain.receipts import receipt_of
+from domain.record import Record, read_record
+from domain.store import (
+    AnswerRow,
+    Choice,
+    Entered,
+    Given,
+    Ground,
+    NewEpoch,
+    Rebuilding,
+    Reopening,
+    Sealer,
+    hash_of,
+    reopening_postgres,
+    reopening_sqlite,
+)
+
+UNKNOWN_TYPE = "command"
+"""The type of what had no effect, and of which nothing but the answer was kept."""
+PAGE = 2_000
+
+
+class Persons(NamedTuple):
+    """Who chooses: two different people, by their staff references."""
+
+    by: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was done. `withdrawn` are the answers whose senders are told that they hold no longer."""
+
+    epoch: int
+    ground: Ground
+    taken_over: int
+    given_up: int
+    withdrawn: int
+    lines: Mapping[str, int]
+    unreadable: int
+    unknown: int
+    """Clients of the history that holds whom the vault does not know."""
+    file: Path | None
+
+
+def adopt(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
+    """Bring the store in line with its topic; what is given up goes to `file`, in the home folder unless it is named.
+
+    Raises `NothingToChoose`, `NotGivenUp`, `Lost`, the database's own errors.
+    """
+    found = compare(wired)
+    if not found.topic.end:
+        raise NothingToChoose("there is nothing in the events topic: nothing to adopt")
+    if not found.store.end:
+        raise NothingToChoose("the store is empty: `kuty rebuild store --from-topic` makes it from the topic")
+    if found.common == found.topic.end:
+        left = _finished(wired, file)
+        if left:
+            raise NothingToChoose(f"the topic was adopted already; {left} clients of what was given up left the vault now")
+        raise NothingToChoose("the store has all that the topic has, event by event: nothing to adopt")
+    return _Choosing(wired, found, persons, file).adopt()
+
+
+def new_epoch(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
+    """Go on with the store's history. Raises as `adopt` does."""
+    found = compare(wired)
+    if not found.store.end:
+        raise NothingToChoose("the store is empty: `kuty rebuild store --from-topic` makes it from the topic")
+    if found.topic.end and found.common == found.topic.end:
+        if left := _finished(wired, file):
+            raise NothingToChoose(f"the epoch was opened already; {left} clients of what was given up left the vault now")
+        raise NothingToChoose(
+            "the topic has nothing that the store has not: nothing is to be given up, the relay sends what is missing"
+        )
+    return _Choosing(wired, found, persons, file).go_on()
+
+
+def usual_file(wired: Wired, epoch: int) -> Path:
+    """Where what is given up of an epoch is kept."""
+    return wired.settings.home / wired.store.ledger / f"given-up-of-epoch-{epoch}.jsonl"
+
+
+def reopening(settings: Settings) -> AbstractContextManager[Reopening]:
+    """The transaction of the ledger's owner."""
+    if settings.store_dsn:
+        return reopening_postgres(settings.owner_dsn or settings.store_dsn, settings.ledger)
+    return reopening_sqlite(ledger_file(settings))
+
+
+class _Choosing:
+    def __init__(self, wired: Wired, found: Compared, persons: Persons, file: Path | None) -> None:
+        self._wired, self._found, self._persons = wired, found, persons
+        self._file = file or usual_file(wired, wired.store.epochs.newest)
+        self._sealer = Sealer(wired.keys)
+
+    def adopt(self) -> Chosen:
+        found, wired = self._found, self._wired
+        with reopening(wired.settings) as at:
+            self._nobody_wrote(at)
+            void = [read_record(row.state, row.position, found.store.epoch) for row in at.rows_behind(found.common)]
+            given = [self._given(row.position, row, void) for row in at.answers_behind(found.common)]
+            kept = self._keep(found.store, void, given)
+            at.give_up(found.common)
+            epoch = self._epoch(at, found.topic)
+            taken_over = epoch.take_over(self._topic_behind())
+            choice = self._choice("adopted", found.topic.end, found.topic.hash, found.store)
+            opened, withdrawn = epoch.open(choice, given, found.topic.end)
+            published = at.writing.tracking((relaying.TRACKING,)).get(relaying.TRACKING, 0)
+            compared_by_relay = found.topic.end - 2 * wired.settings.relay_window
+            self._commit(
+                at, found.topic.end, withdrawn, kept,
+                {
+                    # What followed from the last event may be in the topic in part: it is read again, and told once.
+                    DISCLOSURE: max(0, found.topic.followed - 1),
+                    relaying.TRACKING: max(0, compared_by_relay, min(published, found.common)),
+                    **self._unanswered(at),
+                },
+            )  # fmt: skip
+        return self._done(opened, choice, taken_over, len(void), withdrawn, kept)
+
+    def go_on(self) -> Chosen:
+        found = self._found
+        ground: Ground = "forked" if found.topic.end else "topic_lost"
+        size, root = (found.common, found.root) if found.topic.end else (found.store.end, found.store.hash)
+        void = list(self._topic_behind()) if found.topic.end else []
+        given = list(self._given_in(void))
+        kept = self._keep(found.topic, void, given)
+        # Of a topic that is lost nobody knows whom it has told what.
+        choice = self._choice(ground, size, root, found.topic if found.topic.end else found.store, found.topic.end == 0)
+        with reopening(self._wired.settings) as at:
+            self._nobody_wrote(at)
+            opened, withdrawn = self._epoch(at, found.store).open(choice, given, found.store.end)
+            positions = {relaying.TRACKING: size} if ground == "forked" else self._lost(at)
+            self._commit(at, found.store.end, withdrawn, kept, positions)
+        return self._done(opened, choice, 0, len(void), withdrawn, kept)
+
+    def _nobody_wrote(self, at: Reopening) -> None:
+        head, last = at.writing.head(), at.writing.at(at.writing.head())
+        if (head, hash_of(last.state) if last else "") != (self._found.store.end, self._found.store.hash):
+            raise NothingToChoose(
+                f"somebody wrote into the store while it was compared, which ends at {head} now: stop what writes, and "
+                "give the command again"
+            )
+
+    def _topic_behind(self) -> Iterator[Record]:
+        topic = wire.events_topic(self._wired.store.ledger)
+        return (r for r in records_of(self._wired.broker, topic) if r.position > self._found.common)
+
+    def _epoch(self, at: Reopening, holding: History) -> NewEpoch:
+        wired = self._wired
+        rebuilding = Rebuilding(self._sealer, follower_of)
+        return NewEpoch(
+            at, rebuilding, self._sealer, wired.keys, wired.store.ledger, holding.directory, holding.last_at
+        )  # fmt: skip
+
+    def _choice(self, ground: Ground, size: int, root: str, given_up: History, all_lines: bool = False) -> Choice:
+        old_epoch = max(self._wired.store.epochs.newest, self._found.topic.epoch)
+        lines = self._found.lines(given_up, 0 if all_lines else self._found.common)
+        return Choice(ground, *self._persons, old_epoch, size, root, lines)
+
+    def _keep(self, history: History, void: list[Record], given: list[Given]) -> Path | None:
+        """Write what is given up to the file. Where that is nothing, there is none."""
+        if not void and not given:
+            return None
+        elsewhere = self._wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
+        began = sorted(r.header.stream for r in void if begins_client(r) and not elsewhere(r.header.stream))
+        clients = self._wired.vault.copied(began)
+        origin = Origin(self._wired.store.ledger, history.epoch, self._found.common, history.end, history.hash)
+        return keep(self._file, origin, clients, given, void)
+
+    def _commit(
+        self, at: Reopening, end: int, withdrawn: list[Given], kept: Path | None, positions: Mapping[str, int]
+    ) -> None:
+        at.writing.write((), (), positions)
+        if kept is not None:
+            put_in_place(kept, self._file)
+        at.writing.commit(end + 1 + len(withdrawn))
+
+    def _done(
+        self, epoch: int, choice: Choice, taken_over: int, given_up: int, withdrawn: list[Given], kept: Path | None
+    ) -> Chosen:
+        if kept is not None:
+            _let_go(self._wired, read(self._file))
+        registered = self._found.began if choice.ground == "adopted" else []
+        known = self._wired.vault.get(registered)
+        return Chosen(
+            epoch, choice.ground, taken_over, given_up, len(withdrawn), choice.lines,
+            self._found.unreadable if choice.ground == "adopted" else 0,
+            sum(client not in known for client in registered),
+            self._file if kept is not None else None,
+        )  # fmt: skip
+
+    # --- answers, and where intake goes on ---
+
+    def _given(self, position: int, row: AnswerRow, void: list[Record]) -> Given:
+        index = position - self._found.common - 1
+        first = void[index] if row.number is not None and 0 <= index < len(void) else None
+        sender = row.sender_org, row.sender_task
+        if first is None:
+            return Given(
+                sender, row.command_id, row.person or "system", "system", UNKNOWN_TYPE, row.status, None, row.command_id,
+                position,
+            )  # fmt: skip
+        event = self._sealer.open(first)
+        receipt = None if isinstance(event, Erased) else receipt_of(first, event)
+        return Given(
+            sender, row.command_id, first.header.actor_person, first.header.actor_role,
+            receipt.type if receipt else first.header.type, row.status, row.number,
+            receipt.message_id if receipt else row.command_id, position,
+        )  # fmt: skip
+
+    def _given_in(self, void: list[Record]) -> Iterator[Given]:
+        """The answers that the events of a topic say were given."""
+        rebuilding = Rebuilding(self._sealer, follower_of)
+        for record, event in zip(void, self._sealer.open_all(void), strict=True):
+            yield from (self._given(row.position, row, void) for row in rebuilding.answers_before(record, event))
+        yield from (self._given(row.position, row, void) for row in rebuilding.last_answer())
+
+    def _unanswered(self, at: Reopening) -> dict[str, int]:
+        """Where intake goes on in each topic that it has read: at the first message that the history which holds does not
+        answer. Every other one is known by its id."""
+        broker, there = self._wired.broker, self._wired.broker.topics()
+        topics = {topic: one for topic, one in self._in_topics(self._found.topic).items() if topic in there}
+        begins = broker.begin_offsets(topics)
+        read_to = at.writing.tracking(list(topics))
+        return {
+            topic: _first_unanswered(broker, topic, begins[topic], read_to[topic], _answered_to(at, one))
+            for topic, one in topics.items()
+            if read_to.get(topic)
+        }
+
+    def _lost(self, at: Reopening) -> dict[str, int]:
+        """Where intake goes on in each topic that ends before the place to which it was read: at its beginning."""
+        broker, there = self._wired.broker, self._wired.broker.topics()
+        topics = list(self._in_topics(self._found.store))
+        left = [topic for topic in topics if topic in there]
+        begins, ends = broker.begin_offsets(left), broker.end_offsets(left)
+        read_to = at.writing.tracking(topics)
+        return {topic: begins.get(topic, 0) for topic in topics if read_to.get(topic, 0) > ends.get(topic, 0)}
+
+    def _in_topics(self, history: History) -> dict[str, Recipient]:
+        ledger = self._wired.store.ledger
+        return {wire.in_topic(ledger, name): one for name, one in history.directory.recipients.items()}
+
+
+def _answered_to(at: Reopening, recipient: Recipient) -> Callable[[str], bool]:
+    return lambda message_id: at.answered((recipient.org, recipient.task), message_id)
+
+
+def _first_unanswered(broker: Broker, topic: str, begin: int, end: int, answered: Callable[[str], bool]) -> int:
+    offset = begin
+    while offset < end and (reads := broker.read(topic, offset, PAGE, 2.0)):
+        for each in reads:
+            if each.offset >= end:
+                return end
+            own = readable_id(attributes_of(each.headers))
+            aside = f"{each.offset}@{hashlib.sha256(each.value).hexdigest()[:32]}"
+            if not any(answered(name) for name in (own, aside) if name):
+                return each.offset
+            offset = each.offset + 1
+    return end
+
+
+def _let_go(wired: Wired, given_up: GivenUp) -> int:
+    """Take the clients out of the vault of whom nothing is recorded any more: how many that were."""
+    entries: list[Entered] = wired.vault.copied([entry.subject_ref for entry in given_up.clients])
+    for entry in entries:
+        wired.vault.forget(entry.subject_ref)
+    return len(entries)
+
+
+def _finished(wired: Wired, file: Path | None) -> int:
+    """What a command that was killed after its transaction has left to do."""
+    try:
+        given_up = read(file or usual_file(wired, wired.store.epochs.newest - 1))
+    except (OSError, NotGivenUp):
+        return 0
+    gone = given_up.origin.ledger == wired.store.ledger and given_up.origin.epoch < wired.store.epochs.newest
+    unknown = [entry for entry in given_up.clients if not wired.store.stream_version(entry.subject_ref)]
+    return _let_go(wired, GivenUp(given_up.origin, unknown)) if gone else 0
