@@ -236,7 +236,8 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
         for role in report.roles:
             if role.runs_at or role.name not in ("intake", "projector"):
                 continue
-            role.behind = wired.intake.behind() if role.name == "intake" else wired.projector_lag()
+            models = wired.lags.of_models
+            role.behind = wired.intake.behind() if role.name == "intake" else sum(models(wired.recipients()).values())
 
     yield "store", of_register
     yield "keys", wired.keys.check
