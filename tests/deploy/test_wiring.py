@@ -167,6 +167,7 @@ def test_a_ledger_whose_file_is_older_than_its_topic_takes_nothing(home: Path) -
     # when the right one is there again, then it goes on
     ledger_copy(newer, ledger)
     with house(home) as again:
+        again.settle()
         assert again.post("/clock", OPERATOR, clock).status_code == 201
 
 
