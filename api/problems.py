@@ -5,6 +5,7 @@ source: design 5, integration.md 6
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,10 @@ from domain.json_gate import BadJson
 from domain.refusals import Reason, Refused, named, refusal, refusal_text, what_to_do
 
 PROBLEM = "application/problem+json"
+LONGEST_WAIT_S = 25.0
+"""What a reader may ask to be waited for, seconds."""
+LONGEST_ANSWER_S = 15.0
+"""What takes longer, beyond a wait that was asked for, is answered as what nobody knows the end of, seconds."""
 RETRY_AFTER_S = 1
 _logger = logging.getLogger("kuty.api")
 _CHOICE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
@@ -182,31 +187,55 @@ class DescribedApi(FastAPI):
 
 
 class LastResort:
-    """Answers what nobody expected with 500 and no details; what is logged names the place, never the content."""
+    """Answers what nobody expected with 500 and no details, and what takes too long with 503. What is logged names the
+    place, never the content."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._giving_up: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; on an unexpected exception answer instead, unless an answer has begun."""
+        """Pass on; on an unexpected exception, or when its time is over, answer instead, unless an answer has begun."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun = given_up = False
 
         async def watched(message: Message) -> None:
             nonlocal begun
+            if given_up:
+                return
             begun = begun or message["type"] == "http.response.start"
             await send(message)
 
+        async def give_up() -> None:
+            nonlocal given_up
+            if begun:
+                return
+            # What was asked goes on, and nobody knows how it ends: as with a connection that broke.
+            given_up = True
+            _logger.error("a %s has no answer within %.0f s", scope["method"], longest)
+            await problem_response([Reason("E_UNAVAILABLE")], language_of(Request(scope)))(scope, receive, send)
+
+        def begin_giving_up() -> None:
+            task = asyncio.create_task(give_up())
+            self._giving_up.add(task)
+            task.add_done_callback(self._giving_up.discard)
+
+        longest = LONGEST_ANSWER_S + (LONGEST_WAIT_S if scope["method"] in ("GET", "HEAD") else 0.0)
+        timer = asyncio.get_running_loop().call_later(longest, begin_giving_up)
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
             _logger.error("unexpected %s at %s", type(error).__name__, _place(error))
+            if given_up:
+                return
             if begun:
                 raise
             response = problem_response([Reason("E_INTERNAL")], language_of(Request(scope)))
             await response(scope, receive, send)
+        finally:
+            timer.cancel()
 
 
 def _place(error: BaseException) -> str:

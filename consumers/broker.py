@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from consumers.broker_settings import Connection, check_settings, client_settings, new_topic
 from consumers.kafka_client import answering
-from consumers.kafka_producer import KafkaAppender
+from consumers.kafka_producer import CodecOf, KafkaAppender, unpacked_all
 from consumers.kafka_reader import KafkaReader, read_tails
 from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicSettings
 
@@ -18,11 +18,12 @@ TOPICS_PER_REQUEST = 250
 
 
 class KafkaBroker:
-    """The broker port over Kafka. Any thread may call any method; one window is appended at a time."""
+    """The broker port over Kafka. Any thread may call any method; one window is appended at a time. `codec_of` names the
+    codec of a topic's batches (`consumers.wire.codec_of`)."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, codec_of: CodecOf = unpacked_all) -> None:
         self._connection = connection
-        self._appender = KafkaAppender(connection)
+        self._appender = KafkaAppender(connection, codec_of)
         self._administering = threading.Lock()
         self._admin: KafkaAdminClient | None = None
         self._reading = threading.Lock()
@@ -32,6 +33,7 @@ class KafkaBroker:
     # -- topics ------------------------------------------------------------------------------------------
 
     def create_topics(self, wanted: Mapping[str, TopicSettings]) -> None:
+        self._appender.largest.update({name: settings.max_message_bytes for name, settings in wanted.items()})
         with self._administration() as admin:
             present = set(admin.list_topics())
             missing = [topic for topic in wanted if topic not in present]

@@ -1,4 +1,5 @@
-"""The clerk: when a notice's due day has ended and nobody has sent it, it is sent.
+"""The clerk: when a notice's due day has ended and nobody has sent it, it is sent; when a minute has ended, what the broker
+took in it is recorded.
 
 A reminder on the way there is a line of a question, never an event. Its list is no memory of its own: it is read from the
 feed at every start. source: domain/pathway.md 4.4 row 44
@@ -12,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from consumers.acknowledging import LOOK_S, Acknowledging
 from domain.chapters.notices.decisions import SendNotification
 from domain.context import HELSINKI, Caller
-from domain.events import NotificationDue, NotificationSent
+from domain.events import NotificationDue, NotificationSent, PublicationsAcknowledged
 from domain.record import Record
 from domain.store import EventStore
 
-FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME)
+FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME, PublicationsAcknowledged.NAME)
 SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")
 
 
@@ -34,12 +36,13 @@ class Clerk:
 
     name = "clerk"
 
-    def __init__(self, store: EventStore, *, window: int = 1000) -> None:
+    def __init__(self, store: EventStore, *, window: int = 1000, look_s: float = LOOK_S) -> None:
         self._store = store
         self._window = window
         self._position = 0
         self._erasures = 0
         self._open: dict[str, Due] = {}
+        self._acknowledging = Acknowledging(store, look_s)
         self._lock = threading.Lock()
 
     @property
@@ -56,13 +59,15 @@ class Clerk:
             return not self._overdue()
 
     def step(self) -> int:
-        """Read what is new, send what is overdue; the number of events read and notices sent."""
+        """Read what is new, send what is overdue, record what was acknowledged; the number of events read, notices sent and
+        facts recorded."""
         with self._lock:
             read, to_the_end = self._read_on()
             if not to_the_end:
                 return read  # nothing is sent before all is read: a notice further on may have been sent already
             overdue = self._overdue()
-        return read + (self._send(overdue) if overdue else 0)
+        sent = self._send(overdue) if overdue else 0
+        return read + sent + self._acknowledging.step()
 
     def _read_on(self) -> tuple[int, bool]:
         """How many events were passed, and whether it was all that there is."""
@@ -85,6 +90,8 @@ class Clerk:
                     self._open[event.notification_id] = Due(record.header.stream, event.due_on)
                 case NotificationSent():
                     self._open.pop(event.notification_id, None)
+                case PublicationsAcknowledged():
+                    self._acknowledging.note(event)
                 case _:
                     pass  # erased: nobody can be told any more
 

@@ -4,7 +4,8 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,9 @@ class EmbeddedBroker:
             self._check_reachable()
             for name in topics:
                 topic = self._topic(name)
-                self._db.execute("DELETE FROM records WHERE topic = ?", (topic.number,))
-                self._db.execute("DELETE FROM topics WHERE topic = ?", (topic.number,))
+                with self._writing():
+                    self._db.execute("DELETE FROM records WHERE topic = ?", (topic.number,))
+                    self._db.execute("DELETE FROM topics WHERE topic = ?", (topic.number,))
                 del self._topics[name]
             self._appended.notify_all()
 
@@ -164,17 +166,11 @@ class EmbeddedBroker:
                 ends[name] = offset + 1
                 rows.append((topic.number, offset, moment, entry.key, entry.value, _packed(entry.headers)))
                 outcomes.append(Outcome("acknowledged", offset, moment))
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._writing():
             self._db.executemany(INSERT, rows)
             self._db.executemany(
                 "UPDATE topics SET end_offset = ? WHERE name = ?", [(end, name) for name, end in ends.items()]
             )
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         for name, end in ends.items():
             self._topics[name].end = end
         self._appended.notify_all()
@@ -269,6 +265,22 @@ class EmbeddedBroker:
         if not self._reachable:
             raise BrokerUnavailable("the embedded broker is closed or made unreachable")
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, whole or not at all. A disk that takes nothing more is to others a broker that does not answer:
+        they ask again. Raises `BrokerUnavailable`."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise BrokerUnavailable(f"the embedded broker cannot write: {error}") from error
+
     def _moment(self) -> int:
         return int(self._now().timestamp() * 1000)
 
@@ -280,25 +292,26 @@ class EmbeddedBroker:
 
     def _make(self, name: str, settings: TopicSettings) -> None:
         incarnation = uuid.uuid4().hex
-        row = self._db.execute(
-            "INSERT INTO topics (name, incarnation, retention_ms, max_message_bytes) VALUES (?, ?, ?, ?) RETURNING topic",
-            (name, incarnation, settings.retention_ms, settings.max_message_bytes),
-        ).fetchone()
+        with self._writing():
+            row = self._db.execute(
+                "INSERT INTO topics (name, incarnation, retention_ms, max_message_bytes) VALUES (?, ?, ?, ?)"
+                " RETURNING topic",
+                (name, incarnation, settings.retention_ms, settings.max_message_bytes),
+            ).fetchone()
         self._topics[name] = Topic(row[0], name, incarnation, settings, 0, 0)
 
     def _drop(self, topic: Topic, *, begin: int | None = None, end: int | None = None) -> None:
-        topic.begin = topic.begin if begin is None else begin
-        topic.end = topic.end if end is None else end
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(
-            "DELETE FROM records WHERE topic = ? AND (record_offset < ? OR record_offset >= ?)",
-            (topic.number, topic.begin, topic.end),
-        )
-        self._db.execute(
-            "UPDATE topics SET begin_offset = ?, end_offset = ? WHERE topic = ?",
-            (topic.begin, topic.end, topic.number),
-        )
-        self._db.execute("COMMIT")
+        begin = topic.begin if begin is None else begin
+        end = topic.end if end is None else end
+        with self._writing():
+            self._db.execute(
+                "DELETE FROM records WHERE topic = ? AND (record_offset < ? OR record_offset >= ?)",
+                (topic.number, begin, end),
+            )
+            self._db.execute(
+                "UPDATE topics SET begin_offset = ?, end_offset = ? WHERE topic = ?", (begin, end, topic.number)
+            )
+        topic.begin, topic.end = begin, end
         self._appended.notify_all()
 
     def _ready(self, positions: Mapping[str, int], incarnations: Mapping[str, str]) -> list[Topic]:

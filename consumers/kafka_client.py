@@ -9,7 +9,8 @@ from kafka import errors as kafka_errors
 from consumers.log import BrokerUnavailable, TopicGone
 
 # The client logs every failed attempt to connect; what matters of it is raised by the port.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
+if logging.getLogger("kafka").level == logging.NOTSET:
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
@@ -11,6 +11,8 @@ from consumers.broker_settings import MAX_REQUEST_BYTES, Connection, client_sett
 from consumers.kafka_client import answering
 from consumers.kafka_inside import BATCH_BYTES, WholeBatch, Window, learn_topics, let_go
 from consumers.log import UNKNOWN, Entry, Outcome
+from consumers.record_format import LARGEST_RECORD
+from consumers.unpacking import GZIP, ZSTD
 
 REFUSALS: dict[type[Exception], str] = {
     kafka_errors.MessageSizeTooLargeError: "too_large",
@@ -24,17 +26,29 @@ REFUSALS: dict[type[Exception], str] = {
     kafka_errors.UnknownTopicOrPartitionError: "topic_gone",
 }
 RECORD_OVERHEAD = 512
+CODECS: Mapping[int, str | None] = {0: None, GZIP: "gzip", ZSTD: "zstd"}
+"""As the client calls them."""
+CodecOf = Callable[[str], int]
+
+
+def unpacked_all(topic: str) -> int:
+    """No topic's batches are packed."""
+    return 0
 
 
 class KafkaAppender:
     """Appends one window at a time through an idempotent producer, and does not believe the producer after a doubt.
 
     A window is written as whole batches, one answer each, instead of record by record through the client's `send`:
-    that is two to three times faster, and the answers say more. source: design D11
+    that is two to three times faster, and the answers say more. `codec_of` names the codec of a topic's batches in
+    Kafka's record format, 0 for none; `largest` holds the bytes of the largest record of the topics of which that is known.
+    source: design D11
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, codec_of: CodecOf = unpacked_all) -> None:
         self._connection = connection
+        self._codec_of = codec_of
+        self.largest: dict[str, int] = {}
         self._lock = threading.Lock()
         self.producer: KafkaProducer | None = None
         self._known: set[str] = set()
@@ -57,25 +71,27 @@ class KafkaAppender:
             if topic in gone:
                 outcomes[whole[0]] = Outcome("refused", code="topic_gone")
                 continue
-            for part in self._parts(topic_entries, topic, whole, outcomes):
-                sent.append((part, window.put(topic, [topic_entries[place][1] for place in part])))
+            codec = self._codec_of(topic)
+            # A record is measured as it is read: packed, the broker would take one that no reader of ours does.
+            limit = self.largest.get(topic, LARGEST_RECORD) if codec else MAX_REQUEST_BYTES
+            for part in self._parts(topic_entries, topic, whole, outcomes, limit):
+                sent.append((part, window.put(topic, [topic_entries[place][1] for place in part], codec)))
         window.send(give_up_at)
         self._settle(sent, outcomes)
         return outcomes
 
     def _parts(
-        self, topic_entries: Sequence[tuple[str, Entry]], topic: str, whole: list[int], outcomes: list[Outcome]
+        self, topic_entries: Sequence[tuple[str, Entry]], topic: str, whole: list[int], outcomes: list[Outcome], limit: int
     ) -> Iterator[list[int]]:
         """Cut one topic's entries into batches below the size that a topic takes, up to one that nobody takes."""
         part: list[int] = []
         size = 0
         for place in whole:
             entry = topic_entries[place][1]
-            length = len(entry.value)
-            if length > MAX_REQUEST_BYTES:
+            length = RECORD_OVERHEAD + len(entry.value) + sum([len(content) for _, content in entry.headers])
+            if length > limit:
                 outcomes[place] = Outcome("refused", code="too_large")
                 break
-            length += RECORD_OVERHEAD + sum([len(content) for _, content in entry.headers])
             if part and (size + length > BATCH_BYTES or topic in self._one_by_one):
                 yield part
                 part, size = [], 0
@@ -145,9 +161,10 @@ class KafkaAppender:
             self._discard_producer()
 
 
-def open_producer(connection: Connection) -> KafkaProducer:
-    """A producer with our settings and nothing around it; the relay's own and the benchmark's bare one."""
-    return KafkaProducer(**client_settings("producer", connection))
+def open_producer(connection: Connection, codec: int = 0) -> KafkaProducer:
+    """A producer with our settings and nothing around it; the relay's own, whose batches come packed, and the benchmark's
+    bare one, which packs by itself."""
+    return KafkaProducer(**{**client_settings("producer", connection), "compression_type": CODECS[codec]})
 
 
 def _places_by_topic(topic_entries: Sequence[tuple[str, Entry]]) -> dict[str, list[int]]:

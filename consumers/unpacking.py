@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cramjam
+import zstandard
 
 LARGEST_UNPACKED = 32 * 1024 * 1024
 """Bytes of one batch; a topic takes a megabyte of it as it is sent."""
@@ -33,11 +34,23 @@ def unpacked(codec: int, content: bytes) -> bytes:
     into = _INTO.get(codec)
     if into is None:
         raise TooLarge(f"there is no codec {codec}")
-    return _within(into, content, LARGEST_UNPACKED)
+    return _within(into, content, LARGEST_UNPACKED, _said(codec, content))
 
 
-def _within(into: Callable[..., Any], content: bytes, limit: int) -> bytes:
-    room = min(limit, max(64 * 1024, FIRST_GUESS * len(content)))
+def _said(codec: int, content: bytes) -> int:
+    """How large the content says that it is when it is unpacked; -1 where it does not, and nothing holds it to that."""
+    if codec == GZIP:
+        return int.from_bytes(content[-4:], "little")
+    try:
+        return zstandard.frame_content_size(content) if codec == ZSTD else -1
+    except zstandard.ZstdError:
+        return -1
+
+
+def _within(into: Callable[..., Any], content: bytes, limit: int, said: int) -> bytes:
+    # What a batch says of its size is believed as far as it costs no more than the guess would.
+    guess = min(limit, max(64 * 1024, FIRST_GUESS * len(content)))
+    room = said if 0 < said <= guess else guess
     while True:
         target = bytearray(room)
         try:

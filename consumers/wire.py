@@ -13,6 +13,7 @@ from functools import cache
 import orjson
 
 from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
+from consumers.unpacking import GZIP, ZSTD
 from domain.disclosure.kept import epoch_of, kept_publication
 from domain.disclosure.publications import Publication
 from domain.epochs import FIRST
@@ -67,6 +68,14 @@ def kind_of(topic: str) -> str:
 def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
     """The three topics of one recipient with their settings."""
     return {in_topic(ledger, recipient): IN, out_topic(ledger, recipient): OUT, receipts_topic(ledger, recipient): RECEIPTS}
+
+
+def codec_of(topic: str) -> int:
+    """The codec of a topic's batches, as Kafka's record format numbers them; 0 for none. The full feed by zstd: who reads it
+    is an auditor, and may choose a client. What agencies read by gzip, which every client of Kafka unpacks by itself."""
+    if topic.endswith(".events.v1"):
+        return ZSTD
+    return GZIP if ".out." in topic or ".receipts." in topic else 0
 
 
 # --- The full record -------------------------------------------------------------------------------------------------

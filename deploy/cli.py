@@ -278,7 +278,8 @@ def _replaying(commands: Sub) -> None:
     client.add_argument("--order", choices=("recorded", "occurrence"), default="recorded", help="of which time")
     told = _command(
         replay, "told", ("replaying", "told"), "what a recipient had been told by a time",
-        "By the time of disclosure; the broker's time of acknowledgement is in no topic.",
+        "In a live ledger by the broker's time of acknowledgement as it is recorded, to the minute, and by that of "
+        "disclosure where none is recorded yet; in a simulated one by the time of disclosure.",
     )  # fmt: skip
     told.add_argument("recipient", help="its short name")
     told.add_argument("--by", type=_day_or_moment, metavar="TIME", help="a moment, or a date: its end; now unless given")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from consumers import wire
+from consumers.acknowledging import NAME as ACKNOWLEDGING
 from consumers.broker import KafkaBroker
 from consumers.disclosure import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
@@ -18,7 +19,7 @@ from deploy.wiring import Wired, open_ledger_parts
 from domain.catalogue import type_of
 from domain.decided import Decision, decision_of
 from domain.epochs import FIRST
-from domain.events import EpochOpened, Erased, Event
+from domain.events import EpochOpened, Erased, Event, PublicationsAcknowledged
 from domain.record import Damaged, Header, Record
 from domain.store import Amiss, Keys, Sealer
 
@@ -55,6 +56,8 @@ def feed_of_store(wired: Wired) -> Feed:
 
 def follower_of(header: Header) -> str | None:
     """Which follower wrote an event, for the positions of followers."""
+    if header.name == PublicationsAcknowledged.NAME:
+        return ACKNOWLEDGING
     return DISCLOSURE if header.name.startswith("disclosure.") else None
 
 

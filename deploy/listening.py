@@ -1,14 +1,46 @@
-"""How the API listens: requests are parsed in C, and what stands around their content has a bound (design D24)."""
+"""How the API listens: requests are parsed in C, what stands around their content has a bound (design D24), and that nobody
+new can be heard is said once a second."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import resource
+import socket
+import time
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_AROUND_CONTENT = 64 * 1024
 """Bytes of a request that are none of its content: its first line, headers, the frames of chunks and what follows them. The
 parser itself would go on collecting; what arrives at one moment, 256 KiB at most, is parsed before it is counted."""
+
+SAID_EVERY_S = 1.0
+_logger = logging.getLogger("kuty.api")
+
+
+class BoundedServer(uvicorn.Server):
+    """uvicorn's server. Where the process may open nothing more, the loop would say so once for everybody who waits, with a
+    trace each."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._said_at = float("-inf")
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Until it is to end."""
+        asyncio.get_running_loop().set_exception_handler(self._told)
+        await super().serve(sockets)
+
+    def _told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if "out of system resource" not in context["message"]:
+            loop.default_exception_handler(context)
+        elif time.monotonic() >= self._said_at + SAID_EVERY_S:
+            self._said_at = time.monotonic()
+            most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            _logger.error("nobody new is heard: this process may open %d files and connections (`ulimit -n`), and has", most)
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -44,6 +44,9 @@ def write_logs(level: str, form: LogForm = "") -> None:
         return
     logging.basicConfig(level=level, handlers=[lines_to(sys.stderr, form)])
     logging.captureWarnings(True)
+    if level == "DEBUG":
+        # Else it says nothing: whatever fails there comes to whoever asked. What it says at DEBUG is every request's bytes.
+        logging.getLogger("kafka").setLevel(logging.INFO)
     # What nobody expected would be printed with its words, and those may quote what a client said.
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _ended

@@ -21,17 +21,18 @@ from consumers.disclosed import line_of
 from consumers.log import BrokerUnavailable
 from consumers.wire import out_topic, publication_of
 from deploy.describe.served import agency_documents
-from deploy.listening import BoundedProtocol
+from deploy.listening import BoundedProtocol, BoundedServer
 from deploy.local.ports import PartFailed
 from deploy.migration import issuer_key, token_key
 from deploy.settings import Settings
 from deploy.wiring import Wired
 from domain.disclosure.publications import Publication
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, PublicationsAcknowledged
 from domain.store import StoreUnavailable
-from projections.tellings import Acknowledged
+from projections.tellings import Acknowledged, Recorded
 
 T = TypeVar("T")
+PAGE = 2_000
 START_DEADLINE_S = 15.0
 GRACE_S = 5
 """How long a request that is being answered may take when the server stops, seconds."""
@@ -67,15 +68,27 @@ def _asked_again_later(look: Callable[[], T]) -> Callable[[], T]:
 
 
 def acknowledged_by(wired: Wired) -> Acknowledged:
-    """When the broker took a publication: what "told on" means in a live ledger (design D11)."""
+    """When the broker took a publication: what "told on" means in a live ledger (design D11). To the millisecond where the
+    table of acknowledgements has it, else to the minute from the record."""
     known: dict[tuple[str, int], Mapping[int, int]] = {}
+    recorded, reading, upto = Recorded(), threading.Lock(), 0
+
+    def from_the_record(short_name: str, epoch: int, sequence: int) -> datetime | None:
+        nonlocal upto
+        with reading:
+            while records := wired.store.records(upto, PAGE, (PublicationsAcknowledged.NAME,)):
+                recorded.take(records, wired.store.opened)
+                upto = records[-1].position
+            return recorded.acknowledged(short_name, epoch, sequence)
 
     def acknowledged(short_name: str, epoch: int, sequence: int) -> datetime | None:
         line = short_name, epoch
         if sequence not in known.get(line, {}):
             known[line] = wired.store.acknowledged_at(out_topic(wired.store.ledger, short_name), epoch)
         at = known[line].get(sequence)
-        return datetime.fromtimestamp(at / 1000, UTC) if at is not None else None
+        if at is None:
+            return from_the_record(short_name, epoch, sequence)
+        return datetime.fromtimestamp(at / 1000, UTC)
 
     return acknowledged
 
@@ -129,7 +142,7 @@ class Server:
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         settings = uvicorn.Config(app, host=host, port=port, http=BoundedProtocol, log_config=None, log_level="warning",
                                   access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
-        self._server = uvicorn.Server(settings)
+        self._server = BoundedServer(settings)
         self._app = app
         self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)
 

@@ -83,7 +83,7 @@ class Wired:
         if self._given_broker is not None:
             return self._given_broker
         if self.settings.kafka:
-            kafka = KafkaBroker(self.settings.connection)
+            kafka = KafkaBroker(self.settings.connection, wire.codec_of)
             self._closing.insert(0, kafka.close)
             return kafka
         folder = self.settings.home / self.settings.ledger

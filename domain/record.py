@@ -6,7 +6,7 @@ published on the events topic, so that anyone can verify the chain without our c
 of base64 sections as its second line: it keeps its bytes for ever, and is read here all the same.
 Position and epoch are given by the store and stand beside the header, outside the hash (design D15).
 
-source: docs/decisions/0023-what-an-event-costs-on-disk.md
+The form byte for byte, and why: docs/decisions/0023-what-an-event-costs-on-disk.md
 """
 
 from __future__ import annotations

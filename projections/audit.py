@@ -30,6 +30,7 @@ from domain.events import (
     GroupAnswered,
     MessageHeld,
     MessageQuarantined,
+    PublicationsAcknowledged,
     RedeliveryRequested,
 )
 from domain.message_fields import renamed
@@ -43,8 +44,11 @@ from projections.timeline import Open, plain_fields
 
 UNDECIDED = frozenset(
     note.NAME
-    for note in (AnswerWithdrawn, EpochOpened, GroupAnswered, MessageHeld, MessageQuarantined, RedeliveryRequested)
-)
+    for note in (
+        AnswerWithdrawn, EpochOpened, GroupAnswered, MessageHeld, MessageQuarantined, PublicationsAcknowledged,
+        RedeliveryRequested,
+    )
+)  # fmt: skip
 """Notes: recorded without a decision, as tellings are."""
 
 OpenDecision: TypeAlias = Callable[[Record], Decision | None]

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from domain.store import POSTGRES_SETTINGS, WATCHDOG, StoreUnavailable
+from domain.store import LOST, POSTGRES_SETTINGS, WATCHDOG, StoreUnavailable
 from projections.read_models import Batch, Entry, Feed, NotProvisioned, PositionMoved, schema_name
 from projections.read_models_few import in_one, is_small
 from projections.read_models_sql import COLUMNS, SqlModel
@@ -235,7 +235,7 @@ def _within(connection: psycopg.Connection, begin: sql.Composed) -> Iterator[psy
 def _answering() -> Iterator[None]:
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except LOST as error:
         raise StoreUnavailable(str(error)) from error
 
 

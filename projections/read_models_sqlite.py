@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from domain.store import write_ahead
+from domain.store import StoreUnavailable, write_ahead
 from projections.read_models import Entry
 from projections.read_models_sql import COLUMNS, SqlModel
 
@@ -29,18 +29,20 @@ class SqliteModel(SqlModel["_SqliteRun"]):
 
     @contextmanager
     def _writing(self) -> Iterator[_SqliteRun]:
-        with self._lock:
+        with self._lock, _answering():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield _SqliteRun(self._connection)
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A disk that is full has ended the transaction already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     @contextmanager
     def _looking(self) -> Iterator[_SqliteRun]:
-        with closing(_connect(self._path)) as connection:
+        with _answering(), closing(_connect(self._path)) as connection:
             connection.execute("PRAGMA query_only = 1")
             connection.execute("BEGIN")
             yield _SqliteRun(connection)
@@ -100,6 +102,15 @@ class _SqliteRun:
 
     def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         self._connection.executemany(statement, rows)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """A file that cannot be written or read just now is one that does not answer. Raises `StoreUnavailable`."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(str(error)) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

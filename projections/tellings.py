@@ -6,13 +6,14 @@ live ledger gives it, else the disclosure's own time, and says which (design D11
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 
 from domain.disclosure.kept import recipient_of
-from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased
+from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, PublicationsAcknowledged
 from domain.record import Record
 from domain.streams import is_client_stream
 from projections.labels import labelled
@@ -67,6 +68,32 @@ class ToldBy:
     tellings: tuple[Telling, ...]
 
 
+class Recorded:
+    """The broker's times of acknowledgement as the record has them: of a publication the last time of the fact that covers
+    it, which is less than a minute behind its own. Give it the feed, or its `publications.acknowledged`, in order."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, int], tuple[list[int], list[datetime]]] = {}
+
+    def take(self, records: Iterable[Record], open_record: Open) -> Recorded:
+        """Learn from records; others than those facts are passed over."""
+        for record in records:
+            if record.header.name != PublicationsAcknowledged.NAME:
+                continue
+            event = open_record(record)
+            if isinstance(event, PublicationsAcknowledged):
+                until, times = self._lines.setdefault((event.recipient, event.recipient_epoch), ([], []))
+                until.append(event.until_sequence)
+                times.append(event.last_at)
+        return self
+
+    def acknowledged(self, recipient: str, epoch: int, sequence: int) -> datetime | None:
+        """As `Acknowledged`."""
+        until, times = self._lines.get((recipient, epoch), ([], []))
+        place = bisect_left(until, sequence)
+        return times[place] if place < len(times) else None
+
+
 def told_about(records: Iterable[Record], open_record: Open, client: str) -> list[Telling]:
     """CW8: everything that anybody was told of the client, in the order of telling.
 
@@ -85,16 +112,19 @@ def told_by(
     *,
     client: str | None = None,
     acknowledged: Acknowledged | None = None,
+    else_disclosed: bool = False,
 ) -> ToldBy:
     """What a recipient had been told by a time (UTC, inclusive) and not yet had revised or withdrawn.
 
-    With `acknowledged` a publication counts from the broker's acknowledgement, without it from the disclosure.
+    With `acknowledged` a publication counts from the broker's acknowledgement, without it from the disclosure; so does, with
+    `else_disclosed`, one of which it says nothing.
     """
     held: dict[str, Telling] = {}
     for telling in _tellings(records, open_record, client=client, recipient=recipient):
         if telling.publication_id is None or (client is not None and telling.client != client):
             continue
         at = acknowledged(recipient, telling.epoch, telling.sequence) if acknowledged else telling.told_at
+        at = telling.told_at if at is None and else_disclosed else at
         if at is None or at > by:
             continue
         if telling.replaces:

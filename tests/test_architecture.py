@@ -26,6 +26,7 @@ INSIDES_OF_THE_STORE = {
     "tests/golden/test_cloudevents.py": "golden bytes are those of sealed sections",
     "tests/golden/test_golden.py": "golden bytes are those of sealed sections",
     "tests/store/test_look_ups.py": "places counted in a feed of its own",
+    "tests/store/test_acknowledged.py": "how many rows the acknowledgements take",
     "tests/store/test_packing.py": "what a column may hold that no store writes",
     "tests/store/test_sealing.py": "what a section is bound to",
     "tests/store/test_vault.py": "messages that wait",

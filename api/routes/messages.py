@@ -21,7 +21,7 @@ from api.bodies import JSON, json_body, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
-from api.problems import Problem, problem
+from api.problems import LONGEST_WAIT_S, Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
 from domain.disclosure.publications import Publication
@@ -35,7 +35,6 @@ from domain.refusals import Reason, Refused, refusal, refuse
 from domain.store import Conflict
 from projections.kinds import kinds
 
-LONGEST_WAIT_S = 25.0
 PAGE = 500
 USUAL = 100
 """Entries of an answer, unless another number is asked for."""

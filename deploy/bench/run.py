@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import psutil
 import psycopg
 
-from deploy.bench import feed, fold, http, long_client, rebuild, record, relay, replay, visible
+from deploy.bench import disk, feed, fold, http, long_client, rebuild, record, relay, replay, visible
 from deploy.bench.figures import TARGETS, Figures, reached, table
 from deploy.bench.ground import Servers
 
@@ -28,6 +28,16 @@ MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
     "feed": (feed.measure, ("feed_skipped",)),
     "rebuild": (rebuild.measure, ("rebuild_ratio",)),
     "replay": (replay.measure, ("replay_events_per_s", "replay_peak_mb")),
+    "disk": (
+        disk.measure,
+        (
+            "store_bytes_of_record",
+            "topic_bytes_of_record",
+            "topic_bytes_of_record_alone",
+            "out_bytes_of_publication",
+            "out_bytes_of_publication_alone",
+        ),
+    ),
     "relay": (relay.measure, ("relay_ratio", "relay_ratio_1000")),
 }
 """In the order in which they are run: what fills the servers comes last."""

@@ -25,7 +25,7 @@ from deploy.commands.serving import API, fill
 from deploy.local.folders import parts_folder
 from deploy.local.left import RECORD, remember, stop_left
 from deploy.local.parts import Part, choose_parts
-from deploy.local.ports import PartFailed, free_port, listens
+from deploy.local.ports import PartFailed, free_port, listens, written_by
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
 from deploy.serving import free
@@ -258,19 +258,27 @@ class WatchedRole(Watched):
         if listens(self._settings.watch_port):
             self._settings = replace(self._settings, watch_port=free_port())  # somebody else has taken it meanwhile
         command = [sys.executable, "-m", "deploy.cli", "serve", "--role", self._name]
-        self._record.parent.mkdir(exist_ok=True)
-        # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
         environment = {**os.environ, **self._settings.environment()}
-        self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        remember(self._record, self._process.pid)
+        with written_by(self._name):
+            self._record.parent.mkdir(exist_ok=True)
+            # A group of its own: Ctrl-C reaches the parent, which stops the children in order.
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            try:
+                remember(self._record, self._process.pid)
+            except OSError:
+                self._stop()  # nobody would know it again
+                raise
 
     def __enter__(self) -> WatchedRole:
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process is None:
             return
         self._process.terminate()
@@ -279,3 +287,4 @@ class WatchedRole(Watched):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process = None

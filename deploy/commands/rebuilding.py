@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from consumers import relay as relaying
 from consumers import wire
+from consumers.disclosed import line_of
+from consumers.redelivery import Redelivery
+from consumers.wire import publication_of
 from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
@@ -43,7 +46,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
-            redelivery = wired.disclosure.redeliver(arguments.what)
+            redelivery = _begun(wired, arguments.what, old) or wired.disclosure.redeliver(arguments.what)
         except LookupError as nothing:
             return failed(str(nothing))
         if not _built(roles, model, redelivery.epoch, redelivery.publications):
@@ -55,6 +58,17 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"{arguments.what}: {redelivery.publications} publications again in epoch {redelivery.epoch}")
         print(f"{same} epoch {old}; epoch {model.feed().live_epoch} answers now")
         return 1 if found else 0
+
+
+def _begun(wired: Wired, recipient: str, live_epoch: int) -> Redelivery | None:
+    """A redelivery that the live model has not come to: one that was broken off, or asked for elsewhere, goes on."""
+    line = line_of(wired.store, recipient)
+    if line.epoch <= live_epoch:
+        return None
+    first = wired.store.stream(line.stream, 0, 1)
+    [event] = wired.store.opened_all(first)
+    history = publication_of(first[0], event).history or {}
+    return Redelivery(recipient, line.epoch, int(history.get("until_sequence", 0)))
 
 
 def _built(roles: Sequence[Role], model: ReadModel, epoch: int, publications: int) -> bool:
@@ -80,14 +94,15 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
     with feed_of_topic(settings) as origin:
         fresh = open_ledger_parts(target, apart=settings)
         try:
-            if fresh.store.head():
+            if fresh.store.head() and not fresh.store.rebuild_broken_off:
                 return failed(
                     "the store is not empty: `kuty ledger adopt` brings it in line with the topic where it stands, "
                     "--into names another place"
                 )
-            count = fresh.store.append_raw(_shown(origin), follower_of)
-            if arguments.into is None:
-                take_over_positions(fresh)
+            in_place = arguments.into is None
+            count = fresh.store.append_raw(
+                _shown(origin), follower_of, positions_taken_over(fresh) if in_place else lambda head: {}
+            )
             print(f"{count} events from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:
@@ -114,15 +129,23 @@ def _shown(origin: Feed) -> Iterator[Record]:
             bar.update()
 
 
-def take_over_positions(wired: Wired) -> None:
+def positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
     """Where the followers go on: the relay compares its last two windows with the topics, intake begins where each topic
     does and finds what it has answered by its ids."""
-    window = wired.settings.relay_window
-    wired.store.track(relaying.TRACKING, max(0, wired.store.head() - 2 * window))
-    topics = [wire.in_topic(wired.store.ledger, recipient.short_name) for recipient in wired.recipients()]
-    there = wired.broker.topics()
-    for topic, begin in wired.broker.begin_offsets([topic for topic in topics if topic in there]).items():
-        wired.store.track(topic, begin)
+
+    def positions(head: int) -> Mapping[str, int]:
+        topics = [wire.in_topic(wired.store.ledger, recipient.short_name) for recipient in wired.recipients()]
+        there = wired.broker.topics()
+        begins = wired.broker.begin_offsets([topic for topic in topics if topic in there])
+        return {**begins, relaying.TRACKING: max(0, head - 2 * wired.settings.relay_window)}
+
+    return positions
+
+
+def take_over_positions(wired: Wired) -> None:
+    """Have the followers go on there."""
+    for name, position in positions_taken_over(wired)(wired.store.head()).items():
+        wired.store.track(name, position)
 
 
 def _compared(settings: Settings, fresh: Wired) -> int:

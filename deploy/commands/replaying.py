@@ -14,13 +14,13 @@ from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
 from domain.context import HELSINKI
 from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
-from domain.events import OrganisationJoined
+from domain.events import LedgerOpened, OrganisationJoined
 from domain.store import Keys
 from domain.streams import is_client_stream
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures
 from projections.questions import moment
-from projections.tellings import Telling, told_by
+from projections.tellings import Recorded, Telling, ToldBy, told_by
 from projections.timeline import TimelineLine, by_occurrence, history, pathway_as_known
 
 Doing = Callable[[Feed, argparse.Namespace, Settings], int]
@@ -77,7 +77,8 @@ def replay_as_of(found: Feed, arguments: argparse.Namespace, settings: Settings)
 
 
 def replay_told(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
-    """What a recipient had been told by a time, by the disclosure's own time."""
+    """What a recipient had been told by a time: in a live ledger by the broker's acknowledgement as it is recorded, in a
+    simulated one by the disclosure's own time."""
     by = moment(arguments.by) or datetime.max.replace(tzinfo=UTC)
     try:
         client = _client(found, arguments.client, settings) if arguments.client else None
@@ -85,12 +86,29 @@ def replay_told(found: Feed, arguments: argparse.Namespace, settings: Settings) 
         return failed(str(unknown))
     if arguments.recipient not in _joined(found):
         return failed(f"nobody has joined as {arguments.recipient}")
-    told = told_by(found.records(), found.opened, arguments.recipient, by, client=client)
+    recorded = Recorded().take(found.records(), found.opened) if _is_live(found) else None
+    told = told_by(
+        found.records(), found.opened, arguments.recipient, by, client=client,
+        acknowledged=recorded.acknowledged if recorded else None, else_disclosed=True,
+    )  # fmt: skip
     _print(arguments, (_telling(one) for one in told.tellings), [asdict(one) for one in told.tellings])
     if not arguments.json:
-        of_which_time = "by the time of disclosure, not of the broker's acknowledgement"
-        print(f"{len(told.tellings)} facts from {found.origin}, {of_which_time}")
+        print(f"{len(told.tellings)} facts from {found.origin}, {_of_which_time(told, recorded)}")
     return 0
+
+
+def _is_live(found: Feed) -> bool:
+    first = next(iter(found.records()), None)
+    opened = found.opened(first) if first else None
+    return isinstance(opened, LedgerOpened) and opened.mode == "live"
+
+
+def _of_which_time(told: ToldBy, recorded: Recorded | None) -> str:
+    if recorded is None:
+        return "by the time of disclosure, not of the broker's acknowledgement"
+    without = sum(recorded.acknowledged(told.recipient, one.epoch, one.sequence) is None for one in told.tellings)
+    said = "by the broker's acknowledgement, recorded to the minute"
+    return f"{said}; {without} of them by the time of disclosure, as none is recorded yet" if without else said
 
 
 def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:

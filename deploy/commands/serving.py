@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 
 from deploy.demo import DemoFailed, is_broken_off, run_demo
+from deploy.halts import MISTAKE, advice_on
 from deploy.migration import migrate, owns_nothing
-from deploy.roles import Running
+from deploy.roles import Running, first_line
 from deploy.scenario.given import NotGiven
 from deploy.serving import app_of, free, served
 from deploy.settings import Settings, WrongSetting
@@ -16,6 +18,8 @@ from deploy.watching.port import watched_at
 from deploy.watching.process import Watched
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
 from deploy.world import open_world
+
+log = logging.getLogger("kuty.serve")
 
 API = "api"
 
@@ -31,7 +35,12 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
         free(settings.host, settings.port)
     if arguments.demo:
         fill(settings, arguments.demo, arguments.seed)
-    wired = open_ledger_parts(settings)
+    try:
+        wired = open_ledger_parts(settings)
+    except Exception as error:
+        if advice_on(error) is not MISTAKE:  # else whoever ends the process says so
+            log.critical("%s: not started: %s; %s", ", ".join(names), first_line(error), advice_on(error).told)
+        raise
     try:
         return run(wired, names)
     finally:

@@ -18,7 +18,16 @@ from consumers.broker import broker_answers
 from deploy.local.folders import own_folder
 from deploy.local.jars import kafka_jars
 from deploy.local.left import RECORD, remember
-from deploy.local.ports import PartFailed, free_port, kept_ports, listens, tail_of, wait_until_gone, wait_until_ready
+from deploy.local.ports import (
+    PartFailed,
+    free_port,
+    kept_ports,
+    listens,
+    tail_of,
+    wait_until_gone,
+    wait_until_ready,
+    written_by,
+)
 
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 15.0
@@ -90,6 +99,10 @@ class LocalKafka:
         answered."""
         if self.runs():
             raise PartFailed("this Kafka is running already")
+        with written_by("Kafka"):
+            self._start()
+
+    def _start(self) -> None:
         own_folder(self.folder)
         jars = self._jars = self._jars or kafka_jars(self._cache)
         record = self.folder / "ports"

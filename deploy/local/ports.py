@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 class PartFailed(RuntimeError):
     """A local server did not start or did not stop; the message ends with the tail of its log."""
+
+
+@contextmanager
+def written_by(name: str) -> Iterator[None]:
+    """What cannot be written, as on a full disk, keeps a server from starting. Raises PartFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise PartFailed(f"{name} cannot start: {error.filename or 'its folder'}: {error.strerror or error}") from error
 
 
 def free_port() -> int:

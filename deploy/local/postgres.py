@@ -17,9 +17,11 @@ from psycopg import sql
 
 from deploy.local.folders import own_folder, reachable
 from deploy.local.left import RECORD, remember
-from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready
+from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready, written_by
 
 SUPERUSER = "kuty"
+SILENT = ("-c", "log_error_verbosity=terse", "-c", "log_min_error_statement=panic")
+"""Else the server's own log quotes, behind an error, the row that was being read and the statement with its values."""
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 30.0
 
@@ -49,6 +51,10 @@ class LocalPostgres:
         """Start on the same data and, once a port was chosen, the same port; return when a query is answered."""
         if self.runs():
             raise PartFailed("this PostgreSQL is running already")
+        with written_by("PostgreSQL"):
+            self._start()
+
+    def _start(self) -> None:
         self._prepare()
         record = self.folder / "port"
         chosen = self._port
@@ -148,7 +154,7 @@ class LocalPostgres:
         with log.open("ab") as output:
             self._server = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self._port),
-                 "-k", "", "-c", "max_connections=200", "-c", "fsync=on", "-c", "synchronous_commit=on"],
+                 "-k", "", "-c", "max_connections=200", "-c", "fsync=on", "-c", "synchronous_commit=on", *SILENT],
                 user=self._owner, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
                 start_new_session=True,
             )  # fmt: skip

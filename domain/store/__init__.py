@@ -22,6 +22,7 @@ from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place,
 from domain.store.tables.copying.postgres_place import PostgresPlace
 from domain.store.tables.copying.sqlite_place import SqlitePlace
 from domain.store.tables.database import (
+    LOST,
     POSTGRES_SETTINGS,
     Database,
     NewerTables,
@@ -42,6 +43,7 @@ from domain.store.tables.watchdog import WATCHDOG
 
 __all__ = [
     "LOOKING",
+    "LOST",
     "POSTGRES_SETTINGS",
     "STAGED",
     "WATCHDOG",

@@ -31,7 +31,7 @@ from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopRepl
 from domain.store.deciding.kept_answers import Content, content_hash, is_hash_of, refusal_event
 from domain.store.deciding.writer import PATIENCE_S, Published, Writer
 from domain.store.reading import LedgerReading
-from domain.store.rebuild import FollowerOf, append_raw
+from domain.store.rebuild import FollowerOf, PositionsAt, append_raw, is_broken_off
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
 from domain.store.tables.recorders import Recorder
 from domain.streams import LEDGER_MATTER
@@ -272,14 +272,22 @@ class EventStore(LedgerReading):
         self._writer.put(AppendJob(sealed, tracking, future))
         return future
 
-    def append_raw(self, records: Iterable[Record], follower_of: FollowerOf) -> int:
+    def append_raw(
+        self, records: Iterable[Record], follower_of: FollowerOf, positions_at: PositionsAt = lambda head: {}
+    ) -> int:
         """Take over a ledger's records from its topic: the same bytes at the same positions. Returns how many.
 
-        Answers are rebuilt from headers, positions of followers by `follower_of`. Raises `Damaged`, `Conflict`.
+        Answers are rebuilt from headers, positions of followers by `follower_of` and, at the end, `positions_at`. What was
+        broken off goes on where it is given again from the first record. Raises `Damaged`, `Conflict`.
         """
-        count = append_raw(self._recorder, self._sealer, records, follower_of)
+        count = append_raw(self._recorder, self._sealer, records, follower_of, positions_at)
         self._known.forget()
         return count
+
+    @property
+    def rebuild_broken_off(self) -> bool:
+        """Whether this store is being made again by `append_raw`, which did not come to its end."""
+        return is_broken_off(self._recorder)
 
     # --- time ---
 

@@ -197,19 +197,19 @@ class LedgerReading:
 
     def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
         """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
-        self._recorder.acknowledge(name, position, rows)
+        self._recorder.book.acknowledge(name, position, rows)
 
     def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
         """The last acknowledgement of a topic below an offset."""
-        return self._recorder.acknowledgement_before(topic, offset)
+        return self._recorder.book.before(topic, offset)
 
     def acknowledged_ends(self) -> Mapping[str, Acknowledged]:
         """By topic, the acknowledgement with the highest offset."""
-        return self._recorder.acknowledged_ends()
+        return self._recorder.book.ends()
 
-    def acknowledged_at(self, topic: str, epoch: int) -> Mapping[int, int]:
-        """By sequence of a recipient's epoch, when the broker took the publication (ms since 1970 UTC)."""
-        return self._recorder.acknowledged_at(topic, epoch)
+    def acknowledged_at(self, topic: str, epoch: int, after: int = 0) -> Mapping[int, int]:
+        """By sequence of a recipient's epoch behind one, when the broker took the publication (ms since 1970 UTC)."""
+        return self._recorder.book.moments(topic, epoch, after)
 
     def parked(self) -> Mapping[str, Parked]:
         """The topics whose next record the broker refused for good."""

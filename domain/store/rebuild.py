@@ -5,7 +5,7 @@ What no topic holds comes from its own backup: keys, vault, use log, the broker'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -35,30 +35,65 @@ FollowerOf = Callable[[Header], str | None]
 is that of the event named as causation: everything up to there was settled in the same transaction."""
 
 WINDOW = 2_000
+BEGUN, DONE = "rebuild/begun", "rebuild/done"
+"""Marks among the positions of followers: a rebuild that was broken off goes on, and no other store is written over."""
+
+PositionsAt = Callable[[int], Mapping[str, int]]
+"""Where followers go on that no event tells of, by the position of the last event."""
 
 
-def append_raw(recorder: Recorder, sealer: Sealer, records: Iterable[Record], follower_of: FollowerOf) -> int:
-    """Append a ledger's records in the order of their positions, from the one after the head on; returns how many.
+def is_broken_off(recorder: Recorder) -> bool:
+    """Whether the store is one whose rebuild has not come to its end."""
+    return bool(recorder.tracking(BEGUN)) and not recorder.tracking(DONE)
 
-    Each window is one transaction. Raises `Damaged` when positions or chains do not follow, `Conflict` when the store is
+
+def append_raw(
+    recorder: Recorder, sealer: Sealer, records: Iterable[Record], follower_of: FollowerOf, positions_at: PositionsAt
+) -> int:
+    """Append a ledger's records in the order of their positions, from the one after the head on; returns how many there are.
+
+    Each window is one transaction. After a rebuild that was broken off the records begin again at the first; those that
+    are there have to be the same. Raises `Damaged` when positions or chains do not follow, `Conflict` when the store is
     not where the records begin.
     """
     rebuilding = Rebuilding(sealer, follower_of)
     count = 0
-    source = iter(records)
-    while window := list(islice(source, WINDOW)):
+    there = recorder.head() if is_broken_off(recorder) else 0
+    for window in _windows(records, there):
         with _writing(recorder) as writing:
-            head = writing.head()
-            if window[0].position != head + 1:
-                raise Conflict(f"the store ends at {head}, the records begin at {window[0].position}")
             rows, answers, tracking = rebuilding.take(window, writing)
-            writing.write(rows, answers, tracking)
-            writing.commit(rows[-1].position)
+            if rows[-1].position <= there:
+                _check_same(rows, recorder.rows(rows[0].position - 1, len(rows)))
+                writing.rollback()
+            else:
+                head = writing.head()
+                if rows[0].position != head + 1:
+                    raise Conflict(f"the store ends at {head}, the records begin at {rows[0].position}")
+                writing.write(rows, answers, {**tracking, BEGUN: 1})
+                writing.commit(rows[-1].position)
         count += len(window)
+    positions = positions_at(recorder.head())
     with _writing(recorder) as writing:
-        writing.write((), list(rebuilding.last_answer()), {})
+        writing.write((), list(rebuilding.last_answer()), {**positions, DONE: 1})
         writing.commit(writing.head())
     return count
+
+
+def _windows(records: Iterable[Record], there: int) -> Iterator[list[Record]]:
+    """The records in their order, none of the windows across the end of what is there."""
+    source = iter(records)
+    while there > 0 and (window := list(islice(source, min(WINDOW, there)))):
+        there -= len(window)
+        yield window
+    while window := list(islice(source, WINDOW)):
+        yield window
+
+
+def _check_same(rows: Sequence[Row], there: Sequence[Row]) -> None:
+    """Raises `Conflict`."""
+    for row, stands in zip(rows, there, strict=True):
+        if (row.position, row.state) != (stands.position, stands.state):
+            raise Conflict(f"position {row.position} is not the same in the store whose rebuild was broken off")
 
 
 @contextmanager

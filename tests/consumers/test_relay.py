@@ -77,13 +77,13 @@ class Feed:
         return self.recorder.tracking(name)
 
     def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
-        self.recorder.acknowledge(name, position, rows)
+        self.recorder.book.acknowledge(name, position, rows)
 
     def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
-        return self.recorder.acknowledgement_before(topic, offset)
+        return self.recorder.book.before(topic, offset)
 
     def acknowledged_ends(self) -> Mapping[str, Acknowledged]:
-        return self.recorder.acknowledged_ends()
+        return self.recorder.book.ends()
 
     def parked(self) -> Mapping[str, Parked]:
         return self.recorder.parked()

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
 from consumers.embedded_broker import EmbeddedBroker
+from consumers.kafka_producer import unpacked_all
 from consumers.log import (
     DAY_MS,
     FOREVER,
@@ -32,11 +34,12 @@ SMALL_RECORDS = TopicSettings(retention_ms=FOREVER, max_message_bytes=2_000)
 DEADLINE_S = 20.0
 
 
-@pytest.fixture(params=["embedded in memory", "embedded in a file", "kafka"])
+@pytest.fixture(params=["embedded in memory", "embedded in a file", "kafka", "kafka, packed"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     made: Broker
-    if request.param == "kafka":
-        made = KafkaBroker(Connection(request.getfixturevalue("kafka").bootstrap, deadline_s=DEADLINE_S))
+    if request.param.startswith("kafka"):
+        codec_of = wire.codec_of if "packed" in request.param else unpacked_all
+        made = KafkaBroker(Connection(request.getfixturevalue("kafka").bootstrap, deadline_s=DEADLINE_S), codec_of)
     else:
         path = tmp_path / "broker.sqlite" if "file" in request.param else None
         made = EmbeddedBroker(lambda: datetime.now(UTC), path)
@@ -216,6 +219,21 @@ def test_one_reader_follows_many_topics_each_from_its_own_place(broker: Broker) 
     # A new set of topics replaces the old one.
     reader.follow({third: 1})
     assert {name: sequences(reads) for name, reads in read_until(reader, 2).items()} == {third: [2, 3]}
+    reader.close()
+
+
+def test_a_reader_knows_where_its_topics_ended_and_asks_nobody(broker: Broker) -> None:
+    first, second, foreign = (new_topic(broker) for _ in range(3))
+    for name in (first, foreign):
+        broker.append(window(name, 1, 2, 3, 4, 5))
+    reader = broker.reader()
+    reader.follow({first: 0, second: 0})
+    read_until(reader, 5)
+    # of a topic that has nothing a broker may have said nothing yet
+    assert {name: end for name, end in reader.ends().items() if end} == {first: 5}
+    broker.append(window(second, 1))
+    read_until(reader, 1)
+    assert reader.ends() == {first: 5, second: 1}
     reader.close()
 
 

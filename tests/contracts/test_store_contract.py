@@ -305,6 +305,26 @@ def test_a_held_message_waits_and_gets_a_final_answer(store: EventStore) -> None
     assert kept.status == "recorded"
 
 
+def test_answers_are_counted_by_what_became_of_them(store: EventStore) -> None:
+    assert store.answer_counts() == {}
+    client = new_client(store)
+    for name in ("m1", "m2"):
+        store.note(held(name), PROVIDER, name, content=M1).result(DEADLINE_S)
+    store.execute(day(0), PROVIDER, "m1", client=client, content=M1)
+    store.execute(day(0, at_most=0), PROVIDER, "m3", client=client)
+    # then one is recorded beside the client, one refused, and of those that waited one waits still
+    assert store.answer_counts() == {"recorded": 2, "refused": 1, "waiting": 1}
+
+
+def test_the_tables_are_looked_at_and_weighed(store: EventStore) -> None:
+    before = store.size()
+    client = new_client(store)
+    for number in range(50):
+        store.execute(day(number), WORKER, new_id(), client=client)
+    store.check()
+    assert store.size() > before > 0
+
+
 def group(store: EventStore, client: str, days: list[ClientCommand], place: int = 1, content: Content = M1) -> list[Answer]:
     """The answer to a group's message of these days, then the entries'."""
     jobs: Entries = []

@@ -7,6 +7,7 @@ import errno
 import inspect
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,10 @@ from consumers import generations, lines, projector
 from consumers.lines import runbook_of
 from consumers.log import BrokerUnavailable, TopicGone
 from deploy import halts
+from deploy.cli import main
 from deploy.halts import ADVICE, FOLDER, HALTS, Advice, advice_on
+from deploy.migration import migrate
+from deploy.settings import Settings
 from domain.store import StoreUnavailable
 
 RUNBOOKS = ROOT / FOLDER
@@ -75,6 +79,19 @@ def test_a_full_disk_is_known_behind_what_hides_it(tmp_path: Path) -> None:
         hidden.__cause__ = full
     connection.close()
     assert advice_on(hidden) == halts.DISK
+
+
+def test_a_process_that_cannot_start_says_so_in_one_line_with_its_runbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    migrate(Settings(home=tmp_path))
+    with closing(sqlite3.connect(tmp_path / "demo" / "events.db")) as tables, tables:
+        tables.execute("INSERT INTO migrations VALUES (99)")
+    assert main(["serve", "--role", "relay"]) == 1
+    [line] = [record.getMessage() for record in caplog.records if record.name == "kuty.serve"]
+    assert line.startswith(f"relay: not started: {tmp_path}/demo/events.db is at version 99, and this program knows ")
+    assert line.endswith(halts.NEWER.told)
 
 
 def test_every_runbook_that_the_code_names_is_there() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path as Folder
+from typing import Any, Literal
 
 from disclosure.told import CARDS, RECORD
 from given import Step
@@ -90,14 +91,14 @@ def follow(follower: Disclosure) -> None:
 
 
 @contextmanager
-def ledger_in(folder: Folder) -> Iterator[Ledger]:
-    """A simulated ledger with everybody who takes part in AS-1."""
+def ledger_in(folder: Folder, **options: Any) -> Iterator[Ledger]:
+    """A ledger in a folder, with cards of the staff that takes part in AS-1. `options` are those of the store."""
     migrate_sqlite(folder / "ledger.db")
     keys_at, vault_at = SqliteDatabase(folder / "keys.db"), SqliteDatabase(folder / "vault.db")
     Keys.migrate(keys_at)
     Vault.migrate(vault_at)
     keys = Keys(keys_at, b"k" * 32)
-    store = EventStore(SqliteRecorder(folder / "ledger.db"), keys, ledger="test")
+    store = EventStore(SqliteRecorder(folder / "ledger.db"), keys, ledger="test", **options)
     ledger = Ledger(store, Vault(vault_at, keys), folder)
     for person, card in CARDS.items():
         ledger.vault.keep_staff_card(StaffCard(person=person, org="0000001-9", from_on=date(2020, 1, 1), **card))
@@ -109,9 +110,9 @@ def ledger_in(folder: Folder) -> Iterator[Ledger]:
         vault_at.close()
 
 
-def opened(ledger: Ledger) -> Ledger:
+def opened(ledger: Ledger, mode: Literal["live", "simulated"] = "simulated") -> Ledger:
     """Opens it and lets everybody join."""
-    ledger.say(OpenLedger(organiser_org_id="0000001-9", mode="simulated", occurred_on=READY), OPERATOR)
+    ledger.say(OpenLedger(organiser_org_id="0000001-9", mode=mode, occurred_on=READY), OPERATOR)
     for member in MEMBERS:
         ledger.say(joining(*member), CONTRACTS)
     for org, kind, site, _, _ in PROVIDERS:

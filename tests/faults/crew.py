@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,21 +33,29 @@ def until(there: Callable[[], bool], what: str, deadline_s: float = READY_DEADLI
         pause.wait(LOOK_AGAIN_S)
 
 
-def kuty(settings: Settings, *words: str) -> subprocess.Popen[str]:
-    """The command, started; of the secrets a role gets what it needs."""
+def whole(settings: Settings, log: Path, beside: Mapping[str, str] | None = None) -> Member:
+    """Everything of a ledger in one process; `beside` stands beside the settings in its environment."""
+    return Member("", {**os.environ, **settings.environment(), **(beside or {})}, log)
+
+
+def kuty(settings: Settings, *words: str, beside: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """The command, started; of the secrets a role gets what it needs. `beside` stands beside the settings."""
     if "--role" in words:
         settings = settings.of_roles(words)
     return subprocess.Popen(
-        [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT, env={**os.environ, **settings.environment()},
+        [sys.executable, "-m", "deploy.cli", *words], cwd=ROOT,
+        env={**os.environ, **settings.environment(), **(beside or {})},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
 class Member:
-    """One process that is always there. `ended_by_itself` holds the exit codes that no kill explains."""
+    """One process that is always there: a role of its own, or everything in one (no role). `ended_by_itself` holds the exit
+    codes that no kill explains."""
 
     def __init__(self, role: str, environment: dict[str, str], log: Path) -> None:
         self.role = role
+        self._words = ["serve", *(["--role", role] if role else [])]
         self.log = log
         self.ended_by_itself: list[int] = []
         self._environment = environment
@@ -64,6 +72,20 @@ class Member:
         """Return when the process serves. Raises TimeoutError."""
         if not self._ready.wait(READY_DEADLINE_S):
             raise TimeoutError(f"{self.role} does not serve:\n{self.tail()}")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that is there now."""
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.wait_until_ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
 
     def kill(self) -> None:
         """SIGKILL the process."""
@@ -89,11 +111,12 @@ class Member:
         while not self._stopping.is_set():
             with self.log.open("ab") as output:
                 self._process = process = subprocess.Popen(
-                    [sys.executable, "-m", "deploy.cli", "serve", "--role", self.role], cwd=ROOT, env=self._environment,
+                    [sys.executable, "-m", "deploy.cli", *self._words], cwd=ROOT, env=self._environment,
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             assert process.stdout is not None
-            served = process.stdout.readline() != b""  # it says that it serves, or ends
+            # It says where it is watched and then that it serves, or ends.
+            served = any(not line.startswith(b"/readyz") for line in iter(process.stdout.readline, b""))
             if served:
                 self._ready.set()
             code = process.wait()

@@ -79,7 +79,7 @@ class History:
         for name in self.people:
             for number, deed in enumerate(deeds_with_mistakes(name, self.cast, self.seed)):
                 self._days[deed.on][name].append((f"{name}-{number}", deed))
-        self._left = sorted(self._days)
+        self.left = sorted(self._days)
 
     @property
     def commands(self) -> int:
@@ -111,7 +111,7 @@ class History:
 
     def run(self, days: int | None = None) -> None:
         """So many of the days that are left, in their order, or all of them."""
-        now, self._left = self._left[:days], self._left[days:] if days else []
+        now, self.left = self.left[:days], self.left[days:] if days else []
         with ThreadPoolExecutor(self.clients) as together:
             for day in now:
                 self._advance(day)

@@ -10,93 +10,45 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
 import pytest
 from faults.crew import until
-from faults.doors import Embedded
-from faults.history import History
+from faults.place import Place, begun
 
 from deploy.local.parts import PartsWanted
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
-from deploy.scenario.story import Person
 from deploy.scenario.world import HttpAnswer
-from deploy.serving import app_of, served
 from deploy.settings import Settings
-from deploy.wiring import opened
 from deploy.world import LedgerWorld
 from domain.store import StoreUnavailable
 
 A_FEW_SECONDS = 20.0
 """What no answer may take, on a machine that is busy; the client's own patience is longer."""
 BACK_DEADLINE_S = 60.0
-FIRST_DAYS = 3
-"""Until the client has a case."""
 
 
-class Place(NamedTuple):
+class Silenced(NamedTuple):
     """A served ledger with one client, whose database can be made silent."""
 
     world: LedgerWorld
-    history: History
+    asked: Place
     postgres: LocalPostgres
-
-    def read(self) -> HttpAnswer:
-        """What the county knows of the client, from its read model."""
-        own = self.world.pseudonyms("county").of(self.history.references["C1"])
-        path = f"/ledgers/{self.world.ledger}/recipients/county/clients/{own}/case"
-        return self.world.request("GET", path, self._headers(self.history.cast.person("W-01")))
-
-    def write(self, key: str) -> HttpAnswer:
-        """A command of the county about the client."""
-        own = self.world.pseudonyms("county").of(self.history.references["C1"])
-        body = {"service": "other", "service_note": key, "told_by": "client"}
-        headers = {
-            **self._headers(self.history.cast.person("W-01")),
-            "idempotency-key": key,
-            "content-type": "application/json",
-        }
-        path = f"/ledgers/{self.world.ledger}/clients/{own}/parallel-services"
-        return self.world.request("POST", path, headers, orjson.dumps(body))
-
-    def send(self, message_id: str) -> HttpAnswer:
-        """An agency's message about the client, who is named by the identity code."""
-        code = self.history.people["C1"].identity_code
-        body = {"source": "employment_authority", "legal_basis": "LB-189-PLAN", "identity_named": ["identity_code"],
-                "identity_code": code}  # fmt: skip
-        recipient = self.history.cast.recipients["employment-authority-referrer"]
-        system = Person("system", recipient.org, recipient.task, "referrer")
-        named = {"ce-id": message_id, "ce-type": "submit_referral.v1", "ce-specversion": "1.0"}
-        headers = {**self._headers(system), **named, "content-type": "application/json"}
-        path = f"/ledgers/{self.world.ledger}/in/{recipient.short_name}"
-        return self.world.request("POST", path, headers, orjson.dumps(body))
-
-    def health(self) -> HttpAnswer:
-        return self.world.request(
-            "GET", f"/ledgers/{self.world.ledger}/health", self._headers(self.history.cast.person("W-01"))
-        )
-
-    def _headers(self, person: Person) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.world.token(person, person.name)}"}
 
 
 @pytest.fixture(scope="module")
-def place(parts_folder: Path) -> Iterator[Place]:
+def place(parts_folder: Path) -> Iterator[Silenced]:
     wanted = PartsWanted.from_environment()
-    port = free_port()
-    server = ("127.0.0.1", port)
     with (
         LocalPostgres(parts_folder / "postgres-to-freeze", binaries=wanted.postgres_binaries) as postgres,
         tempfile.TemporaryDirectory(prefix="kuty-") as folder,
-        opened(Settings(ledger="silent", home=Path(folder), store_dsn=postgres.fresh_database()), wait_s=0.0) as wired,
-        served(app_of(wired), *server),
+        begun(Settings(ledger="silent", home=Path(folder), store_dsn=postgres.fresh_database(), port=free_port())) as there,
     ):
-        world = LedgerWorld(wired, server)
-        history = History(Embedded(world, server), 1, 1)
-        history.give()
-        world.provide()
-        history.run(FIRST_DAYS)
-        yield Place(world, history, postgres)
+        yield Silenced(*there, postgres)
+
+
+def every_route(asked: Place, number: str) -> list[Callable[[], HttpAnswer]]:
+    """One of each kind, the command and the message under ids of the number."""
+    return [asked.read, asked.health, lambda: asked.write(f"k-{number}"), lambda: asked.send(f"m-{number}")]
 
 
 def together(*asked: Callable[[], HttpAnswer]) -> list[tuple[int, str | None]]:
@@ -108,15 +60,15 @@ def together(*asked: Callable[[], HttpAnswer]) -> list[tuple[int, str | None]]:
 
 def test_every_route_says_503_while_the_database_is_silent_and_goes_on_when_it_is_back(place: Place) -> None:
     # given a service that answers
-    assert place.write("k-0").status == 201
-    assert place.send("m-0").status == 201
+    assert place.asked.write("k-0").status == 201
+    assert place.asked.send("m-0").status == 201
     place.world.settle()
-    assert place.read().status == 200
+    assert place.asked.read().status == 200
     # when the database says nothing any more
     place.postgres.freeze()
     try:
         began = time.monotonic()
-        came = together(place.read, place.health, lambda: place.write("k-1"), lambda: place.send("m-1"))
+        came = together(*every_route(place.asked, "1"))
         took = time.monotonic() - began
     finally:
         place.postgres.thaw()
@@ -130,7 +82,7 @@ def test_every_route_says_503_while_the_database_is_silent_and_goes_on_when_it_i
 def test_every_route_says_503_while_the_database_is_down_and_goes_on_when_it_is_back(place: Place) -> None:
     place.postgres.kill()
     try:
-        came = together(place.read, place.health, lambda: place.write("k-2"), lambda: place.send("m-2"))
+        came = together(*every_route(place.asked, "2"))
     finally:
         place.postgres.start()
     assert came == [(503, "1")] * 4
@@ -139,10 +91,10 @@ def test_every_route_says_503_while_the_database_is_down_and_goes_on_when_it_is_
 
 def assert_answered_once(place: Place, number: str) -> None:
     """The command and the message of the number are answered now, and recorded once."""
-    until(lambda: place.write(f"k-{number}").status in (200, 201), "the command is answered", BACK_DEADLINE_S)
-    until(lambda: place.send(f"m-{number}").status in (200, 201), "the message is answered", BACK_DEADLINE_S)
-    until(lambda: place.read().status == 200, "the reading is answered", BACK_DEADLINE_S)
-    ids = [fact.command_id for fact in place.world.store.pathway(place.history.references["C1"]).facts.values()]
+    until(lambda: place.asked.write(f"k-{number}").status in (200, 201), "the command is answered", BACK_DEADLINE_S)
+    until(lambda: place.asked.send(f"m-{number}").status in (200, 201), "the message is answered", BACK_DEADLINE_S)
+    until(lambda: place.asked.read().status == 200, "the reading is answered", BACK_DEADLINE_S)
+    ids = place.asked.recorded(place.world.wired)
     assert (ids.count(f"k-{number}"), ids.count(f"m-{number}")) == (1, 1)
 
 

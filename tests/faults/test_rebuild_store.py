@@ -12,6 +12,7 @@ import pytest
 from faults.crew import kuty, until
 from faults.doors import Distributed
 from faults.history import History
+from faults.killing import Killing
 from faults.ledgers import at_head, running, undisturbed
 from faults.likeness import differences, likeness_of
 from faults.proof import check_answers, check_events_topic, check_out_topics, check_receipts
@@ -59,7 +60,9 @@ def settings(postgres: Postgres, kafka: Kafka) -> Iterator[Settings]:
         )
 
 
-def test_a_lost_store_is_rebuilt_from_its_topic_and_the_history_goes_on(settings: Settings, postgres: Postgres) -> None:
+def test_a_lost_store_is_rebuilt_from_its_topic_and_the_history_goes_on(
+    settings: Settings, postgres: Postgres, killing: Killing
+) -> None:
     server = (settings.host, settings.port)
     # given a ledger in the middle of its history
     with running(settings) as wired:
@@ -74,18 +77,19 @@ def test_a_lost_store_is_rebuilt_from_its_topic_and_the_history_goes_on(settings
     assert len(before.events) > 300
     # when another store is made from the topic
     elsewhere = postgres.fresh_database()
-    made = kuty(settings, "rebuild", "store", "--from-topic", "--into", elsewhere)
+    count = killing.folder / "count"
+    made = kuty(
+        settings, "rebuild", "store", "--from-topic", "--into", elsewhere, beside=killing.machine.environment(count=count)
+    )
     said, wrong = made.communicate(timeout=DEADLINE_S)
     # then it is equal
     assert made.returncode == 0, wrong
     assert said.splitlines()[-1] == "equal to the present store"
     assert rows_of(elsewhere, settings.ledger) == before
-    # and when the store itself is lost, keys and vault are not, and it is made again in its place
+    # and when the store itself is lost, keys and vault are not, and it is made again in its place, which is killed often
     with psycopg.connect(settings.store_dsn) as connection:
         connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema_of(settings.ledger))))
-    made = kuty(settings, "rebuild", "store", "--from-topic")
-    said, wrong = made.communicate(timeout=DEADLINE_S)
-    assert made.returncode == 0, wrong
+    killing.broken_off_often(settings, int(count.read_text()), "rebuild", "store", "--from-topic")
     assert rows_of(settings.store_dsn, settings.ledger) == before
     # then the history goes on in it as if nothing had happened
     with running(settings) as wired:

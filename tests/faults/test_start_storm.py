@@ -134,7 +134,8 @@ def test_every_role_may_start_twice_in_the_moment_in_which_the_ledger_is_made(di
         assert sorted(code for code, _ in ended(opening)) in ([0, 0], [0, 1])
         for process in processes:
             assert process.stdout is not None
-            assert process.stdout.readline() != "", process.communicate()[1]
+            lines = [process.stdout.readline() for _ in range(2)]  # where it is watched, and that it runs
+            assert "" not in lines, process.communicate()[1]
         # then each is there, and what one of them does stands in the topics once
         with opened(distributed) as wired:
             assert wired.store.mode == "simulated"

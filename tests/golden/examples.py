@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -82,6 +82,9 @@ def _of_the_ledger() -> tuple[Event, ...]:
         ),
         e.AnswerWithdrawn(
             message_id="m-1", message_type="period.started.v1", old_status="recorded", old_number=4, old_epoch=1
+        ),
+        e.PublicationsAcknowledged(
+            recipient="kela-payment", recipient_epoch=1, until_sequence=30, first_at=AT, last_at=AT + timedelta(seconds=2)
         ),
         e.GroupAnswered(
             message_type="record_group_attendance.v1",

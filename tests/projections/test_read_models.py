@@ -21,6 +21,7 @@ from projections.read_models import (
     Position,
     PositionMoved,
     ReadModel,
+    ReadModels,
     Selection,
     schema_name,
 )
@@ -185,4 +186,20 @@ def test_provisioning_twice_changes_nothing(ledger_database: str) -> None:
     in_model(models.of("kela"), KIND, kela())
     provision_recipient(ledger_database, "test", "kela", ["kuty_test_projector"])
     assert models.of("kela").feed().live_epoch == 1
+    models.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_models_are_looked_at_and_weighed(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if kind == "sqlite":
+        models: ReadModels = SqliteModels(tmp_path, "test")
+    else:
+        dsn = request.getfixturevalue("postgres").fresh_database()
+        make_login(dsn, "kuty_test_projector", "secret")
+        provision_recipient(dsn, "test", "recipient", ["kuty_test_projector"])
+        models = PostgresModels(login_dsn(dsn), "test", connections=3)
+    models.check()
+    before = models.size()
+    models.of("recipient").begin(Position(1))
+    assert models.size() > before
     models.close()

@@ -20,7 +20,6 @@ from store.small_ledger import LEDGER, WORKER, Ground, RecordDay, Register, kind
 
 from domain.refusals import Reason
 from domain.store import (
-    Acknowledged,
     Conflict,
     EventStore,
     NotMigrated,
@@ -159,18 +158,6 @@ def test_the_librarys_own_methods_stay_usable(ground: Ground, store: EventStore)
     recorder.close()
 
 
-def test_the_relay_keeps_what_the_broker_acknowledged(store: EventStore) -> None:
-    rows = [Acknowledged("out.a", n, 1, n, n - 1, 1000 + n) for n in (1, 2, 3)]
-    store.acknowledge("relay", 3, [*rows, Acknowledged("events", 3, 0, 3, 2, 1003)])
-    # the same again, and a second copy of a record at a later offset
-    store.acknowledge("relay", 3, [*rows, Acknowledged("out.a", 3, 1, 3, 3, 2000)])
-    assert store.tracking("relay") == 3
-    assert store.acknowledgement_before("out.a", 3) == rows[2]
-    assert store.acknowledgement_before("out.a", 0) is None
-    assert {topic: end.offset for topic, end in store.acknowledged_ends().items()} == {"out.a": 3, "events": 2}
-    assert store.acknowledged_at("out.a", 1) == {1: 1001, 2: 1002, 3: 1003}
-
-
 def test_a_topic_is_parked_until_it_is_taken_up(store: EventStore) -> None:
     store.park(Parked("out.a", 7, "too_large"))
     store.park(Parked("out.a", 9, "later"))
@@ -203,7 +190,15 @@ def test_a_thread_that_has_ended_leaves_no_connection_behind(tmp_path: Path) -> 
 
 # --- what was kept before -------------------------------------------------------------------------------------------------
 
-BEFORE_SQLITE = """
+ROWS_OF_ACKNOWLEDGEMENTS = """
+    DROP TABLE acknowledged;
+    CREATE TABLE acknowledgements (
+        topic text NOT NULL, position bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL,
+        at_offset bigint NOT NULL, acknowledged_at bigint NOT NULL, PRIMARY KEY (topic, at_offset)
+    );
+"""
+BEFORE_SQLITE = f"""
+    {ROWS_OF_ACKNOWLEDGEMENTS}
     ALTER TABLE answers RENAME TO newer;
     DROP INDEX answers_number;
     CREATE TABLE answers (
@@ -218,7 +213,8 @@ BEFORE_SQLITE = """
     CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
     DELETE FROM migrations WHERE version > 1;
 """
-BEFORE_POSTGRES = """
+BEFORE_POSTGRES = f"""
+    {ROWS_OF_ACKNOWLEDGEMENTS}
     ALTER TABLE answers DROP CONSTRAINT answers_pkey;
     ALTER TABLE answers DROP COLUMN sender_person;
     ALTER TABLE answers ALTER COLUMN answer_number SET NOT NULL;

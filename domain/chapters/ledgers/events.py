@@ -79,3 +79,14 @@ class EpochOpened(LedgerEvent):
     """Who chose with the one who acts: another person."""
     lines: Routing[tuple[RecipientLine, ...] | None] = None
     """The recipients that were told something in the history that is void."""
+class PublicationsAcknowledged(SystemEvent):
+    """The broker has taken a recipient's publications up to a sequence, the last of them within one minute."""
+
+    NAME = "publications.acknowledged"
+    MATTER = "ledger"
+    recipient: Routing[Text60]
+    recipient_epoch: Routing[int]
+    until_sequence: Routing[int]
+    first_at: Routing[datetime]
+    """Times of the broker, UTC: those of the first and the last publication since the fact before."""
+    last_at: Routing[datetime]

@@ -45,6 +45,10 @@ SESSION_TIMEOUTS = (
 """Milliseconds."""
 
 
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+"""How a connection that broke or cannot be made shows; the last one where this process may open nothing more."""
+
+
 class NewerTables(Exception):
     """The tables are of a newer program than this one, which would misread them: run that one."""
 
@@ -127,7 +131,7 @@ class PostgresDatabase:
                     connection = self._connected()
                     with WATCHDOG.over(connection, LONGEST_CALL_S):
                         return work(connection)
-                except psycopg.OperationalError as error:
+                except LOST as error:
                     if self._connection is not None:
                         self._connection.close()
                     self._connection = None

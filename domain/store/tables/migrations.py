@@ -75,6 +75,26 @@ POSTGRES: Sequence[str] = (
                 ON a.sender_org = w.o AND a.sender_task = w.t;
         END $$;
     """,
+    """
+    -- Acknowledgements stand in ranges, not in a row each: one for records that follow each other and were taken at once, of
+    -- those that are here. (The state of an event may be packed from here on: an older program would not read it.)
+    CREATE TABLE acknowledged (
+        topic text NOT NULL, epoch bigint NOT NULL, first_sequence bigint NOT NULL, last_sequence bigint NOT NULL,
+        first_offset bigint NOT NULL, last_offset bigint NOT NULL, first_position bigint NOT NULL,
+        last_position bigint NOT NULL, first_at bigint NOT NULL, last_at bigint NOT NULL, times bytea NOT NULL,
+        PRIMARY KEY (topic, first_offset)
+    ) WITH (fillfactor = 70);
+    INSERT INTO acknowledged
+        SELECT topic, epoch, min(sequence), max(sequence), min(at_offset), max(at_offset), min(position), max(position),
+            acknowledged_at, acknowledged_at, ''
+        FROM (
+            SELECT *, at_offset - row_number() OVER (
+                PARTITION BY topic, epoch, acknowledged_at, at_offset - sequence ORDER BY at_offset
+            ) AS island FROM acknowledgements
+        ) AS a
+        GROUP BY topic, epoch, acknowledged_at, at_offset - sequence, island;
+    DROP TABLE acknowledgements;
+    """,
 )
 
 SQLITE: Sequence[str] = (
@@ -115,6 +135,26 @@ SQLITE: Sequence[str] = (
     DROP TABLE answers_before;
     CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
     """,
+    """
+    -- Acknowledgements stand in ranges, not in a row each: one for records that follow each other and were taken at once, of
+    -- those that are here. (The state of an event may be packed from here on: an older program would not read it.)
+    CREATE TABLE acknowledged (
+        topic TEXT NOT NULL, epoch INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
+        first_offset INTEGER NOT NULL, last_offset INTEGER NOT NULL, first_position INTEGER NOT NULL,
+        last_position INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, times BLOB NOT NULL,
+        PRIMARY KEY (topic, first_offset)
+    ) WITHOUT ROWID;
+    INSERT INTO acknowledged
+        SELECT topic, epoch, min(sequence), max(sequence), min(at_offset), max(at_offset), min(position), max(position),
+            acknowledged_at, acknowledged_at, x''
+        FROM (
+            SELECT *, at_offset - row_number() OVER (
+                PARTITION BY topic, epoch, acknowledged_at, at_offset - sequence ORDER BY at_offset
+            ) AS island FROM acknowledgements
+        ) AS a
+        GROUP BY topic, epoch, acknowledged_at, at_offset - sequence, island;
+    DROP TABLE acknowledgements;
+    """,
 )
 
 
@@ -148,7 +188,7 @@ def migrate_postgres(dsn: str, ledger: str, *, role: str | None = None) -> None:
                 "USAGE ON SCHEMA {s}",
                 "SELECT ON {s}.migrations, {s}.ledger",
                 "SELECT, INSERT ON {s}.events, {s}.answers",
-                "SELECT, INSERT, UPDATE ON {s}.tracking, {s}.acknowledgements",
+                "SELECT, INSERT, UPDATE ON {s}.tracking, {s}.acknowledged",
                 "SELECT, INSERT, UPDATE, DELETE ON {s}.parked",
             ):
                 connection.execute(sql.SQL("GRANT " + grant + " TO {r}").format(s=schema, r=sql.Identifier(role)))

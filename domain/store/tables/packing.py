@@ -6,7 +6,7 @@ not packed: so was everything at first, and none of that is ever written anew. W
 byte: those bytes are published and hashed.
 
 A dictionary stays for ever, since what was packed with it cannot be read without it: another one gets a number of its own.
-source: docs/decisions/0023-what-an-event-costs-on-disk.md
+Figures: docs/decisions/0023-what-an-event-costs-on-disk.md
 """
 
 from __future__ import annotations

@@ -23,12 +23,19 @@ from psycopg.rows import dict_row, tuple_row
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import POSTGRES_SETTINGS, SESSION_TIMEOUTS, StoreUnavailable, check_known, lock_number
+from domain.store.tables.database import (
+    LOST,
+    POSTGRES_SETTINGS,
+    SESSION_TIMEOUTS,
+    StoreUnavailable,
+    check_known,
+    lock_number,
+)
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
-from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import GROWN, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
 from domain.store.tables.watchdog import WATCHDOG
 
@@ -86,6 +93,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         self._connection: psycopg.Connection[Any] | None = None
         self._guard = threading.Lock()
         self.seen = Seen()
+        self.book = Book(self._ask, self._acknowledge)
         self._looks = 1
         self._epoch_asked_at = time.monotonic()
         self.epoch = 0  # as long as nobody has asked
@@ -134,7 +142,7 @@ class PostgresRecorder(PostgresProcessRecorder):
                 raise EpochMoved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except LOST as error:
             raise Lost(str(error)) from error
         except BaseException:
             # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
@@ -262,38 +270,13 @@ class PostgresRecorder(PostgresProcessRecorder):
     def track(self, name: str, position: int) -> None:
         self._ask(TRACK, (name, position))
 
-    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+    def _acknowledge(self, name: str, position: int, ranges: Sequence[Range]) -> None:
         # One statement is one transaction, and one round trip.
         self._ask(
-            "WITH kept AS (INSERT INTO acknowledgements SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
-            f" %s::bigint[], %s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING) {TRACK}",
-            (*([row[n] for row in rows] for n in range(6)), name, position),
-        )
-
-    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
-        rows = self._ask(
-            "SELECT * FROM acknowledgements WHERE topic = %s AND at_offset < %s ORDER BY at_offset DESC LIMIT 1",
-            (topic, offset),
-        )
-        return Acknowledged(*rows[0]) if rows else None
-
-    def acknowledged_ends(self) -> dict[str, Acknowledged]:
-        # From topic to topic along the index, instead of through every row.
-        rows = self._ask(
-            "WITH RECURSIVE t AS ((SELECT topic FROM acknowledgements ORDER BY topic LIMIT 1) UNION ALL"
-            " SELECT (SELECT topic FROM acknowledgements WHERE topic > t.topic ORDER BY topic LIMIT 1)"
-            " FROM t WHERE t.topic IS NOT NULL) SELECT a.* FROM t, LATERAL (SELECT * FROM acknowledgements"
-            " WHERE topic = t.topic ORDER BY at_offset DESC LIMIT 1) AS a"
-        )
-        return {row[0]: Acknowledged(*row) for row in rows}
-
-    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
-        return dict(
-            self._ask(
-                "SELECT sequence, min(acknowledged_at) FROM acknowledgements WHERE topic = %s AND epoch = %s"
-                " GROUP BY sequence",
-                (topic, epoch),
-            )
+            "WITH kept AS (INSERT INTO acknowledged SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
+            " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
+            f" %s::bytea[]){GROWN}) {TRACK}",
+            (*([one[n] for one in ranges] for n in range(len(Range._fields))), name, position),
         )
 
     def park(self, parked: Parked) -> None:
@@ -327,7 +310,7 @@ class PostgresRecorder(PostgresProcessRecorder):
     def _listen(self) -> None:
         while not self._closed.is_set():
             # A broken line is no fault: whoever waits looks again after a second anyway.
-            with suppress(psycopg.OperationalError, psycopg.InterfaceError), self._connect() as connection:
+            with suppress(*LOST), self._connect() as connection:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.channel_name)))
                 while not self._closed.is_set():
                     for notice in connection.notifies(timeout=0.2, stop_after=1):
@@ -352,7 +335,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             try:
                 with self._borrowed() as connection, WATCHDOG.over(connection, LONGEST_READ_S):
                     return work(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except LOST as error:
                 if time.monotonic() > give_up_at or self._closed.is_set():
                     raise StoreUnavailable(str(error)) from error
                 self._closed.wait(0.02)

@@ -12,6 +12,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from domain.store.tables.commit_signal import CommitSignal
+from domain.store.tables.database import LOST
 from domain.store.tables.packing import packed
 from domain.store.tables.recorders import MANY, AnswerRow, Lost, Row, Sender, row_of
 from domain.store.tables.watchdog import WATCHDOG
@@ -246,7 +247,7 @@ class PostgresWriting:
         try:
             with WATCHDOG.over(self._connection, LONGEST_CALL_S):
                 yield
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except LOST as error:
             # After any doubt the connection is given up: what it was doing is found out by asking again.
             self._connection.close()
             raise Lost(str(error)) from error

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from domain.answers import Status
 from domain.store.tables.packing import unpacked
-from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import Book, Parked
 from domain.store.tables.seen import Seen
 
 MANY = 5_000
@@ -115,6 +115,8 @@ class Recorder(Protocol):
     epoch: int
     """The ledger's, as it was when this was opened. Whatever asks the database raises `EpochMoved` soon after it became
     another one, and whoever begins to write at once."""
+    book: Book
+    """The broker's acknowledgements."""
 
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
@@ -186,18 +188,6 @@ class Recorder(Protocol):
 
     def track(self, name: str, position: int) -> None:
         """Move a follower's position forward; one that is there already stays."""
-
-    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
-        """Move a follower's position and keep the broker's acknowledgements, in one transaction."""
-
-    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
-        """The last acknowledgement of a topic below an offset."""
-
-    def acknowledged_ends(self) -> dict[str, Acknowledged]:
-        """By topic, the acknowledgement with the highest offset."""
-
-    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
-        """By sequence of an epoch, when the broker first took the record (ms since 1970 UTC)."""
 
     def parked(self) -> dict[str, Parked]:
         """The topics whose next record the broker refused for good."""

@@ -20,7 +20,7 @@ from domain.store.tables.database import StoreUnavailable, check_known, marks, o
 from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Row, Sender, row_of
-from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import GROWN, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
@@ -45,6 +45,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._local = threading.local()
         self._readers: weakref.WeakSet[_Opened] = weakref.WeakSet()
         self.seen = Seen()
+        self.book = Book(self._ask, self._acknowledge)
         self._looks = 1
         self._epoch_asked_at = time.monotonic()
         self.epoch = 0  # as long as nobody has asked
@@ -189,31 +190,10 @@ class SqliteRecorder(SQLiteProcessRecorder):
         with self._written() as connection:
             connection.execute(TRACK, (name, position))
 
-    def acknowledge(self, name: str, position: int, rows: Sequence[Acknowledged]) -> None:
+    def _acknowledge(self, name: str, position: int, ranges: Sequence[Range]) -> None:
         with self._written() as connection:
-            connection.executemany("INSERT INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+            connection.executemany(f"INSERT INTO acknowledged VALUES ({', '.join('?' * len(Range._fields))}){GROWN}", ranges)
             connection.execute(TRACK, (name, position))
-
-    def acknowledgement_before(self, topic: str, offset: int) -> Acknowledged | None:
-        rows = self._ask(
-            "SELECT * FROM acknowledgements WHERE topic = %s AND at_offset < %s ORDER BY at_offset DESC LIMIT 1",
-            (topic, offset),
-        )
-        return Acknowledged(*rows[0]) if rows else None
-
-    def acknowledged_ends(self) -> dict[str, Acknowledged]:
-        topics = [topic for (topic,) in self._ask("SELECT DISTINCT topic FROM acknowledgements")]
-        ends = {topic: self.acknowledgement_before(topic, 1 << 62) for topic in topics}
-        return {topic: end for topic, end in ends.items() if end is not None}
-
-    def acknowledged_at(self, topic: str, epoch: int) -> dict[int, int]:
-        return dict(
-            self._ask(
-                "SELECT sequence, min(acknowledged_at) FROM acknowledgements WHERE topic = %s AND epoch = %s"
-                " GROUP BY sequence",
-                (topic, epoch),
-            )
-        )
 
     def park(self, parked: Parked) -> None:
         with self._written() as connection:
