@@ -32,7 +32,7 @@ from projections.kinds import model_of
 
 PROVIDER = "provider-s01"
 NEW_CODE = synthetic_identity_code(date(1985, 6, 7), 905)
-TABLES = ("events", "answers", "tracking", "acknowledgements", "parked", "ledger")
+TABLES = ("events", "answers", "tracking", "acknowledged", "parked", "ledger")
 
 
 @dataclass

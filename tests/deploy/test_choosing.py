@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -140,3 +142,16 @@ def test_what_was_not_given_up_is_not_decided_again(ledger: Forked, capsys: pyte
     assert ledger.adopt() == 0
     ledger.put_back(before)
     assert "was not given up yet" in refused(ledger, capsys, "resubmit", str(ledger.kept))
+
+
+def test_a_ledger_that_somebody_holds_is_waited_for_and_then_left_alone(
+    ledger: Forked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.store.tables.database.SQLITE_PATIENCE_S", 0.1)
+    before = ledger.records()
+    with closing(sqlite3.connect(ledger.settings.home / LEDGER / "events.db", isolation_level=None)) as holding:
+        holding.execute("BEGIN IMMEDIATE")
+        assert "nothing is done, somebody else holds the ledger" in refused(ledger, capsys, *ADOPT)
+        holding.rollback()
+    assert ledger.records() == before
+    assert not ledger.kept.exists()
