@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from domain.directory import enter
 from domain.events import Erased, OrganisationJoined
-from domain.store import EventStore
+from domain.store import LedgerReading
 
 AFTER, UPTO, WALKED = (f"disclosure/late/{part}" for part in ("after", "upto", "walked"))
 """Under these names the walk is kept in the store's table of positions, 0 when nobody waits."""
@@ -62,7 +62,7 @@ class Late:
         return self.after, self.upto, self.walked
 
 
-def late_of(store: EventStore, position: int) -> Late:
+def late_of(store: LedgerReading, position: int) -> Late:
     """Who waits, as the store has it; `position` is the follower's. Raises `Damaged`."""
     after, upto, walked = (store.tracking(name) for name in (AFTER, UPTO, WALKED))
     late = Late(after, upto, walked)

@@ -7,22 +7,26 @@ event by event.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from domain.directory import Directory
 from domain.disclosure.desired import view_of
 from domain.disclosure.policy import Policy
 from domain.disclosure.reconcile import Change, Client
-from domain.events import Erased
+from domain.events import Erased, PayloadKeyDestroyed
 from domain.pathway import Fact, Pathway, evolve
+
+Waits: TypeAlias = Callable[[str, int], bool]
+"""Whether a recipient, by its short name, has still to come to the client that was registered at a position."""
 
 
 class LateTellings:
-    """Who joined late, and has come to which clients; `nobody_waits` says that all have come to all of them."""
+    """Who joined late, and has come to which clients; `waits` says of whom that is known, none where only what was told says
+    it."""
 
-    def __init__(self, rules: Policy, nobody_waits: bool) -> None:
-        self._rules, self._nobody_waits = rules, nobody_waits
+    def __init__(self, rules: Policy, waits: Waits | None) -> None:
+        self._rules, self._known_to_wait = rules, waits
         self._facts: dict[str, list[Fact[Any]]] = {}
         self._registered: dict[str, int] = {}
         self._joined: dict[str, int] = {}
@@ -67,35 +71,36 @@ class LateTellings:
                 known.view = known.view.erased(evolve(known.view.pathway, fact))
                 continue
             changes = known.take(fact, directory, self._rules)
+            if isinstance(fact.event, PayloadKeyDestroyed):
+                continue  # the end of a matter is told by what was told of it (`projections.disclosure_audit`)
             own = [change for change in changes if change.standing.recipient.short_name == recipient]
             yield from _applied(known, own, fact.position)
 
-    def passed_over(
-        self, clients: Mapping[str, Client], directory: Directory, reached: int
-    ) -> Iterator[tuple[str, list[Change]]]:
-        """What late joiners should have been told of clients that they have come behind: who joined no later than somebody
-        who has come to a client is behind all that were registered before it."""
-        if not self._joined:
-            return
-        for reference, registered_at in self._registered.items():
-            view = view_of(
-                _folded(reference, [f for f in self._facts[reference] if f.position < reached]), directory, self._rules.kinds
-            )
-            missed = {name for name in view.standings if self.waits(name, reference) and registered_at < self._behind(name)}
+    def passed_over(self, directory: Directory) -> Iterator[tuple[str, list[tuple[int, Change]]]]:
+        """What late joiners should have been told of clients that they have come behind, by client: who joined no later than
+        somebody who has come to a client is behind all that were registered before it. It is known to be missing once the
+        follower is behind the client's newest event."""
+        for reference, registered_at in self._registered.items() if self._joined else ():
+            view = view_of(_folded(reference, self._facts[reference]), directory, self._rules.kinds)
+            missed = {
+                name for name in view.standings if self.waits(name, reference) and not self._may_wait(name, registered_at)
+            }
             if missed:
-                yield reference, Client(view).reconcile(directory, self._rules, missed, "")
+                position = self._facts[reference][-1].position
+                changes = Client(view).reconcile(directory, self._rules, missed, "")
+                yield reference, [(position, change) for change in changes]
 
-    def _behind(self, recipient: str) -> int:
+    def _may_wait(self, recipient: str, registered_at: int) -> bool:
+        if self._known_to_wait is not None:
+            return self._known_to_wait(recipient, registered_at)
         joined_at = self._joined[recipient]
-        if self._nobody_waits:
-            return joined_at + 1
         places = (
             self._registered[reference]
             for other, come_to in self._come_to.items()
             if self._joined[other] >= joined_at
             for reference in come_to
         )
-        return max(places, default=0)
+        return registered_at >= max(places, default=0)
 
 
 def _folded(reference: str, facts: Iterable[Fact[Any]]) -> Pathway:
