@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from consumers.late import Late, late_of
 from deploy.auditing.parts import Audited
 from deploy.auditing.put_aside import PutAside, check_same
 from deploy.auditing.working import GARBAGE_THRESHOLD, PROCESSES, in_order
@@ -105,7 +106,8 @@ def rerun(parts: Audited, part: Part) -> Outcome:
         reruns = rerun_decisions(
             records, lambda record: events[record.position], parts.store.decision, registers=registers
         )  # fmt: skip
-        walked = walk_disclosures(records, lambda record: events[record.position], registers=registers)
+        waits = _late(parts, part.upto).waits
+        walked = walk_disclosures(records, lambda record: events[record.position], registers=registers, waits=waits)
     except Damaged as damaged:
         return Outcome(broken=[f"{part.client or 'the register'}: {damaged}"])
     return outcome_of(len(records), reruns, walked)
@@ -124,6 +126,12 @@ def _register(parts: Audited, upto: int) -> list[Record]:
     found = [record for record in parts.store.of_matter([LEDGER_MATTER]) if record.position <= upto]
     of_clients = {telling.position for told in _ends(parts, upto).values() for telling in told}
     return [record for record in found if not (is_client_stream(record.header.stream) or record.position in of_clients)]
+
+
+@lru_cache(maxsize=1)
+def _late(parts: Audited, upto: int) -> Late:
+    """Who has still to come to which clients. While a walk goes on, what it tells behind `upto` may show as missing."""
+    return late_of(parts.store, upto)
 
 
 @lru_cache(maxsize=1)
