@@ -10,6 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from consumers.broker_settings import Connection, check_settings, client_settings, new_topic
 from consumers.kafka_client import answering
+from consumers.kafka_inside import Administration
 from consumers.kafka_producer import CodecOf, KafkaAppender, unpacked_all
 from consumers.kafka_reader import KafkaReader, read_tails
 from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicSettings
@@ -25,7 +26,7 @@ class KafkaBroker:
         self._connection = connection
         self._appender = KafkaAppender(connection, codec_of)
         self._administering = threading.Lock()
-        self._admin: KafkaAdminClient | None = None
+        self._admin: Administration | None = None
         self._reading = threading.Lock()
         self._reader: KafkaReader | None = None
         self._next_read: tuple[str, int] | None = None
@@ -113,12 +114,12 @@ class KafkaBroker:
                 self._admin = None
 
     @contextmanager
-    def _administration(self) -> Iterator[KafkaAdminClient]:
+    def _administration(self) -> Iterator[Administration]:
         with self._administering:
             try:
                 with answering():
                     if self._admin is None:
-                        self._admin = KafkaAdminClient(**client_settings("admin", self._connection))
+                        self._admin = Administration(**client_settings("admin", self._connection))
                     yield self._admin
             except BrokerUnavailable:
                 admin, self._admin = self._admin, None

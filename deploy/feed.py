@@ -45,10 +45,8 @@ def feed_of_store(wired: Wired) -> Feed:
     """The feed as the store keeps it."""
 
     def records() -> Iterator[Record]:
-        after = 0
-        while some := wired.store.records(after, PAGE):
+        for some in wired.store.pages(PAGE):
             yield from some
-            after = some[-1].position
 
     return Feed(
         "the store", records, wired.store.opened, wired.store.decision, lambda: wired.store.amiss(follower_of)

@@ -51,7 +51,7 @@ def main() -> None:
     began, position = time.perf_counter(), 0
     ends: dict[str, str] = {}
     pathways: dict[str, Pathway] = {}
-    while records := parts.store.records(position, PAGE):
+    for records in parts.store.pages(PAGE):
         for record, event in zip(records, parts.store.opened_all(records), strict=True):
             header = record.header
             if record.position != position + 1 or header.previous_hash != ends.get(header.stream, ""):

@@ -125,6 +125,17 @@ def test_a_deleted_topic_is_gone(broker: Broker, topic: str) -> None:
         broker.tail([topic], back=1)
 
 
+def test_the_end_of_a_topic_that_was_deleted_is_not_remembered(broker: Broker, topic: str) -> None:
+    other = new_topic(broker)
+    broker.append([(topic, entries(1)[0])])
+    assert broker.end_offsets([topic, other]) == {topic: 1, other: 0}
+    broker.delete_topics([topic])
+    raised_while(lambda: broker.end_offsets([topic, other]), TopicGone)
+    assert broker.end_offsets([other]) == {other: 0}
+    broker.create_topics({topic: KEPT_90_DAYS})
+    assert broker.end_offsets([topic, other]) == {topic: 0, other: 0}
+
+
 # -- append and read -------------------------------------------------------------------------------------
 
 

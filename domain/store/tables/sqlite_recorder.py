@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ TRACK = (
     "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"
     " DO UPDATE SET notification_id = max(notification_id, excluded.notification_id)"
 )
+MOST_PARAMETERS = 500
+"""Of one statement: older builds of SQLite take 999."""
 
 
 class SqliteRecorder(SQLiteProcessRecorder):
@@ -160,6 +162,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def last(self) -> Row | None:
         return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
 
+    def streams(self) -> list[str]:
+        return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -184,7 +189,27 @@ class SqliteRecorder(SQLiteProcessRecorder):
         found = self._ask("SELECT notification_id FROM tracking WHERE application_name = %s", (name,))
         return int(found[0][0]) if found else 0
 
+    def trackings(self, names: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(names), MOST_PARAMETERS):
+            some = names[start : start + MOST_PARAMETERS]
+            found |= dict(
+                self._ask(
+                    f"SELECT application_name, notification_id FROM tracking WHERE application_name IN ({marks(len(some))})",
+                    some,
+                )
+            )
+        return found
+
     # --- the relay's book ---
+
+    def place(self, places: Mapping[str, int]) -> None:
+        with self._written() as connection:
+            connection.executemany(
+                "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"
+                " DO UPDATE SET notification_id = excluded.notification_id",
+                places.items(),
+            )
 
     def track(self, name: str, position: int) -> None:
         with self._written() as connection:
