@@ -31,6 +31,8 @@ def compare(figures: Figures, folder: Path, quick: bool) -> None:
 def figure_of(folder: Path, key: str, quick: bool) -> float:
     """One figure of the checkout in a folder, on servers of its own, with this Python and its packages. Raises
     NotMeasured."""
+    if not (folder / "deploy" / "cli.py").is_file():
+        raise NotMeasured(f"{folder} is no checkout of the project: there is no deploy/cli.py in it")
     out = folder / "build" / f"against-{key}.json"
     out.unlink(missing_ok=True)
     done = subprocess.run(

@@ -2,8 +2,8 @@
 with a view of one row.
 
 All run in processes of their own, as a projector does: what else this one holds in memory is nobody's burden there. The
-stock runner goes at one of two speeds, twofold apart, as long as its process lives: it runs in several, and the fastest one is
-what ours is compared with.
+stock runner goes at one of two speeds, twofold apart, as long as its process lives: it runs in several, and the fastest one
+is what ours is compared with.
 """
 
 from __future__ import annotations
