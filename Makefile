@@ -3,10 +3,12 @@
 PYTHON ?= python3
 PORT ?= 8000
 CLIENTS ?= 100
+TIMES ?= 1
+SEEDS ?= 1 2 3 4
 KUTY := .venv/bin/kuty
 
 .DEFAULT_GOAL := help
-.PHONY: help env run run-kafka test lint types bench docs clean clean-env
+.PHONY: help env run run-kafka test faults lint types bench docs clean clean-env
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,13 @@ run-kafka: env   ## the same on real PostgreSQL and Kafka, every role as its own
 
 test: env        ## everything, on real PostgreSQL and Kafka (it says which)
 	.venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+faults: env      ## every fault, by each seed (SEEDS="1 2 3 4"), so many times over (TIMES=3); as root, with a C compiler
+	@failed=0; for time in $$(seq $(TIMES)); do for seed in $(SEEDS); do \
+	  echo "faults: seed $$seed, $$time of $(TIMES)"; \
+	  KUTY_FAULT_SEED=$$seed KUTY_FAULT_CAMPAIGN=1 \
+	    .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/faults || failed=1; \
+	done; done; exit $$failed
 
 lint: env        ## ruff
 	.venv/bin/ruff check .

@@ -39,7 +39,7 @@ class Memory:
         """How many keys were destroyed before anything was read."""
         self.position = position
         self.directory = store.directory_at(position)
-        self.told_of_register = _disclosed(store, (LEDGER_MATTER,))
+        self.told_of_register = _disclosed(store, store.of_matter((LEDGER_MATTER,), DISCLOSURES))
         self._store = store
         self._kinds = kinds
         self._told_before = store.head()
@@ -75,15 +75,25 @@ class Memory:
         pathway = Pathway(reference)
         for record, event in zip(records, self._store.opened_all(records), strict=True):
             pathway = evolve(pathway, fact_of(record, event))
-        matters = sorted({record.header.matter for record in (*records, *((first,) if first else ()))})
-        disclosed = _disclosed(self._store, matters) if matters else {}
+        # What stands in the ledger's matter is told of once, and never taken back.
+        matters = sorted({record.header.matter for record in (*records, *((first,) if first else ()))} - {LEDGER_MATTER})
+        tellings = self._store.of_matter(matters, DISCLOSURES) if matters else []
         hashes = {record.header.event_id: record.hash for record in records}
-        return Followed(Client(view_of(pathway, self.directory, self._kinds), disclosed), hashes)
+        view = view_of(pathway, self.directory, self._kinds)
+        return Followed(Client(view, _disclosed(self._store, tellings), _told_in(tellings)), hashes)
 
 
-def _disclosed(store: EventStore, matters: Sequence[str]) -> Disclosures:
-    """What every recipient was told of these matters and still holds."""
-    records = store.of_matter(matters, DISCLOSURES)
+def _told_in(records: Sequence[Record]) -> dict[str, set[str]]:
+    """By matter, who was ever told something of it."""
+    told: dict[str, set[str]] = {}
+    for record in records:
+        if found := recipient_of(record.header.stream):
+            told.setdefault(record.header.matter, set()).add(found[0])
+    return told
+
+
+def _disclosed(store: EventStore, records: Sequence[Record]) -> Disclosures:
+    """What every recipient was told by these and still holds."""
     told: Disclosures = {}
     for record, event in zip(records, store.opened_all(records), strict=True):
         found = recipient_of(record.header.stream)

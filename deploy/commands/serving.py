@@ -97,9 +97,9 @@ def run(wired: Wired, names: Sequence[str], *, shared: bool = False) -> int:
 def _run(wired: Wired, names: Sequence[str], running: list[Running], shared: bool) -> int:
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
-    running.append(roles)
     # Beside the roles, not some of them: one of those beside them says that the process has to end.
     beside = Running([wired.forgetting, wired.abiding], wired.wait).start()
+    running += (roles, beside)
     try:
         if API not in names:
             print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from deploy.scenario.cast import Cast
 from deploy.scenario.words import Given, Provider
@@ -35,12 +35,15 @@ def random_id() -> str:
     return uuid.uuid4().hex
 
 
-def lay_out(store: EventStore, given: Given, on: date, next_id: NextId = random_id) -> None:
-    """Open the ledger on the day and let everybody join. Raises NotGiven."""
+def lay_out(
+    store: EventStore, given: Given, on: date | None, next_id: NextId = random_id,
+    *, mode: Literal["simulated", "live"] = "simulated",
+) -> None:  # fmt: skip
+    """Open the ledger on the day, none for today, and let everybody join. Raises NotGiven."""
     organiser = Cast(given).organiser
     system = Caller(organiser, "organiser", "system", "system")
     manager = Caller(organiser, "organiser", "contract_manager", _first(given, "contract_manager"))
-    _done(store.execute(OpenLedger(organiser_org_id=organiser, mode="simulated", occurred_on=on), system, next_id()))
+    _done(store.execute(OpenLedger(organiser_org_id=organiser, mode=mode, occurred_on=on), system, next_id()))
     for command in _directory(given):
         _done(store.execute(command, manager, next_id()))
 

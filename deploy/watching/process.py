@@ -26,6 +26,8 @@ OF_MODELS = frozenset({API, "projector", "provisioner"})
 """Roles that use the read models."""
 OF_TOPICS = frozenset({API, "intake", "relay", "projector"})
 """Roles that ask the broker, or before a commit what was published."""
+DISK_FRESH_S = 60.0
+"""To weigh a thousand schemas makes the database look at as many files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,6 @@ class Figures:
     standings: Sequence[Standing] = ()
     parked: dict[str, str] = field(default_factory=dict)
     held: int = 0
-    bytes_on_disk: dict[str, int] = field(default_factory=dict)
 
 
 class Watched:
@@ -50,7 +51,7 @@ class Watched:
         self._running = running
         self._lateness = Lateness()
         self._needs = {name: Look(name, ask) for name, ask in self._asked()}
-        self._ledger = {"figures": Look("figures", self._figures)}
+        self._ledger = {"figures": Look("figures", self._figures), "disk": Look("disk", self._bytes_on_disk, DISK_FRESH_S)}
 
     # --- whether it is ready ---
 
@@ -62,7 +63,7 @@ class Watched:
         return [*found, *self._of_roles(), *_of_recipients(figures, self.names), *self._of_intake()]
 
     def look(self) -> Looked:
-        """The looks at what the process needs, by name, and at the ledger, `figures`."""
+        """The looks at what the process needs, by name, and at the ledger: `figures`, and `disk` in bytes."""
         return look_at({**self._needs, **self._ledger})
 
     @property
@@ -133,7 +134,7 @@ class Watched:
             for name, some in places.items()
         }
         parked = {row.topic: row.code for row in store.parked().values()}
-        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count(), self._bytes_on_disk())
+        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count())
 
     def _bytes_on_disk(self) -> dict[str, int]:
         settings = self.wired.settings

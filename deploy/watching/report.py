@@ -100,7 +100,11 @@ def report_of(settings: Settings) -> Report:
                 roles[name] = _role_at(name, answered)
     report.roles = [role for role in roles.values() if role.name != PROVISIONER or settings.models_dsn or settings.store_dsn]
     _say_of_store(report, settings, seen)
-    report.backups = {part: str(taken["taken_at"]) for part, taken in last_backups(settings).items()}
+    try:
+        report.backups = {part: str(taken["taken_at"]) for part, taken in last_backups(settings).items()}
+    except (OSError, ValueError) as error:
+        why = f"{type(error).__name__}: when the last was taken cannot be read"
+        report.add(Fault("backup", why, "see who may read the home folder"))
     unseen = [role.name for role in report.roles if not role.runs_at]
     if unseen:
         report.add(Fault(", ".join(unseen), "not seen to run", "start it, or name its operator's port in KUTY_WATCHED"))

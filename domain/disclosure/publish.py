@@ -199,6 +199,8 @@ def client_block(
     told: Told, change: Change, about: About, at: Circumstances, shielded: bool
 ) -> Iterator[tuple[str, str, Any]]:
     """(class, field, value) of the vault record that this recipient gets. source: domain/disclosure.md 5.4"""
+    if isinstance(change.fact.event, e.PayloadKeyDestroyed):
+        return
     block = at.policy.blocks[told.profile]
     identity: tuple[str, ...] = block.identity
     fact, pathway, standing = change.fact, about.view.pathway, change.standing

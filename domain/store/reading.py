@@ -16,7 +16,8 @@ from domain.epochs import Epochs
 from domain.events import EpochOpened, Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
-from domain.store.checking import Amiss, amiss
+from domain.store.checking import amiss
+from domain.store.checking.amiss import Amiss
 from domain.store.deciding.kept_answers import answer_of, still_waiting
 from domain.store.deciding.known import Known
 from domain.store.openings import epochs_of
@@ -144,6 +145,10 @@ class LedgerReading:
     def organiser_org(self) -> str:
         """The organiser's directory id; empty before the ledger is opened."""
         return self.directory.organiser
+
+    def streams(self) -> list[str]:
+        """The names of all streams, in order."""
+        return self._recorder.streams()
 
     def head(self) -> int:
         """The position of the last event."""

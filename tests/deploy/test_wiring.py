@@ -184,6 +184,8 @@ def test_a_ledger_whose_file_is_older_than_its_topic_takes_nothing(home: Path) -
         head = one.wired.store.head()
         one.on(date(2025, 3, 20))
         one.settle()
+        waits = {"client": "nobody", "period_id": "p", "day_status": "present", "hours": 4}
+        one.send("provider-s01", "m-waits", "record_attendance.v1", waits)
     # when an older file is put in its place and everything is started again
     newer = ledger_copy(ledger, home / "newer.db")
     clock = {"to_at": "2025-04-01T09:00:00Z"}
@@ -192,12 +194,14 @@ def test_a_ledger_whose_file_is_older_than_its_topic_takes_nothing(home: Path) -
         assert again.wired.store.head() == head
         answer = again.post("/clock", OPERATOR, clock)
         assert (answer.status_code, answer.json()["codes"][0]["code"]) == (503, "E_UNAVAILABLE")
-        for role in ("clerk", "disclosure", "relay"):
+        # Intake, too: what has come waits in its topic.
+        for role in ("intake", "clerk", "disclosure", "relay"):
             with pytest.raises(HALTS):
                 again.wired.role(role).step()
     # when the right one is there again, then it goes on
     ledger_copy(newer, ledger)
     with house(home) as again:
+        again.settle()
         assert again.post("/clock", OPERATOR, clock).status_code == 201
 
 

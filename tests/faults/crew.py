@@ -53,11 +53,16 @@ class Member:
     """One process that is always there: a role of its own, or everything in one (no role). `ended_by_itself` holds the exit
     codes that no kill explains."""
 
-    def __init__(self, role: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, role: str, environment: dict[str, str], log: Path, at_start: Callable[[], Mapping[str, str]] = dict
+    ) -> None:
+        """`at_start` gives what stands in the environment of each new process beside the rest."""
         self.role = role
+        self._at_start = at_start
         self._words = ["serve", *(["--role", role] if role else [])]
         self.log = log
         self.ended_by_itself: list[int] = []
+        self.killed = 0
         self._environment = environment
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -111,7 +116,8 @@ class Member:
         while not self._stopping.is_set():
             with self.log.open("ab") as output:
                 self._process = process = subprocess.Popen(
-                    [sys.executable, "-m", "deploy.cli", *self._words], cwd=ROOT, env=self._environment,
+                    [sys.executable, "-m", "deploy.cli", *self._words], cwd=ROOT,
+                    env={**self._environment, **self._at_start()},
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             assert process.stdout is not None
@@ -126,7 +132,9 @@ class Member:
             self._ready.clear()
             if served and code != -signal.SIGKILL:
                 self.ended_by_itself.append(code)
-            if not served:
+            if code == -signal.SIGKILL:
+                self.killed += 1
+            elif not served:
                 # What it needs to start is down as well: not as fast as the machine can.
                 self._stopping.wait(0.2)
 
@@ -134,9 +142,10 @@ class Member:
 class Crew:
     """All processes of one ledger."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, beside: Mapping[str, str] | None = None) -> None:
+        own = {**os.environ, **(beside or {})}
         self.members = {
-            role: Member(role, {**os.environ, **settings.of_roles((role,)).environment()}, folder / f"{role}.log")
+            role: Member(role, {**own, **settings.of_roles((role,)).environment()}, folder / f"{role}.log")
             for role in PROCESSES
         }
 

@@ -106,7 +106,8 @@ class History:
         lay_out(wired.store, self.cast.given, OPENED_ON)
         keep_cards(wired.vault, self.cast.given)
         self.references = register(wired.store, wired.vault, self.cast.given, self.people)
-        self._names = {(one.org, one.task): name for name, one in self.cast.recipients.items()}
+        self._names = {name: (one.org, one.task) for name, one in self.cast.recipients.items()}
+        self._short_names = {sender: name for name, sender in self._names.items()}
         self._own = {name: wired.pseudonyms(name) for name in self.cast.recipients}
 
     def run(self, days: int | None = None) -> None:
@@ -114,12 +115,13 @@ class History:
         now, self.left = self.left[:days], self.left[days:] if days else []
         with ThreadPoolExecutor(self.clients) as together:
             for day in now:
-                self._advance(day)
+                self.advance(day)
                 for done in [together.submit(self._day, deeds) for deeds in self._days[day].values()]:
                     done.result()
         self.doors.rest()
 
-    def _advance(self, day: date) -> None:
+    def advance(self, day: date) -> None:
+        """Have the clock go on to the morning of a day, once everybody has done what there was to do before it."""
         self.doors.rest()
         moment = datetime.combine(day, MORNING, HELSINKI).astimezone(UTC)
         clock = Person(CLOCK.name, self.cast.organiser, CLOCK.task, CLOCK.role)
@@ -137,20 +139,31 @@ class History:
             self.answers[command_id] = answer
             self.progress.answered(number)
 
-    def _do(self, deed: Action, command_id: str, sent: Sent) -> dict[str, Any]:
-        if deed.person is not None:
-            short_name, sender = self._names[deed.person.org, deed.person.task], (deed.person.org, deed.person.task)
-        else:
-            recipient = self.cast.recipients[deed.recipient]
-            short_name, sender = deed.recipient, (recipient.org, recipient.task)
-        self.senders[command_id] = sender
-        own = self._own[short_name]
-        client = own.of(self.references[deed.client])
+    def sender_of(self, deed: Action) -> tuple[str, str]:
+        """Organisation and task."""
+        return self._names[self._recipient_of(deed)]
+
+    def said(self, deed: Action) -> tuple[str, dict[str, Any]]:
+        """What its sender calls the client, and the body as it is sent."""
+        own = self._own[self._recipient_of(deed)]
         body = with_references(
             deed.kind,
             deed.fields,
             lambda name, sort: self._facts.get(name, name) if sort == "event" else own.of(self._parts[name]),
         )
+        return own.of(self.references[deed.client]), body
+
+    def to_come(self, client: str) -> list[Action]:
+        """What the client's people have not done yet."""
+        return [deed for day in self.left for _, deed in self._days[day].get(client, [])]
+
+    def _recipient_of(self, deed: Action) -> str:
+        person = deed.person
+        return self._short_names[person.org, person.task] if person is not None else deed.recipient
+
+    def _do(self, deed: Action, command_id: str, sent: Sent) -> dict[str, Any]:
+        self.senders[command_id] = self.sender_of(deed)
+        client, body = self.said(deed)
         if deed.person is not None:
             answer = self.doors.ask(deed.person, f"clients/{client}/{deed.kind.path}", command_id, body, sent)
         else:
@@ -163,6 +176,7 @@ class History:
                 self._facts[name] = BY_MESSAGE + command_id
             else:
                 assert part in answer.get("references", {}), f"{command_id} {deed.kind.name}: {answer}"
+                own = self._own[self._recipient_of(deed)]
                 self._parts[name] = own.reference(answer["references"][part])
         return answer
 

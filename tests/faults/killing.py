@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -15,6 +16,23 @@ from deploy.settings import Settings
 DEADLINE_S = 120.0
 DONE = "the store is not empty"
 """What is said of a store that was made again to its end, by one that was killed after that."""
+
+
+class Deaths:
+    """When a process is killed that is always started again: at a call of its own each time it lives, so many times."""
+
+    def __init__(self, machine: IllMachine, random: Random, most: int, calls: range) -> None:
+        self._machine = machine
+        self._random = random
+        self._left = most
+        self._calls = calls
+
+    def next(self) -> Mapping[str, str]:
+        """For the process that starts now."""
+        if self._left == 0:
+            return {}
+        self._left -= 1
+        return self._machine.environment(die_at=self._random.choice(self._calls))
 
 
 class Killing(NamedTuple):

@@ -1,12 +1,11 @@
 """Every process, the broker and the database are killed five times each while a demonstration runs: nothing is lost,
 nothing is doubled, and what comes of it is what comes of an undisturbed run.
 
-`KUTY_FAULT_SEED` chooses where they are killed; the seed of a run is printed.
+`KUTY_FAULT_SEED` chooses where they are killed.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from collections import Counter
@@ -140,13 +139,6 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def seed() -> str:
-    chosen = os.environ.get("KUTY_FAULT_SEED", "1")
-    print(f"KUTY_FAULT_SEED={chosen}")
-    return chosen
-
-
-@pytest.fixture(scope="module")
 def own_servers(parts_folder: Path) -> Iterator[dict[str, LocalKafka | LocalPostgres]]:
     """Servers of these tests alone, because they are killed."""
     wanted = PartsWanted.from_environment()
@@ -156,7 +148,7 @@ def own_servers(parts_folder: Path) -> Iterator[dict[str, LocalKafka | LocalPost
 
 
 @pytest.fixture(scope="module")
-def disturbed(own_servers: dict[str, LocalKafka | LocalPostgres], seed: str) -> Iterator[Run]:
+def disturbed(own_servers: dict[str, LocalKafka | LocalPostgres], fault_seed: str) -> Iterator[Run]:
     kafka, postgres = own_servers["broker"], own_servers["database"]
     assert isinstance(kafka, LocalKafka)
     assert isinstance(postgres, LocalPostgres)
@@ -173,7 +165,7 @@ def disturbed(own_servers: dict[str, LocalKafka | LocalPostgres], seed: str) -> 
             history = History(doors, CLIENTS, DEMO_SEED)
             history.give()
             with Crew(settings, Path(folder)) as crew:
-                killer = history.progress = Killer(plan(history.commands, seed), crew, own_servers)
+                killer = history.progress = Killer(plan(history.commands, fault_seed), crew, own_servers)
                 try:
                     doors.begin()
                     history.run()

@@ -6,20 +6,26 @@ The moments are calls that change something outside of the process, chosen by `K
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from faults.crew import Member, until
 from faults.doors import Embedded
 from faults.history import History
-from faults.killing import Killing
+from faults.killing import Deaths, Killing
 from faults.likeness import all_records, differences, likeness_of
+from faults.place import Place
 from faults.proof import check_answers, check_events_topic, check_store
 
+from consumers.disclosed import line_of
 from deploy.local.ports import free_port
 from deploy.serving import app_of, served
 from deploy.settings import Settings
@@ -40,6 +46,7 @@ class Ledger(NamedTuple):
     references: dict[str, str]
     senders: dict[str, tuple[str, str]]
     goes_on_on: date
+    history: History
 
     def copied(self, home: Path) -> Settings:
         """The same ledger in another folder."""
@@ -59,7 +66,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
         world.provide()
         history.run(DAYS)
         world.settle()
-        return Ledger(home, history.references, history.with_effect, history.left[0])
+        return Ledger(home, history.references, history.with_effect, history.left[0], history)
 
 
 def test_a_clock_that_was_killed_while_it_went_on_has_gone_on_once(ledger: Ledger, home: Path, killing: Killing) -> None:
@@ -135,3 +142,39 @@ def rows_of(home: Path) -> list[list[tuple[Any, ...]]]:
         answers = connection.execute("SELECT * FROM answers WHERE answer_number NOT NULL ORDER BY 1, 2, 3, 4").fetchall()
     connection.close()
     return [events, answers]
+
+
+def test_a_redelivery_is_begun_once_however_often_the_ledger_is_killed_before_it_answers(
+    ledger: Ledger, home: Path, killing: Killing, tmp_path: Path
+) -> None:
+    settings = replace(ledger.copied(home), port=free_port())
+    with opened(settings, wait_s=0.0) as wired:
+        place = Place.of(ledger.history, wired)
+        before = likeness_of(wired, ledger.references)
+        told = wired.models.of(RECIPIENT).feed().live_epoch
+    # when the county asks for everything once more, under one key, until it is answered
+    deaths = Deaths(killing.machine, killing.random, killing.kills, range(40, 400))
+    environment = {**os.environ, **settings.environment()}
+    with Member("", environment, tmp_path / "serve.log", deaths.next) as serving:
+        until(lambda: redelivered(place) in (200, 202), "the redelivery is answered")
+        until(place.is_at_rest, "rest")
+        assert redelivered(place) == 200
+        assert serving.killed > 0
+        assert serving.ended_by_itself == []
+    # then one epoch has begun, and the model is the same
+    with opened(settings, wait_s=0.0) as wired:
+        settled(wired)
+        check_whole(wired, ledger)
+        assert line_of(wired.store, RECIPIENT).epoch == told + 1
+        assert wired.models.of(RECIPIENT).feed().live_epoch == told + 1
+        after = likeness_of(wired, ledger.references)
+        assert differences(*(replace(one, publications={}, events={}, answers={}) for one in (after, before))) == []
+        assert sum(map(len, after.answers.values())) == sum(map(len, before.answers.values())) + 1
+
+
+def redelivered(place: Place) -> int:
+    """The status of the answer, 0 where there is none."""
+    worker = place.history.cast.person("W-01")
+    with suppress(OSError, HTTPException):
+        return place.request("POST", "redeliveries", worker, key="once-more").status
+    return 0

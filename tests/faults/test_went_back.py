@@ -211,12 +211,11 @@ def test_both_ways_back_under_running_roles(running: Running) -> None:
     assert "is in epoch 3 (forked)" in said
     until(one.serves, "the API serves again", DEADLINE_S)
     proved(one)
-    # what only the topic had is decided again, and the history goes on to its end in it
+    # what only the topic had is decided again, and the history goes on behind it
     said = one.command("resubmit", str(one.settings.home / "two.jsonl"))
     assert " recorded, as answer" in said
-    with one.outside() as wired:
-        one.history.run()
-        until(lambda: at_head(wired), "rest", DEADLINE_S)
+    one.go_on(BETWEEN)
+    with opened(one.settings) as wired:
         for command_id in lost & set(one.history.with_effect):
             assert wired.store.answer(one.history.senders[command_id], command_id) is not None, command_id
         for command_id in taken:

@@ -23,6 +23,7 @@ from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, Job, JobFailed, NoteJob, Outcome, Told, single
 from domain.store.deciding.kept_answers import answer_of, hashes_of, kept, refusal_event, still_waiting
 from domain.store.deciding.known import NOTHING, End, Known, Remembered
+from domain.store.sealed.keys import KeyDestroyed
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
 
@@ -194,6 +195,9 @@ class Batch:
             if not job.dry_run:
                 self._keep(job, idle, self.head)
             return idle
+        if pathway is not None and any(pathway.is_destroyed(draft.matter) for draft in drafts):
+            # The record says so already, and the key goes with the next look at the record.
+            raise JobFailed(job, KeyDestroyed(pathway.client))
         answer = Answer(
             "recorded",
             references=parts_begun(draft.event for draft in drafts),

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -243,13 +244,20 @@ def _hand_over(outcomes: Sequence[Outcome]) -> None:
 def _count(outcomes: Sequence[Outcome]) -> None:
     """After the answers are on their way: nobody waits for it."""
     now = time.perf_counter()
+    took: list[float] = []
+    became: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     for job, answer in outcomes:
         if answer is None or isinstance(job, AppendJob) or job.dry_run:
             continue
-        COMMAND.took(now - job.asked_at)
-        ANSWERED.add(answer.status)
-        for reason in answer.codes:
-            REFUSED.add(reason.code)
+        took.append(now - job.asked_at)
+        became[answer.status] += 1
+        if answer.codes:
+            refused.update(reason.code for reason in answer.codes)
+    COMMAND.all_took(took)
+    for total, numbers in ((ANSWERED, became), (REFUSED, refused)):
+        for label, number in numbers.items():
+            total.add(label, by=number)
 
 
 def _fail(jobs: Sequence[Job], error: BaseException) -> None:

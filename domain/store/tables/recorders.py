@@ -170,6 +170,10 @@ class Recorder(Protocol):
     def last(self) -> Row | None:
         """The last event."""
 
+    def streams(self) -> list[str]:
+        """The names of all streams, in order."""
+        ...
+
     def stream_version(self, stream: str) -> int:
         """Version of the last event of a stream, 0 for none."""
 

@@ -162,6 +162,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def last(self) -> Row | None:
         return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
 
+    def streams(self) -> list[str]:
+        return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
