@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import psutil
+
 from deploy.bench.figures import Figures, median, percentile
 from deploy.bench.ground import Servers, bring, laid_out
 from deploy.bench.history import INSTRUCTOR, LONG, OWN_WORKER, Refs, start
@@ -19,6 +21,7 @@ from deploy.commands.serving import API
 from deploy.local.ports import free_port
 
 CLIENTS_EACH = 12
+DEADLINE_S = 60.0
 
 
 def measure(servers: Servers, quick: bool) -> Figures:
@@ -49,8 +52,21 @@ def _measured(servers: Servers, processes: int, rounds: int, seconds: float) -> 
         door = Door(parts)
         supplies = [requests(door, clients[caller::CALLERS]) for caller in range(CALLERS)]
         with running(settings, [API]):
+            _all_listen(settings.port, processes)
             asyncio.run(_round(settings.port, supplies, seconds))
             return [asyncio.run(_round(settings.port, supplies, seconds)) for _ in range(rounds)]
+
+
+def _all_listen(port: int, processes: int) -> None:
+    """Return when so many processes listen on the port. Raises TimeoutError."""
+    give_up_at = time.monotonic() + DEADLINE_S
+    while True:
+        ends = psutil.net_connections("tcp4")
+        if sum(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in ends) == processes:
+            return
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"there are not {processes} processes that listen on port {port}")
+        time.sleep(0.1)
 
 
 def requests(door: Door, clients: Sequence[Refs]) -> Iterator[bytes]:
