@@ -1,7 +1,7 @@
 """What people write comes into no log, no figure and no screen: values like canaries, put wherever one can write.
 
 Every role is a process of its own under `kuty up`, on real PostgreSQL and Kafka, logging everything; each fails once in the
-middle of its work with what it has at hand in its words (tests/deploy/sabotage).
+middle of its work with what it has at hand in its words (tests/watching/sabotage).
 """
 
 from __future__ import annotations
