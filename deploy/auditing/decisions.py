@@ -69,16 +69,12 @@ class Outcome:
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Outcome:
         """As it was put aside."""
-        found = cls(**state)
-        found.other = [_read(Rerun, one) for one in state["other"]]
-        found.wrong, found.untold = ([_read(DisclosureRerun, one) for one in state[name]] for name in ("wrong", "untold"))
-        return found
+        return cls(**{**state, "untold": [_read(one) for one in state["untold"]]})
 
 
-def _read(kind: type[Any], fields: Mapping[str, Any]) -> Any:
-    times = {name: datetime.fromisoformat(fields[name]) for name in ("recorded_at", "told_at") if name in fields}
-    many = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return kind(**{**fields, **many, **times})
+def _read(fields: Mapping[str, Any]) -> DisclosureRerun:
+    told_at = datetime.fromisoformat(fields["told_at"])
+    return DisclosureRerun(**{**fields, "told_at": told_at, "differences": tuple(fields["differences"])})
 
 
 def outcome_of(events: int, reruns: list[Rerun], walked: Walked) -> Outcome:
@@ -162,7 +158,10 @@ def audit_store(
     before it was broken off. Raises `NotTheSame`."""
     aside = PutAside(parts.settings, "decisions")
     state = aside.taken_up() if resume else None
-    whole = Outcome.of_state(state["outcome"]) if state else Outcome()
+    # What differs is said with what was recorded: that goes into no file, and such a part is done again.
+    kept = Outcome.of_state(state["outcome"]) if state else Outcome()
+    whole = Outcome()
+    whole.add(kept)
     done = set[str](state["done"]) if state else set[str]()
     seen: tuple[int, str] = tuple(state["seen"]) if state else _end(parts)
     check_same(parts, seen)
@@ -173,12 +172,14 @@ def audit_store(
     gc.set_threshold(GARBAGE_THRESHOLD)
 
     def as_it_stands() -> dict[str, Any]:
-        return {"seen": seen, "done": sorted(done), "outcome": asdict(whole)}
+        return {"seen": seen, "done": sorted(done), "outcome": asdict(kept)}
 
     try:
         for part, outcome in in_order(parts, rerun, todo, processes if upto - whole.events > SMALL else 1):
             whole.add(outcome)
-            done.add(part.client)
+            if not (outcome.other or outcome.wrong or outcome.broken):
+                kept.add(outcome)
+                done.add(part.client)
             bar(outcome.events)
             if aside.is_due:
                 aside.keep(as_it_stands())
