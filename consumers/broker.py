@@ -72,6 +72,7 @@ class KafkaBroker:
             raise TopicRefused(f"topic {topic} cannot be changed: {said}")
         if said != "OK":
             raise BrokerUnavailable(f"topic {topic} was not changed: {said}")
+        self._appender.largest[topic] = max_message_bytes
 
     def topics(self) -> dict[str, str]:
         with self._administration() as admin:

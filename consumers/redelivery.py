@@ -118,6 +118,7 @@ class Repeating:
     def begin(self, limit: int, random_id: Callable[[], str], policy_version: str) -> bool:
         """Repeat the first window; whether there was anything to repeat. Raises `Conflict` when another has begun."""
         store, lines = self._store, self._store.tracking(LINES)
+        self._now, self._directory = store.now(), store.directory
         self._until = self._count(store.stream_version(self._old))
         line, sealed, place = replace(self._fresh), list[Record](), 0
         while not sealed and (records := store.stream(self._old, place, limit)):
@@ -139,6 +140,7 @@ class Repeating:
             return 0
         store, name = self._store, repeated_up_to(self._recipient)
         position, lines = store.tracking(NAME), store.tracking(LINES)
+        self._now, self._directory = store.now(), store.directory
         self._look(store.stream_version(self._old))
         records = store.stream(self._old, self._kept - 1, limit)
         place = records[-1].header.stream_version if records else self._kept - 1
@@ -200,7 +202,7 @@ class Repeating:
             draft = Draft(
                 event=event,
                 event_id=random_id(),
-                occurred_on=self._store.now().astimezone(HELSINKI).date(),
+                occurred_on=self._now.astimezone(HELSINKI).date(),
                 matter=header.matter,
                 causation=header.causation,
             )
@@ -212,7 +214,7 @@ class Repeating:
     def _empty(self, line: Line, random_id: Callable[[], str], policy_version: str) -> Record:
         """What stands for a publication of the history that was erased or withdrawn before it was repeated: where history
         ends has been said, and nobody is to wait for it for ever."""
-        now, directory = self._store.now(), self._store.directory
+        now, directory = self._now, self._directory
         publication = empty_publication(random_id(), directory, now)
         (opening,) = self._store.records(0, 1)
         draft = Draft(
@@ -244,6 +246,8 @@ class Repeating:
             replace(draft, event=event),
             caller,
             draft.event_id,
+            recorded_at=self._now,
+            directory=self._directory,
             policy_version=policy_version,
         )
         publication = replace(publication, ruleset=record.header.ruleset_version)
