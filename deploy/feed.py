@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from consumers import wire
 from consumers.acknowledging import NAME as ACKNOWLEDGING
 from consumers.broker import KafkaBroker
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import Broker, Read
 from deploy.migration import keys_database, master_key
@@ -49,8 +49,12 @@ def feed_of_store(wired: Wired) -> Feed:
             yield from some
 
     return Feed(
-        "the store", records, wired.store.opened, wired.store.decision, lambda: wired.store.amiss(follower_of)
-    )  # fmt: skip
+        "the store",
+        records,
+        wired.store.opened,
+        wired.store.decision,
+        lambda: wired.store.amiss(follower_of),
+    )
 
 
 def follower_of(header: Header) -> str | None:

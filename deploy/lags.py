@@ -11,7 +11,7 @@ from contextlib import suppress
 from consumers import relay as relaying
 from consumers import wire
 from consumers.clerk import Clerk
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
 from consumers.intake import Intake
 from consumers.projector import place_of
 from domain.directory import Recipient

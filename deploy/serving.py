@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.caller import DevelopmentIssuer, Verifier
-from api.ledgers import LedgerDoor
+from api.ledgers import LedgerDoor, Repeated
 from consumers.disclosed import line_of
 from consumers.log import BrokerUnavailable
 from consumers.wire import out_topic, publication_of
@@ -26,6 +26,8 @@ from deploy.local.ports import PartFailed
 from deploy.migration import issuer_key, token_key
 from deploy.settings import Settings
 from deploy.wiring import Wired
+from domain.answers import Answer
+from domain.context import Caller
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, PublicationsAcknowledged
 from domain.store import StoreUnavailable
@@ -50,9 +52,15 @@ def door_of(wired: Wired) -> LedgerDoor:
         publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),
         lag=_asked_again_later(wired.lag),
         lagging=_asked_again_later(wired.lagging),
-        redeliver=wired.disclosure.redeliver_once,
+        redeliver=lambda short_name, caller, key: redelivered(wired, short_name, caller, key),
         acknowledged=acknowledged_by(wired) if wired.store.mode == "live" else None,
     )
+
+
+def redelivered(wired: Wired, short_name: str, caller: Caller, key: str) -> tuple[Answer, Repeated | None]:
+    """A redelivery, begun once under the caller's key: the answer to it, and how far it has come. Raises `LookupError`."""
+    answer, begun = wired.disclosure.redeliver_once(short_name, caller, key)
+    return answer, Repeated(begun.epoch, begun.publications, begun.repeated) if begun else None
 
 
 def _asked_again_later(look: Callable[[], T]) -> Callable[[], T]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from domain.catalogue import DIRECTORY_EVENTS
 from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
-from domain.events import ClockAdvanced, DisclosureMade, DisclosureWithdrawn, Erased, Event, MessageHeld
+from domain.events import ClockAdvanced, DisclosureMade, DisclosureWithdrawn, EpochOpened, Erased, Event, MessageHeld
 from domain.record import Damaged, Record, digest
 from projections.timeline import Open
 
@@ -63,6 +64,8 @@ class Link(NamedTuple):
     sender: tuple[str, str, str]
     promise: Promise | None
     faults: tuple[str, ...]
+    left: tuple[int, str] | None = None
+    """Of the opening of an epoch: how many of the older events go on holding, and the hash of the last of them."""
 
 
 def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_read: bool = False) -> Link:
@@ -71,15 +74,18 @@ def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_r
     h = record.header
     faults = [] if as_read else list(_digests(record))
     promise: Promise | None = None
+    left: tuple[int, str] | None = None
     if opened is not None:
         try:
-            promise = _promise(record, opened())
+            event = opened()
+            promise = _promise(record, event)
+            left = (event.old_size, event.old_root or "") if isinstance(event, EpochOpened) else None
         except Damaged as damaged:
             faults.append(str(damaged))
     return Link(
         record.position, record.epoch, h.ledger, h.stream, h.stream_version, h.previous_hash, record.hash, h.event_id,
         h.name, int(h.recorded_at.timestamp() * 1_000_000), h.directory_version, h.causation, h.command_id,
-        h.answer_number, (h.actor_org, h.actor_task, h.actor_person), promise, tuple(faults),
+        h.answer_number, (h.actor_org, h.actor_task, h.actor_person), promise, tuple(faults), left,
     )  # fmt: skip
 
 
@@ -162,8 +168,15 @@ class Chains:
             yield "the previous hash is not that of the event before"
         self.ends[link.stream] = (link.version, link.hash)
         yield from link.faults
+        if link.left is not None and link.left != self._end_of(link.left[0]):
+            yield "it goes on from another history than the one before it"
         if link.promise is not None:
             yield from self._kept(link, link.promise)
+
+    def _end_of(self, size: int) -> tuple[int, str]:
+        """So many of the first events, and the hash of the last of them."""
+        held = islice(self.hashes.values(), max(0, size - 1), size)
+        return min(size, len(self.hashes)), next(held, "")
 
     def _order(self, link: Link) -> Iterator[str]:
         """What says that it stands where it was recorded: causes, the answers of its sender, time, register."""

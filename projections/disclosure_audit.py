@@ -19,7 +19,7 @@ from domain.disclosure.entitlement import Told, references_of, told_of_destructi
 from domain.disclosure.kept import recipient_of
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Policy, policy
-from domain.disclosure.publish import plain
+from domain.disclosure.publish import is_empty, plain
 from domain.disclosure.reconcile import Change, Client
 from domain.disclosure.register import register_changes
 from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, PayloadKeyDestroyed
@@ -27,6 +27,7 @@ from domain.pathway import Fact, Pathway, evolve
 from domain.record import Record, fact_of
 from domain.streams import is_client_stream
 from projections.kinds import kinds
+from projections.late_tellings import LateTellings, Waits
 from projections.registers import Registers
 from projections.timeline import Open
 
@@ -71,15 +72,18 @@ class _End:
     told: dict[str, Told] = field(default_factory=dict)
 
 
-def rerun_disclosures(records: Iterable[Record], open_record: Open, rules: Policy | None = None) -> list[DisclosureRerun]:
+def rerun_disclosures(
+    records: Iterable[Record], open_record: Open, rules: Policy | None = None, *, waits: Waits | None = None
+) -> list[DisclosureRerun]:
     """Compare every disclosure of the feed with what the policy gives. Records must be the whole feed, in order.
 
     A repetition in a fresh epoch is compared with the first telling. What the policy gives and nobody was told shows as a
     difference of the next telling to the same recipient, or, at the end, as one that is missing (its `sequence` is 0): the
     follower tells everybody what follows from an event before it goes on, so that what follows from an event behind
-    which it has come must be there. What follows from later events may simply not have been told yet.
+    which it has come must be there. What follows from later events may simply not have been told yet. Who joined late comes
+    to the clients that were there before one after the other (`projections.late_tellings`); `waits` says who has still to.
     """
-    walked = walk_disclosures(records, open_record, rules)
+    walked = walk_disclosures(records, open_record, rules, waits=waits)
     return [*walked.reruns, *missing([walked])]
 
 
@@ -92,11 +96,15 @@ class Walked(NamedTuple):
 
 
 def walk_disclosures(
-    records: Iterable[Record], open_record: Open, rules: Policy | None = None, registers: Registers | None = None
+    records: Iterable[Record],
+    open_record: Open,
+    rules: Policy | None = None,
+    registers: Registers | None = None,
+    waits: Waits | None = None,
 ) -> Walked:
     """Compare what was told of some clients, or of the register, with what the policy gives. Records must be the whole feed;
     with `registers`, the register of the whole feed, those of one client and what was told of it are enough."""
-    walk = _Walk(open_record, rules or policy(kinds()), registers)
+    walk = _Walk(open_record, rules or policy(kinds()), registers, waits)
     return Walked(list(walk.through(records)), sorted(walk.untold(), key=lambda one: one.position), walk.reached)
 
 
@@ -111,13 +119,14 @@ def missing(parts: Iterable[Walked]) -> list[DisclosureRerun]:
 class _Walk:
     """The follower's way through the feed, without writing anything."""
 
-    def __init__(self, open_record: Open, rules: Policy, registers: Registers | None) -> None:
+    def __init__(self, open_record: Open, rules: Policy, registers: Registers | None, waits: Waits | None) -> None:
         self._open, self._rules = open_record, rules
         self._whole = registers is None
         self._registers = registers or Registers()
         self._joined = 0
         self._clients: dict[str, Client] = {}
         self._about: dict[str, str] = {}
+        self._late = LateTellings(rules, waits)
         self._register_told: dict[str, set[str]] = {}
         # By recipient and client, for nothing is promised of the order of two clients; each with the position of the event
         # that it follows from.
@@ -150,6 +159,8 @@ class _Walk:
 
     def untold(self) -> Iterator[DisclosureRerun]:
         """What should be told and is not yet; its position is that of the event from which it follows."""
+        for reference, changes in self._late.passed_over(self._registers.after(self._at)):
+            self._expect(self._clients[reference], changes)
         for (recipient, about), due in sorted(self._due.items()):
             for followed, change in due if about not in self._erased else ():
                 what = f"{change.fact.name} as {change.kind} should have been told"
@@ -180,6 +191,7 @@ class _Walk:
         if client is None:
             client = self._clients[reference] = Client(view_of(Pathway(reference), directory, self._rules.kinds))
         fact = fact_of(record, event)
+        self._late.follow(reference, fact)
         if isinstance(event, Erased):
             client.view = client.view.erased(evolve(client.view.pathway, fact))
             self._erased.add(reference)
@@ -189,7 +201,7 @@ class _Walk:
             # Who was told of a matter is known by what was told, not by what would be told of it now.
             self._ends[fact.event_id] = _End(event.destroyed_matter, cast(Fact[PayloadKeyDestroyed], fact), directory)
         else:
-            self._expect(client, changes)
+            self._expect(client, ((self._at, change) for change in self._late.without_waiting(reference, changes)))
 
     def _register(self, record: Record, event: Event | Erased) -> None:
         if self._whole:
@@ -204,17 +216,18 @@ class _Walk:
         self._join_before(record.position + 1)
 
     def _join_before(self, position: int) -> None:
-        """Who joined before a position is told what is known of every client by then."""
-        while self._joined < len(self._registers.joined) and self._registers.joined[self._joined] < position:
-            self._at = self._registers.joined[self._joined]
+        """Who joined before a position has to come to every client that is known by then."""
+        joined = self._registers.joined
+        while self._joined < len(joined) and joined[self._joined] < position:
+            at = joined[self._joined]
             self._joined += 1
-            for client in self._clients.values():
-                self._expect(client, client.reconcile(self._registers.after(self._at), self._rules))
+            self._late.join(self._registers.after(at).recipients.keys() - self._registers.before(at).recipients.keys(), at)
 
-    def _expect(self, client: Client, changes: list[Change]) -> None:
-        for change in changes:
+    def _expect(self, client: Client, changes: Iterable[tuple[int, Change]]) -> None:
+        """Each change with the position of the event that it follows from."""
+        for followed, change in changes:
             about = (change.standing.recipient.short_name, client.view.pathway.client)
-            self._due.setdefault(about, deque()).append((self._at, change))
+            self._due.setdefault(about, deque()).append((followed, change))
             client.apply(change, change.fact.event_id)
 
     def _compare(self, record: Record, found: tuple[str, int]) -> DisclosureRerun:
@@ -223,6 +236,11 @@ class _Walk:
             return DisclosureRerun(
                 record.position, *found, record.header.stream_version, None, None, None, record.header.recorded_at, None
             )
+        if is_empty(event):
+            return DisclosureRerun(
+                record.position, *found, record.header.stream_version, event.publication_id, None, None,
+                record.header.recorded_at, None,
+            )  # fmt: skip
         recorded = _repeatable(event)
         key = (found[0], event.publication_id)
         first = self._told.get(key)
@@ -230,6 +248,10 @@ class _Walk:
             differences = [] if first == recorded else ["repeated otherwise than it was told first"]
         else:
             self._told[key] = recorded
+            reference = self._about.get(event.source_event_id, "")
+            if event.source_event_id not in self._ends and reference and self._late.waits(found[0], reference):
+                as_of, directory = record.header.causation or "", self._registers.after(record.position)
+                self._expect(self._clients[reference], self._late.come_to(found[0], reference, as_of, directory))
             differences = list(self._against_policy(found[0], event, recorded))
         same: bool | None = not differences
         source = event.source_event_id

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from consumers import relay as relaying
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
 from deploy.auditing.parts import Audited
 from deploy.auditing.put_aside import PutAside, check_same
 from deploy.auditing.working import GARBAGE_THRESHOLD, PROCESSES, in_order

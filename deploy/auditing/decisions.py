@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from consumers.late import Late, late_of
 from deploy.auditing.parts import Audited
 from deploy.auditing.put_aside import PutAside, check_same
 from deploy.auditing.working import GARBAGE_THRESHOLD, PROCESSES, in_order
@@ -68,16 +69,12 @@ class Outcome:
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Outcome:
         """As it was put aside."""
-        found = cls(**state)
-        found.other = [_read(Rerun, one) for one in state["other"]]
-        found.wrong, found.untold = ([_read(DisclosureRerun, one) for one in state[name]] for name in ("wrong", "untold"))
-        return found
+        return cls(**{**state, "untold": [_read(one) for one in state["untold"]]})
 
 
-def _read(kind: type[Any], fields: Mapping[str, Any]) -> Any:
-    times = {name: datetime.fromisoformat(fields[name]) for name in ("recorded_at", "told_at") if name in fields}
-    many = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return kind(**{**fields, **many, **times})
+def _read(fields: Mapping[str, Any]) -> DisclosureRerun:
+    told_at = datetime.fromisoformat(fields["told_at"])
+    return DisclosureRerun(**{**fields, "told_at": told_at, "differences": tuple(fields["differences"])})
 
 
 def outcome_of(events: int, reruns: list[Rerun], walked: Walked) -> Outcome:
@@ -105,7 +102,8 @@ def rerun(parts: Audited, part: Part) -> Outcome:
         reruns = rerun_decisions(
             records, lambda record: events[record.position], parts.store.decision, registers=registers
         )  # fmt: skip
-        walked = walk_disclosures(records, lambda record: events[record.position], registers=registers)
+        waits = _late(parts, part.upto).waits
+        walked = walk_disclosures(records, lambda record: events[record.position], registers=registers, waits=waits)
     except Damaged as damaged:
         return Outcome(broken=[f"{part.client or 'the register'}: {damaged}"])
     return outcome_of(len(records), reruns, walked)
@@ -124,6 +122,12 @@ def _register(parts: Audited, upto: int) -> list[Record]:
     found = [record for record in parts.store.of_matter([LEDGER_MATTER]) if record.position <= upto]
     of_clients = {telling.position for told in _ends(parts, upto).values() for telling in told}
     return [record for record in found if not (is_client_stream(record.header.stream) or record.position in of_clients)]
+
+
+@lru_cache(maxsize=1)
+def _late(parts: Audited, upto: int) -> Late:
+    """Who has still to come to which clients. While a walk goes on, what it tells behind `upto` may show as missing."""
+    return late_of(parts.store, upto)
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +158,10 @@ def audit_store(
     before it was broken off. Raises `NotTheSame`."""
     aside = PutAside(parts.settings, "decisions")
     state = aside.taken_up() if resume else None
-    whole = Outcome.of_state(state["outcome"]) if state else Outcome()
+    # What differs is said with what was recorded: that goes into no file, and such a part is done again.
+    kept = Outcome.of_state(state["outcome"]) if state else Outcome()
+    whole = Outcome()
+    whole.add(kept)
     done = set[str](state["done"]) if state else set[str]()
     seen: tuple[int, str] = tuple(state["seen"]) if state else _end(parts)
     check_same(parts, seen)
@@ -165,12 +172,14 @@ def audit_store(
     gc.set_threshold(GARBAGE_THRESHOLD)
 
     def as_it_stands() -> dict[str, Any]:
-        return {"seen": seen, "done": sorted(done), "outcome": asdict(whole)}
+        return {"seen": seen, "done": sorted(done), "outcome": asdict(kept)}
 
     try:
         for part, outcome in in_order(parts, rerun, todo, processes if upto - whole.events > SMALL else 1):
             whole.add(outcome)
-            done.add(part.client)
+            if not (outcome.other or outcome.wrong or outcome.broken):
+                kept.add(outcome)
+                done.add(part.client)
             bar(outcome.events)
             if aside.is_due:
                 aside.keep(as_it_stands())

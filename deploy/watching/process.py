@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from consumers import disclosure, relay, wire
+from consumers import disclosed, relay, wire
 from consumers.clerk import Clerk
 from consumers.intake import Intake
 from consumers.lines import runbook_of
@@ -116,7 +116,7 @@ class Watched:
     def _figures(self) -> Figures:
         wired, store = self.wired, self.wired.store
         head = store.head()
-        places = {name: {name: (store.tracking(name), head)} for name in (disclosure.NAME, relay.TRACKING)}
+        places = {name: {name: (store.tracking(name), head)} for name in (disclosed.NAME, relay.TRACKING)}
         standings: list[Standing] = []
         for one in self.roles:
             if isinstance(one.role, Projector):

@@ -12,7 +12,7 @@ import orjson
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumers import disclosure, relay
+from consumers import disclosed, relay
 from consumers.log import BrokerError
 from deploy.backup.taking import last_backups
 from deploy.halts import BEHIND, PARKED, Advice, advice_on
@@ -193,7 +193,7 @@ def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) 
     try:
         report.head, report.epoch = recorder.head(), recorder.epoch
         for role in report.roles:
-            tracked = {"disclosure": disclosure.NAME, "relay": relay.TRACKING}.get(role.name)
+            tracked = {"disclosure": disclosed.NAME, "relay": relay.TRACKING}.get(role.name)
             if tracked:
                 role.behind = report.head - recorder.tracking(tracked)
         for topic, parked in recorder.parked().items():

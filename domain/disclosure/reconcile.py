@@ -6,8 +6,8 @@ move a window, and corrections, have every recipient whose window they moved tol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, cast
 
@@ -98,12 +98,14 @@ class Client:
                 if told is not None:
                     yield Change("fact", standing, fact, told, fact.event_id)
 
-    def reconcile(self, directory: Directory, policy: Policy) -> list[Change]:
-        """What is to be told because the register changed: the whole client against what was told."""
+    def reconcile(self, directory: Directory, policy: Policy, only: Collection[str], cause: str) -> list[Change]:
+        """What late joiners, and nobody else, are to be told: the whole client, as known now, against what they were told.
+        `cause` is the client's newest event: it says what was known."""
         before, self.view = self.view, view_of(self.view.pathway, directory, policy.kinds)
         changes = [
-            change
+            replace(change, cause=cause)
             for name in _names(self.view, self.disclosed)
+            if name in only
             for change in self._against(name, before, self.view, None, policy)
         ]
         return self._keep(changes)
@@ -131,7 +133,7 @@ class Client:
                 yield from self._news(fact, (new,), policy)
 
     def _against(self, name: str, before: View, after: View, cause: Fact[Event] | None, policy: Policy) -> Iterator[Change]:
-        """What one recipient may be told now, against what it has been told; no cause: the register changed."""
+        """What one recipient may be told now, against what it has been told; no cause: it joined late."""
         standing = after.standings.get(name) or before.standings.get(name)
         if standing is None:
             return

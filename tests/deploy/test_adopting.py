@@ -5,8 +5,10 @@ from __future__ import annotations
 import stat
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
+from faults.runbook import begun, ended
 from forked import NEW_CODE, PROVIDER, Forked, attendance, audited, check_models
 from stories import INSTRUCTOR
 
@@ -174,3 +176,20 @@ def test_a_message_over_http_is_answered_in_the_epoch_as_on_the_topic(ledger: Fo
         [told] = [one for one in home.receipts(PROVIDER) if one["message_id"] == "m-later" and one["status"] == "recorded"]
         assert (told, told["epoch"]) == (answer, 2)
         assert (again["status"], again["number"], again["epoch"]) == ("already_recorded", told["number"], 2)
+
+
+@pytest.mark.parametrize("heading", ["The topic is right", "The store is right"])
+def test_the_commands_of_the_runbook_do_what_it_says(
+    ledger: Forked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], heading: str
+) -> None:
+    monkeypatch.setenv("BY", "T-01")
+    monkeypatch.setenv("SECOND", "C-01")
+    code, said, wrong = ended(begun("a-store-that-went-back.md", heading, ledger.settings, tmp_path))
+    assert code == 0, (said, wrong)
+    assert "The ledger house is in epoch 2" in said
+    assert ": recorded, as answer" in said
+    assert (tmp_path / "given-up.jsonl").exists()
+    with ledger.house() as home:
+        home.settle()
+    audited(ledger, capsys)
+    check_models(ledger)

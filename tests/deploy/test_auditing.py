@@ -24,6 +24,7 @@ from deploy.auditing.decisions import Outcome
 from deploy.auditing.parts import audited
 from deploy.auditing.put_aside import NotTheSame
 from deploy.cli import main
+from deploy.commands.serving import fill
 from deploy.feed import feed_of_store
 from deploy.settings import Settings
 from domain.chapters.cases.decisions import CloseCase
@@ -167,6 +168,55 @@ def test_decisions_that_were_broken_off_go_on(home: Path) -> None:
     seen: list[int] = []
     assert of_decisions(home, seen.append, resume=True) == whole
     assert 0 < seen[0] < whole.events
+
+
+def test_what_differs_goes_into_no_file_and_is_found_again(home: Path) -> None:
+    """What a telling said stands in a difference: it may stand nowhere in clear."""
+    with closing(sqlite3.connect(home / "house" / "events.db")) as events, events:
+        events.execute("DROP TRIGGER no_delete")
+        told = "SELECT notification_id FROM events WHERE originator_id LIKE 'recipient/kela-payment/%'"
+        events.execute(f"DELETE FROM events WHERE notification_id = ({told} ORDER BY notification_id LIMIT 1 OFFSET 4)")
+    whole = of_decisions(home)
+    assert whole.wrong
+    with pytest.raises(BrokenOff):
+        of_decisions(home, after(3))
+    state = orjson.loads((home / "house" / "audit-decisions.json").read_bytes())["state"]
+    assert (state["outcome"]["wrong"], state["outcome"]["other"], state["outcome"]["broken"]) == ([], [], [])
+    assert of_decisions(home, resume=True) == whole
+
+
+def test_two_processes_audit_a_store_on_postgresql(postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Settings(home=tmp_path, store_dsn=postgres.fresh_database())
+    fill(place, 1, 7)
+    for module in (chains, decisions):
+        monkeypatch.setattr(module, "SMALL", 0)
+    with closing(audited(place)) as parts:
+        found = chains.audit_store(parts, quiet, window=50)
+        outcome = decisions.audit_store(parts, quiet)
+        head = parts.store.head()
+    assert (found.faults, found.events) == ([], head)
+    assert (outcome.other, outcome.wrong, outcome.broken, outcome.events) == ([], [], [], head)
+    assert outcome.told > outcome.same > 10
+
+
+def test_who_breaks_an_audit_off_is_told_how_it_goes_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(home))
+    monkeypatch.setenv("KUTY_LEDGER", "house")
+
+    def broken_off(*_: Any, **__: Any) -> Found:
+        raise BrokenOff
+
+    monkeypatch.setattr(chains, "look", broken_off)
+    assert said(capsys, "audit", "chains") == (
+        130, "kuty: broken off after 0 events; `kuty audit chains --resume` goes on from there\n"
+    )  # fmt: skip
+    monkeypatch.undo()
+    monkeypatch.setenv("KUTY_HOME", str(home))
+    monkeypatch.setenv("KUTY_LEDGER", "house")
+    code, out = said(capsys, "audit", "chains", "--resume")
+    assert (code, "every chain verifies" in out) == (0, True)
 
 
 KILLED = """

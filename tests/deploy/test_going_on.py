@@ -9,7 +9,10 @@ from forked import PROVIDER, Forked, attendance, audited, check_models
 from stories import INSTRUCTOR
 
 from consumers import wire
-from domain.events import AnswerWithdrawn, EpochOpened
+from deploy.feed import feed_of_store
+from domain.events import AnswerWithdrawn, EpochOpened, Erased, Event
+from domain.record import Record
+from projections.audit import verify_chains
 
 
 def test_the_store_goes_on_in_a_new_epoch_and_readers_follow_it(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,3 +94,20 @@ def test_lost_topics_are_sent_again_and_everybody_is_told_anew(
         home.settle()
     audited(ledger, capsys)
     check_models(ledger)
+
+
+def test_an_opening_that_names_another_history_than_its_own_is_found(ledger: Forked) -> None:
+    assert ledger.new_epoch() == 0
+    with ledger.house() as home:
+        records, opened = list(feed_of_store(home.wired).records()), home.wired.store.opened
+
+        def lying(record: Record) -> Event | Erased:
+            event = opened(record)
+            return event.model_copy(update=said) if isinstance(event, EpochOpened) else event
+
+        said: dict[str, object] = {}
+        assert verify_chains(records, lying) == []
+        for lie in ({"old_root": "5e" * 32}, {"old_size": 7}, {"old_size": len(records) + 1}):
+            said = dict(lie)
+            [fault] = verify_chains(records, lying)
+            assert (fault.stream, fault.what) == ("epochs", "it goes on from another history than the one before it")

@@ -176,7 +176,7 @@ class Writer:
         told: list[Told] = [*single(jobs), *(job for job in jobs if isinstance(job, GroupJob))]
         ids = [(job.caller.sender, name) for job in told for name in (job.command_id, former_entry_id(job.command_id))]
         wanted = [(*sender, name) for sender, name in ids if name]
-        followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
+        followers = [name for job in jobs if isinstance(job, AppendJob) for name, _, _ in (job.tracking, *job.also)]
         self._ask_what_was_published()
         begun_at = time.perf_counter()
         after = (self._known.head or None) if self._known.shares else None

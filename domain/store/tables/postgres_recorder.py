@@ -36,7 +36,7 @@ from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ class PostgresRecorder(PostgresProcessRecorder):
                 self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
             )  # fmt: skip
             if writing.epoch != self.epoch:
-                raise EpochMoved(self.epoch, writing.epoch)
+                raise epoch_moved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except LOST as error:
@@ -170,7 +170,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
             epoch = ask(EPOCH, ())[0][0]
             if epoch != self.epoch:
-                raise EpochMoved(self.epoch, epoch)
+                raise epoch_moved(self.epoch, epoch)
             self._epoch_asked_at = now
         if new:
             self.seen.check(ask)

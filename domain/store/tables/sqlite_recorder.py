@@ -21,7 +21,7 @@ from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -88,7 +88,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         try:
             writing = SqliteWriting(connection, self._signal, wanted)
             if writing.epoch != self.epoch:
-                raise EpochMoved(self.epoch, writing.epoch)
+                raise epoch_moved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except BaseException:
@@ -287,7 +287,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
             [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
             if epoch != self.epoch:
-                raise EpochMoved(self.epoch, epoch)
+                raise epoch_moved(self.epoch, epoch)
             self._epoch_asked_at = now
         if new:
             self.seen.check(
