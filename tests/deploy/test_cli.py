@@ -142,7 +142,7 @@ def test_what_completes_words_is_printed_whatever_the_settings(
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        (["re"], ["resubmit", "rebuild", "replay"]),
+        (["re"], ["resubmit", "rebuild", "restore", "replay"]),
         (["replay", ""], ["client", "told", "asof"]),
         (["serve", "--role", "in"], ["intake"]),
         (["agency", "follow", "--a"], ["--all"]),
