@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,8 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from deploy.logs import write_logs
-from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings
 
 log = logging.getLogger("kuty.workers")
@@ -91,32 +88,6 @@ class _Worker:
     def _started(self) -> subprocess.Popen[bytes]:
         # A group of its own: Ctrl-C reaches this process, which stops the others in order.
         return subprocess.Popen(
-            [sys.executable, "-m", "deploy.workers"], env=self._environment, stdin=subprocess.PIPE,
+            [sys.executable, "-m", "deploy.worker"], env=self._environment, stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-
-
-def _end_with_whoever_started_this() -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def main() -> int:
-    """One more process of the API, until its input ends or a signal comes; the exit code."""
-    from deploy.commands.serving import API, run
-    from deploy.wiring import open_ledger_parts
-
-    settings = Settings.from_environment()
-    write_logs(settings.log_level, settings.log)
-    look_seldom_for_garbage()
-    wired = open_ledger_parts(settings)
-    threading.Thread(target=_end_with_whoever_started_this, name="kuty-ending", daemon=True).start()
-    try:
-        return run(wired, (API,), shared=True)
-    finally:
-        wired.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -85,7 +85,10 @@ class Doors:
     def _peers(self, process: psutil.Process, status: str) -> set[int]:
         """The ports at the other ends of a process's connections on the address; its own where it listens."""
         port = self.parts.settings.port
-        held = [one for one in process.net_connections("tcp4") if one.laddr.port == port and one.status == status]
+        try:
+            held = [one for one in process.net_connections("tcp4") if one.laddr.port == port and one.status == status]
+        except psutil.NoSuchProcess:
+            return set()
         return {one.raddr.port if one.raddr else port for one in held}
 
 
