@@ -195,7 +195,7 @@ async def signed_in(request: Request, ledger: Annotated[str, Path(description="T
     if claims.ledger != ledger:
         raise problem("E_NOT_FOUND")
     register = ledgers.register_at_hand(ledger) if claims.role != "client" else None
-    if register is not None:
+    if register is not None and register.recipient(claims.org, claims.task) is not None:
         signed = _signed_in(claims, verifier, ledgers, register)
     else:
         # What has to be asked of the database may take its time: nobody else waits for it.
@@ -212,6 +212,8 @@ def _signed_in(claims: Claims, verifier: Verifier, ledgers: Ledgers, register: D
     if not door.store.mode:
         raise problem("E_NOT_FOUND")  # the first thing recorded is the opening: not even a refusal comes before it
     directory = register or door.store.recent_directory
+    if directory.recipient(claims.org, claims.task) is None:
+        directory = door.store.directory  # who joined a moment ago, at the door of another process, is there
     # The county's roles are the organiser's alone: whoever signed another token did not know this ledger.
     foreign = claims.task == "organiser" and claims.org != directory.organiser
     recipient = directory.recipient(claims.org, claims.task)

@@ -17,6 +17,15 @@ from projections.tellings import Acknowledged
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """How far a redelivery has come: `repeated` of the `publications` of its history are in the epoch."""
+
+    epoch: int
+    publications: int
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerDoor:
     """One ledger as the API sees it.
 
@@ -24,8 +33,9 @@ class LedgerDoor:
     both raise `StoreUnavailable` where the database or the broker does not answer.
     `publications` reads a recipient's present epoch: (short name, epoch that the reader knows, after sequence, at most) to
     that epoch and what stands in it; another epoch than the reader's is read from its beginning. `redeliver` begins a fresh
-    epoch for a recipient, once under a caller's key, and gives the answer and the epoch's number. `acknowledged` is given in
-    a live ledger: "told on" then means when the broker took a publication.
+    epoch for a recipient, once under a caller's key, and gives the answer and how far that epoch has come, or none where the
+    key stands for something else. `acknowledged` is given in a live ledger: "told on" then means when the broker took a
+    publication.
     """
 
     name: str
@@ -37,7 +47,7 @@ class LedgerDoor:
     publications: Callable[[str, int | None, int, int], tuple[int, Sequence[Publication]]]
     lag: Callable[[], Mapping[str, int]]
     lagging: Callable[[], Sequence[str]]
-    redeliver: Callable[[str, Caller, str], tuple[Answer, int]]
+    redeliver: Callable[[str, Caller, str], tuple[Answer, Repeated | None]]
     acknowledged: Acknowledged | None = None
 
     @property

@@ -8,13 +8,22 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
-from consumers.broker_settings import Connection, check_settings, client_settings, new_topic
+from consumers.broker_settings import LARGEST, Connection, check_settings, client_settings, new_topic
 from consumers.kafka_client import answering
+from consumers.kafka_inside import Administration
 from consumers.kafka_producer import CodecOf, KafkaAppender, unpacked_all
 from consumers.kafka_reader import KafkaReader, read_tails
-from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicSettings
+from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicGone, TopicRefused, TopicSettings
 
 TOPICS_PER_REQUEST = 250
+FOR_GOOD = (
+    kafka_errors.TopicAuthorizationFailedError,
+    kafka_errors.ClusterAuthorizationFailedError,
+    kafka_errors.PolicyViolationError,
+    kafka_errors.InvalidTopicError,
+    kafka_errors.InvalidConfigurationError,
+)
+"""Why a topic is not made or changed, however often it is asked for. Too few brokers for its copies may be enough later."""
 
 
 class KafkaBroker:
@@ -25,7 +34,7 @@ class KafkaBroker:
         self._connection = connection
         self._appender = KafkaAppender(connection, codec_of)
         self._administering = threading.Lock()
-        self._admin: KafkaAdminClient | None = None
+        self._admin: Administration | None = None
         self._reading = threading.Lock()
         self._reader: KafkaReader | None = None
         self._next_read: tuple[str, int] | None = None
@@ -41,6 +50,8 @@ class KafkaBroker:
                 answer = admin.create_topics({topic: new_topic(wanted[topic]) for topic in some}, raise_errors=False)
                 for topic in answer["topics"]:
                     error = kafka_errors.for_code(topic["error_code"])
+                    if error in FOR_GOOD:
+                        raise TopicRefused(f"topic {topic['name']} cannot be made: {_said(error, topic['error_message'])}")
                     if error not in (kafka_errors.NoError, kafka_errors.TopicAlreadyExistsError):
                         raise error(f"{topic['name']}: {topic['error_message']}")
                 admin.wait_for_topics(some, timeout_ms=self._connection.deadline_s * 1000)
@@ -49,6 +60,18 @@ class KafkaBroker:
                 described = admin.describe_configs(resources, config_filter="all")["topic"]
                 for topic in some:
                     check_settings(topic, wanted[topic], {k: v["value"] for k, v in described[topic].items()})
+
+    def widen(self, topic: str, max_message_bytes: int) -> None:
+        larger = ConfigResource(ConfigResourceType.TOPIC, topic, {LARGEST: str(max_message_bytes)})
+        with self._administration() as admin:
+            if topic not in admin.list_topics():
+                raise TopicGone(topic)
+            # The client raises nothing here: it gives the broker's answer as text.
+            said = str(admin.alter_configs([larger], incremental=True)["topic"][topic])
+        if any(error.__name__ in said for error in FOR_GOOD):
+            raise TopicRefused(f"topic {topic} cannot be changed: {said}")
+        if said != "OK":
+            raise BrokerUnavailable(f"topic {topic} was not changed: {said}")
 
     def topics(self) -> dict[str, str]:
         with self._administration() as admin:
@@ -113,12 +136,12 @@ class KafkaBroker:
                 self._admin = None
 
     @contextmanager
-    def _administration(self) -> Iterator[KafkaAdminClient]:
+    def _administration(self) -> Iterator[Administration]:
         with self._administering:
             try:
                 with answering():
                     if self._admin is None:
-                        self._admin = KafkaAdminClient(**client_settings("admin", self._connection))
+                        self._admin = Administration(**client_settings("admin", self._connection))
                     yield self._admin
             except BrokerUnavailable:
                 admin, self._admin = self._admin, None
@@ -139,6 +162,10 @@ def broker_answers(bootstrap: str) -> bool:
         return False
     finally:
         admin.close()
+
+
+def _said(error: type[Exception], message: object) -> str:
+    return f"{error.__name__}{f', {message}' if message else ''}"
 
 
 def _chunks(topics: list[str]) -> Iterator[list[str]]:

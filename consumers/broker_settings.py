@@ -11,6 +11,8 @@ Role = Literal["producer", "consumer", "looker", "admin"]
 
 LINGER_MS = 250
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
+LARGEST = "max.message.bytes"
+"""The setting of a topic that says how large a batch of records may be; ours are batches of one where they are large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def topic_configs(settings: TopicSettings) -> dict[str, str]:
         "retention.bytes": "-1",
         # The producer's clock must not decide how long a record is kept. source: design D11
         "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": str(settings.max_message_bytes),
+        LARGEST: str(settings.max_message_bytes),
     }
     if settings.min_insync is not None:
         configs["min.insync.replicas"] = str(settings.min_insync)
@@ -140,9 +142,14 @@ def new_topic(settings: TopicSettings) -> dict[str, Any]:
 def check_settings(topic: str, wanted: TopicSettings, present: Mapping[str, str]) -> None:
     """Raises TopicSettingsDiffer, naming what is wrong."""
     wrong = [
-        f"{name} is {present.get(name)} and should be {value}"
+        f"{name} is {present.get(name)} and should be {value}{' or more' if name == LARGEST else ''}"
         for name, value in topic_configs(wanted).items()
-        if present.get(name) != value
+        if not (_at_least(present.get(name), value) if name == LARGEST else present.get(name) == value)
     ]
     if wrong:
-        raise TopicSettingsDiffer(f"topic {topic}: {'; '.join(wrong)}")
+        raise TopicSettingsDiffer(f"topic {topic}: {'; '.join(wrong)}: set it so on the broker, then start again")
+
+
+def _at_least(present: str | None, wanted: str) -> bool:
+    # A topic was widened for what an older version recorded, or an operator lets it take more.
+    return present is not None and int(present) >= int(wanted)

@@ -1,5 +1,5 @@
 """The clerk: when a notice's due day has ended and nobody has sent it, it is sent; when a minute has ended, what the broker
-took in it is recorded.
+took in it is recorded; a key that the record says is destroyed is destroyed, also one that a copy of the keys brought back.
 
 A reminder on the way there is a line of a question, never an event. Its list is no memory of its own: it is read from the
 feed at every start. source: domain/pathway.md 4.4 row 44
@@ -10,17 +10,20 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 
 from consumers.acknowledging import LOOK_S, Acknowledging
 from domain.chapters.notices.decisions import SendNotification
 from domain.context import HELSINKI, Caller
-from domain.events import NotificationDue, NotificationSent, PublicationsAcknowledged
+from domain.events import NotificationDue, NotificationSent, PayloadKeyDestroyed, PublicationsAcknowledged
 from domain.record import Record
 from domain.store import EventStore
 
-FOLLOWED = (NotificationDue.NAME, NotificationSent.NAME, PublicationsAcknowledged.NAME)
+FOLLOWED = (
+    NotificationDue.NAME, NotificationSent.NAME, PayloadKeyDestroyed.NAME, PublicationsAcknowledged.NAME,
+)  # fmt: skip
 SENDING = uuid.uuid5(uuid.NAMESPACE_URL, "urn:kuty:clerk:send")
 
 
@@ -92,6 +95,9 @@ class Clerk:
                     self._open.pop(event.notification_id, None)
                 case PublicationsAcknowledged():
                     self._acknowledging.note(event)
+                case PayloadKeyDestroyed():
+                    with suppress(LookupError):  # it is not there, and nobody has destroyed it here: a copy without it
+                        self._store.keys.destroy(event.destroyed_matter)
                 case _:
                     pass  # erased: nobody can be told any more
 

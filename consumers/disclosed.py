@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from consumers.late import late_of
 from consumers.wire import publication_of
 from domain.catalogue import DISCLOSURES
 from domain.disclosure.desired import view_of
@@ -19,16 +20,23 @@ from domain.record import Record, fact_of
 from domain.store import EventStore
 from domain.streams import LEDGER_MATTER
 
+NAME = "disclosure"
+"""The follower's name in the store's table of positions."""
+LINES = f"{NAME}/lines"
+"""Counts the redeliveries that have begun and ended: whoever tells on a line that is another one by now tells nothing."""
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""
 
 
 @dataclass(slots=True)
 class Followed:
-    """One client with the hashes of its events, by event id: what commitments are made of."""
+    """One client with the hashes of its events, by event id: what commitments are made of. `registered_at` is the position
+    of its first event, `newest` the id of its last one."""
 
     client: Client
     hashes: dict[str, str] = field(default_factory=dict)
+    registered_at: int = 0
+    newest: str = ""
 
 
 class Memory:
@@ -38,8 +46,10 @@ class Memory:
         self.erasures = store.erasures
         """How many keys were destroyed before anything was read."""
         self.position = position
+        self.lines = store.tracking(LINES)
         self.directory = store.directory_at(position)
-        self.told_of_register = _disclosed(store, (LEDGER_MATTER,))
+        self.late = late_of(store, position)
+        self.told_of_register = _disclosed(store, store.of_matter((LEDGER_MATTER,), DISCLOSURES))
         self._store = store
         self._kinds = kinds
         self._told_before = store.head()
@@ -51,39 +61,61 @@ class Memory:
         known = self._clients.get(reference)
         if known is None:
             new = first is not None and first.header.stream_version == 1 and first.position > self._told_before
-            known = self._clients[reference] = self._fresh(reference) if new else self._read(reference, first)
+            known = self._clients[reference] = self._fresh(reference, first) if new else self._read(reference, first)
         self._clients.move_to_end(reference)
         return known
 
+    def looked_at(self, reference: str) -> Followed:
+        """A client as known at the position, who is not remembered for having been looked at."""
+        return self._clients.get(reference) or self._read(reference, None)
+
     def line(self, recipient: str) -> Line:
-        """Where the recipient's newest epoch has come to."""
+        """Where the epoch has come to in which the recipient is told what happens now."""
         known = self._lines.get(recipient)
         if known is None:
-            known = self._lines[recipient] = line_of(self._store, recipient)
+            known = self._lines[recipient] = live_line_of(self._store, recipient)
         return known
+
+    def leave_line(self, recipient: str, lines: int) -> None:
+        """The recipient is told in another epoch from here on; `lines` is what is counted now."""
+        self._lines.pop(recipient, None)
+        self.lines = lines
 
     def trim(self) -> None:
         """Let go of the clients needed longest ago. Only between batches: the store must have what they were told."""
         while len(self._clients) > CLIENTS_KEPT:
             self._clients.popitem(last=False)
 
-    def _fresh(self, reference: str) -> Followed:
-        return Followed(Client(view_of(Pathway(reference), self.directory, self._kinds)))
+    def _fresh(self, reference: str, first: Record | None) -> Followed:
+        at = first.position if first else 0
+        return Followed(Client(view_of(Pathway(reference), self.directory, self._kinds)), registered_at=at)
 
     def _read(self, reference: str, first: Record | None) -> Followed:
         records = [record for record in self._store.stream(reference) if record.position <= self.position]
         pathway = Pathway(reference)
         for record, event in zip(records, self._store.opened_all(records), strict=True):
             pathway = evolve(pathway, fact_of(record, event))
-        matters = sorted({record.header.matter for record in (*records, *((first,) if first else ()))})
-        disclosed = _disclosed(self._store, matters) if matters else {}
+        # What stands in the ledger's matter is told of once, and never taken back.
+        matters = sorted({record.header.matter for record in (*records, *((first,) if first else ()))} - {LEDGER_MATTER})
+        tellings = self._store.of_matter(matters, DISCLOSURES) if matters else []
         hashes = {record.header.event_id: record.hash for record in records}
-        return Followed(Client(view_of(pathway, self.directory, self._kinds), disclosed), hashes)
+        begins = (*records, *((first,) if first else ()))
+        at, newest = (begins[0].position if begins else 0), (records[-1].header.event_id if records else "")
+        view = view_of(pathway, self.directory, self._kinds)
+        return Followed(Client(view, _disclosed(self._store, tellings), _told_in(tellings)), hashes, at, newest)
 
 
-def _disclosed(store: EventStore, matters: Sequence[str]) -> Disclosures:
-    """What every recipient was told of these matters and still holds."""
-    records = store.of_matter(matters, DISCLOSURES)
+def _told_in(records: Sequence[Record]) -> dict[str, set[str]]:
+    """By matter, who was ever told something of it."""
+    told: dict[str, set[str]] = {}
+    for record in records:
+        if found := recipient_of(record.header.stream):
+            told.setdefault(record.header.matter, set()).add(found[0])
+    return told
+
+
+def _disclosed(store: EventStore, records: Sequence[Record]) -> Disclosures:
+    """What every recipient was told by these and still holds."""
     told: Disclosures = {}
     for record, event in zip(records, store.opened_all(records), strict=True):
         found = recipient_of(record.header.stream)
@@ -98,22 +130,66 @@ def _disclosed(store: EventStore, matters: Sequence[str]) -> Disclosures:
     return told
 
 
+def repeated_up_to(recipient: str) -> str:
+    """Under what name it is kept how far a redelivery to a recipient has come (`kept_place`), 0 when none is on its way."""
+    return f"{NAME}/repeated/{recipient}"
+
+
+def kept_place(place: int, fresh: Line) -> int:
+    """One number for how far a redelivery has come: one more than the last version of the old epoch's stream that was gone
+    through, and where the fresh epoch ends. A table that went back, or came from a backup, does not agree with its
+    events."""
+    return fresh.sequence << 31 | place
+
+
+def place_of(store: EventStore, fresh: Line) -> int:
+    """One more than the last version of the old epoch that was repeated in the fresh one; 0 when nothing is on its way."""
+    kept = store.tracking(repeated_up_to(fresh.recipient))
+    if not kept:
+        return 0
+    return kept & (1 << 31) - 1 if kept >> 31 == fresh.sequence else place_found(store, fresh)
+
+
+def place_found(store: EventStore, fresh: Line) -> int:
+    """The same from the events alone: behind the last publication of the old epoch that stands in the fresh one too; 0 where
+    that repeats nothing. A redelivery that had ended ends once more from there, without a word."""
+    repeated: set[str] = set()
+    for record in store.stream(fresh.stream):
+        event = store.opened(record)
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn):
+            repeated.add(event.publication_id)
+    for record in reversed(store.stream(line_before(store, fresh).stream) if repeated else []):
+        event = store.opened(record)
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn) and event.publication_id in repeated:
+            return record.header.stream_version + 1
+    return 0
+
+
 def line_of(store: EventStore, recipient: str) -> Line:
     """The end of a recipient's newest epoch, read from its stream."""
     epoch = store.epochs.line_begins(recipient)
     while store.stream_version(Line(recipient, epoch + 1).stream):
         epoch += 1
-    return _end_of(store, Line(recipient, epoch))
+    return end_of(store, Line(recipient, epoch))
 
 
 def line_before(store: EventStore, line: Line) -> Line:
     """The last line of the recipient's before this one in which something was told; an empty one where there is none."""
     before = range(line.epoch - 1, 0, -1)
     found = next((epoch for epoch in before if store.stream_version(Line(line.recipient, epoch).stream)), line.epoch)
-    return _end_of(store, Line(line.recipient, found))
+    return end_of(store, Line(line.recipient, found))
 
 
-def _end_of(store: EventStore, line: Line) -> Line:
+def live_line_of(store: EventStore, recipient: str) -> Line:
+    """The end of the epoch in which a recipient is told what happens now: the old one while a redelivery is on its way, and
+    repeats from there whatever is told meanwhile."""
+    line = line_of(store, recipient)
+    on_its_way = line.epoch > 1 and line.sequence and place_of(store, line)
+    return line_before(store, line) if on_its_way else line
+
+
+def end_of(store: EventStore, line: Line) -> Line:
+    """The end of an epoch, read from its stream."""
     version = store.stream_version(line.stream)
     if version:
         last = store.stream(line.stream, version - 1)[-1]

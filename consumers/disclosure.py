@@ -2,45 +2,41 @@
 
 It reads the feed after its position, judges each fact as known there, and appends the publications with its new position
 in one transaction. Nothing that it remembers is needed: after a restart or a conflict it reads it back from the store.
+What is repeated to a recipient, and what late joiners are told of clients that were there before, goes out in windows
+between the batches: what happens now goes first, and neither waits for the other.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
 
-from consumers.disclosed import Followed, Memory, line_of
-from consumers.redelivery import Redelivery, redeliver, requested
+from consumers.disclosed import LINES, NAME, Memory, kept_place, line_of, place_found, place_of, repeated_up_to
+from consumers.late import AFTER, UPTO, WALKED
+from consumers.named import Known
+from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, requested
+from consumers.telling import Batch, Means
 from domain.answers import Answer
-from domain.catalogue import DIRECTORY_EVENTS, EVENTS, REGISTER_FACTS, SYSTEM_EVENTS
-from domain.context import HELSINKI, Caller, Draft
-from domain.directory import enter
+from domain.catalogue import DIRECTORY_EVENTS, EVENTS, SYSTEM_EVENTS
+from domain.context import Caller
 from domain.disclosure.policy import Policy, policy
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.disclosure.publish import About, Circumstances, event_of, publication_of
-from domain.disclosure.reconcile import Change
-from domain.disclosure.register import register_changes
-from domain.events import Erased, Event, OrganisationJoined
-from domain.log_ids import note_ids
-from domain.pathway import evolve
-from domain.record import Record, fact_of
-from domain.store import Conflict, EventStore, KeyDestroyed, Vault
-from domain.streams import is_client_stream
+from domain.store import Conflict, EventStore, Vault
 from projections.kinds import kinds
 
-NAME = "disclosure"
-"""The follower's name in the store's table of positions."""
-
 LARGEST_BATCH = 400
+LARGEST_WALK = 100
+"""So many clients are gone through for late joiners in one transaction."""
 FOLLOWED = tuple(sorted((EVENTS.keys() - SYSTEM_EVENTS) | DIRECTORY_EVENTS))
 """Names of the events that it reads; its own and the ledger's others are passed over."""
 
 
 class Disclosure:
-    """The follower of one ledger. `random_id` gives 32 hex digits, `salt` 64; both are parameters for tests."""
+    """The follower of one ledger. `random_id` gives 32 hex digits, `salt` 64; both are parameters for tests. `batch` is in
+    events, `window` in publications, `walk` in clients: the most that one transaction is made of."""
 
     name = NAME
 
@@ -50,224 +46,194 @@ class Disclosure:
         vault: Vault,
         *,
         batch: int = LARGEST_BATCH,
+        window: int = WINDOW,
+        walk: int = LARGEST_WALK,
         rules: Policy | None = None,
         always_whole: bool = False,
         random_id: Callable[[], str] = lambda: os.urandom(16).hex(),
         salt: Callable[[], str] = lambda: os.urandom(32).hex(),
     ) -> None:
         self.store = store
-        self.vault = vault
-        self._batch = batch
+        self._batch, self._window, self._walk = batch, window, walk
         self.policy = rules or policy(kinds())
-        self.always_whole = always_whole
         self.random_id = random_id
-        self.salt = salt
-        self._pseudonyms: dict[str, Pseudonyms] = {}
+        self._means = Means(store, vault, self.policy, always_whole, random_id, salt)
         self._memory: Memory | None = None
+        self._known = Known(store, self.policy.kinds)
+        self._repeating: OrderedDict[str, Repeating | None] = OrderedDict()
+        self._lines = -1
         self._turn = threading.RLock()
 
     def step(self) -> int:
-        """Disclose what the next events of the feed give rise to; how many events were passed, 0 at the head.
+        """Disclose what the next events of the feed give rise to; then go on with what is repeated or told to late joiners,
+        one window of each. How much was done, 0 when nothing is left to do.
 
         Raises `StoreUnavailable`, `Damaged`; the next step begins again where the store says.
         """
         with self._turn:
-            return self._step()
+            return self._step() + self._tell_late() + self._repeat_next()
 
-    def redeliver_once(self, recipient: str, caller: Caller, key: str) -> tuple[Answer, int]:
-        """`redeliver`, once under the caller's key: the answer to it, and the epoch. Who was not answered asks again."""
-        answer, epoch = requested(self.store, recipient, caller, key)
-        if epoch:
-            self.redeliver(recipient, epoch)
-        return answer, epoch
+    # --- Redeliveries ------------------------------------------------------------------------------------------------
 
-    def redeliver(self, recipient: str, epoch: int = 0) -> Redelivery:
-        """Repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16), unless the epoch
-        asked for has begun.
+    def redeliver_once(self, recipient: str, caller: Caller, key: str) -> tuple[Answer, Redelivery | None]:
+        """Begin a redelivery, once under the caller's key: the answer to it, and how far it has come; none where the key
+        stands for something else. The follower goes on with it. Who was not answered asks again.
 
-        May be asked of any thread or process; a follower running elsewhere goes on in the new epoch.
         Raises `LookupError` for a recipient that was never told anything.
         """
+        answer, epoch = requested(self.store, recipient, caller, key)
+        return answer, self.begin_redelivery(recipient, epoch) if epoch else None
+
+    def begin_redelivery(self, recipient: str, epoch: int = 0) -> Redelivery:
+        """Begin to repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16), unless that
+        epoch, or any other redelivery to it, has begun: then that one is meant.
+
+        May be asked of any thread or process. Raises `LookupError` for a recipient that was never told anything.
+        """
         with self._turn:
-            self._memory = None
-            position = self.store.tracking(NAME)
-            done = redeliver(self.store, NAME, recipient, self.random_id, self.policy.version, epoch)
-            while self.store.tracking(NAME) < position:
-                self._step()
+            begun = begin(self.store, recipient, self.random_id, self.policy.version, epoch=epoch, window=self._window)
+            if self._memory is not None and begun.lines == self._memory.lines + 1:
+                self._memory.lines = begun.lines
+            return begun.progress()
+
+    def repeat(self, recipient: str) -> Redelivery:
+        """Repeat one more window to a recipient, whoever else does so; how far its redelivery has come."""
+        with self._turn:
+            self._repeat(recipient)
+        return self.progress_of(recipient)
+
+    def progress_of(self, recipient: str) -> Redelivery:
+        """How far the newest redelivery to a recipient has come; of its first epoch nothing is a repetition."""
+        return Repeating(self.store, recipient).progress()
+
+    def redeliver(self, recipient: str, epoch: int = 0) -> Redelivery:
+        """Begin a redelivery and carry it to its end."""
+        progress = self.begin_redelivery(recipient, epoch)
+        while not progress.ended:
+            progress = self.repeat(recipient)
+        return progress
+
+    def _repeat_next(self) -> int:
+        """One window to the recipient that has waited longest."""
+        memory = self._memory
+        if memory is not None and memory.lines != self._lines:
+            on_their_way = [name for name in self.store.directory.recipients if self.store.tracking(repeated_up_to(name))]
+            self._repeating = OrderedDict((name, self._repeating.get(name)) for name in on_their_way)
+            self._lines = memory.lines
+        if not self._repeating:
+            return 0
+        recipient = next(iter(self._repeating))
+        self._repeating.move_to_end(recipient)
+        return self._repeat(recipient)
+
+    def _repeat(self, recipient: str) -> int:
+        repeating = self._repeating.get(recipient) or Repeating(self.store, recipient)
+        try:
+            done = repeating.window(self._window, self.random_id, self.policy.version)
+        except Conflict:
+            # Somebody else has repeated it, or has told something meanwhile: look again.
+            self._repeating.pop(recipient, None)
+            self._lines = -1
+            return 1
+        if not repeating.ended:
+            self._repeating[recipient] = repeating
             return done
+        self._repeating.pop(recipient, None)
+        if done and self._memory is not None and self._memory.lines + 1 == repeating.lines:
+            self._memory.leave_line(recipient, repeating.lines)
+            self._lines = repeating.lines
+        return done
+
+    # --- What happens now --------------------------------------------------------------------------------------------
 
     def _step(self) -> int:
         memory, self._memory = self._memory, None
         if memory is None:
+            self._find_lines()
             self._begin_lines()
         if memory is None or memory.erasures != self.store.erasures:
+            self._known.forget()
             memory = Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
         head = self.store.head()
         if head <= memory.position:
+            if memory.lines != self.store.tracking(LINES):
+                memory = Memory(self.store, memory.position, self.policy.kinds)
             self._memory = memory
             return 0
         records = self.store.records(memory.position, self._batch, FOLLOWED)
         last = records[-1].position if records else 0
         to = last if len(records) == self._batch else max(head, last)
-        sealed = _Batch(self, memory, records).sealed if records else []
-        try:
-            self.store.append(sealed, tracking=(NAME, memory.position, to))
-        except Conflict:
-            # Another follower, or a redelivery, was faster: read back what is there.
+        before = memory.position
+        if not self._commit(memory, Batch(self._means, memory, records) if records else None, to):
             return 1
-        passed, memory.position = to - memory.position, to
+        self._known.changed(record.header.stream for record in records)
         memory.trim()
         self._memory = memory
-        return passed
+        return memory.position - before
 
-    def _begin_lines(self) -> None:
-        """Repeat what holds to those who were told something in a history that was given up, before they are told more."""
-        epochs = self.store.epochs
-        for recipient in sorted({name for opening in epochs for name in opening.lines}):
-            if not line_of(self.store, recipient).sequence:
-                with suppress(LookupError):  # of all that was told nothing is left: the line begins with what is told next
-                    redeliver(self.store, NAME, recipient, self.random_id, self.policy.version)
+    def _commit(self, memory: Memory, batch: Batch | None, to: int) -> bool:
+        """Append what a batch tells, with all positions that it moves or counts on; whether nobody else was faster."""
+        late = memory.late
+        walk = zip((AFTER, UPTO, WALKED), late.stored, late.kept(), strict=True)
+        also = [(LINES, memory.lines, memory.lines)]
+        also += [(name, stored, kept) for name, stored, kept in walk if any(late.stored) or kept]
+        sealed = batch.sealed if batch is not None else []
+        try:
+            memory.position = self.store.append(
+                sealed, tracking=(NAME, memory.position, to), also=also, over_own=True
+            )  # fmt: skip
+        except Conflict:
+            # Another follower was faster, or a redelivery has begun or ended: read back what is there.
+            return False
+        late.stored = late.kept()
+        return True
 
-    # --- asked by a batch ---
+    def _tell_late(self) -> int:
+        """Late joiners come to the next clients, all of them in one walk; how many clients were gone through."""
+        memory = self._memory
+        if memory is None or not memory.late.joined:
+            return 0
+        late, self._memory = memory.late, None
+        joiners = {name: memory.directory.recipients[name] for name in late.walkers()}
+        batch, passed, seen = Batch(self._means, memory, []), 0, 0
+        for registered_at, reference in self._known.clients(late.walked):
+            if registered_at > late.upto or len(batch.sealed) >= self._window or seen >= self._walk:
+                break
+            passed, late.walked = passed + 1, registered_at
+            seen += not self._known.has(reference)
+            meant = self._known.among(joiners, reference, memory)
+            if meant := {name for name in meant if late.joined[name] > registered_at}:
+                batch.come_to(reference, meant)
+        else:
+            registered_at = late.upto + 1
+        if registered_at > late.upto:
+            late.end()
+        if not self._commit(memory, batch, memory.position):
+            return 1
+        self._memory = memory
+        return passed + 1
 
     def pseudonyms(self, recipient: str) -> Pseudonyms:
         """The recipient's own names, under its own key."""
-        known = self._pseudonyms.get(recipient)
-        if known is None:
-            known = self._pseudonyms[recipient] = Pseudonyms(self.store.keys.named(f"pseudonym/{recipient}"))
-        return known
+        return self._means.pseudonyms(recipient)
 
-
-class _Told(NamedTuple):
-    """Of whom a change speaks: none for a fact on organisations and rules."""
-
-    followed: Followed | None
-    about: About | None
-
-
-class _Batch:
-    """The publications of one batch. The memory moves along; it is thrown away unless the batch is committed."""
-
-    def __init__(self, follower: Disclosure, memory: Memory, records: list[Record]) -> None:
-        self.sealed: list[Record] = []
-        self._follower = follower
-        self._store = follower.store
-        self._memory = memory
-        self._now = self._store.now()
-        self._at = self._circumstances()
-        self._cards: dict[str, Mapping[str, Any]] = {}
-        clients = {r.header.stream for r in records if is_client_stream(r.header.stream)}
-        self._people = {key: record.model_dump(mode="json") for key, record in follower.vault.get(clients).items()}
-        for record, event in zip(records, self._store.opened_all(records), strict=True):
-            try:
-                self._take(record, event)
-            except Exception as error:
-                note_ids(error, {"event_id": record.header.event_id, "position": record.position})
-                raise
-
-    def _take(self, record: Record, event: Event | Erased) -> None:
-        if record.header.name in DIRECTORY_EVENTS:
-            self._take_register(record, event)
-        elif is_client_stream(record.header.stream):
-            self._take_client(record, event)
-
-    def _take_client(self, record: Record, event: Event | Erased) -> None:
-        followed = self._memory.client(record.header.stream, record)
-        client, fact = followed.client, fact_of(record, event)
-        followed.hashes[fact.event_id] = record.hash
-        if isinstance(event, Erased):
-            client.view = client.view.erased(evolve(client.view.pathway, fact))
+    def _find_lines(self) -> None:
+        """Where the tables keep nothing of redeliveries, which an older version did not, or because they were made anew from
+        the events, these say how far each has come."""
+        if self.store.tracking(LINES):
             return
-        follower = self._follower
-        changes = client.take(fact, self._memory.directory, follower.policy, always_whole=follower.always_whole)
-        self._tell(changes, followed)
+        for recipient in self.store.directory.recipients:
+            line = line_of(self.store, recipient)
+            if line.epoch > 1 and line.sequence and (place := place_found(self.store, line)):
+                self.store.track(repeated_up_to(recipient), kept_place(place, line))
+        self.store.track(LINES, 1)
 
-    def _take_register(self, record: Record, event: Event | Erased) -> None:
-        memory, known = self._memory, self._memory.directory.recipients
-        memory.directory = enter(memory.directory, event, record.position)
-        self._at = self._circumstances()
-        if isinstance(event, Erased) or record.header.name not in REGISTER_FACTS:
-            return
-        for change in register_changes(fact_of(record, event), memory.directory, self._follower.policy):
-            told = memory.told_of_register.get(change.standing.recipient.short_name, {})
-            if change.fact.event_id not in told:
-                self._publish(change, _Told(None, None), record.hash)
-        if isinstance(event, OrganisationJoined) and memory.directory.recipients.keys() - known.keys():
-            self._tell_late_joiner(record.position)
-
-    def _tell_late_joiner(self, position: int) -> None:
-        """A recipient that joins late gets what is lawful for it of every client that is known already."""
-        after = 0
-        while registered := self._store.records(after, 1_000, ("subject.registered",)):
-            for record in registered:
-                if record.position > position:
-                    return
-                followed = self._memory.client(record.header.stream)
-                self._tell(followed.client.reconcile(self._memory.directory, self._follower.policy), followed)
-            after = registered[-1].position
-
-    def _tell(self, changes: list[Change], followed: Followed) -> None:
-        if not changes:
-            return
-        reference = followed.client.view.pathway.client
-        if reference not in self._people:
-            found = self._follower.vault.get([reference])
-            self._people[reference] = found[reference].model_dump(mode="json") if reference in found else {}
-        told = _Told(followed, About(followed.client.view, self._people[reference], self._card))
-        for change in changes:
-            self._publish(change, told, followed.hashes[change.fact.event_id])
-
-    def _publish(self, change: Change, told: _Told, source_hash: str) -> None:
-        line = self._memory.line(change.standing.recipient.short_name)
-        at, followed = self._at, told.followed
-        disclosed = followed.client.disclosed if followed else self._memory.told_of_register
-        publication = publication_of(change, line, told.about, disclosed.get(line.recipient, {}), at)
-        draft = Draft(
-            event=event_of(publication, change, source_hash, at),
-            event_id=self._follower.random_id(),
-            occurred_on=self._now.astimezone(HELSINKI).date(),
-            matter=change.fact.matter,
-            causation=change.cause or change.fact.event_id,
-        )
-        organiser = self._memory.directory.organiser
-        caller = Caller(organiser, "organiser", "system", "system", publication.purpose)
-        try:
-            record = self._store.build(
-                line.stream,
-                line.sequence + 1,
-                line.record_hash,
-                draft,
-                caller,
-                draft.event_id,
-                recorded_at=self._now,
-                directory=self._memory.directory,
-                policy_version=at.policy.version,
-            )
-        except KeyDestroyed:
-            # The matter was erased meanwhile: there is nothing left to tell.
-            return
-        line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
-        self.sealed.append(record)
-        if followed:
-            followed.client.apply(change, publication.id)
-
-    def _circumstances(self) -> Circumstances:
-        directory, follower = self._memory.directory, self._follower
-        return Circumstances(
-            now=self._now.replace(microsecond=0),
-            directory=directory,
-            ruleset=self._store.rules_of(directory).version,
-            policy=follower.policy,
-            pseudonyms=follower.pseudonyms,
-            random_id=follower.random_id,
-            salt=follower.salt,
-        )
-
-    def _card(self, person: str) -> Mapping[str, Any]:
-        known = self._cards.get(person)
-        if known is None:
-            on = self._now.astimezone(HELSINKI).date()
-            card = self._follower.vault.staff_cards([person], on).get(person)
-            shown = set(self._follower.policy.staff_card)
-            known = self._cards[person] = card.model_dump(mode="json", include=shown, exclude_none=True) if card else {}
-        return known
+    def _begin_lines(self) -> None:
+        """Repeat what holds to those who were told something in a history that was given up, whole, before they are told
+        more."""
+        epochs = self.store.epochs
+        for recipient in sorted({name for opening in epochs for name in opening.lines}):
+            line = line_of(self.store, recipient)
+            if not line.sequence or place_of(self.store, line):
+                with suppress(LookupError):  # of all that was told nothing is left: the line begins with what is told next
+                    self.redeliver(recipient)

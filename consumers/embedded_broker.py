@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from consumers.log import (
     TopicGone,
     TopicSettings,
     TopicSettingsDiffer,
+    size_of,
 )
 
 SCHEMA = """
@@ -89,6 +91,7 @@ class EmbeddedBroker:
         }
         self._reachable = True
         self._doubt: list[int] = []
+        self._refusing: dict[str, str] = {}
 
     # -- topics ------------------------------------------------------------------------------------------
 
@@ -99,8 +102,15 @@ class EmbeddedBroker:
                 present = self._topics.get(name)
                 if present is None:
                     self._make(name, settings)
-                elif _kept(present.settings) != _kept(settings):
-                    raise TopicSettingsDiffer(f"topic {name}: {present.settings} and should be {settings}")
+                else:
+                    _check_settings(name, present.settings, settings)
+
+    def widen(self, topic: str, max_message_bytes: int) -> None:
+        with self._lock:
+            self._check_reachable()
+            widened = self._topic(topic)
+            widened.settings = replace(widened.settings, max_message_bytes=max_message_bytes)
+            self._db.execute("UPDATE topics SET max_message_bytes = ? WHERE topic = ?", (max_message_bytes, widened.number))
 
     def topics(self) -> dict[str, str]:
         with self._lock:
@@ -158,9 +168,10 @@ class EmbeddedBroker:
             topic = self._topics.get(name)
             if name in refused:
                 outcomes.append(UNKNOWN)
-            elif topic is None or len(entry.value) > topic.settings.max_message_bytes:
+            elif topic is None or size_of(entry) > topic.settings.max_message_bytes or name in self._refusing:
                 refused.add(name)
-                outcomes.append(Outcome("refused", code="topic_gone" if topic is None else "too_large"))
+                code = "topic_gone" if topic is None else self._refusing.get(name, "too_large")
+                outcomes.append(Outcome("refused", code=code))
             else:
                 offset = ends.get(name, topic.end)
                 ends[name] = offset + 1
@@ -233,6 +244,13 @@ class EmbeddedBroker:
         """The next window's outcomes are all unknown; its first `appended` entries are in the log."""
         with self._lock:
             self._doubt.append(appended)
+
+    def refuse(self, topic: str, code: str = "") -> None:
+        """Refuse every record of a topic with this code from now on; without one take them again."""
+        with self._lock:
+            self._refusing.pop(topic, None)
+            if code:
+                self._refusing[topic] = code
 
     def append_again(self, topic: str, count: int) -> None:
         """The last `count` records arrive a second time, as from a producer thought dead."""
@@ -369,9 +387,13 @@ class EmbeddedReader:
         self._positions.clear()
 
 
-def _kept(settings: TopicSettings) -> tuple[int, int]:
-    """What of the settings has a meaning in one process."""
-    return settings.retention_ms, settings.max_message_bytes
+def _check_settings(topic: str, present: TopicSettings, wanted: TopicSettings) -> None:
+    if present.retention_ms != wanted.retention_ms:
+        raise TopicSettingsDiffer(f"topic {topic} keeps records {present.retention_ms} ms and should {wanted.retention_ms}")
+    if present.max_message_bytes < wanted.max_message_bytes:
+        raise TopicSettingsDiffer(
+            f"topic {topic} takes records of {present.max_message_bytes} bytes and should of {wanted.max_message_bytes}"
+        )
 
 
 def _packed(headers: Headers) -> bytes:

@@ -70,9 +70,15 @@ class Intake:
 
     def behind(self) -> int:
         """How many messages have come that are not answered yet. Raises `BrokerUnavailable`."""
-        topics = [*self._topics(), *(self._standing_still & self._broker.topics().keys())]
-        ends = self._broker.end_offsets(topics) if topics else {}
-        return sum(end - self._store.tracking(topic) for topic, end in ends.items())
+        topics = [wire.in_topic(self._store.ledger, name) for name in self._store.directory.recipients]
+        try:
+            ends = self._broker.end_offsets(topics)
+        except TopicGone:
+            # Of somebody who has just joined, or one that was deleted.
+            there = self._broker.topics()
+            ends = self._broker.end_offsets([topic for topic in topics if topic in there])
+        answered = self._store.trackings(topics)
+        return sum(end - answered.get(topic, 0) for topic, end in ends.items())
 
     def waiting(self) -> dict[str, tuple[int, int]]:
         """By recipient that has messages before us: up to which offset they are answered, and where its topic ends as far as

@@ -4,6 +4,7 @@
   through `send` it is a half to a third of that, and what was handed over beside `send` no `close` gives up.
 - Batches read whole: `rebuild_ratio`, 21 times the library's runner.
 - All topics learned in one request: `relay_ratio_1000`, 0.93. The client asks topic by topic: 120 s for 1,000.
+- Leaders of topics remembered for a while: `health_1000_ms`. The client asks who they are before each question.
 
 Nothing else in the project looks inside; figures: docs/explanation/benchmarks.md. source: design D11
 """
@@ -11,10 +12,10 @@ Nothing else in the project looks inside; figures: docs/explanation/benchmarks.m
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import Fetcher, IsolationLevel
 from kafka.producer.producer_batch import FinalState, ProducerBatch
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 BATCH_BYTES = 1_000_000
 METADATA_STEP_S = 0.02
+LEADERS_S = 60.0
+"""How long it is taken that topics have the same leaders, as long as nobody says otherwise."""
 
 
 # --- all topics at once ---
@@ -79,6 +82,38 @@ class Incarnations:
 
 def _metadata(client: KafkaProducer | KafkaConsumer) -> Any:
     return client._cluster if isinstance(client, KafkaConsumer) else client._metadata
+
+
+class Administration(KafkaAdminClient):  # type: ignore[misc]
+    """The client's administration, which remembers for a while which broker leads a topic: asking for that is most of the
+    time of a question about many topics. An answer that says otherwise is believed at once."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._leaders: dict[TopicPartition, Any] = {}
+        self._ask_again_at = 0.0
+
+    async def _async_get_leader_for_partitions(self, partitions: Collection[TopicPartition]) -> dict[Any, Any]:
+        now = time.monotonic()
+        if now >= self._ask_again_at or not self._leaders.keys() >= set(partitions):
+            found = await super()._async_get_leader_for_partitions(partitions)
+            self._leaders = {partition: leader for leader, led in found.items() for partition in led}
+            self._ask_again_at = now + LEADERS_S
+        leading: dict[Any, Any] = {}
+        for partition in partitions:
+            leading.setdefault(self._leaders[partition], set()).add(partition)
+        return leading
+
+    def _list_partition_offsets_process_response(self, response: Any) -> Any:
+        try:
+            return super()._list_partition_offsets_process_response(response)
+        except kafka_errors.KafkaError:
+            self._leaders = {}
+            raise
+
+    async def _async_delete_records(self, *given: Any, **named: Any) -> Any:
+        self._leaders = {}
+        return await super()._async_delete_records(*given, **named)
 
 
 # --- batches written whole ---

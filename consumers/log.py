@@ -18,6 +18,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 FOREVER = -1
 DAY_MS = 24 * 60 * 60 * 1000
+AROUND_A_HEADER, AROUND_A_RECORD = 2, 70
+"""Bytes that a batch of one record has around each header, and around the record, at least."""
 
 
 class Entry(NamedTuple):
@@ -67,7 +69,8 @@ UNKNOWN = Outcome("unknown")
 @dataclass(frozen=True, slots=True)
 class TopicSettings:
     """How a topic keeps its records. `retention_ms` is FOREVER (-1) or milliseconds; `max_message_bytes` is
-    the largest record; `replication` and `min_insync` of None leave the cluster's own defaults."""
+    the largest record, all that the broker counts of it, and a topic may take larger ones; `replication` and `min_insync` of
+    None leave the cluster's own defaults."""
 
     retention_ms: int
     max_message_bytes: int = 1024 * 1024
@@ -101,7 +104,11 @@ class OffsetOutOfRange(BrokerError):
 
 
 class TopicSettingsDiffer(BrokerError):
-    """A topic is there with other settings than the ones asked for."""
+    """A topic is there with other settings than the ones asked for. A person sets them right."""
+
+
+class TopicRefused(BrokerError):
+    """The broker does not let us make a topic, or change its settings. A person gives us the right, or does it instead."""
 
 
 class Reader(Protocol):
@@ -131,7 +138,10 @@ class Broker(Protocol):
 
     def create_topics(self, wanted: Mapping[str, TopicSettings]) -> None:
         """Make the topics that are missing, one partition each. Raises TopicSettingsDiffer when one is there
-        with other settings."""
+        with other settings, TopicRefused."""
+
+    def widen(self, topic: str, max_message_bytes: int) -> None:
+        """Let a topic take larger records than it does. Raises TopicGone, TopicRefused."""
 
     def topics(self) -> dict[str, str]:
         """Every topic's name and the id of its present incarnation."""
@@ -161,6 +171,12 @@ class Broker(Protocol):
         """The last `back` records of each topic, in offset order. Raises TopicGone."""
 
     def close(self) -> None: ...
+
+
+def size_of(entry: Entry) -> int:
+    """At least what a broker counts of a record that stands alone in its batch, in bytes."""
+    headers = sum([len(name) + len(content) + AROUND_A_HEADER for name, content in entry.headers])
+    return len(entry.value) + len(entry.key or b"") + headers + AROUND_A_RECORD
 
 
 def contiguous_end(reads: Sequence[Read], sequence_of: Callable[[Read], int | None]) -> int:

@@ -19,6 +19,7 @@ from domain.store import EventStore
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""
 EVERY_ORGANISATION = 1_000_000
+NEVER = 1 << 62
 
 
 class Outgoing(NamedTuple):
@@ -38,6 +39,7 @@ class Packing:
         self._pseudonyms = pseudonyms
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
+        self._left_at: dict[str, int] = {}
         self._senders: Senders | None = None
         self._organiser_org = ""
 
@@ -64,7 +66,7 @@ class Packing:
             try:
                 if record.header.name in DISCLOSURES:
                     recipient, epoch = told_to(record)
-                    if not self._store.epochs.goes_out(recipient, epoch, record.position):
+                    if self._is_left(record, recipient, epoch):
                         continue
                     topic = wire.out_topic(self._ledger, recipient)
                     entry = wire.publication_entry(wire.publication_of(record, event))
@@ -109,6 +111,27 @@ class Packing:
                 if isinstance(event, OrganisationJoined):
                     _enter(self._senders, event, record.position)
         return self._senders
+
+    def _is_left(self, record: Record, recipient: str, epoch: int) -> bool:
+        """Whether the recipient is told in a later epoch by then: what stands in this one after that is repeated there, and
+        none of it may stand behind the beginning of the next one (proof-of-delivery.md)."""
+        if not self._store.epochs.goes_out(recipient, epoch, record.position):
+            return True
+        stream = record.header.stream
+        if record.header.stream_version == 1:
+            earlier = (f"recipient/{recipient}/{number}" for number in range(1, epoch))
+            self._left_at |= {left: record.position for left in earlier if self._left_at.get(left, NEVER) == NEVER}
+        left_at = self._left_at.get(stream)
+        if left_at is None:
+            left_at = self._left_at[stream] = self._next_begins_at(recipient, epoch)
+        return record.position > left_at
+
+    def _next_begins_at(self, recipient: str, epoch: int) -> int:
+        # One after the other, but for where an opening of the ledger began the line anew.
+        for later in range(epoch + 1, max(epoch + 1, self._store.epochs.line_begins(recipient)) + 1):
+            if first := self._store.stream(f"recipient/{recipient}/{later}", 0, 1):
+                return first[0].position
+        return NEVER
 
 
 def _enter(senders: Senders, event: OrganisationJoined, position: int) -> None:

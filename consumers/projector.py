@@ -31,6 +31,8 @@ READ_AHEAD_FROM = 500
 """After so many records in one poll it is a rebuild: the next ones are read while these are written."""
 SIDE_BY_SIDE = 4
 """So many recipients' models are written at a time."""
+NOTE_S = 0.2
+"""How often it is said where models stand, at most, in seconds."""
 LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
 
@@ -51,7 +53,8 @@ class Projector:
     """The role. `recipients` is asked at every step, so that one that joins is served without a restart.
 
     Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds;
-    `clock`, where it is given, the broker's own time in seconds since 1970 UTC.
+    `clock`, where it is given, the broker's own time in seconds since 1970 UTC. `note` is told where models stand, by
+    `place_of` their topics: so that who asks how far behind they are need not ask each.
     """
 
     name = "projector"
@@ -67,6 +70,7 @@ class Projector:
         wait: float = WAIT_S,
         look_ahead: int = LOOK_AHEAD,
         clock: Callable[[], float] | None = None,
+        note: Callable[[Mapping[str, int]], None] = lambda _: None,
     ) -> None:
         self._broker, self._ledger, self._models, self._recipients = broker, ledger, models, recipients
         self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
@@ -81,12 +85,16 @@ class Projector:
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
         self._look_again_at = 0.0
+        self._note = note
+        self._noted: dict[str, int] = {}
+        self._note_again_at = 0.0
 
     def step(self) -> int:
         """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or what the database raises:
         nothing is lost by calling again."""
         try:
             self._serve()
+            self._note_places()
             if not self._lines:
                 return 0
             polled = self._poll()
@@ -112,6 +120,16 @@ class Projector:
             # While the database takes these in, the next ones are read.
             self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
         return self._take(polled)
+
+    def _note_places(self) -> None:
+        """Say what has moved, seldom enough to cost nothing: what is said late makes a model seem further behind."""
+        if time.monotonic() < self._note_again_at:
+            return
+        self._note_again_at = time.monotonic() + NOTE_S
+        stands = {place_of(topic): line.feed.next_offset for topic, line in self._lines.items()}
+        if moved := dict(stands.items() - self._noted.items()):
+            self._note(moved)
+            self._noted = stands
 
     def _poll(self) -> dict[str, list[Read]]:
         if self._ahead is not None:
@@ -221,3 +239,8 @@ def _outcome(take: Callable[[], int]) -> int | Exception:
         return take()
     except Exception as error:
         return error
+
+
+def place_of(topic: str) -> str:
+    """Under which name it is kept how far a topic's model has come: the next offset."""
+    return f"projector/{topic}"

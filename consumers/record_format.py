@@ -10,7 +10,9 @@ from consumers.log import UNREADABLE, Entry, Read
 
 SHORT = 8_192
 LARGEST_RECORD = 1024 * 1024
-"""Bytes of a record that is read; as it is sent, no topic takes more."""
+"""Bytes of a record of somebody else's that is read; as it is sent, no topic takes more."""
+LARGEST_OF_OURS = 16 * 1024 * 1024
+"""Bytes of a record of our own: a topic is widened for what an older version recorded (`consumers.relay`)."""
 NAMES_KEPT = 1_000
 
 
@@ -70,13 +72,14 @@ def decoded_records(
     `ValueError`, and `IndexError` where the bytes end too soon.
     """
     names = _read_names
+    largest = LARGEST_RECORD if ".in." in topic else LARGEST_OF_OURS
     for _ in range(count):
         size, pos = _number(content, pos)
         end = pos + size
         delta, pos = _number(content, pos + 1)  # one byte of attributes, none of which means anything
         moment = appended if appended is not None else first + delta
         offset, pos = _number(content, pos)
-        if size > LARGEST_RECORD:
+        if size > largest:
             yield Read(topic, base_offset + offset, moment, None, b"", UNREADABLE)
             pos = end
             continue

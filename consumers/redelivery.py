@@ -2,135 +2,282 @@
 
 Repeated are revisions and withdrawals too, each with the time of its first telling. What was withdrawn for good is not
 lawful any more: of it only the withdrawal goes out again, which has no content.
+
+It goes out in windows of a transaction each. What happens meanwhile is told in the old epoch, as always, and is not sent
+from there: it is repeated in the fresh one, behind what was told before it, and at the end the recipient's line goes over.
+How far a redelivery has come is kept in the transaction of each window: it goes on after a kill where it stood.
+
+source: design D16
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from consumers.disclosed import line_before, line_of
+from consumers.disclosed import (
+    LINES,
+    NAME,
+    end_of,
+    kept_place,
+    line_before,
+    line_of,
+    live_line_of,
+    place_of,
+    repeated_up_to,
+)
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
 from domain.disclosure.publications import FIRST_HASH, Publication
-from domain.disclosure.publish import Line
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, RedeliveryRequested
+from domain.disclosure.publish import Line, empty_event, empty_publication, is_empty
+from domain.events import DisclosureMade, DisclosureWithdrawn, RedeliveryRequested
 from domain.record import Record
 from domain.store import Conflict, Content, EventStore, KeyDestroyed
+from domain.streams import LEDGER_MATTER
 
-ATTEMPTS = 20
+WINDOW = 100
+"""So many publications of the old epoch are gone through in one transaction."""
+PAGE = 500
 
 
 class Redelivery(NamedTuple):
-    """What was repeated: the fresh epoch, and how many publications its history has; none where it had begun before."""
+    """How far a redelivery has come: the fresh epoch, how many publications its history has, how many of them are in it, and
+    whether the recipient is told there what happens now."""
 
     recipient: str
     epoch: int
     publications: int
-
-
-class _Repeat(NamedTuple):
-    record: Record
-    event: DisclosureMade | DisclosureWithdrawn
-    publication: Publication
+    repeated: int
+    ended: bool
 
 
 def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tuple[Answer, int]:
-    """Record under the caller's key that everything is wanted once more; the answer, and the epoch in which it is sent.
+    """Record under the caller's key that everything is wanted once more; the answer, and the epoch in which it is sent: that
+    of the redelivery that is on its way, where one is.
 
     Asked again it names the same epoch, and no epoch where the key stands for something else. Two who ask before the epoch
     begins get one. Raises `LookupError` when the recipient was never told anything, `StoreUnavailable`.
     """
-    line = line_of(store, recipient)
+    live = live_line_of(store, recipient)
     answered = store.answer(caller.sender, key, caller.person)  # a repeat is answered whatever was erased since
-    if answered is None and not _lawful(store, line):
+    if answered is None and next(_told(store, live.stream, 0, live.sequence), None) is None:
         raise LookupError(f"nothing was told to {recipient}")
-    event = RedeliveryRequested(recipient=recipient, recipient_epoch=line.epoch + 1)
+    event = RedeliveryRequested(recipient=recipient, recipient_epoch=live.epoch + 1)
     answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()
     [recorded] = store.records(answer.position - 1, 1) if answer.events else [None]
     kept = store.opened(recorded) if recorded else None
     return answer, kept.recipient_epoch if isinstance(kept, RedeliveryRequested) else 0
 
 
-def redeliver(
-    store: EventStore, follower: str, recipient: str, random_id: Callable[[], str], policy_version: str, epoch: int = 0
-) -> Redelivery:
-    """Write the fresh epoch, unless it is the one asked for and has begun. Raises `LookupError` when the recipient was never
-    told anything, `Conflict` when the follower does not let it come between in many attempts."""
-    for _ in range(ATTEMPTS):
-        position = store.tracking(follower)
-        old = line_of(store, recipient)
-        if epoch and old.epoch >= epoch and old.sequence:
-            return Redelivery(recipient, epoch, 0)
+def begin(
+    store: EventStore, recipient: str, random_id: Callable[[], str], policy_version: str, *, epoch: int, window: int
+) -> Repeating:
+    """Begin a fresh epoch with the first window, unless the epoch that was asked for, or another redelivery, has begun.
+    Raises `LookupError` when nothing that the recipient was told is lawful."""
+    while True:
+        newest = line_of(store, recipient)
+        if newest.sequence and (place_of(store, newest) or (epoch and newest.epoch >= epoch)):
+            return Repeating(store, recipient, epoch)
         # A line that an opening of the ledger began, and in which nothing was told yet, is a fresh one already.
-        fresh = Line(recipient, old.epoch + 1 if old.sequence else old.epoch)
-        old = old if old.sequence else line_before(store, old)
-        repeats = _lawful(store, old)
-        if not repeats:
-            raise LookupError(f"nothing was told to {recipient}")
-        history = {"replaces_epoch": old.epoch, "until_sequence": len(repeats)}
+        fresh = Repeating(store, recipient, newest.epoch + 1 if newest.sequence else newest.epoch)
         try:
-            sealed = [_repeated(store, fresh, repeat, history, random_id, policy_version) for repeat in repeats]
-            # One position back: a follower that runs elsewhere finds its position moved, reads its last event again,
-            # which tells nobody anything twice, and goes on in the fresh epoch.
-            store.append(sealed, tracking=(follower, position, position - 1))
-        except (Conflict, KeyDestroyed):
+            if not fresh.begin(window, random_id, policy_version):
+                raise LookupError(f"nothing was told to {recipient}")
+        except Conflict:
             continue
-        return Redelivery(recipient, fresh.epoch, len(repeats))
-    raise Conflict(f"the follower left no room for a redelivery to {recipient}")
+        return fresh
 
 
-def _lawful(store: EventStore, line: Line) -> list[_Repeat]:
-    records = store.stream(line.stream)
-    told: list[_Repeat] = []
-    held: dict[str, bool] = {}
+class Repeating:
+    """A redelivery that is on its way, or has ended. Nothing that it remembers is needed: it is read from the store."""
+
+    def __init__(self, store: EventStore, recipient: str, epoch: int = 0) -> None:
+        newest = line_of(store, recipient)
+        self._fresh = end_of(store, Line(recipient, epoch)) if epoch else newest
+        self._stored = store.tracking(repeated_up_to(recipient))
+        self._kept = place_of(store, newest) if newest.sequence and newest.epoch == self._fresh.epoch else 0
+        self.ended = not self._kept and self._fresh.sequence > 0
+        self.lines = 0
+        """What is counted since it has begun or ended; 0 where it was somebody else who saw to that."""
+        self._store, self._recipient = store, recipient
+        self._before = line_before(store, self._fresh)
+        self._old = self._before.stream
+        self._withdrawn: set[str] = set()
+        self._looked_up_to = 0
+        self._until = _until(store, self._fresh) if self._fresh.sequence else 0
+
+    def progress(self) -> Redelivery:
+        """How far it has come."""
+        repeated = min(self._fresh.sequence, self._until)
+        return Redelivery(self._recipient, self._fresh.epoch, self._until, repeated, self.ended)
+
+    def begin(self, limit: int, random_id: Callable[[], str], policy_version: str) -> bool:
+        """Repeat the first window; whether there was anything to repeat. Raises `Conflict` when another has begun."""
+        store, lines = self._store, self._store.tracking(LINES)
+        self._until = self._count(store.stream_version(self._old))
+        line, sealed, place = replace(self._fresh), list[Record](), 0
+        while not sealed and (records := store.stream(self._old, place, limit)):
+            place = records[-1].header.stream_version
+            sealed = list(self._sealed(records, line, random_id, policy_version))
+        if sealed:
+            name, kept = repeated_up_to(self._recipient), kept_place(place + 1, line)
+            store.append(sealed, tracking=(name, self._stored, kept), also=((LINES, lines, lines + 1),))
+            self._fresh, self._kept, self._stored, self.lines = line, place + 1, kept, lines + 1
+        return bool(sealed)
+
+    def window(self, limit: int, random_id: Callable[[], str], policy_version: str) -> int:
+        """Repeat what comes next of the old epoch, at most `limit` publications of it, and at its end go over; how much was
+        done, 0 when it has ended before.
+
+        Raises `Conflict` when somebody else has done so: then nothing was written, and it is to be looked at anew.
+        """
+        if self.ended:
+            return 0
+        store, name = self._store, repeated_up_to(self._recipient)
+        position, lines = store.tracking(NAME), store.tracking(LINES)
+        self._look(store.stream_version(self._old))
+        records = store.stream(self._old, self._kept - 1, limit)
+        place = records[-1].header.stream_version if records else self._kept - 1
+        line = replace(self._fresh)
+        sealed = list(self._sealed(records, line, random_id, policy_version))
+        if place < self._looked_up_to:
+            kept = kept_place(place + 1, line)
+            store.append(sealed, tracking=(name, self._stored, kept))
+            self._fresh, self._kept, self._stored, self.lines = line, place + 1, kept, 0
+            return len(records)
+        while line.sequence < self._until:
+            sealed.append(self._empty(line, random_id, policy_version))
+        # As long as something is told in the old epoch its end moves: with whoever tells meanwhile the position moves, too.
+        also = ((NAME, position, position), (LINES, lines, lines + 1))
+        store.append(sealed, tracking=(name, self._stored, 0), also=also)
+        self._fresh, self._kept, self._stored, self.lines, self.ended = line, 0, 0, lines + 1, True
+        return len(records) + 1
+
+    # --- What is lawful ----------------------------------------------------------------------------------------------
+
+    def _look(self, end: int) -> None:
+        """Learn what has been withdrawn for good by the end of the old epoch."""
+        if self._withdrawn or self._taken_back(self._looked_up_to, end):
+            for _, event in _told(self._store, self._old, self._looked_up_to, end):
+                self._note(event)
+        self._looked_up_to = end
+
+    def _note(self, event: DisclosureMade | DisclosureWithdrawn) -> None:
+        change = self._withdrawn.add if isinstance(event, DisclosureWithdrawn) else self._withdrawn.discard
+        change(event.source_event_id)
+
+    def _taken_back(self, after: int, end: int) -> set[str]:
+        """The facts of which a withdrawal stands in that part of the old epoch, whatever was told of them later."""
+        found: set[str] = set()
+        for records in _pages(self._store, self._old, after, end):
+            some = [record for record in records if record.header.name == DisclosureWithdrawn.NAME]
+            found |= {event.source_event_id for _, event in _opened(self._store, some)}
+        return found
+
+    def _count(self, end: int) -> int:
+        """How many publications of the old epoch are lawful by its end."""
+        doubtful, made, count = self._taken_back(0, end), Counter[str](), 0
+        for _, event in _told(self._store, self._old, 0, end):
+            count += 1
+            if event.source_event_id in doubtful:
+                self._note(event)
+                made[event.source_event_id] += isinstance(event, DisclosureMade)
+        self._looked_up_to = end
+        return count - sum(made[fact] for fact in self._withdrawn)
+
+    def _sealed(
+        self, records: list[Record], line: Line, random_id: Callable[[], str], policy_version: str
+    ) -> Iterator[Record]:
+        """The repetitions of what is lawful among some publications; the line moves along."""
+        for record, event in _opened(self._store, records):
+            if isinstance(event, DisclosureMade) and event.source_event_id in self._withdrawn:
+                continue
+            header = record.header
+            draft = Draft(
+                event=event,
+                event_id=random_id(),
+                occurred_on=self._store.now().astimezone(HELSINKI).date(),
+                matter=header.matter,
+                causation=header.causation,
+            )
+            caller = Caller(header.actor_org, header.actor_task, header.actor_role, header.actor_person, header.purpose)
+            # A key may be destroyed at any moment: what can be read no more is not repeated.
+            with suppress(KeyDestroyed):
+                yield self._next(publication_of(record, event), draft, caller, line, policy_version)
+
+    def _empty(self, line: Line, random_id: Callable[[], str], policy_version: str) -> Record:
+        """What stands for a publication of the history that was erased or withdrawn before it was repeated: where history
+        ends has been said, and nobody is to wait for it for ever."""
+        now, directory = self._store.now(), self._store.directory
+        publication = empty_publication(random_id(), directory, now)
+        (opening,) = self._store.records(0, 1)
+        draft = Draft(
+            event=empty_event(publication, opening.header.event_id, opening.hash, random_id() + random_id()),
+            event_id=random_id(),
+            occurred_on=now.astimezone(HELSINKI).date(),
+            matter=LEDGER_MATTER,
+        )
+        caller = Caller(directory.organiser, "organiser", "system", "system", publication.purpose)
+        return self._next(publication, draft, caller, line, policy_version)
+
+    def _next(self, publication: Publication, draft: Draft, caller: Caller, line: Line, policy_version: str) -> Record:
+        begins = line.previous_hash == FIRST_HASH
+        history = {"replaces_epoch": self._before.epoch, "until_sequence": self._until} if begins else None
+        publication = replace(
+            publication,
+            sequence=line.sequence + 1,
+            epoch=line.epoch,
+            previous_hash=line.previous_hash,
+            history=history,
+        )
+        event = draft.event.model_copy(
+            update={"publication": publication.stored(), "previous_publication_hash": line.previous_hash}
+        )
+        record = self._store.build(
+            line.stream,
+            line.sequence + 1,
+            line.record_hash,
+            replace(draft, event=event),
+            caller,
+            draft.event_id,
+            policy_version=policy_version,
+        )
+        publication = replace(publication, ruleset=record.header.ruleset_version)
+        line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
+        return record
+
+
+def _until(store: EventStore, line: Line) -> int:
+    """Where the history of an epoch ends, as its first publication says; 0 for an epoch that repeats nothing, or whose
+    beginning was erased: then it is where the epoch has come to."""
+    (first,) = store.stream(line.stream, 0, 1)
+    event = store.opened(first)
+    if isinstance(event, DisclosureMade | DisclosureWithdrawn):
+        return int(event.publication.get("history", {}).get("until_sequence", 0))
+    return 0
+
+
+def _pages(store: EventStore, stream: str, after: int, end: int) -> Iterator[list[Record]]:
+    while after < end and (records := store.stream(stream, after, min(PAGE, end - after))):
+        yield records
+        after = records[-1].header.stream_version
+
+
+def _told(
+    store: EventStore, stream: str, after: int, end: int
+) -> Iterator[tuple[Record, DisclosureMade | DisclosureWithdrawn]]:
+    """What can still be read of a part of a recipient's stream."""
+    for records in _pages(store, stream, after, end):
+        yield from _opened(store, records)
+
+
+def _opened(
+    store: EventStore, records: list[Record]
+) -> Iterator[tuple[Record, DisclosureMade | DisclosureWithdrawn]]:
     for record, event in zip(records, store.opened_all(records), strict=True):
-        if isinstance(event, Erased) or not isinstance(event, DisclosureMade | DisclosureWithdrawn):
-            continue
-        held[event.source_event_id] = isinstance(event, DisclosureMade)
-        told.append(_Repeat(record, event, publication_of(record, event)))
-    return [repeat for repeat in told if held[repeat.event.source_event_id] or isinstance(repeat.event, DisclosureWithdrawn)]
-
-
-def _repeated(
-    store: EventStore,
-    line: Line,
-    repeat: _Repeat,
-    history: dict[str, int],
-    random_id: Callable[[], str],
-    policy_version: str,
-) -> Record:
-    now, header = store.now(), repeat.record.header
-    publication = replace(
-        repeat.publication,
-        sequence=line.sequence + 1,
-        epoch=line.epoch,
-        previous_hash=line.previous_hash,
-        history=history if line.previous_hash == FIRST_HASH else None,
-    )
-    event = repeat.event.model_copy(
-        update={"publication": publication.stored(), "previous_publication_hash": line.previous_hash}
-    )
-    draft = Draft(
-        event=event,
-        event_id=random_id(),
-        occurred_on=now.astimezone(HELSINKI).date(),
-        matter=header.matter,
-        causation=header.causation,
-    )
-    caller = Caller(header.actor_org, header.actor_task, header.actor_role, header.actor_person, header.purpose)
-    record = store.build(
-        line.stream,
-        line.sequence + 1,
-        line.record_hash,
-        draft,
-        caller,
-        draft.event_id,
-        recorded_at=now,
-        policy_version=policy_version,
-    )
-    publication = replace(publication, ruleset=record.header.ruleset_version)
-    line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
-    return record
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn) and not is_empty(event):
+            yield record, event

@@ -2,9 +2,9 @@
 
 One window of the feed is in flight. After any doubt nothing is believed but the topics themselves: the tails of the topics
 of the last two windows are read, and sending resumes at the first missing sequence with identical bytes. A record that the
-broker refuses for good parks that topic, not the relay.
+broker refuses for good parks that topic, not the relay. A topic that is gone is made again and filled from the store.
 
-source: design D11, D12; faults.md 4
+source: design D11, D12, D24; faults.md 4
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from consumers import wire
 from consumers.heartbeats import Heartbeats
-from consumers.log import Broker, Read, TopicSettings
+from consumers.log import Broker, BrokerUnavailable, Read, TopicGone, TopicRefused, TopicSettings, size_of
 from consumers.outgoing import Outgoing, Packing
 from consumers.published import ending
 from domain.counts import SENT
@@ -30,6 +30,10 @@ TRACKING = "relay"
 HEARTBEAT_S = 60.0
 MARGIN = 100
 """Records beyond two windows that a tail reaches back, for heartbeats among them."""
+WIDER_BY = 64 * 1024
+"""Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
+GONE, TOO_LARGE = "topic_gone", "too_large"
+"""What is not refused for good: a topic that is not there is made again, and the events topic takes what was recorded."""
 
 
 class StoreBehindTopic(Exception):
@@ -38,7 +42,8 @@ class StoreBehindTopic(Exception):
 
 
 class FeedRefused(Exception):
-    """The broker will never take a record of the events topic: the feed has no holes, so the relay halts."""
+    """The broker will never take a record of the events topic, unless a person does what the message says: the feed has no
+    holes, so the relay halts."""
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ class Relay:
     """Publishes one ledger. One of it runs at a time; a second one could only write identical duplicates.
 
     `window` is in positions of the feed, 500 to 2,000; `replication` is copies of each new topic, none: the cluster's own
-    default. Raises `StoreBehindTopic`, `FeedRefused` and, when the broker does
+    default. Raises `StoreBehindTopic`, `FeedRefused`, `TopicSettingsDiffer`, `TopicRefused` and, when the broker does
     not answer, `BrokerUnavailable`: then the next step asks the topics what they have.
     """
 
@@ -86,6 +91,7 @@ class Relay:
         self._ends: dict[str, int] = {}
         self._in_flight: Window | None = None
         self._erasures = 0
+        self._widened_to = 0
         self._doubt = True
         self._touched: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
@@ -101,6 +107,15 @@ class Relay:
 
     def step(self) -> int:
         """Send one window; the number of events that are in the topics now and were not before."""
+        try:
+            return self._step()
+        except TopicGone as gone:
+            # It was deleted under us. The next step makes it again, as a start does, and finds what it has to send anew.
+            log.error("topic %s is gone: it is made again and filled from the store", gone.topic)
+            self._position, self._in_flight, self._doubt = -1, None, True
+            raise BrokerUnavailable(str(gone)) from gone
+
+    def _step(self) -> int:
         if self._position < 0:
             self._start()
         if self._behind:
@@ -157,8 +172,11 @@ class Relay:
             left.append(out)
             if outcome.status == "refused":
                 refused.setdefault(out.topic, Parked(out.topic, out.position, outcome.code))
+        gone = next((parked.topic for parked in refused.values() if parked.code == GONE), None)
+        if gone is not None:
+            raise TopicGone(gone)
         for parked in refused.values():
-            self._park(parked)
+            self._park(parked, next(out for out in left if out.topic == parked.topic))
         window.left = self._without_parked(left)
         if not window.left:
             self._doubt = False
@@ -192,15 +210,33 @@ class Relay:
             counts[out.topic] = counts.get(out.topic, 0) + 1
         return max([self._window, *counts.values()])
 
-    def _park(self, parked: Parked) -> None:
+    def _park(self, parked: Parked, refused: Outgoing) -> None:
         if parked.topic == self._events_topic:
-            raise FeedRefused(f"position {parked.position} of {parked.topic}: {parked.code}")
+            self._insist(parked, refused)
+            return
         log.error(
             "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
             parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
         )  # fmt: skip
         self._store.park(parked)
         self._parked[parked.topic] = parked
+
+    def _insist(self, parked: Parked, refused: Outgoing) -> None:
+        """The feed has no holes: the topic is widened for what an older version recorded without a bound. Raises
+        `FeedRefused` for whatever else it is, and where that does not help."""
+        place, size = f"position {parked.position} of {parked.topic}", size_of(refused.entry)
+        if parked.code != TOO_LARGE:
+            what = f"{place} is refused by the broker ({parked.code})"
+            raise FeedRefused(f"{what}: have it take the record, then start the relay again")
+        wanted = f"max.message.bytes={size + WIDER_BY}"
+        if self._widened_to >= size:
+            raise FeedRefused(f"{place} has {size} bytes: set {wanted} or more on that topic, then start the relay again")
+        try:
+            self._broker.widen(parked.topic, size + WIDER_BY)
+        except TopicRefused as denied:
+            raise FeedRefused(f"{denied}: set {wanted} on it, then start the relay again") from denied
+        self._widened_to = size + WIDER_BY
+        log.warning("topic %s takes records of %d bytes now, for position %d", parked.topic, size, parked.position)
 
     def _without_parked(self, outgoing: list[Outgoing]) -> list[Outgoing]:
         return [out for out in outgoing if out.topic not in self._parked] if self._parked else outgoing
@@ -266,6 +302,7 @@ class Relay:
         self._doubt = True
         while not self._delivered(window):
             pass  # every attempt learns from the topics what is still missing, or raises
+        self._doubt = True  # of the window that comes next something may have been sent before
         self._store.acknowledge(TRACKING, self._position, window.rows)
         self._ends |= {row.topic: row.offset for row in window.rows}
         if window.end >= self._position:

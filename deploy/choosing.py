@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from consumers import relay as relaying
 from consumers import wire
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
+from consumers.late import ONCE_MORE
 from consumers.log import Broker
 from deploy.feed import follower_of, records_of
 from deploy.given_up import GivenUp, NotGivenUp, Origin, keep, put_in_place, read
@@ -141,6 +142,7 @@ class _Choosing:
                     # What followed from the last event may be in the topic in part: it is read again, and told once.
                     DISCLOSURE: max(0, found.topic.followed - 1),
                     relaying.TRACKING: max(0, compared_by_relay, min(published, found.common)),
+                    **ONCE_MORE,
                     **self._unanswered(at),
                 },
             )  # fmt: skip

@@ -194,6 +194,16 @@ def _ledgers(commands: Sub) -> None:
         "here; while a server has the ledger, use its POST /ledgers/<ledger>/clock.",
     )  # fmt: skip
     advance.add_argument("to", type=_day_or_moment, help="2025-03-03 (at nine) or 2025-03-03T12:00, Europe/Helsinki")
+    key = _group(commands, "key", "keys of matters")
+    destroy = _command(
+        key, "destroy", ("keys", "destroy"), "destroy the key of a matter, for good",
+        "Nobody reads the matter's events any more then. Only when its time is over (E_NOT_DUE), and with the approval of "
+        "another person. It is recorded first and carried out after it, by the clerk too. A key that was destroyed before "
+        "the record said so is recorded by this afterwards.",
+    )  # fmt: skip
+    destroy.add_argument("matter", help="as kuty audit chains names it, 32 hexadecimal digits")
+    destroy.add_argument("--by", required=True, metavar="PERSON", help="directory id of the data-protection officer")
+    destroy.add_argument("--second", required=True, metavar="PERSON", help="directory id of another person, who approved it")
     topic = _group(commands, "topic", "topics that the broker refused a record of")
     resume = _command(
         topic, "resume", ("ledgers", "resume_topic"), "have the relay take up a parked topic again",
@@ -290,14 +300,18 @@ def _replaying(commands: Sub) -> None:
     as_of.add_argument("--known-at", type=_day_or_moment, metavar="TIME", help="as it was known then; now unless given")
     audit = _group(commands, "audit", "whether it adds up")
     decisions = _command(
-        audit, "decisions", ("replaying", "decisions"), "run every stored decision again",
-        "On the state, the register and the rules of its time. Refused and erased ones cannot be run, and are counted. The "
-        "exit code is 0 when all give the same again.",
+        audit, "decisions", ("auditing", "decisions"), "run every stored decision again",
+        "On the state, the register and the rules of its time; and what was told is compared with what the policy gives. "
+        "Refused and erased ones cannot be run, and are counted. The exit code is 0 when all give the same again.",
     )  # fmt: skip
     chains = _command(
-        audit, "chains", ("replaying", "chains"), "verify every hash, digest, version and position",
-        "The exit code is 0 when every chain verifies.",
+        audit, "chains", ("auditing", "chains"), "verify every hash, digest, version and position",
+        "And of a store its columns and answers, the keys and the vault, against the events. The exit code is 0 when every "
+        "chain verifies.",
     )  # fmt: skip
+    for each in (decisions, chains):
+        each.add_argument("--resume", action="store_true", help="go on where it was broken off; of a topic it begins anew")
+        each.add_argument("--json", action="store_true", help="one JSON object a line: each finding, then the sums")
     for each in (client, told, as_of, decisions, chains):
         each.add_argument("--from-topic", action="store_true", help=FROM_TOPIC)
     for each in (client, told, as_of):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from consumers import wire
 from consumers.acknowledging import NAME as ACKNOWLEDGING
 from consumers.broker import KafkaBroker
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import Broker, Read
 from deploy.migration import keys_database, master_key
@@ -20,7 +21,7 @@ from domain.catalogue import type_of
 from domain.decided import Decision, decision_of
 from domain.epochs import FIRST
 from domain.events import EpochOpened, Erased, Event, PublicationsAcknowledged
-from domain.record import Damaged, Header, Record
+from domain.record import Damaged, Header, Record, digest
 from domain.store import Amiss, Keys, Sealer
 
 OPENING = type_of(EpochOpened).encode()
@@ -44,14 +45,16 @@ def feed_of_store(wired: Wired) -> Feed:
     """The feed as the store keeps it."""
 
     def records() -> Iterator[Record]:
-        after = 0
-        while some := wired.store.records(after, PAGE):
+        for some in wired.store.pages(PAGE):
             yield from some
-            after = some[-1].position
 
     return Feed(
-        "the store", records, wired.store.opened, wired.store.decision, lambda: wired.store.amiss(follower_of)
-    )  # fmt: skip
+        "the store",
+        records,
+        wired.store.opened,
+        wired.store.decision,
+        lambda: wired.store.amiss(follower_of),
+    )
 
 
 def follower_of(header: Header) -> str | None:
@@ -92,20 +95,24 @@ def records_of(broker: Broker, topic: str) -> Iterator[Record]:
     """
     begins = _epochs_begin(broker, topic)
     ahead: dict[int, Record] = {}
-    last: Record | None = None
+    given = array("Q")  # a mark of each event that was given: a repetition is the same, however late it comes
     for read in _reads(broker, topic):
         record = wire.read_full_record(read)
-        expected = last.position + 1 if last else 1
-        holding = max((epoch for epoch, first in begins.items() if first <= record.position), default=FIRST)
-        if record.epoch == holding and record.position >= expected:
-            known = ahead.setdefault(record.position, record)
-            if known.state != record.state:
-                raise Damaged(f"position {record.position} of {topic} came twice with different bytes")
-        while (following := ahead.pop(expected, None)) is not None:
+        if record.epoch != max((epoch for epoch, first in begins.items() if first <= record.position), default=FIRST):
+            continue
+        before = given[record.position - 1] if record.position <= len(given) else None
+        if (before or _mark(ahead.setdefault(record.position, record))) != _mark(record):
+            raise Damaged(f"position {record.position} of {topic} came twice with different bytes")
+        while (following := ahead.pop(len(given) + 1, None)) is not None:
+            given.append(_mark(following))
             yield following
-            last, expected = following, expected + 1
     if ahead:
-        raise Damaged(f"position {(last.position if last else 0) + 1} of {topic} is missing, {min(ahead)} is there")
+        raise Damaged(f"position {len(given) + 1} of {topic} is missing, {min(ahead)} is there")
+
+
+def _mark(record: Record) -> int:
+    """64 bits of the hash of the event's bytes."""
+    return int(digest(record.state)[:16], 16)
 
 
 def _reads(broker: Broker, topic: str) -> Iterator[Read]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from consumers.log import BrokerError, BrokerUnavailable, TopicSettingsDiffer
+from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
@@ -52,7 +52,7 @@ MOVED = Advice("a-store-that-went-back", "the process ends; start it again where
 ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
     ((EpochMoved,), MOVED),
     ((StoreBehindTopic, StoreWentBack), WENT_BACK),
-    ((FeedRefused,), REFUSED),
+    ((FeedRefused, TopicRefused), REFUSED),
     ((TopicSettingsDiffer,), DIFFERENT),
     ((NewerTables, UnknownEvent), NEWER),
     ((NotMigrated,), OLDER),

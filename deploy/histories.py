@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import zip_longest
 
 from consumers import wire
-from consumers.disclosure import NAME as DISCLOSURE
+from consumers.disclosed import NAME as DISCLOSURE
 from deploy.commands.printed import progress
 from deploy.feed import feed_of_store, follower_of, records_of
 from deploy.wiring import Wired

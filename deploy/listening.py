@@ -13,6 +13,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from deploy.local.ports import PartFailed
+
 LARGEST_AROUND_CONTENT = 64 * 1024
 """Bytes of a request that are none of its content: its first line, headers, the frames of chunks and what follows them. The
 parser itself would go on collecting; what arrives at one moment, 256 KiB at most, is parsed before it is counted."""
@@ -41,6 +43,20 @@ class BoundedServer(uvicorn.Server):
             self._said_at = time.monotonic()
             most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             _logger.error("nobody new is heard: this process may open %d files and connections (`ulimit -n`), and has", most)
+
+
+def shared_socket(host: str, port: int) -> socket.socket:
+    """A socket on an address on which other processes of the same user may have theirs: the system deals connections out
+    among them. Raises PartFailed."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise PartFailed(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    return made
 
 
 class BoundedProtocol(HttpToolsProtocol):

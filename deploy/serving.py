@@ -16,16 +16,18 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.caller import DevelopmentIssuer, Verifier
-from api.ledgers import LedgerDoor
+from api.ledgers import LedgerDoor, Repeated
 from consumers.disclosed import line_of
 from consumers.log import BrokerUnavailable
 from consumers.wire import out_topic, publication_of
 from deploy.describe.served import agency_documents
-from deploy.listening import BoundedProtocol, BoundedServer
+from deploy.listening import BoundedProtocol, BoundedServer, shared_socket
 from deploy.local.ports import PartFailed
 from deploy.migration import issuer_key, token_key
 from deploy.settings import Settings
 from deploy.wiring import Wired
+from domain.answers import Answer
+from domain.context import Caller
 from domain.disclosure.publications import Publication
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, PublicationsAcknowledged
 from domain.store import StoreUnavailable
@@ -50,9 +52,15 @@ def door_of(wired: Wired) -> LedgerDoor:
         publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),
         lag=_asked_again_later(wired.lag),
         lagging=_asked_again_later(wired.lagging),
-        redeliver=wired.disclosure.redeliver_once,
+        redeliver=lambda short_name, caller, key: redelivered(wired, short_name, caller, key),
         acknowledged=acknowledged_by(wired) if wired.store.mode == "live" else None,
     )
+
+
+def redelivered(wired: Wired, short_name: str, caller: Caller, key: str) -> tuple[Answer, Repeated | None]:
+    """A redelivery, begun once under the caller's key: the answer to it, and how far it has come. Raises `LookupError`."""
+    answer, begun = wired.disclosure.redeliver_once(short_name, caller, key)
+    return answer, Repeated(begun.epoch, begun.publications, begun.repeated) if begun else None
 
 
 def _asked_again_later(look: Callable[[], T]) -> Callable[[], T]:
@@ -137,14 +145,15 @@ def free(host: str, port: int) -> None:
 
 
 class Server:
-    """A uvicorn server that another thread can wait for and stop."""
+    """A uvicorn server that another thread can wait for and stop. `shared` where other processes listen there too."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, host: str, port: int, *, shared: bool = False) -> None:
         settings = uvicorn.Config(app, host=host, port=port, http=BoundedProtocol, log_config=None, log_level="warning",
                                   access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
         self._server = BoundedServer(settings)
         self._app = app
-        self._thread = threading.Thread(target=self._server.run, name="kuty-api", daemon=True)
+        self._sockets = [shared_socket(host, port)] if shared else None
+        self._thread = threading.Thread(target=self._server.run, args=[self._sockets], name="kuty-api", daemon=True)
 
     def start(self) -> None:
         """Begin to listen; returns when connections are taken. Raises PartFailed."""
@@ -164,9 +173,9 @@ class Server:
 
 
 @contextmanager
-def served(app: FastAPI, host: str, port: int) -> Iterator[None]:
-    """The application on an address for as long as the block lasts."""
-    server = Server(app, host, port)
+def served(app: FastAPI, host: str, port: int, *, shared: bool = False) -> Iterator[None]:
+    """The application on an address for as long as the block lasts. Raises PartFailed."""
+    server = Server(app, host, port, shared=shared)
     server.start()
     try:
         yield

@@ -26,6 +26,7 @@ LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 VAR = Path("var")
 A_DAY_S = 86_400
 MOST_PORT = 65_535
+MOST_WORKERS = 64
 MOST_COPIES = 32_767
 """Kafka counts them in 16 bits."""
 DSN = "postgresql://user:password@host:5432/database"
@@ -141,6 +142,12 @@ class Settings:
         metadata=_means("Address that the API listens on: loopback, unless KUTY_PLAINTEXT_BEYOND_LOOPBACK allows another."),
     )
     port: int = field(default=8000, metadata=_means("Port of the API."))
+    api_workers: int = field(
+        default=1,
+        metadata=_means(
+            "Processes that answer for the API, up to as many as there are cores. More than one needs a store in PostgreSQL."
+        ),
+    )
     watch_host: str = field(
         default="127.0.0.1",
         metadata=_means(
@@ -274,6 +281,11 @@ class Settings:
             file = getattr(self, name)
             if file and not Path(file).is_file():
                 raise WrongSetting(f"KUTY_{name.upper()} is {file!r}, where there is no file")
+        if self.api_workers > 1 and not self.store_dsn:
+            raise WrongSetting(
+                f"KUTY_API_WORKERS is {self.api_workers}, and an embedded ledger belongs to one process: set it to 1, or "
+                "KUTY_STORE_DSN to a PostgreSQL"
+            )
         if bool(self.issuer) != bool(self.issuer_key):
             raise WrongSetting("KUTY_ISSUER and KUTY_ISSUER_KEY belong together: one of them is empty")
         if self.kafka:
@@ -300,6 +312,7 @@ def _is_address(text: str) -> bool:
 
 _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("ledger", lambda name: LEDGER_NAME.fullmatch(name) is not None, "of small letters, digits and hyphens, 40 at most"),
+    ("api_workers", lambda count: 1 <= count <= MOST_WORKERS, f"from 1 to {MOST_WORKERS}"),
     ("watch_port", lambda port: 0 <= port <= MOST_PORT, f"from 0 to {MOST_PORT}"),
     ("watched", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9464, with commas"),
     ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),

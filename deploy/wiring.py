@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import IO
 
 import psycopg
 
-from consumers import relay as relaying
 from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.clerk import Clerk
@@ -29,6 +28,7 @@ from consumers.projector import Projector
 from consumers.published import last_published
 from consumers.relay import Relay
 from deploy.beside import Abiding, Forgetting
+from deploy.lags import Lags
 from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
 from deploy.roles import Role
 from deploy.settings import Settings
@@ -45,7 +45,7 @@ from domain.store import (
     Vault,
 )
 from projections.kinds import kinds, model_of
-from projections.read_models import NotProvisioned, ReadModels
+from projections.read_models import ReadModels
 from projections.read_models_postgres import PostgresModels
 from projections.read_models_sqlite import SqliteModels
 
@@ -148,7 +148,8 @@ class Wired:
         # The embedded broker stamps records with the ledger's own time, which in a simulated one is no measure.
         clock = None if self.settings.embedded else time.time
         projector = Projector(
-            self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s, clock=clock
+            self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s, clock=clock,
+            note=self.store.place,
         )  # fmt: skip
         self._closing.insert(0, projector.close)
         return projector
@@ -188,27 +189,14 @@ class Wired:
         """Return when something may have been committed, after a second at the latest."""
         self.store.wait_for_commit(1.0)
 
+    @cached_property
+    def lags(self) -> Lags:
+        """How far behind roles and recipients are."""
+        return Lags(self.store, self.models, lambda: self.intake, lambda: self.clerk)
+
     def lag(self) -> dict[str, int]:
         """For each role, how many records it is behind: from what is stored, so that any process can ask."""
-        head = self.store.head()
-        return {
-            "intake": self.intake.behind(),
-            "clerk": 0 if self.clerk.is_at_head else 1,
-            "disclosure": head - self.store.tracking(self.disclosure.name),
-            "relay": head - self.store.tracking(relaying.TRACKING),
-            "projector": self.projector_lag(),
-        }
-
-    def projector_lag(self) -> int:
-        """How many records that the broker has taken are not in their read models yet."""
-        ends = self.store.acknowledged_ends()
-        behind = 0
-        for recipient in self.recipients():
-            end = ends.get(wire.out_topic(self.store.ledger, recipient.short_name))
-            if end is not None and model_of(recipient):
-                with suppress(NotProvisioned):
-                    behind += max(0, end.offset + 1 - self.models.of(recipient.short_name).feed().next_offset)
-        return behind
+        return self.lags.of_roles()
 
     def lagging(self) -> list[str]:
         """The roles that the clock of a simulated ledger has to wait for."""

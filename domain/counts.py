@@ -43,13 +43,17 @@ class Times:
 
     def took(self, seconds: float, *labels: str) -> None:
         """It took so long."""
-        place = bisect_left(BOUNDS_S, seconds)
+        self.all_took((seconds,), *labels)
+
+    def all_took(self, seconds: Sequence[float], *labels: str) -> None:
+        """Several of them took so long."""
         with self._lock:
             classes = self._classes.get(labels)
             if classes is None:
                 classes = self._classes[labels] = [0] * (len(BOUNDS_S) + 1)
-            classes[place] += 1
-            self._sums[labels] = self._sums.get(labels, 0.0) + seconds
+            for one in seconds:
+                classes[bisect_left(BOUNDS_S, one)] += 1
+            self._sums[labels] = self._sums.get(labels, 0.0) + sum(seconds)
 
     def measured(self) -> Mapping[tuple[str, ...], tuple[list[int], float]]:
         """By the values of the labels: how many in each class, the last one beyond all bounds, and the sum of seconds."""

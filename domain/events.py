@@ -21,6 +21,7 @@ from domain.chapters.follow_ups.events import *
 from domain.chapters.exits.events import *
 from domain.chapters.notices.events import *
 from domain.chapters.corrections.events import *
+from domain.chapters.retention.events import *
 from domain.chapters.organisations.events import *
 from domain.chapters.ledgers.events import *
 from domain.chapters.disclosures.events import *

@@ -19,7 +19,9 @@ NAMES = ("request_id", "message_id", "event_id", "position", "recipient", "topic
 LONGEST_NUMBER = 15
 """Digits of a telephone number, at most (ITU-T E.164): so short a number may be somebody's."""
 _PRESENT: ContextVar[Ids] = ContextVar("kuty_log_ids", default={})  # noqa: B039 - never changed, only replaced
-_SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_SANE = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_BIRTHDAY = re.compile(r"[0-9]{6}")
+_NUMBER = re.compile(r"[0-9._-]+")
 _IDENTITY = re.compile(r"(?=([0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]))", re.IGNORECASE)
 _NOTED = "kuty_log_ids"
 
@@ -75,9 +77,10 @@ def sane_id(given: str) -> str:
     8 to 64 letters, digits, `.`, `_` and `-`, with a digit, since a word alone may be a name; with no personal identity code
     in it, and no number as short as a telephone's.
     """
-    digits = sum(letter.isdigit() for letter in given)
-    number = not any(letter.isalpha() for letter in given) and digits <= LONGEST_NUMBER
-    return given if _SANE.fullmatch(given) and digits and not number and not _names_a_person(given) else ""
+    if _SANE.fullmatch(given) is None or _names_a_person(given):
+        return ""
+    number = _NUMBER.fullmatch(given) is not None and sum(letter.isdigit() for letter in given) <= LONGEST_NUMBER
+    return "" if number else given
 
 
 def _names_a_person(given: str) -> bool:
@@ -85,6 +88,8 @@ def _names_a_person(given: str) -> bool:
 
     Of the ids that machines make one in eight has digits and letters in that order by chance.
     """
+    if _BIRTHDAY.search(given) is None:
+        return False
     for found in _IDENTITY.finditer(given):
         around = given[: found.start()][-1:] + given[found.end(1) :][:1]
         if not any(letter.isalnum() for letter in around) or is_identity_code(found[1].upper()):

@@ -40,6 +40,7 @@ from domain.chapters.plans.parts import Plans
 from domain.chapters.plans.parts import PlanVersion as PlanVersion
 from domain.chapters.referrals.parts import Referral as Referral
 from domain.chapters.referrals.parts import Referrals
+from domain.chapters.retention.parts import Retention
 from domain.code_lists import code_list
 from domain.dates import A_DAY
 from domain.event import ClientFact, Erased, Event
@@ -76,6 +77,7 @@ class Pathway(
     FollowUps,
     Exits,
     Notices,
+    Retention,
 ):
     """One client's facts and what they add up to: every chapter's part of it, and what is asked across them."""
 

@@ -32,6 +32,7 @@ from domain.chapters.periods import decisions as periods
 from domain.chapters.placements import decisions as placements
 from domain.chapters.plans import decisions as plans
 from domain.chapters.referrals import decisions as referrals
+from domain.chapters.retention import decisions as retention
 from domain.code_lists import code_list
 from domain.commands import Command, CommandKind
 from domain.context import Context, Draft
@@ -57,6 +58,7 @@ CHAPTERS = (
     exits,
     cases,
     corrections,
+    retention,
 )
 """In the order of a client's path."""
 

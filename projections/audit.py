@@ -16,14 +16,9 @@ from pydantic import ValidationError
 from domain.catalogue import DIRECTORY_EVENTS
 from domain.context import Context, Draft
 from domain.decided import Decision
-from domain.directory import Directory, enter
-from domain.disclosure.kept import kept_publication, recipient_of
-from domain.disclosure.publications import FIRST_HASH
-from domain.disclosure.publish import commitment
+from domain.disclosure.kept import recipient_of
 from domain.events import (
     AnswerWithdrawn,
-    DisclosureMade,
-    DisclosureWithdrawn,
     EpochOpened,
     Erased,
     Event,
@@ -35,11 +30,13 @@ from domain.events import (
 )
 from domain.message_fields import renamed
 from domain.pathway import Pathway, evolve
-from domain.record import DECISION, Damaged, Record, digest, fact_of
+from domain.record import DECISION, Record, fact_of
 from domain.refusals import Refused
 from domain.rulebook import COMMANDS
 from domain.rules import RuleSet
 from domain.streams import is_client_stream
+from projections.chains import verify_chains as verify_chains
+from projections.registers import Registers
 from projections.timeline import Open, plain_fields
 
 UNDECIDED = frozenset(
@@ -56,17 +53,9 @@ OpenDecision: TypeAlias = Callable[[Record], Decision | None]
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFault:
-    """Where something does not add up, and what."""
-
-    position: int
-    stream: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
 class Rerun:
-    """One stored decision run again. `same` is none where that cannot be done, with the reason in `not_run`.
+    """One stored decision run again. `same` is none where that cannot be done, with the reason in `not_run`: also where
+    it comes out otherwise, and something of the client that was known then is erased.
 
     `differences` name what was recorded and what the decision gives now; `event_ids` are the events that were recorded.
     """
@@ -84,108 +73,24 @@ class Rerun:
 
 
 @dataclass(slots=True)
-class _Answers:
-    """The answers so far: a sender's line is without holes, and a command of a person has one final answer (design D13)."""
-
-    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
-    given: set[tuple[str, str, str, str]] = field(default_factory=set)
-
-    def faults(self, record: Record) -> Iterator[str]:
-        header = record.header
-        if header.answer_number is None:
-            return
-        sender = header.actor_org, header.actor_task
-        before = self.numbers.get(sender, 0)
-        if header.answer_number != before + 1:
-            yield f"answer {header.answer_number} of {'/'.join(sender)} follows {before}"
-        self.numbers[sender] = header.answer_number
-        if header.name != MessageHeld.NAME:
-            command = (*sender, header.actor_person, header.command_id)
-            if command in self.given:
-                yield f"command {header.command_id} of {'/'.join(sender)} is answered twice"
-            self.given.add(command)
-
-
-def verify_chains(records: Iterable[Record], open_record: Open | None = None) -> list[ChainFault]:
-    """Every break in the feed: positions, versions and answers without holes, hashes of streams, digests of sections, and
-    with `open_record` that every section was sealed under this very header, the recipients' own chains of publications and
-    their commitments to the facts told: what nobody without the keys can make fit another fact. Records must begin at
-    position 1 and be in order.
-
-    What was cut off at the end shows only beside what is known from elsewhere: the number of events.
-    """
-    faults: list[ChainFault] = []
-    ends: dict[str, tuple[int, str]] = {}
-    told: dict[str, str | None] = {}
-    hashes: dict[str, str] = {}
-    answers, ledger = _Answers(), ""
-    epoch, expected = 0, 1
-    for record in records:
-        header = record.header
-
-        def fault(what: str, at: Record = record) -> None:
-            faults.append(ChainFault(at.position, at.header.stream, what))
-
-        if record.position != expected:
-            fault(f"position {record.position} follows {expected - 1}")
-        if record.epoch < epoch:
-            fault(f"epoch {record.epoch} follows {epoch}")
-        epoch, expected = max(epoch, record.epoch), record.position + 1
-        ledger = ledger or header.ledger
-        if header.ledger != ledger:
-            fault(f"an event of the ledger {header.ledger}")
-        if header.event_id in hashes:
-            fault("the event stands here a second time")
-        hashes[header.event_id] = record.hash
-        for what in answers.faults(record):
-            fault(what)
-        version, hash_ = ends.get(header.stream, (0, ""))
-        if header.stream_version != version + 1:
-            fault(f"version {header.stream_version} follows {version}")
-        if header.previous_hash != hash_:
-            fault("the previous hash is not that of the event before")
-        ends[header.stream] = (header.stream_version, record.hash)
-        for name in sorted(record.sections.keys() | header.section_digests.keys()):
-            if name not in record.sections or digest(record.sections[name]) != header.section_digests.get(name):
-                fault(f"section {name} is not the one that the header names")
-        if open_record is not None:
-            try:
-                event = open_record(record)
-            except Damaged as damaged:
-                fault(str(damaged))
-                continue
-            if not recipient_of(header.stream):
-                continue
-            if isinstance(event, DisclosureMade | DisclosureWithdrawn):
-                before = told.get(header.stream, FIRST_HASH)
-                if before is not None and event.previous_publication_hash != before:
-                    fault("the publication does not name the hash of the one before")
-                told[header.stream] = kept_publication(record, event).hash
-                source = hashes.get(event.source_event_id)
-                if source is None:
-                    fault("the fact that was told is not in the feed before it")
-                elif event.commitment != commitment(event.commitment_salt, source):
-                    fault("the fact that was told is another one than it was then")
-            else:
-                # What was told cannot be read any more: the chain goes on at the next one that can.
-                told[header.stream] = None
-    return faults
-
-
-@dataclass(slots=True)
 class _State:
-    """The ledger as it was before the record at hand."""
+    """The ledger as it was before the record at hand. What `known` says of the register, it says of the whole feed."""
 
-    directory: Directory = field(default_factory=Directory)
+    known: Registers | None
+    registers: Registers
     pathways: dict[str, Pathway] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
+    """Clients of whom something cannot be read any more: what was decided on it cannot be judged now."""
 
     def move(self, record: Record, event: Event | Erased) -> None:
         stream = record.header.stream
         if is_client_stream(stream):
-            known = self.pathways.get(stream) or Pathway(stream)
-            self.pathways[stream] = evolve(known, fact_of(record, event))
-        elif record.header.name in DIRECTORY_EVENTS:
-            self.directory = enter(self.directory, event, record.position)
+            pathway = self.pathways.get(stream) or Pathway(stream)
+            self.pathways[stream] = evolve(pathway, fact_of(record, event))
+            if isinstance(event, Erased):
+                self.erased.add(stream)
+        elif self.known is None and record.header.name in DIRECTORY_EVENTS:
+            self.registers.enter(event, record.position)
 
 
 def rerun_decisions(
@@ -195,21 +100,25 @@ def rerun_decisions(
     *,
     rules: Callable[[str], RuleSet] = RuleSet.load,
     name_of: Callable[[str], str] = str,
+    registers: Registers | None = None,
 ) -> list[Rerun]:
     """Run every stored decision again, on the state, the register and the rules of its time, and compare the events with
-    those that were recorded: content, not ciphertext. Records must be the whole feed from position 1, in order. What
-    differs is said with the reader's own name for each reference (`name_of`).
+    those that were recorded: content, not ciphertext. Records must be the whole feed from position 1, in order; with
+    `registers`, the register of the whole feed, whole streams are enough. What differs is said with the reader's own name
+    for each reference (`name_of`).
 
     source: design D3, domain/pathway.md 4.5 I12
     """
-    state, found = _State(), []
+    state, found = _State(registers, registers or Registers()), []
     for decided in _groups(records, open_record):
         first, _ = decided[0]
         if first.header.name == "command.refused":
             found.append(_not_run(decided, "refused", decided[0][1]))
         elif DECISION in first.sections:
             decision = open_decision(first)
-            found.append(_run(decision, decided, state, rules, name_of) if decision else _not_run(decided, "erased", None))
+            rerun = _run(decision, decided, state, rules, name_of) if decision else None
+            hangs = first.header.stream in state.erased and (rerun is None or not rerun.same)
+            found.append(_not_run(decided, "erased", None) if rerun is None or hangs else rerun)
         elif first.header.name not in UNDECIDED and recipient_of(first.header.stream) is None:
             found.append(_without_decision(decided))
         for record, event in decided:
@@ -232,7 +141,9 @@ def _groups(records: Iterable[Record], open_record: Open) -> Iterator[list[tuple
             ):
                 yield group
                 group = []
-        group.append((record, open_record(record)))
+        # What was told is audited by itself, and need not be opened here.
+        told = recipient_of(header.stream) is not None
+        group.append((record, Erased(header.name) if told else open_record(record)))
     if group:
         yield group
 
@@ -247,14 +158,15 @@ def _run(
     kind = COMMANDS.get(decision.command)
     if kind is None:
         return _rerun(decision, decided, [f"there is no command {decision.command} any more"])
-    if state.directory.version != decision.directory_version:
-        return _rerun(decision, decided, [f"the register is at {state.directory.version}, not {decision.directory_version}"])
+    directory = state.registers.before(decision.position)
+    if directory.version != decision.directory_version:
+        return _rerun(decision, decided, [f"the register is at {directory.version}, not {decision.directory_version}"])
     context = Context(
-        decision.decision_id, decision.recorded_at, decision.caller, rules(decision.ruleset_version), state.directory,
+        decision.decision_id, decision.recorded_at, decision.caller, rules(decision.ruleset_version), directory,
         decision.look_ups,
     )  # fmt: skip
     of_client = kind.of_client and decision.client
-    subject: Any = state.directory
+    subject: Any = directory
     if of_client:
         subject = state.pathways.get(decision.client or "") or Pathway(decision.client or "")
     try:

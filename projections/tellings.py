@@ -120,18 +120,22 @@ def told_by(
     `else_disclosed`, one of which it says nothing.
     """
     held: dict[str, Telling] = {}
+    unsent: set[str] = set()
     for telling in _tellings(records, open_record, client=client, recipient=recipient):
         if telling.publication_id is None or (client is not None and telling.client != client):
             continue
         at = acknowledged(recipient, telling.epoch, telling.sequence) if acknowledged else telling.told_at
         at = telling.told_at if at is None and else_disclosed else at
+        if at is None:
+            # What is told in an epoch that a redelivery has left is sent in the next one alone.
+            unsent.add(telling.publication_id)
         if at is None or at > by:
             continue
         if telling.replaces:
             held.pop(telling.replaces, None)
         if telling.kind == "withdrawn":
             continue
-        if not telling.repeated:
+        if not telling.repeated or telling.publication_id in unsent:
             held[telling.publication_id] = telling
     used: Literal["acknowledged", "disclosed"] = "acknowledged" if acknowledged else "disclosed"
     return ToldBy(recipient, by, used, tuple(held.values()))

@@ -104,6 +104,8 @@ def _value(name: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
             return st.fixed_dictionaries({key: _value(key, found) for key, found in inner.items()})
     if schema.get("format") == "date":
         return DAYS
+    if schema.get("format") == "date-time":
+        return DAYS.map(lambda day: f"{day}T07:00:00Z")
     if name.endswith("org_id"):
         return st.sampled_from(ORGANISATIONS)
     if re.fullmatch(schema.get("pattern", "."), "f" * 32):

@@ -12,20 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from fastapi.testclient import TestClient
-from house import AINO, House, app_of
+from house import AINO, LEDGER, House, app_of
 from psycopg import sql
 from stories import INSTRUCTOR, INTAKE, STEPS
 
+from consumers import wire
 from deploy.cli import main
+from deploy.feed import feed_of_store, feed_of_topic
 from deploy.migration import ledger_file
 from deploy.settings import Settings
 from deploy.wiring import opened
+from domain.disclosure.publications import FIRST_HASH
 from domain.identifiers import synthetic_identity_code
+from domain.record import Record
 from domain.store import schema_of
+from projections.kinds import model_of
 
+PROVIDER = "provider-s01"
 NEW_CODE = synthetic_identity_code(date(1985, 6, 7), 905)
-TABLES = ("events", "answers", "tracking", "acknowledgements", "parked", "ledger")
+TABLES = ("events", "answers", "tracking", "acknowledged", "parked", "ledger")
 
 
 @dataclass
@@ -163,3 +170,50 @@ def forked(ledger: Ledger) -> Fork:
     ledger.put_back(older)
     with ledger.house(guarded=False) as home:
         return fork(home)
+
+
+class Forked(Ledger):
+    """One of these, laid out once and copied for each test."""
+
+    fork: Fork
+
+    @property
+    def kept(self) -> Path:
+        return self.settings.home / LEDGER / "given-up-of-epoch-1.jsonl"
+
+    def records(self) -> list[Record]:
+        with self.house(guarded=False) as home:
+            return list(feed_of_store(home.wired).records())
+
+    def published(self) -> list[Record]:
+        with feed_of_topic(self.settings) as feed:
+            return list(feed.records())
+
+
+def audited(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
+    """Store and topic are one history, and every audit of it holds."""
+    for words in (("chains",), ("chains", "--from-topic"), ("decisions",), ("decisions", "--from-topic")):
+        capsys.readouterr()
+        assert ledger.kuty("audit", *words) == 0, (words, capsys.readouterr().out)
+    assert [(r.state, r.epoch) for r in ledger.records()] == [(r.state, r.epoch) for r in ledger.published()]
+
+
+def check_models(ledger: Forked) -> None:
+    """No line of a recipient stands still, and the line that answers is contiguous and chained as it went out."""
+    with ledger.house() as home:
+        for recipient in home.wired.recipients():
+            told = [
+                publication
+                for read in home.wired.broker.read(wire.out_topic(LEDGER, recipient.short_name), 0, 10_000)
+                if (publication := wire.read_publication(read)) is not None
+            ]
+            if not told or not model_of(recipient):
+                continue
+            feed = home.wired.models.of(recipient.short_name).feed()
+            assert (feed.halted, feed.waiting_for) == ("", 0), recipient.short_name
+            newest = [one for one in told if one.epoch == feed.live_epoch == max(each.epoch for each in told)]
+            assert [one.sequence for one in newest] == list(range(1, len(newest) + 1)), recipient.short_name
+            before = FIRST_HASH
+            for one in newest:
+                assert one.previous_hash == before
+                before = one.hash

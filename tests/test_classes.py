@@ -67,7 +67,7 @@ def test_a_header_names_nobody_and_says_nothing_of_health() -> None:
     from domain.record import Header
 
     told = {"family_name", "given_names", "identity_code", "phone", "email", "reason", "status", "kind"}
-    assert not told & set(Header.__slots__)
+    assert not told & set(Header.__struct_fields__)
 
 
 @pytest.mark.parametrize("cls", client_events(), ids=lambda cls: cls.NAME)

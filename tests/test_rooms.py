@@ -26,6 +26,7 @@ DOORS = {
     "psycopg_pool": re.compile(r"projections/read_models"),
     "sqlite3": re.compile(r"domain/store/tables/|projections/read_models|consumers/embedded_broker|deploy/"),
     "httptools": re.compile(r"deploy/"),
+    "msgspec": re.compile(r"domain/record\.py"),
     "kafka": re.compile(r"consumers/broker\.py|consumers/kafka_|deploy/local/|deploy/bench/|deploy/agency/"),
     "fastapi": re.compile(r"api/|deploy/"),
     "starlette": re.compile(r"api/"),

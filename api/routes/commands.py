@@ -29,8 +29,9 @@ from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
 from domain.store import LOOKING, Content
 
-OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clock", "open_ledger"})
-"""Commands that other routes take; the opening of a ledger has none: it comes with its door."""
+OWN_ROUTES = frozenset({"register_client", "change_client_details", "advance_clock", "open_ledger", "destroy_payload_key"})
+"""Commands that other routes take. The opening of a ledger has none: it comes with its door; nor has the end of a key, which
+names what no caller has a name for: `kuty key destroy`."""
 Endpoint = Callable[..., Awaitable[Response]]
 Client = Annotated[str, Path(max_length=80, description="Your own name for the client.")]
 HEADERS: list[dict[str, Any]] = [

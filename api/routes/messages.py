@@ -32,7 +32,6 @@ from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
 from domain.refusals import Reason, Refused, refusal, refuse
-from domain.store import Conflict
 from projections.kinds import kinds
 
 PAGE = 500
@@ -322,7 +321,8 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done.
 
     There is nothing to say about it: a body is left out, or an object without fields. Asked again under the same key, it is
-    answered with the epoch that was begun then.
+    answered with the epoch that was begun then, and under any key while that one is on its way: `repeated` of `publications`
+    are in it.
     """
     own = signed.on_the_line()
     key = idempotency_key(request)
@@ -331,15 +331,14 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
         if fields:
             raise Problem(*(Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in fields))
     try:
-        answer, epoch = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
+        answer, begun = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
     except LookupError as error:
         raise problem("E_NO_CHANGE") from error  # nothing was ever told: there is nothing to repeat
-    except Conflict as error:
-        raise problem("E_UNAVAILABLE") from error
-    if not epoch:
+    if begun is None:
         raise Problem(*answer.codes)
-    stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": epoch}
-    content = {**stated, "ledger": signed.door.ledger, "recipient": own.short_name}
+    stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": begun.epoch}
+    come = {"publications": begun.publications, "repeated": begun.repeated}
+    content = {**stated, **come, "ledger": signed.door.ledger, "recipient": own.short_name}
     return json_response(content, 202 if answer.first is None else 200)
 
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from deploy.bench.bare_producer import produce_bare
 from deploy.bench.figures import Figures, median
-from deploy.bench.ground import Servers, accepted
+from deploy.bench.ground import Servers
 from deploy.bench.history import COUNTY
 from deploy.bench.large import large_ledger, on_the_wire, published
+from deploy.bench.many import join
 from deploy.wiring import Wired
-from domain.chapters.organisations.decisions import JoinLedger
 from domain.context import Caller, Draft
-from domain.events import AttendanceRecorded, DisclosureMade, Event, TaskFrom
+from domain.events import AttendanceRecorded, DisclosureMade, Event
 from domain.record import Record
 
 RECIPIENTS = 1_000
@@ -24,7 +24,6 @@ STREAMS = 500
 FOLLOWER = "bench"
 PORTION = 1_000
 SYSTEM = Caller(COUNTY, "organiser", "system", "system")
-CONTRACTS = Caller(COUNTY, "organiser", "contract_manager", "C-01")
 
 
 class Rate(NamedTuple):
@@ -42,7 +41,8 @@ def measure(servers: Servers, quick: bool) -> Figures:
     days, told = _examples(parts)
     append(parts, _on_one_topic(days, (rounds + 1) * events))
     one = _rounds(parts, servers.kafka.bootstrap, rounds, events)
-    recipients = _joined(parts)
+    recipients = join(parts, RECIPIENTS)
+    published(parts)
     append(parts, _to_recipients(told, recipients, (rounds + 1) * events))
     many = _rounds(parts, servers.kafka.bootstrap, rounds, events)
     figures = Figures()
@@ -128,28 +128,3 @@ def _to_recipients(told: Sequence[tuple[str, Event]], recipients: Sequence[str],
         matter, event = told[number % len(told)]
         stream = f"recipient/{recipients[number % len(recipients)]}/1"
         yield stream, Draft(event, uuid.uuid4().hex, date(2025, 3, 3), matter, causation=uuid.uuid4().hex)
-
-
-def _joined(parts: Wired) -> list[str]:
-    """A thousand organisations that join, each with topics of its own."""
-    since = date(2025, 1, 1)
-    names = [f"bench-provider-{number:04}" for number in range(RECIPIENTS)]
-    waiting = [
-        parts.store.submit(
-            JoinLedger(
-                org_id=name,
-                org_name=name,
-                agency_kind="provider",
-                tasks=(TaskFrom(task="provider", from_on=since, short_name=name),),
-                transport="kafka",
-                contact_mailbox="register@example.invalid",
-                occurred_on=since,
-            ),
-            CONTRACTS,
-            uuid.uuid4().hex,
-        )
-        for name in names
-    ]
-    accepted(JoinLedger.NAME, [future.result() for future in waiting])
-    published(parts)
-    return names

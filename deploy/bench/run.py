@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import psutil
 import psycopg
 
-from deploy.bench import disk, feed, fold, http, long_client, rebuild, record, relay, replay, visible
+from deploy.bench import disk, feed, fold, http, long_client, many, rebuild, record, relay, replay, visible
 from deploy.bench.figures import TARGETS, Figures, reached, table
 from deploy.bench.ground import Servers
 
@@ -39,6 +39,8 @@ MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
         ),
     ),
     "relay": (relay.measure, ("relay_ratio", "relay_ratio_1000")),
+    "redelivery": (many.measure_redelivery, ("redelivery_per_s", "redelivery_grown_mb")),
+    "joins": (many.measure_joins, ("joins_s",)),
 }
 """In the order in which they are run: what fills the servers comes last."""
 LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn", "httptools")

@@ -50,7 +50,7 @@ RESTARTS = Total("kuty_restarts", "How often a role or a server was started agai
 POSTGRES, KAFKA = "postgres", "kafka"
 """Folders of the servers."""
 OWN_PROCESSES = (API, PROVISIONER, *ROLES)
-STORE_LOGIN, MODELS_LOGIN = "kuty_store", "kuty_models"
+STORE_LOGIN, KEYS_LOGIN, VAULT_LOGIN, MODELS_LOGIN = "kuty_store", "kuty_keys", "kuty_vault", "kuty_models"
 
 
 def up(arguments: Namespace, settings: Settings) -> int:
@@ -143,6 +143,10 @@ def _on_real_parts(settings: Settings, folder: Path, stack: ExitStack) -> tuple[
             settings,
             owner_dsn=owner,
             store_dsn=make_conninfo(owner, user=STORE_LOGIN, password=password),
+            keys_owner_dsn=owner,
+            keys_dsn=make_conninfo(owner, user=KEYS_LOGIN, password=password),
+            vault_owner_dsn=owner,
+            vault_dsn=make_conninfo(owner, user=VAULT_LOGIN, password=password),
             models_dsn=make_conninfo(owner, user=MODELS_LOGIN, password=password),
         )
     if not settings.kafka:

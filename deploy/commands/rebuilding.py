@@ -11,9 +11,9 @@ from typing import Any
 
 from consumers import relay as relaying
 from consumers import wire
-from consumers.disclosed import line_of
+from consumers.disclosure import Disclosure
+from consumers.late import ONCE_MORE
 from consumers.redelivery import Redelivery
-from consumers.wire import publication_of
 from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
@@ -46,10 +46,10 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
-            redelivery = _begun(wired, arguments.what, old) or wired.disclosure.redeliver(arguments.what)
+            redelivery = _begun(wired, arguments.what, old) or wired.disclosure.begin_redelivery(arguments.what)
         except LookupError as nothing:
             return failed(str(nothing))
-        if not _built(roles, model, redelivery.epoch, redelivery.publications):
+        if not _built(wired.disclosure, roles, model, redelivery):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
         found = differences(model, old, redelivery.epoch)
         for difference in found[:SHOWN]:
@@ -62,26 +62,25 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _begun(wired: Wired, recipient: str, live_epoch: int) -> Redelivery | None:
     """A redelivery that the live model has not come to: one that was broken off, or asked for elsewhere, goes on."""
-    line = line_of(wired.store, recipient)
-    if line.epoch <= live_epoch:
-        return None
-    first = wired.store.stream(line.stream, 0, 1)
-    [event] = wired.store.opened_all(first)
-    history = publication_of(first[0], event).history or {}
-    return Redelivery(recipient, line.epoch, int(history.get("until_sequence", 0)))
+    newest = wired.disclosure.progress_of(recipient)
+    return newest if newest.epoch > live_epoch and newest.publications else None
 
 
-def _built(roles: Sequence[Role], model: ReadModel, epoch: int, publications: int) -> bool:
-    """Wait for the fresh generation; where nobody else moves the roles, they are moved here."""
+def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery) -> bool:
+    """Wait for the fresh generation. It is repeated from here, whoever else does so too; where nobody else moves the other
+    roles, they are moved here."""
     give_up_at = time.monotonic() + DEADLINE_S
-    with progress("publications", publications) as bar:
-        while model.feed().live_epoch != epoch:
+    with progress("publications", redelivery.publications) as bar:
+        while model.feed().live_epoch != redelivery.epoch or not redelivery.ended:
             if time.monotonic() > give_up_at:
                 return False
-            if not sum(role.step() for role in roles):
+            going = not redelivery.ended
+            if going:
+                redelivery = disclosure.repeat(redelivery.recipient)
+            if not sum(role.step() for role in roles) and not going:
                 time.sleep(LOOK_AGAIN_S)
-            position = model.positions().get(epoch)
-            bar.update((position.sequence if position else 0) - bar.n)
+            position = model.positions().get(redelivery.epoch)
+            bar.update(min(position.sequence if position else 0, redelivery.publications) - bar.n)
     return True
 
 
@@ -137,7 +136,8 @@ def positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
         topics = [wire.in_topic(wired.store.ledger, recipient.short_name) for recipient in wired.recipients()]
         there = wired.broker.topics()
         begins = wired.broker.begin_offsets([topic for topic in topics if topic in there])
-        return {**begins, relaying.TRACKING: max(0, head - 2 * wired.settings.relay_window)}
+        relayed = max(0, head - 2 * wired.settings.relay_window)
+        return {**begins, **ONCE_MORE, relaying.TRACKING: relayed}
 
     return positions
 

@@ -1,4 +1,4 @@
-"""`kuty replay` and `kuty audit`: what happened, who knew it, and whether it adds up; from the store or the topic alone."""
+"""`kuty replay`: what happened, and who knew it; from the store or the topic alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.events import LedgerOpened, OrganisationJoined
 from domain.store import Keys
 from domain.streams import is_client_stream
-from projections.audit import rerun_decisions, verify_chains
-from projections.disclosure_audit import rerun_disclosures
 from projections.questions import moment
 from projections.tellings import Recorded, Telling, ToldBy, told_by
 from projections.timeline import TimelineLine, by_occurrence, history, pathway_as_known
@@ -111,47 +109,6 @@ def _of_which_time(told: ToldBy, recorded: Recorded | None) -> str:
     return f"{said}; {without} of them by the time of disclosure, as none is recorded yet" if without else said
 
 
-def audit_decisions(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
-    """Every stored decision run again, and every telling compared with what the policy gives."""
-    reruns = rerun_decisions(found.records(), found.opened, found.decision)
-    other = [rerun for rerun in reruns if rerun.same is False]
-    for rerun in other:
-        print(f"position {rerun.position}: {rerun.command} {rerun.command_id} decides otherwise now")
-        for difference in rerun.differences:
-            print(f"  {difference}")
-    not_run = {reason: sum(rerun.not_run == reason for rerun in reruns) for reason in ("refused", "erased")}
-    same = sum(rerun.same is True for rerun in reruns)
-    print(f"{same} decisions of {found.origin} give the same again, {len(other)} do not")
-    print(f"{not_run['refused']} refused and {not_run['erased']} erased ones cannot be run again")
-    tellings = rerun_disclosures(found.records(), found.opened)
-    wrong = [telling for telling in tellings if telling.same is False]
-    for telling in wrong:
-        where = f"told to {telling.recipient} as {telling.sequence}" if telling.sequence else f"for {telling.recipient}"
-        print(f"position {telling.position}: {where}, of the decision {telling.command_id}: the policy gives otherwise now")
-        for difference in telling.differences:
-            print(f"  {difference}")
-    print(f"{sum(t.same is True for t in tellings)} tellings follow from the policy, {len(wrong)} do not")
-    return 1 if other or wrong else 0
-
-
-def audit_chains(found: Feed, arguments: argparse.Namespace, settings: Settings) -> int:
-    """Every hash, digest, version and position, and of a store its columns and answers."""
-    count = 0
-
-    def counted() -> Iterable[Any]:
-        nonlocal count
-        for record in found.records():
-            count += 1
-            yield record
-
-    broken = verify_chains(counted(), found.opened)
-    faults = [(fault.position, fault.stream, fault.what) for fault in broken] + [tuple(one) for one in found.amiss()]
-    for position, stream, what in faults:
-        print(f"position {position} of {stream}: {what}")
-    print(f"{count} events of {found.origin}: {'every chain verifies' if not faults else f'{len(faults)} faults'}")
-    return 1 if faults else 0
-
-
 def _client(found: Feed, name: str, settings: Settings) -> str:
     """The reference behind a name: the organiser's own name for the client, as pages and answers show it.
 
@@ -211,4 +168,3 @@ def _print(arguments: argparse.Namespace, lines: Iterable[str], content: list[Ma
 
 
 client, told, as_of = on_feed(replay_client), on_feed(replay_told), on_feed(replay_as_of)
-decisions, chains = on_feed(audit_decisions), on_feed(audit_chains)

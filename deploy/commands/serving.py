@@ -17,6 +17,7 @@ from deploy.watching.metrics import Shown
 from deploy.watching.port import watched_at
 from deploy.watching.process import Watched
 from deploy.wiring import PROVISIONER, ROLES, Wired, open_ledger_parts
+from deploy.workers import beside_this_one
 from deploy.world import open_world
 
 log = logging.getLogger("kuty.serve")
@@ -81,28 +82,29 @@ def fill(settings: Settings, clients: int, seed: int) -> None:
             raise DemoFailed(reason) from None
 
 
-def run(wired: Wired, names: Sequence[str]) -> int:
-    """Run roles, and the API where it is among them, until a signal comes. Raises InUse."""
+def run(wired: Wired, names: Sequence[str], *, shared: bool = False) -> int:
+    """Run roles, and the API where it is among them, until a signal comes; `shared` where other processes answer on its
+    address too. Raises InUse."""
     settings = wired.settings
     if not settings.store_dsn and settings.embedded:
         _ = wired.broker  # the whole ledger belongs to one process, also where none of these roles publishes
     running = list[Running]()
     with watched_at(settings, tuple(names), Shown(Watched(wired, names, running))) as address:
         print(f"/readyz and /metrics: http://{address}/", flush=True)
-        return _run(wired, names, running)
+        return _run(wired, names, running, shared or wired.settings.api_workers > 1)
 
 
-def _run(wired: Wired, names: Sequence[str], running: list[Running]) -> int:
+def _run(wired: Wired, names: Sequence[str], running: list[Running], shared: bool) -> int:
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
-    running.append(roles)
     # Beside the roles, not some of them: one of those beside them says that the process has to end.
     beside = Running([wired.forgetting, wired.abiding], wired.wait).start()
+    running += (roles, beside)
     try:
         if API not in names:
             print(f"{', '.join(names)} of the ledger {settings.ledger}: running", flush=True)
             return roles.start().until_signal(beside)
-        with served(app_of(wired), settings.host, settings.port):
+        with served(app_of(wired), settings.host, settings.port, shared=shared), beside_this_one(settings):
             print(f"http://{settings.host}:{settings.port}/ shows what to try. Ctrl-C stops.", flush=True)
             return roles.start().until_signal(beside)
     finally:

@@ -209,7 +209,10 @@ def _receipt() -> Part:
     always = {"ce_id": "Message id, status and number.", "ce_source": "The organiser.", "ce_specversion": "1.0"}
     headers = _headers(
         {**always, "ce_type": "receipt.v1"},
-        {"ce_logsequence": "The answer's own number; none on a repetition."},
+        {
+            "ce_logsequence": "The answer's own number; none on a repetition.",
+            "ce_epoch": "The ledger's, from its second on; none on a repetition.",
+        },
     )
     return {
         "name": "receipt.v1",

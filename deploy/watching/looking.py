@@ -39,11 +39,12 @@ def fault_of(what: str, error: BaseException, advice: Advice | None = None) -> F
 
 
 class Look:
-    """One thing that is looked at. `ask` answers with a value, or raises what is wrong."""
+    """One thing that is looked at. `ask` answers with a value, or raises what is wrong; so many seconds it is taken for
+    new."""
 
-    def __init__(self, name: str, ask: Callable[[], Any]) -> None:
+    def __init__(self, name: str, ask: Callable[[], Any], fresh_s: float = FRESH_S) -> None:
         self.name = name
-        self._ask = ask
+        self._ask, self._fresh_s = ask, fresh_s
         self._begun: Future[Any] | None = None
         self._begun_at = 0.0
         self._lock = threading.Lock()
@@ -52,7 +53,7 @@ class Look:
         """Begin a look, unless one is under way or a fresh one is there."""
         with self._lock:
             begun, now = self._begun, time.monotonic()
-            if begun is not None and (not begun.done() or now - self._begun_at < FRESH_S):
+            if begun is not None and (not begun.done() or now - self._begun_at < self._fresh_s):
                 return begun
             self._begun, self._begun_at = Future(), now
             threading.Thread(target=self._run, args=(self._begun,), name=f"kuty-look-{self.name}", daemon=True).start()

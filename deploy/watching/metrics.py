@@ -37,6 +37,10 @@ class Figured(Collector):
         yield from counted(TOTALS, TIMES)
         figures: Figures | None = looked.values.get("figures")
         yield _gauge("kuty_figures_up", "Whether the ledger's figures could be looked at: 1 or 0.", figures is not None)
+        disk = _family("kuty_disk_bytes", "Bytes on the disk.", ["what"])
+        for what, size in looked.values.get("disk", {}).items():
+            disk.add_metric([what], size)
+        yield disk
         if figures is not None:
             yield from self._ledger(figures)
             yield from self._recipients(figures)
@@ -76,10 +80,6 @@ class Figured(Collector):
         yield from (behind, late, served)
         yield _gauge("kuty_held", "Messages that wait for what they refer to.", figures.held)
         yield _gauge("kuty_parked_topics", "Topics whose next record the broker refuses.", len(figures.parked))
-        disk = _family("kuty_disk_bytes", "Bytes on the disk.", ["what"])
-        for what, size in figures.bytes_on_disk.items():
-            disk.add_metric([what], size)
-        yield disk
 
     def _recipients(self, figures: Figures) -> Iterator[Metric]:
         standings = {standing.short_name: standing for standing in figures.standings}

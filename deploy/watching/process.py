@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from consumers import disclosure, relay, wire
+from consumers import disclosed, relay, wire
 from consumers.clerk import Clerk
 from consumers.intake import Intake
 from consumers.lines import runbook_of
@@ -26,6 +26,8 @@ OF_MODELS = frozenset({API, "projector", "provisioner"})
 """Roles that use the read models."""
 OF_TOPICS = frozenset({API, "intake", "relay", "projector"})
 """Roles that ask the broker, or before a commit what was published."""
+DISK_FRESH_S = 60.0
+"""To weigh a thousand schemas makes the database look at as many files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,6 @@ class Figures:
     standings: Sequence[Standing] = ()
     parked: dict[str, str] = field(default_factory=dict)
     held: int = 0
-    bytes_on_disk: dict[str, int] = field(default_factory=dict)
 
 
 class Watched:
@@ -50,7 +51,7 @@ class Watched:
         self._running = running
         self._lateness = Lateness()
         self._needs = {name: Look(name, ask) for name, ask in self._asked()}
-        self._ledger = {"figures": Look("figures", self._figures)}
+        self._ledger = {"figures": Look("figures", self._figures), "disk": Look("disk", self._bytes_on_disk, DISK_FRESH_S)}
 
     # --- whether it is ready ---
 
@@ -62,7 +63,7 @@ class Watched:
         return [*found, *self._of_roles(), *_of_recipients(figures, self.names), *self._of_intake()]
 
     def look(self) -> Looked:
-        """The looks at what the process needs, by name, and at the ledger, `figures`."""
+        """The looks at what the process needs, by name, and at the ledger: `figures`, and `disk` in bytes."""
         return look_at({**self._needs, **self._ledger})
 
     @property
@@ -115,7 +116,7 @@ class Watched:
     def _figures(self) -> Figures:
         wired, store = self.wired, self.wired.store
         head = store.head()
-        places = {name: {name: (store.tracking(name), head)} for name in (disclosure.NAME, relay.TRACKING)}
+        places = {name: {name: (store.tracking(name), head)} for name in (disclosed.NAME, relay.TRACKING)}
         standings: list[Standing] = []
         for one in self.roles:
             if isinstance(one.role, Projector):
@@ -133,7 +134,7 @@ class Watched:
             for name, some in places.items()
         }
         parked = {row.topic: row.code for row in store.parked().values()}
-        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count(), self._bytes_on_disk())
+        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count())
 
     def _bytes_on_disk(self) -> dict[str, int]:
         settings = self.wired.settings

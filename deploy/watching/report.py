@@ -12,7 +12,7 @@ import orjson
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumers import disclosure, relay
+from consumers import disclosed, relay
 from consumers.log import BrokerError
 from deploy.backup.taking import last_backups
 from deploy.halts import BEHIND, PARKED, Advice, advice_on
@@ -100,7 +100,11 @@ def report_of(settings: Settings) -> Report:
                 roles[name] = _role_at(name, answered)
     report.roles = [role for role in roles.values() if role.name != PROVISIONER or settings.models_dsn or settings.store_dsn]
     _say_of_store(report, settings, seen)
-    report.backups = {part: str(taken["taken_at"]) for part, taken in last_backups(settings).items()}
+    try:
+        report.backups = {part: str(taken["taken_at"]) for part, taken in last_backups(settings).items()}
+    except (OSError, ValueError) as error:
+        why = f"{type(error).__name__}: when the last was taken cannot be read"
+        report.add(Fault("backup", why, "see who may read the home folder"))
     unseen = [role.name for role in report.roles if not role.runs_at]
     if unseen:
         report.add(Fault(", ".join(unseen), "not seen to run", "start it, or name its operator's port in KUTY_WATCHED"))
@@ -189,7 +193,7 @@ def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) 
     try:
         report.head, report.epoch = recorder.head(), recorder.epoch
         for role in report.roles:
-            tracked = {"disclosure": disclosure.NAME, "relay": relay.TRACKING}.get(role.name)
+            tracked = {"disclosure": disclosed.NAME, "relay": relay.TRACKING}.get(role.name)
             if tracked:
                 role.behind = report.head - recorder.tracking(tracked)
         for topic, parked in recorder.parked().items():
@@ -232,7 +236,8 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
         for role in report.roles:
             if role.runs_at or role.name not in ("intake", "projector"):
                 continue
-            role.behind = wired.intake.behind() if role.name == "intake" else wired.projector_lag()
+            models = wired.lags.of_models
+            role.behind = wired.intake.behind() if role.name == "intake" else sum(models(wired.recipients()).values())
 
     yield "store", of_register
     yield "keys", wired.keys.check

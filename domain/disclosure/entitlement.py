@@ -66,9 +66,12 @@ def told_of(
 ) -> Told | None:
     """What the recipient is told of the fact, none where it is told nothing.
 
-    `own`: it stated the fact itself (rule 9). `in_force`: the fact holds on the recipient's first day (rule 7).
+    `own`: it stated the fact itself (rule 9). `in_force`: the fact holds on the recipient's first day (rule 7). Nobody is
+    told by a window that a key was destroyed: `told_of_destruction`.
     """
     kind = standing.kind
+    if isinstance(fact.event, e.PayloadKeyDestroyed):
+        return None
     if own and kind.own_facts_whole:
         return _own_fact(fact, pathway, standing, policy)
     cell = policy.cell(fact.name, kind.key)
@@ -91,6 +94,31 @@ def told_of(
         profile=profile.name,
         staff=_staff_of(fact, standing, cell, profile, policy),
         message_id=fact.command_id if own else kind.answers(fact, pathway) if kind.answers else None,
+    )
+
+
+def told_of_destruction(fact: Fact[e.PayloadKeyDestroyed], standing: Standing, policy: Policy) -> Told | None:
+    """What the recipient is told of the end of a matter, none where its column is told nothing. Nothing of it depends on
+    what is known of the client: by then nobody may know it any more.
+
+    source: domain/disclosure.md 5.3, form `destroyed`
+    """
+    kind = standing.kind
+    cell = policy.cell(fact.name, kind.key)
+    if cell.shape not in "DR" or not kind.told_one_by_one:
+        return None
+    profile = policy.profiles[kind.profiles[0]]
+    fields = picked(fact.event, *type(fact.event).model_fields)
+    if cell.form:
+        fields = form_fields(cell.form, Telling(fact, Pathway(""), standing, profile)) or {}
+    return Told(
+        cell=str(cell),
+        occurred_on=fact.occurred_on,
+        legal_basis=kind.legal_basis,
+        purpose=kind.purpose,
+        fields=fields,
+        classes=classes_of(type(fact.event)),
+        profile=profile.name,
     )
 
 

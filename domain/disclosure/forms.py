@@ -155,6 +155,10 @@ def _day_corrected(t: Telling) -> bool:
     )
 
 
+def _destroyed(t: Telling) -> Fields | None:
+    return picked(t.fact.event, "destroyed_matter")
+
+
 def _done(t: Telling) -> Fields | None:
     started = isinstance(t.fact.event, e.AssessmentStarted)
     return {"step": "started"} if started else {"step": "completed", **picked(t.fact.event, "result")}
@@ -296,6 +300,7 @@ FORMS: Mapping[str, Callable[[Telling], Fields | None]] = {
     "codes": _codes,
     "dates": _dates,
     "day": _day,
+    "destroyed": _destroyed,
     "done": _done,
     "ended": _ended,
     "exit": _exit,

@@ -15,6 +15,7 @@ from domain.catalogue import type_of
 from domain.directory import Directory
 from domain.disclosure.desired import View
 from domain.disclosure.entitlement import Told, references_of
+from domain.disclosure.grounds import ADMINISTRATION
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Policy
 from domain.disclosure.pseudonyms import Pseudonyms
@@ -140,6 +141,46 @@ def event_of(publication: Publication, change: Change, source_hash: str, at: Cir
     return e.DisclosureMade(**fields)
 
 
+def empty_publication(publication_id: str, directory: Directory, now: datetime) -> Publication:
+    """What stands in the history of a redelivery for a publication that was erased or withdrawn before it was repeated: of
+    nobody, and without content, as one that was erased before it was sent."""
+    return Publication(
+        id=publication_id,
+        type=type_of(e.DisclosureWithdrawn),
+        kind="withdrawn",
+        source=source_of(directory),
+        subject="",
+        time=now.replace(microsecond=0),
+        sequence=0,
+        epoch=0,
+        ruleset="",
+        legal_basis="LB-OWN-TASK",
+        purpose=ADMINISTRATION,
+        previous_hash=FIRST_HASH,
+    )
+
+
+def empty_event(publication: Publication, source_id: str, source_hash: str, salt: str) -> e.DisclosureWithdrawn:
+    """The disclosure event that keeps an empty publication: it withdraws nothing but itself, and follows from the ledger's
+    first event, as every one follows from something."""
+    return e.DisclosureWithdrawn(
+        publication_id=publication.id,
+        source_event_id=source_id,
+        commitment=commitment(salt, source_hash),
+        commitment_salt=salt,
+        legal_basis=publication.legal_basis,
+        previous_publication_hash=publication.previous_hash,
+        withdraws_publication_id=publication.id,
+        withdrawal_ground="key_destroyed",
+        publication=publication.stored(),
+    )
+
+
+def is_empty(event: e.DisclosureMade | e.DisclosureWithdrawn) -> bool:
+    """Whether a disclosure keeps an empty publication."""
+    return isinstance(event, e.DisclosureWithdrawn) and event.withdraws_publication_id == event.publication_id
+
+
 def commitment(salt: str, source_hash: str) -> str:
     """SHA-256 in hex over the salt and the source event's hash, both as hex text: proves the source to who has both."""
     return hashlib.sha256((salt + source_hash).encode()).hexdigest()
@@ -199,6 +240,8 @@ def client_block(
     told: Told, change: Change, about: About, at: Circumstances, shielded: bool
 ) -> Iterator[tuple[str, str, Any]]:
     """(class, field, value) of the vault record that this recipient gets. source: domain/disclosure.md 5.4"""
+    if isinstance(change.fact.event, e.PayloadKeyDestroyed):
+        return
     block = at.policy.blocks[told.profile]
     identity: tuple[str, ...] = block.identity
     fact, pathway, standing = change.fact, about.view.pathway, change.standing

@@ -6,16 +6,16 @@ move a window, and corrections, have every recipient whose window they moved tol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from domain import events as e
 from domain.catalogue import moving
 from domain.directory import Directory
 from domain.disclosure.desired import IN_FORCE, View, desired, in_force, view_of, with_fact
-from domain.disclosure.entitlement import Told, told_of
+from domain.disclosure.entitlement import Told, told_of, told_of_destruction
 from domain.disclosure.kinds import Span, Standing
 from domain.disclosure.policy import Policy
 from domain.event import Event, Moves
@@ -59,15 +59,20 @@ class Change:
 
 @dataclass(slots=True)
 class Client:
-    """One client as the follower keeps it: the view at its position, and what everybody has been told."""
+    """One client as the follower keeps it: the view at its position, and what everybody has been told. `told_in` names by
+    matter who was ever told something of it, which is known also when nobody can read any more what that was."""
 
     view: View
     disclosed: Disclosures = field(default_factory=dict)
+    told_in: dict[str, set[str]] = field(default_factory=dict)
 
     def take(self, fact: Fact[Event], directory: Directory, policy: Policy, *, always_whole: bool = False) -> list[Change]:
         """Move on by one fact; what is to be told because of it, in order. `always_whole` never takes the short way."""
         before = self.view
         pathway = evolve(before.pathway, fact)
+        if isinstance(fact.event, e.PayloadKeyDestroyed):
+            self.view = before.erased(pathway)
+            return list(self._destruction(cast(Fact[e.PayloadKeyDestroyed], fact), directory, policy))
         moved = always_whole or fact.name in MOVES_WINDOWS
         kinds = policy.kinds
         self.view = (
@@ -81,12 +86,26 @@ class Client:
             changes = list(self._news(fact, self.view.standings.values(), policy))
         return self._keep(changes)
 
-    def reconcile(self, directory: Directory, policy: Policy) -> list[Change]:
-        """What is to be told because the register changed: the whole client against what was told."""
+    def _destruction(
+        self, fact: Fact[e.PayloadKeyDestroyed], directory: Directory, policy: Policy
+    ) -> Iterator[Change]:
+        """The end of a matter is told to the county, and to whom something of the matter was told."""
+        told_in = self.told_in.get(fact.event.destroyed_matter, set())
+        for name, recipient in sorted(directory.recipients.items()):
+            if name in told_in or directory.is_county(recipient.org, recipient.task):
+                standing = Standing(recipient, policy.kinds.of(recipient))
+                told = told_of_destruction(fact, standing, policy)
+                if told is not None:
+                    yield Change("fact", standing, fact, told, fact.event_id)
+
+    def reconcile(self, directory: Directory, policy: Policy, only: Collection[str], cause: str) -> list[Change]:
+        """What late joiners, and nobody else, are to be told: the whole client, as known now, against what they were told.
+        `cause` is the client's newest event: it says what was known."""
         before, self.view = self.view, view_of(self.view.pathway, directory, policy.kinds)
         changes = [
-            change
+            replace(change, cause=cause)
             for name in _names(self.view, self.disclosed)
+            if name in only
             for change in self._against(name, before, self.view, None, policy)
         ]
         return self._keep(changes)
@@ -114,7 +133,7 @@ class Client:
                 yield from self._news(fact, (new,), policy)
 
     def _against(self, name: str, before: View, after: View, cause: Fact[Event] | None, policy: Policy) -> Iterator[Change]:
-        """What one recipient may be told now, against what it has been told; no cause: the register changed."""
+        """What one recipient may be told now, against what it has been told; no cause: it joined late."""
         standing = after.standings.get(name) or before.standings.get(name)
         if standing is None:
             return
@@ -133,7 +152,11 @@ class Client:
 
     def apply(self, change: Change, publication_id: str) -> None:
         """Remember that the change has been told."""
-        known = self.disclosed.setdefault(change.standing.recipient.short_name, {})
+        name = change.standing.recipient.short_name
+        self.told_in.setdefault(change.fact.matter, set()).add(name)
+        if isinstance(change.fact.event, e.PayloadKeyDestroyed):
+            return  # of what comes later nothing takes it back
+        known = self.disclosed.setdefault(name, {})
         if change.told is None:
             known.pop(change.fact.event_id, None)
         else:

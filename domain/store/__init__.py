@@ -3,11 +3,16 @@
 Inside: `deciding` (one writer), `receiving` (messages), `sealed` (keys, vault), `tables` (PostgreSQL, SQLite).
 """
 
-from domain.store.checking import Amiss
+from domain.store.checking import WINDOW
+from domain.store.checking.amiss import Amiss
+from domain.store.checking.beside import Beside
+from domain.store.checking.copies import CheckedKeys, CheckedVault
+from domain.store.checking.windows import examine, opened_each, said_by
 from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
+from domain.store.reading import LedgerReading
 from domain.store.rebuild import Rebuilding
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
@@ -47,9 +52,13 @@ __all__ = [
     "POSTGRES_SETTINGS",
     "STAGED",
     "WATCHDOG",
+    "WINDOW",
     "Acknowledged",
     "Amiss",
     "AnswerRow",
+    "Beside",
+    "CheckedKeys",
+    "CheckedVault",
     "Choice",
     "ClientRecord",
     "CodeTaken",
@@ -66,6 +75,7 @@ __all__ = [
     "Kept",
     "KeyDestroyed",
     "Keys",
+    "LedgerReading",
     "Lost",
     "Moved",
     "NewEpoch",
@@ -96,6 +106,7 @@ __all__ = [
     "Use",
     "Vault",
     "WrongMasterKey",
+    "examine",
     "field_classes",
     "hash_of",
     "known_at_hand",
@@ -103,9 +114,11 @@ __all__ = [
     "migrate_postgres",
     "migrate_sqlite",
     "one_moment",
+    "opened_each",
     "registration",
     "reopening_postgres",
     "reopening_sqlite",
+    "said_by",
     "schema_of",
     "told_by_others",
     "use_of",

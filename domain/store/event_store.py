@@ -259,18 +259,25 @@ class EventStore(LedgerReading):
         )
         return Record(Header.from_bytes(composed.header), composed.header, composed.sections, 0, 0)
 
-    def append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> None:
-        """Append records of a follower and move its position: (name, from, to), compared and set in one transaction.
+    def append(
+        self,
+        sealed: Sequence[Record],
+        *,
+        tracking: tuple[str, int, int],
+        also: Sequence[tuple[str, int, int]] = (),
+        over_own: bool = False,
+    ) -> int:
+        """Append records of a follower and move its position: (name, from, to), compared and set in one transaction, and so
+        are those of `also`. Returns where the position is then: with `over_own` behind the records, where nothing of
+        anybody else's stands before them.
 
-        Raises `Conflict` when the position or the end of a stream is another one: nothing was written then.
+        Raises `Conflict` when a position or the end of a stream is another one: nothing was written then.
         """
-        self.submit_append(sealed, tracking=tracking).result()
-
-    def submit_append(self, sealed: Sequence[Record], *, tracking: tuple[str, int, int]) -> Future[None]:
-        """`append` without waiting."""
         future = new_future()
-        self._writer.put(AppendJob(sealed, tracking, future))
-        return future
+        job = AppendJob(sealed, tracking, future, also, over_own)
+        self._writer.put(job)
+        future.result()
+        return job.reached
 
     def append_raw(
         self, records: Iterable[Record], follower_of: FollowerOf, positions_at: PositionsAt = lambda head: {}

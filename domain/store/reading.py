@@ -6,6 +6,7 @@ Nothing here writes events. A method that asks the database raises `StoreUnavail
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, types_of
@@ -15,7 +16,8 @@ from domain.epochs import Epochs
 from domain.events import EpochOpened, Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
-from domain.store.checking import Amiss, amiss
+from domain.store.checking import amiss
+from domain.store.checking.amiss import Amiss
 from domain.store.deciding.kept_answers import answer_of, still_waiting
 from domain.store.deciding.known import Known
 from domain.store.openings import epochs_of
@@ -50,7 +52,20 @@ class LedgerReading:
 
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
         """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""
-        found = self._read(self._recorder.rows(after, limit, types_of(names)))
+        return self._seen(self._recorder.rows(after, limit, types_of(names)))
+
+    def pages(self, size: int, after: int = 0) -> Iterator[list[Record]]:
+        """The feed after a position to its end, page by page: the next one is fetched while the last is worked on. Raises
+        `Damaged`."""
+        with ThreadPoolExecutor(1, "next-page") as fetching:
+            rows = self._recorder.rows(after, size)
+            while rows:
+                coming = fetching.submit(self._recorder.rows, rows[-1].position, size)
+                yield self._seen(rows)
+                rows = coming.result()
+
+    def _seen(self, rows: Sequence[Row]) -> list[Record]:
+        found = self._read(rows)
         if found:
             self._recorder.seen.note(found[-1].position, found[-1].hash)
         return found
@@ -131,6 +146,10 @@ class LedgerReading:
         """The organiser's directory id; empty before the ledger is opened."""
         return self.directory.organiser
 
+    def streams(self) -> list[str]:
+        """The names of all streams, in order."""
+        return self._recorder.streams()
+
     def head(self) -> int:
         """The position of the last event."""
         return self._recorder.head()
@@ -166,6 +185,14 @@ class LedgerReading:
     def tracking(self, name: str) -> int:
         """A follower's position, 0 before its first."""
         return self._recorder.tracking(name)
+
+    def trackings(self, names: Sequence[str]) -> Mapping[str, int]:
+        """The positions of many followers; one that has none is left out."""
+        return self._recorder.trackings(names)
+
+    def place(self, places: Mapping[str, int]) -> None:
+        """Set positions that belong to no event as they are told, also back."""
+        self._recorder.place(places)
 
     def track(self, name: str, position: int) -> None:
         """Move a position forward that belongs to no event."""

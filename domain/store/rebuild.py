@@ -149,6 +149,11 @@ class Rebuilding:
             yield from self.last_answer()
             self._open = [(record, event)] if h.answer_number is not None else []
 
+    @property
+    def in_an_answer(self) -> bool:
+        """Whether an answer has begun whose last event may not have come yet."""
+        return bool(self._open)
+
     def last_answer(self) -> Iterator[AnswerRow]:
         """The answer whose last event may not have come yet."""
         if self._open:

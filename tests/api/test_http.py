@@ -26,6 +26,7 @@ from stories import EXPERT, INSTRUCTOR, INTAKE, OWN_WORKER, PAYER, SOCIAL_WORKER
 from api.request_ids import request_id
 from consumers import wire
 from consumers.log import Entry
+from consumers.redelivery import WINDOW
 from deploy.local.ports import free_port
 from deploy.logs import lines_to
 from deploy.serving import Server
@@ -218,12 +219,16 @@ def test_a_redelivery_is_begun_once_under_its_key(tmp_path: Path, monkeypatch: p
     with house_after("14", tmp_path) as home:
         # given a redelivery that was recorded, and broke off before its epoch began
         with monkeypatch.context() as broken:
-            broken.setattr("consumers.disclosure.redeliver", lambda *_: 1 // 0)
+            broken.setattr("consumers.disclosure.begin", lambda *_, **__: 1 // 0)
             assert home.post("/redeliveries", PAYER, {}, key="r-1").status_code == 500
         assert home.get("/out/kela-payment", PAYER, wait=0).json()["epoch"] == 1
         # when it is asked for again, and once more because the answer was lost, then there is one epoch
         answers = [home.post("/redeliveries", PAYER, body, key="r-1") for body in ({}, b"", {})]
         assert [(one.status_code, one.json()["epoch"]) for one in answers] == [(200, 2)] * 3
+        # and each says how much of it has been repeated
+        whole = answers[0].json()["publications"]
+        assert whole == home.wired.store.stream_version("recipient/kela-payment/1") > 0
+        assert [one.json()["repeated"] for one in answers] == [min(whole, WINDOW)] * 3
         assert home.get("/out/kela-payment", PAYER, wait=0).json()["epoch"] == 2
         home.settle()
         assert answers[0].json()["number"] == home.receipts("kela-payment")[-1]["number"]

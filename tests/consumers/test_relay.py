@@ -11,7 +11,7 @@ import pytest
 
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import BrokerUnavailable, Read
+from consumers.log import BrokerUnavailable, Read, TopicRefused
 from consumers.relay import TRACKING, FeedRefused, Relay, StoreBehindTopic, resume_request
 from domain.directory import Directory, enter
 from domain.disclosure.pseudonyms import Pseudonyms
@@ -41,11 +41,13 @@ class Feed:
     contents: dict[int, Event | Erased] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
 
-    def add(self, stream: str, event: Event | Erased, *, number: int | None = None, sender: str = "organiser") -> None:
+    def add(
+        self, stream: str, event: Event | Erased, *, number: int | None = None, sender: str = "organiser", size: int = 0
+    ) -> None:
         position = len(self.contents) + 1
         version = self.versions[stream] = self.versions.get(stream, 0) + 1
         name = event.name if isinstance(event, Erased) else event.NAME
-        body = f"{name} {position}".encode()
+        body = f"{name} {position}".encode().ljust(size)
         header = Header(
             event_id=f"{position:032x}", type=f"{name}.v1", ledger=self.ledger, stream=stream, stream_version=version,
             matter="ledger", occurred_on=date(2025, 3, 3), recorded_at=NOW, command_id=f"c-{position}", actor_org=COUNTY,
@@ -63,6 +65,9 @@ class Feed:
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
         rows = self.recorder.rows(after, limit, [f"{name}.v1" for name in names])
         return [read_record(row.state, row.position, 1) for row in rows]
+
+    def stream(self, stream: str, after: int = 0, limit: int | None = None) -> list[Record]:
+        return [read_record(row.state, row.position, 1) for row in self.recorder.stream_rows(stream, after, limit)]
 
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         return [self.contents[record.position] for record in records]
@@ -107,9 +112,9 @@ class Feed:
             ),
         )  # fmt: skip
 
-    def tell(self, recipient: str, *, times: int = 1, size: int = 10) -> None:
+    def tell(self, recipient: str, *, times: int = 1, size: int = 10, epoch: int = 1) -> None:
         for _ in range(times):
-            stream = f"recipient/{recipient}/1"
+            stream = f"recipient/{recipient}/{epoch}"
             told = Publication(
                 id=f"{len(self.contents):032x}", type="period.started.v1", kind="fact", source=COUNTY, subject="pseudonym",
                 time=NOW, sequence=0, epoch=1, ruleset="", legal_basis="LB-UI-ATT", purpose="service", previous_hash="",
@@ -214,6 +219,26 @@ def test_an_erased_disclosure_goes_out_as_withdrawn(feed: Feed, broker: Embedded
     told = wire.read_publication(read)
     assert told is not None
     assert (told.kind, told.body) == ("withdrawn", {})
+
+
+@pytest.mark.parametrize("window", [2, 1_000])
+def test_nothing_of_an_epoch_is_sent_once_the_next_one_has_begun(feed: Feed, broker: EmbeddedBroker, window: int) -> None:
+    # given a redelivery in windows, and what was told in the old epoch before, between and after them
+    feed.tell("kela", times=2)
+    feed.tell("kela", times=2, epoch=2)
+    feed.tell("kela")
+    feed.tell("county")
+    feed.tell("kela", epoch=2)
+    # when it is sent, and sent once more by a relay that knows nothing of it
+    run(relay_of(feed, broker, window=window))
+    feed.tell("kela")
+    feed.tell("kela", epoch=2)
+    run(relay_of(feed, broker, window=window))
+    # then both epochs stand one behind the other, each without a hole
+    lines = [(wire.line_of(read)[1], wire.sequence_of(read)) for read in broker.read("kuty.demo.out.kela.v1", 0, 100)]
+    assert lines == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4)]
+    assert len(broker.read("kuty.demo.out.county.v1", 0, 100)) == 1
+    assert len(broker.read(EVENTS, 0, 100)) == feed.head()
 
 
 def test_the_brokers_acknowledgements_are_kept_and_the_position_moved(feed: Feed, broker: EmbeddedBroker) -> None:
@@ -378,14 +403,106 @@ def test_a_record_that_is_refused_again_is_parked_again(feed: Feed, broker: Embe
     assert sequences(broker, wire.out_topic("demo", "county")) == [1]
 
 
-def test_the_feed_itself_is_never_parked(feed: Feed, broker: EmbeddedBroker) -> None:
+# --- What the broker refuses: for good, and for now (docs/decisions/0022) -------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["record_refused", "policy_refused", "timestamp_refused", "not_allowed"])
+def test_the_feed_itself_is_never_parked_and_the_relay_says_what_to_do(
+    feed: Feed, broker: EmbeddedBroker, code: str
+) -> None:
     relay = relay_of(feed, broker)
     run(relay)
-    broker.delete_topics([EVENTS])
+    broker.refuse(EVENTS, code)
     feed.tell("kela")
-    with pytest.raises(FeedRefused):
+    with pytest.raises(FeedRefused, match=rf"^position 3 of {EVENTS} is refused by the broker \({code}\): .*start the"):
         run(relay)
     assert feed.parked() == {}
+    # when that is mended, and the relay started again
+    broker.refuse(EVENTS)
+    run(relay_of(feed, broker))
+    assert sequences(broker, EVENTS) == [1, 2, 3]
+    assert sequences(broker, OUT) == [1]
+
+
+@pytest.mark.parametrize("code", ["record_refused", "policy_refused", "timestamp_refused", "not_allowed"])
+@pytest.mark.parametrize("refused", [OUT, wire.receipts_topic("demo", "kela")])
+def test_a_topic_whose_record_is_refused_for_good_is_parked_with_one_line_that_says_what_to_do(
+    feed: Feed, broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture, code: str, refused: str
+) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    broker.refuse(refused, code)
+    feed.tell("kela")
+    answer = CommandRefused(command="start_period", codes=(), content_mac="0" * 64)
+    feed.add("refusals/x", answer, number=1, sender="employment_authority")
+    feed.tell("county")
+    run(relay)
+    assert [(topic, parked.code) for topic, parked in relay.parked.items()] == [(refused, code)]
+    assert sequences(broker, EVENTS) == [1, 2, 3, 4, 5]
+    assert sequences(broker, wire.out_topic("demo", "county")) == [1]
+    said = [line.getMessage() for line in caplog.records if "parked" in line.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith(f"topic {refused} is parked at position ")
+    assert said[0].endswith("docs/runbooks/a-parked-topic.md says what to do")
+
+
+def test_the_events_topic_takes_what_an_older_version_recorded_without_a_bound(
+    feed: Feed, broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    relay = relay_of(feed, broker, window=3)
+    feed.tell("kela")
+    feed.add("refusals/x", CommandRefused(command="start_period", codes=(), content_mac="0" * 64), size=3_000_000)
+    feed.tell("kela")
+    feed.add("refusals/x", CommandRefused(command="start_period", codes=(), content_mac="0" * 64), size=5_000_000)
+    feed.tell("county")
+    run(relay)
+    assert sequences(broker, EVENTS) == [1, 2, 3, 4, 5, 6, 7]
+    assert sequences(broker, OUT) == [1, 2]
+    assert not [line for line in caplog.records if line.levelname == "CRITICAL"]
+    # and whoever starts after it finds the topic as it has to be
+    feed.tell("kela")
+    run(relay_of(feed, broker))
+    assert sequences(broker, EVENTS)[-1] == 8
+    # and a topic that lost all is filled again, what is large included
+    broker.make_again(EVENTS)
+    again = relay_of(feed, broker)
+    feed.tell("kela")
+    run(again)
+    while again.step():
+        pass
+    assert sequences(broker, EVENTS) == list(range(1, 10))
+
+
+def test_where_the_topic_may_not_be_widened_the_relay_halts_and_says_how_wide_it_has_to_be(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(topic: str, max_message_bytes: int) -> None:
+        raise TopicRefused(f"topic {topic} cannot be changed: TopicAuthorizationFailedError")
+
+    feed.add("refusals/x", CommandRefused(command="start_period", codes=(), content_mac="0" * 64), size=3_000_000)
+    monkeypatch.setattr(broker, "widen", denied)
+    with pytest.raises(FeedRefused, match=r"cannot be changed.*: set max\.message\.bytes=3\d{6} on it, then start"):
+        run(relay_of(feed, broker))
+    assert feed.parked() == {}
+
+
+@pytest.mark.parametrize("gone", [EVENTS, OUT])
+def test_a_topic_that_is_deleted_under_the_relay_is_made_again_and_filled(
+    feed: Feed, broker: EmbeddedBroker, gone: str
+) -> None:
+    relay = relay_of(feed, broker)
+    feed.tell("kela", times=3)
+    run(relay)
+    broker.delete_topics([gone])
+    feed.tell("kela")
+    with pytest.raises(BrokerUnavailable, match="is not there"):
+        run(relay)
+    run(relay)
+    while relay.step():
+        pass
+    assert feed.parked() == {}
+    assert sequences(broker, EVENTS) == [1, 2, 3, 4, 5, 6]
+    assert sequences(broker, OUT) == [1, 2, 3, 4]
 
 
 def test_a_store_behind_its_topic_halts_the_relay(feed: Feed, broker: EmbeddedBroker, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 from records_of_before import two_lines
 
@@ -40,7 +41,7 @@ def record(stream: str = STREAM, **changes: object) -> Record:
         section_digests={name: digest(sealed) for name, sealed in SECTIONS.items()},
         previous_hash="ab" * 32,
     )
-    header = replace(header, **changes)
+    header = msgspec.structs.replace(header, **changes)
     return Record(header, header.to_bytes(), SECTIONS, position=41, epoch=1)
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -117,12 +118,57 @@ def test_a_topic_with_other_settings_is_not_taken_as_ours(broker: Broker, topic:
         broker.create_topics({topic: TopicSettings(retention_ms=7 * DAY_MS)})
 
 
+def test_a_topic_may_take_larger_records_than_we_need_and_not_smaller_ones(broker: Broker) -> None:
+    narrow = new_topic(broker, SMALL_RECORDS)
+
+    broker.create_topics({narrow: TopicSettings(retention_ms=FOREVER, max_message_bytes=1_000)})
+    with pytest.raises(TopicSettingsDiffer, match=r"2000 .*should .*3000"):
+        broker.create_topics({narrow: TopicSettings(retention_ms=FOREVER, max_message_bytes=3_000)})
+
+
+def test_a_topic_that_is_widened_takes_and_gives_back_what_it_refused(broker: Broker) -> None:
+    narrow = new_topic(broker, SMALL_RECORDS)
+    large = Entry(b"client-1", Random(2).randbytes(3_000_000), (("ce_logsequence", b"2"),), 2)  # what no packing helps
+    assert deliver(broker, [*window(narrow, 1), (narrow, large)]) == {narrow: "too_large"}
+
+    broker.widen(narrow, 3_100_000)
+
+    assert deliver(broker, [(narrow, large), *window(narrow, 3)]) == {}
+    assert sequences(broker.tail([narrow], back=10)[narrow]) == [1, 2, 3]
+    assert [read.value for read in broker.read(narrow, 1, 1, timeout=DEADLINE_S)] == [large.value]
+    broker.create_topics({narrow: SMALL_RECORDS})
+
+
+def test_the_settings_of_a_topic_that_is_not_there_cannot_be_changed(broker: Broker) -> None:
+    with pytest.raises(TopicGone):
+        broker.widen("kuty.contract.nowhere.v1", 3_000)
+
+
+def test_what_a_topic_takes_is_measured_with_its_headers(broker: Broker) -> None:
+    narrow = new_topic(broker, SMALL_RECORDS)
+    many = Random(1).randbytes(1_000)
+    wide = Entry(b"client-1", many, (("ce_logsequence", b"1"), ("ce_subject", many[::-1])), 1)
+
+    assert deliver(broker, [(narrow, wide)]) == {narrow: "too_large"}
+
+
 def test_a_deleted_topic_is_gone(broker: Broker, topic: str) -> None:
     broker.delete_topics([topic])
 
     assert topic not in broker.topics()
     with pytest.raises(TopicGone):
         broker.tail([topic], back=1)
+
+
+def test_the_end_of_a_topic_that_was_deleted_is_not_remembered(broker: Broker, topic: str) -> None:
+    other = new_topic(broker)
+    broker.append([(topic, entries(1)[0])])
+    assert broker.end_offsets([topic, other]) == {topic: 1, other: 0}
+    broker.delete_topics([topic])
+    raised_while(lambda: broker.end_offsets([topic, other]), TopicGone)
+    assert broker.end_offsets([other]) == {other: 0}
+    broker.create_topics({topic: KEPT_90_DAYS})
+    assert broker.end_offsets([topic, other]) == {topic: 0, other: 0}
 
 
 # -- append and read -------------------------------------------------------------------------------------

@@ -731,6 +731,28 @@ def test_a_followers_position_alone_can_move(store: EventStore) -> None:
     assert (store.tracking("disclosure"), store.tracking("relay"), store.tracking("nobody")) == (5, 9, 0)
 
 
+def test_the_whole_feed_comes_page_by_page(store: EventStore) -> None:
+    for _ in range(7):
+        new_client(store)
+    head = store.head()
+    pages = list(store.pages(3))
+    assert [record.position for page in pages for record in page] == list(range(1, head + 1))
+    assert {len(page) for page in pages[:-1]} == {3}
+    assert [record.position for page in store.pages(100, head - 2) for record in page] == [head - 1, head]
+    assert list(store.pages(3, head)) == []
+
+
+def test_positions_of_many_are_asked_together_and_may_be_set_back(store: EventStore) -> None:
+    many = {f"projector/{number}": number for number in range(1_200)}
+    store.place(many)
+    assert store.trackings([*many, "nobody"]) == many
+    store.place({"projector/7": 3, "projector/8": 9})
+    assert store.trackings(["projector/7", "projector/8", "projector/9"]) == {
+        "projector/7": 3, "projector/8": 9, "projector/9": 9,
+    }  # fmt: skip
+    assert store.trackings([]) == {}
+
+
 def test_a_correction_is_sealed_under_the_classes_of_its_fact(store: EventStore) -> None:
     client = new_client(store)
     recorded = store.execute(day(0), PROVIDER, "1", client=client)

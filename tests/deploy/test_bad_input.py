@@ -24,8 +24,11 @@ WITHOUT_FILES = {
     "up": ("up",),
     "migrate": ("migrate",),
     "ledger open": ("ledger", "open", "0000001-9"),
+    "ledger adopt": ("ledger", "adopt", "--by", "DP-1", "--second", "DP-2"),
+    "ledger new-epoch": ("ledger", "new-epoch", "--by", "DP-1", "--second", "DP-2"),
     "clock advance": ("clock", "advance", "2026-06-01"),
     "topic resume": ("topic", "resume", "nothing"),
+    "key destroy": ("key", "destroy", "0" * 32, "--by", "DP-1", "--second", "DP-2"),
     "demo": ("demo", "--clients", "1"),
     "rebuild": ("rebuild", "kela-benefit-payment"),
     "rebuild store": ("rebuild", "store", "--from-topic"),
@@ -39,8 +42,11 @@ WITHOUT_FILES = {
     "agency receipts": ("agency", "receipts", "provider-s01"),
 }
 """Every command that looks at a ledger, with words that are understood."""
-WITHOUT_LEDGER = {"scenario", "describe", "settings", "bench", "agency publish"}
-"""The others: they are given files, or nothing."""
+WITHOUT_LEDGER = {
+    "scenario", "describe", "settings", "bench", "agency publish", "backup key", "backup verify", "restore", "resubmit",
+    "status",
+}  # fmt: skip
+"""The others: they are given files, or nothing; `kuty status` shows all the rest."""
 ON_KAFKA = ("clock advance", "rebuild", "rebuild store", "audit chains of the topic", "agency follow", "agency receipts")
 
 LOOKING_EVERYWHERE = (
@@ -93,7 +99,7 @@ def test_every_command_is_walked() -> None:
         for name, each in commands(parser())
         if not any(isinstance(action, argparse._SubParsersAction) for action in each._actions)
     }
-    assert {" ".join(words[:2]) if words[0] in ("ledger", "clock", "topic", "replay", "audit", "agency") else words[0]
+    assert {" ".join(words[:2]) if words[0] in ("ledger", "clock", "topic", "key", "replay", "audit", "agency") else words[0]
             for words in WITHOUT_FILES.values()} | WITHOUT_LEDGER == leaves  # fmt: skip
 
 

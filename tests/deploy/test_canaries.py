@@ -276,6 +276,7 @@ def test_what_people_write_comes_into_no_log_no_figure_and_no_screen(
             seen.append(connection.getresponse().read().decode())
             connection.close()
     assert len(seen) == 2 + 2 * 8  # seven roles, and `kuty up`
+    assert seen[0].count(" runs at 127.0.0.1:") == 7
     lines = log.read_text().splitlines()
     servers = [file.read_text(errors="replace") for file in parts_folder.rglob("server.log")]
 

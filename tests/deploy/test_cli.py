@@ -324,7 +324,7 @@ def test_a_lost_store_comes_back_from_its_topic_and_goes_on(home: Path, capsys: 
 
 
 def test_a_store_that_holds_something_is_not_rebuilt_over(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "the store is not empty" in told(capsys, "rebuild", "store", "--from-topic", code=1)
+    assert "the store is not empty: `kuty ledger adopt`" in told(capsys, "rebuild", "store", "--from-topic", code=1)
 
 
 def test_a_clock_never_goes_back(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

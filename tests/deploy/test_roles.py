@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from consumers.log import BrokerUnavailable
+from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
 from deploy.roles import LOOKS_S, Running, Saying, Stuck, settle
 from domain.store import StoreUnavailable
@@ -82,8 +82,9 @@ def test_a_step_that_failed_is_taken_again(error: Exception) -> None:
     assert role.steps >= 4
 
 
-def test_a_role_that_halts_stays_halted_and_the_others_go_on() -> None:
-    halting, other = Scripted("relay", StoreBehindTopic("the topic has 9, the store 5")), Scripted("clerk", 1, 1)
+@pytest.mark.parametrize("halt", [StoreBehindTopic, FeedRefused, TopicSettingsDiffer, TopicRefused])
+def test_a_role_that_halts_stays_halted_and_the_others_go_on(halt: type[Exception]) -> None:
+    halting, other = Scripted("relay", halt("the topic has 9, the store 5")), Scripted("clerk", 1, 1)
     running = started(halting, other)
     assert other.idle.wait(DEADLINE_S)
     assert running.roles[0].join(DEADLINE_S)

@@ -126,6 +126,21 @@ def test_an_empty_place_says_what_is_missing(
     assert not ledger_file(Settings(home=tmp_path)).exists()  # looking makes nothing
 
 
+@pytest.mark.parametrize("place", ["a file", "below a file", "nowhere to write", "garbage"])
+def test_a_home_that_cannot_be_used_is_shown_as_such(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "garbage" / "demo").mkdir(parents=True)
+    (tmp_path / "garbage" / "demo" / "events.db").write_bytes(bytes(range(256)) * 20)
+    homes = {"a file": tmp_path / "file", "below a file": tmp_path / "file" / "var", "nowhere to write": Path("/proc/kuty")}
+    monkeypatch.setenv("KUTY_HOME", str(homes.get(place, tmp_path / "garbage")))
+    code, shown = status(capsys)
+    assert code == 1
+    assert "\nstore: " in shown
+    assert "not seen to run" in shown
+
+
 def test_a_dead_database_and_a_dead_broker_are_one_sentence_each(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.caller import Claims
 from deploy.cli import ROLES, main
-from deploy.commands.distributed import WatchedRole, records_of
+from deploy.commands.distributed import RESTARTS, WatchedRole, records_of
 from deploy.local import left
 from deploy.local.folders import parts_folder
 from deploy.local.left import remember, stop_left
@@ -66,7 +66,12 @@ def test_a_role_that_was_killed_is_started_again(tmp_path: Path) -> None:
             clerk.look()
             return clerk.described not in (before, "clerk (waits)")
 
+        started = RESTARTS.counted().get(("clerk",), 0)
+        comes("that it is missed", lambda: clerk.look() or clerk.fault)
+        assert clerk.fault
+        assert clerk.fault.why == "ended with -9"
         comes("another process", started_again)
+        assert (clerk.fault, RESTARTS.counted()[("clerk",)]) == (None, started + 1)
         after = psutil.Process(int(clerk.described.split("(")[1].rstrip(")")))
         comes("its words", lambda: "clerk" in after.cmdline())
     assert not after.is_running()
@@ -212,6 +217,10 @@ def test_everything_runs_on_real_parts_under_logins_that_own_nothing(
         kafka=kafka.bootstrap,
         owner_dsn=owner,
         store_dsn=make_conninfo(owner, user="kuty_up_store", password="up"),
+        keys_owner_dsn=owner,
+        keys_dsn=make_conninfo(owner, user="kuty_up_keys", password="up"),
+        vault_owner_dsn=owner,
+        vault_dsn=make_conninfo(owner, user="kuty_up_vault", password="up"),
         models_dsn=make_conninfo(owner, user="kuty_up_models", password="up"),
         port=free_port(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
@@ -13,6 +14,7 @@ from house import House, house
 from stories import COUNTY, OPERATOR
 
 from consumers import wire
+from consumers.projector import place_of
 from deploy.feed import feed_of_store, feed_of_topic, follower_of, records_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import HALTS
@@ -75,6 +77,38 @@ def test_the_projector_lags_by_what_the_broker_has_taken(lived: House) -> None:
     assert wired.lag()["projector"] > 0
     lived.settle()
     assert wired.lag()["projector"] == 0
+
+
+def test_a_model_of_which_was_noted_too_little_is_asked_itself(lived: House) -> None:
+    lived.settle()
+    wired = lived.wired
+    topic = wire.out_topic("house", "county")
+    # when what was noted is older than what the model has
+    wired.store.place({place_of(topic): 1})
+    # then nobody seems behind who is not
+    assert wired.lag()["projector"] == 0
+    assert wired.store.trackings([place_of(topic)]) == {place_of(topic): 1}
+
+
+def test_a_recipient_more_is_no_question_more(lived: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.projector.NOTE_S", 0.0)
+    lived.settle()
+    wired, asked = lived.wired, Counter[str]()
+
+    def counted(part: object, name: str) -> None:
+        method = getattr(part, name)
+        monkeypatch.setattr(part, name, lambda *given: asked.update([name]) or method(*given))
+
+    for name in ("tracking", "trackings", "acknowledged_ends", "head"):
+        counted(wired.store, name)
+    for name in ("end_offsets", "topics"):
+        counted(wired.broker, name)
+    counted(wired.models, "of")
+    # when it is asked how far everybody is behind
+    assert not any(wired.lag().values())
+    # then of all models and of all topics at once
+    assert len(wired.recipients()) > 5
+    assert asked == {"head": 2, "tracking": 2, "trackings": 2, "acknowledged_ends": 1, "end_offsets": 1}
 
 
 def test_the_embedded_broker_has_one_owner(lived: House, home: Path) -> None:
@@ -150,6 +184,8 @@ def test_a_ledger_whose_file_is_older_than_its_topic_takes_nothing(home: Path) -
         head = one.wired.store.head()
         one.on(date(2025, 3, 20))
         one.settle()
+        waits = {"client": "nobody", "period_id": "p", "day_status": "present", "hours": 4}
+        one.send("provider-s01", "m-waits", "record_attendance.v1", waits)
     # when an older file is put in its place and everything is started again
     newer = ledger_copy(ledger, home / "newer.db")
     clock = {"to_at": "2025-04-01T09:00:00Z"}
@@ -158,12 +194,14 @@ def test_a_ledger_whose_file_is_older_than_its_topic_takes_nothing(home: Path) -
         assert again.wired.store.head() == head
         answer = again.post("/clock", OPERATOR, clock)
         assert (answer.status_code, answer.json()["codes"][0]["code"]) == (503, "E_UNAVAILABLE")
-        for role in ("clerk", "disclosure", "relay"):
+        # Intake, too: what has come waits in its topic.
+        for role in ("intake", "clerk", "disclosure", "relay"):
             with pytest.raises(HALTS):
                 again.wired.role(role).step()
     # when the right one is there again, then it goes on
     ledger_copy(newer, ledger)
     with house(home) as again:
+        again.settle()
         assert again.post("/clock", OPERATOR, clock).status_code == 201
 
 

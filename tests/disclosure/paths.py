@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from disclosure.told import Everybody, a_fact
@@ -275,7 +275,16 @@ def whole(payer: str | None = KELA, **but: Any) -> Path:
     path.add(due(AUTHORITY, completed, "end"), LAST, command="exit")
     path.add(sent(AUTHORITY, completed, "end"), LAST)
     path.add(e.CaseClosed(case_id=CASE, closing_code="exit", exit_id=ref("exit")), date(2025, 9, 5))
+    path.add(destruction(), date(2035, 9, 6))
     return path
+
+
+def destruction(matter: str = CASE) -> e.PayloadKeyDestroyed:
+    """The end of a matter; that of the case unless another is named."""
+    return e.PayloadKeyDestroyed(
+        destroyed_matter=matter, destroyed_key_id=f"{matter}/1", destroyed_at=datetime(2035, 9, 6, 7, tzinfo=UTC),
+        destruction_digest="d1" * 32,
+    )  # fmt: skip
 
 
 def _health_exit() -> str:

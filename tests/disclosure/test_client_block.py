@@ -27,7 +27,14 @@ CONTACT = {"phone", "language", "protected"}
     ],
 )
 def test_the_client_block_has_the_fields_of_5_4(recipient: str, fields: set[str]) -> None:
-    assert {frozenset(p.client) for p in whole().told().told[recipient]} == {frozenset(fields)}
+    told = whole().told().told[recipient]
+    assert {frozenset(p.client) for p in told if p.type != "payload_key.destroyed.v1"} == {frozenset(fields)}
+
+
+def test_who_is_told_that_a_key_was_destroyed_is_not_told_whose_name_it_was() -> None:
+    """domain/disclosure.md 5.4: the block is left out of the form `destroyed`."""
+    (told,) = of(whole().told(), "county", "payload_key.destroyed")
+    assert told.client == {}
 
 
 def test_a_provider_that_files_absence_reports_gets_the_identity_code() -> None:

@@ -189,7 +189,9 @@ BEFORE_A_CASE: dict[str, Asked] = {
 
 def test_every_command_about_a_client_is_in_one_of_these_tables() -> None:
     about_a_client = {name for name, kind in COMMANDS.items() if kind.target == "client"}
-    assert about_a_client == OVER.keys() | NOT_ITS_DAY.keys() | STILL_TAKEN.keys() | BEFORE_A_CASE.keys()
+    tables = OVER.keys() | NOT_ITS_DAY.keys() | STILL_TAKEN.keys() | BEFORE_A_CASE.keys()
+    # The end of a matter comes years after its closing: tests/domain/test_retention.py.
+    assert about_a_client == tables | {"destroy_payload_key"}
 
 
 def with_everything() -> Given:

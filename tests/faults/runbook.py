@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 180.0
+DEADLINE_S = 600.0
 
 
 def commands_of(page: str, heading: str) -> str:

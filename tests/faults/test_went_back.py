@@ -19,6 +19,7 @@ from faults.doors import Distributed, Http
 from faults.history import History
 from faults.ledgers import at_head
 from faults.likeness import all_reads, all_records
+from faults.runbook import begun, ended
 from forked import Ledger
 from logins import login_dsn
 from stories import COUNTY
@@ -41,6 +42,7 @@ CLIENTS, SEED = 3, 7
 BEFORE, BETWEEN, FORKED = 200, 50, 40
 """Commands before the backup, commands that it has lost, and commands that were taken into it."""
 DEADLINE_S = 240.0
+PAGE = "a-store-that-went-back.md"
 
 
 @dataclass
@@ -75,6 +77,16 @@ class Running:
         process = kuty(self.settings, *words)
         said, error = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 0, (words, said, error)
+        return said
+
+    def runbook(self, heading: str) -> str:
+        """What its commands say, given one after the other as they stand on the page. They have to do well."""
+        folder = Path(tempfile.mkdtemp(dir=self.settings.home))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("BY", "T-01")
+            patched.setenv("SECOND", "C-01")
+            code, said, error = ended(begun(PAGE, heading, self.settings, folder))
+        assert code == 0, (said, error)
         return said
 
     def serves(self) -> bool:
@@ -172,9 +184,8 @@ def quiet(wired: Wired) -> bool:
         return False
 
 
-def brought_back(one: Running, ids: list[str], file: Path) -> None:
+def brought_back(one: Running, ids: list[str], said: str) -> None:
     """Every command that was given up is decided again, and its sender was told of both."""
-    said = one.command("resubmit", str(file))
     came = {line.split(" ", 1)[0]: line for line in said.splitlines()}
     assert {name for name in ids if ": recorded, as answer" in came[name]} == set(ids), said
     with opened(one.settings) as wired:
@@ -189,34 +200,29 @@ def brought_back(one: Running, ids: list[str], file: Path) -> None:
         assert told[name, "recorded"] >= 1, name
 
 
-CHOSEN = ("--by", "T-01", "--second", "C-01")
-
-
 def test_both_ways_back_under_running_roles(running: Running) -> None:
     one = running
     one.go_on(BEFORE)
     # --- the topic is right
     ids = went_back(one, 1)
-    said = one.command("ledger", "adopt", *CHOSEN, "--given-up", str(one.settings.home / "one.jsonl"))
+    said = one.runbook("The topic is right")
     assert "is in epoch 2 (adopted)" in said
     until(one.serves, "the API serves again", DEADLINE_S)
     proved(one)
-    brought_back(one, ids, one.settings.home / "one.jsonl")
+    brought_back(one, ids, said)
     one.go_on(1)
     # --- the store is right
     backup_lacks = set(one.history.answers)
     taken = went_back(one, 2)
     lost = set(one.history.answers) - backup_lacks
-    said = one.command("ledger", "new-epoch", *CHOSEN, "--given-up", str(one.settings.home / "two.jsonl"))
+    said = one.runbook("The store is right")
     assert "is in epoch 3 (forked)" in said
     until(one.serves, "the API serves again", DEADLINE_S)
     proved(one)
-    # what only the topic had is decided again, and the history goes on to its end in it
-    said = one.command("resubmit", str(one.settings.home / "two.jsonl"))
-    assert " recorded, as answer" in said
-    with one.outside() as wired:
-        one.history.run()
-        until(lambda: at_head(wired), "rest", DEADLINE_S)
+    # what only the topic had was decided again, and the history goes on behind it
+    assert ": recorded, as answer" in said
+    one.go_on(BETWEEN)
+    with opened(one.settings) as wired:
         for command_id in lost & set(one.history.with_effect):
             assert wired.store.answer(one.history.senders[command_id], command_id) is not None, command_id
         for command_id in taken:

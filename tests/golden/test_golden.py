@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from copy import deepcopy
 from datetime import date, datetime
 from typing import Any
 
@@ -39,7 +40,7 @@ def event_of(golden: Golden) -> Event:
     """The event as a reader of today has it."""
     header = Header.from_bytes(orjson.dumps(golden["header"]))
     cls = event_class(header.type)
-    sections = [dict(content) for content in golden["sections"].values()]
+    sections = [deepcopy(content) for content in golden["sections"].values()]
     return cls.model_validate(upcast(header.type, joined(cls, sections)))
 
 

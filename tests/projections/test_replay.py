@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
 
@@ -128,7 +129,7 @@ def test_a_damaged_feed_names_the_position(feed: Feed, damage: object, what: str
 
 
 def forged(record: Record) -> Record:
-    header = replace(record.header, actor_person="somebody-else")
+    header = msgspec.structs.replace(record.header, actor_person="somebody-else")
     return replace(record, header=header, header_bytes=header.to_bytes())
 
 
@@ -138,7 +139,7 @@ def rechained(records: list[Record]) -> list[Record]:
     signed = []
     for position, record in enumerate(records, 1):
         version, hash_ = ends.get(record.header.stream, (0, ""))
-        header = replace(record.header, previous_hash=hash_)
+        header = msgspec.structs.replace(record.header, previous_hash=hash_)
         new = replace(record, header=header, header_bytes=header.to_bytes(), position=position, read_from=b"")
         ends[header.stream] = version + 1, new.hash
         signed.append(new)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from store.small_ledger import Ground
 
@@ -46,7 +47,7 @@ def sealed(sealer: Sealer, keys: Keys, event: e.Event, target_type: str | None =
         ruleset_version="1", directory_version="0", key_id="m/1", section_digests={}, previous_hash="",
     )  # fmt: skip
     sections = sealer.seal(event, place_of(header), "m/1", key, target_type=target_type)
-    header = dataclasses.replace(header, section_digests={name: digest(text) for name, text in sections.items()})
+    header = msgspec.structs.replace(header, section_digests={name: digest(text) for name, text in sections.items()})
     return read_record(Record(header, header.to_bytes(), sections).state, 1, 1)
 
 
@@ -142,6 +143,42 @@ def test_a_record_has_one_form(sealer: Sealer, keys: Keys, bent: Any) -> None:
         read_record(b"\n".join((header, *bent(lengths, content))), 1, 1)
 
 
+UNKNOWN_AT = b'"recorded_at":"2025-01-07T00:00:00"'
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        lambda raw: raw[:-1],
+        lambda raw: raw + b"}",
+        lambda raw: b"[" + raw + b"]",
+        lambda raw: b"null",
+        lambda raw: b"",
+        lambda raw: raw.replace(b'"stream_version":1', b'"stream_version":"1"'),
+        lambda raw: raw.replace(b'"stream_version":1', b'"stream_version":true'),
+        lambda raw: raw.replace(b'"stream_version":1', b'"stream_version":1.5'),
+        lambda raw: raw.replace(b'"stream_version":1,', b""),
+        lambda raw: raw.replace(b'"stream_version":1', b'"stream_version":1,"position":1'),
+        lambda raw: raw.replace(b'"purpose":"service"', b'"purpose":null'),
+        lambda raw: raw.replace(b'"purpose":"service"', b'"purpose":"serv\xffce"'),
+        lambda raw: raw.replace(b'"purpose":"service"', b'"purpose":"service","valid_from_on":null'),
+        lambda raw: raw.replace(b'"purpose":"service"', b'"purpose":"service","corrects":null'),
+        lambda raw: raw.replace(b'"purpose":"service"', b'"purpose":"service","flags":"late"'),
+        lambda raw: raw.replace(b'"occurred_on":"2025-01-07"', b'"occurred_on":"2025-01-32"'),
+        lambda raw: raw.replace(b'"occurred_on":"2025-01-07"', b'"occurred_on":"7.1.2025"'),
+        lambda raw: raw.replace(b'"recorded_at":"2025-01-07T00:00:00Z"', UNKNOWN_AT),
+        lambda raw: raw.replace(b'"recorded_at":"2025-01-07T00:00:00Z"', b'"recorded_at":1736208000'),
+        lambda raw: raw.replace(b'"section_digests":{', b'"section_digests":{"Z":7,'),
+    ],
+)
+def test_a_header_that_is_not_one_is_damaged(sealer: Sealer, keys: Keys, bent: Any) -> None:
+    raw = sealed(sealer, keys, PLAN).header_bytes
+    assert Header.from_bytes(raw).to_bytes() == raw
+    assert bent(raw) != raw
+    with pytest.raises(Damaged):
+        Header.from_bytes(bent(raw))
+
+
 def test_a_section_cannot_be_moved_to_another_event_or_class(sealer: Sealer, keys: Keys) -> None:
     here, there = sealed(sealer, keys, PLAN), sealed(sealer, keys, PLAN, stream="cd" * 16)
     with pytest.raises(Damaged):
@@ -158,7 +195,7 @@ def test_content_that_is_no_such_event_is_damaged(sealer: Sealer, keys: Keys) ->
 
 def test_a_type_that_is_not_known_halts(sealer: Sealer, keys: Keys) -> None:
     record = sealed(sealer, keys, PLAN)
-    newer = dataclasses.replace(record, header=dataclasses.replace(record.header, type="plan.drafted.v9"))
+    newer = dataclasses.replace(record, header=msgspec.structs.replace(record.header, type="plan.drafted.v9"))
     with pytest.raises(catalogue.UnknownEvent):
         sealer.open(newer)
 
@@ -200,6 +237,6 @@ def test_an_older_version_is_lifted_when_it_is_read(keys: Keys, monkeypatch: pyt
 )
 def test_a_header_that_says_otherwise_does_not_open(sealer: Sealer, keys: Keys, forged: dict[str, object]) -> None:
     record = sealed(sealer, keys, PLAN)
-    header = dataclasses.replace(record.header, **forged)
+    header = msgspec.structs.replace(record.header, **forged)
     with pytest.raises(Damaged):
         sealer.open(read_record(Record(header, header.to_bytes(), record.sections).state, 1, 1))

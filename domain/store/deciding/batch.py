@@ -23,6 +23,7 @@ from domain.store.deciding.circumstances import Circumstances
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, Job, JobFailed, NoteJob, Outcome, Told, single
 from domain.store.deciding.kept_answers import answer_of, hashes_of, kept, refusal_event, still_waiting
 from domain.store.deciding.known import NOTHING, End, Known, Remembered
+from domain.store.sealed.keys import KeyDestroyed
 from domain.store.tables.recorders import AnswerRow, Conflict, Row, Sender, Writing
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM, refusals_of, stream_of
 
@@ -194,6 +195,9 @@ class Batch:
             if not job.dry_run:
                 self._keep(job, idle, self.head)
             return idle
+        if pathway is not None and any(pathway.is_destroyed(draft.matter) for draft in drafts):
+            # The record says so already, and the key goes with the next look at the record.
+            raise JobFailed(job, KeyDestroyed(pathway.client))
         answer = Answer(
             "recorded",
             references=parts_begun(draft.event for draft in drafts),
@@ -289,17 +293,22 @@ class Batch:
 
     def _append(self, job: AppendJob) -> None:
         name, expected, new = job.tracking
-        at = self.tracking.get(name)
-        if at is None:
-            at = self._writing.tracking((name,)).get(name, 0)
         rows = [(record, record.header) for record in job.records]
-        if at == new != expected and all(self.end_of(h.stream).version >= h.stream_version for _, h in rows):
+        places = {place: self._place_of(place) for place, _, _ in (job.tracking, *job.also)}
+        over = new + len(rows) if job.over_own else new
+        done = places[name] in (new, over) and all(places[place] == to for place, _, to in job.also)
+        moves = any(to != at for _, at, to in (job.tracking, *job.also))
+        if done and moves and all(self.end_of(h.stream).version >= h.stream_version for _, h in rows):
             if rows and self.end_of(rows[-1][1].stream).hash != rows[-1][0].hash:
                 raise Conflict(f"{name} was taken to {new} by somebody else")
             # Committed already: the answer was lost on the way.
+            job.reached = places[name]
             return
-        if at != expected:
-            raise Conflict(f"{name} is at {at}, not at {expected}")
+        for place, at, _ in (job.tracking, *job.also):
+            if places[place] != at:
+                raise Conflict(f"{place} is at {places[place]}, not at {at}")
+        if job.over_own and new == self.head:
+            new = over
         for record, header in rows:
             end = self.end_of(header.stream)
             if (end.version + 1, end.hash) != (header.stream_version, header.previous_hash):
@@ -308,7 +317,12 @@ class Batch:
             self.head += 1
             self.last_at = max(self.last_at, header.recorded_at) if self.last_at else header.recorded_at
             self.order.append(Row(self.head, header.stream, header.stream_version, header.type, record.state, header.matter))
-        self.tracking[name] = new
+        job.reached = new
+        self.tracking |= {place: to for place, at, to in ((name, expected, new), *job.also) if to != at}
+
+    def _place_of(self, name: str) -> int:
+        at = self.tracking.get(name)
+        return self._writing.tracking((name,)).get(name, 0) if at is None else at
 
     def _pathway(self, client: str) -> Pathway:
         known = self.pathways.get(client)

@@ -132,11 +132,17 @@ class GroupJob:
 
 @dataclass(slots=True, eq=False)
 class AppendJob:
-    """Sealed records of a follower: (name, from, to) is its position, compared and set."""
+    """Sealed records of a follower: (name, from, to) is its position, compared and set, and so is each of `also`: one that
+    moves from where it is to where it is is only compared. Where nothing stands between its position and its own records,
+    and `over_own` says so, the position moves over them."""
 
     records: Sequence[Record]
     tracking: tuple[str, int, int]
     reply: Reply
+    also: Sequence[tuple[str, int, int]] = ()
+    over_own: bool = False
+    reached: int = 0
+    """Where the position is afterwards."""
 
 
 Told: TypeAlias = CommandJob | NoteJob | GroupJob

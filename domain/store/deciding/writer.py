@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -175,7 +176,7 @@ class Writer:
         told: list[Told] = [*single(jobs), *(job for job in jobs if isinstance(job, GroupJob))]
         ids = [(job.caller.sender, name) for job in told for name in (job.command_id, former_entry_id(job.command_id))]
         wanted = [(*sender, name) for sender, name in ids if name]
-        followers = [job.tracking[0] for job in jobs if isinstance(job, AppendJob)]
+        followers = [name for job in jobs if isinstance(job, AppendJob) for name, _, _ in (job.tracking, *job.also)]
         self._ask_what_was_published()
         begun_at = time.perf_counter()
         after = (self._known.head or None) if self._known.shares else None
@@ -243,13 +244,20 @@ def _hand_over(outcomes: Sequence[Outcome]) -> None:
 def _count(outcomes: Sequence[Outcome]) -> None:
     """After the answers are on their way: nobody waits for it."""
     now = time.perf_counter()
+    took: list[float] = []
+    became: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     for job, answer in outcomes:
         if answer is None or isinstance(job, AppendJob) or job.dry_run:
             continue
-        COMMAND.took(now - job.asked_at)
-        ANSWERED.add(answer.status)
-        for reason in answer.codes:
-            REFUSED.add(reason.code)
+        took.append(now - job.asked_at)
+        became[answer.status] += 1
+        if answer.codes:
+            refused.update(reason.code for reason in answer.codes)
+    COMMAND.all_took(took)
+    for total, numbers in ((ANSWERED, became), (REFUSED, refused)):
+        for label, number in numbers.items():
+            total.add(label, by=number)
 
 
 def _fail(jobs: Sequence[Job], error: BaseException) -> None:

@@ -13,11 +13,12 @@ from domain.commands import Command, CommandKind
 from domain.identifiers import is_identity_code
 from domain.rules import Overlap, RuleSet, UnknownRuleSet
 from domain.store.event_store import EventStore
+from domain.store.sealed.keys import key_id_of
 from domain.store.sealed.vault import ClientRecord, Vault
 
 BEGINNING = frozenset({"start_plan", "change_benefit_status"})
 """Commands with which an employment authority may begin."""
-LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules"}) | BEGINNING
+LOOKING = frozenset({"accept_referral", "accept_placement", "publish_rules", "destroy_payload_key"}) | BEGINNING
 """The commands whose decision is told something from outside its stream."""
 PAGE = 5_000
 
@@ -95,7 +96,8 @@ class LookUps:
         `lives_in_area`: whether the home municipality is the organiser's, left out when either is not known;
         `answered_for_by`: which organisations say that they answer for the home municipality, left out when it is not known;
         `places_taken`: how many other clients the site has in the placement's time; `rows_overlap`: whether two rows of the
-        rule set to be published hold on one day.
+        rule set to be published hold on one day; of a matter whose key is to be destroyed, whether it is one of the client's
+        (`of_client`), its `key_id`, the key store's proof (`digest`) and whether it is `gone` already.
         """
         if kind.name == "publish_rules":
             return _rules(getattr(command, "content_kind", ""), getattr(command, "ruleset_version", ""))
@@ -103,7 +105,14 @@ class LookUps:
             return {}
         if kind.name in BEGINNING:
             return self._answering(client)
+        if kind.name == "destroy_payload_key":
+            return self._key(getattr(command, "destroyed_matter", ""), client)
         return self._area(client) if kind.name == "accept_referral" else self._room(command, client)
+
+    def _key(self, matter: str, client: str) -> dict[str, Any]:
+        of_client = any(record.header.stream == client for record in self._store.of_matter([matter]))
+        digest, gone = self._store.keys.proof(matter)
+        return {"of_client": of_client, "key_id": key_id_of(matter), "digest": digest, "gone": gone}
 
     def _answering(self, client: str) -> dict[str, Any]:
         record = self._vault.get([client]).get(client)

@@ -106,26 +106,29 @@ class Receiving:
         if not wanted[0].in_group:
             [one] = wanted
             begun = answering.begin(one)
-            receipt = _receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
+            receipt = self._receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
             repeats = () if receipt.numbered else (receipt,)
             return Received(receipt, repeats=repeats, placed=bool(receipt.numbered and message.place))
         answer, entries = answering.answer_group(message, wanted)
-        own = receipt_of_answer(message.message_id, message.type, answer)
+        own = self._in_its_epoch(receipt_of_answer(message.message_id, message.type, answer), answer)
         parts = tuple(
-            _receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
+            self._receipt(one.message, begun, answering.finish(one, begun)).named(pseudonyms)
             for one, begun in zip(wanted, entries, strict=False)
         )
         # What became of an entry without a number stands in the group's own receipt.
         return Received(own, parts, () if own.numbered else (own,), placed=bool(own.numbered and message.place))
 
+    def _receipt(self, message: Incoming, begun: Begun, answer: Answer) -> Receipt:
+        """The answer as the sender's receipt."""
+        receipt = receipt_of_answer(begun.named or message.message_id, message.type, answer)
+        return replace(
+            self._in_its_epoch(receipt, answer),
+            codes=receipt.codes or begun.codes,
+            reason=begun.reason if receipt.status == "waiting" else None,
+            until=begun.until if receipt.status == "waiting" else None,
+            offset=begun.offset,
+        )
 
-def _receipt(message: Incoming, begun: Begun, answer: Answer) -> Receipt:
-    """The answer as the sender's receipt."""
-    receipt = receipt_of_answer(begun.named or message.message_id, message.type, answer)
-    return replace(
-        receipt,
-        codes=receipt.codes or begun.codes,
-        reason=begun.reason if receipt.status == "waiting" else None,
-        until=begun.until if receipt.status == "waiting" else None,
-        offset=begun.offset,
-    )
+    def _in_its_epoch(self, receipt: Receipt, answer: Answer) -> Receipt:
+        """With the epoch of the ledger in which its number was given."""
+        return replace(receipt, epoch=self._store.epochs.of(answer.position)) if receipt.number is not None else receipt

@@ -104,38 +104,43 @@ def _split_publication(publication: Mapping[str, Any], contents: Contents) -> No
 
 def joined(cls: type[Event], sections: list[dict[str, Any]]) -> dict[str, Any]:
     """The fields of an event from its sections, as they were before `split`; what a correction says of a fact is said in the
-    words of that fact's newest version."""
+    words of that fact's newest version. The sections are used up: the first one takes the others in."""
     carried = field_classes(cls).carried
-    if carried is None and len(sections) == 1:
-        return sections[0]
-    fields: dict[str, Any] = {}
-    pieces: list[dict[str, Any]] = []
-    target = ""
-    for section in sections:
-        if carried is not None:
-            piece = section.pop(carried, None)
-            if piece is not None:
-                pieces.append(piece)
-            target = section.pop(TARGET_TYPE, target)
-        fields.update(section)
-    if carried is not None and pieces:
-        if carried == PUBLICATION:
-            fields[carried] = _merged(pieces)
+    if not sections:
+        return {}
+    fields, *others = sections
+    if carried is None:
+        for section in others:
+            fields.update(section)
+        return fields
+    target = fields.pop(TARGET_TYPE, "")
+    whole = fields.pop(carried, None)
+    if whole is not None:
+        fields[carried] = whole
+    for section in others:
+        piece = section.pop(carried, None)
+        target = section.pop(TARGET_TYPE, target)
+        if section:
+            fields.update(section)
+        if piece is None:
+            continue
+        if whole is None:
+            whole = fields[carried] = piece
+        elif carried == PUBLICATION:
+            _merge(whole, piece)
         else:
-            stated = {name: value for piece in pieces for name, value in piece.items()}
-            fields[carried] = upcast_part(target, stated) if target else stated
+            whole.update(piece)
+    if target and whole is not None and carried != PUBLICATION:
+        fields[carried] = upcast_part(target, whole)
     return fields
 
 
-def _merged(pieces: list[dict[str, Any]]) -> dict[str, Any]:
-    whole: dict[str, Any] = {}
-    for piece in pieces:
-        for name, value in piece.items():
-            if name in _PARTS:
-                whole.setdefault(name, {}).update(value)
-            else:
-                whole[name] = value
-    return whole
+def _merge(whole: dict[str, Any], piece: dict[str, Any]) -> None:
+    for name, value in piece.items():
+        if name in _PARTS and name in whole:
+            whole[name].update(value)
+        else:
+            whole[name] = value
 
 
 def section_bytes(content: Mapping[str, Any]) -> bytes:

@@ -54,6 +54,11 @@ def key_id_of(matter: str) -> str:
     return f"{matter}/1"
 
 
+def _proof(key_id: str, wrapped: bytes) -> str:
+    """By what a destruction is known: SHA-256, in hex, of the key as it was kept."""
+    return hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped).hexdigest()
+
+
 class Keys:
     """Keys in a database of their own, each wrapped by AES-256-GCM under the master key (32 bytes) and bound to its name.
 
@@ -162,7 +167,7 @@ class Keys:
                     return str(before[0][0])
                 if not wrapped:
                     raise LookupError(f"no key {key_id}")
-                proof = hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped[0][1]).hexdigest()
+                proof = _proof(key_id, wrapped[0][1])
                 # The number after the highest one: of two at one moment the second waits for the first and tries again,
                 # so that numbers become visible in their order, and a look at the newest ones misses none.
                 if ask(
@@ -178,6 +183,16 @@ class Keys:
         with self._looking:
             self._forget_destroyed()
         return proof
+
+    def proof(self, matter: str) -> tuple[str, bool]:
+        """What `destroy` gives, or gave, for the matter, and whether its key is gone already; no proof for a key that is not
+        there and was not destroyed here, or was given up as lost."""
+        key_id = key_id_of(matter)
+        kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
+        if kept:
+            return "" if kept[0][0] == LOST else str(kept[0][0]), True
+        wrapped = self._database.read("SELECT wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
+        return (_proof(key_id, bytes(wrapped[0][0])), False) if wrapped else ("", True)
 
     def lost(self, key_ids: Iterable[str]) -> list[str]:
         """Those keys that are not here and that nobody destroyed, in alphabetical order."""

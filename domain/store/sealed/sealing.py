@@ -84,14 +84,15 @@ class Sealer:
         key = self._keys.get((record.header.key_id,)).get(record.header.key_id)
         if key is None or DECISION not in record.sections:
             return None
-        return self._opened(record, DECISION, key)
+        return self._opened(record, DECISION, key, place_of(record.header))
 
     def _open(self, record: Record, key: bytes | None) -> Event | Erased:
         header = record.header
         if key is None:
             return Erased(header.name)
         cls = event_class(header.type)
-        sections = [self._opened(record, name, key) for name in record.sections if name != DECISION]
+        place = place_of(header)
+        sections = [self._opened(record, name, key, place) for name in record.sections if name != DECISION]
         fields = joined(cls, sections)
         if not header.type.endswith(f".v{cls.VERSION}"):
             fields = upcast(header.type, fields)
@@ -101,10 +102,10 @@ class Sealer:
             raise Damaged(f"the content of {header.event_id} is not a {header.type}") from error
         return event
 
-    def _opened(self, record: Record, section: str, key: bytes) -> dict[str, Any]:
+    def _opened(self, record: Record, section: str, key: bytes, place: str) -> dict[str, Any]:
         sealed = record.sections[section]
         key_id = record.header.key_id
-        bound = _bound_text(place_of(record.header), section, key_id)
+        bound = _bound_text(place, section, key_id)
         try:
             plain = self._cipher(key_id, key, section).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)
             content: dict[str, Any] = orjson.loads(plain)

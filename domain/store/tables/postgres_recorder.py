@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -49,6 +49,10 @@ LONGEST_READ_S = 12.0
 TRACK = (
     "INSERT INTO tracking VALUES (%s, %s) ON CONFLICT (application_name)"
     " DO UPDATE SET notification_id = greatest(tracking.notification_id, excluded.notification_id)"
+)
+PLACE = (
+    "INSERT INTO tracking SELECT * FROM unnest(%s::text[], %s::bigint[]) ON CONFLICT (application_name)"
+    " DO UPDATE SET notification_id = excluded.notification_id"
 )
 COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 ANSWER_COLUMNS = (
@@ -139,7 +143,7 @@ class PostgresRecorder(PostgresProcessRecorder):
                 self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
             )  # fmt: skip
             if writing.epoch != self.epoch:
-                raise EpochMoved(self.epoch, writing.epoch)
+                raise epoch_moved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except LOST as error:
@@ -166,7 +170,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
             epoch = ask(EPOCH, ())[0][0]
             if epoch != self.epoch:
-                raise EpochMoved(self.epoch, epoch)
+                raise epoch_moved(self.epoch, epoch)
             self._epoch_asked_at = now
         if new:
             self.seen.check(ask)
@@ -235,6 +239,9 @@ class PostgresRecorder(PostgresProcessRecorder):
     def last(self) -> Row | None:
         return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
 
+    def streams(self) -> list[str]:
+        return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -265,7 +272,17 @@ class PostgresRecorder(PostgresProcessRecorder):
         found = self._ask("SELECT notification_id FROM tracking WHERE application_name = %s", (name,))
         return int(found[0][0]) if found else 0
 
+    def trackings(self, names: Sequence[str]) -> dict[str, int]:
+        return dict(
+            self._ask(
+                "SELECT application_name, notification_id FROM tracking WHERE application_name = ANY(%s)", (list(names),)
+            )
+        )
+
     # --- the relay's book ---
+
+    def place(self, places: Mapping[str, int]) -> None:
+        self._ask(PLACE, (list(places), list(places.values())))
 
     def track(self, name: str, position: int) -> None:
         self._ask(TRACK, (name, position))

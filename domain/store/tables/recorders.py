@@ -170,6 +170,10 @@ class Recorder(Protocol):
     def last(self) -> Row | None:
         """The last event."""
 
+    def streams(self) -> list[str]:
+        """The names of all streams, in order."""
+        ...
+
     def stream_version(self, stream: str) -> int:
         """Version of the last event of a stream, 0 for none."""
 
@@ -186,8 +190,15 @@ class Recorder(Protocol):
     def tracking(self, name: str) -> int:
         """A follower's position, 0 before its first."""
 
+    def trackings(self, names: Sequence[str]) -> dict[str, int]:
+        """The positions of many followers; one that has none is left out."""
+        ...
+
     def track(self, name: str, position: int) -> None:
         """Move a follower's position forward; one that is there already stays."""
+
+    def place(self, places: Mapping[str, int]) -> None:
+        """Set positions as they are told, also back."""
 
     def parked(self) -> dict[str, Parked]:
         """The topics whose next record the broker refused for good."""

@@ -7,6 +7,7 @@ topic, with the time of each to the millisecond. A row for each record took a te
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -123,7 +124,7 @@ class Book:
             for topic, some in groupby(sorted(rows, key=_place), key=lambda row: row.topic):
                 end = last.get(topic)
                 behind, later = _divided(some, end)
-                changed += [_begun(row) for row in behind if not self._is_kept(row)]
+                changed += joined(None, self._not_kept(topic, behind))
                 ranges = joined(end, later)
                 if ranges:
                     changed += ranges
@@ -154,9 +155,19 @@ class Book:
     def _ends(self) -> dict[str, Range]:
         return {row[0]: Range(*row) for row in self._ask(ENDS, ())}
 
-    def _is_kept(self, row: Acknowledged) -> bool:
-        covering = f"{IN_A_TOPIC} AND first_offset <= %s AND last_offset >= %s LIMIT 1"
-        return bool(self._ask(covering, (row.topic, row.offset, row.offset)))
+    def _not_kept(self, topic: str, rows: Sequence[Acknowledged]) -> list[Acknowledged]:
+        """The records, in order of offset, in whose places none is kept."""
+        if not rows:
+            return []
+        among = f"{IN_A_TOPIC} AND last_offset >= %s AND first_offset <= %s ORDER BY first_offset"
+        kept = [Range(*row) for row in self._ask(among, (topic, rows[0].offset, rows[-1].offset))]
+        begins = [one.first_offset for one in kept]
+        missing: list[Acknowledged] = []
+        for row in rows:
+            place = bisect_right(begins, row.offset) - 1
+            if place < 0 or kept[place].last_offset < row.offset:
+                missing.append(row)
+        return missing
 
 
 def joined(end: Range | None, rows: Iterable[Acknowledged]) -> list[Range]:

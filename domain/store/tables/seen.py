@@ -25,11 +25,13 @@ class EpochMoved(StoreWentBack):
     """An operator has opened another epoch of the ledger: what this process remembers is of the one before. It ends, and is
     started again."""
 
-    def __init__(self, known: int, found: int) -> None:
-        super().__init__(
-            f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
-            " nothing that it remembers is believed"
-        )
+
+def epoch_moved(known: int, found: int) -> EpochMoved:
+    """To be raised where the ledger is in another epoch than a process knows."""
+    return EpochMoved(
+        f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
+        " nothing that it remembers is believed"
+    )
 
 
 def hash_of(state: bytes) -> str:

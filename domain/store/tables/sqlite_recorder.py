@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, EpochMoved, Seen
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -30,6 +30,8 @@ TRACK = (
     "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"
     " DO UPDATE SET notification_id = max(notification_id, excluded.notification_id)"
 )
+MOST_PARAMETERS = 500
+"""Of one statement: older builds of SQLite take 999."""
 
 
 class SqliteRecorder(SQLiteProcessRecorder):
@@ -86,7 +88,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         try:
             writing = SqliteWriting(connection, self._signal, wanted)
             if writing.epoch != self.epoch:
-                raise EpochMoved(self.epoch, writing.epoch)
+                raise epoch_moved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
         except BaseException:
@@ -160,6 +162,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def last(self) -> Row | None:
         return next(iter(self._rows("ORDER BY notification_id DESC LIMIT 1", ())), None)
 
+    def streams(self) -> list[str]:
+        return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -184,7 +189,27 @@ class SqliteRecorder(SQLiteProcessRecorder):
         found = self._ask("SELECT notification_id FROM tracking WHERE application_name = %s", (name,))
         return int(found[0][0]) if found else 0
 
+    def trackings(self, names: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(names), MOST_PARAMETERS):
+            some = names[start : start + MOST_PARAMETERS]
+            found |= dict(
+                self._ask(
+                    f"SELECT application_name, notification_id FROM tracking WHERE application_name IN ({marks(len(some))})",
+                    some,
+                )
+            )
+        return found
+
     # --- the relay's book ---
+
+    def place(self, places: Mapping[str, int]) -> None:
+        with self._written() as connection:
+            connection.executemany(
+                "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name)"
+                " DO UPDATE SET notification_id = excluded.notification_id",
+                places.items(),
+            )
 
     def track(self, name: str, position: int) -> None:
         with self._written() as connection:
@@ -262,7 +287,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
             [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
             if epoch != self.epoch:
-                raise EpochMoved(self.epoch, epoch)
+                raise epoch_moved(self.epoch, epoch)
             self._epoch_asked_at = now
         if new:
             self.seen.check(

@@ -1,0 +1,39 @@
+"""`kuty key`: the keys of matters."""
+
+from __future__ import annotations
+
+import argparse
+import uuid
+from contextlib import closing, suppress
+
+from deploy.commands.printed import failed
+from deploy.settings import Settings
+from deploy.wiring import Wired, open_ledger_parts
+from domain.chapters.retention.decisions import DestroyPayloadKey
+from domain.context import Caller
+from domain.rulebook import kind_of
+from domain.streams import is_client_stream
+
+
+def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Record that a matter's key is destroyed, and destroy it. What was recorded is carried out by the clerk too, so that
+    nothing is left half done where this breaks off."""
+    with closing(open_ledger_parts(settings)) as wired:
+        client = _client_of(wired, arguments.matter)
+        if client is None:
+            return failed(f"no event of a client stands in the matter {arguments.matter}")
+        command = DestroyPayloadKey(destroyed_matter=arguments.matter, second_person_id=arguments.second)
+        found = wired.receiving.look_ups.of(kind_of(DestroyPayloadKey), command, client)
+        caller = Caller(wired.store.organiser_org, "organiser", "data_protection_officer", arguments.by)
+        answer = wired.store.execute(command, caller, uuid.uuid4().hex, client=client, look_ups=found)
+        if "refused" in (answer.status, answer.first):
+            return failed(f"refused: {', '.join(reason.code for reason in answer.codes)}; nothing was destroyed")
+        with suppress(LookupError):  # the record says so, and it is not there: a copy of the keys without it
+            wired.keys.destroy(arguments.matter)
+        print(f"the key of the matter {arguments.matter} is destroyed, and the record says so")
+        return 0
+
+
+def _client_of(wired: Wired, matter: str) -> str | None:
+    streams = (record.header.stream for record in wired.store.of_matter([matter]))
+    return next((stream for stream in streams if is_client_stream(stream)), None)

@@ -1,0 +1,63 @@
+"""How far each role, and each recipient's model, is behind: a thousand recipients are no thousand questions.
+
+Everything is read from what is stored and from the broker, so that any process can ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+
+from consumers import relay as relaying
+from consumers import wire
+from consumers.clerk import Clerk
+from consumers.disclosed import NAME as DISCLOSURE
+from consumers.intake import Intake
+from consumers.projector import place_of
+from domain.directory import Recipient
+from domain.store import EventStore
+from projections.kinds import model_of
+from projections.read_models import NotProvisioned, ReadModels
+
+ASKED_EACH = 20
+"""So many models are asked themselves where they stand, when what was noted of them is behind."""
+
+
+class Lags:
+    """How many records behind; 0 for whoever is at the head. Raises `StoreUnavailable`, `BrokerUnavailable`."""
+
+    def __init__(
+        self, store: EventStore, models: ReadModels, intake: Callable[[], Intake], clerk: Callable[[], Clerk]
+    ) -> None:
+        self._store, self._models, self._intake, self._clerk = store, models, intake, clerk
+
+    def of_roles(self) -> dict[str, int]:
+        """For each role, in the order in which a command flows through them."""
+        store = self._store
+        head = store.head()
+        return {
+            "intake": self._intake().behind(),
+            "clerk": 0 if self._clerk().is_at_head else 1,
+            "disclosure": head - store.tracking(DISCLOSURE),
+            "relay": head - store.tracking(relaying.TRACKING),
+            "projector": sum(self.of_models(store.directory.recipients.values()).values()),
+        }
+
+    def of_models(self, recipients: Iterable[Recipient]) -> Mapping[str, int]:
+        """By short name, how many records that the broker has taken are not in the recipient's model yet. Where many are
+        behind, some may be so by less: what the projector notes is a moment old."""
+        store = self._store
+        topics = {r.short_name: wire.out_topic(store.ledger, r.short_name) for r in recipients if model_of(r)}
+        ends, noted = store.acknowledged_ends(), store.trackings([place_of(topic) for topic in topics.values()])
+        behind: dict[str, int] = {}
+        for name, topic in topics.items():
+            if topic in ends:
+                behind[name] = max(0, ends[topic].offset + 1 - noted.get(place_of(topic), 0))
+        late = [name for name, records in behind.items() if records]
+        for name in late[:ASKED_EACH]:
+            with suppress(NotProvisioned):
+                feed = self._models.of(name).feed()
+                behind[name] = max(0, ends[topics[name]].offset + 1 - feed.next_offset)
+                continue
+            behind[name] = 0  # nobody is to have a model here
+        return behind

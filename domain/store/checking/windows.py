@@ -1,0 +1,210 @@
+"""A window of the feed beside its tables: columns and answers, and what its events say of keys and of the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from domain.events import (
+    Erased,
+    Event,
+    MessageHeld,
+    PayloadKeyDestroyed,
+    SubjectIdentifierChanged,
+    SubjectRegistered,
+)
+from domain.record import Damaged, Header, Record, read_record
+from domain.store.checking.amiss import Amiss
+from domain.store.deciding.kept_answers import answer_of
+from domain.store.rebuild import FollowerOf, Rebuilding
+from domain.store.sealed.sealing import Sealer
+from domain.store.tables.recorders import AnswerRow, Recorder, Row, Sender
+from domain.streams import is_client_stream
+
+REST = 200
+"""So many rows are read at a time for the end of an answer whose events go on behind the window."""
+
+
+class Registered(NamedTuple):
+    """A client as the record knows it. `identity_kind` is none where it cannot be read any more."""
+
+    client: str
+    position: int
+    matter: str
+    identity_kind: str | None
+
+
+class Destroyed(NamedTuple):
+    """What a `payload_key.destroyed` says."""
+
+    matter: str
+    position: int
+    stream: str
+    key_id: str
+    digest: str
+
+
+class Unreadable(NamedTuple):
+    """Events whose key is not there: the first of a window, and how many."""
+
+    key_id: str
+    matter: str
+    position: int
+    stream: str
+    events: int
+
+
+class Said(NamedTuple):
+    """What the events of a window say of answers, keys and the vault. `coded` are the clients whose code was changed."""
+
+    last_answers: dict[Sender, int]
+    keys: frozenset[str]
+    unreadable: tuple[Unreadable, ...]
+    destroyed: tuple[Destroyed, ...]
+    registered: tuple[Registered, ...]
+    coded: tuple[str, ...]
+    held: tuple[tuple[str, str, str, int], ...]
+    answered: tuple[tuple[str, str, str], ...]
+
+
+class Examined(NamedTuple):
+    """A window: its records, each with its event or with what is wrong with it, and what is amiss in the tables."""
+
+    records: list[Record]
+    events: list[Event | Erased | Damaged]
+    amiss: list[Amiss]
+    said: Said
+
+
+def examine(recorder: Recorder, sealer: Sealer, follower_of: FollowerOf, after: int, upto: int) -> Examined:
+    """The events behind position `after` up to `upto`. An answer belongs to the window in which its first event lies."""
+    rows = [row for row in recorder.rows(after, upto - after) if row.position <= upto]
+    found: list[Amiss] = []
+    records = list(_records(recorder, rows, found))
+    events = opened_each(sealer, records)
+    rebuilding = Rebuilding(sealer, follower_of)
+    answers: list[AnswerRow] = []
+    for record, event in zip(records, events, strict=True):
+        answers += rebuilding.answers_before(record, _content(record, event))
+    answers += _last_answer(recorder, sealer, rebuilding, upto)
+    expected: dict[Sender, dict[int, AnswerRow]] = {}
+    for answer in answers:
+        expected.setdefault((answer.sender_org, answer.sender_task), {})[answer.number or 0] = answer
+    for sender, wanted in sorted(expected.items()):
+        found += _answers(recorder, sender, wanted)
+    last = {sender: max(each) for sender, each in expected.items()}
+    return Examined(records, events, found, said_by(records, events, last))
+
+
+def opened_each(sealer: Sealer, records: list[Record]) -> list[Event | Erased | Damaged]:
+    """The event of each record, or what is wrong with it."""
+    try:
+        return list(sealer.open_all(records))
+    except Damaged:
+        return [_opened(sealer, record) for record in records]
+
+
+def _opened(sealer: Sealer, record: Record) -> Event | Erased | Damaged:
+    try:
+        return sealer.open(record)
+    except Damaged as damaged:
+        return damaged
+
+
+def _content(record: Record, event: Event | Erased | Damaged) -> Event | Erased:
+    """What an answer is made of; of what is damaged no more than of what is erased."""
+    return Erased(record.header.name) if isinstance(event, Damaged) else event
+
+
+def _records(recorder: Recorder, rows: list[Row], found: list[Amiss]) -> Iterator[Record]:
+    for row in rows:
+        try:
+            record = read_record(row.state, row.position, recorder.epoch)
+        except Damaged as damaged:
+            found.append(Amiss(row.position, row.stream, str(damaged)))
+            continue
+        found += [Amiss(row.position, record.header.stream, what) for what in _columns(row, record.header)]
+        yield record
+
+
+def _columns(row: Row, header: Header) -> Iterator[str]:
+    for name, kept, said in (
+        ("stream", row.stream, header.stream),
+        ("version", row.version, header.stream_version),
+        ("type", row.topic, header.type),
+        ("matter", row.matter, header.matter),
+    ):
+        if kept != said:
+            yield f"the column of its {name} says {kept}, the event {said}"
+
+
+def _last_answer(recorder: Recorder, sealer: Sealer, rebuilding: Rebuilding, after: int) -> Iterator[AnswerRow]:
+    """The answer that the window ends in, with its events behind the window."""
+    while rebuilding.in_an_answer and (rows := recorder.rows(after, REST)):
+        records = list(_records(recorder, rows, []))
+        for record, event in zip(records, opened_each(sealer, records), strict=True):
+            ended = list(rebuilding.answers_before(record, _content(record, event)))
+            if ended:
+                yield from ended
+                return
+        after = rows[-1].position
+    yield from rebuilding.last_answer()
+
+
+def _answers(recorder: Recorder, sender: Sender, expected: dict[int, AnswerRow]) -> Iterator[Amiss]:
+    line, after, last, found = "/".join(sender), min(expected) - 1, max(expected), set[int]()
+    while after < last and (rows := recorder.answer_rows(sender, after, last - after)):
+        for row in rows:
+            number = after = row.number or 0
+            wanted = expected.get(number)
+            if wanted is not None:
+                found.add(number)
+                if differing := sorted(_differing(row, wanted)):
+                    yield Amiss(wanted.position, line, f"answer {number} is not what its event says: {', '.join(differing)}")
+    for number in sorted(expected.keys() - found):
+        yield Amiss(expected[number].position, line, f"answer {number} is missing")
+
+
+def _differing(row: AnswerRow, wanted: AnswerRow) -> Iterator[str]:
+    """The columns that differ, and `answer` where it names other events or codes. A person was not always kept."""
+    for name in ("command_id", "final", "content_hash", "status", "position"):
+        if getattr(row, name) != getattr(wanted, name):
+            yield name
+    if row.person not in ("", wanted.person):
+        yield "person"
+    kept, said = answer_of(row), answer_of(wanted)
+    if (kept.events, kept.codes, kept.client) != (said.events, said.codes, said.client):
+        yield "answer"
+
+
+def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_answers: dict[Sender, int]) -> Said:
+    """What some records say of keys and of the vault."""
+    unreadable: dict[str, Unreadable] = {}
+    destroyed: list[Destroyed] = []
+    registered: list[Registered] = []
+    coded: list[str] = []
+    held: list[tuple[str, str, str, int]] = []
+    answered: list[tuple[str, str, str]] = []
+    for record, event in zip(records, events, strict=True):
+        h = record.header
+        if isinstance(event, Erased):
+            known = unreadable.get(h.key_id) or Unreadable(h.key_id, h.matter, record.position, h.stream, 0)
+            unreadable[h.key_id] = known._replace(events=known.events + 1)
+        match event:
+            case PayloadKeyDestroyed():
+                told = (event.destroyed_matter, record.position, h.stream, event.destroyed_key_id, event.destruction_digest)
+                destroyed.append(Destroyed(*told))
+            case SubjectRegistered():
+                registered.append(Registered(h.stream, record.position, h.matter, event.identity_kind))
+            case SubjectIdentifierChanged() if event.identifier_change.startswith("identity_code"):
+                coded.append(h.stream)
+            case MessageHeld():
+                held.append((h.actor_org, h.actor_task, h.command_id, record.position))
+        if not isinstance(event, SubjectRegistered) and h.name == SubjectRegistered.NAME and is_client_stream(h.stream):
+            registered.append(Registered(h.stream, record.position, h.matter, None))
+        if h.answer_number is not None and h.name != MessageHeld.NAME:
+            answered.append((h.actor_org, h.actor_task, h.command_id))
+    return Said(
+        last_answers, frozenset(record.header.key_id for record in records), tuple(unreadable.values()), tuple(destroyed),
+        tuple(registered), tuple(coded), tuple(held), tuple(answered),
+    )  # fmt: skip

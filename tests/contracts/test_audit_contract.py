@@ -1,0 +1,330 @@
+"""What an audit finds when somebody who may write to the tables changes something: on SQLite and on PostgreSQL alike.
+
+Every change here leaves each record's own bytes as they were, so that its hashes and digests say nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from store.small_ledger import LEDGER, MASTER_KEY, PROVIDER, SYSTEM, WORKER, Ground, Join, RecordDay, Register
+
+from deploy.auditing.chains import Found, audit_store
+from deploy.auditing.parts import Audited
+from deploy.settings import Settings
+from domain.context import Draft
+from domain.disclosure.publications import FIRST_HASH
+from domain.disclosure.publish import commitment
+from domain.events import DisclosureMade, Event, PayloadKeyDestroyed, SubjectIdentifierChanged
+from domain.identifiers import synthetic_identity_code
+from domain.store import CheckedKeys, ClientRecord, StaffCard, Use
+
+CODES = [synthetic_identity_code(date(1990, 5, 17 + n), 901 + n) for n in range(2)]
+CARD = StaffCard(person="w1", org="county", from_on=date(2025, 1, 1), staff_name="Eeva Esimerkki")
+
+
+class House:
+    """A small ledger with two clients in the vault, days, a telling, and what an audit says of it."""
+
+    def __init__(self, ground: Ground, folder: Path) -> None:
+        self.ground, self.folder = ground, folder
+        self.store = ground.open()
+        self.vault = ground.vault()
+        self.clients: list[str] = []
+        for code in CODES:
+            self.enter(code)
+        for n in range(3):
+            self.store.execute(RecordDay(on=date(2025, 1, 2 + n)), PROVIDER, f"m{n + 1}", client=self.clients[n % 2])
+        self.store.execute(Join(org_id="s01"), WORKER, "join")
+        self.store.execute(RecordDay(on=date(2025, 1, 6), notice=True), PROVIDER, "m4", client=self.clients[0])
+        self.vault.keep_staff_card(CARD)
+        self.vault.log_use([self.look(client) for client in self.clients])
+        self.tell()
+
+    def enter(self, code: str) -> None:
+        """A client, and afterwards the identity code that was not known at first."""
+        answer = self.store.execute(Register(), WORKER, f"register-{code}")
+        assert answer.client is not None
+        self.clients.append(answer.client)
+        self.vault.register(answer.client, ClientRecord(given_names="Aino", identity_code=code))
+        self.append(answer.client, SubjectIdentifierChanged(identifier_change="identity_code_added"), self.matter(-1))
+
+    def append(self, stream: str, event: Event, matter: str) -> None:
+        """As another process records it, without deciding anything."""
+        elsewhere = self.ground.open()
+        draft = Draft(event, new_id(), date(2025, 1, 6), matter)
+        version, hash_ = elsewhere.stream_end(stream)
+        record = elsewhere.build(stream, version + 1, hash_, draft, SYSTEM, new_id())
+        elsewhere.append([record], tracking=("tests", elsewhere.tracking("tests"), elsewhere.head() + 1))
+        elsewhere.close()
+
+    def look(self, client: str) -> Use:
+        at = datetime(2025, 1, 2, 9, tzinfo=UTC)
+        return Use(used_at=at, subject_ref=client, org="county", task="organiser", role="own_worker", person="w1",
+                   purpose="service", what="read")  # fmt: skip
+
+    def tell(self) -> None:
+        fact = self.store.stream(self.clients[0])[1]
+        event = DisclosureMade(
+            publication_id="ab" * 16, source_event_id=fact.header.event_id, commitment_salt="a7" * 32,
+            commitment=commitment("a7" * 32, fact.hash), legal_basis="LB-UI-ATT", previous_publication_hash=FIRST_HASH,
+            cell="D", field_set_version="1",
+            publication={"type": "t", "kind": "fact", "source": "s", "subject": "x", "time": "2025-01-02T09:00:00Z"},
+        )  # fmt: skip
+        draft = Draft(event, "d" * 32, date(2025, 1, 6), fact.header.matter, causation=fact.header.event_id)
+        told = self.store.build("recipient/provider-s01/1", 1, "", draft, SYSTEM, "d" * 32)
+        self.store.append([told], tracking=("disclosure", 0, self.store.head()))
+
+    def matter(self, client: int = 0) -> str:
+        return self.store.stream(self.clients[client])[0].header.matter
+
+    def record_destruction(self, client: int = 0, digest: str = "") -> None:
+        """As the command records it: the fact alone, in the ledger's matter."""
+        matter = self.matter(client)
+        event = PayloadKeyDestroyed(
+            destroyed_matter=matter, destroyed_key_id=f"{matter}/1", destroyed_at=datetime(2035, 1, 1, tzinfo=UTC),
+            destruction_digest=digest or self.store.keys.proof(matter)[0],
+        )  # fmt: skip
+        self.append(self.clients[client], event, "ledger")
+
+    def tampered(self, *statements: str, values: tuple[Any, ...] = ()) -> None:
+        """As somebody who owns the store's tables. `values` are those of the first statement."""
+        with self.ground.asked() as ask:
+            guards = self.ground.guards_off(ask)
+            for n, statement in enumerate(statements):
+                ask(statement, () if n else values)
+            for guard in guards:
+                ask(guard)
+
+    def asked(self, database: str, *statements: str) -> None:
+        """As somebody who owns the tables of keys, or of the vault."""
+        self.ground.database(database).write(lambda ask: [ask(statement, ()) for statement in statements])
+
+    def audited(self, **options: Any) -> Found:
+        keys_at, vault_at = self.ground.database("keys"), self.ground.database("vault")
+        settings = Settings(home=self.folder, ledger=LEDGER)
+        parts = Audited(settings, self.ground.recorder(), keys_at, vault_at, CheckedKeys(keys_at, MASTER_KEY))
+        try:
+            return audit_store(parts, lambda _: None, processes=1, **options)
+        finally:
+            parts.close()
+
+    def faults(self) -> list[str]:
+        return [fault.what for fault in self.audited().faults]
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def home(ground: Ground, tmp_path: Path) -> Iterator[House]:
+    house = House(ground, tmp_path)
+    yield house
+    house.store.close()
+
+
+def swapped(table: str, key: str, one: object, other: object, *columns: str) -> list[str]:
+    """Exchange some columns of two rows."""
+    kept = f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {table}"
+    there = f"{key} IN ('{one}', '{other}')"
+    values = ", ".join(
+        f"{name} = (SELECT kept.{name} FROM kept WHERE kept.{key} <> {table}.{key} AND kept.{there})" for name in columns
+    )
+    # What has to be unique is not, for a moment.
+    aside = [f"UPDATE {table} SET {name} = NULL WHERE {there}" for name in columns if name.endswith("_index")]
+    return [kept, *aside, f"UPDATE {table} SET {values} WHERE {there}", "DROP TABLE kept"]
+
+
+def positions(one: int, other: int) -> list[str]:
+    """Exchange the positions of two events."""
+    return [
+        f"UPDATE events SET notification_id = {to} WHERE notification_id = {at}"
+        for at, to in ((one, -1), (other, one), (-1, other))
+    ]
+
+
+def test_a_ledger_of_its_own_making_is_sound(home: House) -> None:
+    found = home.audited()
+    assert found.faults == []
+    assert found.events == home.store.head()
+
+
+def test_positions_that_were_swapped_within_a_stream_are_found(home: House) -> None:
+    one, other = [record.position for record in home.store.stream(home.clients[0])][2:4]
+    home.tampered(*positions(one, other))
+    found = home.faults()
+    assert any(what.startswith("version ") for what in found)
+
+
+@pytest.mark.parametrize("also_answers", [False, True], ids=["events alone", "answers too"])
+def test_positions_that_were_swapped_across_streams_are_found(home: House, also_answers: bool) -> None:
+    """Of two clients: what a sender was answered says where it stood, and his answers are numbered in their order."""
+    one, other = (home.store.stream(client)[2].position for client in home.clients)
+    answers = [
+        statement.replace("events", "answers").replace("notification_id", "first_position")
+        for statement in positions(one, other)
+    ]
+    home.tampered(*positions(one, other), *(answers if also_answers else ()))
+    found = home.faults()
+    assert any("answer 2 of s01/provider follows 0" in what for what in found), found
+    assert any("is not what its event says" in what for what in found), found
+
+
+def test_an_event_that_was_moved_before_what_gave_rise_to_it_is_found(home: House) -> None:
+    told = home.store.stream("recipient/provider-s01/1")[0]
+    fact = home.store.stream(home.clients[0])[1]
+    home.tampered(*positions(fact.position, told.position))
+    assert "what gave rise to it does not stand before it" in home.faults()
+
+
+def test_an_event_that_was_moved_across_a_change_of_the_register_is_found(home: House) -> None:
+    """Whoever else rewrites the answers and the numbers too: each event names the register that it was recorded with."""
+    joined = next(r for r in home.store.records(0, 100) if r.header.name == "organisation.joined")
+    home.tampered(*positions(joined.position, joined.position + 1))
+    assert any("it was recorded with the register of position" in what for what in home.faults())
+
+
+def test_a_key_that_is_gone_without_a_destruction_is_a_fault(home: House) -> None:
+    matter = home.matter()
+    home.asked("keys", f"DELETE FROM matter_keys WHERE key_id = '{matter}/1'")
+    [fault] = home.audited().faults
+    assert f"the key of the matter {matter} is gone and no payload_key.destroyed names it" in fault.what
+    assert (fault.position, fault.stream) == (home.store.stream(home.clients[0])[0].position, home.clients[0])
+
+
+def test_a_key_that_was_destroyed_before_the_record_said_so_is_a_fault_until_it_does(home: House) -> None:
+    """A ledger of an older version: the key store alone knows."""
+    home.store.keys.destroy(home.matter())
+    [fault] = home.faults()
+    assert "the key store says that it was destroyed" in fault
+    # when that is recorded afterwards
+    home.record_destruction()
+    found = home.audited()
+    assert found.faults == []
+    assert any("erased by position" in note for note in found.notes)
+
+
+def test_between_the_fact_and_the_end_of_the_key_nothing_is_wrong(home: House) -> None:
+    home.record_destruction()
+    found = home.audited()
+    assert found.faults == []
+    assert any("the clerk has to destroy its key" in note for note in found.notes)
+    # when the key goes
+    home.store.keys.destroy(home.matter())
+    found = home.audited()
+    assert found.faults == []
+    assert any(note.endswith(f"erased by position {home.store.head()}") for note in found.notes)
+
+
+def test_a_key_that_was_destroyed_and_is_there_again_is_a_fault(home: House) -> None:
+    """As a copy of the keys from before brings it back."""
+    keys, key_id = home.ground.database("keys"), f"{home.matter()}/1"
+    [row] = keys.read("SELECT key_id, wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
+    home.record_destruction()
+    home.store.keys.destroy(home.matter())
+    keys.write(lambda ask: ask("INSERT INTO matter_keys VALUES (%s, %s)", row))
+    assert any("is there again, and was destroyed" in what for what in home.faults())
+
+
+def test_another_proof_of_a_destruction_is_a_fault(home: House) -> None:
+    home.record_destruction(digest="ab" * 32)
+    home.store.keys.destroy(home.matter())
+    assert home.faults() == ["the key store has another proof of the destruction"]
+
+
+def test_keys_that_were_swapped_are_found_each_and_hide_nothing_else(home: House) -> None:
+    one, other = (f"{home.matter(n)}/1" for n in range(2))
+    home.asked("keys", *swapped("matter_keys", "key_id", one, other, "wrapped"))
+    found = home.faults()
+    assert [what for what in found if "is not the one under its name" in what] == [
+        f"the key of the matter {home.matter(n)} is not the one under its name" for n in range(2)
+    ]
+
+
+def test_a_key_without_events_is_counted_and_no_fault(home: House) -> None:
+    home.store.keys.create(["f" * 32])
+    found = home.audited()
+    assert found.faults == []
+    assert "1 keys with which no event is sealed" in found.notes
+
+
+VAULT: dict[str, tuple[list[str], str]] = {
+    "entries swapped": (["sealed"], "the entry of the vault was not made for this client"),
+    "codes swapped": (["code_index"], "the entry of the vault is found by another identity code than its own"),
+}
+
+
+@pytest.mark.parametrize("name", VAULT)
+def test_entries_of_the_vault_that_were_swapped_are_found(home: House, name: str) -> None:
+    columns, said = VAULT[name]
+    home.asked("vault", *swapped("clients", "subject_ref", *home.clients, *columns))
+    found = home.audited()
+    assert {(fault.stream, fault.what) for fault in found.faults} == {(client, said) for client in home.clients}
+
+
+def test_an_entry_that_is_gone_is_found_unless_the_record_says_that_its_matter_is(home: House) -> None:
+    home.asked("vault", f"DELETE FROM clients WHERE subject_ref = '{home.clients[0]}'")
+    assert home.faults() == ["the client is registered, and the vault has no entry"]
+    home.record_destruction()
+    home.store.keys.destroy(home.matter())
+    assert home.faults() == []
+
+
+def test_an_entry_under_a_second_reference_is_found(home: House) -> None:
+    home.asked("vault", f"INSERT INTO clients (subject_ref, sealed) SELECT '{'f' * 32}', sealed FROM clients LIMIT 1")
+    assert home.faults() == ["the entry of the vault was not made for this client"]
+
+
+def test_an_entry_whose_registration_was_never_recorded_is_counted(home: House) -> None:
+    """What an attempt leaves that broke off. Whoever can make one up has the vault's key."""
+    home.vault.register("e" * 32, ClientRecord(given_names="Eero"))
+    found = home.audited()
+    assert found.faults == []
+    assert "1 entries of the vault of persons whom no event registers" in found.notes
+
+
+def test_a_code_that_no_event_tells_of_is_found(home: House) -> None:
+    client = home.store.execute(Register(), WORKER, "third").client
+    assert client is not None
+    home.vault.register(client, ClientRecord(given_names="Eero"))
+    assert home.faults() == []
+    home.vault.change(client, identity_code=synthetic_identity_code(date(1991, 1, 1), 950))
+    assert home.faults() == ["the vault has an identity code, and no event says that it came"]
+
+
+REST_OF_VAULT = {
+    "a card of somebody else": ("UPDATE staff SET person = 'w2'", "the staff card of w2 of county from 2025-01-01"),
+    "a card that goes on": ("UPDATE staff SET until_on = '2025-02-01'", "the staff card of w1 of county from 2025-01-01"),
+    "looks at somebody else": (
+        "UPDATE uses SET subject_ref = (SELECT max(subject_ref) FROM uses)", "1 lines of the use log were not written for"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REST_OF_VAULT)
+def test_what_else_the_vault_keeps_is_not_believed(home: House, name: str) -> None:
+    statement, said = REST_OF_VAULT[name]
+    home.asked("vault", statement)
+    [fault] = home.faults()
+    assert said in fault
+
+
+def test_a_follower_that_is_further_than_the_feed_is_found(home: House) -> None:
+    home.tampered("UPDATE tracking SET notification_id = 99 WHERE application_name = 'disclosure'")
+    assert home.faults() == [f"the follower has come to position 99, and the feed ends at {home.store.head()}"]
+
+
+def test_a_record_whose_bytes_are_damaged_hides_no_other_fault(home: House) -> None:
+    home.tampered(
+        "UPDATE events SET state = %s WHERE notification_id = 2", "DELETE FROM answers WHERE command_id = 'm4'",
+        values=(b"{}",),
+    )  # fmt: skip
+    found = home.audited().faults
+    assert any(fault.position == 2 and fault.what.startswith("a record needs a header line") for fault in found)
+    assert any("is missing" in fault.what for fault in found)
