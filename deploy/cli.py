@@ -350,6 +350,7 @@ def _describing(commands: Sub) -> None:
     )  # fmt: skip
     bench.add_argument("--only", action="append", metavar="KEY", help="only this figure; may be repeated")
     bench.add_argument("--quick", action="store_true", help="fewer and shorter rounds: rough figures in a few minutes")
+    _path(bench, "--against", shtab.DIRECTORY, help="another checkout of the project, measured too by its own `kuty bench`")
     _path(bench, "--out", default=Path("build/bench.json"), help="where the figures go")
 
 

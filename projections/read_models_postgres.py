@@ -58,6 +58,10 @@ class PostgresModel(SqlModel["_PostgresRun"]):
         self._to_look = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ") + take_on
         self._to_write_few = self._to_write + sql.SQL("; SELECT live_epoch FROM feed")
 
+    @property
+    def name(self) -> str:
+        return f"schema {self._schema}"
+
     @contextmanager
     def _writing(self) -> Iterator[_PostgresRun]:
         with _answering(), self._pool.connection() as connection, _within(connection, self._to_write):
@@ -128,7 +132,7 @@ class PostgresModels:
             if short_name not in self._models:
                 model = PostgresModel(self._pool, schema_name(self._ledger, short_name))
                 try:
-                    model.feed()
+                    model.check_version()
                 except NOT_THERE as missing:
                     raise NotProvisioned(f"{short_name}: {missing}") from missing
                 self._models[short_name] = model

@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 
 from domain.catalogue import in_todays_words
+from domain.store import NewerTables
 from projections.read_models import (
     Batch,
     Entry,
@@ -28,7 +29,7 @@ from projections.read_models import (
     Row,
     Selection,
 )
-from projections.read_models_tables import GENERATION, INDEXES, STATE
+from projections.read_models_tables import GENERATION, INDEXES, STATE, VERSION
 
 COLUMNS = ", ".join(Entry._fields)
 READ_COLUMNS = ", ".join(name for name in Entry._fields if name != "hash")
@@ -159,6 +160,20 @@ class SqlModel(Generic[R]):
     def _make(self, run: Run, statements: str, epoch: int = 0) -> None:
         for statement in statements.format(time=self.TIME, date=self.DATE, epoch=int(epoch)).split(";"):
             run.change(statement)
+
+    def check_version(self) -> None:
+        """The tables are of no newer program; they are made when they are not there. Raises `NewerTables`."""
+        with self._writing() as run:
+            self._make(run, STATE)
+            run.change(f"INSERT INTO migrations SELECT {VERSION} WHERE NOT EXISTS (SELECT 1 FROM migrations)")
+            [(version,)] = run.all("SELECT max(version) FROM migrations")
+        if version > VERSION:
+            raise NewerTables(f"{self.name} is at version {version}, and this program knows versions up to {VERSION}")
+
+    @property
+    def name(self) -> str:
+        """What the model is called where something is wrong with it."""
+        raise NotImplementedError
 
     def feed(self) -> Feed:
         """Where reading goes on; the tables of the state are made when they are not there."""

@@ -25,7 +25,11 @@ class SqliteModel(SqlModel["_SqliteRun"]):
         self._connection = _connect(path)
         write_ahead(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        self.feed()
+        self.check_version()
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
 
     @contextmanager
     def _writing(self) -> Iterator[_SqliteRun]:

@@ -29,5 +29,10 @@ CREATE TABLE IF NOT EXISTS generations (
     until_sequence BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS feed (
     one INTEGER PRIMARY KEY CHECK (one = 1), live_epoch BIGINT NOT NULL, next_offset BIGINT NOT NULL,
-    topic_id TEXT NOT NULL, read_at {time}, heartbeat_at {time}, halted TEXT NOT NULL, waiting_for BIGINT NOT NULL)
+    topic_id TEXT NOT NULL, read_at {time}, heartbeat_at {time}, halted TEXT NOT NULL, waiting_for BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS migrations (version BIGINT NOT NULL)
 """
+
+VERSION = 1
+"""Of these tables. A model of a newer program is not touched by an older one; one that was made before versions were kept is
+of the first."""

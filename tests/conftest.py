@@ -50,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 USED = pytest.StashKey[str]()
-SLOWEST_FIRST = ("faults", "journeys", "deploy", "contracts")
+SLOWEST_FIRST = ("faults", "journeys", "deploy", "watching", "contracts")
 """Rooms whose files take longest: what is begun last should be short, since nobody shares a file."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.backup.taking import Shown
 from deploy.migration import BESIDE, Part, ledger_file, login_of, master_key, owner_of
 from deploy.settings import Settings
-from domain.events import SubjectRegistered
+from domain.events import PayloadKeyDestroyed, SubjectRegistered
 from domain.record import Record
 from domain.store import (
     STAGED,
@@ -46,14 +46,19 @@ class Staged:
             after = some[-1].position
 
     def give_up_lost(self, shown: Shown) -> dict[str, int]:
-        """The keys that are nowhere, with the position of the first event under each; nothing will be sealed under them."""
+        """The keys that are nowhere, with the position of the first event under each; nothing will be sealed under them. One
+        that the record says was destroyed is not lost."""
         first: dict[str, int] = {}
+        destroyed: set[str] = set()
         for record in self.records():
             first.setdefault(record.header.key_id, record.position)
+            if record.header.name == PayloadKeyDestroyed.NAME and self.store is not None:
+                event = self.store.opened(record)
+                destroyed |= {event.destroyed_key_id} if isinstance(event, PayloadKeyDestroyed) else set()
             shown(1)
-        lost = self.keys.lost(first)
-        self.keys.give_up(lost)
-        return {key_id: first[key_id] for key_id in lost}
+        gone = self.keys.lost(first)
+        self.keys.give_up(gone)
+        return {key_id: first[key_id] for key_id in gone if key_id not in destroyed}
 
     def unnamed(self) -> Iterator[int]:
         """The positions of the registrations of clients who are not in the vault, and whose key is there: nobody erased

@@ -30,6 +30,7 @@ from projections.read_models import NotProvisioned
 CONTRACTS = Caller(COUNTY, "organiser", "contract_manager", "C-01")
 REPEATED_TO = "kela-benefit-payment"
 """It was told of every day of every client."""
+RECIPIENTS = 1_000
 DEADLINE_S = 600.0
 LOOK_AGAIN_S = 0.1
 
@@ -71,10 +72,23 @@ def measure_redelivery(servers: Servers, quick: bool) -> Figures:
     return figures
 
 
+def joined(parts: Wired) -> list[str]:
+    """A thousand organisations that have joined, each with topics of its own; once in a ledger."""
+    names = _names(RECIPIENTS)
+    if names[-1] not in parts.store.directory.recipients:
+        join(parts, RECIPIENTS)
+        published(parts)
+    return names
+
+
+def _names(count: int) -> list[str]:
+    return [f"bench-provider-{number:04}" for number in range(count)]
+
+
 def join(parts: Wired, count: int) -> list[str]:
     """So many organisations join, each as a recipient of its own; their short names."""
     since = date(2025, 1, 1)
-    names = [f"bench-provider-{number:04}" for number in range(count)]
+    names = _names(count)
     waiting = [
         parts.store.submit(
             JoinLedger(

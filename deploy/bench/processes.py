@@ -12,6 +12,8 @@ from typing import IO
 from deploy.settings import Settings
 
 STOP_DEADLINE_S = 15.0
+AT_WORK = (": running", "Ctrl-C stops.")
+"""How the line ends with which a process says that it is at work."""
 
 
 @contextmanager
@@ -20,7 +22,10 @@ def running(settings: Settings, names: Sequence[str]) -> Iterator[None]:
     started = [_start(settings, name) for name in names]
     try:
         for name, process in zip(names, started, strict=True):
-            if not piped(process.stdout).readline():  # its first line says that it is at work
+            # Where it is watched it says first, then that it is at work.
+            while (line := piped(process.stdout).readline()) and not line.strip().endswith(AT_WORK):
+                pass
+            if not line:
                 raise RuntimeError(f"{name} did not start")
         yield
     finally:

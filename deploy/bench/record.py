@@ -39,7 +39,7 @@ AT_MOST_PER_S = 8_000
 
 
 def measure(servers: Servers, quick: bool) -> Figures:
-    """Rounds of both sides in turn; the figures are medians of the rounds."""
+    """Rounds of both sides in turn: medians of ours, beside the fastest one of the stock library."""
     rounds, seconds = (3, 2.0) if quick else (7, 3.0)
     ours: list[Round] = []
     threads: list[Round] = []
@@ -64,7 +64,7 @@ def measure(servers: Servers, quick: bool) -> Figures:
     p99, their_p99 = median(r.p99 for r in ours), median(r.p99 for r in stock)
     figures.keep(
         {
-            "record_ratio_32": median(r.per_s / s.per_s for r, s in zip(ours, stock, strict=True)),
+            "record_ratio_32": rate / max(s.per_s for s in stock),
             "record_p99_ratio_32": median(r.p99 / s.p99 for r, s in zip(ours, stock, strict=True)),
         },
         "record",

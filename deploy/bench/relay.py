@@ -13,13 +13,12 @@ from deploy.bench.figures import Figures, median
 from deploy.bench.ground import Servers
 from deploy.bench.history import COUNTY
 from deploy.bench.large import large_ledger, on_the_wire, published
-from deploy.bench.many import join
+from deploy.bench.many import RECIPIENTS, joined
 from deploy.wiring import Wired
 from domain.context import Caller, Draft
 from domain.events import AttendanceRecorded, DisclosureMade, Event
 from domain.record import Record
 
-RECIPIENTS = 1_000
 STREAMS = 500
 FOLLOWER = "bench"
 PORTION = 1_000
@@ -41,8 +40,7 @@ def measure(servers: Servers, quick: bool) -> Figures:
     days, told = _examples(parts)
     append(parts, _on_one_topic(days, (rounds + 1) * events))
     one = _rounds(parts, servers.kafka.bootstrap, rounds, events)
-    recipients = join(parts, RECIPIENTS)
-    published(parts)
+    recipients = joined(parts)
     append(parts, _to_recipients(told, recipients, (rounds + 1) * events))
     many = _rounds(parts, servers.kafka.bootstrap, rounds, events)
     figures = Figures()

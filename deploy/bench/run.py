@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 import psutil
 import psycopg
 
-from deploy.bench import disk, feed, fold, http, long_client, many, rebuild, record, relay, replay, visible
+from deploy.bench import disk, feed, fold, health, http, long_client, many, rebuild, record, relay, replay, visible
+from deploy.bench.against import COMPARED, compare
 from deploy.bench.figures import TARGETS, Figures, reached, table
 from deploy.bench.ground import Servers
 
@@ -21,12 +22,12 @@ Measure = Callable[[Servers, bool], Figures]
 
 MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
     "record": (record.measure, ("record_ratio_32", "record_p99_ratio_32")),
-    "http": (http.measure, ("http_commands_per_s",)),
+    "http": (http.measure, ("http_commands_per_s", "http_workers_commands_per_s")),
     "long_client": (long_client.measure, ("long_client_ratio",)),
     "fold": (fold.measure, ("fold_ratio",)),
     "visible": (visible.measure, ("visible_p50_ms", "visible_p99_ms")),
     "feed": (feed.measure, ("feed_skipped",)),
-    "rebuild": (rebuild.measure, ("rebuild_ratio",)),
+    "rebuild": (rebuild.measure, ("rebuild_ratio", "rebuild_of_bare")),
     "replay": (replay.measure, ("replay_events_per_s", "replay_peak_mb")),
     "disk": (
         disk.measure,
@@ -41,13 +42,15 @@ MEASURES: Mapping[str, tuple[Measure, tuple[str, ...]]] = {
     "relay": (relay.measure, ("relay_ratio", "relay_ratio_1000")),
     "redelivery": (many.measure_redelivery, ("redelivery_per_s", "redelivery_grown_mb")),
     "joins": (many.measure_joins, ("joins_s",)),
+    "health": (health.measure, ("health_1000_ms",)),
 }
 """In the order in which they are run: what fills the servers comes last."""
 LIBRARIES = ("eventsourcing", "kafka-python", "psycopg", "pydantic", "cryptography", "fastapi", "uvicorn", "httptools")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Measure what `arguments.only` names (none: everything), `quick` or in full, and write `arguments.out`.
+    """Measure what `arguments.only` names (none: everything), `quick` or in full, `against` another checkout where one is
+    named, and write `arguments.out`.
 
     The exit code is 0 when every figure is what it has to be.
     """
@@ -67,6 +70,9 @@ def main(arguments: argparse.Namespace) -> int:
             gc.collect()
     finally:
         servers.close()
+    if arguments.against:
+        print(f"measuring {arguments.against} …", flush=True)
+        compare(figures, arguments.against, arguments.quick)
     ordered = {key: figures.values[key] for key in TARGETS if key in figures.values}
     written = {**ordered, "raw": figures.raw, "machine": {**machine, "quick": arguments.quick}}
     arguments.out.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
@@ -80,7 +86,8 @@ def chosen(keys: Sequence[str]) -> list[str]:
     unknown = [key for key in keys if key not in TARGETS]
     if unknown:
         raise UnknownFigure(f"there is no figure {unknown[0]}; there is {', '.join(TARGETS)}")
-    return [name for name, (_, given) in MEASURES.items() if not keys or set(keys) & set(given)]
+    wanted = {COMPARED[key][0] if key in COMPARED else key for key in keys}
+    return [name for name, (_, given) in MEASURES.items() if not keys or wanted & set(given)]
 
 
 class UnknownFigure(ValueError):

@@ -52,11 +52,12 @@ def references(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure, and say what is missed."""
-    from deploy.bench.run import UnknownFigure, main  # nothing else needs what it brings along
+    from deploy.bench.against import NotMeasured  # nothing else needs what they bring along
+    from deploy.bench.run import UnknownFigure, main
 
     try:
         return main(arguments)
-    except UnknownFigure as error:
+    except (UnknownFigure, NotMeasured) as error:
         return failed(str(error))
 
 

@@ -233,11 +233,13 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
         report.recipients = {"joined": len(wired.recipients()), **report.recipients}
 
     def of_topics() -> None:
-        for role in report.roles:
-            if role.runs_at or role.name not in ("intake", "projector"):
-                continue
-            models = wired.lags.of_models
-            role.behind = wired.intake.behind() if role.name == "intake" else sum(models(wired.recipients()).values())
+        unseen = {role.name: role for role in report.roles if not role.runs_at}
+        if "intake" in unseen:
+            unseen["intake"].behind = wired.intake.behind()
+        if "projector" in unseen:
+            late = {name: records for name, records in wired.lags.of_models(wired.recipients()).items() if records}
+            unseen["projector"].behind = sum(late.values())
+            report.late_recipients |= late
 
     yield "store", of_register
     yield "keys", wired.keys.check

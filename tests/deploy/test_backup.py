@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from house import AINO, LEDGER, House, app_of, furnished, house
 from starlette.testclient import TestClient
-from stories import OWN_WORKER
+from stories import COUNTY, OWN_WORKER
 
 from deploy.backup.content import Reading, TableBegun, Writing
 from deploy.backup.places import PARTS, place_of
@@ -24,7 +24,9 @@ from deploy.cli import main
 from deploy.migration import migrate
 from deploy.settings import Settings
 from deploy.wiring import opened
-from domain.store import NotEmpty, Use, WrongMasterKey, one_moment
+from domain.chapters.retention.decisions import DestroyPayloadKey
+from domain.context import Caller
+from domain.store import KeyDestroyed, NotEmpty, Use, WrongMasterKey, one_moment
 
 Tables = dict[str, list[tuple[Any, ...]]]
 ROW = "12"
@@ -290,10 +292,13 @@ def test_what_a_restore_that_broke_off_has_left_is_taken_away(source: Settings, 
 # --- Older tables, and keys that are lost -------------------------------------------------------------------------------
 
 
+AT_VERSION_1 = frozenset({"ledger", "events", "answers", "tracking", "parked"})
+
+
 def test_a_backup_of_older_tables_is_restored_as_those_and_then_brought_to_the_newest(
     source: Settings, empty: Settings, tmp_path: Path
 ) -> None:
-    """At version 1 an answer did not say which person had asked."""
+    """At version 1 an answer did not say which person had asked, and an acknowledgement was a row for each record."""
     files = taken(source, tmp_path / "backup")
     [path] = files.of("store")
     reading = Reading(path, files.key)
@@ -301,12 +306,13 @@ def test_a_backup_of_older_tables_is_restored_as_those_and_then_brought_to_the_n
     path.unlink()
     with SealingFile(path, files.key) as file:
         writing = Writing(file, replace(reading.described, version=1))
-        columns: tuple[str, ...] = ()
+        columns, there = tuple[str, ...](), False
         for entry in entries:
             if isinstance(entry, TableBegun):
-                columns = entry.columns
-                writing.table(entry.table, [c for c in columns if c != "sender_person"])
-            else:
+                columns, there = entry.columns, entry.table in AT_VERSION_1
+                if there:
+                    writing.table(entry.table, [c for c in columns if c != "sender_person"])
+            elif there:
                 writing.row([v for c, v in zip(columns, entry, strict=True) if c != "sender_person"])
         writing.end()
         file.finish()
@@ -345,6 +351,29 @@ def test_keys_that_no_backup_has_are_named_and_nothing_new_is_sealed_under_them(
         lost = home.post(f"/clients/{name}/details", OWN_WORKER, {"phone": "040 2"})
         assert [code["code"] for code in lost.json()["codes"]] == ["E_SUBJECT_UNRESOLVED"]
         home.settle()
+
+
+def test_a_key_that_was_destroyed_after_the_backup_of_the_keys_is_not_lost(
+    source: Settings, empty_home: Settings, tmp_path: Path
+) -> None:
+    keys = taken(source, tmp_path / "keys", "keys")
+    with house(source.home) as home:
+        asked = {"registered_from": "own_contact", "identity_kind": "none", "family_name": "Toinen"}
+        name = home.post("/clients", OWN_WORKER, asked).json()["references"]["client"]
+        client = home.wired.pseudonyms("county").reference(name)
+        matter = home.wired.store.pathway(client).client_matter
+        digest, _ = home.wired.keys.proof(matter)
+        home.wired.keys.destroy(matter)
+        found = {"of_client": True, "gone": True, "digest": digest, "key_id": f"{matter}/1"}
+        officer = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
+        command = DestroyPayloadKey(destroyed_matter=matter, second_person_id="C-01")
+        home.execute(command, officer, client=client, look_ups=found)
+    shutil.copytree(source.home, empty_home.home, dirs_exist_ok=True)
+    for ending in ("", "-wal", "-shm"):
+        (empty_home.home / LEDGER / f"keys.db{ending}").unlink(missing_ok=True)
+    assert restored(empty_home, keys.paths).lost == {}
+    with opened(empty_home) as wired, pytest.raises(KeyDestroyed):
+        wired.keys.create([matter])
 
 
 # --- The command --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from logins import login_dsn
 from publications_given import Told, in_model
 
 from deploy.local.parts import Postgres
+from domain.store import NewerTables
 from projections.read_models import (
     Batch,
     Entry,
@@ -203,3 +206,33 @@ def test_the_models_are_looked_at_and_weighed(kind: str, request: pytest.Fixture
     models.of("recipient").begin(Position(1))
     assert models.size() > before
     models.close()
+
+
+def test_a_model_in_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "test" / "recipient.db"
+    SqliteModels(tmp_path, "test").of("recipient").close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE migrations SET version = 999")
+        connection.commit()
+    with pytest.raises(NewerTables, match=r"recipient\.db is at version 999, and this program knows versions up to 1"):
+        SqliteModels(tmp_path, "test").of("recipient")
+
+
+def test_a_model_in_a_schema_of_a_newer_program_is_left_alone_and_one_without_a_version_is_of_the_first(
+    postgres: Postgres,
+) -> None:
+    dsn = postgres.fresh_database()
+    make_login(dsn, "kuty_test_projector", "secret")
+    provision_recipient(dsn, "test", "recipient", ["kuty_test_projector"])
+    schema = schema_name("test", "recipient")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"DROP TABLE {schema}.migrations".encode())
+    with closing(PostgresModels(login_dsn(dsn), "test", connections=1)) as models:
+        models.of("recipient")
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute(f"UPDATE {schema}.migrations SET version = 999".encode()).rowcount == 1
+    with (
+        closing(PostgresModels(login_dsn(dsn), "test", connections=1)) as models,
+        pytest.raises(NewerTables, match=f"schema {schema} is at version 999, and this program knows versions up to 1"),
+    ):
+        models.of("recipient")

@@ -38,7 +38,7 @@ def fail_once(module: str, of: str, name: str) -> None:
     setattr(place, name, failing)
 
 
-if "KUTY_FAULT_WORDS" in os.environ and "serve" in sys.orig_argv:
+if "KUTY_FAULT_WORDS" in os.environ and {"serve", "deploy.workers"} & {*sys.orig_argv}:
     for one in PLACES:
         fail_once(*one)
 

@@ -35,7 +35,7 @@ def test_each_fault_has_a_runbook_that_says_what_is_seen_what_it_means_and_what_
     assert re.fullmatch(r"# [A-Z][^\n]{10,90}", title)
     assert seen.startswith("**What you see.** ")
     assert "**What it means.**" in text
-    assert "**What to do.**" in text
+    assert re.search(r"\*\*(What to do|First)\.\*\*", text)
 
 
 def test_no_runbook_is_for_nothing() -> None:
@@ -48,7 +48,7 @@ def test_no_runbook_is_for_nothing() -> None:
 @pytest.mark.parametrize("kind", HALTS, ids=lambda kind: kind.__name__)
 def test_every_kind_of_halt_is_answered_by_its_own_advice(kind: type[Exception]) -> None:
     [wanted] = [advice for kinds, advice in ADVICE if kind in kinds]
-    assert advice_on(kind("position 7")) == wanted
+    assert advice_on(kind.__new__(kind)) == wanted
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What people write comes into no log, no figure and no screen: values like canaries, put wherever one can write.
 
 Every role is a process of its own under `kuty up`, on real PostgreSQL and Kafka, logging everything; each fails once in the
-middle of its work with what it has at hand in its words (tests/deploy/sabotage).
+middle of its work with what it has at hand in its words (tests/watching/sabotage).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def running(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         **os.environ,
         **settings.environment(),
         "KUTY_FAULT_WORDS": FAULT_WORDS,
-        "PYTHONPATH": f"{ROOT / 'tests' / 'deploy' / 'sabotage'}:{ROOT}",
+        "PYTHONPATH": f"{ROOT / 'tests' / 'watching' / 'sabotage'}:{ROOT}",
         "PYTHONASYNCIODEBUG": "1",
     }
     with log.open("wb") as output:
@@ -134,6 +134,7 @@ def ledger(postgres: Postgres, kafka: Kafka, tmp_path: Path) -> Iterator[tuple[L
         token_key=TOKEN_KEY,
         port=free_port(),
         log_level="DEBUG",
+        api_workers=2,
     )
     log = tmp_path / "up.log"
     with running(settings, log) as up:
@@ -275,7 +276,9 @@ def test_what_people_write_comes_into_no_log_no_figure_and_no_screen(
             connection.request("GET", path)
             seen.append(connection.getresponse().read().decode())
             connection.close()
-    assert len(seen) == 2 + 2 * 8  # seven roles, and `kuty up`
+    assert len(seen) == 2 + 2 * 9  # seven roles, one of them in two processes, and `kuty up`
+    visible = [line for text in seen for line in text.splitlines() if line.startswith("kuty_visible_seconds_count ")]
+    assert sum(float(line.split()[1]) for line in visible) > 0
     assert seen[0].count(" runs at 127.0.0.1:") == 7
     lines = log.read_text().splitlines()
     servers = [file.read_text(errors="replace") for file in parts_folder.rglob("server.log")]
