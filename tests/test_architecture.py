@@ -25,6 +25,7 @@ INSIDES_OF_THE_STORE = {
     "tests/golden/test_canonical_json.py": "golden bytes are those of sealed sections",
     "tests/golden/test_cloudevents.py": "golden bytes are those of sealed sections",
     "tests/golden/test_golden.py": "golden bytes are those of sealed sections",
+    "tests/faults/test_killed_migration.py": "tables of the first version",
     "tests/store/test_look_ups.py": "places counted in a feed of its own",
     "tests/store/test_acknowledged.py": "how many rows the acknowledgements take",
     "tests/store/test_packing.py": "what a column may hold that no store writes",
