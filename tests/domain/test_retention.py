@@ -18,7 +18,7 @@ from domain.context import Caller
 OFFICER = Caller(COUNTY, "organiser", "data_protection_officer", "DP-1")
 CLOSED = date(2025, 9, 5)
 DUE = date(2035, 9, 5)
-"""Ten years from the closing. source: domain/privacy.md 3.4, `retention.years`"""
+"""Ten years from the closing. source: domain/pathway.md 4.6, `retention.years`"""
 PROOF = "d1" * 32
 FOUND: dict[str, Any] = {"of_client": True, "key_id": "k/1", "digest": PROOF, "gone": False}
 
