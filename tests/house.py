@@ -36,6 +36,8 @@ from domain.context import HELSINKI, Caller
 from domain.identifiers import synthetic_identity_code
 from domain.store import ClientRecord, registration
 
+WITHOUT_ROUTE = frozenset({"open_ledger", "destroy_payload_key"})
+"""Commands that come with a door, or from the command line alone."""
 LEDGER = "house"
 CODE = synthetic_identity_code(date(1998, 5, 14), 903)
 UNKNOWN_CODE = synthetic_identity_code(date(1991, 2, 3), 904)

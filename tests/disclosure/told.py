@@ -73,10 +73,11 @@ class Everybody:
         return new
 
     def join(self, directory: Directory) -> dict[str, list[Publication]]:
-        """The register changed."""
+        """The register changed: who is new in it is told what is known."""
+        joiners = directory.recipients.keys() - self.directory.recipients.keys()
         self.directory = directory
         new: dict[str, list[Publication]] = {}
-        for change in self.client.reconcile(directory, policy(kinds())):
+        for change in self.client.reconcile(directory, policy(kinds()), joiners, ""):
             self._tell(change, new)
         return new
 

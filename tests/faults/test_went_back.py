@@ -69,6 +69,7 @@ class Running:
         with self.outside() as wired:
             wanted = len(self.history.answers) + commands
             while len(self.history.answers) < wanted:
+                assert self.history.left, "the history is at its end"
                 self.history.run(1)
             until(lambda: at_head(wired), "rest", DEADLINE_S)
 
@@ -221,7 +222,7 @@ def test_both_ways_back_under_running_roles(running: Running) -> None:
     proved(one)
     # what only the topic had was decided again, and the history goes on behind it
     assert ": recorded, as answer" in said
-    one.go_on(BETWEEN)
+    one.go_on(1)
     with opened(one.settings) as wired:
         for command_id in lost & set(one.history.with_effect):
             assert wired.store.answer(one.history.senders[command_id], command_id) is not None, command_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from domain.event import Content, LedgerEvent, Part, RegisterFact, SystemEvent
 from domain.vocabulary import Actor, OrgId, PersonId, Routing, Text40, Text60, Text64, Text200
@@ -64,11 +64,12 @@ class RecipientLine(Part):
     recipient_epoch: int
 
 
-class EpochOpened(LedgerEvent):
+class EpochOpened(SystemEvent):
     """An operator chose which of two histories holds: the other one is void from behind its old size on."""
 
     NAME = "epoch.opened"
-    STREAM = "epochs"
+    MATTER = "ledger"
+    STREAM: ClassVar[str] = "epochs"
     old_epoch: Routing[int]
     old_size: Routing[int]
     """So many events of the older epochs go on holding."""
