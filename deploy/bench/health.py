@@ -10,9 +10,9 @@ import orjson
 
 from api.caller import Claims
 from deploy.bench.figures import Figures, median, percentile
-from deploy.bench.ground import Refusal, Servers
-from deploy.bench.history import OWN_WORKER
-from deploy.bench.large import large_ledger, published
+from deploy.bench.ground import Refusal, Servers, bring, laid_out
+from deploy.bench.history import OWN_WORKER, as_1
+from deploy.bench.large import published
 from deploy.bench.many import RECIPIENTS, joined
 from deploy.bench.processes import running
 from deploy.commands.serving import API
@@ -20,21 +20,24 @@ from deploy.local.ports import free_port
 from deploy.serving import issuer_of
 from deploy.wiring import Wired
 
+CLIENTS = 5
 APART_S = 0.1
 """Between two questions: as who watches would ask, not one behind the other."""
 
 
 def measure(servers: Servers, quick: bool) -> Figures:
     """The median of questions to an API in a process of its own, while everybody is at the head."""
-    parts = large_ledger(servers, quick)
-    joined(parts)
-    while parts.disclosure.step():
-        pass
-    published(parts)
-    parts.provisioner.step()
-    while parts.lag()["projector"]:
-        parts.projector.step()
-    taken = _asked(parts, 20 if quick else 100)
+    # A ledger of its own: elsewhere the topics of the thousand hold what is no line of theirs.
+    with laid_out(servers.settings(kafka=True)) as parts:
+        bring(parts.store, parts.vault, CLIENTS, as_1)
+        joined(parts)
+        while parts.disclosure.step():
+            pass
+        published(parts)
+        parts.provisioner.step()
+        while parts.lag()["projector"]:
+            parts.projector.step()
+        taken = _asked(parts, 20 if quick else 100)
     figures = Figures()
     figures.keep(
         {"health_1000_ms": median(taken)},
