@@ -40,7 +40,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What every event carries in clear (design 2, domain/events.md 11.2).
 
     `occurred_on` is a local date (Europe/Helsinki), `recorded_at` UTC. Fields without a value are left out of the bytes.
-    Each event that is read makes one, by a library that checks names and types in a sixth of the time of a dataclass.
+    Each event that is read makes one, by a library that checks names and types in a fraction of the time of a dataclass.
     """
 
     event_id: str
