@@ -17,4 +17,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     sed -i '1d' "$PGDATA/pg_hba.conf"
   fi
 fi
-exec su postgres -s /bin/bash -c "PATH=$PATH exec postgres -D '$PGDATA' -c listen_addresses='*'"
+exec su postgres -s /bin/bash -c "PATH=$PATH exec postgres -D '$PGDATA' -c listen_addresses='*' ${*:2}"

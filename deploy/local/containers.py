@@ -43,9 +43,9 @@ def why_not_docker(*images: str) -> str | None:
 class Container(ABC):
     """One container on a fixed loopback port, so that it comes back at the same address after a kill."""
 
-    def __init__(self, image: str, inside: int, settings: dict[str, str]) -> None:
+    def __init__(self, image: str, inside: int, settings: dict[str, str], command: str = "") -> None:
         self.port = free_port()
-        self._image, self._inside, self._settings = image, inside, settings
+        self._image, self._inside, self._settings, self._command = image, inside, settings, command
         self._container: Any = None
 
     def start(self) -> None:
@@ -56,6 +56,8 @@ class Container(ABC):
             self._container = DockerContainer(self._image).with_bind_ports(self._inside, self.port)
             for name, value in self._settings.items():
                 self._container.with_env(name, value)
+            if self._command:
+                self._container.with_command(self._command)
             self._container.start()
         else:
             self._container.get_wrapped_container().start()
@@ -102,7 +104,8 @@ class ContainerPostgres(Container):
 
     def __init__(self, image: str) -> None:
         password = secrets.token_urlsafe(24)
-        super().__init__(image, 5432, {"POSTGRES_USER": SUPERUSER, "POSTGRES_PASSWORD": password})
+        login = {"POSTGRES_USER": SUPERUSER, "POSTGRES_PASSWORD": password}
+        super().__init__(image, 5432, login, "postgres -c max_connections=200")  # as many as one that is started here
         self.dsn = make_conninfo(host="127.0.0.1", port=self.port, user=SUPERUSER, password=password, dbname="postgres")
 
     def answers(self) -> bool:
