@@ -7,6 +7,7 @@ goes. Tests compare the two byte by byte.
 from collections.abc import Iterator
 
 from consumers.log import UNREADABLE, Entry, Read
+from domain.varints import varint
 
 SHORT = 8_192
 LARGEST_RECORD = 1024 * 1024
@@ -14,18 +15,6 @@ LARGEST_RECORD = 1024 * 1024
 LARGEST_OF_OURS = 16 * 1024 * 1024
 """Bytes of a record of our own: a topic is widened for what an older version recorded (`consumers.relay`)."""
 NAMES_KEPT = 1_000
-
-
-def varint(number: int) -> bytes:
-    """A signed number in zigzag and base 128, lowest seven bits first, as the format wants lengths and offsets."""
-    rest = number << 1 if number >= 0 else (-number << 1) - 1
-    written = bytearray()
-    while rest > 0x7F:
-        written.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    written.append(rest)
-    return bytes(written)
-
 
 _SHORT_VARINTS = [varint(number) for number in range(SHORT)]
 _NO_LENGTH = varint(-1)

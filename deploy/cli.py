@@ -404,6 +404,7 @@ def _told_plainly(error: Exception) -> str | None:
     from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
     from consumers.log import BrokerError
+    from deploy.auditing.put_aside import NotTheSame
     from deploy.backup.restoring import CannotRestore
     from deploy.backup.sealed_file import BackupDamaged
     from deploy.demo import DemoFailed
@@ -436,7 +437,7 @@ def _told_plainly(error: Exception) -> str | None:
             return f"{said}: run the program that made it, or a newer one"
         case BrokerError() | DemoFailed() | PartFailed() | Stuck() | NotGiven() | MistakesInFile() | InUse() | Damaged():
             return str(error)
-        case WrongSetting() | WrongMasterKey() | BackupDamaged() | CannotRestore():
+        case WrongSetting() | WrongMasterKey() | BackupDamaged() | CannotRestore() | NotTheSame():
             return str(error)
         case NotEmpty():
             return f"{said}: a ledger is restored into an empty place only, name another one or take that one away"

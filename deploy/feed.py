@@ -64,16 +64,19 @@ def follower_of(header: Header) -> str | None:
     return DISCLOSURE if header.name.startswith("disclosure.") else None
 
 
+def broker_alone(settings: Settings) -> Broker:
+    """The broker without the ledger, to be read. An embedded one belongs to nobody else meanwhile."""
+    if settings.kafka:
+        return KafkaBroker(settings.connection)
+    return EmbeddedBroker(lambda: datetime.now(UTC), settings.home / settings.ledger / "broker.db")
+
+
 @contextmanager
 def feed_of_topic(settings: Settings) -> Iterator[Feed]:
     """The feed as the events topic has it; nothing is asked of the store. Raises TopicGone, BrokerUnavailable."""
     database = keys_database(settings)
     sealer = Sealer(Keys(database, master_key(settings)))
-    broker: Broker = (
-        KafkaBroker(settings.connection)
-        if settings.kafka
-        else EmbeddedBroker(lambda: datetime.now(UTC), settings.home / settings.ledger / "broker.db")
-    )
+    broker = broker_alone(settings)
     topic = wire.events_topic(settings.ledger)
     try:
         yield Feed(

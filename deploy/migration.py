@@ -44,15 +44,16 @@ def ledger_file(settings: Settings) -> Path:
 
 def keys_database(settings: Settings) -> Database:
     """Where the keys are: apart from the store."""
-    return _beside(settings, "keys")
+    return beside(settings, "keys")
 
 
 def vault_database(settings: Settings) -> Database:
     """Where identity is: apart from store and keys."""
-    return _beside(settings, "vault")
+    return beside(settings, "vault")
 
 
-def _beside(settings: Settings, part: Beside) -> Database:
+def beside(settings: Settings, part: Beside) -> Database:
+    """Where a part is that is kept beside the store."""
     if settings.store_dsn:
         return PostgresDatabase(login_of(settings, part), f"{schema_of(settings.ledger)}_{part}")
     return SqliteDatabase(settings.home / settings.ledger / f"{part}.db")

@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from deploy.backup.taking import Shown
-from deploy.migration import BESIDE, Part, ledger_file, login_of, master_key, owner_of
+from deploy.migration import BESIDE, Beside, Part, beside, ledger_file, master_key, owner_of
 from deploy.settings import Settings
+from deploy.wiring import open_recorder
 from domain.events import PayloadKeyDestroyed, SubjectRegistered
 from domain.record import Record
 from domain.store import (
@@ -40,10 +41,8 @@ class Staged:
 
     def records(self) -> Iterator[Record]:
         """Every event, from the first one on."""
-        after = 0
-        while self.store is not None and (some := self.store.records(after, PAGE)):
+        for some in self.store.pages(PAGE) if self.store is not None else ():
             yield from some
-            after = some[-1].position
 
     def give_up_lost(self, shown: Shown) -> dict[str, int]:
         """The keys that are nowhere, with the position of the first event under each; nothing will be sealed under them. One
@@ -80,7 +79,7 @@ def staged_ledger(settings: Settings, parts: Sequence[Part]) -> Iterator[Staged]
     Raises `WrongMasterKey` where the keys are not those of the master key.
     """
     with ExitStack() as stack:
-        at: dict[Part, Database] = {}
+        at: dict[Beside, Database] = {}
         for part, tables in BESIDE:
             database = at[part] = _database(settings, part, staged=part in parts)
             stack.callback(database.close)
@@ -97,26 +96,24 @@ def staged_ledger(settings: Settings, parts: Sequence[Part]) -> Iterator[Staged]
         yield Staged(keys, Vault(at["vault"], keys), store)
 
 
-def _database(settings: Settings, part: Part, *, staged: bool) -> Database:
-    ending = STAGED if staged else ""
+def _database(settings: Settings, part: Beside, *, staged: bool) -> Database:
+    if not staged:
+        return beside(settings, part)
     if settings.store_dsn:
-        dsn = owner_of(settings, part) if staged else login_of(settings, part)
-        return PostgresDatabase(dsn, f"{schema_of(settings.ledger)}_{part}{ending}")
-    return SqliteDatabase(ledger_file(settings).with_name(f"{part}.db{ending}"))
+        return PostgresDatabase(owner_of(settings, part), f"{schema_of(settings.ledger)}_{part}{STAGED}")
+    return SqliteDatabase(ledger_file(settings).with_name(f"{part}.db{STAGED}"))
 
 
 def _recorder(settings: Settings, *, staged: bool) -> PostgresRecorder | SqliteRecorder:
+    if not staged:
+        if not settings.store_dsn and not ledger_file(settings).exists():
+            raise NotMigrated(f"no ledger in {ledger_file(settings)}")
+        return open_recorder(settings)
     if settings.store_dsn:
-        if not staged:
-            return PostgresRecorder(settings.store_dsn, settings.ledger)
         owner, name = owner_of(settings, "store"), settings.ledger + STAGED
         migrate_postgres(owner, name)
         return PostgresRecorder(owner, name)
     file = ledger_file(settings)
-    if not staged:
-        if not file.exists():
-            raise NotMigrated(f"no ledger in {file}")
-        return SqliteRecorder(file)
     file = file.with_name(file.name + STAGED)
     migrate_sqlite(file)
     return SqliteRecorder(file)

@@ -87,11 +87,7 @@ def clear_of(record: Record) -> int:
 
 def clear_bytes(parts: Wired) -> int:
     """Header and body of every event of the ledger."""
-    after = total = 0
-    while records := parts.store.records(after, PAGE):
-        total += sum(map(clear_of, records))
-        after = records[-1].position
-    return total
+    return sum(clear_of(record) for records in parts.store.pages(PAGE) for record in records)
 
 
 def bytes_of_tables(parts: Wired) -> dict[str, int]:

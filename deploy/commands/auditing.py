@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +12,8 @@ from deploy.auditing import chains as of_chains
 from deploy.auditing import decisions as of_decisions
 from deploy.auditing.chains import Found
 from deploy.auditing.decisions import Outcome
-from deploy.auditing.parts import audited
-from deploy.auditing.put_aside import NotTheSame
-from deploy.commands.printed import as_json, failed, progress, said
+from deploy.auditing.parts import Audited, audited
+from deploy.commands.printed import as_json, progress, said
 from deploy.feed import feed_of_topic
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
@@ -31,13 +30,8 @@ def chains(arguments: argparse.Namespace, settings: Settings) -> int:
             keys = CheckedKeys(kept, master_key(settings))
             origin, found = feed.origin, of_chains.audit_topic(feed.records(), keys, bar.update)
     else:
-        with closing(audited(settings)) as parts, progress("events", parts.recorder.head()) as bar:
-            try:
-                origin, found = STORE, of_chains.audit_store(parts, bar.update, resume=arguments.resume)
-            except NotTheSame as other:
-                return failed(str(other))
-            except KeyboardInterrupt:
-                return _broken_off(bar.n, "chains")
+        with _store(settings, "chains") as (parts, bar):
+            origin, found = STORE, of_chains.audit_store(parts, bar.update, resume=arguments.resume)
     if arguments.json:
         _as_lines(_chain_findings(found))
     else:
@@ -56,13 +50,8 @@ def decisions(arguments: argparse.Namespace, settings: Settings) -> int:
         with feed_of_topic(settings) as feed:
             origin, outcome = feed.origin, of_decisions.audit_topic(feed)
     else:
-        with closing(audited(settings)) as parts, progress("events", parts.recorder.head()) as bar:
-            try:
-                origin, outcome = STORE, of_decisions.audit_store(parts, bar.update, resume=arguments.resume)
-            except NotTheSame as other:
-                return failed(str(other))
-            except KeyboardInterrupt:
-                return _broken_off(bar.n, "decisions")
+        with _store(settings, "decisions") as (parts, bar):
+            origin, outcome = STORE, of_decisions.audit_store(parts, bar.update, resume=arguments.resume)
     if arguments.json:
         _as_lines(_decision_findings(outcome))
     else:
@@ -70,9 +59,15 @@ def decisions(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1 if outcome.other or outcome.wrong or outcome.broken else 0
 
 
-def _broken_off(done: float, kind: str) -> int:
-    said(f"kuty: broken off after {done:.0f} events; `kuty audit {kind} --resume` goes on from there")
-    return 130
+@contextmanager
+def _store(settings: Settings, kind: str) -> Iterator[tuple[Audited, Any]]:
+    """The store to be audited, and the bar; whoever breaks it off is told how it goes on."""
+    with closing(audited(settings)) as parts, progress("events", parts.recorder.head()) as bar:
+        try:
+            yield parts, bar
+        except KeyboardInterrupt:
+            said(f"kuty: broken off after {bar.n:.0f} events; `kuty audit {kind} --resume` goes on from there")
+            raise
 
 
 def _print_outcome(outcome: Outcome, origin: str) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
-from datetime import UTC, datetime
+from contextlib import ExitStack, closing
 
-from consumers.broker import KafkaBroker
-from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Broker, BrokerError
+from consumers.log import BrokerError
 from consumers.published import last_published
 from deploy.backup import restoring
 from deploy.backup.content import Described
@@ -18,6 +15,7 @@ from deploy.backup.sealed_file import backup_key, make_backup_key
 from deploy.backup.taking import take
 from deploy.commands.printed import failed, progress, said
 from deploy.commands.rebuilding import take_over_positions
+from deploy.feed import broker_alone
 from deploy.migration import development_master_key
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts, owned_by_us
@@ -71,22 +69,13 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> int:
     (settings.home / settings.ledger).mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(owned_by_us(settings.home / settings.ledger / "broker.lock"))
-        broker = _broker(settings, stack) if arguments.from_topic else None
+        broker = stack.enter_context(closing(broker_alone(settings))) if arguments.from_topic else None
         with progress("rows") as bar:
             restored = restoring.restore(settings, arguments.file, key, broker, bar.update)
     print(f"{', '.join(restored.parts)} of the backup {restored.backup}, taken at {restored.taken_at:{TIME}} UTC")
     if "store" in restored.parts:
         _say_where_it_goes_on(settings, restored, from_topic=arguments.from_topic)
     return _lost(restored)
-
-
-def _broker(settings: Settings, stack: ExitStack) -> Broker:
-    if settings.kafka:
-        broker: Broker = KafkaBroker(settings.connection)
-    else:
-        broker = EmbeddedBroker(lambda: datetime.now(UTC), settings.home / settings.ledger / "broker.db")
-    stack.callback(broker.close)
-    return broker
 
 
 def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic: bool) -> None:

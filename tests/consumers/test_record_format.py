@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from consumers.log import Entry
-from consumers.record_format import decoded_records, encoded_record, varint
+from consumers.record_format import decoded_records, encoded_record
+from domain.varints import varint
 
 HEADERS = st.lists(st.tuples(st.text(max_size=40), st.binary(max_size=300)), max_size=20).map(tuple)
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path as Folder
 from typing import Any, Literal
 
+import pytest
 from disclosure.told import CARDS, RECORD
 from given import Step
 from stories import CONTRACTS, MEMBERS, OPERATOR, PROVIDERS, READY, REGISTRATION, STEPS, contract, joining, provider
@@ -108,6 +109,19 @@ def ledger_in(folder: Folder, **options: Any) -> Iterator[Ledger]:
         store.close()
         keys_at.close()
         vault_at.close()
+
+
+def transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events each transaction of a follower has, from now on."""
+    sizes: list[int] = []
+    append = EventStore.append
+
+    def measured(store: EventStore, sealed: list[object], **how: object) -> int:
+        sizes.append(len(sealed))
+        return append(store, sealed, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(EventStore, "append", measured)
+    return sizes
 
 
 def opened(ledger: Ledger, mode: Literal["live", "simulated"] = "simulated") -> Ledger:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from disclosure.ledger import Ledger, follow, ledger_in, opened
+from disclosure.ledger import Ledger, follow, ledger_in, opened, transactions
 from disclosure.test_redelivery import Clients, content
 from stories import CONTRACTS, OWN_WORKER, STEPS, contract, joining, place, provider
 
@@ -17,7 +17,6 @@ from consumers.disclosed import Memory
 from consumers.late import AFTER, ONCE_MORE, UPTO, WALKED
 from domain.disclosure.publications import Publication
 from domain.disclosure.reconcile import Client
-from domain.store import EventStore
 from projections.disclosure_audit import rerun_disclosures
 
 NEW = "0000018-2"
@@ -115,14 +114,7 @@ def test_no_transaction_holds_more_than_a_window_and_one_client_more(
     follower = ledger.follower(window=6)
     follow(follower)
     join(ledger)
-    sizes: list[int] = []
-    append = EventStore.append
-
-    def measured(store: EventStore, sealed: list[object], **how: object) -> int:
-        sizes.append(len(sealed))
-        return append(store, sealed, **how)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(EventStore, "append", measured)
+    sizes = transactions(monkeypatch)
     follow(follower)
     assert max(sizes) < 6 + len(WHAT_IS_LAWFUL)
     assert len(ledger.told(LATE)) == 1 + 6 * len(WHAT_IS_LAWFUL)

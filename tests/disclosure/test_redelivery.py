@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from disclosure.ledger import Ledger, follow, ledger_in, opened
+from disclosure.ledger import Ledger, follow, ledger_in, opened, transactions
 from stories import INSTRUCTOR, STEPS
 
 from consumers.disclosed import line_of, live_line_of
@@ -117,14 +117,7 @@ def test_in_windows_it_repeats_what_one_transaction_repeats(ledger: Ledger, wind
 def test_no_transaction_holds_more_than_a_window(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.history()
     follow(ledger.follower())
-    sizes: list[int] = []
-    append = EventStore.append
-
-    def measured(store: EventStore, sealed: list[object], **how: object) -> int:
-        sizes.append(len(sealed))
-        return append(store, sealed, **how)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(EventStore, "append", measured)
+    sizes = transactions(monkeypatch)
     done = ledger.follower(window=10).redeliver("county")
     assert sum(sizes) == done.publications > 100
     assert max(sizes) <= 10

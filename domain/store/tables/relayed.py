@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from domain.store.tables.database import Ask
+from domain.varints import varint, varints
 
 LONGEST = 256
 """Records of one range: it is written anew with each that is added, and read as a whole."""
@@ -62,7 +63,7 @@ class Range(NamedTuple):
     def moments(self) -> list[int]:
         """When the broker took each record."""
         moments = [self.first_at]
-        for step in _steps(self.times or bytes(self.last_offset - self.first_offset)):
+        for step in varints(self.times or bytes(self.last_offset - self.first_offset)):
             moments.append(moments[-1] + step)
         return moments
 
@@ -180,7 +181,7 @@ def joined(end: Range | None, rows: Iterable[Acknowledged]) -> list[Range]:
             times = end.times or (bytes(end.last_offset - end.first_offset) if step else b"")
             end = end._replace(
                 last_sequence=row.sequence, last_offset=row.offset, last_position=row.position, last_at=row.timestamp,
-                times=times + _written(step) if step or times else b"",
+                times=times + varint(step) if step or times else b"",
             )  # fmt: skip
             if ranges:
                 ranges[-1] = end
@@ -215,23 +216,3 @@ def _divided(rows: Iterable[Acknowledged], end: Range | None) -> tuple[list[Ackn
 
 def _place(row: Acknowledged) -> tuple[str, int]:
     return row.topic, row.offset
-
-
-def _written(step: int) -> bytes:
-    rest = step << 1 if step >= 0 else (-step << 1) - 1
-    written = bytearray()
-    while rest > 0x7F:
-        written.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    written.append(rest)
-    return bytes(written)
-
-
-def _steps(times: bytes) -> Iterator[int]:
-    number = shift = 0
-    for byte in times:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            yield (number >> 1) ^ -(number & 1)
-            number = shift = 0
