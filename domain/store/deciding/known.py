@@ -74,7 +74,7 @@ class Known:
         self._facts = 0
         self._stale: set[str] = set()
         self._caught_up_at = float("-inf")
-        """When what is remembered was last compared with what others had written; but for `_stale` it was the present one."""
+        """When what is remembered was last compared with what others had written: all but `_stale` was the present one."""
         self._directory = Directory()
         self._directory_read = 0
         self._directory_head = -1
