@@ -899,6 +899,24 @@ def test_what_the_writer_has_compared_with_others_writings_stays_at_hand(ground:
     other.close()
 
 
+def test_how_long_time_stands_is_known_where_the_clock_was_ahead(ground: Ground) -> None:
+    # given a live ledger whose machine's clock is two hours ahead when an event is recorded
+    at = [datetime(2026, 3, 2, 12, tzinfo=UTC)]
+    store = ground.open(wall_clock=lambda: at[0])
+    store.execute(OpenLedger(organiser_org_id="county", mode="live", occurred_on=date(2026, 3, 2)), SYSTEM, new_id())
+    assert store.time_stands_for() == 0
+    at[0] += timedelta(hours=2)
+    client = new_client(store)
+    # when the clock is right again, time stands for as long, and nothing is dated before what stands before it
+    at[0] -= timedelta(hours=2)
+    assert store.time_stands_for() == 7200
+    store.execute(day(0), PROVIDER, new_id(), client=client)
+    assert len({record.header.recorded_at for record in store.stream(client)}) == 1
+    at[0] += timedelta(hours=3)
+    assert store.time_stands_for() == 0
+    store.close()
+
+
 def at_hand(store: EventStore, *clients: str) -> list[Pathway]:
     """What is at hand of the clients, found while every question to the database fails."""
     recorder, store._known._recorder = store._known._recorder, None  # type: ignore[assignment]
