@@ -81,12 +81,12 @@ def begin(
     Raises `LookupError` when nothing that the recipient was told is lawful."""
     while True:
         newest = line_of(store, recipient)
-        if newest.sequence and place_of(store, newest):
+        has_begun = newest.sequence and 0 < epoch <= newest.epoch
+        if has_begun and store.stream_version(Line(recipient, epoch).stream):
+            return Repeating(store, recipient, epoch)
+        if has_begun or (newest.sequence and place_of(store, newest)):
+            # Another one is on its way, or an opening of the ledger passed over the epoch: its line repeats everything.
             return Repeating(store, recipient, newest.epoch)
-        if newest.sequence and epoch and newest.epoch >= epoch:
-            # An opening of the ledger may have passed over the epoch that was asked for: its line repeats everything.
-            there = store.stream_version(Line(recipient, epoch).stream) > 0
-            return Repeating(store, recipient, epoch if there else newest.epoch)
         # A line that an opening of the ledger began, and in which nothing was told yet, is a fresh one already.
         fresh = Repeating(store, recipient, newest.epoch + 1 if newest.sequence else newest.epoch)
         try:
