@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
 from disclosure.test_redelivery import Clients, corrected, first_told, newest_told
-from disclosure.test_repeated_as_held import facts_held, open_an_epoch
+from disclosure.test_redelivery_beside_openings import open_an_epoch
+from disclosure.test_repeated_as_held import facts_held
 from disclosure.told import held_by_an_agency
 from stories import CONTRACTS, EXPERT, FUND, INSTRUCTOR, KELA, MEMBERS, joining, subsidy
 
