@@ -83,7 +83,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._closing = False
         self._looking: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
         super().connection_made(transport)
         self._due = self.loop.time() + HEADERS_S
