@@ -117,7 +117,10 @@ class KafkaBroker:
         return read_tails(self._connection, topics, back)
 
     def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
-        return read_at(self._connection, offsets)
+        found: dict[str, Read] = {}
+        for some in _chunks(list(offsets)):
+            found |= read_at(self._connection, {topic: offsets[topic] for topic in some})
+        return found
 
     def _offsets(self, topics: Iterable[str], which: OffsetSpec) -> dict[str, int]:
         # By the client that is there already: to make a consumer ready for a question costs a tenth of a second.

@@ -13,6 +13,10 @@ from consumers.kafka_client import answering
 from consumers.kafka_inside import Incarnations, ends_of, learn_topics, positions_of, read_whole
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
+FOR_ONE = 16 * 1024
+"""Bytes of each topic that are fetched for one record of it. A larger batch comes only as the first of a fetch: with much
+less there would be a fetch for each topic."""
+
 
 class KafkaReader:
     """A reader over one consumer without a group: positions are the caller's, nothing is committed or reset.
@@ -112,9 +116,7 @@ def read_at(connection: Connection, offsets: Mapping[str, int]) -> dict[str, Rea
     """The record at one offset of each topic: of each the batch that it stands in, in one line of fetches."""
     give_up_at = time.monotonic() + 2 * connection.deadline_s
     found: dict[str, Read] = {}
-    if not offsets:
-        return found
-    with _consumer(connection, max_partition_fetch_bytes=1) as consumer:
+    with _consumer(connection, max_partition_fetch_bytes=FOR_ONE) as consumer:
         absent = learn_topics(consumer, set(offsets), time.monotonic() + connection.deadline_s)
         if absent:
             raise TopicGone(min(absent))

@@ -33,9 +33,11 @@ class _Search:
 
 
 class LostEnds:
-    """`behind` says, by topic, behind which position it has to be sent again, 0 for all of it."""
+    """`behind` says, by topic, behind which position it has to be sent again, 0 for all of it. `name` is the relay's in the
+    store's table of positions."""
 
-    def __init__(self, store: EventStore, broker: Broker) -> None:
+    def __init__(self, name: str, store: EventStore, broker: Broker) -> None:
+        self._name = name
         self._store = store
         self._broker = broker
         self._next: dict[str, int] = {}
@@ -47,9 +49,9 @@ class LostEnds:
         ends = self._store.acknowledged_ends()
         present = self._broker.end_offsets(topics)
         self._next |= present
-        noted = self._store.trackings([_noted(topic) for topic in present])
+        noted = self._store.trackings([self._noted(topic) for topic in present])
         for topic in present:
-            if noted.get(_noted(topic)):
+            if noted.get(self._noted(topic)):
                 self.behind[topic] = ends[topic].position if topic in ends else 0
         self._find({topic: offset for topic, offset in present.items() if topic in ends}, ends)
 
@@ -76,8 +78,12 @@ class LostEnds:
     def filled(self, topic: str) -> None:
         """All that the topic lacked has been sent again."""
         del self.behind[topic]
-        self._store.place({_noted(topic): 0})
+        self._store.place({self._noted(topic): 0})
         log.info("topic %s has everything again", topic)
+
+    def _noted(self, topic: str) -> str:
+        """Under what name it is kept that a topic is behind (1)."""
+        return f"{self._name}/behind/{topic}"
 
     def _find(
         self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], surely: Container[str] = ()
@@ -85,13 +91,19 @@ class LostEnds:
         """Which of the topics have lost their end; below an offset of each it is looked for what stands."""
         lost: set[str] = set()
         for topic, row in self._last_standing(below, ends).items():
-            if topic not in surely and (ends.get(topic) is None or (row is not None and row.offset == ends[topic].offset)):
+            end = ends.get(topic)
+            whole = end is None or (row is not None and row.offset == end.offset)
+            if whole and topic not in surely:
                 continue
             position, offset = (row.position, row.offset + 1) if row is not None else (0, 0)
+            if whole:
+                # Something was lost that nobody needs, or of what is on its way just now.
+                position = self.behind.get(topic, self._store.tracking(self._name))
             # In this order: broken off anywhere, the next look finds the topic behind.
             self.behind[topic] = position
-            self._store.place({_noted(topic): 1})
-            self._store.cut_acknowledged(topic, offset)
+            self._store.place({self._noted(topic): 1})
+            if not whole:
+                self._store.cut_acknowledged(topic, offset)
             self._next[topic] = offset
             log.error("topic %s lost its end: it is sent again from behind position %d", topic, position)
             lost.add(topic)
@@ -140,8 +152,3 @@ def _stands(row: Acknowledged, read: Read | None) -> bool:
         return False
     found = (read.offset, wire.sequence_of(read) or 0, wire.line_of(read)[1])
     return (row.offset, row.sequence, row.epoch) == found
-
-
-def _noted(topic: str) -> str:
-    """Under what name in the store's table of positions it stands that a topic is behind (1)."""
-    return f"relay/behind/{topic}"

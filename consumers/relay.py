@@ -90,7 +90,7 @@ class Relay:
         self._position = -1
         self._parked: dict[str, Parked] = {}
         self._taken_up: set[Parked] = set()
-        self._ends = LostEnds(store, broker)
+        self._ends = LostEnds(TRACKING, store, broker)
         self._in_flight: Window | None = None
         self._erasures = 0
         self._widened_to = 0

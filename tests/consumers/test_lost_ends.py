@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from feed_by_hand import EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
@@ -90,6 +91,41 @@ def test_a_heartbeat_that_lands_where_a_publication_stood_says_so_too(feed: Feed
     broker.append([(OUT, Entry(b"heartbeat", b"{}", ()))] * 5)
     settle(relay_of(feed, broker))
     assert told(broker) == [1, 2, 3, 4]
+
+
+def test_who_lost_heartbeats_alone_is_sent_nothing(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = after_beats(feed, broker)
+    beats(relay, 3)
+    before = feed.acknowledged_ends()
+    for name in (OUT, COUNTYS):
+        broker.lose_end(name, 3)
+    asked: list[int] = []
+    records = feed.records
+    feed.records = lambda after, *more: asked.append(after) or records(after, *more)  # type: ignore[method-assign, func-returns-value]
+    beats(relay, 1)
+    settle(relay)
+    assert (told(broker), told(broker, COUNTYS)) == ([1, 2, 3, 4], [])
+    assert feed.acknowledged_ends() == before
+    # nor is the feed read once more for it
+    assert min(asked) == relay.position
+
+
+def test_what_is_lost_of_a_window_on_its_way_is_sent_again(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = after_beats(feed, broker)
+    feed.tell("kela", times=3)
+    append = broker.append
+
+    def appends(given: Any) -> Any:
+        # given that the broker takes all but the last record, and loses two before it takes that one
+        outcomes = append(given[:-1])
+        broker.lose_end(OUT, 2)
+        broker.append = append  # type: ignore[method-assign]
+        return outcomes + append(given[-1:])
+
+    broker.append = appends  # type: ignore[method-assign]
+    settle(relay)
+    assert set(told(broker)) == set(range(1, 8))
+    assert feed.acknowledged_ends()[OUT].sequence == 7
 
 
 def test_a_receipt_that_lost_its_place_to_a_repeats_is_sent_again(feed: Feed, broker: EmbeddedBroker) -> None:
