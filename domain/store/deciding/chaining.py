@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -92,13 +92,14 @@ def compose(
     return Composed(header_bytes(fields), sections)
 
 
-def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
+def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str, is_begun: Callable[[str], bool]) -> list[Row]:
     """Seal what the batch has decided, each event naming the hash of the one before; sets the batch's `ends`.
 
-    Makes the keys of new matters first, in one commit. Raises `JobFailed`, `StoreUnavailable`.
+    Makes the keys of new matters first, in one commit: of those in which nothing is recorded, as `is_begun` says. Raises
+    `JobFailed`, `StoreUnavailable`.
     """
     staged = [entry for entry in batch.order if isinstance(entry, Staged)]
-    matter_keys = _matter_keys(staged, keys)
+    matter_keys = _matter_keys(staged, keys, is_begun)
     hashes: dict[str, str] = {}
     rows: list[Row] = []
     for entry in batch.order:
@@ -138,7 +139,7 @@ def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
     return rows
 
 
-def _matter_keys(staged: Sequence[Staged], keys: Keys) -> dict[str, bytes]:
+def _matter_keys(staged: Sequence[Staged], keys: Keys, is_begun: Callable[[str], bool]) -> dict[str, bytes]:
     for entry in staged:
         if not entry.draft.matter:
             # The client's own matter is named by its registration, and that was erased.
@@ -146,6 +147,10 @@ def _matter_keys(staged: Sequence[Staged], keys: Keys) -> dict[str, bytes]:
     wanted: Iterable[str] = {key_id_of(entry.draft.matter) for entry in staged}
     found = keys.get(wanted)
     missing = {entry.draft.matter: entry.job for entry in staged if key_id_of(entry.draft.matter) not in found}
+    for matter, job in missing.items():
+        if is_begun(matter):
+            # It was lost. Under a new one of its name nothing recorded before would open, and nobody could tell why.
+            raise JobFailed(job, KeyDestroyed(key_id_of(matter)))
     if missing:
         try:
             found |= keys.create(missing)
