@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.context import Caller, Draft
-from domain.record import LARGEST_RECORD, header_bytes, state_bytes
+from domain.record import LARGEST_RECORD, digest, header_bytes, state_bytes
 from domain.store.deciding.batch import Batch, Staged
 from domain.store.deciding.jobs import JobFailed, TooLarge
 from domain.store.deciding.known import End
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
-from domain.store.sealed.sealing import Sealer, bound_place
+from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import Row
 
 
@@ -58,11 +58,6 @@ def compose(
     """
     ledger, stream, version, previous_hash, type_name, recorded_at = place
     key_id = key_id_of(draft.matter)
-    bound = bound_place(
-        ledger, draft.event_id, stream, version, type_name, draft.occurred_on, recorded_at,
-        caller.org, caller.task, caller.role, caller.person, command_id,
-    )  # fmt: skip
-    sections = sealer.seal(draft.event, bound, key_id, matter_key, target_type=target_type, decision=decision)
     fields: dict[str, Any] = {
         "event_id": draft.event_id,
         "type": type_name,
@@ -79,7 +74,6 @@ def compose(
         "actor_person": caller.person,
         "purpose": caller.purpose,
         "key_id": key_id,
-        "section_digests": {name: hashlib.sha256(sealed).hexdigest() for name, sealed in sections.items()},
         "previous_hash": previous_hash,
     }
     for name, value in stated.items():
@@ -89,6 +83,10 @@ def compose(
         value = getattr(draft, name)
         if value:
             fields[name] = value
+    sections = sealer.seal(
+        draft.event, header_bytes(fields), key_id, matter_key, target_type=target_type, decision=decision
+    )  # fmt: skip
+    fields["section_digests"] = {name: digest(sealed) for name, sealed in sections.items()}
     return Composed(header_bytes(fields), sections)
 
 
