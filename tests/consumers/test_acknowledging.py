@@ -27,8 +27,16 @@ from deploy.feed import Feed, follower_of
 from deploy.serving import acknowledged_by
 from deploy.settings import Settings
 from domain.events import PublicationsAcknowledged
-from domain.store import EventStore, SqliteRecorder, examine, migrate_sqlite
-from domain.store.checking.tables import taken_otherwise
+from domain.store import (
+    Beside,
+    CheckedKeys,
+    CheckedVault,
+    EventStore,
+    SqliteDatabase,
+    SqliteRecorder,
+    examine,
+    migrate_sqlite,
+)
 from projections.audit import rerun_decisions, verify_chains
 from projections.tellings import Recorded, told_by
 
@@ -224,9 +232,12 @@ def test_the_record_adds_up_with_it(live: Stage) -> None:
 
 def taken_otherwise_by(live: Stage) -> list[str]:
     """What an audit says of the table of acknowledgements."""
-    recorder, sealer, ledger = live.store._recorder, live.store._sealer, live.store.ledger
-    said = examine(recorder, sealer, follower_of, 0, live.store.head()).said
-    return [fault.what for fault in taken_otherwise(recorder, said.taken, partial(out_topic, ledger))]
+    store, folder, beside = live.store, live.ledger.folder, Beside()
+    keys = CheckedKeys(SqliteDatabase(folder / "keys.db"), b"k" * 32)
+    vault = CheckedVault(SqliteDatabase(folder / "vault.db"), keys)
+    beside.take(examine(store._recorder, store._sealer, follower_of, 0, store.head()).said)
+    found = beside.compared(store._recorder, keys, vault, store.head(), (), partial(out_topic, store.ledger))
+    return [fault.what for fault in found]
 
 
 SPOILT = {

@@ -12,7 +12,6 @@ from store.small_ledger import PROVIDER, Ground, RecordDay
 
 from deploy.auditing.chains import audit_topic
 from domain.store import CheckedKeys
-from domain.store.sealed.keys import CONTENT, PROBE, TOKEN, VAULT, VAULT_INDEX
 
 MASTER_KEY = b"k" * 32
 
@@ -122,7 +121,7 @@ def test_an_answer_that_cannot_be_read_hides_no_other_fault(home: House) -> None
     ]  # fmt: skip
 
 
-GONE = [PROBE, CONTENT, TOKEN, VAULT, VAULT_INDEX, "pseudonym/provider-s01"]
+GONE = ["master-key-check", "content-mac", "token", "vault", "vault-index", "pseudonym/provider-s01"]
 
 
 @pytest.mark.parametrize("name", GONE)
@@ -139,6 +138,6 @@ def test_a_named_key_that_is_gone_is_found_and_not_made_anew(home: House, name: 
 
 def test_named_keys_that_were_exchanged_are_found(home: House) -> None:
     wrapped = "(SELECT wrapped FROM named_keys WHERE name = 'token')"
-    home.asked("keys", f"UPDATE named_keys SET wrapped = {wrapped} WHERE name = '{CONTENT}'")
+    home.asked("keys", f"UPDATE named_keys SET wrapped = {wrapped} WHERE name = 'content-mac'")
     [fault] = home.audited().faults
-    assert fault.stream == CONTENT
+    assert fault.stream == "content-mac"

@@ -9,7 +9,6 @@ import pytest
 from store.small_ledger import PROVIDER, WORKER, Ground, Join, RecordDay, Register
 
 from domain.store import ClientRecord, KeyDestroyed, KeysLost
-from domain.store.sealed.keys import CONTENT, PROBE, TOKEN, VAULT, VAULT_INDEX
 
 TABLES = ("matter_keys", "named_keys", "destroyed_keys")
 
@@ -29,9 +28,9 @@ def removed(ground: Ground, statement: str) -> list[Any]:
     ("table", "column", "name"),
     [
         ("matter_keys", "key_id", "ledger/1"),
-        ("named_keys", "name", PROBE),
-        ("named_keys", "name", CONTENT),
-        ("named_keys", "name", TOKEN),
+        ("named_keys", "name", "master-key-check"),
+        ("named_keys", "name", "content-mac"),
+        ("named_keys", "name", "token"),
     ],
 )
 def test_a_store_whose_keys_lack_one_of_its_own_is_not_opened(ground: Ground, table: str, column: str, name: str) -> None:
@@ -76,7 +75,7 @@ def test_the_key_of_a_matter_that_was_lost_is_not_made_anew(ground: Ground) -> N
     assert f"{matter}/1" not in {key_id for key_id, _ in kept(ground)[0]}
 
 
-@pytest.mark.parametrize("name", [VAULT, VAULT_INDEX])
+@pytest.mark.parametrize("name", ["vault", "vault-index"])
 def test_a_vault_with_entries_whose_key_is_gone_is_not_opened(ground: Ground, name: str) -> None:
     assert ground.vault().find("170590-901X") is None
     removed(ground, f"DELETE FROM named_keys WHERE name = '{name}'")
