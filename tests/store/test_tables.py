@@ -231,6 +231,7 @@ BEFORE_SQLITE = f"""
         first_position, answer FROM newer;
     DROP TABLE newer;
     CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
+    DROP TRIGGER position_counts;
     DELETE FROM migrations WHERE version > 1;
 """
 BEFORE_POSTGRES = f"""
@@ -239,6 +240,7 @@ BEFORE_POSTGRES = f"""
     ALTER TABLE answers DROP COLUMN sender_person;
     ALTER TABLE answers ALTER COLUMN answer_number SET NOT NULL;
     ALTER TABLE answers ADD PRIMARY KEY (command_id, sender_org, sender_task, final);
+    ALTER TABLE events DROP CONSTRAINT events_position_counts;
     DELETE FROM migrations WHERE version > 1;
 """
 
