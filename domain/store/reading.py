@@ -26,7 +26,7 @@ from domain.store.sealed.keys import TOKEN, Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
-from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import ENDLESS, Acknowledged, Parked
 
 
 class LedgerReading:
@@ -74,9 +74,10 @@ class LedgerReading:
         """One stream after a version, at most `limit` events of it. Raises `Damaged`."""
         return self._read(self._recorder.stream_rows(stream, after, limit))
 
-    def of_matter(self, matters: Sequence[str], names: Iterable[str] = ()) -> list[Record]:
-        """The events of some matters in feed order; no names means all. Raises `Damaged`."""
-        return self._read(self._recorder.matter_rows(matters, types_of(names)))
+    def of_matter(self, matters: Sequence[str], names: Iterable[str] = (), *, streams: str = "") -> list[Record]:
+        """The events of some matters in feed order; no names means all. `streams` is what the names of their streams begin
+        with. Raises `Damaged`."""
+        return self._read(self._recorder.matter_rows(matters, types_of(names), streams=streams))
 
     def tellings_to(self, recipient: Recipient, pathway: Pathway, after: int = 0) -> list[Record]:
         """Everything that a recipient was told of a client after a position, in feed order. Raises `Damaged`."""
@@ -234,9 +235,15 @@ class LedgerReading:
         """By topic, the acknowledgement with the highest offset."""
         return self._recorder.book.ends()
 
-    def acknowledged_at(self, topic: str, epoch: int, after: int = 0) -> Mapping[int, int]:
-        """By sequence of a recipient's epoch behind one, when the broker took the publication (ms since 1970 UTC)."""
-        return self._recorder.book.moments(topic, epoch, after)
+    def acknowledged_at(self, topic: str, epoch: int, after: int = 0, until: int = ENDLESS) -> Mapping[int, int]:
+        """By sequence of a recipient's epoch behind one and up to another, when the broker first took the publication (ms
+        since 1970 UTC)."""
+        return self._recorder.book.moments(topic, epoch, after, until)
+
+    def cut_acknowledged(self, topic: str, offset: int) -> None:
+        """A topic has lost what stood at an offset and behind it: it ends before that, and of what was there the times alone
+        are kept."""
+        self._recorder.book.cut(topic, offset)
 
     def parked(self) -> Mapping[str, Parked]:
         """The topics whose next record the broker refused for good."""
