@@ -7,6 +7,7 @@ import uuid
 from contextlib import closing, suppress
 
 from deploy.commands.printed import failed
+from deploy.commands.references import wrong_persons
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.chapters.retention.decisions import DestroyPayloadKey
@@ -18,6 +19,8 @@ from domain.streams import is_client_stream
 def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
     """Record that a matter's key is destroyed, and destroy it. What was recorded is carried out by the clerk too, so that
     nothing is left half done where this breaks off."""
+    if wrong := wrong_persons(arguments.by, arguments.second):
+        return failed(wrong)
     with closing(open_ledger_parts(settings)) as wired:
         client = _client_of(wired, arguments.matter)
         if client is None:
