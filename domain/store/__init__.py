@@ -10,6 +10,7 @@ from domain.store.checking.copies import CheckedKeys, CheckedVault
 from domain.store.checking.windows import examine, opened_each, said_by
 from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
+from domain.store.ended import carry_out, enter
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
 from domain.store.reading import LedgerReading
@@ -19,7 +20,7 @@ from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
-from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
+from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey, key_id_of
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
@@ -106,9 +107,12 @@ __all__ = [
     "Use",
     "Vault",
     "WrongMasterKey",
+    "carry_out",
+    "enter",
     "examine",
     "field_classes",
     "hash_of",
+    "key_id_of",
     "known_at_hand",
     "lock_number",
     "migrate_postgres",
