@@ -6,6 +6,7 @@ import base64
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -84,8 +85,9 @@ def migrate(settings: Settings) -> None:
     """
     if not settings.store_dsn:
         migrate_sqlite(ledger_file(settings))
-        Keys.migrate(keys_database(settings))
-        Vault.migrate(vault_database(settings))
+        for part, tables in BESIDE:
+            with closing(beside(settings, part)) as database:
+                tables.migrate(database)
         return
     owner = settings.owner_dsn or settings.store_dsn
     for each in OF_PART:
