@@ -28,12 +28,12 @@ def own_matter(store: LedgerReading, client: str) -> str | None:
 def is_ended(store: LedgerReading, client: str) -> bool:
     """Whether nothing is recorded of the client any more: the key of the client's own matter was destroyed, or given up as
     lost, or the record says that it will be."""
-    matter = own_matter(store, client)
+    matter, pathway = own_matter(store, client), store.pathway(client)  # as much is asked of the feed where there is nobody
     if matter is None:
         return False
     key_id = key_id_of(matter)
     gone = not store.keys.get((key_id,)) and not store.keys.lost((key_id,))  # one that is missing may come back
-    return gone or store.pathway(client).is_destroyed(matter)
+    return gone or pathway.is_destroyed(matter)
 
 
 def enter(store: LedgerReading, vault: Vault, offered: str, record: ClientRecord) -> str:
