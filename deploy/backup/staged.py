@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from deploy.auditing.chains import FOLLOWERS
 from deploy.backup.taking import Shown
@@ -54,6 +55,11 @@ class Staged:
             return not any(entry.record is not None for entry in self.vault.entries())
         return False
 
+    @cached_property
+    def entered(self) -> frozenset[str]:
+        """The clients of whom the vault has an entry, until `carry_out`."""
+        return frozenset(entry.client for entry in self.vault.entries())
+
     def records(self) -> Iterator[Record]:
         """Every event, from the first one on."""
         for some in self.store.pages(PAGE):
@@ -73,13 +79,12 @@ class Staged:
         """What is there in keys, vault and answers and is not as the events up to a position say. What is not there is told
         apart: `lost`, `unnamed`, `unheld`."""
         there = {key_id for key_id, _ in self.keys.all()}
-        entered = {entry.client for entry in self.vault.entries()}
         said = self.said
         besides = replace(
             said,
             unreadable={key_id: one for key_id, one in said.unreadable.items() if key_id in there},
             destroyed={matter: one for matter, one in said.destroyed.items() if not self._is_lost(matter)},
-            registered={client: one for client, one in said.registered.items() if client in entered},
+            registered={client: one for client, one in said.registered.items() if client in self.entered},
             waiting={},
         )
         return list(besides.compared(self.recorder, self.keys, self.vault, upto, FOLLOWERS))
@@ -97,11 +102,10 @@ class Staged:
     def unnamed(self) -> list[int]:
         """The positions of the registrations of clients who are not in the vault, and whose key is there: nobody erased
         them, and nobody can say who they are."""
-        entered = {entry.client for entry in self.vault.entries()}
         return sorted(
             one.position
             for client, one in self.said.registered.items()
-            if client not in entered and one.identity_kind is not None and one.matter not in self.said.destroyed
+            if client not in self.entered and one.identity_kind is not None and one.matter not in self.said.destroyed
         )
 
     def unheld(self) -> list[int]:
