@@ -200,11 +200,11 @@ def _prove(staged: Staged, restored: Restored, broker: Broker | None, shown: Sho
     if staged.opens_nothing_of_the_vault():
         raise CannotRestore("the vault was sealed under other keys than these: take both from one backup")
     taken = store.head()
+    found = staged.examined(0, taken, shown)
+    differing = staged.differing(taken)
     if broker is not None:
         restored.from_topic = store.append_raw(_after(staged.records(), broker, store.ledger, shown), follower_of)
     restored.head = store.head()
-    found = staged.examined(0, taken, shown)
-    differing = staged.differing(taken)
     found += staged.examined(taken, restored.head, shown)
     if set(restored.parts) == set(PARTS):
         found += differing  # of one moment, all of it has to agree
