@@ -39,6 +39,8 @@ class Feed:
     decision: Callable[[Record], Decision | None]
     amiss: Callable[[], Iterator[Amiss]] = lambda: iter(())
     """What is kept beside the events and is not as they say; a topic keeps nothing beside them."""
+    epoch: Callable[[], int] = lambda: FIRST
+    """The newest epoch that was opened in a topic."""
 
 
 def feed_of_store(wired: Wired) -> Feed:
@@ -84,6 +86,7 @@ def feed_of_topic(settings: Settings) -> Iterator[Feed]:
             lambda: records_of(broker, topic),
             sealer.open,
             lambda record: decision_of(record, sealer.decision(record)),
+            epoch=lambda: max(_epochs_begin(broker, topic), default=FIRST),
         )
     finally:
         broker.close()

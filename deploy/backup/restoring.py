@@ -218,7 +218,7 @@ def _prove(staged: Staged, restored: Restored, broker: Broker | None, shown: Sho
                 shown(1)
 
         found += [Amiss(fault.position, fault.stream, fault.what) for fault in verify_chains(records(), store.opened)]
-        found += staged.said.made_up_answers(staged.recorder, restored.head)
+        found += staged.said.of_tables(staged.recorder, restored.head)
         if faults := _said(found):
             named = "; ".join(faults[:MOST_NAMED])
             raise CannotRestore(f"{len(faults)} faults in what was restored, and nothing was put in its place: {named}")

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from consumers.wire import out_topic
 from deploy.auditing.chains import FOLLOWERS
 from deploy.backup.taking import Shown
 from deploy.feed import follower_of
@@ -60,6 +61,15 @@ class Staged:
         """The clients of whom the vault has an entry, until `carry_out`."""
         return frozenset(entry.client for entry in self.vault.entries())
 
+    @cached_property
+    def held(self) -> frozenset[tuple[str, str, str]]:
+        """The messages that wait by the vault: organisation, task and id."""
+        return frozenset((one.sender_org, one.sender_task, one.message_id) for one in self.vault.held_each())
+
+    def topic_of(self, recipient: str) -> str:
+        """The topic of what a recipient is told."""
+        return out_topic(self.store.ledger, recipient)
+
     def records(self) -> Iterator[Record]:
         """Every event, from the first one on."""
         for some in self.store.pages(PAGE):
@@ -85,9 +95,9 @@ class Staged:
             unreadable={key_id: one for key_id, one in said.unreadable.items() if key_id in there},
             destroyed={matter: one for matter, one in said.destroyed.items() if not self._is_lost(matter)},
             registered={client: one for client, one in said.registered.items() if client in self.entered},
-            waiting={},
+            waiting={message: one for message, one in said.waiting.items() if message in self.held},
         )
-        return list(besides.compared(self.recorder, self.keys, self.vault, upto, FOLLOWERS))
+        return list(besides.compared(self.recorder, self.keys, self.vault, upto, FOLLOWERS, self.topic_of))
 
     def lost(self) -> dict[str, int]:
         """The keys that are nowhere, or were given up before, with the position of the first event under each. One that the
@@ -110,8 +120,7 @@ class Staged:
 
     def unheld(self) -> list[int]:
         """The positions at which it was recorded that messages wait which the vault does not have."""
-        held = {(one.sender_org, one.sender_task, one.message_id) for one in self.vault.held()}
-        return sorted(position for message, position in self.said.waiting.items() if message not in held)
+        return sorted(one.position for message, one in self.said.waiting.items() if message not in self.held)
 
     def carry_out(self) -> None:
         """Do what the record says of keys and clients before anybody can read them: what was destroyed is destroyed, who was

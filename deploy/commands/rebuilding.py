@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from consumers import wire
 from consumers.disclosure import Disclosure
 from consumers.late import ONCE_MORE
 from consumers.redelivery import Redelivery
+from deploy.choosing import reopening
 from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
-from deploy.migration import ledger_file, migrate
+from deploy.migration import keys_database, ledger_file, master_key, migrate
 from deploy.roles import Role
 from deploy.settings import DSNS, Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
+from domain.epochs import FIRST
 from domain.record import Record
+from domain.store import Keys, check_own_keys
 from projections.comparison import differences
 from projections.read_models import ReadModel
 
@@ -85,12 +89,17 @@ def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, rede
 
 
 def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
-    """An equal store from the events topic and the keys. What no topic holds (keys, vault) must be there."""
+    """An equal store from the events topic and the keys. What no topic holds (keys, vault) must be there. Raises
+    `KeysLost`."""
     if not arguments.from_topic:
         return failed("say --from-topic: there is no other origin to rebuild a store from")
     target = target_of(settings, arguments.into)
     migrate(target)
     with feed_of_topic(settings) as origin:
+        if next(origin.records(), None) is not None:
+            with closing(keys_database(settings)) as database:
+                check_own_keys(Keys(database, master_key(settings)))
+        _begin_epoch(target, origin.epoch())
         fresh = open_ledger_parts(target, apart=settings)
         try:
             if fresh.store.head() and not fresh.store.rebuild_broken_off:
@@ -106,6 +115,14 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
             return _compared(settings, fresh) if arguments.into else 0
         finally:
             fresh.close()
+
+
+def _begin_epoch(target: Settings, epoch: int) -> None:
+    """An empty store is in the epoch that its topic is in."""
+    with reopening(target) as at:
+        if epoch != FIRST and not at.writing.head():
+            at.begin_epoch(epoch)
+            at.writing.commit(0)
 
 
 def target_of(settings: Settings, into: str | None) -> Settings:

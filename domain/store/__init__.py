@@ -13,6 +13,7 @@ from domain.store.deciding.kept_answers import Content
 from domain.store.ended import carry_out, enter
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
+from domain.store.own_keys import check_own_keys
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import Rebuilding
 from domain.store.receiving.knowing import known_at_hand, told_by_others
@@ -20,7 +21,7 @@ from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
-from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey, key_id_of
+from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, WrongMasterKey, key_id_of
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
@@ -76,6 +77,7 @@ __all__ = [
     "Kept",
     "KeyDestroyed",
     "Keys",
+    "KeysLost",
     "LedgerReading",
     "Lost",
     "Moved",
@@ -108,6 +110,7 @@ __all__ = [
     "Vault",
     "WrongMasterKey",
     "carry_out",
+    "check_own_keys",
     "enter",
     "examine",
     "field_classes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 
 import pytest
@@ -9,7 +10,9 @@ from forked import PROVIDER, Forked, attendance, audited, check_models
 from stories import INSTRUCTOR
 
 from consumers import wire
+from deploy.commands.rebuilding import target_of
 from deploy.feed import feed_of_store
+from deploy.wiring import open_recorder
 from domain.events import AnswerWithdrawn, EpochOpened, Erased, Event
 from domain.record import Record
 from projections.audit import verify_chains
@@ -42,6 +45,9 @@ def test_the_store_goes_on_in_a_new_epoch_and_readers_follow_it(ledger: Forked, 
     # and an equal store can be made from the topic, in which both histories stand
     assert ledger.kuty("rebuild", "store", "--from-topic", "--into", str(ledger.settings.home / "rebuilt")) == 0
     assert "equal to the present store" in capsys.readouterr().out
+    # which is in the epoch that was opened
+    with closing(open_recorder(target_of(ledger.settings, str(ledger.settings.home / "rebuilt")))) as rebuilt:
+        assert rebuilt.epoch == 2
 
 
 def test_who_was_answered_in_the_topics_history_alone_is_told_and_decided_again(

@@ -22,6 +22,7 @@ from domain.refusals import Reason
 from domain.store import (
     Conflict,
     EventStore,
+    Lost,
     NotMigrated,
     Parked,
     PostgresRecorder,
@@ -80,6 +81,25 @@ def test_events_are_only_ever_appended_whoever_asks(ground: Ground, store: Event
             with pytest.raises(Exception, match="only ever appended"):
                 recorder._ask(forbidden)
     assert store.head() == 1
+
+
+def test_nothing_is_recorded_before_the_first_position(ground: Ground, store: EventStore) -> None:
+    """It would count in its stream, and no feed would come by it."""
+    store.execute(Register(), WORKER, "1")
+    [row] = store._recorder.rows(0, 1)
+
+    def record(position: int) -> None:
+        writing = ground.recorder().begin()
+        try:
+            writing.write([row._replace(position=position, version=2)], (), {})
+            writing.commit(position)
+        finally:
+            writing.rollback()
+
+    for position in (0, -1):
+        with pytest.raises((Lost, sqlite3.IntegrityError, psycopg.errors.CheckViolation)):
+            record(position)
+    assert store.stream_version(row.stream) == 1
 
 
 def test_services_never_make_a_table(ground: Ground, tmp_path: Path) -> None:
