@@ -73,12 +73,14 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> int:
         with progress("rows") as bar:
             restored = restoring.restore(settings, arguments.file, key, broker, bar.update)
     print(f"{', '.join(restored.parts)} of the backup {restored.backup}, taken at {restored.taken_at:{TIME}} UTC")
+    behind = 0
     if "store" in restored.parts:
-        _say_where_it_goes_on(settings, restored, from_topic=arguments.from_topic)
-    return _lost(restored)
+        behind = _say_where_it_goes_on(settings, restored, from_topic=arguments.from_topic)
+    return _lost(restored) or behind
 
 
-def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic: bool) -> None:
+def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic: bool) -> int:
+    """And where no role can go on: the exit code."""
     print(f"the store ends at position {restored.head}, {restored.from_topic} of its events from the topic; all verifies")
     wired = open_ledger_parts(settings)
     try:
@@ -87,14 +89,16 @@ def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic:
         published = last_published(wired.broker, settings.ledger, wired.store.epochs)
     except BrokerError as error:
         said(f"kuty: what was published after the backup is not known yet: {error}")
-        return
+        return 0
     finally:
         wired.close()
     if published and published[0] > restored.head and not from_topic:
-        said(
-            f"kuty: the topic goes on to position {published[0]}, and no role serves a store behind it: restore again with "
-            "--from-topic, or see docs/runbooks/a-store-that-went-back.md"
+        return failed(
+            f"the topic goes on to position {published[0]}, and no role serves a store behind it: `kuty ledger adopt` takes "
+            "the rest from the topic (docs/runbooks/a-store-that-went-back.md); or take away what was restored, and restore "
+            "again with --from-topic"
         )
+    return 0
 
 
 def _lost(restored: Restored) -> int:
@@ -121,5 +125,5 @@ def _lost(restored: Restored) -> int:
 def _said(described: Described) -> str:
     return (
         f"{described.part} of the ledger {described.ledger}, taken at {described.taken_at:{TIME}} UTC "
-        f"in the backup {described.backup}"
+        f"in the backup {described.backup}, its tables of version {described.version}"
     )

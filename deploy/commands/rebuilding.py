@@ -35,7 +35,11 @@ SHOWN = 20
 
 def rebuild(arguments: argparse.Namespace, settings: Settings) -> int:
     """The store, or the recipient that is named."""
-    return rebuild_store(arguments, settings) if arguments.what == "store" else rebuild_recipient(arguments, settings)
+    if arguments.what == "store":
+        return rebuild_store(arguments, settings)
+    if arguments.into is not None or arguments.from_topic:
+        return failed("--into and --from-topic are for `kuty rebuild store`: a read model is rebuilt where it stands")
+    return rebuild_recipient(arguments, settings)
 
 
 def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
