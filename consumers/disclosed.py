@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from consumers.late import late_of
 from consumers.wire import publication_of
@@ -24,6 +25,7 @@ NAME = "disclosure"
 """The follower's name in the store's table of positions."""
 LINES = f"{NAME}/lines"
 """Counts the redeliveries that have begun and ended: whoever tells on a line that is another one by now tells nothing."""
+PAGE = 500
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""
 
@@ -174,10 +176,60 @@ def line_of(store: EventStore, recipient: str) -> Line:
 
 
 def line_before(store: EventStore, line: Line) -> Line:
-    """The last line of the recipient's before this one in which something was told; an empty one where there is none."""
-    before = range(line.epoch - 1, 0, -1)
-    found = next((epoch for epoch in before if store.stream_version(Line(line.recipient, epoch).stream)), line.epoch)
-    return end_of(store, Line(line.recipient, found))
+    """The last line of the recipient's before this one in which all was told that he is to hold; an empty one where there is
+    none. An epoch whose history has not come to its end is passed over: the one that it repeats has everything."""
+    found = _before(store, line, line.epoch - 1) or Line(line.recipient, line.epoch)
+    while (repeated := _unfinished(store, end_of(store, found))) is not None:
+        found = repeated
+    return end_of(store, found)
+
+
+def _unfinished(store: EventStore, line: Line) -> Line | None:
+    """The line that this one repeats, where that has all that this one has; none where this one has more, or repeats none.
+
+    While a redelivery is on its way, what happens is told in the old line, and repeated in the fresh one behind its history.
+    So the old one has everything as long as the history is not whole, and as long as what stands last in the fresh one was
+    told in the old one.
+    """
+    began = store.stream(line.stream, 0, 1)
+    if not began:
+        return None
+    first = store.opened(began[0])
+    history = first.publication.get("history") if isinstance(first, DisclosureMade | DisclosureWithdrawn) else {}
+    if history is None:
+        return None
+    old, until = _before(store, line, history.get("replaces_epoch", line.epoch - 1)), history.get("until_sequence", 0)
+    if old is None or line.sequence < until:
+        return old
+    if line.sequence == until:
+        told_meanwhile = next(_backwards(store, old)).position > began[0].position
+        return old if told_meanwhile else None
+    last = next(_publications(store, _backwards(store, line)), "")
+    # Where the beginning is erased, nobody knows what was told meanwhile: it is looked for in all of the old line.
+    since = takewhile(lambda told: told.position > began[0].position or not history, _backwards(store, old))
+    return old if last in _publications(store, since) else None
+
+
+def _before(store: EventStore, line: Line, epoch: int) -> Line | None:
+    """The recipient's last line up to an epoch in which something was told."""
+    lines = (Line(line.recipient, one) for one in range(epoch, 0, -1))
+    return next((one for one in lines if store.stream_version(one.stream)), None)
+
+
+def _backwards(store: EventStore, line: Line) -> Iterator[Record]:
+    """What was told in a line, the last first."""
+    end = store.stream_version(line.stream)
+    while end > 0:
+        yield from reversed(store.stream(line.stream, max(0, end - PAGE), min(PAGE, end)))
+        end -= PAGE
+
+
+def _publications(store: EventStore, records: Iterable[Record]) -> Iterator[str]:
+    """The ids of the publications that can be read."""
+    for record in records:
+        event = store.opened(record)
+        if isinstance(event, DisclosureMade | DisclosureWithdrawn):
+            yield event.publication_id
 
 
 def live_line_of(store: EventStore, recipient: str) -> Line:

@@ -112,8 +112,8 @@ class Receiving:
         return asked_by(message, self._kinds.of(message.recipient), self._sent, names_in)
 
     def _refused(self, message: Incoming, error: Exception, dry_run: bool = False) -> Received:
-        """A mistake of ours refuses the one message and does not stop the line (design D18). What says nothing of the message
-        is raised again."""
+        """A mistake of ours refuses the one message and does not stop the line (design D18). What says nothing of the
+        message is raised again."""
         if isinstance(error, (StoreUnavailable, OSError, MemoryError)):
             raise error
         code = "E_ERASED" if isinstance(error, KeyDestroyed) else "E_INTERNAL"

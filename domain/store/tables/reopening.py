@@ -49,8 +49,8 @@ class Reopening(Protocol):
         ...
 
     def answered(self, sender: Sender, command_id: str, person: str | None = None, *, final: bool = True) -> bool:
-        """Whether a last answer was given under the id, or where not `final` at least that it waits. With a `person`: to that
-        person, or to one that was not kept; an id is each person's own."""
+        """Whether a last answer was given under the id, or where not `final` at least that it waits. With a `person`: to
+        that person, or to one that was not kept; an id is each person's own."""
         ...
 
     def give_up(self, after: int) -> None:

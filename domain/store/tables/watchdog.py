@@ -59,8 +59,8 @@ class Watchdog:
                     _shut(connection)
 
     def _ended(self) -> bool:
-        """Whether nothing is left to watch. A call that has come since the last look has seen either that nobody watches, and
-        starts anew, or is seen here."""
+        """Whether nothing is left to watch. A call that has come since the last look either has seen that nobody watches,
+        and starts anew, or is seen here."""
         with self._lock:
             self._watching = False
             self._watching = bool(self._calls)
