@@ -75,7 +75,7 @@ class EpochOpened(SystemEvent):
     """So many events of the older epochs go on holding."""
     old_root: Routing[Text64 | None] = None
     """The hash of the last of them; none where there is none."""
-    epoch_ground: Routing[Literal["adopted", "forked", "topic_lost", "rebuilt"]]
+    epoch_ground: Routing[Literal["adopted", "forked", "topic_lost"]]
     second_person_id: Actor[PersonId]
     """Who chose with the one who acts: another person."""
     lines: Routing[tuple[RecipientLine, ...] | None] = None
