@@ -47,6 +47,8 @@ def create_app(
         docs_url=None,  # the ready-made page loads its parts from elsewhere; ours stands in routes/pages.py
         redoc_url=None,
         redirect_slashes=False,
+        # Looked for at every request, though nobody here traces: what is to be watched is told at the operator's port.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.ledgers = Ledgers(doors, live_allowed=live_allowed)
     app.state.verifier = verifier

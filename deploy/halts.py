@@ -44,6 +44,7 @@ DISK = Advice("a-disk-that-is-full", "make room; whatever waits goes on by itsel
 GAP = Advice("a-gap-in-a-topic", "let the recipient's topic be delivered again")
 MADE_AGAIN = Advice("a-topic-made-again", "let the recipient's topic be delivered again")
 PARKED_CLIENT = Advice("a-parked-client", "take a version that can digest the record, and start the projector again")
+AHEAD = Advice("a-clock-that-was-ahead", "set the machine's clock right, and see what was recorded meanwhile")
 BEHIND = Advice("a-role-that-is-behind", "see whether the role runs, and what it waits for")
 MISTAKE = Advice("a-mistake-of-ours", "report the type and the places in the log line")
 

@@ -27,7 +27,7 @@ from domain.store import (
     migrate_sqlite,
     schema_of,
 )
-from projections.read_models_postgres import make_login, provision_recipient
+from projections.read_models_postgres import make_login, provision_recipients
 
 Beside = Literal["keys", "vault"]
 Part = Literal["store", "keys", "vault"]
@@ -121,12 +121,12 @@ def owns_nothing(settings: Settings) -> None:
             )
 
 
-def provision(settings: Settings, short_name: str) -> None:
-    """The schema and the role of a recipient's read model, where the models are on PostgreSQL."""
+def provision(settings: Settings, short_names: Sequence[str]) -> None:
+    """The schemas and the roles of recipients' read models, where the models are on PostgreSQL."""
     models = settings.models_dsn or settings.store_dsn
     if models:
         login = str(conninfo_to_dict(models)["user"])
-        provision_recipient(settings.owner_dsn or models, settings.ledger, short_name, [login])
+        provision_recipients(settings.owner_dsn or models, settings.ledger, short_names, [login])
 
 
 def _login(owner: str, dsn: str) -> str | None:

@@ -222,9 +222,9 @@ class Provisioner:
     def step(self) -> int:
         """Make what is missing; how many there were."""
         missing = [r.short_name for r in self._recipients() if model_of(r) and r.short_name not in self._made]
-        for short_name in missing:
-            provision(self._settings, short_name)
-            self._made.add(short_name)
+        if missing:
+            provision(self._settings, missing)
+            self._made.update(missing)
         return len(missing)
 
 

@@ -36,6 +36,13 @@ CHECKED_S = 1.0
 ROLE_ATTEMPTS = 50
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('kuty recipients'))"
 """Two that make a role at the same moment must not both find it missing."""
+MADE_TOGETHER = 25
+"""So many recipients are made in one transaction: who makes roles elsewhere on the server waits for its end."""
+SCHEMA = (
+    "CREATE SCHEMA IF NOT EXISTS {role} AUTHORIZATION {role}; REVOKE ALL ON SCHEMA {role} FROM PUBLIC;"
+    " SET LOCAL ROLE {role}; SET LOCAL search_path TO {role}; {tables};"
+    " SET LOCAL ROLE NONE; SET LOCAL search_path TO DEFAULT"
+)
 NOT_THERE = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.InvalidParameterValue,
@@ -111,7 +118,7 @@ class PostgresModel(SqlModel["_PostgresRun"]):
 
 class PostgresModels:
     """The read models of one ledger behind one login. `dsn` is that login's; roles and schemas are made by
-    `provision_recipient` when an organisation joins."""
+    `provision_recipients` when an organisation joins."""
 
     def __init__(self, dsn: str, ledger: str, *, connections: int = 8) -> None:
         self._ledger = ledger
@@ -180,25 +187,29 @@ def make_login(owner_dsn: str, login: str, password: str) -> None:
         )
 
 
-def provision_recipient(owner_dsn: str, ledger: str, short_name: str, logins: Sequence[str]) -> None:
-    """Make the role and the schema of a recipient, when it joins, and let the logins take the role on.
+def provision_recipients(owner_dsn: str, ledger: str, short_names: Sequence[str], logins: Sequence[str]) -> None:
+    """Make the roles and the schemas of recipients, when they join, and let the logins take the roles on.
 
-    Safe to repeat. `owner_dsn` must be allowed to make roles and schemas.
+    Safe to repeat, and to go on with after it was broken off. `owner_dsn` must be allowed to make roles and schemas.
     """
-    name = schema_name(ledger, short_name)
-    role = sql.Identifier(name)
-    with psycopg.connect(owner_dsn) as connection:
-        connection.execute(ONE_BY_ONE)
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
+    names = [schema_name(ledger, short_name) for short_name in short_names]
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        for first in range(0, len(names), MADE_TOGETHER):
+            with connection.transaction():
+                _provision(connection, names[first : first + MADE_TOGETHER], logins)
+
+
+def _provision(connection: psycopg.Connection, names: Sequence[str], logins: Sequence[str]) -> None:
+    connection.execute(ONE_BY_ONE)
+    there = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (list(names),)).fetchall()
+    for name in names:
+        role = sql.Identifier(name)
+        if (name,) not in there:
             _make_role(connection, sql.SQL("CREATE ROLE {} NOLOGIN NOINHERIT").format(role))
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(role, role))
-        connection.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(role))
         for login in logins:
             _on_roles(connection, sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login)))
-        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
-        connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(role))
-        for statement in STATE.format(time=TIME).split(";"):
-            connection.execute(statement)
+        # One message to the server, for each costs more than what it says.
+        connection.execute(sql.SQL(SCHEMA).format(role=role, tables=sql.SQL(STATE.format(time=TIME))))
 
 
 def _make_role(connection: psycopg.Connection, statement: sql.Composed) -> None:

@@ -33,7 +33,7 @@ from deploy.bench.stock import fill, project, stock_application
 from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings
 from domain.directory import Recipient
-from projections.read_models_postgres import PostgresModels, provision_recipient
+from projections.read_models_postgres import PostgresModels, provision_recipients
 
 RECIPIENT = "county"
 """The organiser is told most: with 480 clients along AS-1, more than 50,000 publications."""
@@ -138,7 +138,7 @@ def main() -> None:
 @contextmanager
 def _empty_model(broker: KafkaBroker, ledger: str, database: str, task: Task) -> Iterator[Projector]:
     """A projector of one recipient whose model is provisioned and empty, in a database of its own."""
-    provision_recipient(database, ledger, RECIPIENT, [MODELS])
+    provision_recipients(database, ledger, [RECIPIENT], [MODELS])
     models = PostgresModels(make_conninfo(database, user=MODELS, password=PASSWORD), ledger)
     short_name, org, held, since = task.recipient
     recipient = Recipient(short_name, org, held, date.fromisoformat(since))

@@ -78,6 +78,7 @@ class Figured(Collector):
             if role in ("projector", "intake"):
                 served.add_metric([role], sum(number > 0 for number in some.values()))
         yield from (behind, late, served)
+        yield _gauge("kuty_time_stands_seconds", "How far the last event is dated ahead of the clock.", figures.stands_s)
         yield _gauge("kuty_held", "Messages that wait for what they refer to.", figures.held)
         yield _gauge("kuty_parked_topics", "Topics whose next record the broker refuses.", len(figures.parked))
 

@@ -33,7 +33,7 @@ DISK_FRESH_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a look at the ledger gave. `behind` (events, messages, records) and `late_s` (seconds) are by role and whom it
-    serves; a role that serves all alike stands there by its own name."""
+    serves; a role that serves all alike stands there by its own name. `stands_s` is how long time stands still yet."""
 
     head: int = 0
     behind: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -41,6 +41,7 @@ class Figures:
     standings: Sequence[Standing] = ()
     parked: dict[str, str] = field(default_factory=dict)
     held: int = 0
+    stands_s: float = 0.0
 
 
 class Watched:
@@ -134,7 +135,7 @@ class Watched:
             for name, some in places.items()
         }
         parked = {row.topic: row.code for row in store.parked().values()}
-        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count())
+        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count(), store.time_stands_for())
 
     def _bytes_on_disk(self) -> dict[str, int]:
         settings = self.wired.settings

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from consumers import disclosed, relay
 from consumers.log import BrokerError
 from deploy.backup.taking import last_backups
-from deploy.halts import BEHIND, PARKED, Advice, advice_on
+from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on
 from deploy.settings import Settings
 from deploy.watching.looking import Fault, fault_of
 from deploy.watching.port import Target, targets
@@ -31,6 +31,8 @@ PATIENCE_S = 8.0
 BROKER_PATIENCE_S = 5.0
 LATE_S = 60.0
 """Who has had something before him for so long is behind."""
+AHEAD_S = 60.0
+"""So far apart the clocks of two machines may be."""
 UNAVAILABLE = (StoreUnavailable, BrokerError, NotProvisioned, psycopg.Error, OSError)
 
 
@@ -230,6 +232,9 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
     def of_register() -> None:
         report.mode, report.organiser = wired.store.mode or "not open yet", wired.store.organiser_org
         report.now = wired.store.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        stands_s = wired.store.time_stands_for()
+        if stands_s > AHEAD_S:
+            report.add(Fault("time", f"the last event is dated {stands_s:.0f} s ahead of the clock", AHEAD.told))
         report.recipients = {"joined": len(wired.recipients()), **report.recipients}
 
     def of_topics() -> None:

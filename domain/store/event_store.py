@@ -303,9 +303,17 @@ class EventStore(LedgerReading):
 
     def now(self) -> datetime:
         """The ledger's time, UTC: the wall clock, or in a simulated ledger its own; never behind the last recording."""
+        return self._around.now(*self._last())
+
+    def time_stands_for(self) -> float:
+        """For how many seconds yet a live ledger's time stands still: the clock was ahead at the last event."""
+        return self._around.stands_for(*self._last())
+
+    def _last(self) -> tuple[Directory, datetime | None]:
+        """The register at the last event, and when that was recorded."""
         last = self._recorder.last()
         last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
-        return self._around.now(self._known.directory(last.position if last else 0), last_at)
+        return self._known.directory(last.position if last else 0), last_at
 
     def today(self) -> date:
         """The ledger's local date (Europe/Helsinki)."""

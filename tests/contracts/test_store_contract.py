@@ -870,6 +870,53 @@ def test_what_is_at_hand_is_as_old_as_a_second_and_asks_no_database(ground: Grou
     other.close()
 
 
+def test_what_the_writer_has_compared_with_others_writings_stays_at_hand(ground: Ground) -> None:
+    clock = Clock()
+    store, other = ground.open(clock=clock), ground.open(clock=clock)
+    mine, theirs, busy = new_client(store), new_client(store), new_client(store)
+    # given a store whose remembered clients nobody has looked at for long, one of them written to by another store
+    clock.seconds += 60
+    other.execute(day(0), PROVIDER, new_id(), client=theirs)
+    assert [store.pathway_at_hand(client) for client in (mine, theirs)] == [None, None]
+    # when it records something about a third
+    store.execute(day(0), PROVIDER, new_id(), client=busy)
+    # then the one that is still as it was is at hand for a second, and the other is not
+    assert [pathway.client for pathway in at_hand(store, mine, theirs)] == [mine]
+    # and what was read before such a look and is remembered after it does not count as compared
+    late = ground.open(clock=clock)
+    asked_at, rows = clock.seconds, late._recorder.stream_rows(theirs)[:-1]
+    clock.seconds += 0.5
+    late.execute(day(1), PROVIDER, new_id(), client=busy)
+    late._known.fold(theirs, rows, None, asked_at)
+    clock.seconds += 0.6
+    late.keys.look()
+    assert late.pathway_at_hand(theirs) is None
+    assert [pathway.client for pathway in at_hand(late, busy)] == [busy]
+    late.close()
+    # and whatever is remembered, what is decided is decided with the present one
+    assert store.execute(day(0), PROVIDER, new_id(), client=theirs).status == "already_recorded"
+    store.close()
+    other.close()
+
+
+def test_how_long_time_stands_is_known_where_the_clock_was_ahead(ground: Ground) -> None:
+    # given a live ledger whose machine's clock is two hours ahead when an event is recorded
+    at = [datetime(2026, 3, 2, 12, tzinfo=UTC)]
+    store = ground.open(wall_clock=lambda: at[0])
+    store.execute(OpenLedger(organiser_org_id="county", mode="live", occurred_on=date(2026, 3, 2)), SYSTEM, new_id())
+    assert store.time_stands_for() == 0
+    at[0] += timedelta(hours=2)
+    client = new_client(store)
+    # when the clock is right again, time stands for as long, and nothing is dated before what stands before it
+    at[0] -= timedelta(hours=2)
+    assert store.time_stands_for() == 7200
+    store.execute(day(0), PROVIDER, new_id(), client=client)
+    assert len({record.header.recorded_at for record in store.stream(client)}) == 1
+    at[0] += timedelta(hours=3)
+    assert store.time_stands_for() == 0
+    store.close()
+
+
 def at_hand(store: EventStore, *clients: str) -> list[Pathway]:
     """What is at hand of the clients, found while every question to the database fails."""
     recorder, store._known._recorder = store._known._recorder, None  # type: ignore[assignment]

@@ -66,7 +66,7 @@ def divided(postgres: Any, tmp_path: Path) -> Iterator[Settings]:
         home=tmp_path, ledger="demo", store_dsn=store, models_dsn=models, owner_dsn=owner, token_key="t" * 44
     )  # fmt: skip
     migrate(settings)
-    provision(settings, "kela-payment")
+    provision(settings, ["kela-payment"])
     yield settings
     with psycopg.connect(owner, autocommit=True) as connection:
         for name in ("store", "models"):

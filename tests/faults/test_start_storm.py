@@ -120,7 +120,7 @@ def test_databases_of_one_server_may_be_given_the_same_logins_at_one_moment(post
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_recipients_model_is_made_once_however_many_make_it(distributed: Settings, attempt: int) -> None:
     migrate(distributed)
-    all_at_once(lambda: provision(distributed, "provider-s01"))
+    all_at_once(lambda: provision(distributed, ["provider-s01"]))
     with opened(distributed) as wired:
         assert wired.models.of("provider-s01").feed().live_epoch == 0
 

@@ -10,7 +10,7 @@ from logins import login_dsn
 
 from deploy.local.parts import Postgres
 from projections.read_models import ReadModel
-from projections.read_models_postgres import PostgresModels, make_login, provision_recipient
+from projections.read_models_postgres import PostgresModels, make_login, provision_recipients
 from projections.read_models_sqlite import SqliteModels
 
 
@@ -24,7 +24,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReadModel]
     postgres: Postgres = request.getfixturevalue("postgres")
     dsn = postgres.fresh_database()
     make_login(dsn, "kuty_test_projector", "secret")
-    provision_recipient(dsn, "test", "recipient", ["kuty_test_projector"])
+    provision_recipients(dsn, "test", ["recipient"], ["kuty_test_projector"])
     models = PostgresModels(login_dsn(dsn), "test", connections=3)
     yield models.of("recipient")
     models.close()

@@ -15,6 +15,7 @@ from publications_given import Told, in_model
 
 from deploy.local.parts import Postgres
 from domain.store import NewerTables
+from projections import read_models_postgres
 from projections.read_models import (
     Batch,
     Entry,
@@ -28,7 +29,7 @@ from projections.read_models import (
     Selection,
     schema_name,
 )
-from projections.read_models_postgres import PostgresModels, make_login, provision_recipient
+from projections.read_models_postgres import PostgresModels, make_login, provision_recipients
 from projections.read_models_sqlite import SqliteModels
 from projections.recipients.kela_benefits import KIND
 
@@ -153,8 +154,7 @@ def ledger_database(postgres: Postgres) -> str:
         owner.execute("CREATE TABLE kuty_store_test.events (state bytea)")
         owner.execute("CREATE TABLE public.events (state bytea)")
     make_login(dsn, "kuty_test_projector", "secret")
-    for name in ("kela", "county"):
-        provision_recipient(dsn, "test", name, ["kuty_test_projector"])
+    provision_recipients(dsn, "test", ["kela", "county"], ["kuty_test_projector"])
     return dsn
 
 
@@ -187,9 +187,31 @@ def test_a_login_cannot_take_on_a_role_it_was_not_given(ledger_database: str) ->
 def test_provisioning_twice_changes_nothing(ledger_database: str) -> None:
     models = PostgresModels(login_dsn(ledger_database), "test", connections=1)
     in_model(models.of("kela"), KIND, kela())
-    provision_recipient(ledger_database, "test", "kela", ["kuty_test_projector"])
+    provision_recipients(ledger_database, "test", ["kela"], ["kuty_test_projector"])
     assert models.of("kela").feed().live_epoch == 1
     models.close()
+
+
+def test_many_recipients_are_made_in_one_go_and_those_that_a_broken_off_one_left_out_in_the_next(
+    ledger_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_models_postgres, "MADE_TOGETHER", 2)
+    names = [f"provider-{number}" for number in range(5)]
+    # given a login that is not there yet, so that the third transaction fails
+    make_login(ledger_database, "kuty_test_other", "secret")
+    made = read_models_postgres._provision
+    calls = iter(["kuty_test_other", "kuty_test_other", "nobody"])
+    with monkeypatch.context() as broken:
+        broken.setattr(read_models_postgres, "_provision", lambda at, some, _: made(at, some, [next(calls)]))
+        with pytest.raises(psycopg.errors.UndefinedObject):
+            provision_recipients(ledger_database, "test", names, [])
+    with closing(PostgresModels(login_dsn(ledger_database, "kuty_test_other"), "test", connections=1)) as models:
+        assert [models.of(name).feed().live_epoch for name in names[:4]] == [0] * 4
+        with pytest.raises(NotProvisioned):
+            models.of(names[4])
+        # when it is done again, all are there
+        provision_recipients(ledger_database, "test", names, ["kuty_test_other"])
+        assert [models.of(name).feed().live_epoch for name in names] == [0] * 5
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -199,7 +221,7 @@ def test_the_models_are_looked_at_and_weighed(kind: str, request: pytest.Fixture
     else:
         dsn = request.getfixturevalue("postgres").fresh_database()
         make_login(dsn, "kuty_test_projector", "secret")
-        provision_recipient(dsn, "test", "recipient", ["kuty_test_projector"])
+        provision_recipients(dsn, "test", ["recipient"], ["kuty_test_projector"])
         models = PostgresModels(login_dsn(dsn), "test", connections=3)
     models.check()
     before = models.size()
@@ -223,7 +245,7 @@ def test_a_model_in_a_schema_of_a_newer_program_is_left_alone_and_one_without_a_
 ) -> None:
     dsn = postgres.fresh_database()
     make_login(dsn, "kuty_test_projector", "secret")
-    provision_recipient(dsn, "test", "recipient", ["kuty_test_projector"])
+    provision_recipients(dsn, "test", ["recipient"], ["kuty_test_projector"])
     schema = schema_name("test", "recipient")
     with psycopg.connect(dsn) as connection:
         connection.execute(f"DROP TABLE {schema}.migrations".encode())

@@ -22,9 +22,10 @@ from deploy.watching.metrics import Shown
 from deploy.watching.port import watched_at
 from deploy.watching.process import API, Watched
 from deploy.watching.report import Report, RoleSeen
+from deploy.watching.report import _got as got
 from deploy.watching.screen import lines_of
 from deploy.wiring import ROLES
-from domain.store import Parked
+from domain.store import EventStore, Parked
 
 EVERYTHING = (API, *ROLES)
 
@@ -81,6 +82,17 @@ def test_while_none_runs_it_is_said_and_the_rest_is_shown(home: House, capsys: p
     assert re.search(r"^intake +not seen +0$", shown, re.MULTILINE)
     assert re.search(r"^projector +not seen +0$", shown, re.MULTILINE)
     assert "\nnot well: 1\n" in shown
+
+
+def test_that_time_stands_because_a_clock_was_ahead_is_shown_with_what_to_do(
+    home: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EventStore, "time_stands_for", lambda store: 7200.0)
+    shown = status(capsys)[1]
+    assert "time: the last event is dated 7200 s ahead of the clock\n" in shown
+    assert "docs/runbooks/a-clock-that-was-ahead.md" in shown
+    with watched_at(home.wired.settings, EVERYTHING, Shown(Watched(home.wired, EVERYTHING, []))) as address:
+        assert b"kuty_time_stands_seconds 7200.0" in got(address, "/metrics")
 
 
 def test_what_halted_is_parked_or_stands_still_is_shown_with_what_to_do(

@@ -64,3 +64,9 @@ class Circumstances:
             return max(known).astimezone(UTC)
         now = self._clock()
         return max(now, last_at) if last_at is not None else now
+
+    def stands_for(self, directory: Directory, last_at: datetime | None) -> float:
+        """For how many seconds yet everything is recorded at one moment, because the clock was ahead when the last was."""
+        if directory.mode == "simulated" or last_at is None:
+            return 0.0
+        return max(0.0, (last_at - self._clock()).total_seconds())

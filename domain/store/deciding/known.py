@@ -73,6 +73,8 @@ class Known:
         self._pathways: OrderedDict[str, Remembered] = OrderedDict()
         self._facts = 0
         self._stale: set[str] = set()
+        self._caught_up_at = float("-inf")
+        """When what is remembered was last compared with what others had written: all but `_stale` was the present one."""
         self._directory = Directory()
         self._directory_read = 0
         self._directory_head = -1
@@ -132,11 +134,15 @@ class Known:
 
     def pathway_at_hand(self, client: str) -> Pathway | None:
         """The pathway as it was `RECENT_PATHWAY_S` ago at the earliest, where that is remembered: no database is asked."""
-        # Without the lock, which others hold while they wait for the database.
+        # Without the lock, which others hold while they wait for the database; therefore in this order: what becomes stale,
+        # or is read anew, behind one of these looks was the present one at the time that was read before it.
+        caught_up_at = self._caught_up_at
+        stale = client in self._stale
         known = self._pathways.get(client) if self._keys.looked_lately else None
         if known is None or known.erasures != self._keys.erasures:
             return None
-        return known.pathway if self._keys.clock() - known.looked_at <= RECENT_PATHWAY_S else None
+        present_at = known.looked_at if stale else max(known.looked_at, caught_up_at)
+        return known.pathway if self._keys.clock() - present_at <= RECENT_PATHWAY_S else None
 
     def folded(self, client: str, rows: Sequence[Row]) -> Pathway:
         """A pathway of some events alone; not remembered."""
@@ -174,6 +180,8 @@ class Known:
             self._pathways[client] = remembered
             self._pathways.move_to_end(client)
             self._facts += len(remembered.pathway.facts)
+            if remembered.looked_at < self._caught_up_at:
+                self._stale.add(client)  # what others wrote between the two may not be in it
             while self._facts > FACTS_KEPT and len(self._pathways) > 1:
                 _, oldest = self._pathways.popitem(last=False)
                 self._facts -= len(oldest.pathway.facts)
@@ -218,24 +226,29 @@ class Known:
         """Forget what other processes have made untrue."""
         head = writing.head()
         self.shares = head != self.head
-        if not self.shares:
-            return
         if head < self.head or head - self.head > MANY:
             self.forget()
-        else:
-            foreign = writing.foreign(self.head)
-            for stream, _ in foreign:
-                self.ends.pop(stream, None)
-            with self._lock:
-                self._stale.update(self._pathways.keys() & {stream for stream, _ in foreign})
-                if self._directory_head == self.head and not any(topic in self._directory_topics for _, topic in foreign):
-                    self._directory_head = head
-            self.numbers.clear()
+        elif self.shares:
+            self._forget_streams(head, writing.foreign(self.head))
+        with self._lock:
+            self._caught_up_at = self._keys.clock()  # nobody else has committed meanwhile: the ledger's lock is ours
+        if not self.shares:
+            return
         last = writing.at(head)
         if last is not None:
             self._recorder.seen.note(head, hash_of(last.state))
         self.last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
         self.head = head
+
+    def _forget_streams(self, head: int, foreign: Sequence[tuple[str, str]]) -> None:
+        """Believe nothing any more of the streams that others have written to, up to the head."""
+        for stream, _ in foreign:
+            self.ends.pop(stream, None)
+        with self._lock:
+            self._stale.update(self._pathways.keys() & {stream for stream, _ in foreign})
+            if self._directory_head == self.head and not any(topic in self._directory_topics for _, topic in foreign):
+                self._directory_head = head
+        self.numbers.clear()
 
     def pathways(self, writing: Writing, clients: Iterable[str]) -> dict[str, Remembered]:
         """The pathways of clients as committed, read together where they are not known."""
