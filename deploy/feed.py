@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from consumers.acknowledging import NAME as ACKNOWLEDGING
 from consumers.broker import KafkaBroker
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Broker, BrokerUnavailable, Read
+from consumers.log import Broker, BrokerUnavailable, Read, Reader
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
@@ -125,28 +125,29 @@ def _mark(record: Record) -> int:
     return int(digest(record.state)[:16], 16)
 
 
-def reads_of(broker: Broker, topic: str, offset: int | None = None, end: int | None = None) -> Iterator[Read]:
-    """The records of a topic from an offset on, else from its beginning, up to another one, else to where it ends now.
+def reads_of(broker: Broker, topic: str) -> Iterator[Read]:
+    """The records of a topic, from its beginning to where it ends now.
 
     Raises `BrokerUnavailable` where nothing comes for 30 s, `TopicGone`, `OffsetOutOfRange`.
     """
-    begin = broker.begin_offsets([topic])[topic] if offset is None else offset
-    end = broker.end_offsets([topic])[topic] if end is None else end
-    reader = broker.reader()
-    try:
-        reader.follow({topic: begin})
-        at, heard = begin, time.monotonic()
-        while at < end:
-            reads = reader.poll(PAGE, WAIT_S).get(topic, [])
-            yield from (read for read in reads if read.offset < end)
-            # Behind the last record may stand what is none: the end of a transaction, or what was taken back.
-            before, at = at, reader.positions()[topic]
-            if reads or at > before:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > SILENCE_S:
-                raise BrokerUnavailable(f"nothing came from {topic} for {SILENCE_S:.0f} s, at offset {at} of {end}")
-    finally:
-        reader.close()
+    with closing(broker.reader()) as reader:
+        yield from reads_between(reader, topic, broker.begin_offsets([topic])[topic], broker.end_offsets([topic])[topic])
+
+
+def reads_between(reader: Reader, topic: str, offset: int, end: int) -> Iterator[Read]:
+    """The records of a topic from an offset up to another one, which has to be there. Raises as `reads_of`."""
+    if offset < end:
+        reader.follow({topic: offset})
+    at, heard = offset, time.monotonic()
+    while at < end:
+        reads = reader.poll(PAGE, WAIT_S).get(topic, [])
+        yield from (read for read in reads if read.offset < end)
+        # Behind the last record may stand what is none: the end of a transaction, or what was taken back.
+        before, at = at, reader.positions()[topic]
+        if reads or at > before:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENCE_S:
+            raise BrokerUnavailable(f"nothing came from {topic} for {SILENCE_S:.0f} s, at offset {at} of {end}")
 
 
 def newest_epoch(broker: Broker, topic: str) -> int:

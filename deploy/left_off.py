@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 
 from consumers import wire
-from consumers.log import Broker
-from deploy.feed import reads_of
+from consumers.log import Read
+from deploy.feed import reads_between
 from deploy.histories import History
 from deploy.wiring import Wired
 from domain.directory import Recipient
@@ -20,13 +21,16 @@ def unanswered(wired: Wired, at: Reopening, history: History) -> dict[str, int]:
     is known by its id. Raises `BrokerUnavailable`."""
     broker, there = wired.broker, wired.broker.topics()
     topics = {topic: one for topic, one in _in_topics(wired, history).items() if topic in there}
-    begins = broker.begin_offsets(topics)
+    begins, ends = broker.begin_offsets(topics), broker.end_offsets(topics)
     read_to = at.writing.tracking(list(topics))
-    return {
-        topic: _first_unanswered(broker, topic, begins[topic], read_to[topic], _answered_to(at, one))
-        for topic, one in topics.items()
-        if read_to.get(topic)
-    }
+    found: dict[str, int] = {}
+    with closing(broker.reader()) as reader:
+        for topic, one in topics.items():
+            if end := read_to.get(topic, 0):
+                reads = reads_between(reader, topic, begins[topic], min(ends[topic], end))
+                first = _first_unanswered(reads, _answered_to(at, one))
+                found[topic] = first if first is not None else end
+    return found
 
 
 def lost(wired: Wired, at: Reopening, history: History) -> dict[str, int]:
@@ -47,10 +51,10 @@ def _answered_to(at: Reopening, recipient: Recipient) -> Callable[[str], bool]:
     return lambda message_id: at.answered((recipient.org, recipient.task), message_id)
 
 
-def _first_unanswered(broker: Broker, topic: str, begin: int, end: int, answered: Callable[[str], bool]) -> int:
-    for each in reads_of(broker, topic, begin, min(end, broker.end_offsets([topic])[topic])):
+def _first_unanswered(reads: Iterable[Read], answered: Callable[[str], bool]) -> int | None:
+    for each in reads:
         own = readable_id(attributes_of(each.headers))
         aside = f"{each.offset}@{hashlib.sha256(each.value).hexdigest()[:32]}"
         if not any(answered(name) for name in (own, aside) if name):
             return each.offset
-    return end
+    return None
