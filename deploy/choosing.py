@@ -208,9 +208,8 @@ class _Choosing:
         began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
         keys = self._wired.keys.get(began.values())
         clients: list[SealedClient] = [
-            seal_client(entry, key_id, keys[key_id])
+            seal_client(entry, key_id := began[entry.subject_ref], keys.get(key_id))
             for entry in self._wired.vault.copied(sorted(began))
-            if (key_id := began[entry.subject_ref]) in keys  # of whom is erased there is nothing to keep
         ]
         origin = Origin(self._wired.store.ledger, history.epoch, self._found.common, history.end, history.hash)
         return keep(self._file, origin, clients, given, void)

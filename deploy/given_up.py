@@ -39,8 +39,11 @@ class SealedClient(NamedTuple):
     sealed: bytes
 
 
-def seal_client(entry: Entered, key_id: str, key: bytes) -> SealedClient:
-    """Seal an entry under the key of a matter."""
+def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
+    """Seal an entry under the key of a matter; of one whose key was destroyed nothing but the reference is
+    kept."""
+    if key is None:
+        return SealedClient(entry.subject_ref, key_id, b"")
     nonce = os.urandom(NONCE_BYTES)
     plain = orjson.dumps({name: _text(value) for name, value in entry._asdict().items()})
     return SealedClient(entry.subject_ref, key_id, nonce + _cipher(key).encrypt(nonce, plain, entry.subject_ref.encode()))
