@@ -49,7 +49,7 @@ WHY_NOT = {
 
 
 def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
-    """Decide again, one by one. Raises `StoreUnavailable`: give it again."""
+    """Decide again, one by one. Raises `StoreUnavailable`: give it again; `NotGivenUp`."""
     answers = {given.position: given for given in given_up.answers if given.number is not None}
     idle = [given for given in given_up.answers if given.number is None]
     clients = {client.subject_ref: client for client in given_up.clients}

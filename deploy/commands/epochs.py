@@ -81,6 +81,8 @@ def resubmit(arguments: argparse.Namespace, settings: Settings) -> int:
         for line in resubmitted(wired, given_up):
             came[line.came] += 1
             print(line)
+    except NotGivenUp as wrong:
+        return failed(str(wrong))
     finally:
         wired.close()
     print(", ".join(f"{came[one]} {one}" for one in sorted(came)) or "nothing to decide")
