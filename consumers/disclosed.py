@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from consumers.late import late_of
+from consumers.lawful import pages, tellings
 from consumers.wire import publication_of
 from domain.catalogue import DISCLOSURES
 from domain.disclosure.desired import view_of
-from domain.disclosure.kept import recipient_of
+from domain.disclosure.kept import held_of, recipient_of
 from domain.disclosure.kinds import Kind, Kinds
 from domain.disclosure.publish import Line
 from domain.disclosure.reconcile import Client, Disclosed, Disclosures
@@ -25,7 +25,6 @@ NAME = "disclosure"
 """The follower's name in the store's table of positions."""
 LINES = f"{NAME}/lines"
 """Counts the redeliveries that have begun and ended: whoever tells on a line that is another one by now tells nothing."""
-PAGE = 500
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""
 
@@ -118,18 +117,13 @@ def _told_in(records: Sequence[Record]) -> dict[str, set[str]]:
 
 def _disclosed(store: EventStore, records: Sequence[Record]) -> Disclosures:
     """What every recipient was told by these and still holds."""
-    told: Disclosures = {}
-    for record, event in zip(records, store.opened_all(records), strict=True):
-        found = recipient_of(record.header.stream)
-        if found is None or isinstance(event, Erased):
-            continue
-        known = told.setdefault(found[0], {})
-        if isinstance(event, DisclosureWithdrawn):
-            known.pop(event.source_event_id, None)
-        elif isinstance(event, DisclosureMade):
-            cause = record.header.causation or ""
-            known[event.source_event_id] = Disclosed(event.publication_id, event.legal_basis, cause)
-    return told
+    return {
+        name: {
+            fact: Disclosed(event.publication_id, event.legal_basis, record.header.causation or "")
+            for fact, (record, event) in held.items()
+        }
+        for name, held in held_of(zip(records, store.opened_all(records), strict=True)).items()
+    }
 
 
 def repeated_up_to(recipient: str) -> str:
@@ -155,16 +149,17 @@ def place_of(store: EventStore, fresh: Line) -> int:
 def place_found(store: EventStore, fresh: Line) -> int:
     """The same from the events alone: behind the last publication of the old epoch that stands in the fresh one too; 0 where
     that repeats nothing. A redelivery that had ended ends once more from there, without a word."""
-    repeated: set[str] = set()
-    for record in store.stream(fresh.stream):
-        event = store.opened(record)
-        if isinstance(event, DisclosureMade | DisclosureWithdrawn):
-            repeated.add(event.publication_id)
+    repeated = _ids_in(store, fresh)
     for record in reversed(store.stream(line_before(store, fresh).stream) if repeated else []):
         event = store.opened(record)
         if isinstance(event, DisclosureMade | DisclosureWithdrawn) and event.publication_id in repeated:
             return record.header.stream_version + 1
     return 0
+
+
+def _ids_in(store: EventStore, line: Line) -> set[str]:
+    """The ids of the publications of an epoch, as far as they can be read; those that say nothing are left out."""
+    return {event.publication_id for records in pages(store, line.stream) for _, event in tellings(store, records)}
 
 
 def line_of(store: EventStore, recipient: str) -> Line:
@@ -175,69 +170,38 @@ def line_of(store: EventStore, recipient: str) -> Line:
     return end_of(store, Line(recipient, epoch))
 
 
+def history_of(store: EventStore, line: Line) -> Mapping[str, int]:
+    """What the first publication of an epoch says of the one that it replaces; nothing where it repeats nothing, or nobody
+    can read it any more."""
+    first = store.stream(line.stream, 0, 1)
+    event = store.opened(first[0]) if first else None
+    return event.publication.get("history", {}) if isinstance(event, DisclosureMade | DisclosureWithdrawn) else {}
+
+
 def line_before(store: EventStore, line: Line) -> Line:
-    """The last line of the recipient's before this one in which all was told that he is to hold; an empty one where there is
-    none. An epoch whose history has not come to its end is passed over: the one that it repeats has everything."""
-    found = _before(store, line, line.epoch - 1) or Line(line.recipient, line.epoch)
-    while (repeated := _unfinished(store, end_of(store, found))) is not None:
-        found = repeated
-    return end_of(store, found)
+    """The line that is repeated in this one: as it says itself, else the last one before it in which something was told; an
+    empty one where there is none."""
+    said = history_of(store, line).get("replaces_epoch")
+    before = [Line(line.recipient, epoch) for epoch in ([said] if said else range(line.epoch - 1, 0, -1))]
+    told = [one for one in before if store.stream_version(one.stream)]
+    if line.epoch == store.epochs.line_begins(line.recipient):
+        # The opening may have come upon a redelivery: then all that was told stands in the line that this had not left.
+        while len(told) > 1 and _ids_in(store, told[0]) <= _ids_in(store, told[1]):
+            told.pop(0)
+    return end_of(store, told[0] if told else Line(line.recipient, line.epoch))
 
 
-def _unfinished(store: EventStore, line: Line) -> Line | None:
-    """The line that this one repeats, where that has all that this one has; none where this one has more, or repeats none.
-
-    While a redelivery is on its way, what happens is told in the old line, and repeated in the fresh one behind its history.
-    So the old one has everything as long as the history is not whole, and as long as what stands last in the fresh one was
-    told in the old one.
-    """
-    began = store.stream(line.stream, 0, 1)
-    if not began:
-        return None
-    first = store.opened(began[0])
-    history = first.publication.get("history") if isinstance(first, DisclosureMade | DisclosureWithdrawn) else {}
-    if history is None:
-        return None
-    old, until = _before(store, line, history.get("replaces_epoch", line.epoch - 1)), history.get("until_sequence", 0)
-    if old is None or line.sequence < until:
-        return old
-    if line.sequence == until:
-        told_meanwhile = next(_backwards(store, old)).position > began[0].position
-        return old if told_meanwhile else None
-    last = next(_publications(store, _backwards(store, line)), "")
-    # Where the beginning is erased, nobody knows what was told meanwhile: it is looked for in all of the old line.
-    since = takewhile(lambda told: told.position > began[0].position or not history, _backwards(store, old))
-    return old if last in _publications(store, since) else None
-
-
-def _before(store: EventStore, line: Line, epoch: int) -> Line | None:
-    """The recipient's last line up to an epoch in which something was told."""
-    lines = (Line(line.recipient, one) for one in range(epoch, 0, -1))
-    return next((one for one in lines if store.stream_version(one.stream)), None)
-
-
-def _backwards(store: EventStore, line: Line) -> Iterator[Record]:
-    """What was told in a line, the last first."""
-    end = store.stream_version(line.stream)
-    while end > 0:
-        yield from reversed(store.stream(line.stream, max(0, end - PAGE), min(PAGE, end)))
-        end -= PAGE
-
-
-def _publications(store: EventStore, records: Iterable[Record]) -> Iterator[str]:
-    """The ids of the publications that can be read."""
-    for record in records:
-        event = store.opened(record)
-        if isinstance(event, DisclosureMade | DisclosureWithdrawn):
-            yield event.publication_id
+def is_coming(store: EventStore, newest: Line) -> bool:
+    """Whether the history of a recipient's newest line is still to be repeated in it: a redelivery is on its way, or an
+    opening of the ledger began the line."""
+    return newest.epoch > 1 and (not newest.sequence or place_of(store, newest) > 0)
 
 
 def live_line_of(store: EventStore, recipient: str) -> Line:
     """The end of the epoch in which a recipient is told what happens now: the old one while a redelivery is on its way, and
     repeats from there whatever is told meanwhile."""
     line = line_of(store, recipient)
-    on_its_way = line.epoch > 1 and line.sequence and place_of(store, line)
-    return line_before(store, line) if on_its_way else line
+    return line_before(store, line) if line.sequence and is_coming(store, line) else line
 
 
 def end_of(store: EventStore, line: Line) -> Line:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
-from consumers.disclosed import LINES, NAME, Memory, kept_place, line_of, place_found, place_of, repeated_up_to
+from consumers.disclosed import LINES, NAME, Memory, is_coming, kept_place, line_of, place_found, repeated_up_to
 from consumers.late import AFTER, UPTO, WALKED
 from consumers.named import Known
 from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, requested
@@ -128,6 +128,7 @@ class Disclosure:
 
     def _repeat(self, recipient: str) -> int:
         repeating = self._repeating.get(recipient) or Repeating(self.store, recipient)
+        self._repeating[recipient] = None  # what it remembers is true again once its window is committed
         try:
             done = repeating.window(self._window, self.random_id, self.policy.version)
         except Conflict:
@@ -232,10 +233,10 @@ class Disclosure:
 
     def _begin_lines(self) -> None:
         """Repeat what holds to those who were told something in a history that was given up, whole, before they are told
-        more."""
+        more. A redelivery that was asked for since goes out in windows as any other does."""
         epochs = self.store.epochs
         for recipient in sorted({name for opening in epochs for name in opening.lines}):
             line = line_of(self.store, recipient)
-            if not line.sequence or place_of(self.store, line):
+            if line.epoch == epochs.line_begins(recipient) and is_coming(self.store, line):
                 with suppress(LookupError):  # of all that was told nothing is left: the line begins with what is told next
                     self.redeliver(recipient)

@@ -12,7 +12,6 @@ source: design D16
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -20,28 +19,28 @@ from typing import NamedTuple
 
 from consumers.disclosed import (
     LINES,
-    NAME,
     end_of,
+    history_of,
+    is_coming,
     kept_place,
     line_before,
     line_of,
-    live_line_of,
     place_of,
     repeated_up_to,
 )
+from consumers.lawful import Lawful, pages, readable
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
-from domain.disclosure.publications import FIRST_HASH, Publication
-from domain.disclosure.publish import Line, empty_event, empty_publication, is_empty
-from domain.events import DisclosureMade, DisclosureWithdrawn, RedeliveryRequested
+from domain.disclosure.publications import Publication
+from domain.disclosure.publish import Line, empty_event, empty_publication
+from domain.events import Erased, RedeliveryRequested
 from domain.record import Record
 from domain.store import Conflict, Content, EventStore, KeyDestroyed
 from domain.streams import LEDGER_MATTER
 
 WINDOW = 100
 """So many publications of the old epoch are gone through in one transaction."""
-PAGE = 500
 
 
 class Redelivery(NamedTuple):
@@ -62,11 +61,13 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
     Asked again it names the same epoch, and no epoch where the key stands for something else. Two who ask before the epoch
     begins get one. Raises `LookupError` when the recipient was never told anything, `StoreUnavailable`.
     """
-    live = live_line_of(store, recipient)
+    newest = line_of(store, recipient)
+    coming = is_coming(store, newest)
+    told = line_before(store, newest) if coming else newest
     answered = store.answer(caller.sender, key, caller.person)  # a repeat is answered whatever was erased since
-    if answered is None and next(_told(store, live.stream, 0, live.sequence), None) is None:
+    if answered is None and not any(readable(store, records) for records in pages(store, told.stream)):
         raise LookupError(f"nothing was told to {recipient}")
-    event = RedeliveryRequested(recipient=recipient, recipient_epoch=live.epoch + 1)
+    event = RedeliveryRequested(recipient=recipient, recipient_epoch=newest.epoch + (not coming))
     answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()
     [recorded] = store.records(answer.position - 1, 1) if answer.events else [None]
     kept = store.opened(recorded) if recorded else None
@@ -80,8 +81,12 @@ def begin(
     Raises `LookupError` when nothing that the recipient was told is lawful."""
     while True:
         newest = line_of(store, recipient)
-        if newest.sequence and (place_of(store, newest) or (epoch and newest.epoch >= epoch)):
+        has_begun = newest.sequence and 0 < epoch <= newest.epoch
+        if has_begun and store.stream_version(Line(recipient, epoch).stream):
             return Repeating(store, recipient, epoch)
+        if has_begun or (newest.sequence and place_of(store, newest)):
+            # Another one is on its way, or an opening of the ledger passed over the epoch: its line repeats everything.
+            return Repeating(store, recipient, newest.epoch)
         # A line that an opening of the ledger began, and in which nothing was told yet, is a fresh one already.
         fresh = Repeating(store, recipient, newest.epoch + 1 if newest.sequence else newest.epoch)
         try:
@@ -106,9 +111,10 @@ class Repeating:
         self._store, self._recipient = store, recipient
         self._before = line_before(store, self._fresh)
         self._old = self._before.stream
-        self._withdrawn: set[str] = set()
-        self._looked_up_to = 0
-        self._until = _until(store, self._fresh) if self._fresh.sequence else 0
+        self._opening: Record | None = None
+        self._end = self._before.sequence
+        self._lawful = Lawful(store, recipient, self._old, self._fresh.stream)
+        self._until = _until(store, self._fresh, self._before) if self._fresh.sequence else 0
 
     def progress(self) -> Redelivery:
         """How far it has come."""
@@ -119,9 +125,9 @@ class Repeating:
         """Repeat the first window; whether there was anything to repeat. Raises `Conflict` when another has begun."""
         store, lines = self._store, self._store.tracking(LINES)
         self._now, self._directory = store.now(), store.directory
-        self._until = self._count(store.stream_version(self._old))
+        self._until = self._lawful.count()
         line, sealed, place = replace(self._fresh), list[Record](), 0
-        while not sealed and (records := store.stream(self._old, place, limit)):
+        while not sealed and (records := self._read(place, limit)):
             place = records[-1].header.stream_version
             sealed = list(self._sealed(records, line, random_id, policy_version))
         if sealed:
@@ -139,65 +145,39 @@ class Repeating:
         if self.ended:
             return 0
         store, name = self._store, repeated_up_to(self._recipient)
-        position, lines = store.tracking(NAME), store.tracking(LINES)
+        lines = store.tracking(LINES)
         self._now, self._directory = store.now(), store.directory
-        self._look(store.stream_version(self._old))
-        records = store.stream(self._old, self._kept - 1, limit)
+        records = self._read(self._kept - 1, limit)
         place = records[-1].header.stream_version if records else self._kept - 1
         line = replace(self._fresh)
         sealed = list(self._sealed(records, line, random_id, policy_version))
-        if place < self._looked_up_to:
+        while place >= self._end and line.sequence < self._until and len(sealed) < limit:
+            sealed.append(self._empty(line, random_id, policy_version))
+        if place < self._end or line.sequence < self._until:
             kept = kept_place(place + 1, line)
             store.append(sealed, tracking=(name, self._stored, kept))
             self._fresh, self._kept, self._stored, self.lines = line, place + 1, kept, 0
-            return len(records)
-        while line.sequence < self._until:
-            sealed.append(self._empty(line, random_id, policy_version))
-        # As long as something is told in the old epoch its end moves: with whoever tells meanwhile the position moves, too.
-        also = ((NAME, position, position), (LINES, lines, lines + 1))
-        store.append(sealed, tracking=(name, self._stored, 0), also=also)
-        self._fresh, self._kept, self._stored, self.lines, self.ended = line, 0, 0, lines + 1, True
-        return len(records) + 1
+        else:
+            # Whoever has told something meanwhile in the old epoch has moved its end.
+            store.append(
+                sealed, tracking=(name, self._stored, 0), also=((LINES, lines, lines + 1),), ends={self._old: self._end}
+            )
+            self._fresh, self._kept, self._stored, self.lines, self.ended = line, 0, 0, lines + 1, True
+        return max(1, len(records), len(sealed))
 
-    # --- What is lawful ----------------------------------------------------------------------------------------------
+    def _read(self, place: int, limit: int) -> list[Record]:
+        """What comes next of the old epoch, and where that ends after it was read."""
+        records = self._store.stream(self._old, place, limit)
+        self._end = self._store.stream_version(self._old)
+        return records
 
-    def _look(self, end: int) -> None:
-        """Learn what has been withdrawn for good by the end of the old epoch."""
-        if self._withdrawn or self._taken_back(self._looked_up_to, end):
-            for _, event in _told(self._store, self._old, self._looked_up_to, end):
-                self._note(event)
-        self._looked_up_to = end
-
-    def _note(self, event: DisclosureMade | DisclosureWithdrawn) -> None:
-        change = self._withdrawn.add if isinstance(event, DisclosureWithdrawn) else self._withdrawn.discard
-        change(event.source_event_id)
-
-    def _taken_back(self, after: int, end: int) -> set[str]:
-        """The facts of which a withdrawal stands in that part of the old epoch, whatever was told of them later."""
-        found: set[str] = set()
-        for records in _pages(self._store, self._old, after, end):
-            some = [record for record in records if record.header.name == DisclosureWithdrawn.NAME]
-            found |= {event.source_event_id for _, event in _opened(self._store, some)}
-        return found
-
-    def _count(self, end: int) -> int:
-        """How many publications of the old epoch are lawful by its end."""
-        doubtful, made, count = self._taken_back(0, end), Counter[str](), 0
-        for _, event in _told(self._store, self._old, 0, end):
-            count += 1
-            if event.source_event_id in doubtful:
-                self._note(event)
-                made[event.source_event_id] += isinstance(event, DisclosureMade)
-        self._looked_up_to = end
-        return count - sum(made[fact] for fact in self._withdrawn)
+    # --- What is repeated --------------------------------------------------------------------------------------------
 
     def _sealed(
         self, records: list[Record], line: Line, random_id: Callable[[], str], policy_version: str
     ) -> Iterator[Record]:
         """The repetitions of what is lawful among some publications; the line moves along."""
-        for record, event in _opened(self._store, records):
-            if isinstance(event, DisclosureMade) and event.source_event_id in self._withdrawn:
-                continue
+        for record, event in self._lawful.among(records, self._end):
             header = record.header
             draft = Draft(
                 event=event,
@@ -216,7 +196,9 @@ class Repeating:
         ends has been said, and nobody is to wait for it for ever."""
         now, directory = self._now, self._directory
         publication = empty_publication(random_id(), directory, now)
-        (opening,) = self._store.records(0, 1)
+        if self._opening is None:
+            (self._opening,) = self._store.records(0, 1)
+        opening = self._opening
         draft = Draft(
             event=empty_event(publication, opening.header.event_id, opening.hash, random_id() + random_id()),
             event_id=random_id(),
@@ -227,8 +209,7 @@ class Repeating:
         return self._next(publication, draft, caller, line, policy_version)
 
     def _next(self, publication: Publication, draft: Draft, caller: Caller, line: Line, policy_version: str) -> Record:
-        begins = line.previous_hash == FIRST_HASH
-        history = {"replaces_epoch": self._before.epoch, "until_sequence": self._until} if begins else None
+        history = {"replaces_epoch": self._before.epoch, "until_sequence": self._until} if not line.sequence else None
         publication = replace(
             publication,
             sequence=line.sequence + 1,
@@ -255,33 +236,13 @@ class Repeating:
         return record
 
 
-def _until(store: EventStore, line: Line) -> int:
-    """Where the history of an epoch ends, as its first publication says; 0 for an epoch that repeats nothing, or whose
-    beginning was erased: then it is where the epoch has come to."""
+def _until(store: EventStore, line: Line, before: Line) -> int:
+    """Where the history of an epoch ends, as its first publication says; 0 for an epoch that repeats nothing.
+
+    Where its beginning was erased since, nobody knows what was said: no more than had been told by then.
+    """
     (first,) = store.stream(line.stream, 0, 1)
-    event = store.opened(first)
-    if isinstance(event, DisclosureMade | DisclosureWithdrawn):
-        return int(event.publication.get("history", {}).get("until_sequence", 0))
-    return 0
-
-
-def _pages(store: EventStore, stream: str, after: int, end: int) -> Iterator[list[Record]]:
-    while after < end and (records := store.stream(stream, after, min(PAGE, end - after))):
-        yield records
-        after = records[-1].header.stream_version
-
-
-def _told(
-    store: EventStore, stream: str, after: int, end: int
-) -> Iterator[tuple[Record, DisclosureMade | DisclosureWithdrawn]]:
-    """What can still be read of a part of a recipient's stream."""
-    for records in _pages(store, stream, after, end):
-        yield from _opened(store, records)
-
-
-def _opened(
-    store: EventStore, records: list[Record]
-) -> Iterator[tuple[Record, DisclosureMade | DisclosureWithdrawn]]:
-    for record, event in zip(records, store.opened_all(records), strict=True):
-        if isinstance(event, DisclosureMade | DisclosureWithdrawn) and not is_empty(event):
-            yield record, event
+    if not isinstance(store.opened(first), Erased):
+        return int(history_of(store, line).get("until_sequence", 0))
+    earlier = () if before.epoch == line.epoch else pages(store, before.stream)
+    return sum(record.position < first.position for records in earlier for record in records)

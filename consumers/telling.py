@@ -15,7 +15,7 @@ from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publish import About, Circumstances, event_of, publication_of
 from domain.disclosure.reconcile import Change
 from domain.disclosure.register import register_changes
-from domain.events import Erased, Event, OrganisationJoined
+from domain.events import Erased, Event, OrganisationJoined, PayloadKeyDestroyed
 from domain.log_ids import note_ids
 from domain.pathway import evolve
 from domain.record import Record, fact_of
@@ -88,10 +88,21 @@ class Batch:
             return
         means = self._means
         changes = client.take(fact, self._memory.directory, means.policy, always_whole=means.always_whole)
-        late = self._memory.late
-        if late.joined:
-            changes = [c for c in changes if not late.waits(c.standing.recipient.short_name, followed.registered_at)]
+        if isinstance(event, PayloadKeyDestroyed):
+            changes = [change for change in changes if not self._is_told(change)]
+        elif self._memory.late.joined:
+            changes = [change for change in changes if not self._comes_later(change, followed)]
         self._tell(changes, followed)
+
+    def _comes_later(self, change: Change, followed: Followed) -> bool:
+        """Whether a change is told with the client, to which a late joiner has still to come. Who was told anything of the
+        client has come to it: a walk that goes once more tells what was not told, never what has changed."""
+        recipient, told_in = change.standing.recipient.short_name, followed.client.told_in.values()
+        return self._memory.late.waits(recipient, followed.registered_at) and not any(recipient in told for told in told_in)
+
+    def _is_told(self, change: Change) -> bool:
+        """Whether the end of a matter was told before: it comes with no client, and where it is read again it is known."""
+        return change.fact.event_id in self._memory.told_of_register.get(change.standing.recipient.short_name, {})
 
     def _take_register(self, record: Record, event: Event | Erased) -> None:
         memory, known = self._memory, self._memory.directory.recipients

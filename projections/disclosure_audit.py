@@ -29,6 +29,7 @@ from domain.streams import is_client_stream
 from projections.kinds import kinds
 from projections.late_tellings import LateTellings, Waits
 from projections.registers import Registers
+from projections.standing_tellings import StandingTellings
 from projections.timeline import Open
 
 NOT_COMPARED = frozenset({"new_values"})
@@ -77,11 +78,12 @@ def rerun_disclosures(
 ) -> list[DisclosureRerun]:
     """Compare every disclosure of the feed with what the policy gives. Records must be the whole feed, in order.
 
-    A repetition in a fresh epoch is compared with the first telling. What the policy gives and nobody was told shows as a
-    difference of the next telling to the same recipient, or, at the end, as one that is missing (its `sequence` is 0): the
-    follower tells everybody what follows from an event before it goes on, so that what follows from an event behind
-    which it has come must be there. What follows from later events may simply not have been told yet. Who joined late comes
-    to the clients that were there before one after the other (`projections.late_tellings`); `waits` says who has still to.
+    A repetition in a fresh epoch is compared with the first telling, and whatever is told of a fact must take the place of
+    what stands of it there. What the policy gives and nobody was told shows as a difference of the next telling to the same
+    recipient, or, at the end, as one that is missing (its `sequence` is 0): the follower tells everybody what follows from
+    an event before it goes on, so that what follows from an event behind which it has come must be there. What follows from
+    later events may simply not have been told yet. Who joined late comes to the clients that were there before one after
+    the other (`projections.late_tellings`); `waits` says who has still to.
     """
     walked = walk_disclosures(records, open_record, rules, waits=waits)
     return [*walked.reruns, *missing([walked])]
@@ -139,6 +141,7 @@ class _Walk:
         self.reached = 0
         self._commands: dict[str, str] = {}
         self._told: dict[tuple[str, str], _Repeatable] = {}
+        self._standing = StandingTellings()
 
     def through(self, records: Iterable[Record]) -> Iterator[DisclosureRerun]:
         for record in records:
@@ -232,15 +235,10 @@ class _Walk:
 
     def _compare(self, record: Record, found: tuple[str, int]) -> DisclosureRerun:
         event = self._open(record)
-        if isinstance(event, Erased) or not isinstance(event, DisclosureMade | DisclosureWithdrawn):
-            return DisclosureRerun(
-                record.position, *found, record.header.stream_version, None, None, None, record.header.recorded_at, None
-            )
-        if is_empty(event):
-            return DisclosureRerun(
-                record.position, *found, record.header.stream_version, event.publication_id, None, None,
-                record.header.recorded_at, None,
-            )  # fmt: skip
+        if not isinstance(event, DisclosureMade | DisclosureWithdrawn) or is_empty(event):
+            own_id = event.publication_id if isinstance(event, DisclosureWithdrawn) else None
+            at = record.header.recorded_at
+            return DisclosureRerun(record.position, *found, record.header.stream_version, own_id, None, None, at, None)
         recorded = _repeatable(event)
         key = (found[0], event.publication_id)
         first = self._told.get(key)
@@ -253,6 +251,7 @@ class _Walk:
                 as_of, directory = record.header.causation or "", self._registers.after(record.position)
                 self._expect(self._clients[reference], self._late.come_to(found[0], reference, as_of, directory))
             differences = list(self._against_policy(found[0], event, recorded))
+        differences += [amiss] if (amiss := self._standing.take(found, event)) else []
         same: bool | None = not differences
         source = event.source_event_id
         if differences and source not in self._ends and self._about.get(source) in self._erased:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
+from typing import NamedTuple
 
 from domain.disclosure.publications import Publication
-from domain.events import DisclosureMade, DisclosureWithdrawn
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.record import Damaged, Record
 
 
@@ -28,6 +30,36 @@ def told_to(record: Record) -> tuple[str, int]:
 def epoch_of(record: Record) -> int:
     """The epoch of a record in a recipient's stream. Raises `Damaged` for any other stream."""
     return told_to(record)[1]
+
+
+class Held(NamedTuple):
+    """The newest that a recipient was told of a fact, and not taken back."""
+
+    record: Record
+    event: DisclosureMade
+
+
+def held_of(told: Iterable[tuple[Record, Event | Erased]]) -> dict[str, dict[str, Held]]:
+    """By recipient, then by fact, what was told by these and is still held; they are given in feed order.
+
+    A redelivery repeats under the same ids: what was seen before tells nothing anew, whatever was told of the fact since.
+    That holds across openings of epochs, too: each history has the first telling before its repetitions.
+    """
+    held: dict[str, dict[str, Held]] = {}
+    seen: set[str] = set()
+    for record, event in told:
+        found = recipient_of(record.header.stream)
+        if found is None or not isinstance(event, DisclosureMade | DisclosureWithdrawn):
+            continue
+        known = held.setdefault(found[0], {})
+        if event.publication_id in seen:
+            continue
+        seen.add(event.publication_id)
+        if isinstance(event, DisclosureMade):
+            known[event.source_event_id] = Held(record, event)
+        else:
+            known.pop(event.source_event_id, None)
+    return held
 
 
 def kept_publication(record: Record, event: DisclosureMade | DisclosureWithdrawn) -> Publication:

@@ -153,9 +153,9 @@ class Client:
     def apply(self, change: Change, publication_id: str) -> None:
         """Remember that the change has been told."""
         name = change.standing.recipient.short_name
-        self.told_in.setdefault(change.fact.matter, set()).add(name)
         if isinstance(change.fact.event, e.PayloadKeyDestroyed):
-            return  # of what comes later nothing takes it back
+            return  # of what comes later nothing takes it back, and it says nothing of the client
+        self.told_in.setdefault(change.fact.matter, set()).add(name)
         known = self.disclosed.setdefault(name, {})
         if change.told is None:
             known.pop(change.fact.event_id, None)

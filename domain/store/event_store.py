@@ -269,15 +269,15 @@ class EventStore(LedgerReading):
         tracking: tuple[str, int, int],
         also: Sequence[tuple[str, int, int]] = (),
         over_own: bool = False,
+        ends: Mapping[str, int] | None = None,
     ) -> int:
         """Append records of a follower and move its position: (name, from, to), compared and set in one transaction, and so
         are those of `also`. Returns where the position is then: with `over_own` behind the records, where nothing of
-        anybody else's stands before them.
+        anybody else's stands before them. `ends` are versions at which other streams must end still.
 
-        Raises `Conflict` when a position or the end of a stream is another one: nothing was written then.
-        """
+        Raises `Conflict` when a position or the end of a stream is another one: nothing was written then."""
         future = new_future()
-        job = AppendJob(sealed, tracking, future, also, over_own)
+        job = AppendJob(sealed, tracking, future, also, over_own, ends or {})
         self._writer.put(job)
         future.result()
         return job.reached

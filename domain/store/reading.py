@@ -74,9 +74,10 @@ class LedgerReading:
         """One stream after a version, at most `limit` events of it. Raises `Damaged`."""
         return self._read(self._recorder.stream_rows(stream, after, limit))
 
-    def of_matter(self, matters: Sequence[str], names: Iterable[str] = ()) -> list[Record]:
-        """The events of some matters in feed order; no names means all. Raises `Damaged`."""
-        return self._read(self._recorder.matter_rows(matters, types_of(names)))
+    def of_matter(self, matters: Sequence[str], names: Iterable[str] = (), *, streams: str = "") -> list[Record]:
+        """The events of some matters in feed order; no names means all. `streams` is what the names of their streams begin
+        with. Raises `Damaged`."""
+        return self._read(self._recorder.matter_rows(matters, types_of(names), streams=streams))
 
     def tellings_to(self, recipient: Recipient, pathway: Pathway, after: int = 0) -> list[Record]:
         """Everything that a recipient was told of a client after a position, in feed order. Raises `Damaged`."""

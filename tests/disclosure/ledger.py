@@ -124,10 +124,10 @@ def transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def opened(ledger: Ledger, mode: Literal["live", "simulated"] = "simulated") -> Ledger:
-    """Opens it and lets everybody join."""
+def opened(ledger: Ledger, mode: Literal["live", "simulated"] = "simulated", later: str = "") -> Ledger:
+    """Opens it and lets everybody join but the one that joins `later`."""
     ledger.say(OpenLedger(organiser_org_id="0000001-9", mode=mode, occurred_on=READY), OPERATOR)
-    for member in MEMBERS:
+    for member in (one for one in MEMBERS if one[0] != later):
         ledger.say(joining(*member), CONTRACTS)
     for org, kind, site, _, _ in PROVIDERS:
         ledger.say(provider(org, kind, site), CONTRACTS)

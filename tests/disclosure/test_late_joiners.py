@@ -51,6 +51,13 @@ def told_of(ledger: Ledger, client: str, recipient: str = LATE) -> list[Publicat
     return [publication for publication in ledger.told(recipient) if publication.subject == name]
 
 
+def come_once_more(ledger: Ledger) -> None:
+    """A store that was rebuilt from its topic, or brought in line with it, keeps nothing of a walk."""
+    with closing(sqlite3.connect(ledger.folder / "ledger.db", isolation_level=None)) as tables:
+        tables.execute("DELETE FROM tracking WHERE application_name LIKE 'disclosure/late/%'")
+        tables.executemany("INSERT INTO tracking VALUES (?, ?)", ONCE_MORE.items())
+
+
 WHAT_IS_LAWFUL = [
     "own_worker.assigned.v1",
     "benefit_status.changed.v1",
@@ -178,16 +185,13 @@ def test_who_joins_while_a_walk_is_on_is_told_by_the_next_one(ledger: Ledger) ->
 def test_where_nobody_knows_how_far_a_walk_has_come_it_goes_once_more_and_tells_nothing_twice(
     ledger: Ledger, come_to: int
 ) -> None:
-    """A store that was rebuilt from its topic, or brought in line with it, keeps nothing of a walk."""
     clients = placed_there(ledger, 5)
     follower = ledger.follower(walk=1)
     follow(follower)
     join(ledger)
     for _ in range(come_to):
         follower.step()
-    with closing(sqlite3.connect(ledger.folder / "ledger.db", isolation_level=None)) as tables:
-        tables.execute("DELETE FROM tracking WHERE application_name LIKE 'disclosure/late/%'")
-        tables.executemany("INSERT INTO tracking VALUES (?, ?)", ONCE_MORE.items())
+    come_once_more(ledger)
     follow(ledger.follower(walk=1))
     assert all([p.type for p in told_of(ledger, client)] == WHAT_IS_LAWFUL for client in clients)
     assert [ledger.store.tracking(name) for name in (AFTER, UPTO, WALKED)] == [0, 0, 0]

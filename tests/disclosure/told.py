@@ -25,6 +25,19 @@ from domain.pathway import Fact, Pathway
 from projections.kinds import kinds
 
 SUBJECT = "c" * 32
+
+
+def held_by_an_agency(told: Iterable[Publication]) -> dict[str, Publication]:
+    """By id, what stands in the model of somebody who follows a line as it is written: what replaces another, or takes it
+    back, names it; nothing else is known of the facts behind them."""
+    held: dict[str, Publication] = {}
+    for publication in told:
+        held.pop(publication.replaces or "", None)
+        if publication.kind != "withdrawn":
+            held[publication.id] = publication
+    return held
+
+
 RECORD: Mapping[str, Any] = {
     "family_name": "Virtanen",
     "given_names": "Kaisa",

@@ -304,9 +304,10 @@ class Batch:
             # Committed already: the answer was lost on the way.
             job.reached = places[name]
             return
-        for place, at, _ in (job.tracking, *job.also):
-            if places[place] != at:
-                raise Conflict(f"{place} is at {places[place]}, not at {at}")
+        looked_at = [(place, places[place], at) for place, at, _ in (job.tracking, *job.also)]
+        looked_at += [(stream, self.end_of(stream).version, at) for stream, at in job.ends.items()]
+        if moved := next((one for one in looked_at if one[1] != one[2]), None):
+            raise Conflict("{} is at {}, not at {}".format(*moved))
         if job.over_own and new == self.head:
             new = over
         for record, header in rows:

@@ -134,13 +134,14 @@ class GroupJob:
 class AppendJob:
     """Sealed records of a follower: (name, from, to) is its position, compared and set, and so is each of `also`: one that
     moves from where it is to where it is is only compared. Where nothing stands between its position and its own records,
-    and `over_own` says so, the position moves over them."""
+    and `over_own` says so, the position moves over them. `ends` are streams that must end where they did when it looked."""
 
     records: Sequence[Record]
     tracking: tuple[str, int, int]
     reply: Reply
     also: Sequence[tuple[str, int, int]] = ()
     over_own: bool = False
+    ends: Mapping[str, int] = field(default_factory=dict)
     reached: int = 0
     """Where the position is afterwards."""
 

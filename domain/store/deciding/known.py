@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeAlias
 
 from domain.catalogue import DISCLOSURES, types_of
 from domain.directory import Directory, Recipient, enter
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
+from domain.disclosure.kept import held_of
+from domain.events import Erased, Event
 from domain.pathway import Pathway, evolve
 from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.keys import Keys
@@ -212,13 +213,8 @@ class Known:
         wanted = set(facts)
         matters = sorted({pathway.facts[key].matter for key in wanted})
         rows = self._recorder.matter_rows(matters, types_of(DISCLOSURES), streams=recipient.stream_prefix)
-        found: dict[str, str] = {}
-        for _, event in self.opened(rows):
-            if isinstance(event, DisclosureWithdrawn):
-                found.pop(event.source_event_id, None)
-            elif isinstance(event, DisclosureMade) and event.source_event_id in wanted:
-                found[event.source_event_id] = event.publication_id
-        return found
+        held = held_of(self.opened(rows)).get(recipient.short_name, {})
+        return {fact: held[fact].event.publication_id for fact in wanted & held.keys()}
 
     # --- for the writer, under the ledger's lock ---
 
