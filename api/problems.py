@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -226,6 +227,8 @@ class LastResort:
         timer = asyncio.get_running_loop().call_later(longest, begin_giving_up)
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            pass  # in the middle of the content, or sent away: nobody is there to be answered
         except Exception as error:
             _logger.error("unexpected %s at %s", type(error).__name__, _place(error))
             if given_up:

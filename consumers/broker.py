@@ -12,7 +12,7 @@ from consumers.broker_settings import LARGEST, Connection, check_settings, clien
 from consumers.kafka_client import answering
 from consumers.kafka_inside import Administration
 from consumers.kafka_producer import CodecOf, KafkaAppender, unpacked_all
-from consumers.kafka_reader import KafkaReader, read_tails
+from consumers.kafka_reader import KafkaReader, read_at, read_tails
 from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicGone, TopicRefused, TopicSettings
 
 TOPICS_PER_REQUEST = 250
@@ -115,6 +115,12 @@ class KafkaBroker:
 
     def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
         return read_tails(self._connection, topics, back)
+
+    def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
+        found: dict[str, Read] = {}
+        for some in _chunks(list(offsets)):
+            found |= read_at(self._connection, {topic: offsets[topic] for topic in some})
+        return found
 
     def _offsets(self, topics: Iterable[str], which: OffsetSpec) -> dict[str, int]:
         # By the client that is there already: to make a consumer ready for a question costs a tenth of a second.

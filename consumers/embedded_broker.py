@@ -211,6 +211,12 @@ class EmbeddedBroker:
             known = [self._topic(name) for name in topics]
             return {topic.name: self._select(topic, max(topic.begin, topic.end - back), back) for topic in known}
 
+    def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
+        with self._lock:
+            self._check_reachable()
+            found = [self._select(self._topic(name), offset, 1) for name, offset in offsets.items()]
+            return {read.topic: read for reads in found for read in reads}
+
     def wait_and_read(
         self, positions: Mapping[str, int], incarnations: Mapping[str, str], limit: int, timeout: float
     ) -> dict[str, list[Read]]:

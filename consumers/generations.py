@@ -3,6 +3,10 @@
 A publication is accepted only when it is the next one and names the hash of the one before. Identical repetitions are
 dropped; a bounded number of later records is held back while one is missing (design D11). What is accepted but cannot be
 digested parks its client, in the same transaction as everything else (design D18).
+
+A topic that was filled again has what was erased meanwhile without content. Such a repetition is dropped like an identical
+one: it changes nothing, so that nobody can take anything out of a model by forging it. The other way round, content where
+there was none, halts.
 """
 
 from __future__ import annotations
@@ -12,14 +16,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from consumers.log import Read
-from consumers.wire import ERASED
+from consumers.wire import ERASED, is_erased
 from domain.disclosure.publications import publication_hash
-from projections.digest import Digest, Digested, Undigestible
+from projections.digest import Digest, Digested, Undigestible, history_of
 from projections.read_models import Batch, Entry, Parked, Position, ReadModel, Row
 
 CORRECTED = b"fact.corrected"
 BLOCKS_KEPT = 100_000
 """How many clients' latest blocks are remembered, so that an unchanged one is not written again."""
+UNKNOWN = 1 << 62
+"""Where history ends in a fresh epoch whose first record does not tell: a heartbeat will, by what was told last."""
 
 
 class LineFault(Exception):
@@ -71,13 +77,19 @@ class Generation:
             while self.waiting and (held := self.waiting.pop(self._sequence + 1, None)):
                 self._accept(self._sequence + 1, held, dict(held.headers))
         elif sequence <= self._sequence:
-            self._repeat(sequence, publication_hash(read.headers, read.value))
+            if not is_erased(headers, read.value):
+                self._repeat(sequence, publication_hash(read.headers, read.value))
         else:
             held = self.waiting.setdefault(sequence, read)
-            if (held.headers, held.value) != (read.headers, read.value):
+            if (held.headers, held.value) != (read.headers, read.value) and not is_erased(headers, read.value):
                 raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
             if len(self.waiting) > look_ahead:
                 raise LineFault(f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing")
+
+    def told_until(self, sequence: int) -> None:
+        """A heartbeat names what was told last: where the history ends, if nothing else has said so."""
+        if self._until == UNKNOWN and 0 < sequence <= self._sequence:
+            self._until = sequence
 
     def check_repeated(self) -> None:
         """Compare repetitions of what was written earlier. Raises `LineFault`."""
@@ -139,12 +151,18 @@ class Generation:
 
     def _accept(self, sequence: int, read: Read, headers: Mapping[str, bytes]) -> None:
         follows = headers.get("ce_prevhash", b"").decode()
+        if follows == ERASED and not is_erased(headers, read.value):
+            # Nobody gets round the chain with content.
+            raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
         if follows != self._hash and ERASED not in (follows, self._hash):
             raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
         came = publication_hash(read.headers, read.value)
         self._hash = ERASED if follows == ERASED else came
         self._sequence = sequence
         self._recent[sequence] = came
+        if sequence == 1:
+            until = None if follows == ERASED else history_of(read.value)
+            self._until = until if until is not None else UNKNOWN if self.position.epoch > 1 else 0
         client = headers.get("ce_subject", b"")
         try:
             if client in self._parked:
@@ -156,8 +174,6 @@ class Generation:
             aside = Parked(self.position.epoch, sequence, text, str(problem), read.headers, read.value)
             self._set_aside.append(aside)
             return
-        if sequence == 1:
-            self._until = digested.until_sequence
         self._newest = digested.entry.known_from
         self._enter(digested)
 

@@ -46,13 +46,14 @@ class Heartbeats:
         if moment < self._look_at:
             return []
         self._look_at = moment + min(LOOK_S, self._quiet_s)
-        directory = self._store.directory
+        directory, now = self._store.directory, None
         due: list[tuple[str, Entry]] = []
         for recipient in directory.recipients:
             topic = wire.out_topic(self._store.ledger, recipient)
             last = self._last.setdefault(topic, Last(moment, 1, 0))
             if moment - last.at >= self._quiet_s:
-                beat = wire.heartbeat(last.epoch, last.sequence, source_of(directory), self._store.now())
+                now = now or self._store.now()  # which is a question to the database
+                beat = wire.heartbeat(last.epoch, last.sequence, source_of(directory), now)
                 due.append((topic, beat))
                 self._last[topic] = last._replace(at=moment)
         return due

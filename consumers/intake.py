@@ -2,19 +2,22 @@
 
 The position in a topic is stored in the transaction of the decision itself. A receipt that no event stands for, that of a
 repeat, is published here before the position moves. Bytes that cannot be read and messages that must wait stop nobody.
+A topic that was made again, or lost its end, is read from its beginning: by their ids no message is decided twice.
 source: integration.md 2, design D11, D13, D18
 """
 
 from __future__ import annotations
 
 import logging
+import time
+import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import datetime
 
 from consumers import wire
-from consumers.log import UNREADABLE, Broker, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
+from consumers.log import UNREADABLE, Broker, BrokerError, BrokerUnavailable, OffsetOutOfRange, Read, Reader, TopicGone
 from domain.directory import Recipient
 from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
 from domain.log_ids import Concerning, sane_id
@@ -27,6 +30,8 @@ POLL_LIMIT = 500
 WAIT_S = 0.2
 AT_ONCE = 16
 """Topics that are worked through beside each other; within a topic one message follows the other."""
+LOOK_AGAIN_S = 1.0
+"""How long a topic that is gone waits for the next look, in seconds."""
 
 
 class Intake:
@@ -43,6 +48,9 @@ class Intake:
         self._followed: dict[str, Recipient] = {}
         self._stands: dict[str, int] = {}
         self._standing_still: set[str] = set()
+        self._gone: set[str] = set()
+        """Those that stand still because they are not there."""
+        self._look_again_at = 0.0
         self._retried_at: tuple[int, datetime] | None = None
         self._pool = ThreadPoolExecutor(AT_ONCE, "intake")
 
@@ -56,12 +64,18 @@ class Intake:
             polled = reader.poll(POLL_LIMIT, self._wait) if self._followed else {}
             answered = self._take(polled)
             self._pass_over(reader)
-        except (OffsetOutOfRange, TopicGone) as fault:
-            # One topic that is not as it must be waits for an operator and a new start; the others go on.
-            why = "intake of this topic stands still: %s; docs/runbooks/a-topic-made-again.md says what to do"
-            logger.error(why, fault, extra={"topic": fault.topic})
-            self._standing_still.add(fault.topic)
+        except OffsetOutOfRange as lost:
             self._stop_following()
+            if lost.offset > lost.end:
+                self._begin_again(lost.topic, lost.begin, "lost its end")
+            else:
+                self._stand_still(lost.topic, lost)
+            return 0
+        except TopicGone as gone:
+            # Where it is there again, it is followed at the next step.
+            self._stop_following()
+            if gone.topic not in self._broker.topics():
+                self._stand_still(gone.topic, gone)
             return 0
         except Exception:
             self._stop_following()  # where to go on is read from the store, which knows what was answered
@@ -78,7 +92,7 @@ class Intake:
             there = self._broker.topics()
             ends = self._broker.end_offsets([topic for topic in topics if topic in there])
         answered = self._store.trackings(topics)
-        return sum(end - answered.get(topic, 0) for topic, end in ends.items())
+        return sum(max(0, end - answered.get(topic, 0)) for topic, end in ends.items())
 
     def waiting(self) -> dict[str, tuple[int, int]]:
         """By recipient that has messages before us: up to which offset they are answered, and where its topic ends as far as
@@ -90,7 +104,7 @@ class Intake:
 
     @property
     def standing_still(self) -> frozenset[str]:
-        """The topics that are not as they must be: they wait for a person and a new start."""
+        """The topics that are not as they must be: they wait for a person and a new start, or to be made again."""
         return frozenset(self._standing_still)
 
     def close(self) -> None:
@@ -98,15 +112,47 @@ class Intake:
         self._stop_following()
         self._pool.shutdown()
 
+    def _stand_still(self, topic: str, why: BrokerError) -> None:
+        """One topic that is not as it must be waits, for an operator and a new start or until it is there again; the others
+        go on."""
+        said = "intake of this topic stands still: %s; docs/runbooks/a-topic-made-again.md says what to do"
+        logger.error(said, why, extra={"topic": topic})
+        self._standing_still.add(topic)
+        if isinstance(why, TopicGone):
+            self._gone.add(topic)
+
+    def _begin_again(self, topic: str, begin: int, why: str) -> None:
+        logger.warning("topic %s %s: intake reads it from its beginning", topic, why, extra={"topic": topic})
+        self._store.place({topic: begin})
+
     def _topics(self) -> dict[str, Recipient]:
         """The topics of the recipients that are there; one that has just joined has its topics a moment later."""
         recipients = self._store.directory.recipients.values()
         named = {wire.in_topic(self._store.ledger, recipient.short_name): recipient for recipient in recipients}
         wanted = {topic: recipient for topic, recipient in named.items() if topic not in self._standing_still}
-        if wanted.keys() == self._followed.keys():
+        if self._gone and time.monotonic() >= self._look_again_at:
+            self._look_again_at = time.monotonic() + LOOK_AGAIN_S
+        elif wanted.keys() == self._followed.keys():
             return wanted
         there = self._broker.topics()
-        return {topic: recipient for topic, recipient in wanted.items() if topic in there}
+        back = self._gone & there.keys()
+        self._gone -= back
+        self._standing_still -= back
+        topics = {topic: one for topic, one in named.items() if topic in there and topic not in self._standing_still}
+        self._look_for_others({topic: there[topic] for topic in topics.keys() - self._followed.keys()})
+        return topics
+
+    def _look_for_others(self, there: Mapping[str, str]) -> None:
+        """A topic that is another one than when it was last followed is read from its beginning."""
+        known = self._store.trackings([_incarnation(topic) for topic in there])
+        ids = {topic: _number(topic_id) for topic, topic_id in there.items()}
+        other = [topic for topic, number in ids.items() if known.get(_incarnation(topic)) != number]
+        again = [topic for topic in other if _incarnation(topic) in known]
+        begins = self._broker.begin_offsets(again)
+        for topic in again:
+            self._begin_again(topic, begins[topic], "was made again")
+        if other:
+            self._store.place({_incarnation(topic): ids[topic] for topic in other})
 
     def _follow(self) -> Reader:
         topics = self._topics()
@@ -186,3 +232,13 @@ class Intake:
             done += 1
         self._retried_at = head, now.replace(second=0, microsecond=0)
         return done
+
+
+def _incarnation(topic: str) -> str:
+    """Under what name in the store's table of positions it stands which incarnation of a topic its position counts in."""
+    return f"{topic}/incarnation"
+
+
+def _number(topic_id: str) -> int:
+    """An incarnation as a number that the table takes."""
+    return zlib.crc32(topic_id.encode())

@@ -13,6 +13,10 @@ from consumers.kafka_client import answering
 from consumers.kafka_inside import Incarnations, ends_of, learn_topics, positions_of, read_whole
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
+FOR_ONE = 16 * 1024
+"""Bytes of each topic that are fetched for one record of it. A larger batch comes only as the first of a fetch: with much
+less there would be a fetch for each topic."""
+
 
 class KafkaReader:
     """A reader over one consumer without a group: positions are the caller's, nothing is committed or reset.
@@ -108,10 +112,30 @@ def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict
     return tails
 
 
+def read_at(connection: Connection, offsets: Mapping[str, int]) -> dict[str, Read]:
+    """The record at one offset of each topic: of each the batch that it stands in, in one line of fetches."""
+    give_up_at = time.monotonic() + 2 * connection.deadline_s
+    found: dict[str, Read] = {}
+    with _consumer(connection, max_partition_fetch_bytes=FOR_ONE) as consumer:
+        absent = learn_topics(consumer, set(offsets), time.monotonic() + connection.deadline_s)
+        if absent:
+            raise TopicGone(min(absent))
+        consumer.assign([TopicPartition(topic, 0) for topic in offsets])
+        for topic, offset in offsets.items():
+            consumer.seek(TopicPartition(topic, 0), offset)
+        while len(found) < len(offsets):
+            if time.monotonic() > give_up_at:
+                raise BrokerUnavailable(f"records of {len(offsets) - len(found)} topics did not come in time")
+            for partition, records in consumer.poll(timeout_ms=500).items():
+                found.setdefault(partition.topic, records[0])
+                consumer.pause(partition)
+    return found
+
+
 @contextmanager
-def _consumer(connection: Connection) -> Iterator[KafkaConsumer]:
+def _consumer(connection: Connection, **more: Any) -> Iterator[KafkaConsumer]:
     with answering():
-        consumer = KafkaConsumer(**client_settings("looker", connection))
+        consumer = KafkaConsumer(**{**client_settings("looker", connection), **more})
         read_whole(consumer)
         try:
             yield consumer

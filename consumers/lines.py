@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from consumers.generations import Generation, LineFault
 from consumers.log import Read
-from consumers.wire import HEARTBEAT
+from consumers.wire import HEARTBEAT, last_told
 from projections.digest import Digest
 from projections.lookups import Lookup
 from projections.read_models import Feed, Position, ReadModel
@@ -42,6 +42,8 @@ class Line:
         self._held_at: int | None = None
         self._offered: Generation | None = None
         self._faults: list[tuple[Generation | None, str, int]] = []
+        self._said = ""
+        self._unwritten = False
 
     @property
     def halted(self) -> str:
@@ -93,7 +95,24 @@ class Line:
             generation.waiting = {}
         self._held_at = held_at if held_at is not None else self.feed.next_offset
         self.feed = replace(self.feed, halted=reason, waiting_for=0)
-        self._model.write([], self.feed)
+        self._unwritten = True
+        self._say_halted()
+        self.write_halt()
+
+    def write_halt(self) -> None:
+        """Have it in the model that the line stands still, if the database did not take it at once."""
+        if self._unwritten:
+            self._model.write([], self.feed)
+            self._unwritten = False
+
+    def _say_halted(self) -> None:
+        """Once for each reason, whoever finds it."""
+        if self.halted and self.halted != self._said:
+            logger.error(
+                "%s stands still: %s; docs/runbooks/%s.md says what to do",
+                self.short_name, self.halted, runbook_of(self.halted), extra={"recipient": self.short_name},
+            )  # fmt: skip
+        self._said = self.halted
 
     def go_back(self, offset: int) -> None:
         """The topic ends before the place where reading goes on: go on at its end. What comes again is compared."""
@@ -121,6 +140,10 @@ class Line:
             if headers.get("ce_type") != HEARTBEAT.encode():
                 raise LineFault(f"offset {read.offset} is neither a publication nor a heartbeat")
             self.feed = replace(self.feed, heartbeat_at=_moment(read.timestamp))
+            named = headers.get("ce_epoch", b"")
+            told = self._generations.get(int(named)) if named.isdigit() else None
+            if told is not None:
+                told.told_until(last_told(read.value))
             return
         try:
             sequence, epoch = int(number), int(headers["ce_epoch"])
@@ -179,6 +202,8 @@ class Line:
             )  # fmt: skip
         for generation in changed:
             generation.written()
+        self._unwritten = False
+        self._say_halted()
 
     def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
         for faulty in [generation] if generation else list(self._generations.values()):

@@ -170,6 +170,9 @@ class Broker(Protocol):
     def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
         """The last `back` records of each topic, in offset order. Raises TopicGone."""
 
+    def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
+        """The record at one offset of each topic, which has it. Raises TopicGone."""
+
     def close(self) -> None: ...
 
 

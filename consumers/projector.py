@@ -6,7 +6,6 @@ One process, one poll, one transaction per recipient and poll. A recipient that 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,15 +14,13 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from consumers.lines import LOOK_AHEAD, Line, runbook_of
+from consumers.lines import LOOK_AHEAD, Line
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
 from consumers.wire import out_topic
 from domain.counts import VISIBLE
 from domain.directory import Recipient
 from projections.kinds import Kind, model_of
 from projections.read_models import Feed, NotProvisioned, ReadModels
-
-logger = logging.getLogger(__name__)
 
 POLL_LIMIT = 5_000
 WAIT_S = 0.2
@@ -93,6 +90,8 @@ class Projector:
         """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or what the database raises:
         nothing is lost by calling again."""
         try:
+            for line in (*self._lines.values(), *self._gone.values()):
+                line.write_halt()
             self._serve()
             self._note_places()
             if not self._lines:
@@ -100,21 +99,21 @@ class Projector:
             polled = self._poll()
         except OffsetOutOfRange as lost:
             line = self._lines[lost.topic]
+            self._followed = frozenset()
             if lost.offset > lost.end:
                 line.go_back(lost.end)
             else:
-                line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
                 line.read_offset = lost.begin
-            self._followed = frozenset()
+                line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
             return 0
         except TopicGone as gone:
             # Also while another recipient joins: its line is opened at the next step, without the one that is gone. That one
             # is opened again when its topic is there again.
-            if line_gone := self._lines.pop(gone.topic, None):
-                line_gone.halt(str(gone))
-                self._gone[gone.topic] = line_gone
             self._followed = self._served = frozenset()
             self._look_again_at = 0.0
+            if line_gone := self._lines.pop(gone.topic, None):
+                self._gone[gone.topic] = line_gone
+                line_gone.halt(str(gone))
             return 0
         if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
             # While the database takes these in, the next ones are read.
@@ -175,7 +174,6 @@ class Projector:
     def _take(self, polled: Mapping[str, list[Read]]) -> int:
         """Recipients side by side, since each commit waits for the disk and for no other one. What one of them raises is
         raised when all are done."""
-        before = {topic: self._lines[topic].halted for topic in polled}
         if len(polled) == 1:
             ((topic, reads),) = polled.items()
             outcomes = {topic: _outcome(partial(self._lines[topic].take, reads))}
@@ -185,7 +183,6 @@ class Projector:
             outcomes = {topic: _outcome(one.result) for topic, one in taking.items()}
         failed: Exception | None = None
         for topic, outcome in outcomes.items():
-            line = self._lines[topic]
             if isinstance(outcome, Exception):
                 # What the line holds in memory is ahead of its model now: begin again where the model stands.
                 del self._lines[topic]
@@ -195,11 +192,6 @@ class Projector:
                 continue
             if self._clock is not None and polled[topic]:
                 VISIBLE.took(max(0.0, self._clock() - polled[topic][-1].timestamp / 1000))
-            if line.halted and line.halted != before[topic]:
-                logger.error(
-                    "%s stands still: %s; docs/runbooks/%s.md says what to do",
-                    line.short_name, line.halted, runbook_of(line.halted), extra={"recipient": line.short_name},
-                )  # fmt: skip
         if failed is not None:
             raise failed
         return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))

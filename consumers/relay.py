@@ -1,8 +1,9 @@
 """The relay: every event of the feed to Kafka, in order, once in effect, without trusting the broker's client.
 
-One window of the feed is in flight. After any doubt nothing is believed but the topics themselves: the tails of the topics
-of the last two windows are read, and sending resumes at the first missing sequence with identical bytes. A record that the
-broker refuses for good parks that topic, not the relay. A topic that is gone is made again and filled from the store.
+One window of the feed is in flight. After any doubt nothing is believed but the topics themselves: the tails of the window's
+topics are read, and sending resumes at the first missing sequence with identical bytes. A record that the broker refuses for
+good parks that topic, not the relay. A topic that is gone is made again; one that lacks something is filled from the store,
+a window of it after each window of the others (`lost_ends`).
 
 source: design D11, D12, D24; faults.md 4
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from consumers import wire
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, BrokerUnavailable, Read, TopicGone, TopicRefused, TopicSettings, size_of
+from consumers.lost_ends import LostEnds
 from consumers.outgoing import Outgoing, Packing
 from consumers.published import ending
 from domain.counts import SENT
@@ -49,12 +51,13 @@ class FeedRefused(Exception):
 @dataclass(slots=True)
 class Window:
     """The window in flight: everything up to `end`. `left` has not been acknowledged by the broker yet; `rows` has been,
-    and is kept in the store once nothing is left."""
+    and is kept in the store once nothing is left; `given` are the offsets that it was given just now."""
 
     end: int
     left: list[Outgoing]
     new_topics: dict[str, TopicSettings] = field(default_factory=dict)
     rows: list[Acknowledged] = field(default_factory=list)
+    given: list[tuple[str, int]] = field(default_factory=list)
 
 
 class Relay:
@@ -87,17 +90,16 @@ class Relay:
         self._position = -1
         self._parked: dict[str, Parked] = {}
         self._taken_up: set[Parked] = set()
-        self._behind: dict[str, int] = {}
-        self._ends: dict[str, int] = {}
+        self._ends = LostEnds(TRACKING, store, broker)
         self._in_flight: Window | None = None
         self._erasures = 0
         self._widened_to = 0
         self._doubt = True
-        self._touched: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @property
     def position(self) -> int:
-        """The position up to which everything is in the topics, parked ones aside; -1 before the first step."""
+        """The position up to which everything is in the topics, those aside that are parked or being filled again; -1 before
+        the first step."""
         return self._position
 
     @property
@@ -106,7 +108,8 @@ class Relay:
         return self._parked
 
     def step(self) -> int:
-        """Send one window; the number of events that are in the topics now and were not before."""
+        """Send one window, and one to the topics that are behind; the number of events that are in the topics now and were
+        not before."""
         try:
             return self._step()
         except TopicGone as gone:
@@ -118,8 +121,10 @@ class Relay:
     def _step(self) -> int:
         if self._position < 0:
             self._start()
-        if self._behind:
-            return self._catch_up()
+        return (self._catch_up() if self._ends.behind else 0) + self._go_on()
+
+    def _go_on(self) -> int:
+        """Send one window of the feed to all topics that are neither parked nor behind."""
         self._take_back_erased()
         if self._in_flight is None:
             records = self._store.records(self._position, self._window)
@@ -128,21 +133,30 @@ class Relay:
                 self._beat()
                 return 0
             outgoing, topics = self._packing.pack(records)
-            self._in_flight = Window(records[-1].position, self._without_parked(outgoing), topics)
+            outgoing = [out for out in self._without_parked(outgoing) if out.topic not in self._ends.behind]
+            self._in_flight = Window(records[-1].position, outgoing, topics)
         window, before = self._in_flight, self._position
         if window.new_topics:
             self._make_topics(window.new_topics)
             window.new_topics = {}
-        if not self._delivered(window):
+        doubt, self._doubt = self._doubt, True  # until every outcome is known
+        if not self._delivered(window, doubt):
             return 0
-        self._store.acknowledge(TRACKING, window.end, window.rows)
-        self._heartbeats.note(window.rows)
-        for topic, number in Counter(row.topic for row in window.rows).items():
+        self._doubt = False
+        # Before anything is kept: what stands behind a lost end is sent again behind what was lost.
+        self._ends.given(window.given)
+        rows = [row for row in window.rows if row.topic not in self._ends.behind]
+        self._store.acknowledge(TRACKING, window.end, rows)
+        self._note(rows)
+        for topic, number in Counter(row.topic for row in rows).items():
             SENT.add(wire.kind_of(topic), by=number)
-        self._look_for_lost_ends(window.rows)
         self._position, self._in_flight = window.end, None
         self._beat()
         return window.end - before
+
+    def _note(self, rows: Sequence[Acknowledged]) -> None:
+        self._heartbeats.note(rows)
+        self._ends.note((row.topic, row.offset) for row in rows)
 
     def _take_back_erased(self) -> None:
         """What is in flight when a key is destroyed is made anew, so that what was not sent yet goes out as withdrawn. What
@@ -154,20 +168,19 @@ class Relay:
 
     # --- Sending -----------------------------------------------------------------------------------------------------
 
-    def _delivered(self, window: Window) -> bool:
+    def _delivered(self, window: Window, doubt: bool) -> bool:
         """One attempt at what is left of the window; whether nothing is left now."""
-        topics = frozenset(out.topic for out in window.left)
-        if self._doubt:
+        if doubt:
             self._settle_doubt(window)
         if not window.left:
             return True
-        self._doubt = True  # until every outcome is known
         outcomes = self._broker.append([(out.topic, out.entry) for out in window.left])
         left: list[Outgoing] = []
         refused: dict[str, Parked] = {}
         for out, outcome in zip(window.left, outcomes, strict=True):
             if outcome.status == "acknowledged":
                 window.rows.append(_acknowledged(out, outcome.offset, outcome.timestamp))
+                window.given.append((out.topic, outcome.offset))
                 continue
             left.append(out)
             if outcome.status == "refused":
@@ -178,14 +191,11 @@ class Relay:
         for parked in refused.values():
             self._park(parked, next(out for out in left if out.topic == parked.topic))
         window.left = self._without_parked(left)
-        if not window.left:
-            self._doubt = False
-            self._touched = (self._touched[1], topics)
         return not window.left
 
     def _settle_doubt(self, window: Window) -> None:
         """Believe the topics alone: drop from the window what stands in them without a hole before it."""
-        topics = self._touched[0] | self._touched[1] | {out.topic for out in window.left}
+        topics = {out.topic for out in window.left}
         tails = self._broker.tail(sorted(topics & self._broker.topics().keys()), 2 * self._tail_records(window) + MARGIN)
         standing = _standing(tails)
         left: list[Outgoing] = []
@@ -202,7 +212,6 @@ class Relay:
                 window.rows.append(_acknowledged(out, read.offset, read.timestamp))
         log.info("after a doubt: %d records stand in their topics, %d do not", len(window.left) - len(left), len(left))
         window.left = left
-        self._doubt = bool(left)
 
     def _tail_records(self, window: Window) -> int:
         counts: dict[str, int] = {}
@@ -220,6 +229,7 @@ class Relay:
         )  # fmt: skip
         self._store.park(parked)
         self._parked[parked.topic] = parked
+        self._ends.behind.pop(parked.topic, None)
 
     def _insist(self, parked: Parked, refused: Outgoing) -> None:
         """The feed has no holes: the topic is widened for what an older version recorded without a bound. Raises
@@ -246,7 +256,9 @@ class Relay:
     def _start(self) -> None:
         """Compare store and topics. A topic ahead of the store halts; a topic behind what it acknowledged is repaired."""
         self._parked = dict(self._store.parked())
-        self._make_topics(self._packing.topics_of(self._store.directory.recipients))
+        self._taken_up.clear()
+        topics = self._packing.topics_of(self._store.directory.recipients)
+        self._make_topics(topics)
         tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
         ahead, hash = ending(tail, self._store.epochs) or (0, "")
         if ahead > self._store.head():
@@ -254,61 +266,37 @@ class Relay:
         if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:
             # It went back, and others have written since: as long as before, and with another history.
             raise StoreBehindTopic(f"position {ahead} of {self._events_topic} is another event than the store's")
-        acknowledged = self._store.acknowledged_ends()
-        self._heartbeats.note(acknowledged.values())
-        ends = {topic: row for topic, row in acknowledged.items() if topic not in self._parked}
-        present = self._broker.end_offsets(ends)
-        self._ends = {topic: min(row.offset, present[topic] - 1) for topic, row in ends.items()}
-        behind = [topic for topic, row in ends.items() if present[topic] <= row.offset]
-        for topic in behind:
-            self._behind[topic] = self._last_standing(topic, tail if topic == self._events_topic else None)
-            log.error("topic %s lost its end: it is sent again from behind position %d", topic, self._behind[topic])
+        self._ends.behind.clear()
+        self._ends.compare(topic for topic in topics if wire.kind_of(topic) != "in" and topic not in self._parked)
+        self._heartbeats.note(self._store.acknowledged_ends().values())
         self._position = self._store.tracking(TRACKING)
 
     def _make_topics(self, topics: Mapping[str, TopicSettings]) -> None:
         self._broker.create_topics({name: replace(topic, replication=self._replication) for name, topic in topics.items()})
 
-    def _look_for_lost_ends(self, rows: Sequence[Acknowledged]) -> None:
-        """A record that stands where another one stood before says that the topic lost its end meanwhile."""
-        for row in sorted(rows, key=lambda row: row.offset):
-            end = self._ends.get(row.topic, -1)
-            if row.offset <= end:
-                self._behind.setdefault(row.topic, self._last_standing(row.topic))
-                log.error("topic %s lost its end: offset %d was given again", row.topic, row.offset)
-            self._ends[row.topic] = row.offset
-
-    def _last_standing(self, topic: str, tail: Sequence[Read] | None = None) -> int:
-        """The position behind which a topic that lost its end has to be sent again, 0 for all of it: that of the last record
-        that stands where the broker acknowledged it."""
-        reads = tail if tail is not None else self._broker.tail([topic], 2 * self._window + MARGIN)[topic]
-        for read in reversed(reads):
-            row = self._store.acknowledgement_before(topic, read.offset + 1)
-            if row is None:
-                return 0
-            if (row.offset, row.sequence) == (read.offset, wire.sequence_of(read)) and row.epoch == wire.line_of(read)[1]:
-                return row.position
-        return 0
-
     def _catch_up(self) -> int:
-        """Send one window of what the topics that are behind have missed."""
-        start = min(self._behind.values())
+        """Send one window of what the topics that are behind lack, in one attempt: the next one learns from the topics what
+        is still missing. How many events that was."""
+        behind = self._ends.behind
+        start = min(behind.values())
         records = [r for r in self._store.records(start, self._window) if r.position <= self._position]
-        if not records:
-            self._behind.clear()
-            return 0
+        end = records[-1].position if records else self._position
         outgoing, _ = self._packing.pack(records)
-        missing = [out for out in outgoing if out.position > self._behind.get(out.topic, self._position)]
-        window = Window(records[-1].position, self._without_parked(missing))
-        self._doubt = True
-        while not self._delivered(window):
-            pass  # every attempt learns from the topics what is still missing, or raises
-        self._doubt = True  # of the window that comes next something may have been sent before
-        self._store.acknowledge(TRACKING, self._position, window.rows)
-        self._ends |= {row.topic: row.offset for row in window.rows}
-        if window.end >= self._position:
-            for topic in self._behind.keys() - self._parked.keys():
+        missing = [out for out in outgoing if out.position > behind.get(out.topic, self._position)]
+        window = Window(end, missing)
+        if not self._delivered(window, doubt=True):
+            return 0
+        lost = self._ends.given(window.given)  # meanwhile: it is sent once more
+        rows = [row for row in window.rows if row.topic not in lost]
+        self._store.acknowledge(TRACKING, self._position, rows)
+        self._note(rows)
+        for topic in behind.keys() - lost:
+            behind[topic] = max(behind[topic], end)
+            if behind[topic] >= self._position:
                 self._store.unpark(topic)
-        self._behind = {topic: max(at, window.end) for topic, at in self._behind.items() if window.end < self._position}
+                self._ends.filled(topic)
+                # A window that was made without it is made anew.
+                self._in_flight, self._doubt = None, True
         return len(records)
 
     def _take_up(self) -> None:
@@ -317,13 +305,21 @@ class Relay:
         for topic, parked in list(self._parked.items()):
             asked = self._store.tracking(resume_request(topic)) >= parked.position
             if asked and parked not in self._taken_up:
+                self._ends.compare([topic])
+                self._ends.behind[topic] = min(parked.position - 1, self._ends.behind.get(topic, parked.position))
                 self._taken_up.add(parked)
                 del self._parked[topic]
-                self._behind[topic] = min(parked.position - 1, self._last_standing(topic))
 
     def _beat(self) -> None:
-        due = [(topic, entry) for topic, entry in self._heartbeats.due() if topic not in self._parked]
-        if due and any(outcome.status == "unknown" for outcome in self._broker.append(due)):
+        elsewhere = self._parked.keys() | self._ends.behind.keys()
+        due = [(topic, entry) for topic, entry in self._heartbeats.due() if topic not in elsewhere]
+        if not due:
+            return
+        outcomes = self._broker.append(due)
+        given = [(topic, one.offset) for (topic, _), one in zip(due, outcomes, strict=True) if one.status == "acknowledged"]
+        self._ends.given(given)
+        self._ends.note((topic, offset) for topic, offset in given if topic not in self._ends.behind)
+        if any(outcome.status == "unknown" for outcome in outcomes):
             self._doubt = True
 
 

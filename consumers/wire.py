@@ -7,6 +7,7 @@ that a record sent twice is the same twice (design D11). Headers are sorted by n
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 
@@ -38,6 +39,8 @@ HEARTBEAT = "heartbeat.v1"
 ERASED = "erased"
 """Stands as `prevhash` in the publication whose content could no longer be read when it was sent; the one after it names
 the hash of what had been meant. A follower cannot check the chain across these two, and need not halt."""
+NO_CONTENT = b'{"kind":"withdrawn"}'
+"""The value of such a publication: it says nothing, and takes nothing back."""
 
 
 def events_topic(ledger: str) -> str:
@@ -173,6 +176,11 @@ def read_publication(read: Read) -> Publication | None:
     return Publication.from_wire(headers, read.value)
 
 
+def is_erased(headers: Mapping[str, bytes], value: bytes) -> bool:
+    """Whether a record is a publication whose content could no longer be read when it was sent, and nothing else."""
+    return headers.get("ce_prevhash") == ERASED.encode() and value == NO_CONTENT
+
+
 # --- Receipts and heartbeats -----------------------------------------------------------------------------------------
 
 
@@ -197,6 +205,15 @@ def heartbeat(epoch: int, last: int, source: str, at: datetime) -> Entry:
     )
     value = orjson.dumps({"kind": "heartbeat", "epoch": epoch, "last_sequence": last}, option=orjson.OPT_SORT_KEYS)
     return Entry(b"heartbeat", value, headers)
+
+
+def last_told(value: bytes) -> int:
+    """The sequence that a heartbeat names, 0 where it names none."""
+    try:
+        last = orjson.loads(value)["last_sequence"]
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return last if isinstance(last, int) else 0
 
 
 # --- Reading tails ---------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""How the API listens: requests are parsed in C, what stands around their content has a bound (design D24), and that nobody
-new can be heard is said once a second."""
+"""How the API listens: requests are parsed in C, what stands around their content has a bound (design D24), who says
+nothing, too little, or takes no answer is not waited for, and that nobody new can be heard is said once a second."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ from deploy.local.ports import PartFailed
 LARGEST_AROUND_CONTENT = 64 * 1024
 """Bytes of a request that are none of its content: its first line, headers, the frames of chunks and what follows them. The
 parser itself would go on collecting; what arrives at one moment, 256 KiB at most, is parsed before it is counted."""
+
+HEADERS_S = 10.0
+"""How long the first line and the headers of a request may take, from the connection or their first byte, in seconds.
+Between requests a connection is kept for uvicorn's five seconds."""
+CONTENT_S = 20.0
+"""How long its content may take, in seconds: what has no answer by then was given up (`api.problems.LONGEST_ANSWER_S`)."""
+ANSWER_S = 60.0
+"""In so many seconds of an answer that waits for its reader..."""
+TAKEN_AT_LEAST = 64 * 1024
+"""... so many bytes have to be taken, or all of it."""
+LOOK_S = 2.0
+"""How often each connection is looked at, in seconds; one that is being closed has that long for what it has not taken."""
 
 SAID_EVERY_S = 1.0
 _logger = logging.getLogger("kuty.api")
@@ -60,11 +72,65 @@ def shared_socket(host: str, port: int) -> socket.socket:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which ends a connection whose request does not come to its content or its end."""
+    """uvicorn's protocol, which ends a connection whose request does not come to its content or its end, or whose answer
+    nobody takes."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._around = 0
+        self._due: float | None = None
+        self._unread: tuple[float, int] | None = None
+        self._closing = False
+        self._looking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._due = self.loop.time() + HEADERS_S
+        self._looking = self.loop.call_later(LOOK_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        now, transport = self.loop.time(), self.transport
+        self._looking = self.loop.call_later(LOOK_S, self._look)
+        if self._closing:
+            transport.abort()
+        elif self._due is not None and now >= self._due:
+            if not self.flow.read_paused:
+                transport.close()
+            # Else it is us who do not read on, while an answer before it is being made.
+        elif self._unread is not None and now >= self._unread[0] + ANSWER_S:
+            size = transport.get_write_buffer_size()
+            if size > self._unread[1] - TAKEN_AT_LEAST:
+                transport.abort()
+            self._unread = now, size
+        self._closing = transport.is_closing()
+
+    def pause_writing(self) -> None:
+        """An answer waits for its reader."""
+        super().pause_writing()
+        self._unread = self.loop.time(), self.transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        """It goes on."""
+        super().resume_writing()
+        self._unread = None
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        if self._due is None:
+            self._due = self.loop.time() + HEADERS_S
+
+    def on_headers_complete(self) -> None:
+        """What comes now is its content."""
+        self._due = self.loop.time() + CONTENT_S
+        super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; refuse (400) what has gone on for too long."""
@@ -80,5 +146,5 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The next request begins to be counted."""
-        self._around = 0
+        self._around, self._due = 0, None
         super().on_message_complete()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -19,19 +19,19 @@ from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor, Repeated
 from consumers.disclosed import line_of
 from consumers.log import BrokerUnavailable
-from consumers.wire import out_topic, publication_of
+from consumers.wire import publication_of
 from deploy.describe.served import agency_documents
 from deploy.listening import BoundedProtocol, BoundedServer, shared_socket
 from deploy.local.ports import PartFailed
 from deploy.migration import issuer_key, token_key
 from deploy.settings import Settings
+from deploy.told_on import ToldOn
 from deploy.wiring import Wired
 from domain.answers import Answer
 from domain.context import Caller
 from domain.disclosure.publications import Publication
-from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, PublicationsAcknowledged
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased
 from domain.store import StoreUnavailable
-from projections.tellings import Acknowledged, Recorded
 
 T = TypeVar("T")
 PAGE = 2_000
@@ -53,7 +53,7 @@ def door_of(wired: Wired) -> LedgerDoor:
         lag=_asked_again_later(wired.lag),
         lagging=_asked_again_later(wired.lagging),
         redeliver=lambda short_name, caller, key: redelivered(wired, short_name, caller, key),
-        acknowledged=acknowledged_by(wired) if wired.store.mode == "live" else None,
+        acknowledged=ToldOn(wired.store) if wired.store.mode == "live" else None,
     )
 
 
@@ -73,32 +73,6 @@ def _asked_again_later(look: Callable[[], T]) -> Callable[[], T]:
             raise StoreUnavailable(str(error)) from error
 
     return asked
-
-
-def acknowledged_by(wired: Wired) -> Acknowledged:
-    """When the broker took a publication: what "told on" means in a live ledger (design D11). To the millisecond where the
-    table of acknowledgements has it, else to the minute from the record."""
-    known: dict[tuple[str, int], Mapping[int, int]] = {}
-    recorded, reading, upto = Recorded(), threading.Lock(), 0
-
-    def from_the_record(short_name: str, epoch: int, sequence: int) -> datetime | None:
-        nonlocal upto
-        with reading:
-            while records := wired.store.records(upto, PAGE, (PublicationsAcknowledged.NAME,)):
-                recorded.take(records, wired.store.opened)
-                upto = records[-1].position
-            return recorded.acknowledged(short_name, epoch, sequence)
-
-    def acknowledged(short_name: str, epoch: int, sequence: int) -> datetime | None:
-        line = short_name, epoch
-        if sequence not in known.get(line, {}):
-            known[line] = wired.store.acknowledged_at(out_topic(wired.store.ledger, short_name), epoch)
-        at = known[line].get(sequence)
-        if at is None:
-            return from_the_record(short_name, epoch, sequence)
-        return datetime.fromtimestamp(at / 1000, UTC)
-
-    return acknowledged
 
 
 def publications(

@@ -22,7 +22,7 @@ from deploy.settings import Settings
 log = logging.getLogger("kuty.workers")
 
 PAUSE_S = 1.0
-"""Between the end of a process and the next one."""
+"""Between the end of a process, or a start that failed, and the next one."""
 LOOK_S = 0.2
 STOP_DEADLINE_S = 10.0
 
@@ -60,34 +60,40 @@ class _Worker:
         given = replace(settings, api_workers=1, watch_port=0)  # two of one number would clash
         self._environment = {**os.environ, **given.environment()}
         self._start_again_at = 0.0
-        self._process = self._started()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start()
 
     def look(self) -> None:
         """Start it again when it has ended and its pause is over."""
-        if self._process.poll() is None:
-            return
-        if not self._start_again_at:
+        if self._process is not None and self._process.poll() is not None:
             log.error("a process of the API ended with %d; again in %.1f s", self._process.returncode, PAUSE_S)
-            self._start_again_at = time.monotonic() + PAUSE_S
-        elif time.monotonic() >= self._start_again_at:
-            self._start_again_at = 0.0
-            self._process = self._started()
+            self._process, self._start_again_at = None, time.monotonic() + PAUSE_S
+        elif self._process is None and time.monotonic() >= self._start_again_at:
+            self._start()
 
     def tell(self) -> None:
         """Have it answer what it is being asked, and end."""
-        self._process.terminate()
+        if self._process is not None:
+            self._process.terminate()
 
     def stop(self) -> None:
         """Return when it has ended."""
+        if self._process is None:
+            return
         try:
             self._process.wait(STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        # A group of its own: Ctrl-C reaches this process, which stops the others in order.
-        return subprocess.Popen(
-            [sys.executable, "-m", "deploy.worker"], env=self._environment, stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+    def _start(self) -> None:
+        """Start it; where this machine has no room for one more just now, after a pause."""
+        try:
+            # A group of its own: Ctrl-C reaches this process, which stops the others in order.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.worker"], env=self._environment, stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            log.error("a process of the API cannot be started: %s; again in %.1f s", error, PAUSE_S)
+            self._start_again_at = time.monotonic() + PAUSE_S

@@ -35,7 +35,16 @@ class Digested(NamedTuple):
     entry: Entry
     block: bytes | None
     body: Mapping[str, Any]
-    until_sequence: int
+
+
+def history_of(value: bytes) -> int | None:
+    """Where the history that a publication begins ends, 0 for none; None where it cannot be read. No more of it is read, so
+    that it is known of what this software cannot take in."""
+    try:
+        history = orjson.loads(value).get("history") or {}
+        return int(history.get("until_sequence", 0))
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 class Digest:
@@ -69,15 +78,13 @@ class Digest:
             on = headers.get("ce_occurredon")
             occurred_on = self._date(on.decode() if on else at[:10].decode())
             part, key, from_on, until_on = self._places(lookup, body, occurred_on)
-            history = parts.get("history")
             block = parts.get("client")
             entry = Entry(
                 sequence, publication, kind, client, name, part, key, occurred_on, from_on, until_on, at,
                 at if kind == b"withdrawn" else None, raw_replaces, message_id.encode() if message_id else None, basis,
                 chain_hash.encode(), orjson.dumps(body) if body else NOTHING,
             )  # fmt: skip
-            until = int(history.get("until_sequence", 0)) if history else 0
-            return Digested(entry, orjson.dumps(block) if block else None, body, until)
+            return Digested(entry, orjson.dumps(block) if block else None, body)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise Undigestible(f"{type(error).__name__}: {error}") from error
 

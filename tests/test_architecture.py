@@ -19,7 +19,7 @@ KAFKA_PUBLIC = {"kafka", "kafka.admin", "kafka.errors"}
 INSIDES_OF_THE_STORE = {
     "tests/api/test_foreign_clients.py": "what is remembered is left out of what an answer takes",
     "tests/consumers/test_erasure.py": "how old a look for destroyed keys may be",
-    "tests/consumers/test_relay.py": "writes rows that no relay has seen",
+    "tests/feed_by_hand.py": "writes rows that no relay has seen",
     "tests/domain/test_messages.py": "a message read without a ledger",
     "tests/golden/files.py": "golden bytes are those of sealed sections",
     "tests/golden/test_canonical_json.py": "golden bytes are those of sealed sections",

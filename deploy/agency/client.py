@@ -14,6 +14,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 DEADLINE_S = 60.0
+NO_CONTENT = b'{"kind":"withdrawn"}'
+"""All that a publication says whose key was destroyed before it was sent."""
 
 
 class Halt(Exception):
@@ -43,6 +45,8 @@ class Follower:
         if not begins and sequence != self.sequence + 1:
             raise Halt(f"sequence {self.sequence + 1} of epoch {epoch} is missing, {sequence} came")
         follows = headers.get("ce_prevhash", "")
+        if follows == "erased" and value != NO_CONTENT:
+            raise Halt(f"sequence {sequence} of epoch {epoch} says that it was erased, and has content")
         if not begins and "erased" not in (follows, self.last_hash) and follows != self.last_hash:
             raise Halt(f"sequence {sequence} of epoch {epoch} does not follow the one before")
         self.epoch, self.sequence = epoch, sequence

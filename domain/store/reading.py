@@ -26,7 +26,7 @@ from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
-from domain.store.tables.relayed import Acknowledged, Parked
+from domain.store.tables.relayed import ENDLESS, Acknowledged, Parked
 
 
 class LedgerReading:
@@ -236,9 +236,15 @@ class LedgerReading:
         """By topic, the acknowledgement with the highest offset."""
         return self._recorder.book.ends()
 
-    def acknowledged_at(self, topic: str, epoch: int, after: int = 0) -> Mapping[int, int]:
-        """By sequence of a recipient's epoch behind one, when the broker took the publication (ms since 1970 UTC)."""
-        return self._recorder.book.moments(topic, epoch, after)
+    def acknowledged_at(self, topic: str, epoch: int, after: int = 0, until: int = ENDLESS) -> Mapping[int, int]:
+        """By sequence of a recipient's epoch behind one and up to another, when the broker first took the publication (ms
+        since 1970 UTC)."""
+        return self._recorder.book.moments(topic, epoch, after, until)
+
+    def cut_acknowledged(self, topic: str, offset: int) -> None:
+        """A topic has lost what stood at an offset and behind it: it ends before that, and of what was there the times alone
+        are kept."""
+        self._recorder.book.cut(topic, offset)
 
     def parked(self) -> Mapping[str, Parked]:
         """The topics whose next record the broker refused for good."""

@@ -6,6 +6,7 @@ import asyncio
 
 import orjson
 import pytest
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from api import problems
@@ -66,3 +67,16 @@ def test_what_has_begun_to_answer_is_let_end(monkeypatch: pytest.MonkeyPatch) ->
 
     asyncio.run(LastResort(app)(POST, nothing_more, send))
     assert [message.get("status", message.get("body")) for message in sent] == [200, b"whole"]
+
+
+def test_who_goes_away_in_the_middle_of_the_content_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(LastResort(app)(POST, nothing_more, send))
+    assert (sent, caplog.records) == ([], [])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from consumers.relay import Relay
 from consumers.wire import events_topic, out_topic, read_full_record
 from deploy.commands.replaying import replay_told
 from deploy.feed import Feed, follower_of
-from deploy.serving import acknowledged_by
 from deploy.settings import Settings
+from deploy.told_on import ToldOn
 from domain.events import PublicationsAcknowledged
 from domain.store import EventStore, SqliteRecorder, migrate_sqlite
 from projections.audit import rerun_decisions, verify_chains
@@ -152,7 +151,7 @@ def test_the_record_says_it_to_the_minute_and_the_table_exactly(live: Stage) -> 
     live.later(60)
     live.record()
     recorded = Recorded().take(live.store.records(0, 10_000), live.store.opened)
-    exactly = acknowledged_by(SimpleNamespace(store=live.store))  # type: ignore[arg-type]
+    exactly = ToldOn(live.store)
     told = live.exact()
     assert len(set(told.values())) == 2
     for sequence, at in told.items():
@@ -228,7 +227,7 @@ def test_from_the_topic_alone_it_is_known_when_somebody_was_told(live: Stage, tm
     fresh = EventStore(SqliteRecorder(tmp_path / "rebuilt.db"), live.store.keys, ledger="test")
     assert fresh.append_raw(published, follower_of) == live.store.head()
     assert fresh.acknowledged_ends() == {}
-    exactly = acknowledged_by(SimpleNamespace(store=fresh))  # type: ignore[arg-type]
+    exactly = ToldOn(fresh)
     assert {exactly(COUNTY, 1, sequence) for sequence in live.exact()} == {BEGAN}
     fresh.close()
 

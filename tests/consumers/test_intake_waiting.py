@@ -204,3 +204,78 @@ def test_a_topic_that_lost_its_beginning_does_not_stop_the_others(home: House) -
     assert (home.wired.store.tracking(topic), home.wired.store.tracking(other)) == (0, 1)
     assert home.wired.intake.behind() == 3
     assert home.wired.lagging()[0] == "intake"
+
+
+def other_intake(home: House) -> Intake:
+    """As after a new start."""
+    return Intake(home.wired.store, home.wired.broker, home.wired.receiving, wait=0)
+
+
+def steps(intake: Intake, times: int = 4) -> None:
+    for _ in range(times):
+        intake.step()
+
+
+@pytest.mark.parametrize("restart", [True, False], ids=["while it was down", "while it ran"])
+@pytest.mark.parametrize("longer", [True, False])
+def test_a_topic_that_was_made_again_is_read_from_its_beginning(home: House, restart: bool, longer: bool) -> None:
+    topic, broker = wire.in_topic(LEDGER, SENDER), home.wired.broker
+    for number in range(3):
+        home.send(SENDER, f"old-{number}", "record_attendance.v1", {})
+    home.settle()
+    before = home.receipts(SENDER)
+    # given a topic of the same name, as long as the one before or not, in which something is sent once more
+    broker.make_again(topic)  # type: ignore[attr-defined]
+    home.send(SENDER, "old-1", "record_attendance.v1", {})
+    for number in range(4 if longer else 1):
+        home.send(SENDER, f"new-{number}", "record_attendance.v1", {})
+    intake = other_intake(home) if restart else home.wired.intake
+    steps(intake)
+    home.settle()
+    # then nothing in it is passed over, and nothing is decided twice
+    answered = home.receipts(SENDER)[len(before) :]
+    assert [(one["message_id"], one["status"]) for one in answered if one["status"] == "already_recorded"] == [
+        ("old-1", "already_recorded")
+    ]
+    numbered = [one["message_id"] for one in answered if one["status"] != "already_recorded"]
+    assert numbered == [f"new-{number}" for number in range(4 if longer else 1)]
+    assert (intake.behind(), intake.standing_still) == (0, frozenset())
+    intake.close()
+
+
+def test_a_topic_that_lost_its_end_is_read_from_its_beginning(home: House) -> None:
+    topic, broker = wire.in_topic(LEDGER, SENDER), home.wired.broker
+    for number in range(3):
+        home.send(SENDER, f"old-{number}", "record_attendance.v1", {})
+    home.settle()
+    broker.lose_end(topic, 2)  # type: ignore[attr-defined]
+    assert home.wired.intake.behind() == 0
+    steps(home.wired.intake)
+    home.send(SENDER, "new", "record_attendance.v1", {})
+    home.settle()
+    assert home.receipts(SENDER)[-1]["message_id"] == "new"
+    assert home.wired.store.tracking(topic) == 2
+
+
+def test_a_topic_that_is_gone_stands_still_until_it_is_there_again(
+    home: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("consumers.intake.LOOK_AGAIN_S", 0.0)
+    topic, broker, intake = wire.in_topic(LEDGER, SENDER), home.wired.broker, home.wired.intake
+    home.send(SENDER, "old", "record_attendance.v1", {})
+    home.settle()
+    broker.delete_topics([topic])
+    home.send("authority", "a-1", "start_plan.v1", {})
+    steps(intake)
+    # then the others go on, and it is said once what is wrong
+    assert home.wired.store.tracking(wire.in_topic(LEDGER, "authority")) == 1
+    assert intake.standing_still == {topic}
+    [said] = [line.getMessage() for line in caplog.records if "stands still" in line.getMessage()]
+    assert f"topic {topic} is not there" in said
+    # when it is made again
+    broker.create_topics({topic: wire.IN})
+    home.send(SENDER, "new", "record_attendance.v1", {})
+    steps(intake)
+    home.settle()
+    assert home.receipts(SENDER)[-1]["message_id"] == "new"
+    assert intake.standing_still == frozenset()

@@ -10,57 +10,19 @@ from typing import Any
 
 import pytest
 from history_as_1 import PERIOD, county, kela
-from publications_given import LEDGER, Told, damaged, embedded, topic_with
+from publications_given import LEDGER, Told, damaged
+from stage import COUNTY, KELA, Stage
 
-from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import Entry
-from consumers.projector import Projector
 from consumers.wire import OUT, heartbeat, out_topic
 from domain.directory import Recipient
 from domain.rules import RuleSet
 from domain.store import StoreUnavailable
 from projections.comparison import differences
 from projections.kinds import kinds
-from projections.questions import Answered, ask
+from projections.questions import ask
 from projections.read_models import NoSuchGeneration
-from projections.read_models_sqlite import SqliteModel, SqliteModels
-
-KELA = Recipient("kela", "0000005-1", "benefit_payment", date(2023, 1, 1))
-COUNTY = Recipient("county", "0000001-9", "organiser", date(2023, 1, 1))
-
-
-class Stage:
-    """A broker, a folder of models, and a projector that can be killed and started again."""
-
-    def __init__(self, folder: Path, *recipients: Recipient, **settings: Any) -> None:
-        self.broker: EmbeddedBroker = embedded(folder)
-        self.models = SqliteModels(folder / "models", LEDGER)
-        self.recipients = list(recipients or (KELA,))
-        self._settings = settings
-        self.start()
-
-    def start(self) -> None:
-        self.projector = Projector(self.broker, LEDGER, self.models, lambda: self.recipients, wait=0.0, **self._settings)
-
-    def restart(self) -> None:
-        self.projector.close()
-        self.start()
-
-    def drain(self) -> None:
-        while self.projector.step():
-            pass
-
-    def put(self, entries: list[Entry], recipient: Recipient = KELA) -> None:
-        topic_with(self.broker, recipient.short_name, entries)
-
-    def feed(self, recipient: Recipient = KELA) -> Any:
-        return self.models.of(recipient.short_name).feed()
-
-    def asked(self, question_id: str = "KE2", recipient: Recipient = KELA, **asked: Any) -> Answered[Any]:
-        question = kinds().of(recipient).question(question_id)
-        parameters = question.parameters.model_validate({"client": "client-1", **asked})
-        model = self.models.of(recipient.short_name)
-        return ask(question, model, parameters, today=date(2025, 9, 30), rules=RuleSet.current())
+from projections.read_models_sqlite import SqliteModel
 
 
 @pytest.fixture

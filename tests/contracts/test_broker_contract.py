@@ -327,6 +327,18 @@ def test_the_tails_of_many_topics_come_together(broker: Broker) -> None:
     assert len(tails) == 200
 
 
+def test_one_record_of_each_topic_is_looked_at_by_its_offset(broker: Broker, topic: str) -> None:
+    short = new_topic(broker)
+    broker.append(window(topic, *range(1, 101)) + window(short, 1))
+
+    found = broker.at({topic: 41, short: 0})
+
+    assert {name: (read.offset, *sequences([read])) for name, read in found.items()} == {topic: (41, 42), short: (0, 1)}
+    assert broker.at({}) == {}
+    with pytest.raises(TopicGone):
+        broker.at({"kuty.contract.nowhere.v1": 0})
+
+
 def test_the_place_to_resume_is_the_first_missing_sequence_not_the_last_record(broker: Broker, topic: str) -> None:
     broker.append(window(topic, *range(1, 101), *range(211, 221)))
 

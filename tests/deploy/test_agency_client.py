@@ -118,6 +118,14 @@ def test_what_was_erased_before_it_was_sent_breaks_no_chain() -> None:
     assert take(follower, told[2])
 
 
+def test_what_says_that_it_was_erased_and_has_content_halts() -> None:
+    told = line(2)
+    follower = Follower()
+    take(follower, told[0])
+    with pytest.raises(Halt, match="has content"):
+        take(follower, replace(told[1], previous_hash=wire.ERASED))
+
+
 @pytest.fixture
 def lived(tmp_path: Path) -> Iterator[House]:
     with house(tmp_path) as one:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 
 from deploy.listening import LARGEST_AROUND_CONTENT
 from deploy.local.ports import free_port
@@ -32,6 +34,15 @@ def port() -> Iterator[int]:
     @app.post("/length")
     async def length(request: Request) -> int:
         return len(await request.body())
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(1.5)
+        return "slow"
+
+    @app.get("/large")
+    async def large() -> Response:
+        return Response(b"a" * LARGE)
 
     server = Server(app, "127.0.0.1", port := free_port())
     server.start()
@@ -126,3 +137,91 @@ def test_what_a_proxy_might_read_otherwise_is_refused(request_: bytes, port: int
     with connected(port) as line:
         line.sendall(request_)
         assert statuses(answered(line)) == [400]
+
+
+# --- who is not waited for ---
+
+LARGE = 40 * 1024 * 1024
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("HEADERS_S", 0.4), ("CONTENT_S", 0.4), ("ANSWER_S", 0.4), ("LOOK_S", 0.05)):
+        monkeypatch.setattr(f"deploy.listening.{name}", seconds)
+
+
+def is_closed(line: socket.socket) -> bool:
+    try:
+        return line.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET /as", id="an address"),
+        pytest.param(ASK + b"X-Long: ", id="a header"),
+        pytest.param(SEND + b"Content-Length: 1000\r\n\r\n{", id="content"),
+        pytest.param(SEND + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n{}", id="chunks"),
+    ],
+)
+@pytest.mark.parametrize("drips", [False, True], ids=["and no more", "and then drop by drop"])
+def test_who_does_not_come_to_an_end_is_not_waited_for(beginning: bytes, drips: bool, port: int, quick: None) -> None:
+    with connected(port) as line:
+        began = time.monotonic()
+        line.sendall(beginning)
+        line.settimeout(0.1)
+        closed = False
+        while not closed and time.monotonic() < began + DEADLINE_S:
+            try:
+                if drips and beginning:
+                    line.sendall(b"1")
+                closed = is_closed(line)
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                closed = True
+        assert closed
+        assert time.monotonic() - began > 0.35
+
+
+def test_a_second_request_on_a_connection_is_waited_for_no_longer(port: int, quick: None) -> None:
+    with connected(port) as line:
+        line.sendall(ASK + b"\r\n" + ASK)
+        assert statuses(answered(line)) == [200]
+
+
+def test_an_answer_that_takes_its_time_is_waited_for(port: int, quick: None) -> None:
+    second = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with connected(port) as line:
+        # given that half of the next request comes while the first one is being answered
+        line.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n" + ASK + b"\r\n" + second[:20])
+        time.sleep(0.7)
+        line.sendall(second[20:])
+        assert statuses(answered(line)) == [200, 200, 404]
+
+
+@pytest.mark.parametrize("closing", [b"", b"Connection: close\r\n"])
+def test_who_takes_no_answer_is_not_waited_for(port: int, quick: None, closing: bytes) -> None:
+    with connected(port) as line:
+        line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n" + closing + b"\r\n")
+        time.sleep(2.0)
+        taken = 0
+        try:
+            while piece := line.recv(1024 * 1024):
+                taken += len(piece)
+        except ConnectionError:
+            pass
+        assert taken < LARGE
+
+
+def test_who_takes_an_answer_slowly_gets_all_of_it(port: int, quick: None) -> None:
+    with connected(port) as line:
+        line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        taken, began = 0, time.monotonic()
+        while taken < LARGE:
+            taken += len(line.recv(2 * 1024 * 1024))
+            time.sleep(0.03)
+        assert time.monotonic() - began > 0.5

@@ -27,6 +27,7 @@ from deploy.local.ports import free_port
 from deploy.serving import issuer_of
 from deploy.settings import Settings, WrongSetting
 from deploy.wiring import Wired
+from deploy.workers import beside_this_one
 
 DEADLINE_S = 120.0
 WORKERS = 2
@@ -161,6 +162,37 @@ def test_a_process_that_ends_is_started_again_and_none_is_left_behind(doors: Doo
     doors.process.wait()
     # then the other one does not go on for ever without anybody who watches over it
     comes("its end", lambda: has_ended(other))
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when the machine may open nothing more: neither the first one nor the watch over the others ends of it."""
+    started: list[subprocess.Popen[bytes]] = []
+    failing = [OSError(24, "Too many open files"), None, OSError(12, "Cannot allocate memory"), None]
+    popen = subprocess.Popen
+
+    def starts(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        error = failing.pop(0)
+        if error is not None:
+            raise error
+        started.append(popen([command[0], "-c", "import sys; sys.stdin.read()"], **options))
+        return started[-1]
+
+    monkeypatch.setattr("deploy.workers.subprocess.Popen", starts)
+    monkeypatch.setattr("deploy.workers.PAUSE_S", 0.05)
+    monkeypatch.setattr("deploy.workers.LOOK_S", 0.01)
+    with beside_this_one(replace(Settings(), api_workers=2)):
+        comes("the process", lambda: len(started) == 1)
+        started[0].kill()
+        comes("the next one", lambda: len(started) == 2)
+        assert started[1].poll() is None
+    comes("its end", lambda: started[1].poll() is not None)
+    said = [line.getMessage() for line in caplog.records if "cannot be started" in line.getMessage()]
+    assert said == [
+        "a process of the API cannot be started: [Errno 24] Too many open files; again in 0.1 s",
+        "a process of the API cannot be started: [Errno 12] Cannot allocate memory; again in 0.1 s",
+    ]
 
 
 def test_an_embedded_ledger_has_one_process() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,46 @@ def test_what_was_not_written_is_not_remembered(ground: Ground, store: EventStor
             book.acknowledge("relay", 2, taken(2))
     book.acknowledge("relay", 3, taken(3))
     assert store.acknowledged_at(OUT, 1) == {1: 1_000, 3: 1_000}
+
+
+def test_what_a_topic_has_lost_counts_for_its_times_alone(store: EventStore) -> None:
+    # given a topic that has lost its end, twice: in the middle of a row, and whole
+    store.acknowledge("relay", 1, [*taken(1, 2, 3, 4), *taken(5, offset=9, at=2_000)])
+    store.cut_acknowledged(OUT, 2)
+    assert store.acknowledged_ends()[OUT] == taken(2)[0]._replace(position=10)
+    assert store.acknowledgement_before(OUT, 100) == store.acknowledged_ends()[OUT]
+    # when it is filled up again, less far than it was
+    store.acknowledge("relay", 1, taken(3, 4, at=7_000))
+    store.cut_acknowledged(OUT, 0)
+    assert OUT not in store.acknowledged_ends()
+    assert store.acknowledgement_before(OUT, 100) is None
+    store.acknowledge("relay", 1, taken(*range(1, 7), at=8_000))
+    # then it ends where it does, and what was taken first counts
+    assert store.acknowledged_ends()[OUT] == taken(6, at=8_000)[0]
+    assert store.acknowledged_at(OUT, 1) == {**dict.fromkeys((1, 2, 3, 4), 1_000), 5: 2_000, 6: 8_000}
+    assert store.acknowledged_at(OUT, 1, after=3, until=5) == {4: 1_000, 5: 2_000}
+
+
+def test_a_cut_that_was_broken_off_is_made_once_more(ground: Ground, store: EventStore) -> None:
+    book: Any = ground.recorder().book
+    store.acknowledge("relay", 1, taken(*range(1, 9)))
+    ask = book._ask
+    for broken in range(1, 6):
+        left = [broken]
+
+        def asks(*given: Any, left: list[int] = left) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise ConnectionError
+            return ask(*given)
+
+        book._ask = asks
+        with suppress(ConnectionError):
+            book.cut(OUT, 4)
+        book._ask = ask
+    book.cut(OUT, 4)
+    assert store.acknowledged_ends()[OUT].sequence == 4
+    assert store.acknowledged_at(OUT, 1) == dict.fromkeys(range(1, 9), 1_000)
 
 
 Row = tuple[str, int, int, int, int, int]

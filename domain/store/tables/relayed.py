@@ -2,6 +2,8 @@
 
 An acknowledgement is kept in a range with those before it: one row for up to `LONGEST` records that follow each other in a
 topic, with the time of each to the millisecond. A row for each record took a tenth of the store.
+
+What a topic has lost keeps its times, under offsets below 0, where nothing stands (docs/decisions/0023).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from domain.varints import varint, varints
 
 LONGEST = 256
 """Records of one range: it is written anew with each that is added, and read as a whole."""
+ENDLESS = (1 << 63) - 1
+"""More than any sequence."""
 
 
 class Acknowledged(NamedTuple):
@@ -79,6 +83,13 @@ class Range(NamedTuple):
             self.topic, position, self.epoch, self.first_sequence + place, offset, self.moments()[place]
         )  # fmt: skip
 
+    def divided(self, offset: int) -> tuple[Range, Range]:
+        """What stands below an offset in the middle of it, and the rest."""
+        rows = [self.at(place) for place in range(self.first_offset, self.last_offset + 1)]
+        place = offset - self.first_offset
+        (below,), (rest,) = joined(None, rows[:place]), joined(None, rows[place:])
+        return below, rest
+
     @property
     def last(self) -> Acknowledged:
         """Its last record."""
@@ -89,12 +100,23 @@ class Range(NamedTuple):
 
 COLUMNS = Range._fields
 IN_A_TOPIC = f"SELECT {', '.join(COLUMNS)} FROM acknowledged WHERE topic = %s"
+STANDING = f"{IN_A_TOPIC} AND first_offset >= 0"
 # From topic to topic along the index, instead of through every row.
 ENDS = (
     "WITH RECURSIVE t(topic) AS (SELECT min(topic) FROM acknowledged UNION ALL"
     " SELECT (SELECT min(topic) FROM acknowledged WHERE topic > t.topic) FROM t WHERE t.topic IS NOT NULL)"
     f" SELECT {', '.join(COLUMNS)} FROM t JOIN acknowledged AS a USING (topic) WHERE first_offset ="
-    " (SELECT max(first_offset) FROM acknowledged AS b WHERE b.topic = t.topic)"
+    " (SELECT max(first_offset) FROM acknowledged AS b WHERE b.topic = t.topic) AND first_offset >= 0"
+)
+LOWEST = "SELECT coalesce(min(first_offset), 0) FROM acknowledged WHERE topic = %s"
+REST = f"INSERT INTO acknowledged VALUES ({', '.join(['%s'] * len(COLUMNS))}) ON CONFLICT DO NOTHING"
+CUT_OFF = (
+    "UPDATE acknowledged SET last_sequence = %s, last_offset = %s, last_position = %s, last_at = %s, times = %s"
+    " WHERE topic = %s AND first_offset = %s"
+)
+LOST = (
+    "UPDATE acknowledged SET first_offset = first_offset - %s, last_offset = last_offset - %s"
+    " WHERE topic = %s AND first_offset >= %s"
 )
 
 
@@ -133,9 +155,27 @@ class Book:
             self._write(name, position, changed)
             self._last = last
 
+    def cut(self, topic: str, offset: int) -> None:
+        """The topic has lost what stood at an offset and behind it: of that the times alone are kept."""
+        with self._lock:
+            self._last = None
+            behind = f"{STANDING} AND last_offset >= %s ORDER BY first_offset"
+            lost = [Range(*row) for row in self._ask(behind, (topic, offset))]
+            if not lost:
+                return
+            # Broken off between any two of these it can be done once more.
+            if lost[0].first_offset < offset:
+                kept, rest = lost[0].divided(offset)
+                self._ask(REST, rest)
+                ends = (kept.last_sequence, kept.last_offset, kept.last_position, kept.last_at, kept.times)
+                self._ask(CUT_OFF, (*ends, topic, kept.first_offset))
+            # Below 0, and below what was lost before.
+            by = max(one.last_offset for one in lost) + 1 - min(0, self._ask(LOWEST, (topic,))[0][0])
+            self._ask(LOST, (by, by, topic, offset))
+
     def before(self, topic: str, offset: int) -> Acknowledged | None:
         """The last acknowledgement of a topic below an offset."""
-        rows = self._ask(f"{IN_A_TOPIC} AND first_offset < %s ORDER BY first_offset DESC LIMIT 1", (topic, offset))
+        rows = self._ask(f"{STANDING} AND first_offset < %s ORDER BY first_offset DESC LIMIT 1", (topic, offset))
         found = Range(*rows[0]) if rows else None
         return found.at(min(found.last_offset, offset - 1)) if found else None
 
@@ -143,13 +183,14 @@ class Book:
         """By topic, the acknowledgement with the highest offset."""
         return {topic: end.last for topic, end in self._ends().items()}
 
-    def moments(self, topic: str, epoch: int, after: int = 0) -> dict[int, int]:
-        """By sequence of an epoch behind one, when the broker first took the record (ms since 1970 UTC)."""
+    def moments(self, topic: str, epoch: int, after: int = 0, until: int = ENDLESS) -> dict[int, int]:
+        """By sequence of an epoch behind one and up to another, when the broker first took it (ms since 1970 UTC)."""
         found: dict[int, int] = {}
-        for row in self._ask(f"{IN_A_TOPIC} AND epoch = %s AND last_sequence > %s", (topic, epoch, after)):
+        among = f"{IN_A_TOPIC} AND epoch = %s AND last_sequence > %s AND first_sequence <= %s"
+        for row in self._ask(among, (topic, epoch, after, until)):
             kept = Range(*row)
             for sequence, at in enumerate(kept.moments(), kept.first_sequence):
-                if sequence > after:
+                if after < sequence <= until:
                     found[sequence] = min(at, found.get(sequence, at))
         return found
 
@@ -160,7 +201,7 @@ class Book:
         """The records, in order of offset, in whose places none is kept."""
         if not rows:
             return []
-        among = f"{IN_A_TOPIC} AND last_offset >= %s AND first_offset <= %s ORDER BY first_offset"
+        among = f"{STANDING} AND last_offset >= %s AND first_offset <= %s ORDER BY first_offset"
         kept = [Range(*row) for row in self._ask(among, (topic, rows[0].offset, rows[-1].offset))]
         begins = [one.first_offset for one in kept]
         missing: list[Acknowledged] = []

@@ -1,0 +1,154 @@
+"""Where each topic ends, and which topics have lost their end.
+
+A broker that was killed, lost a disk or was deleted gives offsets anew: what was acknowledged stands up to somewhere, and
+behind that nothing of it does. Where that is, is looked up in the topics: the last record that stands where the broker
+acknowledged it. Such a topic is behind until all that it lacks was sent again, and remembered as that in the store, so that
+a relay that is killed meanwhile goes on there.
+
+source: design D11, D21
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from consumers import wire
+from consumers.log import Broker, Read
+from domain.store import Acknowledged, EventStore
+
+log = logging.getLogger("kuty.relay")
+
+
+@dataclass(slots=True)
+class _Search:
+    """Between two offsets of a topic (the second one excluded) stands the end of what was not lost. `row` is to be looked at
+    next, `found` stands."""
+
+    low: int
+    high: int
+    row: Acknowledged | None
+    found: Acknowledged | None = None
+
+
+class LostEnds:
+    """`behind` says, by topic, behind which position it has to be sent again, 0 for all of it. `name` is the relay's in the
+    store's table of positions."""
+
+    def __init__(self, name: str, store: EventStore, broker: Broker) -> None:
+        self._name = name
+        self._store = store
+        self._broker = broker
+        self._next: dict[str, int] = {}
+        self.behind: dict[str, int] = {}
+
+    def compare(self, topics: Iterable[str]) -> None:
+        """Compare the topics with what was acknowledged; those that lack something of it are behind from here on. Raises
+        `TopicGone`, `BrokerUnavailable`."""
+        ends = self._store.acknowledged_ends()
+        present = self._broker.end_offsets(topics)
+        self._next |= present
+        noted = self._store.trackings([self._noted(topic) for topic in present])
+        for topic in present:
+            if noted.get(self._noted(topic)):
+                self.behind[topic] = ends[topic].position if topic in ends else 0
+        self._find({topic: offset for topic, offset in present.items() if topic in ends}, ends)
+
+    def given(self, taken: Iterable[tuple[str, int]]) -> set[str]:
+        """The broker has just given records these offsets: which topics have lost their end. One whose offset was given
+        before has; where some were passed over, somebody else has written there, unless what was before them is gone."""
+        following = dict(self._next)
+        below: dict[str, int] = {}
+        again: set[str] = set()
+        for topic, offset in sorted(taken):
+            expected = following.get(topic, offset)
+            if offset != expected:
+                below[topic] = min(below.get(topic, expected), expected, offset)
+            if offset < expected:
+                again.add(topic)
+            following[topic] = offset + 1
+        return self._find(below, self._store.acknowledged_ends(), again) if below else set()
+
+    def note(self, taken: Iterable[tuple[str, int]]) -> None:
+        """These offsets have been given, and what stands there is kept."""
+        for topic, offset in taken:
+            self._next[topic] = max(offset + 1, self._next.get(topic, 0))
+
+    def filled(self, topic: str) -> None:
+        """All that the topic lacked has been sent again."""
+        del self.behind[topic]
+        self._store.place({self._noted(topic): 0})
+        log.info("topic %s has everything again", topic)
+
+    def _noted(self, topic: str) -> str:
+        """Under what name it is kept that a topic is behind (1)."""
+        return f"{self._name}/behind/{topic}"
+
+    def _find(
+        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], surely: Container[str] = ()
+    ) -> set[str]:
+        """Which of the topics have lost their end; below an offset of each it is looked for what stands."""
+        lost: set[str] = set()
+        for topic, row in self._last_standing(below, ends).items():
+            end = ends.get(topic)
+            whole = end is None or (row is not None and row.offset == end.offset)
+            if whole and topic not in surely:
+                continue
+            position, offset = (row.position, row.offset + 1) if row is not None else (0, 0)
+            if whole:
+                # Something was lost that nobody needs, or of what is on its way just now.
+                position = self.behind.get(topic, self._store.tracking(self._name))
+            # In this order: broken off anywhere, the next look finds the topic behind.
+            self.behind[topic] = position
+            self._store.place({self._noted(topic): 1})
+            if not whole:
+                self._store.cut_acknowledged(topic, offset)
+            self._next[topic] = offset
+            log.error("topic %s lost its end: it is sent again from behind position %d", topic, position)
+            lost.add(topic)
+        return lost
+
+    def _last_standing(
+        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged]
+    ) -> dict[str, Acknowledged | None]:
+        """By topic, the last record below an offset that stands where the broker acknowledged it, or that retention took."""
+        begins = self._broker.begin_offsets(below)
+        searches: dict[str, _Search] = {}
+        for topic, offset in below.items():
+            row = ends.get(topic)
+            if row is not None and row.offset >= offset:
+                row = self._store.acknowledgement_before(topic, offset)
+            there = row if row is not None and row.offset >= begins[topic] else None
+            searches[topic] = _Search(begins[topic], there.offset + 1 if there else 0, there)
+        # All topics at a time: the whole cluster may have lost something.
+        while asked := {topic: one.row for topic, one in searches.items() if one.row is not None}:
+            reads = self._broker.at({topic: row.offset for topic, row in asked.items()})
+            for topic, row in asked.items():
+                one = searches[topic]
+                if _stands(row, reads.get(topic)):
+                    one.found, one.low = row, row.offset + 1
+                else:
+                    one.high = row.offset
+                one.row = self._between(topic, one.low, one.high)
+        return {
+            topic: one.found or (self._store.acknowledgement_before(topic, begins[topic]) if begins[topic] else None)
+            for topic, one in searches.items()
+        }
+
+    def _between(self, topic: str, low: int, high: int) -> Acknowledged | None:
+        """An acknowledged record in the middle of a part of a topic, none where there is none in it."""
+        while low < high:
+            middle = (low + high + 1) // 2
+            row = self._store.acknowledgement_before(topic, middle)
+            if row is not None and row.offset >= low:
+                return row
+            low = middle
+        return None
+
+
+def _stands(row: Acknowledged, read: Read | None) -> bool:
+    if read is None:
+        return False
+    found = (read.offset, wire.sequence_of(read) or 0, wire.line_of(read)[1])
+    return (row.offset, row.sequence, row.epoch) == found
