@@ -42,7 +42,7 @@ class Means:
         """The recipient's own names, under its own key."""
         known = self._pseudonyms.get(recipient)
         if known is None:
-            known = self._pseudonyms[recipient] = Pseudonyms(self.store.keys.named(f"pseudonym/{recipient}"))
+            known = self._pseudonyms[recipient] = Pseudonyms(self.store.pseudonym_key(recipient))
         return known
 
 

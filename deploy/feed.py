@@ -42,8 +42,8 @@ class Feed:
     decision: Callable[[Record], Decision | None]
     amiss: Callable[[], Iterator[Amiss]] = lambda: iter(())
     """What is kept beside the events and is not as they say; a topic keeps nothing beside them."""
-    newest_epoch: Callable[[], int] = lambda: FIRST
-    """That of the ledger, as the feed has it."""
+    epoch: Callable[[], int] = lambda: FIRST
+    """The newest epoch that was opened in a topic."""
 
 
 def feed_of_store(wired: Wired) -> Feed:
@@ -59,7 +59,6 @@ def feed_of_store(wired: Wired) -> Feed:
         wired.store.opened,
         wired.store.decision,
         lambda: wired.store.amiss(follower_of),
-        lambda: wired.store.epochs.newest,
     )
 
 
@@ -90,7 +89,7 @@ def feed_of_topic(settings: Settings) -> Iterator[Feed]:
             lambda: records_of(broker, topic),
             sealer.open,
             lambda record: decision_of(record, sealer.decision(record)),
-            newest_epoch=lambda: newest_epoch(broker, topic),
+            epoch=lambda: max(_epochs_begin(broker, topic), default=FIRST),
         )
     finally:
         broker.close()
@@ -148,11 +147,6 @@ def reads_between(reader: Reader, topic: str, offset: int, end: int) -> Iterator
             heard = time.monotonic()
         elif time.monotonic() - heard > SILENCE_S:
             raise BrokerUnavailable(f"nothing came from {topic} for {SILENCE_S:.0f} s, at offset {at} of {end}")
-
-
-def newest_epoch(broker: Broker, topic: str) -> int:
-    """The newest epoch of the ledger whose opening is in the topic."""
-    return max(_epochs_begin(broker, topic), default=FIRST)
 
 
 def _epochs_begin(broker: Broker, topic: str) -> dict[int, int]:

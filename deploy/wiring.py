@@ -105,7 +105,7 @@ class Wired:
         """A recipient's own names."""
         known = self._pseudonyms.get(short_name)
         if known is None:
-            known = self._pseudonyms[short_name] = Pseudonyms(self.keys.named(f"pseudonym/{short_name}"))
+            known = self._pseudonyms[short_name] = Pseudonyms(self.store.pseudonym_key(short_name))
         return known
 
     @cached_property

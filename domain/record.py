@@ -164,6 +164,15 @@ def _cut(header: Header, rest: bytes) -> dict[str, bytes]:
     return sections
 
 
+def bound_bytes(header: bytes) -> bytes:
+    """What a seal is bound to of a header: all of it but the digests of its sections, which are made of the seals.
+
+    Whatever else is written there, or not written as it was hashed, is another header, under which nothing opens.
+    """
+    before, _, digests = header.partition(b',"section_digests":{')
+    return before + digests.partition(b"}")[2]
+
+
 def header_bytes(fields: dict[str, Any]) -> bytes:
     """The JSON of a header's fields as hashed; absent fields are left out by the caller."""
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)

@@ -16,8 +16,20 @@ from domain.catalogue import DIRECTORY_EVENTS
 from domain.disclosure.kept import kept_publication, recipient_of
 from domain.disclosure.publications import FIRST_HASH
 from domain.disclosure.publish import commitment
-from domain.events import ClockAdvanced, DisclosureMade, DisclosureWithdrawn, EpochOpened, Erased, Event, MessageHeld
+from domain.events import (
+    ClockAdvanced,
+    CommandRefused,
+    DisclosureMade,
+    DisclosureWithdrawn,
+    EpochOpened,
+    Erased,
+    Event,
+    LedgerOpened,
+    MessageHeld,
+    RulesetPublished,
+)
 from domain.record import Damaged, Record, digest
+from domain.store import key_id_of
 from projections.timeline import Open
 
 ENTERING = DIRECTORY_EVENTS - {ClockAdvanced.NAME}
@@ -64,8 +76,11 @@ class Link(NamedTuple):
     sender: tuple[str, str, str]
     promise: Promise | None
     faults: tuple[str, ...]
+    ruleset: str
     left: tuple[int, str] | None = None
     """Of the opening of an epoch: how many of the older events go on holding, and the hash of the last of them."""
+    rules: str | None = None
+    """Of what gives the ledger other rules: their version."""
 
 
 def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_read: bool = False) -> Link:
@@ -75,18 +90,31 @@ def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_r
     faults = [] if as_read else list(_digests(record))
     promise: Promise | None = None
     left: tuple[int, str] | None = None
+    rules: str | None = None
+    if h.key_id != key_id_of(h.matter):
+        faults.append(f"it is sealed with the key {h.key_id}, and its matter is {h.matter}")
     if opened is not None:
         try:
             event = opened()
             promise = _promise(record, event)
             left = (event.old_size, event.old_root or "") if isinstance(event, EpochOpened) else None
+            rules = _rules(event)
+            if isinstance(event, CommandRefused) and event.content_mac != h.content_hash:
+                faults.append("what was refused is not what its content says")
         except Damaged as damaged:
             faults.append(str(damaged))
     return Link(
         record.position, record.epoch, h.ledger, h.stream, h.stream_version, h.previous_hash, record.hash, h.event_id,
         h.name, int(h.recorded_at.timestamp() * 1_000_000), h.directory_version, h.causation, h.command_id,
-        h.answer_number, (h.actor_org, h.actor_task, h.actor_person), promise, tuple(faults), left,
+        h.answer_number, (h.actor_org, h.actor_task, h.actor_person), promise, tuple(faults), h.ruleset_version, left, rules,
     )  # fmt: skip
+
+
+def _rules(event: Event | Erased) -> str | None:
+    match event:
+        case LedgerOpened() | RulesetPublished(content_kind="rules"):
+            return event.ruleset_version
+    return None
 
 
 def _digests(record: Record) -> Iterator[str]:
@@ -109,9 +137,10 @@ def _promise(record: Record, event: Event | Erased) -> Promise | None:
 
 def verify_chains(records: Iterable[Record], open_record: Open | None = None) -> list[ChainFault]:
     """Every break in the feed: positions, versions and answers without holes, hashes of streams, digests of sections, the
-    order of what was recorded, and with `open_record` that every section was sealed under this very header, the recipients'
-    own chains of publications and their commitments to the facts told: what nobody without the keys can make fit another
-    fact. Records must begin at position 1 and be in order.
+    order of what was recorded, and with `open_record` that every section was sealed under this very header (what was sealed
+    before tables 4: under the part of it that was bound then, and what follows from the content), the recipients' own chains
+    of publications and their commitments to the facts told: what nobody without the keys can make fit another fact. Records
+    must begin at position 1 and be in order.
 
     What was cut off at the end shows only beside what is known from elsewhere: the number of events.
     """
@@ -123,6 +152,8 @@ def _opening(open_record: Open | None, record: Record) -> Callable[[], Event | E
     return None if open_record is None else lambda: open_record(record)
 
 
+PLAIN = ("position", "epoch", "ledger", "recorded_at", "register", "told", "hashes", "rules")
+"""What is known as JSON has it."""
 Command = tuple[str, str, str, str]
 """By what the events of one command are known: (organisation, task, person, id)."""
 
@@ -142,6 +173,8 @@ class Chains:
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     answered: set[Command] = field(default_factory=set)
     deciding: Command | None = None
+    rules: dict[str, str] = field(default_factory=lambda: {"0": ""})
+    """By each version of the register the version of the rules that held with it, empty where that is not known."""
 
     def take(self, link: Link) -> Iterator[ChainFault]:
         """Every fault of the next record; take all before the next one."""
@@ -159,6 +192,7 @@ class Chains:
             yield f"an event of the ledger {link.ledger}"
         if link.event_id in self.hashes:
             yield "the event stands here a second time"
+        yield from self._ruled(link)
         yield from self._order(link)
         self.hashes[link.event_id] = link.hash
         version, hash_ = self.ends.get(link.stream, (0, ""))
@@ -177,6 +211,16 @@ class Chains:
         """So many of the first events, and the hash of the last of them."""
         held = islice(self.hashes.values(), max(0, size - 1), size)
         return min(size, len(self.hashes)), next(held, "")
+
+    def _ruled(self, link: Link) -> Iterator[str]:
+        """Whatever is recorded names a register that there was, and the rules that held with it."""
+        held = self.rules.get(link.register)
+        if held is None:
+            yield f"it names the register of position {link.register}, and nothing was entered there"
+        elif held and link.ruleset != held:
+            yield f"it was recorded under the rules {link.ruleset}, and {held} held"
+        if link.name in ENTERING:
+            self.rules[str(link.position)] = self.rules.get(str(self.register), "") if link.rules is None else link.rules
 
     def _order(self, link: Link) -> Iterator[str]:
         """What says that it stands where it was recorded: causes, the answers of its sender, time, register."""
@@ -232,14 +276,8 @@ class Chains:
     def state(self) -> dict[str, Any]:
         """All of it as JSON has it."""
         return {
-            "position": self.position,
-            "epoch": self.epoch,
-            "ledger": self.ledger,
-            "recorded_at": self.recorded_at,
-            "register": self.register,
+            **{name: getattr(self, name) for name in PLAIN},
             "ends": self.ends,
-            "told": self.told,
-            "hashes": self.hashes,
             "numbers": [(*sender, number) for sender, number in self.numbers.items()],
             "answered": sorted(self.answered),
             "deciding": self.deciding,
@@ -249,7 +287,7 @@ class Chains:
     def of_state(cls, state: dict[str, Any]) -> Chains:
         """As it was put aside."""
         return cls(
-            **{name: state[name] for name in ("position", "epoch", "ledger", "recorded_at", "register", "told", "hashes")},
+            **{name: state[name] for name in PLAIN},
             ends={stream: (version, hash_) for stream, (version, hash_) in state["ends"].items()},
             numbers={(org, task): number for org, task, number in state["numbers"]},
             answered={(org, task, person, command) for org, task, person, command in state["answered"]},

@@ -10,19 +10,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS, given_to_all, upcast_part
+from domain.catalogue import DIRECTORY_EVENTS, REGISTER_FACTS
 from domain.directory import Directory
 from domain.disclosure.desired import view_of
-from domain.disclosure.entitlement import Told, references_of, told_of_destruction
+from domain.disclosure.entitlement import Told, told_of_destruction
 from domain.disclosure.kept import recipient_of
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Policy, policy
-from domain.disclosure.publish import is_empty, plain
+from domain.disclosure.publish import is_empty
 from domain.disclosure.reconcile import Change, Client
 from domain.disclosure.register import register_changes
-from domain.events import DisclosureMade, DisclosureRevised, DisclosureWithdrawn, Erased, Event, PayloadKeyDestroyed
+from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event, PayloadKeyDestroyed
 from domain.pathway import Fact, Pathway, evolve
 from domain.record import Record, fact_of
 from domain.streams import is_client_stream
@@ -31,9 +31,7 @@ from projections.late_tellings import LateTellings, Waits
 from projections.registers import Registers
 from projections.standing_tellings import StandingTellings
 from projections.timeline import Open
-
-NOT_COMPARED = frozenset({"new_values"})
-"""Holds references by field, each under the recipient's own name: compared by presence, as references are."""
+from projections.told_otherwise import Repeatable, content_otherwise, repeatable_of, stated_otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +50,6 @@ class DisclosureRerun:
     told_at: datetime
     same: bool | None
     differences: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Repeatable:
-    kind: str
-    body: dict[str, Any]
-    cell: str
-    unsaid: frozenset[str] = field(default=frozenset(), compare=False)
-    """Fields that the version in which it was told did not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +129,7 @@ class _Walk:
         self._at = 0
         self.reached = 0
         self._commands: dict[str, str] = {}
-        self._told: dict[tuple[str, str], _Repeatable] = {}
+        self._told: dict[tuple[str, str], Repeatable] = {}
         self._standing = StandingTellings()
 
     def through(self, records: Iterable[Record]) -> Iterator[DisclosureRerun]:
@@ -239,7 +228,7 @@ class _Walk:
             own_id = event.publication_id if isinstance(event, DisclosureWithdrawn) else None
             at = record.header.recorded_at
             return DisclosureRerun(record.position, *found, record.header.stream_version, own_id, None, None, at, None)
-        recorded = _repeatable(event)
+        recorded = repeatable_of(record.header, event)
         key = (found[0], event.publication_id)
         first = self._told.get(key)
         if first is not None:
@@ -262,7 +251,7 @@ class _Walk:
         )  # fmt: skip
 
     def _against_policy(
-        self, recipient: str, event: DisclosureMade | DisclosureWithdrawn, recorded: _Repeatable
+        self, recipient: str, event: DisclosureMade | DisclosureWithdrawn, recorded: Repeatable
     ) -> Iterator[str]:
         end = self._ends.get(event.source_event_id)
         if end is not None:
@@ -272,7 +261,8 @@ class _Walk:
                 return
             end.told[recipient] = told
             self.reached = max(self.reached, end.fact.position)
-            yield from _content(end.fact, told, event, recorded)
+            yield from content_otherwise(end.fact, told, event, recorded)
+            yield from stated_otherwise(recorded, event.source_event_id, told.purpose)
             return
         due = self._due.get((recipient, self._about.get(event.source_event_id, "")), deque())
         wanted = (event.source_event_id, recorded.kind)
@@ -286,33 +276,6 @@ class _Walk:
         followed, change = due.popleft()
         self.reached = max(self.reached, followed)
         if change.told is not None and isinstance(event, DisclosureMade):
-            yield from _content(change.fact, change.told, event, recorded)
-
-
-def _content(fact: Fact[Event], told: Told, event: DisclosureMade, recorded: _Repeatable) -> Iterator[str]:
-    if recorded.cell != told.cell:
-        yield f"cell: told by {recorded.cell}, the policy gives {told.cell}"
-    if event.legal_basis != told.legal_basis:
-        yield f"legal basis: told under {event.legal_basis}, the policy gives {told.legal_basis}"
-    references = references_of(type(fact.event)) | NOT_COMPARED
-    for name in sorted(recorded.body.keys() | told.fields.keys()):
-        if name in recorded.body and name not in told.fields:
-            # A staff card is looked up when a publication is made: the policy says whose, never what stands on it.
-            if not (told.staff and name.startswith("staff_")):
-                yield f"{name}: told, the policy does not give it"
-        elif name not in recorded.body:
-            # An event of which the recipient was never told has no name that it could be given.
-            if not name.endswith("_event_id") and name not in recorded.unsaid:
-                yield f"{name}: the policy gives it, it was not told"
-        elif name not in references and name != "actor_person" and recorded.body[name] != plain(told.fields[name]):
-            yield f"{name}: told {recorded.body[name]!r}, the policy gives {plain(told.fields[name])!r}"
-
-
-def _repeatable(event: DisclosureMade | DisclosureWithdrawn) -> _Repeatable:
-    kind = "withdrawn" if isinstance(event, DisclosureWithdrawn) else "fact"
-    if isinstance(event, DisclosureRevised):
-        kind = "revised"
-    cell = event.cell if isinstance(event, DisclosureMade) else ""
-    type_name = event.publication["type"]
-    body = upcast_part(type_name, event.publication.get("body", {}))
-    return _Repeatable(kind, body, cell, frozenset(given_to_all(type_name)))
+            yield from content_otherwise(change.fact, change.told, event, recorded)
+        purpose = change.told.purpose if change.told is not None else change.standing.kind.purpose
+        yield from stated_otherwise(recorded, change.cause or change.fact.event_id, purpose)

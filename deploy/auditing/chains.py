@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 from consumers import relay as relaying
 from consumers.disclosed import NAME as DISCLOSURE
+from consumers.wire import out_topic
 from deploy.auditing.parts import Audited
 from deploy.auditing.put_aside import PutAside, check_same
 from deploy.auditing.working import GARBAGE_THRESHOLD, PROCESSES, in_order
@@ -69,8 +71,13 @@ class _Audit:
         self.position: int = state["position"] if state else 0
         self.seen: tuple[int, str] = tuple(state["seen"]) if state else (0, "")
         self.faults = [Amiss(*fault) for fault in state["faults"]] if state else []
+        self.is_aside = state is not None
+        self.is_whole = True
+        self.since: list[tuple[int, Looked]] = []
+        """The windows that were taken since it was put aside."""
 
     def take(self, upto: int, looked: Looked) -> None:
+        self.is_whole = False
         self.faults += looked.amiss
         for link in looked.links:
             self.faults += [Amiss(*fault) for fault in map(_plain, self.chains.take(link))]
@@ -78,6 +85,20 @@ class _Audit:
         self.position = upto
         if looked.links:
             self.seen = looked.links[-1].position, looked.links[-1].hash
+        self.since.append((upto, looked))
+        self.is_whole = True
+
+    def keep(self, aside: PutAside) -> None:
+        """Put it aside as it was behind the last window that was taken whole: it may be broken off anywhere, and of half a
+        window every event would stand there a second time when it goes on."""
+        whole = self
+        if not self.is_whole:
+            whole = _Audit(aside.taken_up() if self.is_aside else None)
+            for upto, looked in self.since:
+                whole.take(upto, looked)
+        aside.keep(whole.state())
+        self.is_aside = True
+        self.since.clear()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -111,14 +132,15 @@ def audit_store(
                 audit.take(upto, looked)
                 bar(upto - after)
                 if aside.is_due:
-                    aside.keep(audit.state())
+                    audit.keep(aside)
+        topic_of = partial(out_topic, parts.settings.ledger)
+        compared = audit.beside.compared(parts.recorder, parts.keys, parts.vault, audit.position, FOLLOWERS, topic_of)
+        found = [*audit.faults, *compared]
     except BaseException:
-        aside.keep(audit.state())
+        audit.keep(aside)
         raise
-    beside = audit.beside
-    compared = list(beside.compared(parts.recorder, parts.keys, parts.vault, audit.position, FOLLOWERS))
     aside.drop()
-    return Found(audit.position, sorted([*audit.faults, *compared]), beside.notes)
+    return Found(audit.position, sorted(found), audit.beside.notes)
 
 
 def audit_topic(records: Iterable[Record], keys: CheckedKeys, bar: Callable[[int], Any]) -> Found:

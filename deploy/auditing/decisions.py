@@ -158,11 +158,11 @@ def audit_store(
     before it was broken off. Raises `NotTheSame`."""
     aside = PutAside(parts.settings, "decisions")
     state = aside.taken_up() if resume else None
-    # What differs is said with what was recorded: that goes into no file, and such a part is done again.
-    kept = Outcome.of_state(state["outcome"]) if state else Outcome()
+    before = Outcome.of_state(state["outcome"]) if state else Outcome()
     whole = Outcome()
-    whole.add(kept)
+    whole.add(before)
     done = set[str](state["done"]) if state else set[str]()
+    finished: dict[str, Outcome] = {}
     seen: tuple[int, str] = tuple(state["seen"]) if state else _end(parts)
     check_same(parts, seen)
     upto = seen[0]
@@ -172,14 +172,18 @@ def audit_store(
     gc.set_threshold(GARBAGE_THRESHOLD)
 
     def as_it_stands() -> dict[str, Any]:
-        return {"seen": seen, "done": sorted(done), "outcome": asdict(kept)}
+        kept = Outcome()
+        for outcome in (before, *finished.values()):
+            kept.add(outcome)
+        return {"seen": seen, "done": sorted(done | finished.keys()), "outcome": asdict(kept)}
 
     try:
         for part, outcome in in_order(parts, rerun, todo, processes if upto - whole.events > SMALL else 1):
             whole.add(outcome)
+            # What differs is said with what was recorded: that goes into no file, and such a part is done again. That a part
+            # is done, and what came of it, is one step: it may be broken off anywhere.
             if not (outcome.other or outcome.wrong or outcome.broken):
-                kept.add(outcome)
-                done.add(part.client)
+                finished[part.client] = outcome
             bar(outcome.events)
             if aside.is_due:
                 aside.keep(as_it_stands())

@@ -23,7 +23,7 @@ from deploy.feed import follower_of, records_of
 from deploy.migration import Part, migrate
 from deploy.settings import Settings
 from domain.record import Damaged, Record
-from domain.store import Filling, NotEmpty, Place
+from domain.store import Filling, KeysLost, NotEmpty, Place
 from projections.audit import verify_chains
 
 MOST_NAMED = 20
@@ -89,6 +89,8 @@ def restore(settings: Settings, paths: Sequence[Path], key: bytes, broker: Broke
             _prove(staged, restored, broker, shown)
         for place in places.values():
             place.take_place()
+    except KeysLost as error:
+        raise CannotRestore(f"the store or the vault was sealed under other keys than these: {error}") from None
     finally:
         for place in places.values():
             place.discard()

@@ -10,6 +10,7 @@ from deploy.backup.taking import Shown
 from deploy.migration import BESIDE, Beside, Part, beside, ledger_file, master_key, owner_of
 from deploy.settings import Settings
 from deploy.wiring import open_recorder
+from domain.disclosure.kept import recipient_of
 from domain.events import PayloadKeyDestroyed, SubjectRegistered
 from domain.record import Record
 from domain.store import (
@@ -46,18 +47,24 @@ class Staged:
 
     def give_up_lost(self, shown: Shown) -> dict[str, int]:
         """The keys that are nowhere, with the position of the first event under each; nothing will be sealed under them. One
-        that the record says was destroyed is not lost."""
+        that the record says was destroyed is not lost. A recipient whose key is lost is named by a new one from here on."""
         first: dict[str, int] = {}
+        told: dict[str, int] = {}
         destroyed: set[str] = set()
         for record in self.records():
             first.setdefault(record.header.key_id, record.position)
+            if found := recipient_of(record.header.stream):
+                told.setdefault(f"pseudonym/{found[0]}", record.position)
             if record.header.name == PayloadKeyDestroyed.NAME and self.store is not None:
                 event = self.store.opened(record)
                 destroyed |= {event.destroyed_key_id} if isinstance(event, PayloadKeyDestroyed) else set()
             shown(1)
         gone = self.keys.lost(first)
         self.keys.give_up(gone)
-        return {key_id: first[key_id] for key_id in gone if key_id not in destroyed}
+        names = [name for name in told if self.keys.found(name) is None]
+        for name in names:
+            self.keys.named(name)
+        return {key_id: first[key_id] for key_id in gone if key_id not in destroyed} | {name: told[name] for name in names}
 
     def unnamed(self) -> Iterator[int]:
         """The positions of the registrations of clients who are not in the vault, and whose key is there: nobody erased

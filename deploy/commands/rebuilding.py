@@ -20,11 +20,13 @@ from consumers.redelivery import Redelivery
 from deploy.choosing import reopening
 from deploy.commands.printed import failed, progress
 from deploy.feed import Feed, broker_alone, feed_of_store, feed_of_topic, follower_of
-from deploy.migration import ledger_file, migrate
+from deploy.migration import keys_database, ledger_file, master_key, migrate
 from deploy.roles import Role
 from deploy.settings import DSNS, Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
+from domain.epochs import FIRST
 from domain.record import Record
+from domain.store import Keys, check_own_keys
 from projections.comparison import differences
 from projections.read_models import ReadModel
 
@@ -89,12 +91,17 @@ def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, rede
 
 
 def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
-    """An equal store from the events topic and the keys. What no topic holds (keys, vault) must be there."""
+    """An equal store from the events topic and the keys. What no topic holds (keys, vault) must be there. Raises
+    `KeysLost`."""
     if not arguments.from_topic:
         return failed("say --from-topic: there is no other origin to rebuild a store from")
     target = target_of(settings, arguments.into)
     migrate(target)
     with feed_of_topic(settings) as origin, ExitStack() as stack:
+        if next(origin.records(), None) is not None:
+            with closing(keys_database(settings)) as database:
+                check_own_keys(Keys(database, master_key(settings)))
+        _begin_epoch(target, origin.epoch())
         fresh = open_ledger_parts(target, apart=settings)
         try:
             if fresh.store.head() and not fresh.store.rebuild_broken_off:
@@ -102,15 +109,20 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                     "the store is not empty: `kuty ledger adopt` brings it in line with the topic where it stands, "
                     "--into names another place"
                 )
-            if begin_in_epoch(target, origin.newest_epoch()):
-                fresh.close()
-                fresh = open_ledger_parts(target, apart=settings)
             broker = fresh.broker if arguments.into is None else stack.enter_context(closing(broker_alone(settings)))
             count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
             print(f"{count} events from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:
             fresh.close()
+
+
+def _begin_epoch(target: Settings, epoch: int) -> None:
+    """An empty store is in the epoch that its topic is in."""
+    with reopening(target) as at:
+        if epoch != FIRST and not at.writing.head():
+            at.begin_epoch(epoch)
+            at.writing.commit(0)
 
 
 def target_of(settings: Settings, into: str | None) -> Settings:

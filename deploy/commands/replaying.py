@@ -119,7 +119,10 @@ def _client(found: Feed, name: str, settings: Settings) -> str:
     database = keys_database(settings)
     keys = Keys(database, master_key(settings))
     try:
-        return Pseudonyms(keys.named(f"pseudonym/{_organiser(found)}")).reference(name)
+        key = keys.found(f"pseudonym/{_organiser(found)}")
+        if key is None:
+            raise NoSuchClient("the organiser has no names for clients: the keys are not those of this ledger")
+        return Pseudonyms(key).reference(name)
     except UnknownPseudonym:
         raise NoSuchClient(f"{name} is not the organiser's name of a client") from None
     finally:

@@ -200,7 +200,7 @@ def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) 
                 role.behind = report.head - recorder.tracking(tracked)
         for topic, parked in recorder.parked().items():
             report.add(Fault(f"topic {topic}", f"parked: {parked.code}", PARKED.told))
-        report.answers = recorder.answer_counts()
+        report.answers = recorder.inquiry.answer_counts()
         report.disk.setdefault("store", recorder.size())
     except UNAVAILABLE as error:
         report.add(_fault("store", error))

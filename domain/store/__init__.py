@@ -12,6 +12,7 @@ from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
+from domain.store.own_keys import check_own_keys
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import Rebuilding
 from domain.store.receiving.knowing import known_at_hand, told_by_others
@@ -19,7 +20,7 @@ from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
-from domain.store.sealed.keys import KeyDestroyed, Keys, WrongMasterKey
+from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, WrongMasterKey, key_id_of
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
@@ -75,6 +76,7 @@ __all__ = [
     "Kept",
     "KeyDestroyed",
     "Keys",
+    "KeysLost",
     "LedgerReading",
     "Lost",
     "Moved",
@@ -106,9 +108,11 @@ __all__ = [
     "Use",
     "Vault",
     "WrongMasterKey",
+    "check_own_keys",
     "examine",
     "field_classes",
     "hash_of",
+    "key_id_of",
     "known_at_hand",
     "lock_number",
     "migrate_postgres",

@@ -30,9 +30,10 @@ from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wa
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopReply, NoteJob, Reply, new_future
 from domain.store.deciding.kept_answers import Content, content_hash, is_hash_of, refusal_event
 from domain.store.deciding.writer import PATIENCE_S, Published, Writer
+from domain.store.own_keys import check_keys
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import FollowerOf, PositionsAt, append_raw, is_broken_off
-from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
+from domain.store.sealed.keys import CONTENT, KeyDestroyed, Keys, key_id_of
 from domain.store.tables.recorders import Recorder
 from domain.streams import LEDGER_MATTER
 
@@ -42,7 +43,7 @@ Said: TypeAlias = tuple[bytes, str, dict[str, Any], Caller, None]
 
 
 class EventStore(LedgerReading):
-    """One ledger. `kind_of` is a parameter for tests of the store alone; `wall_clock` for tests of time."""
+    """One ledger. `kind_of` is for tests of the store alone, `wall_clock` for tests of time. Raises `KeysLost`."""
 
     def __init__(
         self,
@@ -54,10 +55,11 @@ class EventStore(LedgerReading):
         wall_clock: Clock = wall_clock,
         patience: float = PATIENCE_S,
     ) -> None:
+        check_keys(recorder, keys)
         super().__init__(recorder, keys)
         self.ledger = ledger
         self._around = Circumstances(kind_of, wall_clock)
-        self._content_key = keys.named("content-mac")[:32]
+        self._content_key = keys.named(CONTENT)[:32]
         self._writer = Writer(recorder, self._known, self._sealer, keys, ledger, self._around, patience=patience)
 
     def ask_first(self, published: Published) -> None:
@@ -242,7 +244,7 @@ class EventStore(LedgerReading):
         key_id = key_id_of(draft.matter)
         key = self.keys.get((key_id,)).get(key_id)
         if key is None:
-            if draft.matter != LEDGER_MATTER:
+            if draft.matter != LEDGER_MATTER or self._recorder.inquiry.is_begun(LEDGER_MATTER):
                 raise KeyDestroyed(key_id)
             key = self.keys.create((draft.matter,))[key_id]
         type_name = type_of(draft.event)

@@ -22,7 +22,7 @@ from domain.store.deciding.kept_answers import answer_of, still_waiting
 from domain.store.deciding.known import Known
 from domain.store.openings import epochs_of
 from domain.store.rebuild import FollowerOf
-from domain.store.sealed.keys import Keys
+from domain.store.sealed.keys import TOKEN, Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
@@ -37,7 +37,7 @@ class LedgerReading:
         self._recorder = recorder
         self._sealer = Sealer(keys)
         self._known = Known(recorder, keys, self._sealer, types_of(DIRECTORY_EVENTS))
-        self._tokens = Tokens(keys.named("token"))
+        self._tokens = Tokens(keys.named(TOKEN))
         self._mode: Mode = ""
         self._epochs: Epochs | None = None
 
@@ -211,7 +211,7 @@ class LedgerReading:
 
     def answer_counts(self) -> Mapping[str, int]:
         """How many answers there are of each status; `waiting` are those that have no last one yet. Reads all of them."""
-        return self._recorder.answer_counts()
+        return self._recorder.inquiry.answer_counts()
 
     def wait_for_commit(self, timeout: float, after: int | None = None) -> None:
         """Return when an event later than position `after` (none: than now) may be there, after `timeout` seconds at the
@@ -257,6 +257,13 @@ class LedgerReading:
     def unpark(self, topic: str) -> None:
         """Take a topic up again."""
         self._recorder.unpark(topic)
+
+    # --- names ---
+
+    def pseudonym_key(self, recipient: str) -> bytes:
+        """The key of a recipient's own names for clients and parts (64 bytes), made before it is told anything. Raises
+        `KeysLost` where it was told something, and the key is gone: other names would be those of nobody it knows."""
+        return self.keys.named(f"pseudonym/{recipient}", lambda: bool(self.stream_version(f"recipient/{recipient}/1")))
 
     # --- tokens ---
 

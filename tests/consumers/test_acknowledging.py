@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,16 @@ from deploy.feed import Feed, follower_of
 from deploy.settings import Settings
 from deploy.told_on import ToldOn
 from domain.events import PublicationsAcknowledged
-from domain.store import EventStore, SqliteRecorder, migrate_sqlite
+from domain.store import (
+    Beside,
+    CheckedKeys,
+    CheckedVault,
+    EventStore,
+    SqliteDatabase,
+    SqliteRecorder,
+    examine,
+    migrate_sqlite,
+)
 from projections.audit import rerun_decisions, verify_chains
 from projections.tellings import Recorded, told_by
 
@@ -215,6 +227,42 @@ def test_the_record_adds_up_with_it(live: Stage) -> None:
     assert verify_chains(records, live.store.opened) == []
     assert list(live.store.amiss(follower_of)) == []
     assert {rerun.same for rerun in rerun_decisions(records, live.store.opened, live.store.decision)} == {True}
+
+
+def taken_otherwise_by(live: Stage) -> list[str]:
+    """What an audit says of the table of acknowledgements."""
+    store, folder, beside = live.store, live.ledger.folder, Beside()
+    keys = CheckedKeys(SqliteDatabase(folder / "keys.db"), b"k" * 32)
+    vault = CheckedVault(SqliteDatabase(folder / "vault.db"), keys)
+    beside.take(examine(store._recorder, store._sealer, follower_of, 0, store.head()).said)
+    found = beside.compared(store._recorder, keys, vault, store.head(), (), partial(out_topic, store.ledger))
+    return [fault.what for fault in found]
+
+
+SPOILT = {
+    "a later time": ("SET first_at = first_at + 60000, last_at = last_at + 60000", "was taken at 2025-01-07T09:01:20"),
+    "an earlier time": ("SET first_at = first_at - 60000, last_at = last_at - 60000", "was taken at 2025-01-07T08:59:20"),
+    "other sequences": ("SET first_sequence = first_sequence - 1", "do not add up"),
+    "more than there are": ("SET last_sequence = 1 << 60, last_offset = 1 << 60", "do not add up"),
+    "times that are none": ("SET times = x'ffff'", "do not add up"),
+    "a time that is none": ("SET first_at = 1 << 62, last_at = 1 << 62", f"was taken at {1 << 62} ms"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_table_that_says_otherwise_than_the_record_is_found(live: Stage, name: str) -> None:
+    """Whoever asks when somebody was told something is answered by the table where it has the time."""
+    live.later(60)
+    live.record()
+    live.later(90)
+    live.record()
+    assert live.facts()
+    assert taken_otherwise_by(live) == []
+    change, said = SPOILT[name]
+    topic = out_topic(live.store.ledger, COUNTY)
+    with closing(sqlite3.connect(live.ledger.folder / "ledger.db")) as tables, tables:
+        tables.execute(f"UPDATE acknowledged {change} WHERE topic = ?", (topic,))
+    assert any(said in what for what in taken_otherwise_by(live)), taken_otherwise_by(live)
 
 
 def test_from_the_topic_alone_it_is_known_when_somebody_was_told(live: Stage, tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from deploy.backup.restoring import CannotRestore, restore
 from deploy.backup.sealed_file import BackupDamaged, SealingFile, backup_key, make_backup_key
 from deploy.backup.taking import last_backups, take
 from deploy.cli import main
-from deploy.migration import migrate
+from deploy.migration import master_key, migrate
 from deploy.settings import Settings
 from deploy.wiring import opened
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
-from domain.store import KeyDestroyed, NotEmpty, Use, WrongMasterKey, one_moment
+from domain.store import KeyDestroyed, Keys, NotEmpty, SqliteDatabase, Use, WrongMasterKey, one_moment
 
 Tables = dict[str, list[tuple[Any, ...]]]
 ROW = "12"
@@ -269,13 +269,25 @@ def test_what_does_not_add_up_takes_no_place(source: Settings, empty: Settings, 
         place_of(empty, part).check_empty()
 
 
+@pytest.mark.parametrize("another", [False, True], ids=["gone", "another one"])
 def test_a_vault_that_was_sealed_under_other_keys_takes_no_place(
-    source: Settings, empty_home: Settings, tmp_path: Path
+    source: Settings, empty_home: Settings, tmp_path: Path, another: bool
 ) -> None:
+    database = SqliteDatabase(tmp_path / "other-keys.db")
+    Keys.migrate(database)
+    Keys(database, master_key(source)).named("vault")
+    [(other,)] = database.read("SELECT wrapped FROM named_keys WHERE name = 'vault'")
+
+    def change(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
+        if row.get("name") != "vault":
+            return row
+        return {**row, "wrapped": bytes(other)} if another else None
+
     files = taken(source, tmp_path / "backup")
-    rewritten(files, "keys", lambda table, row: None if row.get("name") == "vault" else row)
+    rewritten(files, "keys", change)
     with pytest.raises(CannotRestore, match="the vault was sealed under other keys"):
         restored(empty_home, files.paths)
+    assert staged_left(empty_home) == []
 
 
 def test_what_a_restore_that_broke_off_has_left_is_taken_away(source: Settings, empty: Settings, tmp_path: Path) -> None:
@@ -350,6 +362,19 @@ def test_keys_that_no_backup_has_are_named_and_nothing_new_is_sealed_under_them(
         # and for the other nothing is recorded any more, as for who was erased
         lost = home.post(f"/clients/{name}/details", OWN_WORKER, {"phone": "040 2"})
         assert [code["code"] for code in lost.json()["codes"]] == ["E_SUBJECT_UNRESOLVED"]
+        home.settle()
+
+
+def test_a_recipient_whose_key_no_backup_has_is_named_and_told_by_other_names(
+    source: Settings, empty_home: Settings, tmp_path: Path
+) -> None:
+    files = taken(source, tmp_path / "backup")
+    rewritten(files, "keys", lambda table, row: None if row.get("name") == "pseudonym/county" else row)
+    done = restored(empty_home, files.paths)
+    assert list(done.lost) == ["pseudonym/county"]
+    with house(source.home) as before, house(empty_home.home) as home:
+        before.aino = home.aino = AINO
+        assert home.name("county") != before.name("county")
         home.settle()
 
 

@@ -12,7 +12,9 @@ from house import LEDGER
 from stories import INSTRUCTOR
 
 from consumers import wire
+from deploy.commands.rebuilding import target_of
 from deploy.feed import feed_of_store
+from deploy.wiring import open_recorder
 from domain.events import AnswerWithdrawn, EpochOpened, Erased, Event
 from domain.record import Record
 from projections.audit import verify_chains
@@ -52,6 +54,9 @@ def test_the_store_goes_on_in_a_new_epoch_and_readers_follow_it(ledger: Forked, 
     topic = wire.in_topic(LEDGER, PROVIDER)
     assert positions["disclosure/late/after"] == 1
     assert {"relay", topic} <= positions.keys()
+    # which is in the epoch that was opened
+    with closing(open_recorder(target_of(ledger.settings, str(ledger.settings.home / "rebuilt")))) as rebuilt:
+        assert rebuilt.epoch == 2
 
 
 def test_who_was_answered_in_the_topics_history_alone_is_told_and_decided_again(

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from forging import rechained, rewritten
 from psycopg import sql
 from records_of_before import LEDGER, LEDGERS, hash_of_all, ledger_of_tables_2
 from stories import OPERATOR
@@ -27,6 +28,7 @@ from deploy.wiring import Wired, open_ledger_parts
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.store import schema_of
 from projections.audit import rerun_decisions, verify_chains
+from projections.disclosure_audit import rerun_disclosures
 
 Before = tuple[Settings, dict[str, Any]]
 Brought = tuple[Wired, dict[str, Any]]
@@ -107,6 +109,46 @@ def test_it_verifies_and_every_decision_comes_to_the_same_again(brought: Brought
     assert {rerun.same for rerun in rerun_decisions(feed.records(), feed.opened, feed.decision)} == {True, None}
     lines = {line: line.split("/") for line in expected["answers"]}
     assert {line: len(wired.store.answers((org, task))) for line, (org, task) in lines.items()} == expected["answers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "said"),
+    [
+        ("disclosure.made", {"matter": "ledger"}, "and its matter is ledger"),
+        ("disclosure.made", {"ruleset_version": "1999-01"}, "it was recorded under the rules 1999-01"),
+        ("disclosure.made", {"directory_version": "999"}, "it names the register of position 999"),
+        ("case.opened", {"ruleset_version": "1999-01"}, "it was recorded under the rules 1999-01"),
+        ("command.refused", {"content_hash": "ab" * 32}, "what was refused is not what its content says"),
+    ],
+)
+def test_what_its_seals_do_not_bind_is_compared_with_what_follows_from_the_record(
+    before: Before, name: str, fields: dict[str, object], said: str
+) -> None:
+    """Whoever has no keys could rewrite these fields of a header, and make every hash behind it anew."""
+    at, _ = before
+    migrate(at)
+    with closing(open_ledger_parts(at)) as wired:
+        records, opened = list(feed_of_store(wired).records()), wired.store.opened
+        last = [one for one in records if one.header.name == name and one.header.matter != fields.get("matter")][-1]
+        tampered = rechained(rewritten(record, **fields) if record is last else record for record in records)
+        found = {fault.position: fault.what for fault in verify_chains(tampered, opened)}
+        assert said in found[last.position], found
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("purpose", "purpose: told for 'x'"), ("causation", "causation: told because of x")]
+)  # fmt: skip
+def test_why_and_for_what_it_was_told_is_compared_with_the_policy(before: Before, name: str, text: str) -> None:
+    at, _ = before
+    migrate(at)
+    with closing(open_ledger_parts(at)) as wired:
+        records, opened = list(feed_of_store(wired).records()), wired.store.opened
+        assert {rerun.same for rerun in rerun_disclosures(records, opened)} == {True}
+        last = [record for record in records if record.header.name == "disclosure.made"][-1]
+        tampered = rechained(rewritten(record, **{name: "x"}) if record is last else record for record in records)
+        [found] = [rerun for rerun in rerun_disclosures(tampered, opened) if not rerun.same]
+        assert found.position == last.position
+        assert found.differences[0].startswith(text)
 
 
 def test_it_is_published_again_with_the_bytes_that_were_published(brought: Brought) -> None:

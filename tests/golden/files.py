@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
@@ -28,7 +28,8 @@ from domain.directory import Recipient  # noqa: E402
 from domain.events import Event  # noqa: E402
 from domain.messages import GROUP, message_types, of_group, wish_of_message  # noqa: E402
 from domain.receipts import Receipt  # noqa: E402
-from domain.record import Header, Record, digest, state_bytes  # noqa: E402
+from domain.record import Header, Record, digest, header_bytes, state_bytes  # noqa: E402
+from domain.store import Keys, Sealer  # noqa: E402
 from domain.store.sealed.field_classes import section_bytes, split  # noqa: E402
 from domain.store.tables.packing import FIRST_DICTIONARY, packed  # noqa: E402
 from projections.kinds import kinds  # noqa: E402
@@ -109,6 +110,34 @@ def column_golden() -> Golden:
     return {"dictionary": digest(FIRST_DICTIONARY.read_bytes()), "kept": kept, "value": b64encode(value).decode()}
 
 
+class OneKey(Keys):
+    """The key of every golden seal, without a database."""
+
+    KEY = bytes(range(32))
+
+    def __init__(self) -> None:
+        pass
+
+    def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
+        return dict.fromkeys(key_ids, self.KEY)
+
+    def holds(self, key_id: str) -> bool:
+        return False
+
+    def forget_with(self, forget: Callable[[], None]) -> None:
+        pass
+
+
+def seal_golden() -> Golden:
+    """The bytes of a record whose sections are sealed as they are today, and what is in them."""
+    event = examples.events()["subject.registered"]
+    golden = event_golden(event)
+    fields = {name: value for name, value in golden["header"].items() if name != "section_digests"}
+    sections = Sealer(OneKey()).seal(event, header_bytes(fields), fields["key_id"], OneKey.KEY)
+    fields["section_digests"] = {name: digest(sealed) for name, sealed in sections.items()}
+    return {"sections": golden["sections"], "value": b64encode(state_bytes(header_bytes(fields), sections)).decode()}
+
+
 def receipt_golden(receipt: Receipt) -> Golden:
     """What the receipt is made of, and its record."""
     made = {one.name: getattr(receipt, one.name) for one in fields(receipt)}
@@ -150,6 +179,7 @@ def missing() -> Iterator[tuple[Path, Golden]]:
         }
     wanted[HERE / "records" / "lengths.json"] = record_golden()
     wanted[HERE / "columns" / "headers-1.json"] = column_golden()
+    wanted[HERE / "seals" / "whole-header.json"] = seal_golden()
     for name, receipt in examples.RECEIPTS.items():
         wanted[HERE / "receipts" / f"{name}.json"] = receipt_golden(receipt)
     for type_name, (task, body) in examples.messages().items():

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from golden.files import SOURCE, commands_of, missing, read, texts
+from golden.files import SOURCE, OneKey, commands_of, missing, read, texts
 from records_of_before import header_of, two_lines
 
 from consumers import wire
@@ -18,16 +18,17 @@ from domain.catalogue import EVENTS, event_class, type_of, upcast
 from domain.directory import Recipient
 from domain.disclosure.publications import Publication
 from domain.envelopes import read_envelope
-from domain.events import Event
+from domain.events import Erased, Event
 from domain.messages import message_types
 from domain.receipts import Receipt
 from domain.record import Header, Record, digest, read_record, state_bytes
 from domain.refusals import Reason
+from domain.store import Sealer
 from domain.store.sealed.field_classes import TARGET_TYPE, joined, section_bytes, split
 from domain.store.tables.packing import FIRST_DICTIONARY, unpacked
 from projections.kinds import kinds
 
-FILES = {part: read(part) for part in ("events", "publications", "receipts", "messages", "records", "columns")}
+FILES = {part: read(part) for part in ("events", "publications", "receipts", "messages", "records", "columns", "seals")}
 HOW = "python tests/golden/files.py writes it"
 Golden = dict[str, Any]
 
@@ -126,6 +127,16 @@ def test_what_a_column_keeps_of_a_record_is_unpacked_for_ever(golden: Golden) ->
 
 def test_a_dictionary_by_which_columns_are_packed_is_never_another_one() -> None:
     assert digest(FIRST_DICTIONARY.read_bytes()) == FILES["columns"]["headers-1"]["dictionary"]
+
+
+@of("seals")
+def test_a_record_that_was_sealed_is_opened_for_ever(golden: Golden) -> None:
+    record = read_record(b64decode(golden["value"]), 41, 1)
+    event = Sealer(OneKey()).open(record)
+    assert not isinstance(event, Erased)
+    assert {letter: orjson.loads(section_bytes(content)) for letter, content in split(event, None, None).items()} == (
+        golden["sections"]
+    )
 
 
 # --- publications -----------------------------------------------------------------------------------------------------

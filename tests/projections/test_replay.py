@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-import msgspec
 import pytest
 from disclosure.ledger import Ledger, follow, ledger_in, opened
+from forging import rechained, rewritten
 
 from domain import rulebook
 from domain.chapters.periods import decisions as periods
 from domain.commands import CommandKind
 from domain.context import Context, Draft
 from domain.disclosure.policy import Cell, policy
+from domain.events import Erased, Event
 from domain.pathway import Pathway
 from domain.record import Damaged, Record, read_record
 from projections import audit
@@ -129,21 +130,7 @@ def test_a_damaged_feed_names_the_position(feed: Feed, damage: object, what: str
 
 
 def forged(record: Record) -> Record:
-    header = msgspec.structs.replace(record.header, actor_person="somebody-else")
-    return replace(record, header=header, header_bytes=header.to_bytes())
-
-
-def rechained(records: list[Record]) -> list[Record]:
-    """The records as somebody would leave them who can write everything but has no keys: positions and hashes add up."""
-    ends: dict[str, tuple[int, str]] = {}
-    signed = []
-    for position, record in enumerate(records, 1):
-        version, hash_ = ends.get(record.header.stream, (0, ""))
-        header = msgspec.structs.replace(record.header, previous_hash=hash_)
-        new = replace(record, header=header, header_bytes=header.to_bytes(), position=position, read_from=b"")
-        ends[header.stream] = version + 1, new.hash
-        signed.append(new)
-    return signed
+    return rewritten(record, actor_person="somebody-else")
 
 
 def test_a_rewritten_stream_does_not_fit_what_was_told_of_it(feed: Feed) -> None:
@@ -151,8 +138,31 @@ def test_a_rewritten_stream_does_not_fit_what_was_told_of_it(feed: Feed) -> None
     tampered = [*feed.records[:place], forged(feed.records[place]), *feed.records[place + 1 :]]
     faults = verify_chains(rechained(tampered), feed.open)
     assert {fault.what for fault in faults} >= {"the fact that was told is another one than it was then"}
-    (opened_otherwise,) = [fault for fault in faults if not fault.stream.startswith("recipient/")]
-    assert "was not sealed so" in opened_otherwise.what
+    # and neither what was rewritten opens, nor anything behind it in its stream: each is sealed behind the one before it
+    client = feed.records[place].header.stream
+    behind = [r.position for r in feed.records[place:] if r.header.stream == client]
+    elsewhere = [fault for fault in faults if not fault.stream.startswith("recipient/")]
+    assert [fault.position for fault in elsewhere] == behind
+    assert all("was not sealed so" in fault.what for fault in elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("told", "fields"),
+    [
+        (True, {"policy_version": "1"}),
+        (True, {"purpose": "statistics"}),
+        (True, {"ruleset_version": "1999-01"}),
+        (True, {"causation": None}),
+        (False, {"content_hash": "ab" * 32}),
+        (False, {"message_hash": "ab" * 32}),
+        (False, {"flags": ("late",)}),
+    ],
+)
+def test_no_field_of_the_last_header_of_a_stream_can_be_rewritten(feed: Feed, told: bool, fields: dict[str, object]) -> None:
+    """The last of its stream: no hash of another one is of it."""
+    last = next(r for r in feed.records[::-1] if r.header.stream.startswith("recipient/" if told else feed.client))
+    tampered = [rewritten(r, **fields) if r is last else r for r in feed.records]
+    assert any("was not sealed so" in fault.what for fault in verify_chains(tampered, feed.open))
 
 
 def test_a_stream_taken_out_leaves_holes(feed: Feed) -> None:
@@ -186,7 +196,14 @@ def test_a_fact_without_a_decision_is_named(feed: Feed) -> None:
     record = feed.records[place]
     bare = replace(record, sections={name: sealed for name, sealed in record.sections.items() if name != "decision"})
     tampered = [*feed.records[:place], bare, *feed.records[place + 1 :]]
-    (differing,) = [r for r in rerun_decisions(tampered, feed.open, feed.decision) if r.same is False]
+    # whoever has no keys cannot leave it out
+    with pytest.raises(Damaged):
+        feed.open(bare)
+
+    def sealed_so(each: Record) -> Event | Erased:
+        return feed.open(record if each is bare else each)
+
+    (differing,) = [r for r in rerun_decisions(tampered, sealed_so, feed.decision) if r.same is False]
     assert differing.differences == ("decision.issued: no decision is kept for it",)
 
 

@@ -28,9 +28,20 @@ def test_keys_are_wrapped_in_the_database(ground: Ground) -> None:
 
 
 def test_another_master_key_is_noticed_at_once(ground: Ground) -> None:
-    ground.keys()
+    ground.keys().create(["a"])
     with pytest.raises(WrongMasterKey):
         Keys(ground.database("keys"), b"x" * 32)
+
+
+def test_of_two_master_keys_the_one_by_which_the_first_key_is_made_is_the_right_one(ground: Ground) -> None:
+    """Nothing is written by looking: who comes to an empty key database with a wrong one learns it when it makes a key."""
+    ours, theirs = ground.keys(), Keys(ground.database("keys"), b"x" * 32)
+    assert ground.database("keys").read("SELECT * FROM named_keys") == []
+    ours.create(["a"])
+    for make in (lambda: theirs.create(["b"]), lambda: theirs.named("token")):
+        with pytest.raises(WrongMasterKey):
+            make()
+    assert ours.get(["a/1", "b/1"]).keys() == {"a/1"}
 
 
 def test_a_destroyed_key_is_gone_everywhere_and_never_made_again(ground: Ground) -> None:

@@ -84,6 +84,25 @@ def test_events_are_only_ever_appended_whoever_asks(ground: Ground, store: Event
     assert store.head() == 1
 
 
+def test_nothing_is_recorded_before_the_first_position(ground: Ground, store: EventStore) -> None:
+    """It would count in its stream, and no feed would come by it."""
+    store.execute(Register(), WORKER, "1")
+    [row] = store._recorder.rows(0, 1)
+
+    def record(position: int) -> None:
+        writing = ground.recorder().begin()
+        try:
+            writing.write([row._replace(position=position, version=2)], (), {})
+            writing.commit(position)
+        finally:
+            writing.rollback()
+
+    for position in (0, -1):
+        with pytest.raises((Lost, sqlite3.IntegrityError, psycopg.errors.CheckViolation)):
+            record(position)
+    assert store.stream_version(row.stream) == 1
+
+
 def test_services_never_make_a_table(ground: Ground, tmp_path: Path) -> None:
     with pytest.raises(NotMigrated):
         ground.recorder().create_table()
@@ -213,6 +232,7 @@ BEFORE_SQLITE = f"""
         first_position, answer FROM newer;
     DROP TABLE newer;
     CREATE UNIQUE INDEX answers_number ON answers (sender_org, sender_task, answer_number);
+    DROP TRIGGER position_counts;
     DELETE FROM migrations WHERE version > 1;
 """
 BEFORE_POSTGRES = f"""
@@ -221,6 +241,7 @@ BEFORE_POSTGRES = f"""
     ALTER TABLE answers DROP COLUMN sender_person;
     ALTER TABLE answers ALTER COLUMN answer_number SET NOT NULL;
     ALTER TABLE answers ADD PRIMARY KEY (command_id, sender_org, sender_task, final);
+    ALTER TABLE events DROP CONSTRAINT events_position_counts;
     DELETE FROM migrations WHERE version > 1;
 """
 

@@ -181,6 +181,19 @@ def test_held_messages_wait_in_the_order_in_which_they_run_out(ground: Ground) -
     assert vault.held() == [soon, other]
 
 
+def test_a_message_waits_as_long_as_its_sender_was_promised(ground: Ground) -> None:
+    """An attempt may have broken off before anything was promised: the next one says until when."""
+    vault = ground.vault()
+    broken_off, promised, again = (
+        HeldMessage("s01", "provider", "m1", datetime(2025, 2, n, tzinfo=UTC), b"{}") for n in (1, 2, 3)
+    )
+    vault.keep_held(broken_off)
+    vault.keep_held(promised)
+    assert vault.held() == [promised]
+    vault.keep_held(again, promised=True)
+    assert vault.held() == [promised]
+
+
 def test_every_look_at_a_client_is_logged(ground: Ground) -> None:
     vault = ground.vault()
     uses = [

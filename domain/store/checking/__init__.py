@@ -27,4 +27,4 @@ def amiss(recorder: Recorder, sealer: Sealer, follower_of: FollowerOf) -> Iterat
         beside.take(window.said)
         yield from window.amiss
         after += WINDOW
-    yield from beside.made_up_answers(recorder, upto)
+    yield from beside.of_tables(recorder, upto)

@@ -8,19 +8,20 @@ the newer one, a look that is gone from the use log and an answer without effect
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from domain.store.checking.amiss import Amiss
+from domain.store.checking.answers import made_up_answers
 from domain.store.checking.copies import CheckedKeys, CheckedVault
-from domain.store.checking.windows import Destroyed, Registered, Said, Unreadable
+from domain.store.checking.tables import another_epoch, rows_before_the_first, taken_otherwise
+from domain.store.checking.windows import Destroyed, Registered, Said, Taken, Unreadable, Waiting
 from domain.store.deciding.kept_answers import still_waiting
-from domain.store.sealed.keys import LOST
+from domain.store.sealed.keys import CONTENT, LOST, PROBE, TOKEN, VAULT, VAULT_INDEX
 from domain.store.sealed.vault import ClientRecord
 from domain.store.tables.recorders import Recorder, Sender
-
-PAGE = 2_000
 
 
 @dataclass(slots=True)
@@ -33,7 +34,10 @@ class Beside:
     destroyed: dict[str, Destroyed] = field(default_factory=dict)
     registered: dict[str, Registered] = field(default_factory=dict)
     coded: set[str] = field(default_factory=set)
-    waiting: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    waiting: dict[tuple[str, str, str], Waiting] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    taken: list[Taken] = field(default_factory=list)
+    openings: int = 0
     notes: list[str] = field(default_factory=list)
 
     def take(self, said: Said) -> None:
@@ -47,15 +51,21 @@ class Beside:
         self.destroyed |= {one.matter: one for one in said.destroyed if one.matter not in self.destroyed}
         self.registered |= {one.client: one for one in said.registered if one.client not in self.registered}
         self.coded.update(said.coded)
-        self.waiting |= {(org, task, message): position for org, task, message, position in said.held}
+        self.waiting |= {one[:3]: one for one in said.held}
         for command in said.answered:
             self.waiting.pop(command, None)
+        self.told |= said.told
+        self.taken += said.taken
+        self.openings += said.openings
 
     def compared(
-        self, recorder: Recorder, keys: CheckedKeys, vault: CheckedVault, upto: int, followers: Sequence[str]
-    ) -> Iterator[Amiss]:
-        """Everything beside the events that is not as they say, the feed being known up to a position."""
-        yield from self.made_up_answers(recorder, upto)
+        self, recorder: Recorder, keys: CheckedKeys, vault: CheckedVault, upto: int, followers: Sequence[str],
+        topic_of: Callable[[str], str],
+    ) -> Iterator[Amiss]:  # fmt: skip
+        """Everything beside the events that is not as they say, the feed being known up to a position. `topic_of` names the
+        topic of what a recipient is told."""
+        yield from self.of_tables(recorder, upto)
+        yield from taken_otherwise(recorder, self.taken, topic_of)
         for name in followers:
             place, head = recorder.tracking(name), recorder.head()
             if place > head:
@@ -64,18 +74,23 @@ class Beside:
         yield from self._entries(vault, recorder, upto)
         yield from self._rest_of_vault(vault, recorder)
 
-    def made_up_answers(self, recorder: Recorder, upto: int) -> Iterator[Amiss]:
-        """The numbered answers behind the last one that an event up to the position gave."""
-        for sender in sorted(self.answers.keys() | set(recorder.senders())):
-            after = self.answers.get(sender, 0)
-            while rows := recorder.answer_rows(sender, after, PAGE):
-                for row in rows:
-                    after = row.number or 0
-                    if row.position <= upto:
-                        yield Amiss(row.position, "/".join(sender), f"answer {row.number} is of no event")
+    def of_tables(self, recorder: Recorder, upto: int) -> Iterator[Amiss]:
+        """What no event speaks of in the ledger's own tables."""
+        yield from rows_before_the_first(recorder)
+        yield from another_epoch(recorder, self.openings)
+        yield from made_up_answers(recorder, self.answers, upto)
+
+    def named_keys(self) -> list[str]:
+        """The named keys without which nothing of what is recorded could have been."""
+        names = [PROBE, CONTENT, TOKEN] if self.keys else []
+        names += [VAULT, VAULT_INDEX] if self.registered else []
+        return names + [f"pseudonym/{recipient}" for recipient in sorted(self.told)]
 
     def strange_keys(self, keys: CheckedKeys) -> Iterator[Amiss]:
         """Every key that is gone without a destruction, is another one's, or is there again."""
+        for name in self.named_keys():
+            if keys.found(name) is None:
+                yield Amiss(0, name, "the key is gone, or not the one under its name, and what is recorded was made with it")
         there = dict(keys.all())
         proofs = keys.destroyed()
         by_key = {one.key_id: one for one in self.destroyed.values()}
@@ -147,10 +162,21 @@ class Beside:
             yield Amiss(0, "vault", f"the staff card of {card} is not what its row says")
         for client, lines in sorted(Counter(vault.strange_uses()).items()):
             yield Amiss(0, client, f"{lines} lines of the use log were not written for this client")
-        held = {(one.sender_org, one.sender_task, one.message_id) for one in vault.held()}
-        for (org, task, message), position in sorted(self.waiting.items(), key=lambda item: item[1]):
-            if (org, task, message) not in held and still_waiting(recorder.answers_to((org, task), message)):
-                yield Amiss(position, f"{org}/{task}", f"the message {message} waits, and the vault does not have it")
+        held = {one[:3]: one for one in vault.held_each()}
+        for said in sorted(self.waiting.values(), key=lambda one: one.position):
+            kept, line = held.get(said[:3]), f"{said.sender_org}/{said.sender_task}"
+            what = f"the message {said.message_id} waits, and the vault does not have it"
+            if kept is None and not still_waiting(recorder.answers_to((said.sender_org, said.sender_task), said.message_id)):
+                continue
+            if kept is not None and kept.until_at == datetime.fromisoformat(said.until_at):
+                continue
+            if kept is not None:
+                what = f"the message {said.message_id} waits until {said.until_at}, and by the vault until {kept.until_at}"
+            yield Amiss(said.position, line, what)
+        for kept in held.values():
+            if not kept.opens:
+                line = f"{kept.sender_org}/{kept.sender_task}"
+                yield Amiss(0, line, f"the message {kept.message_id} that waits is not what its row in the vault says")
 
     # --- put aside, and taken up again ---
 
@@ -163,7 +189,10 @@ class Beside:
             "destroyed": [list(one) for one in self.destroyed.values()],
             "registered": [list(one) for one in self.registered.values()],
             "coded": sorted(self.coded),
-            "waiting": [(*message, position) for message, position in self.waiting.items()],
+            "waiting": [list(one) for one in self.waiting.values()],
+            "told": sorted(self.told),
+            "taken": [list(one) for one in self.taken],
+            "openings": self.openings,
         }
 
     @classmethod
@@ -176,5 +205,8 @@ class Beside:
             destroyed={one[0]: Destroyed(*one) for one in state["destroyed"]},
             registered={one[0]: Registered(*one) for one in state["registered"]},
             coded=set(state["coded"]),
-            waiting={(org, task, message): position for org, task, message, position in state["waiting"]},
+            waiting={(one[0], one[1], one[2]): Waiting(*one) for one in state["waiting"]},
+            told=set(state["told"]),
+            taken=[Taken(*one) for one in state["taken"]],
+            openings=state["openings"],
         )

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 from domain.record import Damaged
-from domain.store.sealed.keys import Keys, WrongMasterKey
+from domain.store.sealed.keys import NAMED_KEY_BYTES, PROBE, Keys, WrongMasterKey
 from domain.store.sealed.vault import ClientRecord, StaffCard, Vault
 
 PAGE = 2_000
 
 
 class CheckedKeys(Keys):
-    """Keys of which one that was not wrapped under its own name is left out, as one that is not there."""
+    """Keys of which one that was not wrapped under its own name is left out, as one that is not there. None is ever made."""
+
+    def found(self, name: str) -> bytes | None:
+        """The key under a name. Raises `WrongMasterKey` where that of all is another one than was given."""
+        try:
+            return super().found(name)
+        except WrongMasterKey:
+            if name == PROBE:
+                raise
+            return None
+
+    def named(self, name: str, is_used: Callable[[], bool] = bool) -> bytes:
+        """The key under a name, else what stands for it so that all the rest can be looked at: nothing opens with that."""
+        return self.found(name) or os.urandom(NAMED_KEY_BYTES)
 
     def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
         """The keys that exist and are what their names say."""
@@ -61,8 +76,20 @@ class Entry(NamedTuple):
     changing: bool
 
 
+class Held(NamedTuple):
+    """A message that waits, as its row says. `until_at` is none where it is no time; `opens` says whether it was sealed for
+    this row."""
+
+    sender_org: str
+    sender_task: str
+    message_id: str
+    until_at: datetime | None
+    opens: bool
+
+
 class CheckedVault(Vault):
     """The vault, entry by entry."""
+
 
     def entries(self) -> Iterator[Entry]:
         """Every client's entry, by reference."""
@@ -109,3 +136,20 @@ class CheckedVault(Vault):
                     self._opened(f"use|{client}", bytes(sealed))
                 except Damaged:
                     yield str(client)
+
+    def held_each(self) -> Iterator[Held]:
+        """Every message that waits, by sender and id."""
+        for org, task, message_id, until_at, sealed in self._database.read(
+            "SELECT sender_org, sender_task, message_id, held_until_at, sealed FROM held"
+            " ORDER BY sender_org, sender_task, message_id"
+        ):
+            try:
+                until: datetime | None = datetime.fromisoformat(until_at)
+            except ValueError:
+                until = None
+            try:
+                self._opened(f"held|{org}|{task}|{message_id}", bytes(sealed))
+                opens = True
+            except Damaged:
+                opens = False
+            yield Held(org, task, message_id, until, opens)

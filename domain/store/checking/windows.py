@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
+from domain.disclosure.kept import recipient_of
 from domain.events import (
+    EpochOpened,
     Erased,
     Event,
     MessageHeld,
     PayloadKeyDestroyed,
+    PublicationsAcknowledged,
     SubjectIdentifierChanged,
     SubjectRegistered,
 )
 from domain.record import Damaged, Header, Record, read_record
 from domain.store.checking.amiss import Amiss
-from domain.store.deciding.kept_answers import answer_of
+from domain.store.checking.answers import differing_answers
 from domain.store.rebuild import FollowerOf, Rebuilding
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import AnswerRow, Recorder, Row, Sender
@@ -54,8 +58,31 @@ class Unreadable(NamedTuple):
     events: int
 
 
+class Waiting(NamedTuple):
+    """A message that was held: its row in the vault says the same time (UTC, ISO 8601)."""
+
+    sender_org: str
+    sender_task: str
+    message_id: str
+    position: int
+    until_at: str
+
+
+class Taken(NamedTuple):
+    """What a `publications.acknowledged` says: the broker took a recipient's publications up to a sequence between two times
+    (ms since 1970 UTC)."""
+
+    recipient: str
+    epoch: int
+    until_sequence: int
+    first_at: int
+    last_at: int
+    position: int
+
+
 class Said(NamedTuple):
-    """What the events of a window say of answers, keys and the vault. `coded` are the clients whose code was changed."""
+    """What the events of a window say of answers, keys and the vault. `coded` are the clients whose code was changed, `told`
+    the recipients that were told something, `openings` how many epochs were opened."""
 
     last_answers: dict[Sender, int]
     keys: frozenset[str]
@@ -63,8 +90,11 @@ class Said(NamedTuple):
     destroyed: tuple[Destroyed, ...]
     registered: tuple[Registered, ...]
     coded: tuple[str, ...]
-    held: tuple[tuple[str, str, str, int], ...]
+    held: tuple[Waiting, ...]
     answered: tuple[tuple[str, str, str], ...]
+    told: frozenset[str]
+    taken: tuple[Taken, ...]
+    openings: int
 
 
 class Examined(NamedTuple):
@@ -84,14 +114,15 @@ def examine(recorder: Recorder, sealer: Sealer, follower_of: FollowerOf, after: 
     events = opened_each(sealer, records)
     rebuilding = Rebuilding(sealer, follower_of)
     answers: list[AnswerRow] = []
+    unread = set[str]()
     for record, event in zip(records, events, strict=True):
-        answers += rebuilding.answers_before(record, _content(record, event))
-    answers += _last_answer(recorder, sealer, rebuilding, upto)
+        answers += rebuilding.answers_before(record, _content(record, event, unread))
+    answers += _last_answer(recorder, sealer, rebuilding, upto, unread)
     expected: dict[Sender, dict[int, AnswerRow]] = {}
     for answer in answers:
         expected.setdefault((answer.sender_org, answer.sender_task), {})[answer.number or 0] = answer
     for sender, wanted in sorted(expected.items()):
-        found += _answers(recorder, sender, wanted)
+        found += differing_answers(recorder, sender, wanted, unread)
     last = {sender: max(each) for sender, each in expected.items()}
     return Examined(records, events, found, said_by(records, events, last))
 
@@ -111,8 +142,10 @@ def _opened(sealer: Sealer, record: Record) -> Event | Erased | Damaged:
         return damaged
 
 
-def _content(record: Record, event: Event | Erased | Damaged) -> Event | Erased:
-    """What an answer is made of; of what is damaged no more than of what is erased."""
+def _content(record: Record, event: Event | Erased | Damaged, unread: set[str]) -> Event | Erased:
+    """What an answer is made of; of what is damaged no more than of what is erased. Either is added to what is `unread`."""
+    if isinstance(event, Damaged | Erased):
+        unread.add(record.header.event_id)
     return Erased(record.header.name) if isinstance(event, Damaged) else event
 
 
@@ -138,43 +171,19 @@ def _columns(row: Row, header: Header) -> Iterator[str]:
             yield f"the column of its {name} says {kept}, the event {said}"
 
 
-def _last_answer(recorder: Recorder, sealer: Sealer, rebuilding: Rebuilding, after: int) -> Iterator[AnswerRow]:
+def _last_answer(
+    recorder: Recorder, sealer: Sealer, rebuilding: Rebuilding, after: int, unread: set[str]
+) -> Iterator[AnswerRow]:
     """The answer that the window ends in, with its events behind the window."""
     while rebuilding.in_an_answer and (rows := recorder.rows(after, REST)):
         records = list(_records(recorder, rows, []))
         for record, event in zip(records, opened_each(sealer, records), strict=True):
-            ended = list(rebuilding.answers_before(record, _content(record, event)))
+            ended = list(rebuilding.answers_before(record, _content(record, event, unread)))
             if ended:
                 yield from ended
                 return
         after = rows[-1].position
     yield from rebuilding.last_answer()
-
-
-def _answers(recorder: Recorder, sender: Sender, expected: dict[int, AnswerRow]) -> Iterator[Amiss]:
-    line, after, last, found = "/".join(sender), min(expected) - 1, max(expected), set[int]()
-    while after < last and (rows := recorder.answer_rows(sender, after, last - after)):
-        for row in rows:
-            number = after = row.number or 0
-            wanted = expected.get(number)
-            if wanted is not None:
-                found.add(number)
-                if differing := sorted(_differing(row, wanted)):
-                    yield Amiss(wanted.position, line, f"answer {number} is not what its event says: {', '.join(differing)}")
-    for number in sorted(expected.keys() - found):
-        yield Amiss(expected[number].position, line, f"answer {number} is missing")
-
-
-def _differing(row: AnswerRow, wanted: AnswerRow) -> Iterator[str]:
-    """The columns that differ, and `answer` where it names other events or codes. A person was not always kept."""
-    for name in ("command_id", "final", "content_hash", "status", "position"):
-        if getattr(row, name) != getattr(wanted, name):
-            yield name
-    if row.person not in ("", wanted.person):
-        yield "person"
-    kept, said = answer_of(row), answer_of(wanted)
-    if (kept.events, kept.codes, kept.client) != (said.events, said.codes, said.client):
-        yield "answer"
 
 
 def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_answers: dict[Sender, int]) -> Said:
@@ -183,8 +192,9 @@ def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_
     destroyed: list[Destroyed] = []
     registered: list[Registered] = []
     coded: list[str] = []
-    held: list[tuple[str, str, str, int]] = []
+    held: list[Waiting] = []
     answered: list[tuple[str, str, str]] = []
+    taken: list[Taken] = []
     for record, event in zip(records, events, strict=True):
         h = record.header
         if isinstance(event, Erased):
@@ -199,7 +209,11 @@ def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_
             case SubjectIdentifierChanged() if event.identifier_change.startswith("identity_code"):
                 coded.append(h.stream)
             case MessageHeld():
-                held.append((h.actor_org, h.actor_task, h.command_id, record.position))
+                until_at = event.held_until_at.isoformat()
+                held.append(Waiting(h.actor_org, h.actor_task, h.command_id, record.position, until_at))
+            case PublicationsAcknowledged():
+                line = event.recipient, event.recipient_epoch, event.until_sequence
+                taken.append(Taken(*line, _ms(event.first_at), _ms(event.last_at), record.position))
         if not isinstance(event, SubjectRegistered) and h.name == SubjectRegistered.NAME and is_client_stream(h.stream):
             registered.append(Registered(h.stream, record.position, h.matter, None))
         if h.answer_number is not None and h.name != MessageHeld.NAME:
@@ -207,4 +221,10 @@ def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_
     return Said(
         last_answers, frozenset(record.header.key_id for record in records), tuple(unreadable.values()), tuple(destroyed),
         tuple(registered), tuple(coded), tuple(held), tuple(answered),
+        frozenset(found[0] for record in records if (found := recipient_of(record.header.stream))), tuple(taken),
+        sum(record.header.name == EpochOpened.NAME for record in records),
     )  # fmt: skip
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.context import Caller, Draft
-from domain.record import LARGEST_RECORD, header_bytes, state_bytes
+from domain.record import LARGEST_RECORD, digest, header_bytes, state_bytes
 from domain.store.deciding.batch import Batch, Staged
 from domain.store.deciding.jobs import JobFailed, TooLarge
 from domain.store.deciding.known import End
 from domain.store.sealed.keys import KeyDestroyed, Keys, key_id_of
-from domain.store.sealed.sealing import Sealer, bound_place
+from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import Row
 
 
@@ -58,11 +58,6 @@ def compose(
     """
     ledger, stream, version, previous_hash, type_name, recorded_at = place
     key_id = key_id_of(draft.matter)
-    bound = bound_place(
-        ledger, draft.event_id, stream, version, type_name, draft.occurred_on, recorded_at,
-        caller.org, caller.task, caller.role, caller.person, command_id,
-    )  # fmt: skip
-    sections = sealer.seal(draft.event, bound, key_id, matter_key, target_type=target_type, decision=decision)
     fields: dict[str, Any] = {
         "event_id": draft.event_id,
         "type": type_name,
@@ -79,7 +74,6 @@ def compose(
         "actor_person": caller.person,
         "purpose": caller.purpose,
         "key_id": key_id,
-        "section_digests": {name: hashlib.sha256(sealed).hexdigest() for name, sealed in sections.items()},
         "previous_hash": previous_hash,
     }
     for name, value in stated.items():
@@ -89,16 +83,21 @@ def compose(
         value = getattr(draft, name)
         if value:
             fields[name] = value
+    sections = sealer.seal(
+        draft.event, header_bytes(fields), key_id, matter_key, target_type=target_type, decision=decision
+    )  # fmt: skip
+    fields["section_digests"] = {name: digest(sealed) for name, sealed in sections.items()}
     return Composed(header_bytes(fields), sections)
 
 
-def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
+def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str, is_begun: Callable[[str], bool]) -> list[Row]:
     """Seal what the batch has decided, each event naming the hash of the one before; sets the batch's `ends`.
 
-    Makes the keys of new matters first, in one commit. Raises `JobFailed`, `StoreUnavailable`.
+    Makes the keys of new matters first, in one commit: of those in which nothing is recorded, as `is_begun` says. Raises
+    `JobFailed`, `StoreUnavailable`.
     """
     staged = [entry for entry in batch.order if isinstance(entry, Staged)]
-    matter_keys = _matter_keys(staged, keys)
+    matter_keys = _matter_keys(staged, keys, is_begun)
     hashes: dict[str, str] = {}
     rows: list[Row] = []
     for entry in batch.order:
@@ -138,7 +137,7 @@ def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str) -> list[Row]:
     return rows
 
 
-def _matter_keys(staged: Sequence[Staged], keys: Keys) -> dict[str, bytes]:
+def _matter_keys(staged: Sequence[Staged], keys: Keys, is_begun: Callable[[str], bool]) -> dict[str, bytes]:
     for entry in staged:
         if not entry.draft.matter:
             # The client's own matter is named by its registration, and that was erased.
@@ -146,6 +145,10 @@ def _matter_keys(staged: Sequence[Staged], keys: Keys) -> dict[str, bytes]:
     wanted: Iterable[str] = {key_id_of(entry.draft.matter) for entry in staged}
     found = keys.get(wanted)
     missing = {entry.draft.matter: entry.job for entry in staged if key_id_of(entry.draft.matter) not in found}
+    for matter, job in missing.items():
+        if is_begun(matter):
+            # It was lost. Under a new one of its name nothing recorded before would open, and nobody could tell why.
+            raise JobFailed(job, KeyDestroyed(key_id_of(matter)))
     if missing:
         try:
             found |= keys.create(missing)

@@ -185,7 +185,7 @@ class Writer:
         try:
             batch = Batch(writing, self._known, self._around)
             batch.decide(jobs)
-            rows = chain(batch, self._sealer, self._keys, self._ledger)
+            rows = chain(batch, self._sealer, self._keys, self._ledger, self._recorder.inquiry.is_begun)
             if not rows and not batch.answers and not batch.tracking:
                 writing.rollback()
                 return batch.outcomes

@@ -162,7 +162,9 @@ class Answering:
         until = self.store.now() + HELD_FOR
         if not self.dry_run:
             # Kept before it is recorded: a message that was promised an answer is never lost.
-            self.vault.keep_held(HeldMessage(sender.org, sender.task, message.message_id, until, packed(message)))
+            promised = self.store.waits((sender.org, sender.task), message.message_id)
+            held_message = HeldMessage(sender.org, sender.task, message.message_id, until, packed(message))
+            self.vault.keep_held(held_message, promised=promised)
         held = self._note(
             message,
             MessageHeld(

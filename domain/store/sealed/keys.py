@@ -14,7 +14,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,7 +30,10 @@ LOOK_FOR_DESTROYED_S = 1.0
 LOST = "lost"
 """Stands where the proof of a destruction does, for a key that no backup had."""
 _NONCE_BYTES = 12
-_PROBE = "master-key-check"
+PROBE = "master-key-check"
+"""The named key that is made before every other one: whether the master key is the right one shows by it."""
+CONTENT, TOKEN, VAULT, VAULT_INDEX = "content-mac", "token", "vault", "vault-index"
+"""The named keys of a ledger as a whole."""
 
 TABLES = (
     """
@@ -43,6 +46,16 @@ TABLES = (
 
 class WrongMasterKey(Exception):
     """The master key is not the one that wrapped these keys."""
+
+
+class KeysLost(WrongMasterKey):
+    """Keys with which the record or the vault was made are not there: these are other keys, or what is left of them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"what is there was made with keys that are not where the settings say ({', '.join(names)}): name or copy the"
+            " keys, vault and master key that belong to it (docs/runbooks/lost-keys-or-vault.md)"
+        )
 
 
 class KeyDestroyed(Exception):
@@ -80,7 +93,8 @@ class Keys:
         self.clock = clock
         self._forgetting: list[Callable[[], None]] = []
         self._looked_at = clock()
-        self.named(_PROBE)
+        if (probe := self.found(PROBE)) is not None:
+            self._named[PROBE] = probe
         self.erasures = int(database.read("SELECT coalesce(max(number), 0) FROM destroyed_keys")[0][0])
         """How many keys were destroyed, as far as this process has looked. What was made with keys while it was another
         number is not to be believed, nor kept."""
@@ -94,13 +108,15 @@ class Keys:
         """The keys are there, in tables that this program knows, under this master key. Raises `NewerTables`,
         `StoreUnavailable`, `WrongMasterKey`."""
         self._database.check(TABLES)
-        rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (_PROBE,))
+        rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (PROBE,))
         if not rows:
             raise WrongMasterKey("these are other keys than at the start: the one that is looked for is not among them")
-        self._unwrap(_PROBE, bytes(rows[0][0]))
+        self._unwrap(PROBE, bytes(rows[0][0]))
 
     def create(self, matters: Iterable[str]) -> dict[str, bytes]:
-        """The keys of the matters by key id, made in one commit where they are missing. Raises `KeyDestroyed`."""
+        """The keys of the matters by key id, made in one commit where they are missing: whoever asks has looked that nothing
+        is recorded in their matters, so that what was lost does not become new. Raises `KeyDestroyed`."""
+        self.named(PROBE)
         ids = sorted({key_id_of(matter) for matter in matters})
         fresh = {key_id: os.urandom(MATTER_KEY_BYTES) for key_id in ids}
 
@@ -140,19 +156,32 @@ class Keys:
             found |= read
         return found
 
-    def named(self, name: str) -> bytes:
-        """A key of 64 bytes under a name such as `pseudonym/kela-benefit-payment`, made when first asked for."""
+    def named(self, name: str, is_used: Callable[[], bool] = bool) -> bytes:
+        """A key of 64 bytes under a name such as `pseudonym/kela-benefit-payment`, made when first asked for. Raises
+        `KeysLost` where it is not there and `is_used` says that it was: what was lost does not become new."""
         known = self._named.get(name)
-        if known is not None:
-            return known
+        if known is None:
+            known = self.found(name)
+            if known is None and is_used():
+                raise KeysLost([name])
+            known = self._named[name] = known or self._made(name)
+        return known
+
+    def found(self, name: str) -> bytes | None:
+        """The key under a name, none where there is none: nothing is made."""
+        rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (name,))
+        return self._unwrap(name, bytes(rows[0][0])) if rows else None
+
+    def _made(self, name: str) -> bytes:
+        if name != PROBE:
+            self.named(PROBE)
         fresh = self._wrap(name, os.urandom(NAMED_KEY_BYTES))
 
         def work(ask: Ask) -> bytes:
             ask("INSERT INTO named_keys VALUES (%s, %s) ON CONFLICT (name) DO NOTHING", (name, fresh))
             return bytes(ask("SELECT wrapped FROM named_keys WHERE name = %s", (name,))[0][0])
 
-        key = self._named[name] = self._unwrap(name, self._database.write(work))
-        return key
+        return self._unwrap(name, self._database.write(work))
 
     def destroy(self, matter: str) -> str:
         """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed.

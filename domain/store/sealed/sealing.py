@@ -1,16 +1,19 @@
 """An event's body in the sections in which it is kept: one ciphertext per data class (design D15).
 
 AES-256-GCM under a key of the section, derived by HKDF-SHA256 from the key of the event's matter. The associated text
-binds a ciphertext to its ledger, event, place, type, section and key: none can be moved to another event.
-Destroying a matter's key makes its events unreadable; they open as `Erased`.
+binds a ciphertext to the whole header but the digests, so to the event before it too, and to the names of its sections: none
+can be moved to another event, left out, or stand under a header that says anything else. What was sealed before binds only
+ledger, event, place, type, day, time, who acts, section and key (`_bound_before`); it opens all the same, and nothing that
+was sealed since opens so. Destroying a matter's key makes its events unreadable; they open as `Erased`.
+
+Why, and what nobody can know of the older ones: docs/decisions/0024-what-an-audit-finds.md
 """
 
 from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +25,7 @@ from pydantic import ValidationError
 
 from domain.catalogue import event_class, upcast
 from domain.event import Erased, Event
-from domain.record import DECISION, Damaged, Header, Record
+from domain.record import DECISION, Damaged, Header, Record, bound_bytes
 from domain.store.sealed.field_classes import joined, section_bytes, split
 from domain.store.sealed.keys import Keys
 
@@ -41,14 +44,14 @@ class Sealer:
     def seal(
         self,
         event: Event,
-        place: str,
+        header: bytes,
         key_id: str,
         matter_key: bytes,
         *,
         target_type: str | None = None,
         decision: Mapping[str, Any] | None = None,
     ) -> dict[str, bytes]:
-        """The sealed sections of an event. `place` is `place_of` its header.
+        """The sealed sections of an event. `header` is its header, as hashed but without the digests of the sections.
 
         Raises `domain.vocabulary.Unclassified` when a value has no data class.
         """
@@ -58,10 +61,11 @@ class Sealer:
             contents[DECISION] = decision
         fresh = os.urandom(NONCE_BYTES * len(contents))  # one call for all nonces: it is a call to the kernel
         sealed: dict[str, bytes] = {}
+        before, behind = _bound(header, contents)
         for number, (section, content) in enumerate(contents.items()):
             nonce = fresh[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
-            bound = _bound_text(place, section, key_id)
-            sealed[section] = nonce + self._cipher(key_id, matter_key, section).encrypt(nonce, section_bytes(content), bound)
+            cipher = self._cipher(key_id, matter_key, section)
+            sealed[section] = nonce + cipher.encrypt(nonce, section_bytes(content), before + section.encode() + behind)
         return sealed
 
     def open(self, record: Record) -> Event | Erased:
@@ -84,15 +88,15 @@ class Sealer:
         key = self._keys.get((record.header.key_id,)).get(record.header.key_id)
         if key is None or DECISION not in record.sections:
             return None
-        return self._opened(record, DECISION, key, place_of(record.header))
+        [content] = self._opened(record, [DECISION], key)
+        return content
 
     def _open(self, record: Record, key: bytes | None) -> Event | Erased:
         header = record.header
         if key is None:
             return Erased(header.name)
         cls = event_class(header.type)
-        place = place_of(header)
-        sections = [self._opened(record, name, key, place) for name in record.sections if name != DECISION]
+        sections = self._opened(record, [name for name in record.sections if name != DECISION], key)
         fields = joined(cls, sections)
         if not header.type.endswith(f".v{cls.VERSION}"):
             fields = upcast(header.type, fields)
@@ -102,16 +106,20 @@ class Sealer:
             raise Damaged(f"the content of {header.event_id} is not a {header.type}") from error
         return event
 
-    def _opened(self, record: Record, section: str, key: bytes, place: str) -> dict[str, Any]:
-        sealed = record.sections[section]
-        key_id = record.header.key_id
-        bound = _bound_text(place, section, key_id)
-        try:
-            plain = self._cipher(key_id, key, section).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)
-            content: dict[str, Any] = orjson.loads(plain)
-        except (InvalidTag, ValueError) as error:
-            raise Damaged(f"section {section} of {record.header.event_id} was not sealed so") from error
-        return content
+    def _opened(self, record: Record, sections: Sequence[str], key: bytes) -> list[dict[str, Any]]:
+        """What is in some sections, all of them sealed in one way. Raises `Damaged`, which names the first that was not."""
+        reached = 0
+        for before, behind in (_bound(record.header_bytes, record.sections), _bound_before(record.header)):
+            contents: list[dict[str, Any]] = []
+            try:
+                for section in sections:
+                    sealed, bound = record.sections[section], before + section.encode() + behind
+                    cipher = self._cipher(record.header.key_id, key, section)
+                    contents.append(orjson.loads(cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)))
+                return contents
+            except (InvalidTag, ValueError):
+                reached = max(reached, len(contents))
+        raise Damaged(f"section {sections[reached]} of {record.header.event_id} was not sealed so")
 
     def _cipher(self, key_id: str, key: bytes, section: str) -> AESGCM:
         ciphers = self._ciphers
@@ -130,29 +138,15 @@ class Sealer:
         self._ciphers = OrderedDict()
 
 
-def place_of(header: Header) -> str:
-    """What a ciphertext is bound to besides its section and key: an event under another header does not open."""
+def _bound(header: bytes, sections: Iterable[str]) -> tuple[bytes, bytes]:
+    """What stands before and behind a section's name in the text that it is bound to."""
+    return b"|".join((bound_bytes(header), ",".join(sorted(sections)).encode(), b"")), b""
+
+
+def _bound_before(header: Header) -> tuple[bytes, bytes]:
+    """The same of what was sealed before the whole header was bound (tables 3 and older)."""
     h = header
-    return bound_place(
-        h.ledger, h.event_id, h.stream, h.stream_version, h.type, h.occurred_on, h.recorded_at,
-        h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id,
-    )  # fmt: skip
-
-
-def bound_place(
-    ledger: str,
-    event_id: str,
-    stream: str,
-    version: int,
-    type_name: str,
-    occurred_on: date,
-    recorded_at: datetime,
-    *who: str,
-) -> str:
-    """`place_of` from its parts: where, when, and `who` (organisation, task, role, person, command id)."""
-    at = int(recorded_at.timestamp() * 1_000_000)
-    return f"{ledger}|{event_id}|{stream}|{version}|{type_name}|{occurred_on}|{at}|{'|'.join(who)}"
-
-
-def _bound_text(place: str, section: str, key_id: str) -> bytes:
-    return f"{place}|{section}|{key_id}".encode()
+    at = int(h.recorded_at.timestamp() * 1_000_000)
+    who = (h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id)
+    place = (h.ledger, h.event_id, h.stream, str(h.stream_version), h.type, str(h.occurred_on), str(at), *who, "")
+    return "|".join(place).encode(), f"|{h.key_id}".encode()

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.dates import Dated
 from domain.identifiers import normal_code
 from domain.record import Damaged
-from domain.store.sealed.keys import Keys
+from domain.store.sealed.keys import VAULT, VAULT_INDEX, Keys
 from domain.store.tables.database import Ask, Database, NotUnique, Rows, marks
 from domain.vocabulary import (
     Actor,
@@ -183,11 +183,14 @@ class Vault:
     """The vault of one ledger. What it wrote is on the disk when a method returns; raises `StoreUnavailable`."""
 
     def __init__(self, database: Database, keys: Keys) -> None:
-        """Raises `NewerTables`."""
+        """Raises `NewerTables`, and `KeysLost` where something was sealed in it with keys that are gone."""
         database.check(TABLES)
         self._database = database
-        self._cipher = AESGCM(keys.named("vault")[:32])
-        self._index_key = keys.named("vault-index")
+        self._cipher = AESGCM(keys.named(VAULT, self._has_entries)[:32])
+        self._index_key = keys.named(VAULT_INDEX, self._has_entries)
+
+    def _has_entries(self) -> bool:
+        return any(self._database.read(f"SELECT 1 FROM {table} LIMIT 1") for table in ("clients", "staff", "held", "uses"))
 
     @staticmethod
     def migrate(database: Database) -> None:
@@ -386,19 +389,17 @@ class Vault:
                 found[person] = self._open(f"staff|{person}|{org}|{from_on}", bytes(sealed), StaffCard)
         return found
 
-    def keep_held(self, message: HeldMessage) -> None:
-        """Keep a message that waits; keeping it again changes nothing."""
+    def keep_held(self, message: HeldMessage, *, promised: bool = False) -> None:
+        """Keep a message that waits. One whose sender was `promised` an answer stays as it was kept then; what an attempt
+        left before that is replaced."""
+        unless = "NOTHING" if promised else "UPDATE SET held_until_at = excluded.held_until_at, sealed = excluded.sealed"
         place = f"held|{message.sender_org}|{message.sender_task}|{message.message_id}"
         self._database.write(
             lambda ask: ask(
-                "INSERT INTO held VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (
-                    message.sender_org,
-                    message.sender_task,
-                    message.message_id,
-                    message.held_until_at.isoformat(),
-                    self._sealed(place, message.payload),
-                ),
+                "INSERT INTO held VALUES (%s, %s, %s, %s, %s)"
+                f" ON CONFLICT (sender_org, sender_task, message_id) DO {unless}",
+                (message.sender_org, message.sender_task, message.message_id, message.held_until_at.isoformat(),
+                 self._sealed(place, message.payload)),
             )
         )
 

@@ -95,6 +95,11 @@ POSTGRES: Sequence[str] = (
         GROUP BY topic, epoch, acknowledged_at, at_offset - sequence, island;
     DROP TABLE acknowledgements;
     """,
+    """
+    -- The feed begins at 1: what stood before it would count in its stream, and in no feed. What may stand there already is
+    -- for the audit to name. (The seals of events bind the whole header from here on: an older program would not open them.)
+    ALTER TABLE events ADD CONSTRAINT events_position_counts CHECK (notification_id > 0) NOT VALID;
+    """,
 )
 
 SQLITE: Sequence[str] = (
@@ -154,6 +159,12 @@ SQLITE: Sequence[str] = (
         ) AS a
         GROUP BY topic, epoch, acknowledged_at, at_offset - sequence, island;
     DROP TABLE acknowledgements;
+    """,
+    """
+    -- The feed begins at 1: what stood before it would count in its stream, and in no feed. What may stand there already is
+    -- for the audit to name. (The seals of events bind the whole header from here on: an older program would not open them.)
+    CREATE TRIGGER position_counts AFTER INSERT ON events WHEN NEW.notification_id < 1
+        BEGIN SELECT RAISE(ABORT, 'positions begin at 1'); END;
     """,
 )
 

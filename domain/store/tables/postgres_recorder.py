@@ -35,7 +35,17 @@ from domain.store.tables.database import (
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
-from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import (
+    ANSWER_COLUMNS,
+    EVENT_COLUMNS,
+    AnswerRow,
+    Conflict,
+    Inquiry,
+    Lost,
+    Row,
+    Sender,
+    row_of,
+)
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.watchdog import WATCHDOG
@@ -54,11 +64,6 @@ TRACK = (
 PLACE = (
     "INSERT INTO tracking SELECT * FROM unnest(%s::text[], %s::bigint[]) ON CONFLICT (application_name)"
     " DO UPDATE SET notification_id = excluded.notification_id"
-)
-COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
-ANSWER_COLUMNS = (
-    "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
-    " sender_person"
 )
 
 
@@ -99,6 +104,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         self._guard = threading.Lock()
         self.seen = Seen()
         self.book = Book(self._ask, self._acknowledge)
+        self.inquiry = Inquiry(self._ask)
         self._looks = 1
         self._epoch_asked_at = time.monotonic()
         self.epoch = 0  # as long as nobody has asked
@@ -119,9 +125,6 @@ class PostgresRecorder(PostgresProcessRecorder):
         tables = "SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s"
         asked = f"SELECT coalesce(sum(pg_total_relation_size(t.oid)), 0) FROM ({tables} AND c.relkind = 'r') t"
         return int(self._ask(asked, (self.schema,))[0][0])
-
-    def answer_counts(self) -> dict[str, int]:
-        return dict(self._ask(ANSWER_COUNTS))
 
     def create_table(self) -> None:
         """Refused: tables are made by the migration command alone."""
@@ -258,9 +261,6 @@ class PostgresRecorder(PostgresProcessRecorder):
             )
         ]
 
-    def senders(self) -> list[Sender]:
-        return [(org, task) for org, task in self._ask("SELECT DISTINCT sender_org, sender_task FROM answers")]
-
     def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
         return [
             AnswerRow(*row)
@@ -337,7 +337,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             self._closed.wait(0.2)
 
     def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
-        return [row_of(row) for row in self._ask(f"SELECT {COLUMNS} FROM events {where}", parameters)]
+        return [row_of(row) for row in self._ask(f"SELECT {EVENT_COLUMNS} FROM events {where}", parameters)]
 
     def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         def work(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:

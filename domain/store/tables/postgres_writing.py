@@ -14,7 +14,7 @@ from psycopg.pq import Format
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import LOST
 from domain.store.tables.packing import packed
-from domain.store.tables.recorders import MANY, AnswerRow, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import EVENT_COLUMNS, MANY, AnswerRow, Lost, Row, Sender, row_of
 from domain.store.tables.watchdog import WATCHDOG
 
 LONGEST_CALL_S = 6.0
@@ -37,9 +37,8 @@ WRITE = (
     " SELECT pg_notify(%b::text, %b::text) WHERE %b::boolean"
 )
 """Everything that a batch writes, and the hint to those who follow, in one statement."""
-COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 FOREIGN = f"SELECT originator_id, topic FROM events WHERE notification_id > %s LIMIT {MANY + 1}"
-LAST_BEHIND = f"SELECT {COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id DESC LIMIT 1"
+LAST_BEHIND = f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id DESC LIMIT 1"
 NUMBERS = (
     "SELECT w.o, w.t, coalesce(max(a.answer_number), 0) FROM unnest(%s::text[], %s::text[]) AS w(o, t)"
     " LEFT JOIN LATERAL (SELECT answer_number FROM answers WHERE sender_org = w.o AND sender_task = w.t"
@@ -178,7 +177,7 @@ class PostgresWriting:
 
     def events(self, after: Mapping[str, int]) -> list[Row]:
         rows = self._ask(
-            f"SELECT {COLUMNS}"
+            f"SELECT {EVENT_COLUMNS}"
             " FROM unnest(%s::text[], %s::bigint[]) AS w(id, version) JOIN events e"
             " ON e.originator_id = w.id AND e.originator_version > w.version"
             " ORDER BY e.originator_id, e.originator_version",
@@ -188,7 +187,7 @@ class PostgresWriting:
 
     def ends(self, streams: Sequence[str]) -> list[Row]:
         rows = self._ask(
-            f"SELECT {COLUMNS}"
+            f"SELECT {EVENT_COLUMNS}"
             " FROM unnest(%s::text[]) AS w(id), LATERAL (SELECT * FROM events WHERE originator_id = w.id"
             " ORDER BY originator_version DESC LIMIT 1) AS e",
             (list(streams),),
@@ -198,7 +197,7 @@ class PostgresWriting:
     def at(self, position: int) -> Row | None:
         if self._last and self._last[0].position == position:
             return self._last[0]
-        rows = self._ask(f"SELECT {COLUMNS} FROM events WHERE notification_id = %s", (position,))
+        rows = self._ask(f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id = %s", (position,))
         return row_of(rows[0]) if rows else None
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:

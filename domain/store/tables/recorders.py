@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from domain.answers import Status
+from domain.store.tables.database import Ask
 from domain.store.tables.packing import unpacked
-from domain.store.tables.relayed import Book, Parked
+from domain.store.tables.relayed import Book, Parked, Range
 from domain.store.tables.seen import Seen
 
 MANY = 5_000
@@ -23,6 +24,11 @@ ANSWER_COUNTS = (
     " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
 )
 """One query for both databases: of what waits only that which has no last answer yet."""
+EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
+ANSWER_COLUMNS = (
+    "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
+    " sender_person"
+)
 Sender = tuple[str, str]
 """(organisation, task): in whose line answers are numbered."""
 
@@ -58,6 +64,59 @@ class AnswerRow(NamedTuple):
     position: int
     answer: bytes
     person: str
+
+
+BEFORE_ANSWERS = AnswerRow("", "", "", False, "", None, "recorded", 0, b"", "")
+"""Stands before every answer where all are gone through."""
+BEFORE_RANGES = ("", 0)
+"""Stands before every range of acknowledgements: topic and first offset."""
+
+
+class Inquiry:
+    """What nobody asks in the course of the work: audits do, and who looks whether keys were lost. `ask` reads the tables of
+    one ledger. Every method raises `StoreUnavailable`."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def rows_before_the_first(self) -> list[Row]:
+        """The rows of `events` at positions that no feed comes by: it begins at 1."""
+        statement = f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id < 1 ORDER BY notification_id"
+        return [row_of(row) for row in self._ask(statement, ())]
+
+    def epoch(self) -> int:
+        """The epoch that the ledger says it is in."""
+        return int(self._ask("SELECT epoch FROM ledger", ())[0][0])
+
+    def is_begun(self, matter: str) -> bool:
+        """Whether anything is recorded in a matter."""
+        return bool(self._ask("SELECT 1 FROM events WHERE matter = %s LIMIT 1", (matter,)))
+
+    def answer_counts(self) -> dict[str, int]:
+        """How many last answers there are of each status, and of those that wait. Reads all of them."""
+        return dict(self._ask(ANSWER_COUNTS, ()))
+
+    def senders(self) -> list[Sender]:
+        """Everybody who was ever answered."""
+        return [(org, task) for org, task in self._ask("SELECT DISTINCT sender_org, sender_task FROM answers", ())]
+
+    def answers_in_no_line(self, after: AnswerRow, limit: int) -> list[AnswerRow]:
+        """The answers that stand in no sender's line, which begins at 1, behind one of them."""
+        key = "command_id, sender_org, sender_task, sender_person, final"
+        statement = (
+            f"SELECT {ANSWER_COLUMNS} FROM answers WHERE (answer_number IS NULL OR answer_number < 1)"
+            f" AND ({key}) > (%s, %s, %s, %s, %s) ORDER BY {key} LIMIT %s"
+        )
+        place = (after.command_id, after.sender_org, after.sender_task, after.person, after.final)
+        return [AnswerRow(*row)._replace(final=bool(row[3])) for row in self._ask(statement, (*place, limit))]
+
+    def acknowledged(self, after: tuple[str, int], limit: int) -> list[Range]:
+        """The ranges of acknowledgements behind one, by topic and first offset."""
+        statement = (
+            f"SELECT {', '.join(Range._fields)} FROM acknowledged WHERE (topic, first_offset) > (%s, %s)"
+            " ORDER BY topic, first_offset LIMIT %s"
+        )
+        return [Range(*row) for row in self._ask(statement, (*after, limit))]
 
 
 class Conflict(Exception):
@@ -117,6 +176,8 @@ class Recorder(Protocol):
     another one, and whoever begins to write at once."""
     book: Book
     """The broker's acknowledgements."""
+    inquiry: Inquiry
+    """What else may be asked of the tables."""
 
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
@@ -132,10 +193,6 @@ class Recorder(Protocol):
 
     def size(self) -> int:
         """Bytes that the tables take on the disk, their indexes too."""
-        ...
-
-    def answer_counts(self) -> dict[str, int]:
-        """How many last answers there are of each status, and of those that wait. Reads all of them."""
         ...
 
     @property
@@ -179,10 +236,6 @@ class Recorder(Protocol):
 
     def answer_rows(self, sender: Sender, after: int, limit: int) -> list[AnswerRow]:
         """The numbered answers to one sender after a number."""
-
-    def senders(self) -> list[Sender]:
-        """Everybody who was ever answered."""
-        ...
 
     def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
         """The stored answers to one command."""

@@ -18,9 +18,8 @@ from psycopg.rows import tuple_row
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import POSTGRES_SETTINGS, lock_number, open_sqlite
 from domain.store.tables.migrations import schema_of
-from domain.store.tables.postgres_recorder import ANSWER_COLUMNS
-from domain.store.tables.postgres_writing import COLUMNS, PostgresWriting, register_columns
-from domain.store.tables.recorders import AnswerRow, Row, Sender, Writing, row_of
+from domain.store.tables.postgres_writing import PostgresWriting, register_columns
+from domain.store.tables.recorders import ANSWER_COLUMNS, EVENT_COLUMNS, AnswerRow, Row, Sender, Writing, row_of
 from domain.store.tables.sqlite_writing import SqliteWriting
 
 PAGE = 2_000
@@ -75,7 +74,7 @@ class _Asking:
 
     def rows_behind(self, after: int) -> Iterator[Row]:
         while rows := self._ask(
-            f"SELECT {COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id LIMIT {PAGE}", (after,)
+            f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id LIMIT {PAGE}", (after,)
         ):
             yield from map(row_of, rows)
             after = rows[-1][0]

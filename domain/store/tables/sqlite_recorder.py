@@ -19,10 +19,10 @@ from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NotMigrated
 from domain.store.tables.packing import as_written
-from domain.store.tables.recorders import ANSWER_COUNTS, AnswerRow, Conflict, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
-from domain.store.tables.sqlite_writing import EVENT_COLUMNS, SqliteWriting, answer_row, answers_of
+from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
 """How often a waiting follower looks whether another process has committed."""
@@ -48,6 +48,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._readers: weakref.WeakSet[_Opened] = weakref.WeakSet()
         self.seen = Seen()
         self.book = Book(self._ask, self._acknowledge)
+        self.inquiry = Inquiry(self._ask)
         self._looks = 1
         self._epoch_asked_at = time.monotonic()
         self.epoch = 0  # as long as nobody has asked
@@ -65,9 +66,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def size(self) -> int:
         return sum(file.stat().st_size for file in self._path.parent.glob(f"{self._path.name}*"))
-
-    def answer_counts(self) -> dict[str, int]:
-        return dict(self._ask(ANSWER_COUNTS))
 
     def create_table(self) -> None:
         """Refused: tables are made by the migration command alone."""
@@ -184,9 +182,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
                 (*sender, after, limit),
             )
         ]
-
-    def senders(self) -> list[Sender]:
-        return [(org, task) for org, task in self._ask("SELECT DISTINCT sender_org, sender_task FROM answers")]
 
     def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
         return answers_of(self._ask, [(*sender, command_id)])

@@ -10,9 +10,8 @@ from typing import Any
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import marks
 from domain.store.tables.packing import packed
-from domain.store.tables.recorders import AnswerRow, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Lost, Row, Sender, row_of
 
-EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
