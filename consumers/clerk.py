@@ -1,5 +1,6 @@
 """The clerk: when a notice's due day has ended and nobody has sent it, it is sent; when a minute has ended, what the broker
-took in it is recorded; a key that the record says is destroyed is destroyed, also one that a copy of the keys brought back.
+took in it is recorded; a key that the record says is destroyed is destroyed, also one that a copy of the keys brought back,
+and with that of the client's own matter the link between person and reference.
 
 A reminder on the way there is a line of a question, never an event. Its list is no memory of its own: it is read from the
 feed at every start. source: domain/pathway.md 4.4 row 44
@@ -10,7 +11,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from domain.chapters.notices.decisions import SendNotification
 from domain.context import HELSINKI, Caller
 from domain.events import NotificationDue, NotificationSent, PayloadKeyDestroyed, PublicationsAcknowledged
 from domain.record import Record
-from domain.store import EventStore
+from domain.store import EventStore, Vault, carry_out
 
 FOLLOWED = (
     NotificationDue.NAME, NotificationSent.NAME, PayloadKeyDestroyed.NAME, PublicationsAcknowledged.NAME,
@@ -39,8 +39,9 @@ class Clerk:
 
     name = "clerk"
 
-    def __init__(self, store: EventStore, *, window: int = 1000, look_s: float = LOOK_S) -> None:
+    def __init__(self, store: EventStore, vault: Vault, *, window: int = 1000, look_s: float = LOOK_S) -> None:
         self._store = store
+        self._vault = vault
         self._window = window
         self._position = 0
         self._erasures = 0
@@ -96,8 +97,7 @@ class Clerk:
                 case PublicationsAcknowledged():
                     self._acknowledging.note(event)
                 case PayloadKeyDestroyed():
-                    with suppress(LookupError):  # it is not there, and nobody has destroyed it here: a copy without it
-                        self._store.keys.destroy(event.destroyed_matter)
+                    carry_out(self._store, self._vault, record.header.stream, event.destroyed_matter)
                 case _:
                     pass  # erased: nobody can be told any more
 

@@ -273,8 +273,8 @@ def _backups(commands: Sub) -> None:
     restore = _command(
         commands, "restore", ("backing_up", "restore"), "restore backup files into an empty place, and audit them",
         "Where the settings say, as the owner; from SQLite to PostgreSQL and back, too. Files of different backups are "
-        "refused. Everything is verified before it takes its place: the files as a whole, then chains, columns and answers. "
-        "The exit code is 0 when all is restored and nothing is lost.",
+        "refused. Everything is verified before it takes its place: the files as a whole, then chains, columns and answers, "
+        "keys and vault. What was broken off goes on when it is given again. The exit code is 0 when nothing is lost.",
     )  # fmt: skip
     _path(restore, "file", nargs="+", help="files of one backup")
     after = "then take what was published after the backup from the events topic"

@@ -6,6 +6,7 @@ import base64
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -84,10 +85,13 @@ def migrate(settings: Settings) -> None:
     """
     if not settings.store_dsn:
         migrate_sqlite(ledger_file(settings))
-        Keys.migrate(keys_database(settings))
-        Vault.migrate(vault_database(settings))
+        for part, tables in BESIDE:
+            with closing(beside(settings, part)) as database:
+                tables.migrate(database)
         return
     owner = settings.owner_dsn or settings.store_dsn
+    for each in OF_PART:
+        _check_own(settings, each)
     role = _login(owner, settings.store_dsn)
     _login(owner, settings.models_dsn or settings.store_dsn)
     migrate_postgres(owner, settings.ledger, role=role)
@@ -101,6 +105,23 @@ def migrate(settings: Settings) -> None:
             grant(owner, schema, role, APPENDED[part])
         if login != settings.store_dsn:
             _revoke(owner, schema, str(conninfo_to_dict(settings.store_dsn)["user"]), role)
+
+
+OF_PART: Mapping[Part, str] = {"store": "events", "keys": "matter_keys", "vault": "clients"}
+"""A table by which a part's schema is known."""
+
+
+def _check_own(settings: Settings, part: Part) -> None:
+    """The schema of a part is nobody else's: where a ledger `x-keys` would stand are the keys of a ledger `x`, and where one
+    called `x-kela` would the read model of its recipient `kela`. Raises WrongSetting."""
+    schema = schema_of(settings.ledger) if part == "store" else f"{schema_of(settings.ledger)}_{part}"
+    with psycopg.connect(owner_of(settings, part), **POSTGRES_SETTINGS) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)).fetchall()
+    if tables and (OF_PART[part],) not in tables:
+        raise WrongSetting(
+            f"KUTY_LEDGER is {settings.ledger!r}, whose {part} would stand in the schema {schema}, and another ledger has "
+            "that for something else: choose another name, or another database"
+        )
 
 
 def owns_nothing(settings: Settings) -> None:

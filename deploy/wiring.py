@@ -123,7 +123,7 @@ class Wired:
     @cached_property
     def clerk(self) -> Clerk:
         """The role that watches the calendar."""
-        return Clerk(self.store)
+        return Clerk(self.store, self.vault)
 
     @cached_property
     def disclosure(self) -> Disclosure:

@@ -22,7 +22,9 @@ _PRESENT: ContextVar[Ids] = ContextVar("kuty_log_ids", default={})  # noqa: B039
 _SANE = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _BIRTHDAY = re.compile(r"[0-9]{6}")
 _NUMBER = re.compile(r"[0-9._-]+")
-_IDENTITY = re.compile(r"(?=([0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]))", re.IGNORECASE)
+_IDENTITY = re.compile(r"(?=([0-9]{6})([^0-9]?)([0-9]{3}[0-9A-Y]))", re.IGNORECASE)
+_SEPARATORS = "-+ABCDEFUVWXY"
+_OF_EACH_CENTURY = "+-A"
 _NOTED = "kuty_log_ids"
 
 
@@ -84,14 +86,18 @@ def sane_id(given: str) -> str:
 
 
 def _names_a_person(given: str) -> bool:
-    """Whether an identity code stands in it by itself, right or mistyped, or a right one anywhere.
+    """Whether an identity code stands in it by itself, right or mistyped, or a right one anywhere, whatever separates its
+    date from its number, and also where nothing does.
 
     Of the ids that machines make one in eight has digits and letters in that order by chance.
     """
     if _BIRTHDAY.search(given) is None:
         return False
-    for found in _IDENTITY.finditer(given):
-        around = given[: found.start()][-1:] + given[found.end(1) :][:1]
-        if not any(letter.isalnum() for letter in around) or is_identity_code(found[1].upper()):
+    for found in _IDENTITY.finditer(given.upper()):
+        birthday, separator, number = found.groups()
+        around = given[: found.start()][-1:] + given[found.end(3) :][:1]
+        if separator and separator in _SEPARATORS and not any(letter.isalnum() for letter in around):
+            return True
+        if any(is_identity_code(birthday + century + number) for century in _OF_EACH_CENTURY):
             return True
     return False

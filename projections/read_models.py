@@ -237,9 +237,10 @@ class ReadModels(Protocol):
 def schema_name(ledger: str, short_name: str) -> str:
     """Name of the schema and of the database role of one recipient in one ledger.
 
-    PostgreSQL cuts names at 63 bytes; a longer one ends in a digest instead, so that two never fall together.
+    PostgreSQL cuts names at 63 bytes; a longer one ends in a digest instead, so that two never fall together. So does
+    the name of a recipient called as a part of the ledger is, which has that schema.
     """
     name = f"kuty_{ledger}_{short_name}".replace("-", "_")
-    if len(name) <= 63:
+    if len(name) <= 63 and short_name not in ("keys", "vault"):
         return name
     return f"{name[:50]}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"

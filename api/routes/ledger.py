@@ -32,7 +32,7 @@ from domain.message_schemas import body_schema
 from domain.messages import Wish, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
-from domain.store import ClientRecord, CodeTaken, Content, Kept, Moved, registration, use_of
+from domain.store import ClientRecord, CodeTaken, Content, Kept, Moved, enter, registration, use_of
 from domain.vocabulary import DataClass, data_class_of
 
 REGISTER = "register_client"
@@ -217,7 +217,7 @@ def _entered(signed: SignedIn, record: ClientRecord) -> tuple[str, dict[str, Any
     that was taken over, as it was and as it is."""
     door, vault = signed.door, signed.door.vault
     reference = uuid.uuid4().hex
-    kept = vault.register(reference, record)
+    kept = enter(door.store, vault, reference, record)
     if kept == reference or door.store.stream_version(kept):
         return kept, dict(registration(record, reference, kept)), None
     # An entry whose registration was never recorded, or is not yet, is taken over with what is said now; it is no client.

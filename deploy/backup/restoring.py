@@ -1,16 +1,20 @@
 """`kuty restore`: from sealed files to a ledger, which opens once everything in it has been verified.
 
-Each part is staged beside its place; what no file tells is taken from the events topic where that is asked for. Then the
-chains, the columns and the answers are audited, and only then everything takes its place.
+Each part is staged beside its place; what no file tells is taken from the events topic where that is asked for. Then chains,
+columns and answers are audited, keys and vault are compared with the events, what the record says was destroyed is
+destroyed, and only then everything takes its place. Where that is broken off between two places, the same command goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from consumers import wire
 from consumers.log import Broker
@@ -22,8 +26,8 @@ from deploy.backup.taking import Shown
 from deploy.feed import follower_of, records_of
 from deploy.migration import Part, migrate
 from deploy.settings import Settings
-from domain.record import Damaged, Record
-from domain.store import Filling, KeysLost, NotEmpty, Place
+from domain.record import Record
+from domain.store import Amiss, Filling, KeysLost, NotEmpty, Place
 from projections.audit import verify_chains
 
 MOST_NAMED = 20
@@ -36,8 +40,9 @@ class CannotRestore(Exception):
 
 @dataclass(slots=True)
 class Restored:
-    """What came of it. `lost` are the keys that no file had, each with the position of its first event; `unnamed` the
-    positions of the registrations of clients whom the vault does not know."""
+    """What came of it. `lost` are the keys that are nowhere, each with the position of its first event; `unnamed` the
+    positions of the registrations of clients whom the vault does not know, `unheld` those of messages that wait and are not
+    in it; `differing` is what else is not as the events say, where the parts are not of one moment."""
 
     backup: str
     taken_at: datetime
@@ -46,6 +51,13 @@ class Restored:
     from_topic: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     unnamed: list[int] = field(default_factory=list)
+    unheld: list[int] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing, and all is as the events say."""
+        return not (self.lost or self.unnamed or self.unheld or self.differing)
 
 
 def verified(paths: Sequence[Path], key: bytes, shown: Shown) -> dict[Part, tuple[Path, Described]]:
@@ -75,18 +87,24 @@ def restore(settings: Settings, paths: Sequence[Path], key: bytes, broker: Broke
     if broker is not None and "store" not in files:
         raise CannotRestore("--from-topic goes on from a store: name its file, too")
     parts = tuple(part for part in PARTS if part in files)
+    begun = Begun(settings)
     places = {part: place_of(settings, part) for part in parts}
+    # What has come to its place already, before the same restore was broken off, is not restored again.
+    places = {part: place for part, place in places.items() if not begun.has_placed(described.backup, part, place)}
     for place in places.values():
         place.check_empty()
-        place.discard()
     if "keys" not in files:
         _check_there(place_of(settings, "keys"))
+    for place in places.values():
+        place.discard()
+    migrate(settings)  # what is not in the files has tables, too
     restored = Restored(described.backup, described.taken_at, parts)
     try:
         for part, place in places.items():
             _stage(place, files[part][0], files[part][1].version, key, shown)
-        with staged_ledger(settings, parts) as staged:
+        with staged_ledger(settings, tuple(places)) as staged:
             _prove(staged, restored, broker, shown)
+        begun.note(described.backup, tuple(places))
         for place in places.values():
             place.take_place()
     except KeysLost as error:
@@ -95,7 +113,42 @@ def restore(settings: Settings, paths: Sequence[Path], key: bytes, broker: Broke
         for place in places.values():
             place.discard()
     migrate(settings)
+    begun.end()
     return restored
+
+
+class Begun:
+    """That a restore has begun to put what is whole into its places: a file of the home folder until all is there."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = settings.home / settings.ledger / "restoring.json"
+
+    def has_placed(self, backup: str, part: Part, place: Place) -> bool:
+        """Whether the part of a backup is in its place, which another restore of the same backup has left so."""
+        noted = orjson.loads(self._file.read_bytes()) if self._file.exists() else {}
+        if noted.get("backup") != backup or part not in noted["parts"] or place.is_staged():
+            return False
+        try:
+            place.check_empty()
+        except NotEmpty:
+            return True
+        return False
+
+    def note(self, backup: str, parts: Sequence[Part]) -> None:
+        """Say which parts of a backup will be put into their places now; those that were before stand there still."""
+        before = orjson.loads(self._file.read_bytes()) if self._file.exists() else {}
+        placed = before["parts"] if before.get("backup") == backup else []
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = self._file.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            file.write(orjson.dumps({"backup": backup, "parts": sorted({*placed, *parts})}))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(self._file)
+
+    def end(self) -> None:
+        """All of it is there."""
+        self._file.unlink(missing_ok=True)
 
 
 def _check_there(place: Place) -> None:
@@ -143,34 +196,40 @@ def _filled(filling: Filling, begun: TableBegun, rows: _Rows) -> None:
 
 
 def _prove(staged: Staged, restored: Restored, broker: Broker | None, shown: Shown) -> None:
-    """Verify what is staged, and what the topic adds to it. Raises `CannotRestore`, `Damaged`."""
+    """Verify what is staged, and what the topic adds to it, beside what is there; then do what the record says of keys and
+    clients. Raises `CannotRestore`, `Damaged`."""
     store = staged.store
-    try:
-        staged.vault.check()
-    except Damaged as error:
-        raise CannotRestore(f"the vault was sealed under other keys than these ({error})") from None
-    if store is None:
-        return
+    if staged.opens_nothing_of_the_vault():
+        raise CannotRestore("the vault was sealed under other keys than these: take both from one backup")
+    taken = store.head()
+    found = staged.examined(0, taken, shown)
+    differing = staged.differing(taken)
     if broker is not None:
         restored.from_topic = store.append_raw(_after(staged.records(), broker, store.ledger, shown), follower_of)
     restored.head = store.head()
-    if "keys" in restored.parts:
-        restored.lost = staged.give_up_lost(shown)
-    if "vault" in restored.parts:
-        restored.unnamed = list(staged.unnamed())
-    if "store" not in restored.parts:
-        return
+    found += staged.examined(taken, restored.head, shown)
+    if set(restored.parts) == set(PARTS):
+        found += differing  # of one moment, all of it has to agree
+    else:
+        restored.differing = _said(differing)
+    if "store" in restored.parts:
 
-    def records() -> Iterator[Record]:
-        for record in staged.records():
-            yield record
-            shown(1)
+        def records() -> Iterator[Record]:
+            for record in staged.records():
+                yield record
+                shown(1)
 
-    found = [f"position {fault.position}, {fault.stream}: {fault.what}" for fault in verify_chains(records(), store.opened)]
-    found += [f"position {fault.position}, {fault.stream}: {fault.what}" for fault in store.amiss(follower_of)]
-    if found:
-        named = "; ".join(found[:MOST_NAMED])
-        raise CannotRestore(f"{len(found)} faults in what was restored, and nothing was put in its place: {named}")
+        found += [Amiss(fault.position, fault.stream, fault.what) for fault in verify_chains(records(), store.opened)]
+        found += staged.said.of_tables(staged.recorder, restored.head)
+        if faults := _said(found):
+            named = "; ".join(faults[:MOST_NAMED])
+            raise CannotRestore(f"{len(faults)} faults in what was restored, and nothing was put in its place: {named}")
+    restored.lost, restored.unnamed, restored.unheld = staged.lost(), staged.unnamed(), staged.unheld()
+    staged.carry_out()
+
+
+def _said(faults: Iterable[Amiss]) -> list[str]:
+    return [f"position {fault.position}, {fault.stream}: {fault.what}" for fault in sorted(set(faults))]
 
 
 def _after(own: Iterator[Record], broker: Broker, ledger: str, shown: Shown) -> Iterator[Record]:

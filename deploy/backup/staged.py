@@ -3,80 +3,150 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from consumers.wire import out_topic
+from deploy.auditing.chains import FOLLOWERS
 from deploy.backup.taking import Shown
+from deploy.feed import follower_of
 from deploy.migration import BESIDE, Beside, Part, beside, ledger_file, master_key, owner_of
 from deploy.settings import Settings
 from deploy.wiring import open_recorder
-from domain.disclosure.kept import recipient_of
-from domain.events import PayloadKeyDestroyed, SubjectRegistered
-from domain.record import Record
+from domain.record import Damaged, Record
 from domain.store import (
     STAGED,
+    WINDOW,
+    Amiss,
+    CheckedKeys,
+    CheckedVault,
     Database,
     EventStore,
     Keys,
-    NotMigrated,
     PostgresDatabase,
     PostgresRecorder,
+    Sealer,
     SqliteDatabase,
     SqliteRecorder,
-    Vault,
+    examine,
     migrate_postgres,
     migrate_sqlite,
     schema_of,
 )
+from domain.store import Beside as Said
 
 PAGE = 2_000
 
 
 @dataclass
 class Staged:
-    """What is staged together with what is there. `store` is none where there is none yet."""
+    """What is staged together with what is there. `said` is what the events that were examined say of keys and vault."""
 
-    keys: Keys
-    vault: Vault
-    store: EventStore | None
+    keys: CheckedKeys
+    vault: CheckedVault
+    recorder: PostgresRecorder | SqliteRecorder
+    store: EventStore
+    said: Said = field(default_factory=Said)
+
+    def opens_nothing_of_the_vault(self) -> bool:
+        """Whether these are other keys than those of the vault; one entry alone that does not open differs."""
+        try:
+            self.vault.check()
+        except Damaged:
+            return not any(entry.record is not None for entry in self.vault.entries())
+        return False
+
+    @cached_property
+    def entered(self) -> frozenset[str]:
+        """The clients of whom the vault has an entry, until `carry_out`."""
+        return frozenset(entry.client for entry in self.vault.entries())
+
+    @cached_property
+    def nameless(self) -> dict[str, int]:
+        """The recipients who were told something, at this position first, and for whom there is no key that names, until
+        `carry_out`."""
+        gone = (recipient for recipient in self.said.told if self.keys.found(f"pseudonym/{recipient}") is None)
+        return {recipient: self.store.stream(f"recipient/{recipient}/1", 0, 1)[0].position for recipient in gone}
+
+    @cached_property
+    def held(self) -> frozenset[tuple[str, str, str]]:
+        """The messages that wait by the vault: organisation, task and id."""
+        return frozenset((one.sender_org, one.sender_task, one.message_id) for one in self.vault.held_each())
+
+    def topic_of(self, recipient: str) -> str:
+        """The topic of what a recipient is told."""
+        return out_topic(self.store.ledger, recipient)
 
     def records(self) -> Iterator[Record]:
         """Every event, from the first one on."""
-        for some in self.store.pages(PAGE) if self.store is not None else ():
+        for some in self.store.pages(PAGE):
             yield from some
 
-    def give_up_lost(self, shown: Shown) -> dict[str, int]:
-        """The keys that are nowhere, with the position of the first event under each; nothing will be sealed under them. One
-        that the record says was destroyed is not lost. A recipient whose key is lost is named by a new one from here on."""
-        first: dict[str, int] = {}
-        told: dict[str, int] = {}
-        destroyed: set[str] = set()
-        for record in self.records():
-            first.setdefault(record.header.key_id, record.position)
-            if found := recipient_of(record.header.stream):
-                told.setdefault(f"pseudonym/{found[0]}", record.position)
-            if record.header.name == PayloadKeyDestroyed.NAME and self.store is not None:
-                event = self.store.opened(record)
-                destroyed |= {event.destroyed_key_id} if isinstance(event, PayloadKeyDestroyed) else set()
-            shown(1)
-        gone = self.keys.lost(first)
-        self.keys.give_up(gone)
-        names = [name for name in told if self.keys.found(name) is None]
-        for name in names:
-            self.keys.named(name)
-        return {key_id: first[key_id] for key_id in gone if key_id not in destroyed} | {name: told[name] for name in names}
+    def examined(self, after: int, upto: int, shown: Shown) -> list[Amiss]:
+        """What is amiss in the columns and answers of the events behind a position up to another; what these say is kept."""
+        sealer, found = Sealer(self.keys), list[Amiss]()
+        for start in range(after, upto, WINDOW):
+            window = examine(self.recorder, sealer, follower_of, start, min(start + WINDOW, upto))
+            self.said.take(window.said)
+            found += window.amiss
+            shown(len(window.records))
+        return found
 
-    def unnamed(self) -> Iterator[int]:
+    def differing(self, upto: int) -> list[Amiss]:
+        """What is there in keys, vault and answers and is not as the events up to a position say. What is not there is told
+        apart: `lost`, `unnamed`, `unheld`."""
+        there = {key_id for key_id, _ in self.keys.all()}
+        said = self.said
+        besides = replace(
+            said,
+            told={recipient for recipient in said.told if recipient not in self.nameless},
+            unreadable={key_id: one for key_id, one in said.unreadable.items() if key_id in there},
+            destroyed={matter: one for matter, one in said.destroyed.items() if not self._is_lost(matter)},
+            registered={client: one for client, one in said.registered.items() if client in self.entered},
+            waiting={message: one for message, one in said.waiting.items() if message in self.held},
+        )
+        return list(besides.compared(self.recorder, self.keys, self.vault, upto, FOLLOWERS, self.topic_of))
+
+    def lost(self) -> dict[str, int]:
+        """The keys that are nowhere, or were given up before, with the position of the first event under each. One that the
+        record says was destroyed is not lost."""
+        said = self.said
+        gone = (one for one in said.unreadable.values() if one.matter not in said.destroyed and self._is_lost(one.matter))
+        names = {f"pseudonym/{recipient}": position for recipient, position in self.nameless.items()}
+        return {one.key_id: one.position for one in gone} | names
+
+    def _is_lost(self, matter: str) -> bool:
+        return self.keys.proof(matter) == ("", True)
+
+    def unnamed(self) -> list[int]:
         """The positions of the registrations of clients who are not in the vault, and whose key is there: nobody erased
         them, and nobody can say who they are."""
-        after = 0
-        while self.store is not None and (some := self.store.records(after, PAGE, [SubjectRegistered.NAME])):
-            known = self.vault.get([record.header.stream for record in some])
-            keys = self.keys.get({record.header.key_id for record in some})
-            for record in some:
-                if record.header.stream not in known and record.header.key_id in keys:
-                    yield record.position
-            after = some[-1].position
+        return sorted(
+            one.position
+            for client, one in self.said.registered.items()
+            if client not in self.entered and one.identity_kind is not None and one.matter not in self.said.destroyed
+        )
+
+    def unheld(self) -> list[int]:
+        """The positions at which it was recorded that messages wait which the vault does not have."""
+        return sorted(one.position for message, one in self.said.waiting.items() if message not in self.held)
+
+    def carry_out(self) -> None:
+        """Do what the record says of keys and clients before anybody can read them: what was destroyed is destroyed, who was
+        forgotten is forgotten. Nothing will be sealed under the name of a key that is nowhere; a recipient whose key that is
+        is named by a new one from here on."""
+        said = self.said
+        for one in said.destroyed.values():
+            with suppress(LookupError):  # made and destroyed after the backup of the keys
+                self.keys.destroy(one.matter)
+            registered = said.registered.get(one.stream)
+            if registered is not None and registered.matter == one.matter:
+                self.vault.forget(one.stream)
+        proofs = {one.key_id: one.digest for one in said.destroyed.values()}
+        self.keys.give_up(self.keys.lost({*said.unreadable, *proofs}), proofs)
+        for recipient in self.nameless:
+            Keys.named(self.keys, f"pseudonym/{recipient}")  # here alone, and said: keys that are checked make none
 
 
 @contextmanager
@@ -92,15 +162,11 @@ def staged_ledger(settings: Settings, parts: Sequence[Part]) -> Iterator[Staged]
             stack.callback(database.close)
             if part in parts:
                 tables.migrate(database)
-        keys = Keys(at["keys"], master_key(settings))
-        try:
-            recorder = _recorder(settings, staged="store" in parts)
-        except NotMigrated:
-            recorder = None
-        store = EventStore(recorder, keys, ledger=settings.ledger) if recorder else None
-        if store is not None:
-            stack.callback(store.close)
-        yield Staged(keys, Vault(at["vault"], keys), store)
+        keys = CheckedKeys(at["keys"], master_key(settings))
+        recorder = _recorder(settings, staged="store" in parts)
+        store = EventStore(recorder, keys, ledger=settings.ledger)
+        stack.callback(store.close)
+        yield Staged(keys, CheckedVault(at["vault"], keys), recorder, store)
 
 
 def _database(settings: Settings, part: Beside, *, staged: bool) -> Database:
@@ -113,8 +179,6 @@ def _database(settings: Settings, part: Beside, *, staged: bool) -> Database:
 
 def _recorder(settings: Settings, *, staged: bool) -> PostgresRecorder | SqliteRecorder:
     if not staged:
-        if not settings.store_dsn and not ledger_file(settings).exists():
-            raise NotMigrated(f"no ledger in {ledger_file(settings)}")
         return open_recorder(settings)
     if settings.store_dsn:
         owner, name = owner_of(settings, "store"), settings.ledger + STAGED

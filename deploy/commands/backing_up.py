@@ -110,7 +110,15 @@ def _lost(restored: Restored) -> int:
         said(f"kuty: {len(restored.unnamed)} clients are not in the vault: who they are is in no backup")
         for position in restored.unnamed[:SHOWN]:
             said(f"  registered at position {position}")
-    return 1 if restored.lost or restored.unnamed else 0
+    if restored.unheld:
+        said(f"kuty: {len(restored.unheld)} messages that wait are not in the vault: their senders have to send them again")
+        for position in restored.unheld[:SHOWN]:
+            said(f"  told to wait at position {position}")
+    if restored.differing:
+        said(f"kuty: {len(restored.differing)} things in keys, vault and answers are not as the events say:")
+        for line in restored.differing[:SHOWN]:
+            said(f"  {line}")
+    return 0 if restored.is_whole else 1
 
 
 def _said(described: Described) -> str:

@@ -22,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from deploy.commands.printed import said
 from deploy.commands.serving import API, fill
-from deploy.local.folders import parts_folder
+from deploy.local.folders import parts_folder, write_secret
 from deploy.local.left import RECORD, remember, stop_left
 from deploy.local.parts import Part, choose_parts
 from deploy.local.ports import PartFailed, free_port, listens, written_by
@@ -97,9 +97,7 @@ def kept_for_others(settings: Settings) -> Iterator[Path]:
     ]
     file = settings.home / "up.env"
     settings.home.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)
-    file.touch(mode=0o600)
-    file.write_text("".join(lines))
+    write_secret(file, "".join(lines))
     try:
         yield file
     finally:
@@ -138,7 +136,7 @@ def _on_real_parts(settings: Settings, folder: Path, stack: ExitStack) -> tuple[
         postgres = stack.enter_context(parts.postgres(folder / POSTGRES))
         watched.append(WatchedPart("PostgreSQL", postgres))
         owner = postgres.dsn
-        password = _password(folder / "logins")
+        password = password_in(folder / "logins")
         settings = replace(
             settings,
             owner_dsn=owner,
@@ -162,10 +160,10 @@ def _folder(settings: Settings) -> Path:
     return parts_folder(settings.home, unprivileged_user())
 
 
-def _password(file: Path) -> str:
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(24))
+def password_in(file: Path) -> str:
+    """The password that is kept in the file for the logins of this machine, made once."""
+    if not file.exists() or not file.stat().st_size:  # an older program that was killed has left it empty
+        write_secret(file, secrets.token_urlsafe(24))
     return file.read_text()
 
 

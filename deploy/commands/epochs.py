@@ -9,12 +9,12 @@ from pathlib import Path
 
 from deploy.choosing import Chosen, OutcomeUnknown, Persons, adopt, new_epoch
 from deploy.commands.printed import failed, said
+from deploy.commands.references import wrong_persons
 from deploy.given_up import NotGivenUp, read
 from deploy.histories import NothingToChoose
 from deploy.resubmitting import Came, resubmitted
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
-from domain.envelopes import PERSON
 from domain.store import Lost
 
 
@@ -31,11 +31,8 @@ def open_epoch(arguments: argparse.Namespace, settings: Settings) -> int:
 def _choose(
     choose: Callable[[Wired, Persons, Path | None], Chosen], arguments: argparse.Namespace, settings: Settings
 ) -> int:
-    for person in (arguments.by, arguments.second):
-        if not PERSON.fullmatch(person):
-            return failed(f"{person} is no staff reference")
-    if arguments.by == arguments.second:
-        return failed(f"{arguments.by} cannot be the second person too: two people choose")
+    if wrong := wrong_persons(arguments.by, arguments.second):
+        return failed(wrong)
     wired = open_ledger_parts(settings)
     try:
         done = choose(wired, Persons(arguments.by, arguments.second), arguments.given_up)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import uuid
-from contextlib import closing, suppress
+from contextlib import closing
 
 from deploy.commands.printed import failed
+from deploy.commands.references import wrong_persons
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
 from domain.rulebook import kind_of
+from domain.store import carry_out
 from domain.streams import is_client_stream
 
 
 def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
     """Record that a matter's key is destroyed, and destroy it. What was recorded is carried out by the clerk too, so that
     nothing is left half done where this breaks off."""
+    if wrong := wrong_persons(arguments.by, arguments.second):
+        return failed(wrong)
     with closing(open_ledger_parts(settings)) as wired:
         client = _client_of(wired, arguments.matter)
         if client is None:
@@ -28,8 +32,7 @@ def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
         answer = wired.store.execute(command, caller, uuid.uuid4().hex, client=client, look_ups=found)
         if "refused" in (answer.status, answer.first):
             return failed(f"refused: {', '.join(reason.code for reason in answer.codes)}; nothing was destroyed")
-        with suppress(LookupError):  # the record says so, and it is not there: a copy of the keys without it
-            wired.keys.destroy(arguments.matter)
+        carry_out(wired.store, wired.vault, client, arguments.matter)
         print(f"the key of the matter {arguments.matter} is destroyed, and the record says so")
         return 0
 

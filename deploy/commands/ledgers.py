@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 
 from consumers.relay import resume_request
 from deploy.commands.printed import failed
+from deploy.commands.references import wrong_organisation
 from deploy.migration import migrate
 from deploy.roles import settle
 from deploy.settings import Settings
@@ -31,6 +32,8 @@ def open_ledger(arguments: argparse.Namespace, settings: Settings) -> int:
     """The first fact of a ledger."""
     if arguments.mode == "live" and not settings.allow_live:
         return failed("a live ledger is opened only where KUTY_ALLOW_LIVE says so")
+    if wrong := wrong_organisation(arguments.organiser):
+        return failed(wrong)
     command = OpenLedger(organiser_org_id=arguments.organiser, mode=arguments.mode, occurred_on=arguments.on)
     with opened(settings) as wired:
         done = f"the ledger {settings.ledger} is open, {arguments.mode} for life"

@@ -44,6 +44,15 @@ def own_folder(folder: Path) -> Path:
     return folder
 
 
+def write_secret(file: Path, secret: str) -> None:
+    """Write a file that its owner alone may read, in the place of the one before: whole, or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(secret)
+    unfinished.rename(file)
+
+
 def reachable(path: Path, user: int) -> bool:
     """Whether the user may enter every folder above the path (seen from the permission bits)."""
     for folder in path.parents:

@@ -42,7 +42,7 @@ listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller
 advertised.listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={folder}/data
+log.dirs={data}
 auto.create.topics.enable=false
 num.partitions=1
 default.replication.factor=1
@@ -173,9 +173,17 @@ class LocalKafka:
     def _run(self, jars: Path, ports: tuple[int, int]) -> None:
         settings = self.folder / "server.properties"
         broker_port, controller_port = ports
-        settings.write_text(SETTINGS.format(broker_port=broker_port, controller_port=controller_port, folder=self.folder))
-        if not (self.folder / "data" / "meta.properties").exists():
+        data = self.folder / "data"
+        written = partial(SETTINGS.format, broker_port=broker_port, controller_port=controller_port)
+        if not (data / "meta.properties").exists():
+            # Made beside its place: where that is broken off, nothing is taken for data.
+            unfinished = self.folder / "data.unfinished"
+            if unfinished.exists():
+                shutil.rmtree(unfinished)
+            settings.write_text(written(data=unfinished))
             self._format(jars, settings)
+            unfinished.rename(data)
+        settings.write_text(written(data=data))
         log = self.folder / "server.log"
         with log.open("ab") as output:
             self._server = subprocess.Popen(

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from deploy.local.folders import own_folder, reachable
+from deploy.local.folders import own_folder, reachable, write_secret
 from deploy.local.left import RECORD, remember
 from deploy.local.ports import PartFailed, free_port, kept_ports, wait_until_gone, wait_until_ready, written_by
 
@@ -134,20 +134,24 @@ class LocalPostgres:
         self._binaries = self._reachable_binaries()
         if (self.folder / "data" / "PG_VERSION").exists():
             return
-        (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
+        # Made beside its place: where that is broken off, nothing is taken for data.
+        unfinished = self.folder / "data.unfinished"
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(mode=0o700)
         password = self.folder / "password"
-        password.write_text(secrets.token_urlsafe(24))
-        password.chmod(0o600)
+        write_secret(password, secrets.token_urlsafe(24))
         if self._owner is not None:
-            for owned in (password, self.folder / "data"):
+            for owned in (password, unfinished):
                 os.chown(owned, self._owner, -1)
         made = subprocess.run(
-            [self._binaries / "initdb", "-D", self.folder / "data", "-U", SUPERUSER, "--encoding=UTF8",
+            [self._binaries / "initdb", "-D", unfinished, "-U", SUPERUSER, "--encoding=UTF8",
              "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}", "--data-checksums"],
             user=self._owner, capture_output=True, cwd=self.folder, check=False,
         )  # fmt: skip
         if made.returncode != 0:
             raise PartFailed(f"initdb failed: {made.stderr.decode(errors='replace')}")
+        unfinished.rename(self.folder / "data")
 
     def _run(self) -> None:
         log = self.folder / "server.log"

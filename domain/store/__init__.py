@@ -10,6 +10,7 @@ from domain.store.checking.copies import CheckedKeys, CheckedVault
 from domain.store.checking.windows import examine, opened_each, said_by
 from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
+from domain.store.ended import carry_out, enter
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
 from domain.store.own_keys import check_own_keys
@@ -108,7 +109,9 @@ __all__ = [
     "Use",
     "Vault",
     "WrongMasterKey",
+    "carry_out",
     "check_own_keys",
+    "enter",
     "examine",
     "field_classes",
     "hash_of",

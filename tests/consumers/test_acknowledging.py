@@ -56,7 +56,7 @@ class Stage:
         opened(self.ledger, mode)
         self.disclosure = self.ledger.follower()
         self.relay = Relay(self.store, self.broker, self.disclosure.pseudonyms, heartbeat_s=1e9)
-        self.clerk = Clerk(self.store, look_s=0)
+        self.clerk = Clerk(self.store, self.ledger.vault, look_s=0)
 
     @property
     def store(self) -> EventStore:
@@ -179,7 +179,7 @@ def test_who_is_started_again_goes_on_where_the_record_ends(live: Stage) -> None
     live.later(60)
     live.record()
     before = everybody(live)
-    live.clerk = Clerk(live.store, look_s=0)
+    live.clerk = Clerk(live.store, live.ledger.vault, look_s=0)
     live.later(60)
     live.record()
     assert everybody(live) == before

@@ -31,14 +31,14 @@ def next_day(home: House) -> None:
 
 
 def test_nothing_is_sent_on_the_due_day_itself(started: House) -> None:
-    clerk = Clerk(started.wired.store)
+    clerk = Clerk(started.wired.store, started.wired.vault)
     assert clerk.step() == started.wired.store.head()
     assert clerk.is_at_head
     assert sent(started) == []
 
 
 def test_what_nobody_sent_goes_out_the_day_after(started: House) -> None:
-    clerk = Clerk(started.wired.store)
+    clerk = Clerk(started.wired.store, started.wired.vault)
     clerk.step()
     next_day(started)
     assert not clerk.is_at_head
@@ -53,7 +53,7 @@ def test_what_nobody_sent_goes_out_the_day_after(started: House) -> None:
 
 def test_what_a_worker_has_sent_is_not_sent_again(started: House) -> None:
     started.execute(SendNotification(notification_id=last(started.pathway.notices)), OWN_WORKER, client=started.aino)
-    clerk = Clerk(started.wired.store)
+    clerk = Clerk(started.wired.store, started.wired.vault)
     next_day(started)
     while clerk.step():
         pass
@@ -62,7 +62,7 @@ def test_what_a_worker_has_sent_is_not_sent_again(started: House) -> None:
 
 
 def test_two_clerks_send_each_notice_once(started: House) -> None:
-    first, second = Clerk(started.wired.store), Clerk(started.wired.store)
+    first, second = Clerk(started.wired.store, started.wired.vault), Clerk(started.wired.store, started.wired.vault)
     next_day(started)
     first._read_on()
     second._read_on()
@@ -73,13 +73,13 @@ def test_two_clerks_send_each_notice_once(started: House) -> None:
 
 def test_a_clerk_that_is_started_again_reads_its_list_from_the_feed(started: House) -> None:
     next_day(started)
-    while Clerk(started.wired.store, window=3).step() == 0:
+    while Clerk(started.wired.store, started.wired.vault, window=3).step() == 0:
         pass
-    clerk = Clerk(started.wired.store, window=3)
+    clerk = Clerk(started.wired.store, started.wired.vault, window=3)
     while clerk.step():
         pass
     head = started.wired.store.head()
-    again = Clerk(started.wired.store, window=3)
+    again = Clerk(started.wired.store, started.wired.vault, window=3)
     while again.step():
         pass
     assert started.wired.store.head() == head
@@ -90,19 +90,19 @@ def test_a_notice_that_is_refused_is_refused_once(started: House, monkeypatch: p
     store = started.wired.store
     monkeypatch.setattr(type(store.pathway(started.aino)), "employment_authority", lambda pathway, on: None)
     next_day(started)
-    clerk = Clerk(store)
+    clerk = Clerk(store, started.wired.vault)
     while clerk.step():
         pass
     refused = store.records(0, 10_000, ["command.refused"])
     assert [store.opened(record).codes[0].code for record in refused] == ["E_RECIPIENT"]  # type: ignore[union-attr]
-    again = Clerk(store)
+    again = Clerk(store, started.wired.vault)
     while again.step():
         pass
     assert len(store.records(0, 10_000, ["command.refused"])) == 1
 
 
 def test_the_day_is_that_of_helsinki(started: House) -> None:
-    clerk = Clerk(started.wired.store)
+    clerk = Clerk(started.wired.store, started.wired.vault)
     clerk.step()
     midnight = started.wired.store.now().replace(hour=21, minute=59)
     started.execute(AdvanceClock(to_at=midnight), OPERATOR)

@@ -378,27 +378,172 @@ def test_a_recipient_whose_key_no_backup_has_is_named_and_told_by_other_names(
         home.settle()
 
 
-def test_a_key_that_was_destroyed_after_the_backup_of_the_keys_is_not_lost(
-    source: Settings, empty_home: Settings, tmp_path: Path
-) -> None:
+def test_a_key_that_was_made_and_destroyed_after_the_backup_of_the_keys_is_not_lost(
+    source: Settings, empty_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     keys = taken(source, tmp_path / "keys", "keys")
-    with house(source.home) as home:
-        asked = {"registered_from": "own_contact", "identity_kind": "none", "family_name": "Toinen"}
-        name = home.post("/clients", OWN_WORKER, asked).json()["references"]["client"]
-        client = home.wired.pseudonyms("county").reference(name)
-        matter = home.wired.store.pathway(client).client_matter
-        digest, _ = home.wired.keys.proof(matter)
-        home.wired.keys.destroy(matter)
-        found = {"of_client": True, "gone": True, "digest": digest, "key_id": f"{matter}/1"}
-        officer = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
-        command = DestroyPayloadKey(destroyed_matter=matter, second_person_id="C-01")
-        home.execute(command, officer, client=client, look_ups=found)
+    matter = registered_by(source)
+    destroyed_in(source, matter)
     shutil.copytree(source.home, empty_home.home, dirs_exist_ok=True)
     for ending in ("", "-wal", "-shm"):
         (empty_home.home / LEDGER / f"keys.db{ending}").unlink(missing_ok=True)
     assert restored(empty_home, keys.paths).lost == {}
     with opened(empty_home) as wired, pytest.raises(KeyDestroyed):
         wired.keys.create([matter])
+    # and nothing is wrong with that, now or later
+    assert audited(empty_home, monkeypatch, capsys)[0] == 0
+
+
+def audited(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+    code = main(["audit", "chains"])
+    return code, "".join(capsys.readouterr())
+
+
+def registered_by(settings: Settings) -> str:
+    """Somebody who comes after the backups that were taken so far: the own matter."""
+    with house(settings.home) as home:
+        asked = {"registered_from": "own_contact", "identity_kind": "none", "family_name": "Toinen"}
+        answer = home.post("/clients", OWN_WORKER, asked)
+        assert answer.status_code == 201, answer.text
+        client = home.wired.pseudonyms("county").reference(answer.json()["references"]["client"])
+        home.settle()
+        return home.wired.store.pathway(client).client_matter
+
+
+def destroyed_in(settings: Settings, matter: str) -> None:
+    """Its key is destroyed, and the record says so, while no clerk runs."""
+    with house(settings.home) as home:
+        client = next(record.header.stream for record in home.wired.store.of_matter([matter]))
+        digest, _ = home.wired.keys.proof(matter)
+        home.wired.keys.destroy(matter)
+        found = {"of_client": True, "gone": True, "digest": digest, "key_id": f"{matter}/1"}
+        officer = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
+        command = DestroyPayloadKey(destroyed_matter=matter, second_person_id="C-01")
+        home.execute(command, officer, client=client, look_ups=found)
+
+
+def test_what_is_lost_is_named_in_whichever_order_the_parts_of_different_backups_come(
+    source: Settings, empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = taken(source, tmp_path / "older")
+    matter = registered_by(source)
+    newer = taken(source, tmp_path / "newer")
+    # when keys come first, which are older than the rest
+    assert restored(empty, older.of("keys")).is_whole
+    done = restored(empty, newer.of("store", "vault"))
+    # then it is said which are not among them, and they are not made anew
+    assert list(done.lost) == [f"{matter}/1"]
+    with opened(empty) as wired, pytest.raises(KeyDestroyed):
+        wired.keys.create([matter])
+    code, said = audited(empty, monkeypatch, capsys)
+    assert (code, f"the key of the matter {matter} is gone and no payload_key.destroyed names it" in said) == (1, True)
+
+
+def test_who_is_not_in_the_vault_is_named_where_the_store_comes_after_it(
+    source: Settings, empty_home: Settings, tmp_path: Path
+) -> None:
+    older = taken(source, tmp_path / "older")
+    registered_by(source)
+    newer = taken(source, tmp_path / "newer")
+    assert restored(empty_home, newer.of("keys")).is_whole
+    assert restored(empty_home, older.of("vault")).is_whole
+    done = restored(empty_home, newer.of("store"))
+    with opened(source) as wired:
+        [*_, last] = wired.store.records(0, 10_000, ["subject.registered"])
+    assert (done.lost, done.unnamed, done.differing) == ({}, [last.position], [])
+
+
+def test_what_was_destroyed_after_the_backup_is_destroyed_before_anybody_can_read_it(
+    source: Settings, empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given somebody whose own matter ended after the backup of keys and vault
+    matter = registered_by(source)
+    older = taken(source, tmp_path / "older")
+    destroyed_in(source, matter)
+    newer = taken(source, tmp_path / "newer")
+    # when the older keys and the older vault come back
+    for files in (older.of("keys"), older.of("vault"), newer.of("store")):
+        assert restored(empty, files).is_whole
+    # then the key is gone without any clerk, who it was is forgotten, and it adds up
+    with opened(empty) as wired:
+        assert wired.keys.get([f"{matter}/1"]) == {}
+        client = next(record.header.stream for record in wired.store.of_matter([matter]))
+        assert wired.vault.get([client]) == {}
+        assert wired.vault.get([AINO])
+    assert audited(empty, monkeypatch, capsys)[0] == 0
+
+
+@pytest.mark.parametrize("placed", [1, 2])
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_restore_that_is_broken_off_between_two_places_goes_on_when_it_is_given_again(
+    source: Settings, empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, placed: int, killed: bool
+) -> None:
+    files = taken(source, tmp_path / "backup")
+    place = type(place_of(empty, "keys"))
+    take_place, taken_places = place.take_place, list[str]()
+
+    def broken_off(self: Any) -> None:
+        if len(taken_places) == placed:
+            raise KeyboardInterrupt
+        taken_places.append(self.part)
+        take_place(self)
+
+    with monkeypatch.context() as within:
+        within.setattr(place, "take_place", broken_off)
+        if killed:
+            within.setattr(place, "discard", lambda self: None)
+        with pytest.raises(KeyboardInterrupt):
+            restored(empty, files.paths)
+    assert taken_places == ["keys", "vault"][:placed]
+    # when it is given again, then all is there, and nothing of it is in anybody's way
+    assert restored(empty, files.paths).is_whole
+    assert tables(empty) == tables(source)
+    assert staged_left(empty) == []
+    with pytest.raises(NotEmpty):
+        restored(empty, files.paths)
+
+
+def test_another_backup_is_not_restored_over_what_a_broken_off_one_has_left(
+    source: Settings, empty_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = taken(source, tmp_path / "first"), taken(source, tmp_path / "second")
+    place = type(place_of(empty_home, "keys"))
+    take_place = place.take_place
+
+    def broken_off(self: Any) -> None:
+        take_place(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as within:
+        within.setattr(place, "take_place", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            restored(empty_home, first.paths)
+    with pytest.raises(NotEmpty):
+        restored(empty_home, second.paths)
+
+
+def another_ones_entry(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "subject_ref": "f" * 32} if table == "clients" and row["subject_ref"] != AINO else row
+
+
+def test_a_vault_that_is_not_as_the_events_say_takes_no_place(
+    source: Settings, empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered_by(source)
+    files = taken(source, tmp_path / "backup")
+    rewritten(files, "vault", another_ones_entry)
+    with pytest.raises(CannotRestore, match="the entry of the vault was not made for this client"):
+        restored(empty, files.paths)
+    for part in PARTS:
+        place_of(empty, part).check_empty()
+    # and part by part it is named
+    for part in PARTS:
+        done = restored(empty, files.of(part))
+    assert ["was not made for this client" in line for line in done.differing] == [True]
 
 
 # --- The command --------------------------------------------------------------------------------------------------------

@@ -103,6 +103,24 @@ def test_every_command_is_walked() -> None:
             for words in WITHOUT_FILES.values()} | WITHOUT_LEDGER == leaves  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("key", "destroy", "0" * 32, "--by", "Maija Esimerkki", "--second", "DP-2"),
+        ("key", "destroy", "0" * 32, "--by", "DP-1", "--second", "Maija Esimerkki"),
+        ("ledger", "adopt", "--by", "Maija Esimerkki", "--second", "DP-2"),
+        ("ledger", "new-epoch", "--by", "DP-1", "--second", "Maija Esimerkki"),
+        ("ledger", "open", "Maija Esimerkki"),
+    ],
+)
+def test_a_name_is_no_reference_and_comes_into_no_record(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    assert "Maija Esimerkki is no " in refused(capsys, *words)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", WITHOUT_FILES)
 @pytest.mark.parametrize("place", ["a file", "below a file", "nowhere to write"])
 def test_a_home_that_cannot_be_used(

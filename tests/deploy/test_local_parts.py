@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -40,6 +41,46 @@ def test_postgres_keeps_what_was_committed_when_it_is_killed(local_postgres: Loc
         assert connection.execute("SELECT number FROM kept").fetchall() == [(1,)]
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
     unfinished.close()
+
+
+def test_a_postgres_whose_first_start_was_broken_off_is_made_again(
+    parts_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(command: list[Any], **_: Any) -> None:
+        (Path(command[command.index("-D") + 1]) / "PG_VERSION").write_text("18")
+        raise KeyboardInterrupt
+
+    folder = parts_folder / "postgres-broken-off"
+    # given that somebody lost patience, or was killed, while initdb had begun
+    with monkeypatch.context() as within:
+        within.setattr("deploy.local.postgres.subprocess.run", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            LocalPostgres(folder).start()
+    # then the next start makes it
+    with LocalPostgres(folder) as running, psycopg.connect(running.dsn) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert (folder / "password").stat().st_mode & 0o077 == 0
+    assert not list(folder.glob("*.unfinished"))
+
+
+def test_a_kafka_whose_first_start_was_broken_off_is_made_again(
+    parts_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    def broken_off(command: list[Any], **_: Any) -> None:
+        given.append(Path(command[-1]).read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deploy.local.kafka_node.subprocess.run", broken_off)
+    folder = parts_folder / "kafka-broken-off"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            LocalKafka(folder, jars=tmp_path, java=tmp_path).start()
+        (folder / "data.unfinished").mkdir(exist_ok=True)
+        (folder / "data.unfinished" / "meta.properties").touch()
+    assert [f"log.dirs={folder}/data.unfinished\n" in settings for settings in given] == [True, True]
+    assert not (folder / "data").exists()
 
 
 def test_postgres_lets_nobody_in_without_the_password(local_postgres: LocalPostgres) -> None:

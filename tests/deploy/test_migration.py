@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,22 @@ def test_who_looked_and_what_was_destroyed_stays_written(postgres: Any, tmp_path
     wired.close()
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(LOGIN)))
+
+
+@pytest.mark.parametrize("name", ["demo-keys", "demo-vault", "demo-kela-payment"])
+def test_a_ledger_whose_name_would_take_the_place_of_another_ones_part_is_refused(
+    divided: Settings, name: str
+) -> None:
+    settings = replace(divided, ledger=name)
+    with pytest.raises(WrongSetting, match=f"^KUTY_LEDGER is '{name}', .* choose another name"):
+        migrate(settings)
+    migrate(divided)
+
+
+def test_a_ledger_is_refused_where_another_one_has_the_place_of_its_keys(divided: Settings) -> None:
+    migrate(replace(divided, ledger="west-keys"))
+    with pytest.raises(WrongSetting, match="whose keys would stand in the schema kuty_west_keys"):
+        migrate(replace(divided, ledger="west"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.caller import Claims
 from deploy.cli import ROLES, main
-from deploy.commands.distributed import RESTARTS, WatchedRole, records_of
+from deploy.commands.distributed import RESTARTS, WatchedRole, password_in, records_of
 from deploy.local import left
 from deploy.local.folders import parts_folder
 from deploy.local.left import remember, stop_left
@@ -75,6 +75,22 @@ def test_a_role_that_was_killed_is_started_again(tmp_path: Path) -> None:
         after = psutil.Process(int(clerk.described.split("(")[1].rstrip(")")))
         comes("its words", lambda: "clerk" in after.cmdline())
     assert not after.is_running()
+
+
+def test_a_password_is_kept_whole_or_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "logins"
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as within:
+        within.setattr(Path, "write_text", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            password_in(file)
+    made = password_in(file)
+    assert (len(made), password_in(file), file.stat().st_mode & 0o077) == (32, made, 0)
+    file.write_text("")
+    assert len(password_in(file)) == 32
 
 
 def test_only_what_was_recorded_with_its_start_is_stopped(tmp_path: Path) -> None:

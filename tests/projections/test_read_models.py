@@ -143,6 +143,8 @@ def test_names_of_schemas_never_fall_together() -> None:
     long = "l" * 40
     assert len(schema_name(long, "p" * 40)) == 63
     assert schema_name(long, "p" * 39 + "a") != schema_name(long, "p" * 39 + "b")
+    # and none is that of a part of the ledger
+    assert {schema_name("demo", part) for part in ("keys", "vault")} & {"kuty_demo_keys", "kuty_demo_vault"} == set()
 
 
 @pytest.fixture

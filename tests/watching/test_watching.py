@@ -37,7 +37,7 @@ from deploy.watching.looking import Fault, Look, Looked, NoAnswer, look_at
 from deploy.watching.metrics import MOST_RECIPIENTS, Figured, Shown, text_of
 from deploy.watching.port import FOLDER, targets, watched_at
 from deploy.watching.process import API, Figures, Watched
-from deploy.wiring import ROLES
+from deploy.wiring import PROVISIONER, ROLES
 from domain.counts import BOUNDS_S, Times, Total
 from domain.store import Parked, StoreUnavailable
 
@@ -364,6 +364,14 @@ def test_every_alarm_speaks_of_figures_that_there_are(home: House) -> None:
         plain = {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in named}
         assert named, rule["alert"]
         assert plain <= known, rule["alert"]
+
+
+def test_a_role_that_no_process_serves_any_more_is_missed() -> None:
+    """A process that ends by itself takes its target along: its figures are gone then, and never 0."""
+    [rule] = [rule for rule in rules() if rule["alert"] == "KutyRoleGone"]
+    missed = re.findall(r'absent\(kuty_serves\{role="([a-z]+)"\}\)', rule["expr"])
+    assert sorted(missed) == sorted((API, PROVISIONER, *ROLES))
+    assert re.sub(r"absent\([^()]*\)| or |\s", "", rule["expr"]) == ""
 
 
 def test_every_alarm_says_what_to_do() -> None:

@@ -143,7 +143,8 @@ class Beside:
             if wrong and not any(row.position > upto for row in recorder.stream_rows(entry.client)):
                 yield from (Amiss(at, entry.client, what) for what in wrong)
         for client, said in sorted(self.registered.items(), key=lambda item: item[1].position):
-            if client not in entered and said.matter not in self.destroyed:
+            # Whose key is lost may be entered anew by now, and be forgotten: of the key it is told already.
+            if client not in entered and said.matter not in self.destroyed and said.identity_kind is not None:
                 yield Amiss(said.position, client, "the client is registered, and the vault has no entry")
         if nobody:
             self.notes.append(f"{nobody} entries of the vault of persons whom no event registers")

@@ -24,9 +24,11 @@ from domain.messages import HeldReason, Wish
 from domain.receipts import codes_of
 from domain.refusals import Reason
 from domain.store.deciding.kept_answers import Content
+from domain.store.ended import enter, is_ended
 from domain.store.event_store import Entries, EventStore
 from domain.store.receiving.asked import Asked, Refusal, Unreadable, Waiting
 from domain.store.receiving.held import packed
+from domain.store.receiving.knowing import NOBODY
 from domain.store.receiving.look_ups import LookUps
 from domain.store.receiving.sender_names import use_of
 from domain.store.sealed.keys import KeyDestroyed
@@ -133,11 +135,13 @@ class Answering:
         """
         said: dict[str, Any] = {"named_by": self.vault.mark(code), "look_ups": {"identity_code_valid": True}}
         found = self.vault.find(code)
+        if is_ended(self.store, found or NOBODY):  # of nobody the same is asked
+            found = None
         client = found or uuid.uuid4().hex
         judged = decide(client=client, dry_run=True, **said)
         becomes = not self.dry_run and judged.result().status == "recorded"
         if becomes:
-            client = self.vault.register(client, ClientRecord(identity_code=code))
+            client = enter(self.store, self.vault, client, ClientRecord(identity_code=code))
         # Of a person who does not become a client nothing is kept; the work is the same whether he is known or not.
         looked = use_of(caller, client, self.store.now(), "search")
         log = self.vault.log_use if found or becomes else self.vault.log_nobody

@@ -14,7 +14,8 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -234,9 +235,9 @@ class Keys:
                 known.update(key_id for (key_id,) in rows)
         return [key_id for key_id in ids if key_id not in known]
 
-    def give_up(self, key_ids: Iterable[str]) -> None:
-        """Note that keys are lost for good: nothing new is sealed under their names, where it would be taken for what was
-        sealed before. They count as destroyed, without a proof."""
+    def give_up(self, key_ids: Iterable[str], proofs: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Note that keys are not here and will not be: nothing new is sealed under their names, where it would be taken for
+        what was sealed before. One of which the record has the proof was destroyed, any other one counts as lost."""
         for key_id in key_ids:
 
             def work(ask: Ask, key_id: str = key_id) -> None:
@@ -246,7 +247,7 @@ class Keys:
                         "INSERT INTO destroyed_keys (number, key_id, proof)"
                         " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true"
                         " ON CONFLICT DO NOTHING",
-                        (key_id, LOST),
+                        (key_id, proofs.get(key_id, LOST)),
                     )
 
             self._database.write(work)

@@ -74,6 +74,10 @@ class Place(Protocol):
     def staged(self, version: int) -> AbstractContextManager[Filling]:
         """The tables of a version, empty, in one transaction. Raises `NewerTables`."""
 
+    def is_staged(self) -> bool:
+        """Whether something is staged, whole or not."""
+        ...
+
     def take_place(self) -> None:
         """Put what is staged into the place."""
 

@@ -127,6 +127,11 @@ class PostgresPlace:
                 connection.execute("INSERT INTO migrations VALUES (%s)", (number,))
             yield _PostgresFilling(connection, self.schema + STAGED)
 
+    def is_staged(self) -> bool:
+        with psycopg.connect(self.owner, **POSTGRES_SETTINGS) as connection:
+            asked = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
+            return connection.execute(asked, (self.schema + STAGED,)).fetchone() is not None
+
     def take_place(self) -> None:
         names = {"place": sql.Identifier(self.schema), "staged": sql.Identifier(self.schema + STAGED)}
         with ExitStack() as stack:

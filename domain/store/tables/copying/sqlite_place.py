@@ -104,6 +104,9 @@ class SqlitePlace:
             yield _SqliteFilling(connection)
             connection.execute("COMMIT")
 
+    def is_staged(self) -> bool:
+        return self.staged_path.exists()
+
     def take_place(self) -> None:
         with closing(open_sqlite(self.staged_path)) as connection:
             connection.execute("PRAGMA journal_mode=DELETE")  # all of it is in the one file now

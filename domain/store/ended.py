@@ -1,0 +1,47 @@
+"""The end of a client: the key of a matter goes when the record says so, and with that of the client's own matter the link
+between person and reference. source: domain/privacy.md 3.4"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from domain.store.reading import LedgerReading
+from domain.store.sealed.keys import key_id_of
+from domain.store.sealed.vault import ClientRecord, Vault
+
+
+def carry_out(store: LedgerReading, vault: Vault, client: str, matter: str) -> None:
+    """Do what the record says of a matter of the client: destroy its key, and forget who the client is where it was the
+    client's own. Safe to repeat. Raises `StoreUnavailable`."""
+    with suppress(LookupError):  # it is not there, and nobody has destroyed it here: a copy without it
+        store.keys.destroy(matter)
+    if matter == own_matter(store, client) and vault.copied([client]):
+        vault.forget(client)
+
+
+def own_matter(store: LedgerReading, client: str) -> str | None:
+    """The matter of what concerns the client as such, also once it is erased; none for who is no client."""
+    first = store.stream(client, 0, 1)
+    return first[0].header.matter if first else None
+
+
+def is_ended(store: LedgerReading, client: str) -> bool:
+    """Whether nothing is recorded of the client any more: the key of the client's own matter was destroyed, or given up as
+    lost, or the record says that it will be."""
+    matter, pathway = own_matter(store, client), store.pathway(client)  # as much is asked of the feed where there is nobody
+    if matter is None:
+        return False
+    key_id = key_id_of(matter)
+    gone = not store.keys.get((key_id,)) and not store.keys.lost((key_id,))  # one that is missing may come back
+    return gone or pathway.is_destroyed(matter)
+
+
+def enter(store: LedgerReading, vault: Vault, offered: str, record: ClientRecord) -> str:
+    """Enter a person in the vault, under the reference offered, before the event that makes it a client is committed.
+
+    Returns the reference to use: the known one where the person is known. One of whom nothing is recorded any more is
+    forgotten: the person is entered anew, and nothing leads from one reference to the other.
+    """
+    while is_ended(store, kept := vault.register(offered, record)):
+        vault.forget(kept)
+    return kept

@@ -1,0 +1,111 @@
+"""Whose own matter has ended is forgotten, and becomes a client anew like anybody else. source: domain/privacy.md 3.4"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from house import UNKNOWN_CODE, House, house_after
+from stories import COUNTY, OWN_WORKER
+
+from deploy.migration import keys_database
+from domain.chapters.retention.decisions import DestroyPayloadKey
+from domain.context import Caller
+from domain.store import key_id_of
+
+OFFICER = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
+REGISTRATION = {
+    "registered_from": "own_contact", "identity_kind": "identity_code", "identity_code": UNKNOWN_CODE,
+    "family_name": "Toinen",
+}  # fmt: skip
+REFERRAL = {"identity_code": UNKNOWN_CODE, "source": "employment_authority", "legal_basis": "LB-189-PLAN"}
+
+
+@pytest.fixture
+def home(tmp_path: Any) -> Iterator[House]:
+    with house_after("12 started", tmp_path) as home:
+        yield home
+
+
+def registered(home: House) -> str:
+    """The reference of somebody who is registered over the door."""
+    answer = home.post("/clients", OWN_WORKER, REGISTRATION)
+    assert answer.status_code == 201, answer.text
+    return home.wired.pseudonyms("county").reference(answer.json()["references"]["client"])
+
+
+def end(home: House, client: str, matter: str) -> None:
+    """The key of a matter is destroyed, and the record says so; what the clerk does then is left to it."""
+    digest, _ = home.wired.keys.proof(matter)
+    home.wired.keys.destroy(matter)
+    found = {"of_client": True, "gone": True, "digest": digest, "key_id": key_id_of(matter)}
+    command = DestroyPayloadKey(destroyed_matter=matter, second_person_id="C-01")
+    home.execute(command, OFFICER, client=client, look_ups=found)
+
+
+def own_matter(home: House, client: str) -> str:
+    return home.wired.store.stream(client)[0].header.matter
+
+
+def lose(home: House, matter: str, *, given_up: bool) -> None:
+    """As in a copy of the keys that is older than the matter."""
+    database = keys_database(home.wired.settings)
+    database.write(lambda ask: ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id_of(matter),)))
+    database.close()
+    if given_up:
+        home.wired.keys.give_up([key_id_of(matter)])
+    home.wired.keys._known.clear()
+
+
+def test_the_clerk_forgets_whose_own_matter_has_ended(home: House) -> None:
+    client = registered(home)
+    home.settle()
+    end(home, client, own_matter(home, client))
+    assert home.wired.vault.get([client])
+    home.settle()
+    assert (home.wired.vault.get([client]), home.wired.vault.find(UNKNOWN_CODE)) == ({}, None)
+    # and whose case alone has ended stays known
+    end(home, home.aino, next(iter(home.pathway.cases.values())).opened.matter)
+    home.settle()
+    assert home.wired.vault.get([home.aino])
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_who_was_forgotten_or_is_about_to_be_is_registered_anew_like_anybody(home: House, forgotten: bool) -> None:
+    before = registered(home)
+    end(home, before, own_matter(home, before))
+    if forgotten:
+        home.settle()
+    after = registered(home)
+    assert after != before
+    assert home.wired.vault.find(UNKNOWN_CODE) == after
+    assert home.wired.vault.get([before]) == {}
+    home.settle()
+    assert home.wired.vault.find(UNKNOWN_CODE) == after
+
+
+def test_a_referral_makes_a_client_anew_of_whom_nothing_is_recorded_any_more(home: House) -> None:
+    before = registered(home)
+    end(home, before, own_matter(home, before))
+    home.send("authority-referrer", "r-1", "submit_referral.v1", REFERRAL)
+    home.settle()
+    [receipt] = [one for one in home.receipts("authority-referrer") if one["message_id"] == "r-1"]
+    assert receipt["status"] == "recorded", receipt
+    after = home.wired.vault.find(UNKNOWN_CODE)
+    assert after not in (None, before)
+    assert home.wired.store.pathway(after or "").registered
+
+
+def test_whose_key_is_lost_for_good_is_registered_anew(home: House) -> None:
+    before = registered(home)
+    lose(home, own_matter(home, before), given_up=True)
+    assert registered(home) != before
+
+
+def test_whose_key_is_only_not_there_is_not_forgotten(home: House) -> None:
+    """A copy of the keys without it may stand there by mistake: nobody is forgotten for that."""
+    before = registered(home)
+    lose(home, own_matter(home, before), given_up=False)
+    home.post("/clients", OWN_WORKER, REGISTRATION)
+    assert home.wired.vault.find(UNKNOWN_CODE) == before
