@@ -136,6 +136,7 @@ class Writer:
         while jobs:
             try:
                 outcomes = self._attempt(jobs)
+                self._went_back = False
                 _hand_over(outcomes)
                 _count(outcomes)
                 return
