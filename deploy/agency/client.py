@@ -135,7 +135,9 @@ class OverKafka:
             finally:
                 asked.close()
         except KafkaError as error:
-            raise NotReached(f"{','.join(self._settings['bootstrap_servers'])}: {error}") from error
+            why = next(iter(error.args), None) or getattr(error, "description", None) or error
+            servers = ",".join(self._settings["bootstrap_servers"])
+            raise NotReached(f"{servers} does not answer as it should: {why}") from error
 
 
 class OverHttp:

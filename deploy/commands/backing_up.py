@@ -13,7 +13,7 @@ from deploy.backup.places import PARTS
 from deploy.backup.restoring import CannotRestore, Restored
 from deploy.backup.sealed_file import backup_key, make_backup_key
 from deploy.backup.taking import take
-from deploy.commands.printed import failed, progress, said
+from deploy.commands.printed import failed, many, progress, said
 from deploy.commands.rebuilding import begin_in_epoch, take_over_positions
 from deploy.feed import broker_alone
 from deploy.migration import development_master_key
@@ -107,19 +107,23 @@ def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic:
 def _lost(restored: Restored) -> int:
     """Say what cannot be read any more, and who cannot be named; the exit code."""
     if restored.lost:
-        said(f"kuty: {len(restored.lost)} keys are in no backup: what was sealed under them cannot be read by anybody again")
+        keys = many(len(restored.lost), "key is", "keys are")
+        said(f"kuty: {keys} in no backup: what was sealed under them cannot be read by anybody again")
         for key_id, position in list(restored.lost.items())[:SHOWN]:
             said(f"  key {key_id}, first used at position {position}")
     if restored.unnamed:
-        said(f"kuty: {len(restored.unnamed)} clients are not in the vault: who they are is in no backup")
+        clients = many(len(restored.unnamed), "client is", "clients are")
+        said(f"kuty: {clients} not in the vault: who they are is in no backup")
         for position in restored.unnamed[:SHOWN]:
             said(f"  registered at position {position}")
     if restored.unheld:
-        said(f"kuty: {len(restored.unheld)} messages that wait are not in the vault: their senders have to send them again")
+        messages = many(len(restored.unheld), "message that waits is", "messages that wait are")
+        said(f"kuty: {messages} not in the vault: their senders have to send them again")
         for position in restored.unheld[:SHOWN]:
             said(f"  told to wait at position {position}")
     if restored.differing:
-        said(f"kuty: {len(restored.differing)} things in keys, vault and answers are not as the events say:")
+        things = many(len(restored.differing), "thing", "things")
+        said(f"kuty: not as the events say, {things} in keys, vault and answers:")
         for line in restored.differing[:SHOWN]:
             said(f"  {line}")
     return 0 if restored.is_whole else 1
