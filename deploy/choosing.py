@@ -43,6 +43,7 @@ from domain.store import (
     reopening_sqlite,
 )
 
+LEFT = ("client of what was given up left", "clients of what was given up left")
 UNKNOWN_TYPE = "command"
 """The type of what had no effect, and of which nothing but the answer was kept."""
 
