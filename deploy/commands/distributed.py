@@ -32,7 +32,7 @@ from deploy.serving import free
 from deploy.settings import Settings
 from deploy.watching.looking import Fault
 from deploy.watching.metrics import Together
-from deploy.watching.port import FOLDER, watched_at
+from deploy.watching.port import FOLDER, UP, watched_at
 from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
 from domain.counts import Total
 
@@ -44,8 +44,6 @@ STEADY_S = 60.0
 """A process that has run so long starts again without a pause."""
 STOP_DEADLINE_S = 15.0
 LOOK_AGAIN_S = 0.2
-UP = "up"
-"""What it is called among the processes that are watched."""
 RESTARTS = Total("kuty_restarts", "How often a role or a server was started again by `kuty up`.", ["what"])
 POSTGRES, KAFKA = "postgres", "kafka"
 """Folders of the servers."""

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import orjson
 import psycopg
-from prometheus_client.parser import text_string_to_metric_families
 
 from consumers import disclosed, relay
 from consumers.log import BrokerError
 from deploy.backup.taking import last_backups
 from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on
 from deploy.settings import Settings
+from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
-from deploy.watching.port import Target, targets
+from deploy.watching.port import UP
 from deploy.watching.process import API, fault_of_line, free_bytes
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
 from domain.store import StoreUnavailable
@@ -26,8 +23,6 @@ from projections.kinds import model_of
 from projections.read_models import NotProvisioned
 
 T = TypeVar("T")
-PATIENCE_S = 8.0
-"""How long a process is waited for; it answers within some seconds, whatever it waits for itself."""
 BROKER_PATIENCE_S = 5.0
 LATE_S = 60.0
 """Who has had something before him for so long is behind."""
@@ -38,13 +33,15 @@ UNAVAILABLE = (StoreUnavailable, BrokerError, NotProvisioned, psycopg.Error, OSE
 
 @dataclass
 class RoleSeen:
-    """A role: where it runs, empty where that is not seen; what is before it, none where nobody knows."""
+    """A role: where it runs, empty where that is not seen; what is before it, none where nobody knows; where it was, if it
+    does not answer there any more."""
 
     name: str
     runs_at: str = ""
     behind: int | None = None
     late_s: float = 0.0
     halted: bool = False
+    was_at: str = ""
 
 
 @dataclass
@@ -77,28 +74,19 @@ class Report:
             self.faults.append(fault)
 
 
-@dataclass(frozen=True)
-class Answered:
-    """What a process said of itself: its faults, and its figures by name and labels, in the order of the labels' names."""
-
-    target: Target
-    faults: Sequence[Fault]
-    figures: Mapping[str, Mapping[tuple[str, ...], float]]
-
-    def figure(self, name: str, *labels: str) -> float | None:
-        """One of them, none where it has none."""
-        return self.figures.get(name, {}).get(labels)
-
-
 def report_of(settings: Settings) -> Report:
     """Ask everybody; whoever does not answer is a fault of its own, and the rest is shown."""
     report = Report(settings.ledger, disk_free=free_bytes(settings.home))
-    seen = _processes(settings)
+    seen, silent = processes(settings)
     _say_of_processes(report, seen)
     roles = {name: RoleSeen(name) for name in (API, PROVISIONER, *ROLES)}
+    for target in silent:
+        for name in target.roles:
+            roles[name] = RoleSeen(name, was_at=target.address)
+        report.add(fault_of_silent(settings, target))
     for answered in seen:
         for name in answered.target.roles:
-            if name in roles:
+            if name in roles or name == UP:
                 roles[name] = _role_at(name, answered)
     report.roles = [role for role in roles.values() if role.name != PROVISIONER or settings.models_dsn or settings.store_dsn]
     _say_of_store(report, settings, seen)
@@ -107,7 +95,7 @@ def report_of(settings: Settings) -> Report:
     except (OSError, ValueError) as error:
         why = f"{type(error).__name__}: when the last was taken cannot be read"
         report.add(Fault("backup", why, "see who may read the home folder"))
-    unseen = [role.name for role in report.roles if not role.runs_at]
+    unseen = [role.name for role in report.roles if not role.runs_at and not role.was_at]
     if unseen:
         report.add(Fault(", ".join(unseen), "not seen to run", "start it, or name its operator's port in KUTY_WATCHED"))
     for role in report.roles:
@@ -117,46 +105,6 @@ def report_of(settings: Settings) -> Report:
 
 
 # --- who runs ---
-
-
-def _processes(settings: Settings) -> list[Answered]:
-    known = targets(settings)
-    elsewhere = [Target(address, ()) for address in settings.watched.split(",") if address]
-    wanted = {target.address: target for target in (*elsewhere, *known)}
-    if not wanted:
-        return []
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        return [answered for answered in pool.map(_asked, wanted.values()) if answered is not None]
-
-
-def _asked(target: Target) -> Answered | None:
-    """What a process says of itself; none where nobody is there, as behind one that was killed."""
-    try:
-        ready = orjson.loads(_got(target.address, "/readyz"))
-        figures = _parsed(_got(target.address, "/metrics").decode())
-        faults = [Fault(one["what"], one["why"], one["to_do"]) for one in ready["not_ready"]]
-    except (OSError, http.client.HTTPException, ValueError, KeyError):
-        return None
-    roles = target.roles or tuple(role for [role] in figures.get("kuty_serves", {}))
-    return Answered(target._replace(roles=roles), faults, figures)
-
-
-def _got(address: str, path: str) -> bytes:
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read()
-    finally:
-        connection.close()
-
-
-def _parsed(text: str) -> dict[str, dict[tuple[str, ...], float]]:
-    found: dict[str, dict[tuple[str, ...], float]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = tuple(value for _, value in sorted(sample.labels.items()))
-            found.setdefault(sample.name, {})[labels] = sample.value
-    return found
 
 
 def _role_at(name: str, answered: Answered) -> RoleSeen:

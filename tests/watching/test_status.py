@@ -18,16 +18,20 @@ from deploy.halts import BROKER, DATABASE, OLDER
 from deploy.migration import ledger_file
 from deploy.roles import Running
 from deploy.settings import Settings
-from deploy.watching.metrics import Shown
-from deploy.watching.port import watched_at
+from deploy.watching.asking import got
+from deploy.watching.metrics import Shown, Together
+from deploy.watching.port import FOLDER, UP, watched_at
 from deploy.watching.process import API, Watched
 from deploy.watching.report import Report, RoleSeen
-from deploy.watching.report import _got as got
 from deploy.watching.screen import lines_of
 from deploy.wiring import ROLES
+from domain.counts import Total
 from domain.store import EventStore, Parked
 
 EVERYTHING = (API, *ROLES)
+RESTARTS = Total("some_restarts", "Some.", ["what"])
+GONE = 2**22 + 1
+"""A process id beyond what any system gives."""
 
 
 @pytest.fixture
@@ -82,6 +86,55 @@ def test_while_none_runs_it_is_said_and_the_rest_is_shown(home: House, capsys: p
     assert re.search(r"^intake +not seen +0$", shown, re.MULTILINE)
     assert re.search(r"^projector +not seen +0$", shown, re.MULTILINE)
     assert "\nnot well: 1\n" in shown
+
+
+def left_behind(home: Path, roles: str, pid: int) -> str:
+    """The file of a process that was killed; its address."""
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    labels = {"ledger": LEDGER, "roles": roles, "machine": socket.gethostname(), "pid": str(pid)}
+    folder = home / LEDGER / FOLDER
+    folder.mkdir(exist_ok=True)
+    name = f"{roles}-{address.replace(':', '-')}.json"
+    (folder / name).write_text(json.dumps([{"targets": [address], "labels": labels}]))
+    return address
+
+
+def test_a_process_that_was_killed_is_missed_where_it_was(home: House, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = home.wired.settings
+    others = tuple(name for name in EVERYTHING if name != "clerk")
+    address = left_behind(settings.home, "clerk", GONE)
+    hangs = left_behind(settings.home, "relay", os.getpid())  # its process is there, and does not answer
+    with watched_at(settings, others, Shown(Watched(home.wired, others, []))):
+        code, shown = status(capsys)
+    assert code == 1
+    assert re.search(r"^clerk +does not answer +-$", shown, re.MULTILINE)
+    assert re.search(r"^relay +runs at ", shown, re.MULTILINE)  # another one serves it
+    assert f"clerk: was at {address} (pid {GONE}), does not answer any more\n    start it again" in shown
+    assert f"relay: was at {hangs} (pid {os.getpid()}), does not answer any more\n" in shown
+    assert "not seen" not in shown
+    # and once the file that it names is removed it is not missed any more
+    named = re.search(rf"remove (\S+clerk-{address.replace(':', '-')}.json)", shown)
+    assert named
+    Path(named[1]).unlink()
+    assert "clerk: was at" not in status(capsys)[1]
+
+
+def test_that_nobody_watches_over_the_processes_any_more_is_not_well(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = home.wired.settings
+    with watched_at(settings, EVERYTHING, Shown(Watched(home.wired, EVERYTHING, []))):
+        with watched_at(settings, (UP,), Together(list, RESTARTS)) as address:
+            code, shown = status(capsys)
+            assert (code, shown.splitlines()[-1]) == (0, "all is well")
+            assert re.search(rf"^up +runs at {address} +-$", shown, re.MULTILINE)
+        left_behind(settings.home, UP, GONE)
+        code, shown = status(capsys)
+    assert code == 1
+    assert f"up (pid {GONE}): has ended without a word: nothing is started again\n    start `kuty up` again" in shown
+    assert re.search(r"^up +does not answer +-$", shown, re.MULTILINE)
 
 
 def test_that_time_stands_because_a_clock_was_ahead_is_shown_with_what_to_do(
