@@ -73,6 +73,8 @@ def advice_on(error: BaseException) -> Advice:
     for kinds, advice in ADVICE:
         if isinstance(error, kinds):
             return advice
+    if isinstance(error.__cause__, BrokerError):
+        return BROKER  # nothing is written before it has said what was published
     if isinstance(error, StoreUnavailable | psycopg.OperationalError | psycopg.InterfaceError | sqlite3.OperationalError):
         return DATABASE
     if isinstance(error, BrokerError | ConnectionError):

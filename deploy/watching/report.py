@@ -16,7 +16,7 @@ from deploy.settings import Settings
 from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
 from deploy.watching.port import UP
-from deploy.watching.process import API, fault_of_line, free_bytes
+from deploy.watching.process import API, WRITING, fault_of_line, free_bytes
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
 from domain.store import StoreUnavailable
 from projections.kinds import model_of
@@ -198,6 +198,7 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
     yield "keys", wired.keys.check
     yield "vault", wired.vault.check
     yield "broker", of_topics
+    yield WRITING, wired.store.check_writing
     yield "read models", lambda: _say_of_models(report, wired)
 
 

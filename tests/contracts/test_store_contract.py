@@ -663,6 +663,28 @@ def test_a_store_behind_what_was_published_is_not_written_into(ground: Ground, p
     again.close()
 
 
+def test_that_writing_is_refused_is_known_without_writing_and_until_it_is_right_again(ground: Ground) -> None:
+    store = ground.open(patience=0.0)
+    client = new_client(store)
+    end = store.records(store.head() - 1, 1)[0]
+    store.ask_first(lambda: (end.position, end.hash))
+    store.check_writing()
+    # given a database that went back under connections that stay, as far as this process can tell
+    here = store._recorder.seen._seen  # type: ignore[attr-defined]
+    store._recorder.seen.note(end.position + 1, "ab" * 32)  # type: ignore[attr-defined]
+    store.check()
+    with pytest.raises(StoreWentBack):
+        store.execute(day(0), PROVIDER, "1", client=client)
+    # then it is known from then on
+    with pytest.raises(StoreWentBack, match=f"position {end.position + 1} was seen"):
+        store.check_writing()
+    # and no longer once it is right again, though nobody has written since
+    store._recorder.seen._seen = here  # type: ignore[attr-defined]
+    store.check_writing()
+    assert store.execute(day(0), PROVIDER, "1", client=client).status == "recorded"
+    store.close()
+
+
 def test_a_question_that_fails_while_a_batch_begins_hurts_no_later_one(ground: Ground) -> None:
     store = ground.open(patience=0.1)
     client = new_client(store)
