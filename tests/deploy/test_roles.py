@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -11,8 +12,9 @@ import pytest
 
 from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
-from deploy.roles import LOOKS_S, Running, Saying, Stuck, settle
+from deploy.roles import LOOKS_S, MOVED_ON, Running, Saying, Stuck, settle
 from domain.store import StoreUnavailable
+from domain.store.tables.seen import epoch_moved
 
 DEADLINE_S = 20.0
 
@@ -127,6 +129,22 @@ def test_a_process_whose_roles_have_all_halted_stays_until_it_is_stopped() -> No
         for number, action in before.items():
             signal.signal(number, action)
     assert (looked, code) == ([False], 1)
+
+
+def test_a_process_whose_epoch_is_over_says_so_once_and_ends_to_be_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    caplog.set_level(logging.WARNING)
+    roles = started(*(Scripted(name, epoch_moved(1, 2)) for name in ("intake", "relay")))
+    beside = started(Scripted("epoch", epoch_moved(1, 2)), Scripted("forgetting"))
+    try:
+        code = roles.until_signal(beside)
+    finally:
+        beside.stop()
+        for number, action in before.items():
+            signal.signal(number, action)
+    assert code == MOVED_ON
+    [line] = [record for record in caplog.records if record.name == "kuty.roles"]
+    assert (line.levelname, line.getMessage()[:46]) == ("WARNING", "ends because the ledger has begun epoch 2; who")
 
 
 def test_what_stays_as_it_is_is_said_at_once_and_then_at_growing_intervals() -> None:

@@ -39,7 +39,7 @@ from domain.store.sealed.keys import KeyDestroyed, Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.database import StoreUnavailable
 from domain.store.tables.recorders import Lost, Recorder, Writing
-from domain.store.tables.seen import StoreWentBack, hash_of
+from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of
 
 log = logging.getLogger("kuty.store")
 
@@ -159,7 +159,8 @@ class Writer:
                 jobs = [one for one in jobs if one not in lost]
                 _fail(lost, failed.error)
             except StoreWentBack as error:
-                if not self._went_back:
+                # That another epoch has begun is no fault: the process says so, and ends.
+                if not self._went_back and not isinstance(error, EpochMoved):
                     log.critical("%s", error)
                 self._went_back = self._refused = True
                 _fail(jobs, error)

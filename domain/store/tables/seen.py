@@ -22,16 +22,20 @@ class StoreWentBack(StoreUnavailable):
 
 
 class EpochMoved(StoreWentBack):
-    """An operator has opened another epoch of the ledger: what this process remembers is of the one before. It ends, and is
-    started again."""
+    """An operator has opened another epoch, `epoch`, of the ledger: what this process remembers is of the one before. It
+    ends, and is started again."""
+
+    epoch = 0
 
 
 def epoch_moved(known: int, found: int) -> EpochMoved:
     """To be raised where the ledger is in another epoch than a process knows."""
-    return EpochMoved(
+    moved = EpochMoved(
         f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
         " nothing that it remembers is believed"
     )
+    moved.epoch = found
+    return moved
 
 
 def hash_of(state: bytes) -> str:
