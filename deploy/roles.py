@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from deploy.halts import FOLDER, HALTS, PASSING, advice_on
+from deploy.halts import FOLDER, HALTS, NO_TABLES, PASSING, advice_on
 from domain.counts import FAILED, STEP, WORKED
 from domain.log_ids import noted_ids
 from domain.store import EpochMoved
@@ -143,7 +143,7 @@ class Supervised:
                 self._stopping.wait(pause)
 
     def _say(self, error: Exception, pause: float) -> None:
-        passing = isinstance(error, PASSING)
+        passing = isinstance(error, (*PASSING, *NO_TABLES))
         # What a failure that nobody expected says may quote a client.
         self.failing = first_line(error) if passing else type(error).__qualname__
         self.to_do = advice_on(error).told

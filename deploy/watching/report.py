@@ -8,24 +8,27 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from consumers import disclosed, relay
+from consumers import disclosed, relay, wire
 from consumers.log import BrokerError
 from deploy.backup.taking import last_backups
 from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on
+from deploy.roles import first_line
 from deploy.settings import Settings
 from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
 from deploy.watching.port import UP
 from deploy.watching.process import API, WRITING, fault_of_line, free_bytes
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
-from domain.store import StoreUnavailable
+from domain.store import NoLedger, StoreUnavailable
 from projections.kinds import model_of
 from projections.read_models import NotProvisioned
 
 T = TypeVar("T")
+HERE = "with a read model here"
 BROKER_PATIENCE_S = 5.0
 LATE_S = 60.0
 """Who has had something before him for so long is behind."""
+FIRST_STEPS = "`kuty serve --demo 3` makes one with synthetic clients; `kuty migrate`, then `kuty ledger open` an empty one"
 AHEAD_S = 60.0
 """So far apart the clocks of two machines may be."""
 UNAVAILABLE = (StoreUnavailable, BrokerError, NotProvisioned, psycopg.Error, OSError)
@@ -120,7 +123,7 @@ def _say_of_processes(report: Report, seen: Sequence[Answered]) -> None:
         for (what,), size in answered.figures.get("kuty_disk_bytes", {}).items():
             report.disk[what] = int(size)
         for name, said in (
-            ("kuty_recipients", "with a read model"), ("kuty_recipients_halted", "stand still"),
+            ("kuty_recipients", HERE), ("kuty_recipients_halted", "stand still"),
             ("kuty_redeliveries", "told again"), ("kuty_clients_parked", "clients parked"),
         ):  # fmt: skip
             number = answered.figure(name)
@@ -136,6 +139,11 @@ def _say_of_processes(report: Report, seen: Sequence[Answered]) -> None:
 def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) -> None:
     try:
         recorder = open_recorder(settings)
+    except NoLedger as error:
+        report.mode = "no ledger here yet"
+        report.add(Fault("store", first_line(error), FIRST_STEPS))
+        _say_of_broker(report, settings)
+        return
     except Exception as error:
         report.add(_fault("store", error))
         _say_of_broker(report, settings)
@@ -183,10 +191,16 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
         stands_s = wired.store.time_stands_for()
         if stands_s > AHEAD_S:
             report.add(Fault("time", f"the last event is dated {stands_s:.0f} s ahead of the clock", AHEAD.told))
-        report.recipients = {"joined": len(wired.recipients()), **report.recipients}
+        joined = wired.recipients()
+        own = sum(model_of(one) is None for one in joined)
+        here = report.recipients.pop(HERE, None)
+        said = {"joined": len(joined), HERE: here, "keep their own": own or None, **report.recipients}
+        report.recipients = {what: number for what, number in said.items() if number is not None}
 
     def of_topics() -> None:
         unseen = {role.name: role for role in report.roles if not role.runs_at}
+        if "relay" in unseen and report.head and wire.events_topic(wired.store.ledger) not in wired.broker.topics():
+            unseen["relay"].behind = report.head  # whatever was sent is not there: it will be again
         if "intake" in unseen:
             unseen["intake"].behind = wired.intake.behind()
         if "projector" in unseen:

@@ -57,6 +57,7 @@ from domain.store import (
     EventStore,
     KeyDestroyed,
     Lost,
+    NoLedger,
     StoreUnavailable,
     StoreWentBack,
     Token,
@@ -682,6 +683,23 @@ def test_that_writing_is_refused_is_known_without_writing_and_until_it_is_right_
     store._recorder.seen._seen = here  # type: ignore[attr-defined]
     store.check_writing()
     assert store.execute(day(0), PROVIDER, "1", client=client).status == "recorded"
+    store.close()
+
+
+def test_tables_that_are_gone_are_to_be_restored_where_something_was_seen_in_them(ground: Ground) -> None:
+    store, stranger = ground.open(patience=0.0), ground.recorder()
+    client = new_client(store)
+    ground.rename_table("events", "elsewhere")
+    gone = "was seen, and the tables of .* are gone .*: restore them, do not migrate"
+    for ask in (store.head, lambda: store.execute(day(0), PROVIDER, "1", client=client)):
+        with pytest.raises(StoreWentBack, match=gone):
+            ask()
+    with pytest.raises(NoLedger, match="no ledger in"):
+        stranger.head()
+    # when they are back, then it goes on
+    ground.rename_table("elsewhere", "events")
+    assert store.execute(day(0), PROVIDER, "1", client=client).status == "recorded"
+    stranger.close()
     store.close()
 
 

@@ -8,10 +8,12 @@ import signal
 import threading
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
+from deploy.halts import TABLES
 from deploy.roles import LOOKS_S, MOVED_ON, Running, Saying, Stuck, settle
 from domain.store import StoreUnavailable
 from domain.store.tables.seen import epoch_moved
@@ -105,6 +107,16 @@ def test_a_halt_is_one_line_that_says_what_to_do(caplog: pytest.LogCaptureFixtur
         "relay halts: position 3 of kuty.demo.events.v1: too_large; let the broker take the record, then start the relay"
         " again: docs/runbooks/a-parked-topic.md"
     )
+
+
+def test_tables_that_are_gone_are_one_line_and_no_mistake_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    role = Scripted("clerk", psycopg.errors.UndefinedTable('relation "keys" does not exist\nLINE 1: SELECT'))
+    running = started(role)
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    [line] = [record for record in caplog.records if record.levelname == "WARNING" and "again in" in record.getMessage()]
+    assert line.getMessage() == f'clerk tries again in 0.1 s: relation "keys" does not exist; {TABLES.told}'
+    assert line.exc_info is None
 
 
 def test_a_process_whose_roles_have_all_halted_stays_until_it_is_stopped() -> None:

@@ -14,7 +14,7 @@ from house import LEDGER, House, house_after
 
 from consumers import wire
 from deploy.cli import main
-from deploy.halts import BROKER, DATABASE, OLDER
+from deploy.halts import BROKER, DATABASE
 from deploy.migration import ledger_file
 from deploy.roles import Running
 from deploy.settings import Settings
@@ -70,6 +70,7 @@ def test_while_a_server_has_the_ledger_everything_is_shown_and_all_is_well(
         assert re.search(rf"^{role} +runs at {address} +0$", shown, re.MULTILINE), role
     assert re.search(rf"^api +runs at {address} +-$", shown, re.MULTILINE)
     assert shown.endswith("all is well\n")
+    assert re.search(r"^recipients    (\d+) joined, 8 with a read model here, 3 keep their own", shown, re.MULTILINE)
     assert "\x1b" not in shown
     assert (report["well"], report["head"], report["faults"]) == (True, home.wired.store.head(), [])
     assert isinstance(report["answers"], dict)
@@ -137,6 +138,13 @@ def test_that_nobody_watches_over_the_processes_any_more_is_not_well(
     assert re.search(r"^up +does not answer +-$", shown, re.MULTILINE)
 
 
+def test_a_relay_whose_topics_are_gone_has_everything_before_it(home: House, capsys: pytest.CaptureFixture[str]) -> None:
+    head = home.wired.store.head()
+    home.wired.broker.delete_topics([wire.events_topic(LEDGER)])
+    home.wired.close()
+    assert re.search(rf"^relay +not seen +{head}$", status(capsys)[1], re.MULTILINE)
+
+
 def test_that_time_stands_because_a_clock_was_ahead_is_shown_with_what_to_do(
     home: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +195,9 @@ def test_an_empty_place_says_what_is_missing(
     monkeypatch.setenv("KUTY_HOME", str(tmp_path))
     code, shown = status(capsys)
     assert code == 1
-    assert f"store: no ledger in {ledger_file(Settings(home=tmp_path))}\n    {OLDER.told}\n" in shown
+    assert shown.startswith("demo: no ledger here yet\n")
+    assert f"store: no ledger in {ledger_file(Settings(home=tmp_path))}\n    `kuty serve --demo 3` makes one" in shown
+    assert "`kuty migrate`, then `kuty ledger open` an empty one\n" in shown
     assert not ledger_file(Settings(home=tmp_path)).exists()  # looking makes nothing
 
 

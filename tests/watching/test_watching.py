@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +355,16 @@ class Crowded(Watched):
 
     def look(self) -> Looked:
         return self._looked
+
+
+def test_what_a_ledger_slept_is_no_silence(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last records are of long ago when a process starts again, and the first heartbeats come after a moment."""
+    moment = [OPENED_AT + timedelta(days=30)]
+    monkeypatch.setattr(Watched, "broker_time", lambda _: moment[0])
+    figured = Figured(Crowded(home, 3))
+    assert figures(text_of(figured))["kuty_heartbeat_age_seconds"][()] == 0
+    moment[0] += timedelta(seconds=400)
+    assert figures(text_of(figured))["kuty_heartbeat_age_seconds"][()] == 400
 
 
 def test_a_thousand_recipients_cost_no_more_than_a_scrape_may(home: House) -> None:
