@@ -51,9 +51,9 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
-        write_logs(settings.log_level, settings.log)
-        look_seldom_for_garbage()
         module, function = arguments.does
+        write_logs(settings.log_level, settings.log, ",".join(getattr(arguments, "role", None) or [function]))
+        look_seldom_for_garbage()
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
         return 130

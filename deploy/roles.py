@@ -89,8 +89,9 @@ class Saying:
 class Supervised:
     """One role in a thread of its own. `wait` returns when there may be new work, at the latest after about a second."""
 
-    def __init__(self, role: Role, wait: Callable[[], None], stopping: threading.Event) -> None:
+    def __init__(self, role: Role, wait: Callable[[], None], stopping: threading.Event, quiet: bool = False) -> None:
         self.role = role
+        self._level = logging.INFO if quiet else logging.WARNING
         self.halted = ""
         self.failing = ""
         """Why its last step failed; empty once one has not."""
@@ -124,7 +125,7 @@ class Supervised:
                     WORKED.add(self.role.name, by=work)
                     STEP.took(time.perf_counter() - begun_at, self.role.name)
                 if self.failures:
-                    log.warning("%s goes on, after %d steps that failed", self.role.name, self.failures)
+                    log.log(self._level, "%s goes on, after %d steps that failed", self.role.name, self.failures)
                     self.failures, self.failing, self.to_do = 0, "", ""
                     self._saying.quiet()
             except EpochMoved as moved:
@@ -150,7 +151,7 @@ class Supervised:
         if not self._saying.due(f"{type(error).__qualname__} {self.to_do}"):
             return
         if passing:
-            log.warning("%s tries again in %.1f s: %s; %s", self.role.name, pause, self.failing, self.to_do)
+            log.log(self._level, "%s tries again in %.1f s: %s; %s", self.role.name, pause, self.failing, self.to_do)
         else:
             log.error("%s tries again in %.1f s; %s", self.role.name, pause, self.to_do, exc_info=error)
 
@@ -167,11 +168,13 @@ def first_line(error: Exception) -> str:
 
 
 class Running:
-    """Several roles as threads of this process."""
+    """Several roles as threads of this process. What passes is said of the `quiet` ones at level INFO only."""
 
-    def __init__(self, roles: Sequence[Role], wait: Callable[[], None]) -> None:
+    def __init__(self, roles: Sequence[Role], wait: Callable[[], None], quiet: Sequence[str] = ()) -> None:
         self._stopping = threading.Event()
-        self.roles = [Supervised(role, self._pause(role.name) or wait, self._stopping) for role in roles]
+        self.roles = [
+            Supervised(role, self._pause(role.name) or wait, self._stopping, role.name in quiet) for role in roles
+        ]
 
     def start(self) -> Running:
         """Begin all; returns at once."""

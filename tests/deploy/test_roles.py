@@ -86,6 +86,17 @@ def test_a_step_that_failed_is_taken_again(error: Exception) -> None:
     assert role.steps >= 4
 
 
+def test_what_others_of_the_process_say_too_is_said_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "kuty.roles")
+    both = [Scripted(name, StoreUnavailable("connection refused")) for name in ("forgetting", "epoch")]
+    running = Running(list(both), lambda: None, ["epoch"]).start()
+    for one in both:
+        assert one.idle.wait(DEADLINE_S)
+    running.stop()
+    levels = {(line.getMessage().split()[0], line.levelname) for line in caplog.records}
+    assert levels == {("forgetting", "WARNING"), ("epoch", "INFO")}
+
+
 @pytest.mark.parametrize("halt", [StoreBehindTopic, FeedRefused, TopicSettingsDiffer, TopicRefused])
 def test_a_role_that_halts_stays_halted_and_the_others_go_on(halt: type[Exception]) -> None:
     halting, other = Scripted("relay", halt("the topic has 9, the store 5")), Scripted("clerk", 1, 1)
