@@ -6,6 +6,8 @@ CLIENTS ?= 100
 TIMES ?= 1
 SEEDS ?= 1 2 3 4
 KUTY := .venv/bin/kuty
+# The tests start hundreds of processes: what was compiled once is not compiled again, whatever the caller's environment says.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help env run run-kafka test faults lint types bench docs clean clean-env
@@ -29,13 +31,13 @@ run-kafka: env   ## the same on real PostgreSQL and Kafka, every role as its own
 	KUTY_PORT=$(PORT) $(KUTY) up --demo $(CLIENTS)
 
 test: env        ## everything, on real PostgreSQL and Kafka (it says which)
-	.venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 faults: env      ## every fault, by each seed (SEEDS="1 2 3 4"), so many times over (TIMES=3); as root, with a C compiler
 	@failed=0; for time in $$(seq $(TIMES)); do for seed in $(SEEDS); do \
 	  echo "faults: seed $$seed, $$time of $(TIMES)"; \
 	  KUTY_FAULT_SEED=$$seed KUTY_FAULT_CAMPAIGN=1 \
-	    .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/faults || failed=1; \
+	    $(PYTEST) tests/faults || failed=1; \
 	done; done; exit $$failed
 
 lint: env        ## ruff

@@ -223,11 +223,13 @@ class Disclosure:
         the events, these say how far each has come."""
         if self.store.tracking(LINES):
             return
+        places: dict[str, int] = {}
         for recipient in self.store.directory.recipients:
             line = line_of(self.store, recipient)
-            if line.epoch > 1 and line.sequence and (place := place_found(self.store, line)):
-                self.store.track(repeated_up_to(recipient), kept_place(place, line))
-        self.store.track(LINES, 1)
+            place = place_found(self.store, line) if line.epoch > 1 and line.sequence else 0
+            # What a table from before says of another redelivery is taken back.
+            places[repeated_up_to(recipient)] = kept_place(place, line) if place else 0
+        self.store.place({**places, LINES: 1})
 
     def _begin_lines(self) -> None:
         """Repeat what holds to those who were told something in a history that was given up, whole, before they are told

@@ -11,25 +11,38 @@ from domain.store import hash_of
 
 BACK = 200
 """So many records from the end of the events topic: behind the last event may stand repeats of earlier ones."""
+FURTHER = 10
+"""So many times as far is looked back, where in all of these stands nothing that holds."""
 
 
 def last_published(broker: Broker, ledger: str, epochs: Epochs) -> tuple[int, str] | None:
     """Position and hash of the last event on the events topic that holds; none before the first. Raises
     `BrokerUnavailable`."""
-    topic = wire.events_topic(ledger)
-    return ending(broker.tail([topic], BACK)[topic], epochs) if topic in broker.topics() else None
+    topic, back = wire.events_topic(ledger), BACK
+    if topic not in broker.topics():
+        return None
+    while True:
+        tail = broker.tail([topic], back)[topic]
+        # Where a relay of an epoch that is over went on, any number of void records stand behind the last one that holds.
+        if _holding(tail, epochs) or back > broker.end_offsets([topic])[topic] - broker.begin_offsets([topic])[topic]:
+            return ending(tail, epochs)
+        back *= FURTHER
 
 
 def ending(tail: Sequence[Read], epochs: Epochs) -> tuple[int, str] | None:
     """Position and hash of the last event in the tail of an events topic. What an opening of the store has made void is
     passed over; where the tail has nothing else, it is the last event that the opening left."""
-    standing = [
-        (wire.line_of(read)[1] or FIRST, at, hash_of(read.value))
-        for read in tail
-        if (at := wire.sequence_of(read)) is not None
-    ]
-    holding = [(epoch, at, hash) for epoch, at, hash in standing if not epochs.are_past(epoch, at)]
+    holding = _holding(tail, epochs)
     if holding:
         return max(holding)[1:]
-    left = epochs[-1] if standing else None
+    left = epochs[-1] if any(wire.sequence_of(read) is not None for read in tail) else None
     return (left.old_size, left.old_root) if left is not None and left.old_size else None
+
+
+def _holding(tail: Sequence[Read], epochs: Epochs) -> list[tuple[int, int, str]]:
+    """Epoch, position and hash of every event in a tail that no opening of the store has made void."""
+    return [
+        (epoch, at, hash_of(read.value))
+        for read in tail
+        if (at := wire.sequence_of(read)) is not None and not epochs.are_past(epoch := wire.line_of(read)[1] or FIRST, at)
+    ]

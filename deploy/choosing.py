@@ -6,8 +6,7 @@ after what is given up has been written to a file: killed at any point, it is as
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,26 +14,25 @@ from typing import NamedTuple
 
 from consumers import relay as relaying
 from consumers import wire
+from consumers.disclosed import LINES
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.late import ONCE_MORE
-from consumers.log import Broker
 from deploy.feed import follower_of, records_of
-from deploy.given_up import GivenUp, NotGivenUp, Origin, keep, put_in_place, read
+from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, put_in_place, read, seal_client
 from deploy.histories import Compared, History, NothingToChoose, begins_client, compare
+from deploy.left_off import lost, unanswered
 from deploy.migration import ledger_file
 from deploy.settings import Settings
-from deploy.wiring import Wired
-from domain.directory import Recipient
-from domain.envelopes import attributes_of, readable_id
-from domain.events import Erased
+from deploy.wiring import Wired, open_recorder
+from domain.events import Erased, PayloadKeyDestroyed
 from domain.receipts import receipt_of
 from domain.record import Record, read_record
 from domain.store import (
     AnswerRow,
     Choice,
-    Entered,
     Given,
     Ground,
+    Lost,
     NewEpoch,
     Rebuilding,
     Reopening,
@@ -46,7 +44,10 @@ from domain.store import (
 
 UNKNOWN_TYPE = "command"
 """The type of what had no effect, and of which nothing but the answer was kept."""
-PAGE = 2_000
+
+
+class OutcomeUnknown(Exception):
+    """The database did not say whether it has committed."""
 
 
 class Persons(NamedTuple):
@@ -69,13 +70,16 @@ class Chosen:
     unreadable: int
     unknown: int
     """Clients of the history that holds whom the vault does not know."""
+    destroyed: tuple[str, ...]
+    """The matters whose keys were destroyed in the history that is given up: what holds has no word of that."""
     file: Path | None
 
 
 def adopt(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
     """Bring the store in line with its topic; what is given up goes to `file`, in the home folder unless it is named.
 
-    Raises `NothingToChoose`, `NotGivenUp`, `Lost`, the database's own errors.
+    Raises `NothingToChoose`, `NotGivenUp`, `BrokerError`, `Lost` where nothing is done, `OutcomeUnknown`, the database's own
+    errors.
     """
     found = compare(wired)
     if not found.topic.end:
@@ -119,7 +123,8 @@ def reopening(settings: Settings) -> AbstractContextManager[Reopening]:
 class _Choosing:
     def __init__(self, wired: Wired, found: Compared, persons: Persons, file: Path | None) -> None:
         self._wired, self._found, self._persons = wired, found, persons
-        self._file = file or usual_file(wired, wired.store.epochs.newest)
+        self._old_epoch = max(wired.store.epochs.newest, found.topic.epoch)
+        self._file = file or usual_file(wired, self._old_epoch)
         self._sealer = Sealer(wired.keys)
 
     def adopt(self) -> Chosen:
@@ -141,12 +146,13 @@ class _Choosing:
                 {
                     # What followed from the last event may be in the topic in part: it is read again, and told once.
                     DISCLOSURE: max(0, found.topic.followed - 1),
+                    LINES: 0,  # how far redeliveries have come is found out from the events
                     relaying.TRACKING: max(0, compared_by_relay, min(published, found.common)),
                     **ONCE_MORE,
-                    **self._unanswered(at),
+                    **unanswered(wired, at, found.topic),
                 },
             )  # fmt: skip
-        return self._done(opened, choice, taken_over, len(void), withdrawn, kept)
+        return self._done(opened, choice, taken_over, void, withdrawn, kept)
 
     def go_on(self) -> Chosen:
         found = self._found
@@ -160,9 +166,9 @@ class _Choosing:
         with reopening(self._wired.settings) as at:
             self._nobody_wrote(at)
             opened, withdrawn = self._epoch(at, found.store).open(choice, given, found.store.end)
-            positions = {relaying.TRACKING: size} if ground == "forked" else self._lost(at)
+            positions = {relaying.TRACKING: size} if ground == "forked" else lost(self._wired, at, found.store)
             self._commit(at, found.store.end, withdrawn, kept, positions)
-        return self._done(opened, choice, 0, len(void), withdrawn, kept)
+        return self._done(opened, choice, 0, void, withdrawn, kept)
 
     def _nobody_wrote(self, at: Reopening) -> None:
         head, last = at.writing.head(), at.writing.at(at.writing.head())
@@ -173,8 +179,15 @@ class _Choosing:
             )
 
     def _topic_behind(self) -> Iterator[Record]:
-        topic = wire.events_topic(self._wired.store.ledger)
-        return (r for r in records_of(self._wired.broker, topic) if r.position > self._found.common)
+        topic, end = wire.events_topic(self._wired.store.ledger), self._found.topic.end
+        for record in records_of(self._wired.broker, topic):
+            if record.position > end:
+                raise NothingToChoose(
+                    f"somebody published position {record.position} while the topic was compared, which ended at {end}: "
+                    "stop the relay of the other history, and give the command again"
+                )
+            if record.position > self._found.common:
+                yield record
 
     def _epoch(self, at: Reopening, holding: History) -> NewEpoch:
         wired = self._wired
@@ -184,17 +197,20 @@ class _Choosing:
         )  # fmt: skip
 
     def _choice(self, ground: Ground, size: int, root: str, given_up: History, all_lines: bool = False) -> Choice:
-        old_epoch = max(self._wired.store.epochs.newest, self._found.topic.epoch)
         lines = self._found.lines(given_up, 0 if all_lines else self._found.common)
-        return Choice(ground, *self._persons, old_epoch, size, root, lines)
+        return Choice(ground, *self._persons, self._old_epoch, size, root, lines)
 
     def _keep(self, history: History, void: list[Record], given: list[Given]) -> Path | None:
         """Write what is given up to the file. Where that is nothing, there is none."""
         if not void and not given:
             return None
         elsewhere = self._wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
-        began = sorted(r.header.stream for r in void if begins_client(r) and not elsewhere(r.header.stream))
-        clients = self._wired.vault.copied(began)
+        began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
+        keys = self._wired.keys.get(began.values())
+        clients: list[SealedClient] = [
+            seal_client(entry, key_id := began[entry.subject_ref], keys.get(key_id))
+            for entry in self._wired.vault.copied(sorted(began))
+        ]
         origin = Origin(self._wired.store.ledger, history.epoch, self._found.common, history.end, history.hash)
         return keep(self._file, origin, clients, given, void)
 
@@ -204,23 +220,28 @@ class _Choosing:
         at.writing.write((), (), positions)
         if kept is not None:
             put_in_place(kept, self._file)
-        at.writing.commit(end + 1 + len(withdrawn))
+        try:
+            at.writing.commit(end + 1 + len(withdrawn))
+        except Lost as silent:
+            raise OutcomeUnknown(f"it is not known whether it was done: give the command again ({silent})") from silent
 
     def _done(
-        self, epoch: int, choice: Choice, taken_over: int, given_up: int, withdrawn: list[Given], kept: Path | None
+        self, epoch: int, choice: Choice, taken_over: int, void: list[Record], withdrawn: list[Given], kept: Path | None
     ) -> Chosen:
         if kept is not None:
             _let_go(self._wired, read(self._file))
+        destroyed = [self._sealer.open(r) for r in void if r.header.name == PayloadKeyDestroyed.NAME]
         registered = self._found.began if choice.ground == "adopted" else []
         known = self._wired.vault.get(registered)
         return Chosen(
-            epoch, choice.ground, taken_over, given_up, len(withdrawn), choice.lines,
+            epoch, choice.ground, taken_over, len(void), len(withdrawn), choice.lines,
             self._found.unreadable if choice.ground == "adopted" else 0,
             sum(client not in known for client in registered),
+            tuple(event.destroyed_matter for event in destroyed if isinstance(event, PayloadKeyDestroyed)),
             self._file if kept is not None else None,
         )  # fmt: skip
 
-    # --- answers, and where intake goes on ---
+    # --- answers ---
 
     def _given(self, position: int, row: AnswerRow, void: list[Record]) -> Given:
         index = position - self._found.common - 1
@@ -246,57 +267,24 @@ class _Choosing:
             yield from (self._given(row.position, row, void) for row in rebuilding.answers_before(record, event))
         yield from (self._given(row.position, row, void) for row in rebuilding.last_answer())
 
-    def _unanswered(self, at: Reopening) -> dict[str, int]:
-        """Where intake goes on in each topic that it has read: at the first message that the history which holds does not
-        answer. Every other one is known by its id."""
-        broker, there = self._wired.broker, self._wired.broker.topics()
-        topics = {topic: one for topic, one in self._in_topics(self._found.topic).items() if topic in there}
-        begins = broker.begin_offsets(topics)
-        read_to = at.writing.tracking(list(topics))
-        return {
-            topic: _first_unanswered(broker, topic, begins[topic], read_to[topic], _answered_to(at, one))
-            for topic, one in topics.items()
-            if read_to.get(topic)
-        }
-
-    def _lost(self, at: Reopening) -> dict[str, int]:
-        """Where intake goes on in each topic that ends before the place to which it was read: at its beginning."""
-        broker, there = self._wired.broker, self._wired.broker.topics()
-        topics = list(self._in_topics(self._found.store))
-        left = [topic for topic in topics if topic in there]
-        begins, ends = broker.begin_offsets(left), broker.end_offsets(left)
-        read_to = at.writing.tracking(topics)
-        return {topic: begins.get(topic, 0) for topic in topics if read_to.get(topic, 0) > ends.get(topic, 0)}
-
-    def _in_topics(self, history: History) -> dict[str, Recipient]:
-        ledger = self._wired.store.ledger
-        return {wire.in_topic(ledger, name): one for name, one in history.directory.recipients.items()}
-
-
-def _answered_to(at: Reopening, recipient: Recipient) -> Callable[[str], bool]:
-    return lambda message_id: at.answered((recipient.org, recipient.task), message_id)
-
-
-def _first_unanswered(broker: Broker, topic: str, begin: int, end: int, answered: Callable[[str], bool]) -> int:
-    offset = begin
-    while offset < end and (reads := broker.read(topic, offset, PAGE, 2.0)):
-        for each in reads:
-            if each.offset >= end:
-                return end
-            own = readable_id(attributes_of(each.headers))
-            aside = f"{each.offset}@{hashlib.sha256(each.value).hexdigest()[:32]}"
-            if not any(answered(name) for name in (own, aside) if name):
-                return each.offset
-            offset = each.offset + 1
-    return end
-
 
 def _let_go(wired: Wired, given_up: GivenUp) -> int:
-    """Take the clients out of the vault of whom nothing is recorded any more: how many that were."""
-    entries: list[Entered] = wired.vault.copied([entry.subject_ref for entry in given_up.clients])
-    for entry in entries:
-        wired.vault.forget(entry.subject_ref)
-    return len(entries)
+    """Take the clients out of the vault of whom nothing is recorded any more: how many that were. Who has been registered
+    again meanwhile stays."""
+    # Another look than that of the parts that are open: these began in the epoch that may be over.
+    recorder, gone = open_recorder(wired.settings), 0
+    try:
+        for entry in wired.vault.copied([client.subject_ref for client in given_up.clients]):
+            if recorder.stream_version(entry.subject_ref):
+                continue
+            wired.vault.forget(entry.subject_ref)
+            if recorder.stream_version(entry.subject_ref):  # at this very moment
+                wired.vault.enter_again(entry)
+            else:
+                gone += 1
+    finally:
+        recorder.close()
+    return gone
 
 
 def _finished(wired: Wired, file: Path | None) -> int:
@@ -306,5 +294,4 @@ def _finished(wired: Wired, file: Path | None) -> int:
     except (OSError, NotGivenUp):
         return 0
     gone = given_up.origin.ledger == wired.store.ledger and given_up.origin.epoch < wired.store.epochs.newest
-    unknown = [entry for entry in given_up.clients if not wired.store.stream_version(entry.subject_ref)]
-    return _let_go(wired, GivenUp(given_up.origin, unknown)) if gone else 0
+    return _let_go(wired, given_up) if gone else 0

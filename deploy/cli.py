@@ -183,8 +183,8 @@ def _ledgers(commands: Sub) -> None:
         _path(each, "--given-up", metavar="FILE", help="where what is given up is kept; in the home folder unless given")
     again = _command(
         commands, "resubmit", ("epochs", "resubmit"), "decide the commands of a history that was given up again",
-        "In their order, each once under its own id, as of now: whoever sent it gets its receipt. Says for each what came, "
-        "and what cannot be decided again. May be given again after it was broken off.",
+        "In their order, each once under its own id, as things stand now: whoever sent it gets its receipt. Says for each "
+        "what came, and what cannot be decided again. May be given again after it was broken off.",
     )  # fmt: skip
     _path(again, "file", help="what `kuty ledger adopt` or `kuty ledger new-epoch` kept")
     clock = _group(commands, "clock", "the time of a simulated ledger")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from consumers.acknowledging import NAME as ACKNOWLEDGING
 from consumers.broker import KafkaBroker
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Broker, Read
+from consumers.log import Broker, BrokerUnavailable, Read, Reader
 from deploy.migration import keys_database, master_key
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
@@ -27,6 +28,8 @@ from domain.store import Amiss, Keys, Sealer
 OPENING = type_of(EpochOpened).encode()
 PAGE = 2_000
 WAIT_S = 2.0
+SILENCE_S = 30.0
+"""So long without a record, and without coming any further, a broker is one that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def records_of(broker: Broker, topic: str) -> Iterator[Record]:
     begins = _epochs_begin(broker, topic)
     ahead: dict[int, Record] = {}
     given = array("Q")  # a mark of each event that was given: a repetition is the same, however late it comes
-    for read in _reads(broker, topic):
+    for read in reads_of(broker, topic):
         record = wire.read_full_record(read)
         if record.epoch != max((epoch for epoch, first in begins.items() if first <= record.position), default=FIRST):
             continue
@@ -121,22 +124,41 @@ def _mark(record: Record) -> int:
     return int(digest(record.state)[:16], 16)
 
 
-def _reads(broker: Broker, topic: str) -> Iterator[Read]:
-    offset, end = broker.begin_offsets([topic])[topic], broker.end_offsets([topic])[topic]
-    while offset < end:
-        for read in broker.read(topic, offset, PAGE, WAIT_S):
-            offset = read.offset + 1
-            yield read
+def reads_of(broker: Broker, topic: str) -> Iterator[Read]:
+    """The records of a topic, from its beginning to where it ends now.
+
+    Raises `BrokerUnavailable` where nothing comes for 30 s, `TopicGone`, `OffsetOutOfRange`.
+    """
+    with closing(broker.reader()) as reader:
+        yield from reads_between(reader, topic, broker.begin_offsets([topic])[topic], broker.end_offsets([topic])[topic])
+
+
+def reads_between(reader: Reader, topic: str, offset: int, end: int) -> Iterator[Read]:
+    """The records of a topic from an offset up to another one, which has to be there. Raises as `reads_of`."""
+    if offset < end:
+        reader.follow({topic: offset})
+    at, heard = offset, time.monotonic()
+    while at < end:
+        reads = reader.poll(PAGE, WAIT_S).get(topic, [])
+        yield from (read for read in reads if read.offset < end)
+        # Behind the last record may stand what is none: the end of a transaction, or what was taken back.
+        before, at = at, reader.positions()[topic]
+        if reads or at > before:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENCE_S:
+            raise BrokerUnavailable(f"nothing came from {topic} for {SILENCE_S:.0f} s, at offset {at} of {end}")
 
 
 def _epochs_begin(broker: Broker, topic: str) -> dict[int, int]:
     """The first position of each later epoch of the ledger whose opening is in the topic: what an older one has from there
-    on is void. An epoch that the relay has not come to open yet does not hold; of one alone nothing has to be read twice."""
-    if all(wire.line_of(read)[1] == 0 for read in broker.tail([topic], PAGE)[topic]):
-        return {}
+    on is void. An epoch that the relay has not come to open yet does not hold.
+
+    All of the topic is looked through: behind a later epoch may stand any number of records of an older one, where a relay
+    of that went on.
+    """
     begins: dict[int, int] = {}
     opened: set[int] = set()
-    for read in _reads(broker, topic):
+    for read in reads_of(broker, topic):
         epoch, position = wire.line_of(read)[1], wire.sequence_of(read)
         if epoch and position is not None:
             begins[epoch] = min(position, begins.get(epoch, position))

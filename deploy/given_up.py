@@ -1,29 +1,67 @@
 """A history that was given up, in a file of JSON lines: what was taken out of the record, or is void in its topic.
 
-Its events are the record's own bytes, sealed as they stood there, and clients are as the vault kept them: without the keys
-the file says who was answered, by organisation, person and command id, and nothing about anybody. A key that is destroyed
-is destroyed for it, too. Nobody but its owner may read it.
+Its events are the record's own bytes, sealed as they stood there. Clients are as the vault kept them, each sealed once more
+under the key of the matter in which it became one, for the vault's own key outlives them all. So without the keys the file
+says who was answered, by organisation, person and command id, and nothing about anybody; a key that is destroyed is
+destroyed for it, too. Nobody but its owner may read it.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.record import Record, read_record
+from domain.record import Damaged, Record, read_record
 from domain.store import Entered, Given
 
+NONCE_BYTES = 12
 ABOUT = "A history of this ledger that was given up, sealed as it stood. `kuty resubmit` decides its commands again."
 
 
 class NotGivenUp(Exception):
     """The file holds no history that was given up, or another one than was expected."""
+
+
+class SealedClient(NamedTuple):
+    """A client's entry under the key `key_id`."""
+
+    subject_ref: str
+    key_id: str
+    sealed: bytes
+
+
+def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
+    """Seal an entry under the key of a matter; of one whose key was destroyed nothing but the reference is
+    kept."""
+    if key is None:
+        return SealedClient(entry.subject_ref, key_id, b"")
+    nonce = os.urandom(NONCE_BYTES)
+    plain = orjson.dumps({name: _text(value) for name, value in entry._asdict().items()})
+    return SealedClient(entry.subject_ref, key_id, nonce + _cipher(key).encrypt(nonce, plain, entry.subject_ref.encode()))
+
+
+def open_client(client: SealedClient, key: bytes) -> Entered:
+    """The entry again. Raises `NotGivenUp` where it was not sealed so."""
+    nonce, sealed = client.sealed[:NONCE_BYTES], client.sealed[NONCE_BYTES:]
+    try:
+        plain = orjson.loads(_cipher(key).decrypt(nonce, sealed, client.subject_ref.encode()))
+    except InvalidTag:
+        raise NotGivenUp(f"the entry of the client {client.subject_ref} was not sealed so") from None
+    return Entered(plain.pop("subject_ref"), **{name: _bytes(value) for name, value in plain.items()})
+
+
+def _cipher(key: bytes) -> AESGCM:
+    # A key of its own, made of the matter's: sections of events are sealed under others.
+    return AESGCM(hmac.digest(key, b"kuty/given-up", "sha256"))
 
 
 class Origin(NamedTuple):
@@ -42,9 +80,25 @@ class GivenUp:
     """What the file holds. `events` reads them from it, in their order, each time anew."""
 
     origin: Origin
-    clients: list[Entered] = field(default_factory=list)
+    clients: list[SealedClient] = field(default_factory=list)
     answers: list[Given] = field(default_factory=list)
     path: Path = Path()
+    counted: tuple[int, int] | None = None
+    """How many clients and answers were written."""
+
+    def check(self) -> None:
+        """All of it is there, as it was written. Raises `NotGivenUp`."""
+        at, hash = self.origin.after, ""
+        try:
+            for record in self.events():
+                if record.position != at + 1:
+                    break
+                at, hash = record.position, record.hash
+        except (Damaged, ValueError, KeyError) as error:
+            raise NotGivenUp(f"{self.path} does not hold what was written, at position {at + 1}: {error}") from None
+        whole = at == self.origin.end and (not hash or hash == self.origin.hash)
+        if not whole or self.counted not in (None, (len(self.clients), len(self.answers))):
+            raise NotGivenUp(f"lines of {self.path} are missing, or changed: put the file back as it was written")
 
     def events(self) -> Iterator[Record]:
         """The events that were given up. Raises `Damaged`."""
@@ -54,7 +108,7 @@ class GivenUp:
 
 
 def keep(
-    path: Path, origin: Origin, clients: Iterable[Entered], answers: Iterable[Given], events: Iterable[Record]
+    path: Path, origin: Origin, clients: Sequence[SealedClient], answers: Sequence[Given], events: Iterable[Record]
 ) -> Path:
     """Write all of it beside its place, on the disk when this returns; `put_in_place` gives it its name. Raises `NotGivenUp`
     where the place is taken by another history."""
@@ -68,9 +122,9 @@ def keep(
         def write(what: str, **fields: Any) -> None:
             file.write(orjson.dumps({"what": what, **fields}, option=orjson.OPT_APPEND_NEWLINE))
 
-        write("history", about=ABOUT, **origin._asdict())
-        for entry in clients:
-            write("client", **{name: _text(value) for name, value in entry._asdict().items()})
+        write("history", about=ABOUT, **origin._asdict(), counted=[len(clients), len(answers)])
+        for client in clients:
+            write("client", **{**client._asdict(), "sealed": _text(client.sealed)})
         for given in answers:
             write("answer", **given._asdict())
         for record in events:
@@ -98,12 +152,12 @@ def read(path: Path) -> GivenUp:
         if first.pop("what") != "history":
             raise NotGivenUp(f"{path} holds no history that was given up")
         first.pop("about")
-        found = GivenUp(Origin(**first), path=path)
+        counted = first.pop("counted", None)
+        found = GivenUp(Origin(**first), path=path, counted=tuple(counted) if counted else None)
         for line in lines:
             match line.pop("what"):
                 case "client":
-                    reference = line.pop("subject_ref")
-                    found.clients.append(Entered(reference, **{name: _bytes(value) for name, value in line.items()}))
+                    found.clients.append(SealedClient(**{**line, "sealed": base64.b64decode(line["sealed"])}))
                 case "answer":
                     found.answers.append(Given(**{**line, "sender": tuple(line["sender"])}))
         return found

@@ -82,8 +82,8 @@ def begins_client(record: Record) -> bool:
 
 
 def compare(wired: Wired) -> Compared:
-    """Read both to their ends. Raises `NothingToChoose` where they are not of one ledger, or where the topic does not
-    verify; what the store has is not judged here."""
+    """Read both to their ends. Raises `NothingToChoose` where they are not of one ledger, where the topic does not verify,
+    or where the store cannot be read; how its events follow each other is not judged here."""
     found = Compared(History(), History())
     topic = wire.events_topic(wired.store.ledger)
     try:
@@ -105,15 +105,25 @@ def compare(wired: Wired) -> Compared:
     return found
 
 
+def _stored(wired: Wired, history: History) -> Iterator[Record]:
+    """The store's records, while its history is taken in. Raises `NothingToChoose` where one of them does not add up."""
+    try:
+        for record in feed_of_store(wired).records():
+            history.add(record, wired.store.opened)
+            yield record
+    except Damaged as damaged:
+        raise NothingToChoose(
+            f"the store does not verify, nothing is done: {damaged}; docs/runbooks/a-damaged-record.md says what to do"
+        ) from damaged
+
+
 def _beside(wired: Wired, topic: str, found: Compared) -> Iterator[Record]:
     """The topic's records, while both histories are taken in."""
     opened, together = wired.store.opened, True
     published = records_of(wired.broker, topic) if topic in wired.broker.topics() else iter(())
     with progress("events") as bar:
-        for mine, theirs in zip_longest(feed_of_store(wired).records(), published):
+        for mine, theirs in zip_longest(_stored(wired, found.store), published):
             bar.update()
-            if mine is not None:
-                found.store.add(mine, opened)
             if theirs is not None:
                 found.topic.add(theirs, opened)
             together = together and mine is not None and theirs is not None and mine.state == theirs.state

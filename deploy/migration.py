@@ -102,7 +102,7 @@ def migrate(settings: Settings) -> None:
         tables.migrate(database)
         database.close()
         if role is not None:
-            _grant(owner, schema, role, APPENDED[part])
+            grant(owner, schema, role, APPENDED[part])
         if login != settings.store_dsn:
             _revoke(owner, schema, str(conninfo_to_dict(settings.store_dsn)["user"]), role)
 
@@ -169,17 +169,19 @@ APPENDED: Mapping[Beside, Sequence[str]] = {"keys": ("destroyed_keys", "migratio
 """Tables that are only ever added to: what was destroyed, and who looked at whom (domain/privacy.md 3.3)."""
 
 
-def _grant(owner: str, schema: str, role: str, appended: Sequence[str]) -> None:
+def grant(owner: str, schema: str, role: str, appended: Sequence[str]) -> None:
+    """Let a login use the tables of what is kept beside the store; those in `appended` it only adds to. Raises psycopg's
+    errors."""
     names = {"s": sql.Identifier(schema), "r": sql.Identifier(role)}
     with psycopg.connect(owner) as connection:
         # Two that grant the same at one moment stumble over each other.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"migrate/{schema}"),))
-        for grant in (
+        for right in (
             "GRANT USAGE ON SCHEMA {s} TO {r}",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {s} TO {r}",
             "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {s} TO {r}",
         ):
-            connection.execute(sql.SQL(grant).format(**names))
+            connection.execute(sql.SQL(right).format(**names))
         for table in appended:
             revoke = sql.SQL("REVOKE UPDATE, DELETE ON {s}.{t} FROM {r}").format(**names, t=sql.Identifier(table))
             connection.execute(revoke)

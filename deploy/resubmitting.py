@@ -5,16 +5,21 @@ Broken off, it is given again: what was decided is not decided twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
-from deploy.given_up import GivenUp
+from deploy.given_up import GivenUp, SealedClient, open_client
 from deploy.wiring import Wired
 from domain.answers import Answer
+from domain.commands import Command
 from domain.decided import decision_of
 from domain.record import Record
-from domain.store import Given, NoSuchCommand, Sealer
+from domain.rulebook import COMMANDS
+from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable
 from domain.streams import is_client_stream
+
+logger = logging.getLogger("kuty.resubmit")
 
 Came = Literal["recorded", "already recorded", "refused", "not decided"]
 
@@ -44,32 +49,60 @@ WHY_NOT = {
 
 
 def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
-    """Decide again, one by one. Raises `StoreUnavailable`: give it again."""
+    """Decide again, one by one. Raises `StoreUnavailable`: give it again; `NotGivenUp`."""
     answers = {given.position: given for given in given_up.answers if given.number is not None}
     idle = [given for given in given_up.answers if given.number is None]
-    entries = {entry.subject_ref: entry for entry in given_up.clients}
+    clients = {client.subject_ref: client for client in given_up.clients}
     now: dict[str, str] = {}
     for record in given_up.events():
         stream = record.header.stream
-        if record.header.stream_version == 1 and is_client_stream(stream) and stream in entries:
-            # Who was entered meanwhile under another reference is the same person: the rest is about that one.
-            now[stream] = wired.vault.enter_again(entries[stream])
+        if record.header.stream_version == 1 and is_client_stream(stream) and stream in clients:
+            # Before it is decided, as any registration. Who was entered meanwhile under another reference is the same
+            # person: the rest is about that one.
+            now |= _entered(wired, clients[stream])
         if given := answers.get(record.position):
             yield _decided(wired, record, given, now)
     for given in idle:
         yield Line(given, "not decided", WHY_NOT[given.status])
+    _let_go(wired, now)
+
+
+def _entered(wired: Wired, client: SealedClient) -> dict[str, str]:
+    """Under which reference a client is in the vault now; nothing for one who is erased."""
+    key = wired.keys.get((client.key_id,)).get(client.key_id)
+    return {client.subject_ref: wired.vault.enter_again(open_client(client, key))} if key is not None else {}
+
+
+def _let_go(wired: Wired, now: Mapping[str, str]) -> None:
+    """Who did not become a client again leaves the vault."""
+    for reference, entered in now.items():
+        if entered == reference and not wired.store.stream_version(reference):
+            wired.vault.forget(reference)
 
 
 def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) -> Line:
-    decision = decision_of(record, Sealer(wired.keys).decision(record))
-    if decision is None:
-        erased = given.status == "recorded" and record.header.key_id not in wired.keys.get((record.header.key_id,))
-        return Line(given, "not decided", "its key was destroyed" if erased else WHY_NOT[given.status])
-    client = now.get(decision.client or "", decision.client)
     try:
-        answer = wired.store.decide_again(decision, record.header, client)
+        decision = decision_of(record, Sealer(wired.keys).decision(record))
+        if decision is None:
+            erased = given.status == "recorded" and record.header.key_id not in wired.keys.get((record.header.key_id,))
+            return Line(given, "not decided", "its key was destroyed" if erased else WHY_NOT[given.status])
+        client = now.get(decision.client or "", decision.client)
+        kind, then = COMMANDS.get(decision.command), decision.look_ups
+
+        def look_ups(command: Command) -> Mapping[str, Any]:
+            return wired.receiving.look_ups.again(kind, command, client, then) if kind is not None else then
+
+        answer = wired.store.decide_again(decision, record.header, client, look_ups)
+    except (StoreUnavailable, OSError, MemoryError):
+        raise
     except NoSuchCommand as gone:
         return Line(given, "not decided", str(gone))
+    except KeyDestroyed:
+        return Line(given, "not decided", "its key was destroyed")
+    except Exception as error:
+        # A mistake of ours, or a damaged line, stops none of the others.
+        logger.error("deciding a command again failed", exc_info=error)
+        return Line(given, "not decided", f"it cannot be carried out ({type(error).__name__}): the log says why")
     return Line(given, *_came(answer))
 
 

@@ -31,6 +31,7 @@ INSIDES_OF_THE_STORE = {
     "tests/store/test_packing.py": "what a column may hold that no store writes",
     "tests/store/test_sealing.py": "what a section is bound to",
     "tests/store/test_vault.py": "messages that wait",
+    "tests/store/test_watchdog.py": "the moment at which its thread ends",
     "tests/test_bounds.py": "the bytes of the largest record are those of sealed sections",
 }
 """The tests that look behind the store's door, and for what."""

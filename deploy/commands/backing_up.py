@@ -14,7 +14,7 @@ from deploy.backup.restoring import CannotRestore, Restored
 from deploy.backup.sealed_file import backup_key, make_backup_key
 from deploy.backup.taking import take
 from deploy.commands.printed import failed, progress, said
-from deploy.commands.rebuilding import take_over_positions
+from deploy.commands.rebuilding import begin_in_epoch, take_over_positions
 from deploy.feed import broker_alone
 from deploy.migration import development_master_key
 from deploy.settings import Settings
@@ -83,6 +83,9 @@ def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic:
     wired = open_ledger_parts(settings)
     try:
         if from_topic:
+            if begin_in_epoch(settings, wired.store.epochs.newest):
+                wired.close()
+                wired = open_ledger_parts(settings)
             take_over_positions(wired)
         published = last_published(wired.broker, settings.ledger, wired.store.epochs)
     except BrokerError as error:

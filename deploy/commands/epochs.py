@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.choosing import Chosen, Persons, adopt, new_epoch
+from deploy.choosing import Chosen, OutcomeUnknown, Persons, adopt, new_epoch
 from deploy.commands.printed import failed, said
 from deploy.commands.references import wrong_persons
 from deploy.given_up import NotGivenUp, read
@@ -36,7 +36,7 @@ def _choose(
     wired = open_ledger_parts(settings)
     try:
         done = choose(wired, Persons(arguments.by, arguments.second), arguments.given_up)
-    except (NothingToChoose, NotGivenUp) as why:
+    except (NothingToChoose, NotGivenUp, OutcomeUnknown) as why:
         return failed(str(why))
     except Lost as silent:
         return failed(f"nothing is done, somebody else holds the ledger or the database does not answer: {silent}")
@@ -50,6 +50,8 @@ def _choose(
         said(f"{done.unreadable} events that were taken over cannot be read: their keys are not there. Restore the keys.")
     if done.unknown:
         said(f"{done.unknown} clients that were taken over are not in the vault: restore it from its newest backup.")
+    for matter in done.destroyed:
+        said(f"The key of the matter {matter} was destroyed in what was given up: `kuty resubmit` records that again.")
     if done.file:
         print(f"{done.file} keeps what was given up, sealed as it stood: `kuty resubmit` decides its commands again.")
     print("Every process that ran on the ledger ends by itself: start again what nobody watches over.")
@@ -64,6 +66,10 @@ def resubmit(arguments: argparse.Namespace, settings: Settings) -> int:
         return failed(str(wrong))
     if given_up.origin.ledger != settings.ledger:
         return failed(f"{arguments.file} is of the ledger {given_up.origin.ledger}, and KUTY_LEDGER is {settings.ledger}")
+    try:
+        given_up.check()
+    except NotGivenUp as wrong:
+        return failed(str(wrong))
     wired = open_ledger_parts(settings)
     came: Counter[Came] = Counter()
     try:
@@ -72,6 +78,8 @@ def resubmit(arguments: argparse.Namespace, settings: Settings) -> int:
         for line in resubmitted(wired, given_up):
             came[line.came] += 1
             print(line)
+    except NotGivenUp as wrong:
+        return failed(str(wrong))
     finally:
         wired.close()
     print(", ".join(f"{came[one]} {one}" for one in sorted(came)) or "nothing to decide")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from consumers import relay as relaying
 from consumers import wire
+from consumers.disclosed import LINES
 from consumers.disclosure import Disclosure
 from consumers.late import ONCE_MORE
+from consumers.log import Broker
 from consumers.redelivery import Redelivery
 from deploy.choosing import reopening
 from deploy.commands.printed import failed, progress
-from deploy.feed import Feed, feed_of_store, feed_of_topic, follower_of
+from deploy.feed import Feed, broker_alone, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import keys_database, ledger_file, master_key, migrate
 from deploy.roles import Role
 from deploy.settings import DSNS, Settings
@@ -95,7 +97,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
         return failed("say --from-topic: there is no other origin to rebuild a store from")
     target = target_of(settings, arguments.into)
     migrate(target)
-    with feed_of_topic(settings) as origin:
+    with feed_of_topic(settings) as origin, ExitStack() as stack:
         if next(origin.records(), None) is not None:
             with closing(keys_database(settings)) as database:
                 check_own_keys(Keys(database, master_key(settings)))
@@ -107,10 +109,8 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                     "the store is not empty: `kuty ledger adopt` brings it in line with the topic where it stands, "
                     "--into names another place"
                 )
-            in_place = arguments.into is None
-            count = fresh.store.append_raw(
-                _shown(origin), follower_of, positions_taken_over(fresh) if in_place else lambda head: {}
-            )
+            broker = fresh.broker if arguments.into is None else stack.enter_context(closing(broker_alone(settings)))
+            count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
             print(f"{count} events from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:
@@ -145,24 +145,38 @@ def _shown(origin: Feed) -> Iterator[Record]:
             bar.update()
 
 
-def positions_taken_over(wired: Wired) -> Callable[[int], Mapping[str, int]]:
+def begin_in_epoch(settings: Settings, epoch: int) -> bool:
+    """Have the tables say, as their owner, that the ledger is in an epoch; whether they said something else. Parts that are
+    open are opened again then. Raises `Lost`, the database's own errors."""
+    with reopening(settings) as at:
+        if at.writing.epoch == epoch:
+            return False
+        at.begin_epoch(epoch)
+        at.writing.commit(at.writing.head())
+        return True
+
+
+def positions_taken_over(wired: Wired, broker: Broker) -> Callable[[int], Mapping[str, int]]:
     """Where the followers go on: the relay compares its last two windows with the topics, intake begins where each topic
-    does and finds what it has answered by its ids."""
+    does and finds what it has answered by its ids, and how far redeliveries have come is found out from the events."""
 
     def positions(head: int) -> Mapping[str, int]:
         topics = [wire.in_topic(wired.store.ledger, recipient.short_name) for recipient in wired.recipients()]
-        there = wired.broker.topics()
-        begins = wired.broker.begin_offsets([topic for topic in topics if topic in there])
+        there = broker.topics()
+        begins = broker.begin_offsets([topic for topic in topics if topic in there])
         relayed = max(0, head - 2 * wired.settings.relay_window)
-        return {**begins, **ONCE_MORE, relaying.TRACKING: relayed}
+        return {**begins, **ONCE_MORE, LINES: 0, relaying.TRACKING: relayed}
 
     return positions
 
 
 def take_over_positions(wired: Wired) -> None:
-    """Have the followers go on there."""
-    for name, position in positions_taken_over(wired)(wired.store.head()).items():
-        wired.store.track(name, position)
+    """Have the followers go on there, and whoever has come further already where he is: an answered message is not taken up
+    once more for nothing, nor sent again what was sent."""
+    positions = positions_taken_over(wired, wired.broker)(wired.store.head())
+    at = wired.store.trackings(list(positions))
+    forward = {name: max(position, at.get(name, 0)) for name, position in positions.items()}
+    wired.store.place({**forward, **ONCE_MORE, LINES: 0})
 
 
 def _compared(settings: Settings, fresh: Wired) -> int:

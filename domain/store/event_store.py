@@ -197,14 +197,17 @@ class EventStore(LedgerReading):
         )
         return future
 
-    def decide_again(self, decision: Decision, header: Header, client: str | None) -> Answer:
+    def decide_again(
+        self, decision: Decision, header: Header, client: str | None, look_ups: Callable[[Command], Mapping[str, Any]]
+    ) -> Answer:
         """Decide once more what was decided in a history that was given up, once under its id; `client` is the reference
-        whose stream it speaks of now. Raises `NoSuchCommand`, `StoreUnavailable`."""
+        whose stream it speaks of now, `look_ups` what is looked up for it now. Raises `NoSuchCommand`, `KeyDestroyed`,
+        `StoreUnavailable`."""
         command = command_of(decision)
         hashed = header.content_hash or ""
         if client != decision.client:
             hashed = content_hash(self._content_key, decision.command, dict(decision.body), decision.caller, client)
-        job = job_of(decision, header, command, client, hashed)
+        job = job_of(decision, header, command, client, hashed, look_ups(command))
         self._writer.put(job)
         answer: Answer = job.reply.result()
         return answer

@@ -27,7 +27,7 @@ from domain.store.sealed.sealing import Sealer
 from domain.store.tables.reopening import Reopening
 from domain.streams import LEDGER_MATTER, LEDGER_STREAM
 
-Ground = Literal["adopted", "forked", "topic_lost", "rebuilt"]
+Ground = Literal["adopted", "forked", "topic_lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,19 @@ class NewEpoch:
         operator = Caller(self._directory.organiser, "organiser", "system", choice.by)
         self._append([self._built(event, EpochOpened.STREAM, head + 1, operator, f"epoch {epoch}")])
         self._at.writing.write((), (), {})  # what was written is asked for: it may still be on its way
-        withdrawn = [one for one in given if not self._at.answered(one.sender, one.command_id)]
+        withdrawn = [one for one in given if not self._answered(one)]
         for number, one in enumerate(withdrawn, 1):
             # One by one: each names the hash of the one before it.
             self._append([self._withdrawn(one, choice.old_epoch, head + 1 + number, f"withdrawn {epoch} {number}")])
-        self._at.writing.write((), list(self._rebuilding.last_answer()), {})
+        last = list(self._rebuilding.last_answer())
+        self._at.make_way(last)
+        self._at.writing.write((), last, {})
         self._at.begin_epoch(epoch)
         return epoch, withdrawn
+
+    def _answered(self, one: Given) -> bool:
+        """Whether what holds answers it too; that it waits is no answer to what had its last one."""
+        return self._at.answered(one.sender, one.command_id, one.person, final=one.status != "waiting")
 
     def _withdrawn(self, one: Given, old_epoch: int, position: int, command_id: str) -> Record:
         event = AnswerWithdrawn(
@@ -139,5 +145,6 @@ class NewEpoch:
     def _append(self, records: list[Record]) -> None:
         # Where a follower stands is for whoever opens the epoch to say: it has read the whole history.
         rows, answers, _ = self._rebuilding.take(records, self._at.writing)
+        self._at.make_way(answers)
         self._at.writing.write(rows, answers, {})
 

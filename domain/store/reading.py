@@ -112,10 +112,11 @@ class LedgerReading:
     @property
     def epochs(self) -> Epochs:
         """The epochs of the ledger, as its openings say."""
-        if self._epochs is None:
+        epochs = self._epochs  # another thread may let go of it at any moment
+        if epochs is None:
             rows = self._recorder.stream_rows(EpochOpened.STREAM)
-            self._epochs = epochs_of(self._known.opened(rows))
-        return self._epochs
+            epochs = self._epochs = epochs_of(self._known.opened(rows))
+        return epochs
 
     @property
     def directory(self) -> Directory:

@@ -143,6 +143,27 @@ def test_a_mistake_of_ours_refuses_one_message_and_the_line_goes_on(home: House,
     assert recorded["status"] == "recorded"
 
 
+def test_a_mistake_of_ours_before_anything_is_decided_stops_nobody_either(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Any) -> None:
+        raise ZeroDivisionError
+
+    # given one message that nothing can be done about, and one that waits and is tried again
+    home.send(SENDER, "m-0", "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.settle()
+    assert statuses(home)[-1] == "waiting"
+    monkeypatch.setattr(home.wired.vault, "find", broken)
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, client=..., identity_code=UNKNOWN_CODE))
+    home.send(SENDER, "m-2", "record_attendance.v1", attendance(home))
+    home.settle()
+    # then each of the two is refused, and the line goes on
+    told = {receipt["message_id"]: receipt for receipt in home.receipts(SENDER)[-3:]}
+    assert {name: told[name]["status"] for name in told} == {"m-0": "refused", "m-1": "refused", "m-2": "recorded"}
+    assert told["m-0"]["codes"][0]["code"] == told["m-1"]["codes"][0]["code"] == "E_INTERNAL"
+    assert home.wired.intake.behind() == home.wired.vault.held_count() == 0
+
+
 def test_a_topic_has_one_reader_though_another_one_failed(home: House) -> None:
     returned = threading.Event()
     still_reading: list[bool] = []

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from consumers import published as publications
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Read
-from consumers.published import ending
-from deploy.feed import records_of
+from consumers.log import BrokerUnavailable, Read
+from consumers.published import ending, last_published
+from deploy import feed
+from deploy.feed import reads_of, records_of
 from domain.epochs import Epochs, Opening
 from domain.record import Damaged, Header, Record, digest
 
@@ -99,3 +101,49 @@ def test_one_position_twice_in_one_epoch_is_damage(broker: EmbeddedBroker) -> No
 def test_a_third_history_is_followed_like_a_second_one(broker: EmbeddedBroker) -> None:
     third = [event(2, "d", 3), event(3, "d", 3, "epoch.opened")]
     assert published(broker, *COMMON, *VOID, *HOLDING, *third) == [COMMON[0], *third]
+
+
+def test_a_later_epoch_is_seen_however_much_of_an_older_one_came_behind_it(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PAGE", 2)
+    monkeypatch.setattr(publications, "BACK", 2)
+    # given the relay of an epoch that is over, which went on
+    more = [event(n, "a") for n in range(5, 15)]
+    assert published(broker, *COMMON, *VOID, *HOLDING, *more) == [*COMMON, *HOLDING]
+    # then what was published last is the last event that holds
+    assert last_published(broker, "demo", FORKED) == (4, HOLDING[-1].hash)
+    assert last_published(broker, "demo", Epochs([Opening(9, 2, 2, COMMON[-1].hash, {})])) == (2, COMMON[-1].hash)
+
+
+class Silent:
+    """A reader to which a broker says less than there is. `jumps` is where it stands then."""
+
+    def __init__(self, jumps: int) -> None:
+        self.at, self.jumps = 0, jumps
+
+    def follow(self, positions: Mapping[str, int]) -> None:
+        pass
+
+    def poll(self, limit: int, timeout: float) -> dict[str, list[Read]]:
+        self.at = self.jumps
+        return {}
+
+    def positions(self) -> dict[str, int]:
+        return {TOPIC: self.at}
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_broker_that_falls_silent_is_not_waited_for_for_ever(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(broker, *COMMON)
+    monkeypatch.setattr(feed, "SILENCE_S", 0.1)
+    monkeypatch.setattr(broker, "reader", lambda: Silent(0))
+    with pytest.raises(BrokerUnavailable, match=r"nothing came from .* at offset 0 of 2"):
+        list(reads_of(broker, TOPIC))
+    # but where the end of a transaction is all that is left, nothing is missing
+    monkeypatch.setattr(broker, "reader", lambda: Silent(2))
+    assert list(reads_of(broker, TOPIC)) == []

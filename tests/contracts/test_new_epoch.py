@@ -128,6 +128,53 @@ def test_the_other_history_is_taken_over_byte_by_byte_and_who_was_answered_is_to
     store.close()
 
 
+def test_what_had_no_effect_at_the_last_common_event_gives_way_to_what_holds(ground: Ground, lost: list[Record]) -> None:
+    # given a store that went back, in which a command of the topic's history came again and had no effect
+    store = ground.open()
+    client = lost[0].header.stream
+    store.close()
+    with ground.asked() as ask:
+        guards = ground.guards_off(ask)
+        ask("DELETE FROM events WHERE notification_id > 2")
+        ask("DELETE FROM answers WHERE first_position > 2")
+        for guard in guards:
+            ask(guard)
+    store = ground.open()
+    assert store.execute(day(0), PROVIDER, "topic 1", client=client).status == "already_recorded"
+    assert store.execute(day(0), PROVIDER, "idle", client=client).status == "already_recorded"
+    store.close()
+    # when the topic is adopted
+    adopted(ground, 2, lost)
+    # then its answer holds, and what it does not answer stays answered
+    store = ground.open()
+    [topic, idle] = (store.answer(PROVIDER.sender, name) for name in ("topic 1", "idle"))
+    assert topic is not None and (topic.status, topic.number) == ("recorded", 2)  # noqa: PT018
+    assert idle is not None and (idle.status, idle.number) == ("already_recorded", None)  # noqa: PT018
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "person", "withdrawn"),
+    [("waits", "i1", True), ("final", "i2", True), ("final", "", False)],
+    ids=["that it waits", "another person", "a person who was not kept"],
+)
+def test_an_answer_is_withdrawn_unless_what_holds_gave_its_person_a_last_one(
+    ground: Ground, lost: list[Record], before: str, person: str, withdrawn: bool
+) -> None:
+    # given that what holds has under the id of a void answer only something else
+    with ground.asked() as ask:
+        ask(
+            "INSERT INTO answers (sender_org, sender_task, command_id, final, content_hash, status, first_position, answer,"
+            " sender_person) VALUES (%s, %s, 'fork 7', %s, 'x', %s, 1, %s, %s)",
+            (*PROVIDER.sender, before == "final", "waiting" if before == "waits" else "recorded", b"", person),
+        )
+    adopted(ground, 2, lost)
+    store = ground.open()
+    told = [store.opened(record) for record in store.records(6, 10)]
+    assert ("fork 7" in {one.message_id for one in told if isinstance(one, AnswerWithdrawn)}) == withdrawn
+    store.close()
+
+
 def test_events_are_only_ever_appended_afterwards_too(ground: Ground, lost: list[Record]) -> None:
     adopted(ground, 2, lost)
     for change in ("DELETE FROM events", "UPDATE events SET topic = 'x'"):

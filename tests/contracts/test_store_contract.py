@@ -558,7 +558,9 @@ def disclosure(store: EventStore, client: str, previous_hash: str, version: int 
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["connections cut", "connections kept"])
-def test_a_database_that_went_back_is_not_written_into(ground: Ground, cut: bool) -> None:
+def test_a_database_that_went_back_is_not_written_into(
+    ground: Ground, cut: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     """Design D21."""
     store = ground.open(patience=5.0)
     client = new_client(store)
@@ -580,6 +582,12 @@ def test_a_database_that_went_back_is_not_written_into(ground: Ground, cut: bool
     assert [store.execute(day(n), PROVIDER, str(n + 1), client=client).status for n in (1, 2)] == [
         "already_recorded", "recorded",
     ]  # fmt: skip
+    # and each time that it goes back is one line
+    ground.restore(older, cut=cut)
+    for _ in range(2):
+        with pytest.raises(StoreWentBack):
+            store.execute(day(3), PROVIDER, "4", client=client)
+    assert [record.levelname for record in caplog.records].count("CRITICAL") == 2
     store.close()
 
 

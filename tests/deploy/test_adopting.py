@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import stat
+from base64 import b64encode
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from faults.runbook import begun, ended
 from forked import NEW_CODE, PROVIDER, Forked, attendance, audited, check_models
-from stories import INSTRUCTOR
+from stories import INSTRUCTOR, INTAKE
 
+from deploy import choosing
 from deploy.given_up import read
-from domain.events import EpochOpened
-from domain.store import ClientRecord
+from domain.answers import Answer
+from domain.decided import Decision
+from domain.events import EpochOpened, PayloadKeyDestroyed
+from domain.store import ClientRecord, Content, EventStore, NoSuchCommand
 
 
 def test_the_topic_is_adopted_and_the_store_is_what_was_published(
@@ -145,6 +151,96 @@ def test_a_command_that_was_killed_behind_its_commit_finishes_when_it_is_given_a
     capsys.readouterr()
     assert ledger.adopt() == 1
     assert "the topic was adopted already; 1 clients of what was given up left the vault now" in capsys.readouterr().err
+    with ledger.house() as home:
+        assert home.wired.vault.find(NEW_CODE) is None
+
+
+def test_who_is_registered_again_before_the_command_has_come_to_its_end_stays_in_the_vault(
+    ledger: Forked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = choosing._let_go
+
+    def registered_meanwhile(*given: Any) -> int:
+        with ledger.house(guarded=False) as home:
+            new = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": NEW_CODE}
+            assert home.post("/clients", INTAKE, {**new, "family_name": "Uusi"}, key="meanwhile").status_code == 201
+        return let_go(*given)
+
+    monkeypatch.setattr(choosing, "_let_go", registered_meanwhile)
+    monkeypatch.setattr("deploy.wiring.owned_by_us", lambda lock: lock.open("ab"))
+    assert ledger.adopt() == 0
+    with ledger.house(guarded=False) as home:
+        known = home.wired.vault.find(NEW_CODE)
+        assert known
+        assert home.wired.store.stream_version(known)
+
+
+def test_an_erasure_reaches_who_was_given_up(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
+    with ledger.house(guarded=False) as home:
+        reference = home.wired.vault.find(NEW_CODE)
+        assert reference
+        [entry] = home.wired.vault.copied([reference])
+        matter = home.wired.store.stream(reference)[0].header.matter
+    assert ledger.adopt() == 0
+    # given that nothing stands in the file as the vault's own key opens it
+    [kept] = read(ledger.kept).clients
+    assert kept.subject_ref == reference
+    assert entry.sealed and entry.sealed not in kept.sealed  # noqa: PT018
+    assert b64encode(entry.sealed) not in ledger.kept.read_bytes()
+    # when the key of her matter is destroyed
+    with ledger.house(guarded=False) as home:
+        home.wired.keys.destroy(matter)
+    capsys.readouterr()
+    assert ledger.kuty("resubmit", str(ledger.kept)) == 0
+    # then nobody is entered again
+    came = {line.split(" ", 1)[0]: line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()}
+    assert came["f-client"] == "not decided, its key was destroyed"
+    with ledger.house() as home:
+        assert home.wired.vault.find(NEW_CODE) is None
+
+
+def test_a_key_that_was_destroyed_in_what_was_given_up_is_named(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
+    with ledger.house(guarded=False) as home:
+        destroyed = PayloadKeyDestroyed(
+            destroyed_matter="e" * 32, destroyed_key_id=f"{'e' * 32}/1", destroyed_at=home.wired.store.now(),
+            destruction_digest="d" * 64,
+        )  # fmt: skip
+        home.wired.store.note(destroyed, INTAKE, "f-key", content=Content("key", b"{}", "")).result()
+    assert ledger.adopt() == 0
+    assert f"The key of the matter {'e' * 32} was destroyed in what was given up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["event", "answer", "client"])
+def test_a_file_in_which_lines_are_missing_is_not_decided(
+    ledger: Forked, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    assert ledger.adopt() == 0
+    lines = ledger.kept.read_bytes().splitlines(keepends=True)
+    last = max(n for n, line in enumerate(lines) if orjson.loads(line)["what"] == what)
+    ledger.kept.write_bytes(b"".join(lines[:last] + lines[last + 1 :]))
+    capsys.readouterr()
+    assert ledger.kuty("resubmit", str(ledger.kept)) == 1
+    assert f"lines of {ledger.kept} are missing, or changed" in capsys.readouterr().err
+
+
+def test_a_command_that_cannot_be_carried_out_stops_none_of_the_others_and_leaves_nobody_in_the_vault(
+    ledger: Forked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = EventStore.decide_again
+
+    def broken(store: EventStore, decision: Decision, *given: Any) -> Answer:
+        if decision.command_id in ("f-client", "f-day-1"):
+            raise NoSuchCommand("gone") if decision.command_id == "f-client" else KeyError("a mistake of ours")
+        return decide(store, decision, *given)
+
+    assert ledger.adopt() == 0
+    monkeypatch.setattr(EventStore, "decide_again", broken)
+    capsys.readouterr()
+    assert ledger.kuty("resubmit", str(ledger.kept)) == 0
+    came = {line.split(" ", 1)[0]: line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()}
+    assert came["f-client"] == "not decided, gone"
+    assert came["f-day-1"] == "not decided, it cannot be carried out (KeyError): the log says why"
+    assert came["m-fork"].startswith("recorded, as answer")
     with ledger.house() as home:
         assert home.wired.vault.find(NEW_CODE) is None
 

@@ -16,7 +16,10 @@ from stories import KELA
 
 from consumers import wire
 from consumers.log import Entry
+from deploy.histories import Compared
 from deploy.settings import Settings
+from deploy.wiring import Wired
+from domain.store import Lost
 
 
 def refused(ledger: Ledger, capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -109,6 +112,55 @@ def test_somebody_who_writes_in_between_stops_it(
 
     monkeypatch.setattr(choosing, "compare", written_meanwhile)
     assert "somebody wrote into the store while it was compared" in refused(ledger, capsys, *ADOPT)
+
+
+def test_what_is_published_while_the_topic_is_compared_stops_it(
+    ledger: Forked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import deploy.choosing as choosing
+
+    compared = choosing.compare
+
+    def published_meanwhile(wired: Wired) -> Compared:
+        found = compared(wired)
+        topic = wire.events_topic(LEDGER)
+        last = wired.broker.read(topic, 0, 10_000)[-1]
+        at = b"%d" % (found.topic.end + 1)
+        headers = {**dict(last.headers), "ce_position": at, "ce_logsequence": at}
+        wired.broker.append([(topic, Entry(last.key, last.value, tuple(sorted(headers.items())), found.topic.end + 1))])
+        return found
+
+    monkeypatch.setattr(choosing, "compare", published_meanwhile)
+    before = ledger.records()
+    for words in (ADOPT, FRESH):
+        assert "while the topic was compared" in refused(ledger, capsys, *words)
+        with ledger.house(guarded=False) as home:
+            home.wired.broker.lose_end(wire.events_topic(LEDGER), 1)  # type: ignore[attr-defined]
+    assert ledger.records() == before
+
+
+def test_a_store_that_cannot_be_read_is_named_as_that(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
+    with ledger.house(guarded=False) as home:
+        [record] = home.wired.store.records(4, 1)
+    with closing(sqlite3.connect(ledger.settings.home / LEDGER / "events.db")) as file, file:
+        file.execute("DROP TRIGGER no_update")
+        state = record.state[:-1] + bytes([record.state[-1] ^ 1])
+        file.execute("UPDATE events SET state = ? WHERE notification_id = 5", (state,))
+    said = refused(ledger, capsys, *ADOPT)
+    assert "the store does not verify, nothing is done" in said
+    assert "a-damaged-record.md" in said
+
+
+def test_a_database_that_does_not_say_whether_it_has_committed_is_not_taken_for_one_that_has_not(
+    ledger: Forked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise Lost("the connection broke")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("domain.store.tables.sqlite_writing.SqliteWriting.commit", lost)
+        assert "it is not known whether it was done: give the command again" in refused(ledger, capsys, *ADOPT)
+    assert ledger.adopt() == 0
 
 
 def test_a_running_server_has_the_ledger(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:

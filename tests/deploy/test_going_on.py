@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from datetime import date
 
 import pytest
 from forked import PROVIDER, Forked, attendance, audited, check_models
+from house import LEDGER
 from stories import INSTRUCTOR
 
 from consumers import wire
@@ -45,6 +47,13 @@ def test_the_store_goes_on_in_a_new_epoch_and_readers_follow_it(ledger: Forked, 
     # and an equal store can be made from the topic, in which both histories stand
     assert ledger.kuty("rebuild", "store", "--from-topic", "--into", str(ledger.settings.home / "rebuilt")) == 0
     assert "equal to the present store" in capsys.readouterr().out
+    # whose tables know the epoch, and in which the followers go on, and do not begin anew
+    with closing(sqlite3.connect(ledger.settings.home / "rebuilt" / LEDGER / "events.db")) as file:
+        assert file.execute("SELECT epoch FROM ledger").fetchall() == [(2,)]
+        positions = dict(file.execute("SELECT * FROM tracking").fetchall())
+    topic = wire.in_topic(LEDGER, PROVIDER)
+    assert positions["disclosure/late/after"] == 1
+    assert {"relay", topic} <= positions.keys()
     # which is in the epoch that was opened
     with closing(open_recorder(target_of(ledger.settings, str(ledger.settings.home / "rebuilt")))) as rebuilt:
         assert rebuilt.epoch == 2

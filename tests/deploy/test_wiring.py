@@ -15,7 +15,10 @@ from house import House, house
 from stories import COUNTY, OPERATOR
 
 from consumers import wire
+from consumers.disclosed import LINES
+from consumers.late import AFTER, UPTO, WALKED
 from consumers.projector import place_of
+from deploy.commands.rebuilding import take_over_positions
 from deploy.feed import feed_of_store, feed_of_topic, follower_of, records_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import HALTS
@@ -157,6 +160,14 @@ def test_a_topic_with_a_hole_is_not_a_feed(lived: House) -> None:
     broker.delete_before({topic: 5})
     with pytest.raises(Damaged, match=r"position 1 of .* is missing, 6 is there"):
         list(records_of(broker, topic))
+
+
+def test_a_restored_store_goes_on_where_it_is_and_finds_out_what_no_table_knows(lived: House) -> None:
+    lived.settle()
+    store, topic = lived.wired.store, wire.in_topic("house", "kela-payment")
+    store.place({LINES: 4, UPTO: 7, WALKED: 5, topic: 3})
+    take_over_positions(lived.wired)
+    assert [store.tracking(name) for name in (LINES, AFTER, UPTO, WALKED, topic)] == [0, 1, 0, 0, 3]
 
 
 def test_a_store_rebuilt_from_its_topic_is_equal_and_goes_on(lived: House, home: Path, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
+from deploy.migration import APPENDED, BESIDE, grant
 from domain import events as e
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger, advance_clock, open_ledger
 from domain.commands import ClientCommand, Command, CommandKind
@@ -32,10 +34,13 @@ from domain.store import (
     migrate_sqlite,
     schema_of,
 )
+from projections.read_models_postgres import make_login
 
 LEDGER = "hyvinvointialue-1"
 MASTER_KEY = b"k" * 32
 WORKER = Caller("county", "organiser", "own_worker", "w1")
+LOGIN, PASSWORD = "kuty_small_ledger", "secret"
+"""Under which a ledger on PostgreSQL is used: it owns nothing, as in a ledger whose logins are divided."""
 PROVIDER = Caller("s01", "provider", "instructor", "i1")
 SYSTEM = Caller("county", "organiser", "system", "system")
 CASE = "ca5e" * 8
@@ -154,23 +159,35 @@ def kind_of(command: type[Command]) -> CommandKind:
 
 @dataclass(frozen=True)
 class Ground:
-    """A place for a ledger. It can be sent to another process, which opens the same ledger there."""
+    """A place for a ledger. It can be sent to another process, which opens the same ledger there.
+
+    On PostgreSQL `place` is the owner's; whatever is opened is used under a login that owns nothing."""
 
     kind: str
     place: str
 
+    @property
+    def login(self) -> str:
+        """The connection string of whoever uses the ledger."""
+        return make_conninfo(self.place, user=LOGIN, password=PASSWORD)
+
     def database(self, name: str) -> PostgresDatabase | SqliteDatabase:
         if self.kind == "postgresql":
-            return PostgresDatabase(self.place, f"kuty_{name}")
+            return PostgresDatabase(self.login, f"kuty_{name}")
         return SqliteDatabase(Path(self.place) / f"{name}.db")
 
     def migrate(self) -> None:
-        Keys.migrate(self.database("keys"))
-        Vault.migrate(self.database("vault"))
         if self.kind == "postgresql":
-            migrate_postgres(self.place, LEDGER)
+            make_login(self.place, LOGIN, PASSWORD)
+            migrate_postgres(self.place, LEDGER, role=LOGIN)
         else:
             migrate_sqlite(Path(self.place) / "ledger.db")
+        for name, tables in BESIDE:
+            if self.kind == "postgresql":
+                tables.migrate(PostgresDatabase(self.place, f"kuty_{name}"))
+                grant(self.place, f"kuty_{name}", LOGIN, APPENDED[name])
+            else:
+                tables.migrate(self.database(name))
 
     def keys(self, clock: Callable[[], float] = time.monotonic) -> Keys:
         return Keys(self.database("keys"), MASTER_KEY, clock=clock)
@@ -180,7 +197,7 @@ class Ground:
 
     def recorder(self) -> PostgresRecorder | SqliteRecorder:
         if self.kind == "postgresql":
-            return PostgresRecorder(self.place, LEDGER)
+            return PostgresRecorder(self.login, LEDGER)
         return SqliteRecorder(Path(self.place) / "ledger.db")
 
     def open(self, *, clock: Callable[[], float] = time.monotonic, **options: Any) -> EventStore:

@@ -90,6 +90,19 @@ def test_many_keys_destroyed_at_one_moment_by_many_are_all_missed_by_nobody(grou
     assert ours.erasures == len(matters)
 
 
+def test_keys_that_many_give_up_at_one_moment_are_all_noted(ground: Ground) -> None:
+    threads = [
+        threading.Thread(target=ground.keys().give_up, args=([f"{n}-{m}/1" for m in range(40)],)) for n in range(4)
+    ]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    keys = ground.keys()
+    assert keys.lost([f"{n}-{m}/1" for n in range(4) for m in range(40)]) == []
+    assert keys.erasures == 160
+
+
 def test_a_key_that_was_being_read_while_it_was_destroyed_is_not_kept(ground: Ground) -> None:
     clock = Clock()
     ours, theirs = ground.keys(clock), ground.keys(clock)

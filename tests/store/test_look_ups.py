@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain import events as e
-from domain.store.receiving.look_ups import SitePlaces
+from domain.rulebook import COMMANDS
+from domain.store.receiving.look_ups import LookUps, SitePlaces
 
 ANOTHER, CLIENT = "a" * 32, "c" * 32
 
@@ -90,3 +91,12 @@ def test_whose_key_was_destroyed_has_no_place_and_is_not_remembered() -> None:
     assert places.taken("S-01", date(2025, 3, 3), date(2025, 9, 2), CLIENT) == 1
     assert places._places is not None
     assert ANOTHER not in repr(places._places)
+
+
+def test_what_is_decided_again_is_told_what_is_so_now_and_what_is_never_looked_up_as_it_was_then() -> None:
+    look_ups = LookUps(Feed(), None)  # type: ignore[arg-type]
+    rules: Any = SimpleNamespace(content_kind="policy", ruleset_version="2026-03")
+    then = {"rows_overlap": True}
+    assert look_ups.again(COMMANDS["publish_rules"], rules, None, then) == {}
+    registered = {"identity_code_valid": True}
+    assert look_ups.again(COMMANDS["register_client"], rules, CLIENT, registered) == registered

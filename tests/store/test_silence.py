@@ -83,3 +83,28 @@ def test_a_silent_server_is_given_up_and_comes_back(server: LocalPostgres, store
     server.thaw()
     answer = persistent(store, RecordDay(on=date(2025, 1, 1)), "day", client, time.monotonic() + DEADLINE_S)
     assert (answer.first or answer.status, answer.number, store.stream_version(client)) == ("recorded", 1, 2)
+
+
+@pytest.mark.parametrize("asked", ["read", "write"])
+def test_a_look_at_the_epoch_is_no_call_that_waits_for_ever(server: LocalPostgres, store: EventStore, asked: str) -> None:
+    client = store.execute(Register(), WORKER, "1").client or ""
+    came: list[str] = []
+
+    def ask() -> None:
+        try:
+            if asked == "read":
+                store.head()
+            else:
+                store.execute(RecordDay(on=date(2025, 1, 1)), PROVIDER, "day", client=client)
+        except StoreUnavailable:
+            came.append("unavailable")
+
+    # given a server that falls silent, when it is time to look at the epoch again
+    server.freeze()
+    store._recorder._epoch_asked_at = 0.0  # type: ignore[attr-defined]
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(45.0)
+    server.thaw()
+    asking.join(DEADLINE_S)
+    assert came == ["unavailable"]

@@ -27,6 +27,7 @@ from domain.store import (
     Parked,
     PostgresRecorder,
     SqliteRecorder,
+    StoreUnavailable,
     migrate_postgres,
     migrate_sqlite,
     schema_of,
@@ -280,3 +281,36 @@ def test_a_key_that_was_kept_before_its_person_is_found_by_its_sender_and_stands
     assert store.execute(day(1), other, "1", client=client).status == "recorded"
     assert store.execute(day(2), WORKER, "2", client=client).number == 4
     store.close()
+
+
+def test_a_file_that_was_moved_away_is_no_database_that_answers_and_no_empty_one_is_made(tmp_path: Path) -> None:
+    ground = Ground("sqlite", str(tmp_path))
+    ground.migrate()
+    store = ground.open(patience=0.0)
+    store.execute(Register(), WORKER, "1")
+    ledger, elsewhere = tmp_path / "ledger.db", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file in tmp_path.glob("ledger.db*"):
+        file.rename(elsewhere / file.name)
+    for asked in (store.head, lambda: store.track("relay", 1), lambda: store.execute(Register(), WORKER, "2")):
+        with pytest.raises(StoreUnavailable):
+            asked()
+    with pytest.raises(Lost):
+        store._recorder.begin()
+    assert not ledger.exists()
+    # and once it is there again all goes on
+    for file in elsewhere.iterdir():
+        file.rename(tmp_path / file.name)
+    store.track("relay", 1)
+    assert store.execute(Register(), WORKER, "2").status == "recorded"
+    store.close()
+
+
+def test_a_write_that_is_broken_off_leaves_no_transaction_behind(ground: Ground) -> None:
+    recorder: Any = ground.recorder()
+    if ground.kind == "sqlite":
+        with pytest.raises(KeyboardInterrupt), recorder._written():
+            raise KeyboardInterrupt
+    recorder.track("relay", 3)
+    assert recorder.tracking("relay") == 3
+    recorder.close()

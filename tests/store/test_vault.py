@@ -204,3 +204,16 @@ def test_every_look_at_a_client_is_logged(ground: Ground) -> None:
     vault.log_use(uses)
     assert vault.uses("a" * 32) == uses
     assert vault.uses("b" * 32) == []
+
+
+def test_a_look_for_nobody_leaves_nothing_in_the_use_log_and_needs_no_right_to_take_out_of_it(ground: Ground) -> None:
+    vault = ground.vault()
+    use = Use(
+        used_at=datetime(2025, 1, 2, tzinfo=UTC), subject_ref="0" * 32, org="s01", task="provider", role="system",
+        person="system", purpose="service", what="search",
+    )  # fmt: skip
+    vault.log_nobody([use, use])
+    assert vault.uses("0" * 32) == []
+    # and the next look of anybody is written as ever
+    vault.log_use([use])
+    assert vault.uses("0" * 32) == [use]

@@ -76,6 +76,8 @@ class EpochOpened(SystemEvent):
     old_root: Routing[Text64 | None] = None
     """The hash of the last of them; none where there is none."""
     epoch_ground: Routing[Literal["adopted", "forked", "topic_lost", "rebuilt"]]
+    """`rebuilt` is given by nobody: a store that is made again from its topic goes on in its epoch. A published type loses
+    nothing."""
     second_person_id: Actor[PersonId]
     """Who chose with the one who acts: another person."""
     lines: Routing[tuple[RecipientLine, ...] | None] = None

@@ -1,4 +1,5 @@
-"""Deciding once more what was decided in a history that was given up: the same command, under the same id, as of now.
+"""Deciding once more what was decided in a history that was given up: the same command, under the same id, as things
+stand now.
 
 It keeps the identity of its first decision, so that the parts that it begins have the names by which their sender, and
 whatever hangs on them, knows them already. source: design D21
@@ -6,6 +7,7 @@ whatever hangs on them, knows them already. source: design D21
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from domain.commands import Command
@@ -33,13 +35,15 @@ def command_of(decision: Decision) -> Command:
         raise NoSuchCommand(f"{decision.command} has another form now") from None
 
 
-def job_of(decision: Decision, header: Header, command: Command, client: str | None, content_hash: str) -> CommandJob:
+def job_of(
+    decision: Decision, header: Header, command: Command, client: str | None, content_hash: str, look_ups: Mapping[str, Any]
+) -> CommandJob:
     """What is put to the writer: a repeat of it is known by the hashes that it had, or by its hash now."""
     known = {content_hash, header.content_hash, header.message_hash}
     kind = COMMANDS[decision.command]
     body: dict[str, Any] = command.model_dump(mode="json", exclude_none=True)
     return CommandJob(
-        command, kind, body, decision.caller, decision.command_id, client, content_hash, None, decision.look_ups, False,
+        command, kind, body, decision.caller, decision.command_id, client, content_hash, None, look_ups, False,
         None, new_future(), lambda hash: hash in known, decision_id=decision.decision_id,
         message_hash=header.message_hash or "",
     )  # fmt: skip

@@ -109,6 +109,13 @@ class LookUps:
             return self._key(getattr(command, "destroyed_matter", ""), client)
         return self._area(client) if kind.name == "accept_referral" else self._room(command, client)
 
+    def again(
+        self, kind: CommandKind, command: Command, client: str | None, then: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What the decision of a command that is decided again is told: as it is now, but what is never looked up here as it
+        was told `then`."""
+        return self.of(kind, command, client) if kind.name in LOOKING else then
+
     def _key(self, matter: str, client: str) -> dict[str, Any]:
         of_client = any(record.header.stream == client for record in self._store.of_matter([matter]))
         digest, gone = self._store.keys.proof(matter)

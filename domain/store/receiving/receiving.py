@@ -6,6 +6,7 @@ again; everything else is decided at once. source: integration.md 2, design D13,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +26,11 @@ from domain.store.receiving.asked import Asked, Refusal, Waiting, asked_by, unre
 from domain.store.receiving.held import unpacked
 from domain.store.receiving.look_ups import LookUps
 from domain.store.receiving.sender_names import SenderNames
+from domain.store.sealed.keys import KeyDestroyed
 from domain.store.sealed.vault import Vault
+from domain.store.tables.database import StoreUnavailable
+
+logger = logging.getLogger("kuty.receiving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,10 @@ class Receiving:
 
     def receive(self, message: Incoming, *, dry_run: bool = False) -> Received:
         """Decide one message and answer it. Raises `StoreUnavailable`: nothing is known then, and it is to be sent again."""
-        return self._settled(message, self._asked(message), dry_run)
+        try:
+            return self._settled(message, self._asked(message), dry_run)
+        except Exception as error:
+            return self._refused(message, error, dry_run)
 
     def quarantine(
         self,
@@ -76,14 +84,18 @@ class Receiving:
             if sender is None:
                 continue
             message = unpacked(sender, held)
-            if self._store.now() >= held.held_until_at:
-                asked = [Asked(message, Refusal((Reason("E_WAITING_EXPIRED"),)))]
-            else:
-                asked = list(self._asked(message, again=True))
-            if not any(isinstance(one.what, Waiting) for one in asked):
+            try:
+                if self._store.now() >= held.held_until_at:
+                    asked = [Asked(message, Refusal((Reason("E_WAITING_EXPIRED"),)))]
+                else:
+                    asked = list(self._asked(message, again=True))
+                if any(isinstance(one.what, Waiting) for one in asked):
+                    continue
                 received = self._settled(message, asked)
-                self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
-                yield sender, received
+            except Exception as error:
+                received = self._refused(message, error)
+            self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+            yield sender, received
 
     def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:
         """What a caller's names stand for; `client_name` is the one by which it names the client, where it does."""
@@ -98,6 +110,16 @@ class Receiving:
             return self.names_of(message.recipient, caller, named if isinstance(named, str) else "", again=again)
 
         return asked_by(message, self._kinds.of(message.recipient), self._sent, names_in)
+
+    def _refused(self, message: Incoming, error: Exception, dry_run: bool = False) -> Received:
+        """A mistake of ours refuses the one message and does not stop the line (design D18). What says nothing of the
+        message is raised again."""
+        if isinstance(error, (StoreUnavailable, OSError, MemoryError)):
+            raise error
+        code = "E_ERASED" if isinstance(error, KeyDestroyed) else "E_INTERNAL"
+        if code == "E_INTERNAL":
+            logger.error("taking a message in failed", exc_info=error)
+        return self._settled(message, [Asked(message, Refusal((Reason(code),)))], dry_run)
 
     def _settled(self, message: Incoming, asked: Iterable[Asked], dry_run: bool = False) -> Received:
         answering = Answering(self._store, self._vault, self.look_ups, self._kinds, dry_run)

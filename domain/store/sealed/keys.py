@@ -241,11 +241,14 @@ class Keys:
         for key_id in key_ids:
 
             def work(ask: Ask, key_id: str = key_id) -> None:
-                ask(
-                    "INSERT INTO destroyed_keys (number, key_id, proof)"
-                    " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true ON CONFLICT DO NOTHING",
-                    (key_id, proofs.get(key_id, LOST)),
-                )
+                # Again where another one took the number at the same moment, as `destroy` does.
+                while not ask("SELECT 1 FROM destroyed_keys WHERE key_id = %s", (key_id,)):
+                    ask(
+                        "INSERT INTO destroyed_keys (number, key_id, proof)"
+                        " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true"
+                        " ON CONFLICT DO NOTHING",
+                        (key_id, proofs.get(key_id, LOST)),
+                    )
 
             self._database.write(work)
 

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from domain.catalogue import event_class, upcast
 from domain.event import Erased, Event
-from domain.record import DECISION, Damaged, Header, Record, bound_bytes
+from domain.record import DECISION, Damaged, Record, bound_bytes
 from domain.store.sealed.field_classes import joined, section_bytes, split
 from domain.store.sealed.keys import Keys
 
@@ -109,7 +109,8 @@ class Sealer:
     def _opened(self, record: Record, sections: Sequence[str], key: bytes) -> list[dict[str, Any]]:
         """What is in some sections, all of them sealed in one way. Raises `Damaged`, which names the first that was not."""
         reached = 0
-        for before, behind in (_bound(record.header_bytes, record.sections), _bound_before(record.header)):
+        for bound_in in (_bound_now, _bound_before):
+            before, behind = bound_in(record)
             contents: list[dict[str, Any]] = []
             try:
                 for section in sections:
@@ -143,9 +144,13 @@ def _bound(header: bytes, sections: Iterable[str]) -> tuple[bytes, bytes]:
     return b"|".join((bound_bytes(header), ",".join(sorted(sections)).encode(), b"")), b""
 
 
-def _bound_before(header: Header) -> tuple[bytes, bytes]:
+def _bound_now(record: Record) -> tuple[bytes, bytes]:
+    return _bound(record.header_bytes, record.sections)
+
+
+def _bound_before(record: Record) -> tuple[bytes, bytes]:
     """The same of what was sealed before the whole header was bound (tables 3 and older)."""
-    h = header
+    h = record.header
     at = int(h.recorded_at.timestamp() * 1_000_000)
     who = (h.actor_org, h.actor_task, h.actor_role, h.actor_person, h.command_id)
     place = (h.ledger, h.event_id, h.stream, str(h.stream_version), h.type, str(h.occurred_on), str(at), *who, "")

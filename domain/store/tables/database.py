@@ -178,6 +178,7 @@ class SqliteDatabase:
 
     def migrate(self, versions: Sequence[str]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch()
 
         def work(ask: Ask) -> None:
             ask("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)", ())
@@ -212,10 +213,12 @@ class SqliteDatabase:
 
 
 def open_sqlite(path: Path) -> sqlite3.Connection:
-    """A connection in write-ahead mode, every commit on the disk, waiting 5 s for another writer."""
+    """A connection in write-ahead mode, every commit on the disk, waiting 5 s for another writer. The file has to be there:
+    in the place of one that was moved away no empty one is made. Raises `sqlite3.OperationalError`."""
     connection = sqlite3.connect(
-        path, timeout=SQLITE_PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=SQLITE_PATIENCE_S, isolation_level=None,
+        check_same_thread=False, cached_statements=256,
+    )  # fmt: skip
     write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     return connection

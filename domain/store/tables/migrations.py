@@ -213,6 +213,7 @@ def migrate_sqlite(path: Path) -> None:
     """Bring a ledger's file to the newest version; makes the file. Any number of processes may do it at once."""
     # Broker and read models lie beside it, and they are readable: nobody else on the machine may look into the folder.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch()
     connection = open_sqlite(path)
     try:
         connection.execute("BEGIN IMMEDIATE")

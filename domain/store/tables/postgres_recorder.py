@@ -24,6 +24,7 @@ from psycopg.rows import dict_row, tuple_row
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import (
+    LONGEST_CALL_S,
     LOST,
     POSTGRES_SETTINGS,
     SESSION_TIMEOUTS,
@@ -138,7 +139,8 @@ class PostgresRecorder(PostgresProcessRecorder):
         try:
             if self._connection is None or not self.connected:
                 self._connection = self._connect()
-            self._look(self._connection)
+            with WATCHDOG.over(self._connection, LONGEST_CALL_S):
+                self._look(self._connection)
             writing = PostgresWriting(
                 self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
             )  # fmt: skip
@@ -349,7 +351,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         give_up_at = time.monotonic() + PATIENCE_S
         while True:
             try:
-                with self._borrowed() as connection, WATCHDOG.over(connection, LONGEST_READ_S):
+                with self._borrowed() as connection:
                     return work(connection)
             except (*NO_TABLES, *NO_RIGHTS) as error:
                 raise self.seen.without_tables(f"schema {self.schema}", error) from error
@@ -361,6 +363,6 @@ class PostgresRecorder(PostgresProcessRecorder):
     @contextmanager
     def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
         self._store.pool.open()
-        with self._store.pool.connection(timeout=5.0) as connection:
+        with self._store.pool.connection(timeout=5.0) as connection, WATCHDOG.over(connection, LONGEST_READ_S):
             self._look(connection)
             yield connection

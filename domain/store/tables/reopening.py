@@ -7,7 +7,7 @@ its first look to its commit, so that no role writes in between; killed anywhere
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,12 +47,17 @@ class Reopening(Protocol):
         """Every answer that was given after a position, those without a number too, in the order of positions."""
         ...
 
-    def answered(self, sender: Sender, command_id: str) -> bool:
-        """Whether something was answered under the id."""
+    def answered(self, sender: Sender, command_id: str, person: str | None = None, *, final: bool = True) -> bool:
+        """Whether a last answer was given under the id, or where not `final` at least that it waits. With a `person`: to
+        that person, or to one that was not kept; an id is each person's own."""
         ...
 
     def give_up(self, after: int) -> None:
         """Take out the events after a position, and what was kept of them."""
+
+    def make_way(self, answers: Iterable[AnswerRow]) -> None:
+        """Take out what was answered without effect under the ids of these since the last common event: it has no event of
+        its own to go with, and was answered so in the history alone that is given up."""
 
     def begin_epoch(self, epoch: int) -> None:
         """From here on every process that remembers the one before ends."""
@@ -60,6 +65,9 @@ class Reopening(Protocol):
 
 class _Asking:
     """What both databases are asked in the same words."""
+
+    _idle: frozenset[tuple[Any, ...]] = frozenset()
+    """Whose ids were answered without effect at the last common event: organisation, task, id, person."""
 
     def _ask(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         raise NotImplementedError
@@ -79,13 +87,29 @@ class _Asking:
         )
         return [AnswerRow(*row)._replace(final=bool(row[3])) for row in rows]
 
-    def answered(self, sender: Sender, command_id: str) -> bool:
-        return bool(
-            self._ask(
-                "SELECT 1 FROM answers WHERE sender_org = %s AND sender_task = %s AND command_id = %s LIMIT 1",
-                (*sender, command_id),
-            )
+    def answered(self, sender: Sender, command_id: str, person: str | None = None, *, final: bool = True) -> bool:
+        rows = self._ask(
+            "SELECT final, sender_person FROM answers WHERE sender_org = %s AND sender_task = %s AND command_id = %s",
+            (*sender, command_id),
         )
+        return any((is_final or not final) and (person is None or own in (person, "")) for is_final, own in rows)
+
+    def make_way(self, answers: Iterable[AnswerRow]) -> None:
+        for one in answers:
+            if (key := (one.sender_org, one.sender_task, one.command_id, one.person)) in self._idle:
+                self._ask(
+                    "DELETE FROM answers WHERE sender_org = %s AND sender_task = %s AND command_id = %s"
+                    " AND sender_person = %s AND answer_number IS NULL",
+                    key,
+                )
+
+    def _look_for_idle(self, position: int) -> None:
+        rows = self._ask(
+            "SELECT sender_org, sender_task, command_id, sender_person FROM answers"
+            " WHERE first_position = %s AND answer_number IS NULL",
+            (position,),
+        )
+        self._idle = frozenset(rows)
 
     def begin_epoch(self, epoch: int) -> None:
         self._ask("UPDATE ledger SET epoch = %s", (epoch,))
@@ -101,6 +125,7 @@ class PostgresReopening(_Asking):
         self.writing = PostgresWriting(connection, lock_number(f"ledger/{schema}"), schema, CommitSignal())
 
     def give_up(self, after: int) -> None:
+        self._look_for_idle(after)
         self._ask("ALTER TABLE events DISABLE TRIGGER append_only")
         for statement in BEHIND:
             self._ask(statement, (after,))
@@ -119,6 +144,7 @@ class SqliteReopening(_Asking):
         self.writing = SqliteWriting(connection, CommitSignal())
 
     def give_up(self, after: int) -> None:
+        self._look_for_idle(after)
         guards = self._ask("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'events'")
         for name, _ in guards:
             self._ask(f"DROP TRIGGER {name}")

@@ -19,7 +19,7 @@ from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
-from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Row, Sender, row_of
+from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
@@ -80,9 +80,12 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def begin(
         self, wanted: Sequence[tuple[str, str, str]] = (), after: int | None = None, followers: Sequence[str] = ()
     ) -> SqliteWriting:
-        if self._connection is None or not self.connected:
-            self._connection = _Opened(self._path)
-        connection = self._look(self._connection)
+        try:
+            if self._connection is None or not self.connected:
+                self._connection = _Opened(self._path)
+            connection = self._look(self._connection)
+        except sqlite3.OperationalError as error:
+            raise Lost(str(error)) from error
         try:
             writing = SqliteWriting(connection, self._signal, wanted)
             if writing.epoch != self.epoch:
@@ -98,7 +101,10 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: append with the next positions. Raises `Conflict`, `Lost`."""
         tracking: Tracking | None = kwargs.get("tracking")
-        connection = open_sqlite(self._path)
+        try:
+            connection = open_sqlite(self._path)
+        except sqlite3.OperationalError as error:
+            raise Lost(str(error)) from error
         writing = SqliteWriting(connection, self._signal)
         try:
             head = writing.head()
@@ -260,14 +266,17 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
-        connection = self._reader()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            connection = self._reader()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+                raise
         except sqlite3.OperationalError as error:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
             raise StoreUnavailable(str(error)) from error
 
     def _reader(self) -> sqlite3.Connection:

@@ -17,6 +17,8 @@ from typing import Any
 import psycopg
 
 LOOK_EVERY_S = 0.5
+IDLE_LOOKS = 20
+"""So many looks without a call, and the thread ends."""
 
 
 class Watchdog:
@@ -47,7 +49,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         idle = 0
-        while idle < 20:
+        while idle < IDLE_LOOKS or not self._ended():
             time.sleep(LOOK_EVERY_S)
             idle = 0 if self._calls else idle + 1
             now = time.monotonic()
@@ -55,7 +57,14 @@ class Watchdog:
                 if now > deadline:
                     self._calls.pop(call, None)
                     _shut(connection)
-        self._watching = False
+
+    def _ended(self) -> bool:
+        """Whether nothing is left to watch. A call that has come since the last look either has seen that nobody watches,
+        and starts anew, or is seen here."""
+        with self._lock:
+            self._watching = False
+            self._watching = bool(self._calls)
+            return not self._watching
 
 
 def _shut(connection: psycopg.Connection[Any]) -> None:

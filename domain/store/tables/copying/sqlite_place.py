@@ -93,6 +93,7 @@ class SqlitePlace:
         scripts = scripts_of(self.part, postgres=False)
         check_known(self.name, version, scripts)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.staged_path.touch()
         with closing(open_sqlite(self.staged_path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("CREATE TABLE migrations (version INTEGER PRIMARY KEY)")
