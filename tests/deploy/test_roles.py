@@ -15,8 +15,7 @@ from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
 from deploy.halts import TABLES
 from deploy.roles import LOOKS_S, MOVED_ON, Running, Saying, Stuck, settle
-from domain.store import StoreUnavailable
-from domain.store.tables.seen import epoch_moved
+from domain.store import EpochMoved, StoreUnavailable
 
 DEADLINE_S = 20.0
 
@@ -154,11 +153,17 @@ def test_a_process_whose_roles_have_all_halted_stays_until_it_is_stopped() -> No
     assert (looked, code) == ([False], 1)
 
 
+def next_epoch() -> EpochMoved:
+    moved = EpochMoved("the ledger is in epoch 2 now, and this process began in epoch 1: start it again")
+    moved.epoch = 2
+    return moved
+
+
 def test_a_process_whose_epoch_is_over_says_so_once_and_ends_to_be_started_again(caplog: pytest.LogCaptureFixture) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     caplog.set_level(logging.WARNING)
-    roles = started(*(Scripted(name, epoch_moved(1, 2)) for name in ("intake", "relay")))
-    beside = started(Scripted("epoch", epoch_moved(1, 2)), Scripted("forgetting"))
+    roles = started(*(Scripted(name, next_epoch()) for name in ("intake", "relay")))
+    beside = started(Scripted("epoch", next_epoch()), Scripted("forgetting"))
     try:
         code = roles.until_signal(beside)
     finally:
