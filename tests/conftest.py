@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.describe import BUILT, describe
 from deploy.local.parts import Kafka, Parts, Postgres, choose_parts
+
+# How long an example takes says how busy the machine is, nothing else.
+settings.register_profile("kuty", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kuty")
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def bodies(kind: CommandKind, known: list[str]) -> st.SearchStrategy[dict[str, A
     return st.dictionaries(fields, anything(known), max_size=8)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_command_gets_a_clear_answer(home: House, data: st.DataObject) -> None:
     short_name = data.draw(st.sampled_from(sorted(PEOPLE)))
@@ -72,7 +72,7 @@ def test_a_command_gets_a_clear_answer(home: House, data: st.DataObject) -> None
         assert home.aino not in answer.text
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_message_gets_a_receipt(home: House, data: st.DataObject) -> None:
     short_name = data.draw(st.sampled_from(["provider-s01", "authority", "authority-referrer"]))
@@ -89,7 +89,7 @@ def test_a_message_gets_a_receipt(home: House, data: st.DataObject) -> None:
     assert answer.json()["status"] != "refused" or answer.json()["codes"][0]["code"] != "E_INTERNAL", (type_name, body)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(raw=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_get_a_clear_answer(home: House, raw: bytes) -> None:
     assert home.post("/client-references", INSTRUCTOR, raw).status_code in CLEAR
@@ -100,7 +100,7 @@ def test_any_bytes_get_a_clear_answer(home: House, raw: bytes) -> None:
     assert home.post("/in/provider-s01", system, raw, **headers).status_code in CLEAR
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_question_gets_a_clear_answer(home: House, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(["clients/{client}/case", "clients/{client}/plan", "clients/{client}/participation"]))

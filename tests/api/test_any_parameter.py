@@ -150,7 +150,10 @@ def test_every_date_that_is_wrong_in_a_question_is_named(asking: Asking) -> None
     ]  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
 @given(data=st.data())
 def test_any_parameter_of_any_route_gets_a_clear_answer(asking: Asking, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from([one for one, askers in asking.askers.items() if askers]))
