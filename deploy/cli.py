@@ -53,9 +53,9 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         settings = Settings.from_environment()
-        write_logs(settings.log_level, settings.log)
-        look_seldom_for_garbage()
         module, function = arguments.does
+        write_logs(settings.log_level, settings.log, ",".join(getattr(arguments, "role", None) or [function]))
+        look_seldom_for_garbage()
         return int(getattr(import_module(f"deploy.commands.{module}"), function)(arguments, settings))
     except KeyboardInterrupt:
         return 130
@@ -403,7 +403,7 @@ def _told_plainly(error: Exception) -> str | None:
     from sqlite3 import Error as SqliteError
 
     from psycopg import InterfaceError, OperationalError
-    from psycopg.errors import InsufficientPrivilege, UndefinedTable
+    from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
 
     from consumers.log import BrokerError
     from deploy.auditing.put_aside import NotTheSame
@@ -417,7 +417,7 @@ def _told_plainly(error: Exception) -> str | None:
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
     from domain.record import Damaged
-    from domain.store import NewerTables, NotEmpty, NotMigrated, StoreUnavailable, WrongMasterKey
+    from domain.store import NewerTables, NotEmpty, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
 
     said = str(error).partition("\n")[0]
     match error:
@@ -427,8 +427,10 @@ def _told_plainly(error: Exception) -> str | None:
             return error.strerror or said
         case SqliteError():
             return f"the files in KUTY_HOME cannot be used: {said}"
-        case InsufficientPrivilege() | UndefinedTable():
+        case InsufficientPrivilege() | UndefinedTable() | InvalidSchemaName():
             return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
+        case StoreWentBack():
+            return said
         case OperationalError() | InterfaceError():
             return f"the database does not answer where KUTY_STORE_DSN or another KUTY_…_DSN says: {said}"
         case StoreUnavailable():

@@ -37,6 +37,10 @@ DIFFERENT = Advice("a-topic-with-other-settings", "give the topic its settings b
 NEWER = Advice("newer-tables", "run the program that made the tables, or a newer one")
 OLDER = Advice("newer-tables", "run `kuty migrate` of this program")
 WRONG_KEY = Advice("a-wrong-master-key", "put the right master key back")
+TABLES = Advice(
+    "a-store-that-went-back",
+    "restore what is gone and give the rights back; only where nothing was ever recorded run `kuty migrate`",
+)
 DAMAGED = Advice("a-damaged-record", "find out with `kuty audit chains` what does not add up")
 DATABASE = Advice("a-database-that-does-not-answer", "look after the database; whatever waits goes on by itself")
 BROKER = Advice("a-broker-that-does-not-answer", "look after the broker; whatever waits goes on by itself")
@@ -62,6 +66,8 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
 )
 """What only a person can mend: the role stops, the others go on."""
 HALTS = tuple(kind for kinds, _ in ADVICE for kind in kinds)
+NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege)
+"""Of keys, vault or read models, with the database's own words; the store says it as `StoreWentBack` or `NotMigrated`."""
 PASSING: tuple[type[Exception], ...] = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""
 
@@ -73,6 +79,10 @@ def advice_on(error: BaseException) -> Advice:
     for kinds, advice in ADVICE:
         if isinstance(error, kinds):
             return advice
+    if isinstance(error.__cause__, BrokerError):
+        return BROKER  # nothing is written before it has said what was published
+    if isinstance(error, NO_TABLES):
+        return TABLES
     if isinstance(error, StoreUnavailable | psycopg.OperationalError | psycopg.InterfaceError | sqlite3.OperationalError):
         return DATABASE
     if isinstance(error, BrokerError | ConnectionError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import linecache
 import logging
+import os
 import re
 import sys
 import threading
@@ -35,14 +36,15 @@ _SEAMS = re.compile(r"""["'\s\\]""")
 """What stands between the parts of one text in a source."""
 
 
-def write_logs(level: str, form: LogForm = "") -> None:
+def write_logs(level: str, form: LogForm = "", process: str = "") -> None:
     """Write what is logged from now on to standard error, and what ends a thread or the program unexpectedly too.
 
-    `form` is json or text, empty: text at a terminal. Does nothing where somebody has arranged for it already.
+    `form` is json or text, empty: text at a terminal. `process` is what this one is called in each line, by its roles. Does
+    nothing where somebody has arranged for it already.
     """
     if logging.getLogger().handlers:
         return
-    logging.basicConfig(level=level, handlers=[lines_to(sys.stderr, form)])
+    logging.basicConfig(level=level, handlers=[lines_to(sys.stderr, form, process)])
     logging.captureWarnings(True)
     if level == "DEBUG":
         # Else it says nothing: whatever fails there comes to whoever asked. What it says at DEBUG is every request's bytes.
@@ -58,10 +60,12 @@ def write_logs(level: str, form: LogForm = "") -> None:
         sys.unraisablehook = lambda end: _log.error("what nobody can be told failed", exc_info=end.exc_value)
 
 
-def lines_to(stream: TextIO, form: LogForm = "") -> logging.Handler:
-    """What writes log lines there: for people where it is a terminal, else one JSON object a line; or as `form` says."""
+def lines_to(stream: TextIO, form: LogForm = "", process: str = "") -> logging.Handler:
+    """What writes log lines there: for people where it is a terminal, else one JSON object a line; or as `form` says. Where
+    `process` is given each line begins with it and its number, as fields in JSON: several may write to one place."""
     shown: Processor = structlog.processors.JSONRenderer()
-    if form == "text" or (not form and stream.isatty()):
+    as_text = form == "text" or (not form and stream.isatty())
+    if as_text:
         shown = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     writes = logging.StreamHandler(stream)
     writes.setFormatter(
@@ -77,10 +81,21 @@ def lines_to(stream: TextIO, form: LogForm = "") -> logging.Handler:
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 _without_values,
             ],
-            processors=[ProcessorFormatter.remove_processors_meta, shown],
+            processors=[ProcessorFormatter.remove_processors_meta, *_signed(process, as_text=as_text), shown],
         )
     )
     return writes
+
+
+def _signed(process: str, *, as_text: bool) -> Iterator[Processor]:
+    def in_text(_: object, __: str, line: EventDict) -> EventDict:
+        return {**line, "event": f"[{process} {os.getpid()}] {line['event']}"}
+
+    def in_fields(_: object, __: str, line: EventDict) -> EventDict:
+        return {"process": process, "pid": os.getpid(), **line}
+
+    if process:
+        yield in_text if as_text else in_fields
 
 
 _log = logging.getLogger("kuty.process")

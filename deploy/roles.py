@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from deploy.halts import FOLDER, HALTS, PASSING, advice_on
+from deploy.halts import FOLDER, HALTS, NO_TABLES, PASSING, advice_on
 from domain.counts import FAILED, STEP, WORKED
 from domain.log_ids import noted_ids
+from domain.store import EpochMoved
 
 log = logging.getLogger("kuty.roles")
 
@@ -26,6 +27,9 @@ LONGEST_SILENCE_S = 600.0
 SHORTEST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 STOP_DEADLINE_S = 10.0
+MOVED_ON = 3
+"""The exit code of a process that ends because the ledger has begun another epoch: it is to be started again, and nothing is
+wrong."""
 BETWEEN_STEPS_S = 0.01
 LOOKS_S: Mapping[str, float] = {
     "intake": BETWEEN_STEPS_S,
@@ -85,14 +89,17 @@ class Saying:
 class Supervised:
     """One role in a thread of its own. `wait` returns when there may be new work, at the latest after about a second."""
 
-    def __init__(self, role: Role, wait: Callable[[], None], stopping: threading.Event) -> None:
+    def __init__(self, role: Role, wait: Callable[[], None], stopping: threading.Event, quiet: bool = False) -> None:
         self.role = role
+        self._level = logging.INFO if quiet else logging.WARNING
         self.halted = ""
         self.failing = ""
         """Why its last step failed; empty once one has not."""
         self.failures = 0
         self.to_do = ""
         """What to do where it has halted or fails."""
+        self.epoch = 0
+        """The one that the ledger has begun, where it has halted for that."""
         self._saying = Saying()
         self._wait = wait
         self._stopping = stopping
@@ -118,9 +125,13 @@ class Supervised:
                     WORKED.add(self.role.name, by=work)
                     STEP.took(time.perf_counter() - begun_at, self.role.name)
                 if self.failures:
-                    log.warning("%s goes on, after %d steps that failed", self.role.name, self.failures)
+                    log.log(self._level, "%s goes on, after %d steps that failed", self.role.name, self.failures)
                     self.failures, self.failing, self.to_do = 0, "", ""
                     self._saying.quiet()
+            except EpochMoved as moved:
+                # Planned, and alike for everything in this process: it ends, and says so once.
+                self.halted, self.to_do, self.epoch = str(moved), advice_on(moved).told, moved.epoch
+                return
             except HALTS as halt:
                 self.halted, self.to_do = str(halt), advice_on(halt).told
                 log.critical("%s", halt_line(self.role.name, halt), extra=dict(noted_ids(halt)))
@@ -133,14 +144,14 @@ class Supervised:
                 self._stopping.wait(pause)
 
     def _say(self, error: Exception, pause: float) -> None:
-        passing = isinstance(error, PASSING)
+        passing = isinstance(error, (*PASSING, *NO_TABLES))
         # What a failure that nobody expected says may quote a client.
         self.failing = first_line(error) if passing else type(error).__qualname__
         self.to_do = advice_on(error).told
         if not self._saying.due(f"{type(error).__qualname__} {self.to_do}"):
             return
         if passing:
-            log.warning("%s tries again in %.1f s: %s; %s", self.role.name, pause, self.failing, self.to_do)
+            log.log(self._level, "%s tries again in %.1f s: %s; %s", self.role.name, pause, self.failing, self.to_do)
         else:
             log.error("%s tries again in %.1f s; %s", self.role.name, pause, self.to_do, exc_info=error)
 
@@ -157,11 +168,13 @@ def first_line(error: Exception) -> str:
 
 
 class Running:
-    """Several roles as threads of this process."""
+    """Several roles as threads of this process. What passes is said of the `quiet` ones at level INFO only."""
 
-    def __init__(self, roles: Sequence[Role], wait: Callable[[], None]) -> None:
+    def __init__(self, roles: Sequence[Role], wait: Callable[[], None], quiet: Sequence[str] = ()) -> None:
         self._stopping = threading.Event()
-        self.roles = [Supervised(role, self._pause(role.name) or wait, self._stopping) for role in roles]
+        self.roles = [
+            Supervised(role, self._pause(role.name) or wait, self._stopping, role.name in quiet) for role in roles
+        ]
 
     def start(self) -> Running:
         """Begin all; returns at once."""
@@ -190,8 +203,8 @@ class Running:
                 log.error("%s did not end within %.0f s", one.role.name, STOP_DEADLINE_S)
 
     def until_signal(self, beside: Running | None = None) -> int:
-        """Block until SIGTERM or SIGINT, or until one of those beside these roles has halted; the exit code of the process,
-        1 where any has.
+        """Block until SIGTERM or SIGINT, or until one of those beside these roles has halted; the exit code of the process:
+        1 where any has, `MOVED_ON` where the ledger has begun another epoch.
 
         A process whose roles have all halted stays and says so: one that ended would only be started again, to halt again.
         """
@@ -202,7 +215,12 @@ class Running:
             if beside and beside.halted:
                 break
         self.stop()
-        return 1 if self.halted or (beside and beside.halted) else 0
+        everything = [*self.roles, *(beside.roles if beside else [])]
+        epoch = max((one.epoch for one in everything), default=0)
+        if epoch and not told.is_set():
+            log.warning("ends because the ledger has begun epoch %d; whoever watches over it starts it again", epoch)
+            return MOVED_ON
+        return 1 if any(one.halted for one in everything) else 0
 
 
 def settle(roles: Sequence[Role], lag: Callable[[], int], *, deadline_s: float = 60.0) -> int:

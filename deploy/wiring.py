@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO
@@ -38,11 +38,14 @@ from domain.store import (
     POSTGRES_SETTINGS,
     EventStore,
     Keys,
+    NoLedger,
     PostgresRecorder,
     Receiving,
     SqliteRecorder,
     StoreUnavailable,
     Vault,
+    schema_of,
+    tables_gone,
 )
 from projections.kinds import kinds, model_of
 from projections.read_models import ReadModels
@@ -55,6 +58,8 @@ PROVISIONER = "provisioner"
 """The one role that has the rights of the owner."""
 BEFORE_THE_CLOCK = ("intake", "clerk", "disclosure", "relay")
 """These have to be at the head before a simulated ledger's time goes on (design D5)."""
+LOOK_DEADLINE_S = 5.0
+"""So long the broker is waited for where nothing but an advice depends on it."""
 WAIT_S = 0.2
 """How long a role that follows a topic waits for news when it runs on its own, seconds."""
 
@@ -253,12 +258,32 @@ def open_ledger_parts(
 
 
 def open_recorder(settings: Settings) -> PostgresRecorder | SqliteRecorder:
-    """The tables of the store alone. Raises NotMigrated, NewerTables, StoreUnavailable, psycopg's errors."""
-    if not settings.store_dsn:
-        return SqliteRecorder(ledger_file(settings))
-    # A pool hides why it gets no connection; asked once without it, the database itself says so.
-    psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
-    return PostgresRecorder(settings.store_dsn, settings.ledger)
+    """The tables of the store alone. Raises NotMigrated, NewerTables, StoreUnavailable, psycopg's errors, and StoreWentBack
+    where there are none and the ledger's events topic has something."""
+    try:
+        if not settings.store_dsn:
+            return SqliteRecorder(ledger_file(settings))
+        # A pool hides why it gets no connection; asked once without it, the database itself says so.
+        psycopg.connect(settings.store_dsn, **POSTGRES_SETTINGS).close()
+        return PostgresRecorder(settings.store_dsn, settings.ledger)
+    except NoLedger as missing:
+        topic = wire.events_topic(settings.ledger)
+        if _has_records(settings, topic):
+            where = f"schema {schema_of(settings.ledger)}" if settings.store_dsn else str(ledger_file(settings))
+            raise tables_gone(f"{topic} has records", where, str(missing)) from missing
+        raise
+
+
+def _has_records(settings: Settings, topic: str) -> bool:
+    """Whether a topic on Kafka has any, as far as the broker says so soon."""
+    if not settings.kafka:
+        return False
+    soon = min(settings.kafka_deadline_s, LOOK_DEADLINE_S)
+    with closing(KafkaBroker(replace(settings, kafka_deadline_s=soon).connection)) as broker:
+        try:
+            return broker.end_offsets([topic])[topic] > 0
+        except BrokerError:
+            return False
 
 
 def owned_by_us(lock: Path) -> IO[bytes]:

@@ -23,7 +23,7 @@ def _end_with_whoever_started_this() -> None:
 def main() -> int:
     """One more process of the API, until its input ends or a signal comes; the exit code."""
     settings = Settings.from_environment()
-    write_logs(settings.log_level, settings.log)
+    write_logs(settings.log_level, settings.log, API)
     look_seldom_for_garbage()
     wired = open_ledger_parts(settings)
     threading.Thread(target=_end_with_whoever_started_this, name="kuty-ending", daemon=True).start()

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from deploy.roles import MOVED_ON
 from deploy.settings import Settings
 
 log = logging.getLogger("kuty.workers")
@@ -66,7 +67,9 @@ class _Worker:
     def look(self) -> None:
         """Start it again when it has ended and its pause is over."""
         if self._process is not None and self._process.poll() is not None:
-            log.error("a process of the API ended with %d; again in %.1f s", self._process.returncode, PAUSE_S)
+            code = self._process.returncode
+            level = logging.WARNING if code == MOVED_ON else logging.ERROR
+            log.log(level, "a process of the API ended with %d; again in %.1f s", code, PAUSE_S)
             self._process, self._start_again_at = None, time.monotonic() + PAUSE_S
         elif self._process is None and time.monotonic() >= self._start_again_at:
             self._start()

@@ -28,11 +28,12 @@ from deploy.local.parts import Part, choose_parts
 from deploy.local.ports import PartFailed, free_port, listens, written_by
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
+from deploy.roles import MOVED_ON
 from deploy.serving import free
 from deploy.settings import Settings
 from deploy.watching.looking import Fault
 from deploy.watching.metrics import Together
-from deploy.watching.port import FOLDER, watched_at
+from deploy.watching.port import FOLDER, UP, watched_at
 from deploy.wiring import PROVISIONER, ROLES, InUse, owned_by_us
 from domain.counts import Total
 
@@ -44,8 +45,7 @@ STEADY_S = 60.0
 """A process that has run so long starts again without a pause."""
 STOP_DEADLINE_S = 15.0
 LOOK_AGAIN_S = 0.2
-UP = "up"
-"""What it is called among the processes that are watched."""
+NEXT_EPOCH = "ended because the ledger has begun another epoch"
 RESTARTS = Total("kuty_restarts", "How often a role or a server was started again by `kuty up`.", ["what"])
 POSTGRES, KAFKA = "postgres", "kafka"
 """Folders of the servers."""
@@ -203,7 +203,8 @@ class Watched(ABC):
 
     def _pause(self, why: str) -> None:
         self._why = why
-        log.error("%s %s; again in %.1f s", self._name, why, self._pause_s)
+        level = logging.WARNING if why == NEXT_EPOCH else logging.ERROR
+        log.log(level, "%s %s; again in %.1f s", self._name, why, self._pause_s)
         self._start_again_at = time.monotonic() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
 
@@ -253,8 +254,8 @@ class WatchedRole(Watched):
     def _ended(self) -> str | None:
         if self._process is None or self._process.poll() is None:
             return None
-        ended, self._process = f"ended with {self._process.returncode}", None
-        return ended
+        code, self._process = self._process.returncode, None
+        return NEXT_EPOCH if code == MOVED_ON else f"ended with {code}"
 
     def _start(self) -> None:
         if listens(self._settings.watch_port):

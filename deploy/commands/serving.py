@@ -99,7 +99,8 @@ def _run(wired: Wired, names: Sequence[str], running: list[Running], shared: boo
     settings = wired.settings
     roles = Running(wired.roles([name for name in names if name != API]), wired.wait)
     # Beside the roles, not some of them: one of those beside them says that the process has to end.
-    beside = Running([wired.forgetting, wired.abiding], wired.wait).start()
+    # A database that does not answer is said by the roles; the API has none that would.
+    beside = Running([wired.forgetting, wired.abiding], wired.wait, [wired.abiding.name] if roles.roles else ()).start()
     running += (roles, beside)
     try:
         if API not in names:

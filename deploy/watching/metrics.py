@@ -7,6 +7,7 @@ most: of the others there are sums, so that a thousand recipients cost no more t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -19,6 +20,7 @@ from domain.counts import BOUNDS_S, TIMES, TOTALS, Times, Total
 
 MOST_RECIPIENTS = 50
 """Told by name; the others are in the sums."""
+HEARTBEAT = "Since the last record of the quietest recipient's topic, or since this process was first asked."
 CLASSES = [*(str(bound) for bound in BOUNDS_S), "+Inf"]
 
 
@@ -27,6 +29,8 @@ class Figured(Collector):
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
+        self._began: datetime | None = None
+        """When this was first asked, in the broker's time: what a ledger slept before is no silence of anybody."""
 
     def collect(self) -> Iterator[Metric]:
         """Every figure."""
@@ -94,8 +98,10 @@ class Figured(Collector):
             yield _gauge("kuty_redeliveries", "Recipients whose next epoch is being built.", again)
             signs = [one.signed_at for one in standings.values() if one.signed_at is not None]
             if signs:
-                age = max(0.0, (self._watched.broker_time() - min(signs)).total_seconds())
-                yield _gauge("kuty_heartbeat_age_seconds", "Since the last record of the quietest recipient's topic.", age)
+                now = self._watched.broker_time()
+                self._began = self._began or now
+                age = max(0.0, (now - max(self._began, min(signs))).total_seconds())
+                yield _gauge("kuty_heartbeat_age_seconds", HEARTBEAT, age)
         yield from _by_recipient(figures, standings)
 
 

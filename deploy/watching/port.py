@@ -31,6 +31,8 @@ SILENT_S = 5.0
 """Whoever connects and says nothing is let go after so many seconds."""
 JSON = "application/json"
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
+UP = "up"
+"""What `kuty up` itself is called among the processes that are watched."""
 MANY = 3
 """So many roles in one process, and it is called after none of them."""
 
@@ -54,6 +56,29 @@ class Target(NamedTuple):
     roles: tuple[str, ...]
     machine: str = ""
     pid: int = 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is of this machine, or this container."""
+        return self.machine == socket.gethostname()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the process is still there: by its number on this machine, on another one by its port."""
+        if self.is_here:
+            try:
+                os.kill(self.pid, 0)
+            except ProcessLookupError:
+                return False
+            except OSError:
+                return True  # somebody else's
+            return True
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+        except OSError:
+            return False
+        return True
 
 
 @contextmanager
@@ -91,8 +116,8 @@ def _record(settings: Settings, roles: tuple[str, ...], address: str) -> Path:
     folder = settings.home / settings.ledger / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for target in targets(settings):
-        if target.roles == roles and not _runs(target):
-            (folder / _name(target.roles, target.address)).unlink(missing_ok=True)  # what was killed has left it
+        if target.roles == roles and not target.runs:
+            file_of(settings, target).unlink(missing_ok=True)  # what was killed has left it
     process = {"machine": socket.gethostname(), "pid": str(os.getpid())}
     labels = {"ledger": settings.ledger, "roles": ",".join(roles), **process}
     file = folder / _name(roles, address)
@@ -102,27 +127,14 @@ def _record(settings: Settings, roles: tuple[str, ...], address: str) -> Path:
     return file
 
 
+def file_of(settings: Settings, target: Target) -> Path:
+    """The file that says where this process is."""
+    return settings.home / settings.ledger / FOLDER / _name(target.roles, target.address)
+
+
 def _name(roles: tuple[str, ...], address: str) -> str:
     named = "-".join(roles) if len(roles) < MANY else "all"
     return f"{named}-{re.sub('[^A-Za-z0-9.]', '-', address)}.json"
-
-
-def _runs(target: Target) -> bool:
-    """Whether the process is still there: by its number on this machine, on another one by its port."""
-    if target.machine == socket.gethostname():
-        try:
-            os.kill(target.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            return True  # somebody else's
-        return True
-    host, _, port = target.address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
-    except OSError:
-        return False
-    return True
 
 
 def _listening(settings: Settings, seen: Seen) -> _Server:

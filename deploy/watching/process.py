@@ -15,10 +15,10 @@ from consumers.intake import Intake
 from consumers.lines import runbook_of
 from consumers.log import TopicGone
 from consumers.projector import Projector, Standing
-from deploy.halts import GAP, MADE_AGAIN, PARKED, PARKED_CLIENT
+from deploy.halts import BROKER, DATABASE, GAP, MADE_AGAIN, PARKED, PARKED_CLIENT
 from deploy.roles import Running, Supervised
 from deploy.watching.lateness import Lateness
-from deploy.watching.looking import Fault, Look, Looked, fault_of, look_at
+from deploy.watching.looking import Fault, Look, Looked, NoAnswer, fault_of, look_at
 from deploy.wiring import InUse, Wired
 
 API = "api"
@@ -26,6 +26,11 @@ OF_MODELS = frozenset({API, "projector", "provisioner"})
 """Roles that use the read models."""
 OF_TOPICS = frozenset({API, "intake", "relay", "projector"})
 """Roles that ask the broker, or before a commit what was published."""
+OF_WRITERS = frozenset({API, "intake", "clerk", "disclosure"})
+"""Roles that record something; the relay compares for itself what was published."""
+WRITING = "writing"
+OF_BROKER = frozenset({"broker", WRITING})
+"""Looks that wait for the broker."""
 DISK_FRESH_S = 60.0
 """To weigh a thousand schemas makes the database look at as many files."""
 
@@ -59,7 +64,13 @@ class Watched:
     def faults(self) -> list[Fault]:
         """What is not as it should be. Answers within some seconds, whatever does not answer."""
         looked = self.look()
-        found = [fault_of(name, error) for name, error in looked.failures.items() if name in self._needs]
+        # A store that does not answer, or went back, takes nothing: that is said once.
+        beside = {WRITING} if "store" in looked.failures else set()
+        found = [
+            fault_of(name, error, (BROKER if name in OF_BROKER else DATABASE) if isinstance(error, NoAnswer) else None)
+            for name, error in looked.failures.items()
+            if name in {*self._needs} - beside
+        ]
         figures = looked.values.get("figures", Figures())
         return [*found, *self._of_roles(), *_of_recipients(figures, self.names), *self._of_intake()]
 
@@ -84,6 +95,8 @@ class Watched:
         yield "vault", wired.vault.check
         if OF_TOPICS & {*self.names}:
             yield "broker", self._broker
+        if OF_WRITERS & {*self.names}:
+            yield WRITING, wired.store.check_writing
         if OF_MODELS & {*self.names}:
             yield "read models", wired.models.check
 

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import http.client
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import orjson
 import psycopg
-from prometheus_client.parser import text_string_to_metric_families
 
-from consumers import disclosed, relay
+from consumers import disclosed, relay, wire
 from consumers.log import BrokerError
 from deploy.backup.taking import last_backups
 from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on
+from deploy.roles import first_line
 from deploy.settings import Settings
+from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
-from deploy.watching.port import Target, targets
-from deploy.watching.process import API, fault_of_line, free_bytes
+from deploy.watching.port import UP
+from deploy.watching.process import API, WRITING, fault_of_line, free_bytes
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
-from domain.store import StoreUnavailable
+from domain.store import NoLedger, StoreUnavailable
 from projections.kinds import model_of
 from projections.read_models import NotProvisioned
 
 T = TypeVar("T")
-PATIENCE_S = 8.0
-"""How long a process is waited for; it answers within some seconds, whatever it waits for itself."""
+HERE = "with a read model here"
 BROKER_PATIENCE_S = 5.0
 LATE_S = 60.0
 """Who has had something before him for so long is behind."""
+FIRST_STEPS = "`kuty serve --demo 3` makes one with synthetic clients; `kuty migrate`, then `kuty ledger open` an empty one"
 AHEAD_S = 60.0
 """So far apart the clocks of two machines may be."""
 UNAVAILABLE = (StoreUnavailable, BrokerError, NotProvisioned, psycopg.Error, OSError)
@@ -38,13 +36,15 @@ UNAVAILABLE = (StoreUnavailable, BrokerError, NotProvisioned, psycopg.Error, OSE
 
 @dataclass
 class RoleSeen:
-    """A role: where it runs, empty where that is not seen; what is before it, none where nobody knows."""
+    """A role: where it runs, empty where that is not seen; what is before it, none where nobody knows; where it was, if it
+    does not answer there any more."""
 
     name: str
     runs_at: str = ""
     behind: int | None = None
     late_s: float = 0.0
     halted: bool = False
+    was_at: str = ""
 
 
 @dataclass
@@ -77,28 +77,19 @@ class Report:
             self.faults.append(fault)
 
 
-@dataclass(frozen=True)
-class Answered:
-    """What a process said of itself: its faults, and its figures by name and labels, in the order of the labels' names."""
-
-    target: Target
-    faults: Sequence[Fault]
-    figures: Mapping[str, Mapping[tuple[str, ...], float]]
-
-    def figure(self, name: str, *labels: str) -> float | None:
-        """One of them, none where it has none."""
-        return self.figures.get(name, {}).get(labels)
-
-
 def report_of(settings: Settings) -> Report:
     """Ask everybody; whoever does not answer is a fault of its own, and the rest is shown."""
     report = Report(settings.ledger, disk_free=free_bytes(settings.home))
-    seen = _processes(settings)
+    seen, silent = processes(settings)
     _say_of_processes(report, seen)
     roles = {name: RoleSeen(name) for name in (API, PROVISIONER, *ROLES)}
+    for target in silent:
+        for name in target.roles:
+            roles[name] = RoleSeen(name, was_at=target.address)
+        report.add(fault_of_silent(settings, target))
     for answered in seen:
         for name in answered.target.roles:
-            if name in roles:
+            if name in roles or name == UP:
                 roles[name] = _role_at(name, answered)
     report.roles = [role for role in roles.values() if role.name != PROVISIONER or settings.models_dsn or settings.store_dsn]
     _say_of_store(report, settings, seen)
@@ -107,7 +98,7 @@ def report_of(settings: Settings) -> Report:
     except (OSError, ValueError) as error:
         why = f"{type(error).__name__}: when the last was taken cannot be read"
         report.add(Fault("backup", why, "see who may read the home folder"))
-    unseen = [role.name for role in report.roles if not role.runs_at]
+    unseen = [role.name for role in report.roles if not role.runs_at and not role.was_at]
     if unseen:
         report.add(Fault(", ".join(unseen), "not seen to run", "start it, or name its operator's port in KUTY_WATCHED"))
     for role in report.roles:
@@ -117,46 +108,6 @@ def report_of(settings: Settings) -> Report:
 
 
 # --- who runs ---
-
-
-def _processes(settings: Settings) -> list[Answered]:
-    known = targets(settings)
-    elsewhere = [Target(address, ()) for address in settings.watched.split(",") if address]
-    wanted = {target.address: target for target in (*elsewhere, *known)}
-    if not wanted:
-        return []
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        return [answered for answered in pool.map(_asked, wanted.values()) if answered is not None]
-
-
-def _asked(target: Target) -> Answered | None:
-    """What a process says of itself; none where nobody is there, as behind one that was killed."""
-    try:
-        ready = orjson.loads(_got(target.address, "/readyz"))
-        figures = _parsed(_got(target.address, "/metrics").decode())
-        faults = [Fault(one["what"], one["why"], one["to_do"]) for one in ready["not_ready"]]
-    except (OSError, http.client.HTTPException, ValueError, KeyError):
-        return None
-    roles = target.roles or tuple(role for [role] in figures.get("kuty_serves", {}))
-    return Answered(target._replace(roles=roles), faults, figures)
-
-
-def _got(address: str, path: str) -> bytes:
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read()
-    finally:
-        connection.close()
-
-
-def _parsed(text: str) -> dict[str, dict[tuple[str, ...], float]]:
-    found: dict[str, dict[tuple[str, ...], float]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = tuple(value for _, value in sorted(sample.labels.items()))
-            found.setdefault(sample.name, {})[labels] = sample.value
-    return found
 
 
 def _role_at(name: str, answered: Answered) -> RoleSeen:
@@ -172,7 +123,7 @@ def _say_of_processes(report: Report, seen: Sequence[Answered]) -> None:
         for (what,), size in answered.figures.get("kuty_disk_bytes", {}).items():
             report.disk[what] = int(size)
         for name, said in (
-            ("kuty_recipients", "with a read model"), ("kuty_recipients_halted", "stand still"),
+            ("kuty_recipients", HERE), ("kuty_recipients_halted", "stand still"),
             ("kuty_redeliveries", "told again"), ("kuty_clients_parked", "clients parked"),
         ):  # fmt: skip
             number = answered.figure(name)
@@ -188,6 +139,11 @@ def _say_of_processes(report: Report, seen: Sequence[Answered]) -> None:
 def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) -> None:
     try:
         recorder = open_recorder(settings)
+    except NoLedger as error:
+        report.mode = "no ledger here yet"
+        report.add(Fault("store", first_line(error), FIRST_STEPS))
+        _say_of_broker(report, settings)
+        return
     except Exception as error:
         report.add(_fault("store", error))
         _say_of_broker(report, settings)
@@ -235,10 +191,16 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
         stands_s = wired.store.time_stands_for()
         if stands_s > AHEAD_S:
             report.add(Fault("time", f"the last event is dated {stands_s:.0f} s ahead of the clock", AHEAD.told))
-        report.recipients = {"joined": len(wired.recipients()), **report.recipients}
+        joined = wired.recipients()
+        own = sum(model_of(one) is None for one in joined)
+        here = report.recipients.pop(HERE, None)
+        said = {"joined": len(joined), HERE: here, "keep their own": own or None, **report.recipients}
+        report.recipients = {what: number for what, number in said.items() if number is not None}
 
     def of_topics() -> None:
         unseen = {role.name: role for role in report.roles if not role.runs_at}
+        if "relay" in unseen and report.head and wire.events_topic(wired.store.ledger) not in wired.broker.topics():
+            unseen["relay"].behind = report.head  # whatever was sent is not there: it will be again
         if "intake" in unseen:
             unseen["intake"].behind = wired.intake.behind()
         if "projector" in unseen:
@@ -250,6 +212,7 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
     yield "keys", wired.keys.check
     yield "vault", wired.vault.check
     yield "broker", of_topics
+    yield WRITING, wired.store.check_writing
     yield "read models", lambda: _say_of_models(report, wired)
 
 

@@ -49,7 +49,9 @@ def lines_of(report: Report, *, coloured: bool) -> Iterator[str]:
 def _state(role: RoleSeen) -> str:
     if role.halted:
         return "halted"
-    return f"runs at {role.runs_at}" if role.runs_at else "not seen"
+    if role.runs_at:
+        return f"runs at {role.runs_at}"
+    return "does not answer" if role.was_at else "not seen"
 
 
 def _before(role: RoleSeen) -> str:

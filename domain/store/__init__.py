@@ -39,12 +39,12 @@ from domain.store.tables.database import (
     lock_number,
     write_ahead,
 )
-from domain.store.tables.migrations import NotMigrated, migrate_postgres, migrate_sqlite, schema_of
+from domain.store.tables.migrations import NoLedger, NotMigrated, migrate_postgres, migrate_sqlite, schema_of
 from domain.store.tables.postgres_recorder import PostgresRecorder
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.reopening import Reopening, reopening_postgres, reopening_sqlite
-from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of
+from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of, tables_gone
 from domain.store.tables.sqlite_recorder import SqliteRecorder
 from domain.store.tables.watchdog import WATCHDOG
 
@@ -83,6 +83,7 @@ __all__ = [
     "Moved",
     "NewEpoch",
     "NewerTables",
+    "NoLedger",
     "NoSuchCommand",
     "NotEmpty",
     "NotMigrated",
@@ -128,6 +129,7 @@ __all__ = [
     "reopening_sqlite",
     "said_by",
     "schema_of",
+    "tables_gone",
     "told_by_others",
     "use_of",
     "write_ahead",

@@ -67,6 +67,10 @@ class EventStore(LedgerReading):
         written into (D21)."""
         self._writer.published = published
 
+    def check_writing(self) -> None:
+        """Whether what is written now would be taken; nothing is. Raises `StoreUnavailable`, `StoreWentBack`."""
+        self._writer.check()
+
     # --- commands ---
 
     def submit(

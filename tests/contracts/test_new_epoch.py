@@ -190,8 +190,9 @@ def test_a_process_of_the_epoch_before_takes_and_shows_nothing(ground: Ground, l
     adopted(ground, 2, lost)
     # then it writes nothing, however its connections are
     for _ in range(2):
-        with pytest.raises(EpochMoved, match="the ledger is in epoch 2 now, and this process began in epoch 1"):
+        with pytest.raises(EpochMoved, match="the ledger is in epoch 2 now, and this process began in epoch 1") as moved:
             running.execute(day(10), PROVIDER, "fork 10", client=client)
+        assert moved.value.epoch == 2
     # and shows nothing that is of two histories
     running._recorder._epoch_asked_at = 0.0  # type: ignore[attr-defined]  # as a second later
     with pytest.raises(EpochMoved):

@@ -57,6 +57,7 @@ from domain.store import (
     EventStore,
     KeyDestroyed,
     Lost,
+    NoLedger,
     StoreUnavailable,
     StoreWentBack,
     Token,
@@ -669,6 +670,45 @@ def test_a_store_behind_what_was_published_is_not_written_into(ground: Ground, p
     with pytest.raises(StoreWentBack):
         again.records(0, 1)
     again.close()
+
+
+def test_that_writing_is_refused_is_known_without_writing_and_until_it_is_right_again(ground: Ground) -> None:
+    store = ground.open(patience=0.0)
+    client = new_client(store)
+    end = store.records(store.head() - 1, 1)[0]
+    store.ask_first(lambda: (end.position, end.hash))
+    store.check_writing()
+    # given a database that went back under connections that stay, as far as this process can tell
+    here = store._recorder.seen._seen  # type: ignore[attr-defined]
+    store._recorder.seen.note(end.position + 1, "ab" * 32)  # type: ignore[attr-defined]
+    store.check()
+    with pytest.raises(StoreWentBack):
+        store.execute(day(0), PROVIDER, "1", client=client)
+    # then it is known from then on
+    with pytest.raises(StoreWentBack, match=f"position {end.position + 1} was seen"):
+        store.check_writing()
+    # and no longer once it is right again, though nobody has written since
+    store._recorder.seen._seen = here  # type: ignore[attr-defined]
+    store.check_writing()
+    assert store.execute(day(0), PROVIDER, "1", client=client).status == "recorded"
+    store.close()
+
+
+def test_tables_that_are_gone_are_to_be_restored_where_something_was_seen_in_them(ground: Ground) -> None:
+    store, stranger = ground.open(patience=0.0), ground.recorder()
+    client = new_client(store)
+    ground.rename_table("events", "elsewhere")
+    gone = "was seen, and the tables of .* are gone .*: restore them, do not migrate"
+    for ask in (store.head, lambda: store.execute(day(0), PROVIDER, "1", client=client)):
+        with pytest.raises(StoreWentBack, match=gone):
+            ask()
+    with pytest.raises(NoLedger, match="no ledger in"):
+        stranger.head()
+    # when they are back, then it goes on
+    ground.rename_table("elsewhere", "events")
+    assert store.execute(day(0), PROVIDER, "1", client=client).status == "recorded"
+    stranger.close()
+    store.close()
 
 
 def test_a_question_that_fails_while_a_batch_begins_hurts_no_later_one(ground: Ground) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +106,27 @@ def test_what_is_bound_stands_in_every_line(log: logging.Logger) -> None:
     with structlog.contextvars.bound_contextvars(request="r-1"):
         log.warning("slow")
     assert line(stream)["request"] == "r-1"
+
+
+def test_a_line_says_which_process_it_is_from(log: logging.Logger) -> None:
+    log.addHandler(lines_to(stream := io.StringIO(), "json", "api,relay"))
+    log.addHandler(lines_to(text := io.StringIO(), "text", "relay"))
+    log.warning("slow")
+    said = line(stream)
+    assert (said["process"], said["pid"], said["event"]) == ("api,relay", os.getpid(), "slow")
+    assert f"[relay {os.getpid()}] slow" in text.getvalue()
+
+
+@pytest.mark.parametrize(("words", "called"), [(["settings"], "settings_listed"), (["serve", "--role", "relay"], "relay")])
+def test_a_process_is_called_by_its_roles_or_else_by_what_it_does(
+    words: list[str], called: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    main(words)
+    capsys.readouterr()
+    logging.getLogger("kuty.test").warning("slow")
+    assert json.loads(capsys.readouterr().err)["process"] == called
 
 
 def test_every_command_logs_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

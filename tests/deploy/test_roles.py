@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused, StoreBehindTopic
-from deploy.roles import LOOKS_S, Running, Saying, Stuck, settle
-from domain.store import StoreUnavailable
+from deploy.halts import TABLES
+from deploy.roles import LOOKS_S, MOVED_ON, Running, Saying, Stuck, settle
+from domain.store import EpochMoved, StoreUnavailable
 
 DEADLINE_S = 20.0
 
@@ -82,6 +85,17 @@ def test_a_step_that_failed_is_taken_again(error: Exception) -> None:
     assert role.steps >= 4
 
 
+def test_what_others_of_the_process_say_too_is_said_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "kuty.roles")
+    both = [Scripted(name, StoreUnavailable("connection refused")) for name in ("forgetting", "epoch")]
+    running = Running(list(both), lambda: None, ["epoch"]).start()
+    for one in both:
+        assert one.idle.wait(DEADLINE_S)
+    running.stop()
+    levels = {(line.getMessage().split()[0], line.levelname) for line in caplog.records}
+    assert levels == {("forgetting", "WARNING"), ("epoch", "INFO")}
+
+
 @pytest.mark.parametrize("halt", [StoreBehindTopic, FeedRefused, TopicSettingsDiffer, TopicRefused])
 def test_a_role_that_halts_stays_halted_and_the_others_go_on(halt: type[Exception]) -> None:
     halting, other = Scripted("relay", halt("the topic has 9, the store 5")), Scripted("clerk", 1, 1)
@@ -103,6 +117,16 @@ def test_a_halt_is_one_line_that_says_what_to_do(caplog: pytest.LogCaptureFixtur
         "relay halts: position 3 of kuty.demo.events.v1: too_large; let the broker take the record, then start the relay"
         " again: docs/runbooks/a-parked-topic.md"
     )
+
+
+def test_tables_that_are_gone_are_one_line_and_no_mistake_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    role = Scripted("clerk", psycopg.errors.UndefinedTable('relation "keys" does not exist\nLINE 1: SELECT'))
+    running = started(role)
+    assert role.idle.wait(DEADLINE_S)
+    running.stop()
+    [line] = [record for record in caplog.records if record.levelname == "WARNING" and "again in" in record.getMessage()]
+    assert line.getMessage() == f'clerk tries again in 0.1 s: relation "keys" does not exist; {TABLES.told}'
+    assert line.exc_info is None
 
 
 def test_a_process_whose_roles_have_all_halted_stays_until_it_is_stopped() -> None:
@@ -127,6 +151,28 @@ def test_a_process_whose_roles_have_all_halted_stays_until_it_is_stopped() -> No
         for number, action in before.items():
             signal.signal(number, action)
     assert (looked, code) == ([False], 1)
+
+
+def next_epoch() -> EpochMoved:
+    moved = EpochMoved("the ledger is in epoch 2 now, and this process began in epoch 1: start it again")
+    moved.epoch = 2
+    return moved
+
+
+def test_a_process_whose_epoch_is_over_says_so_once_and_ends_to_be_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    caplog.set_level(logging.WARNING)
+    roles = started(*(Scripted(name, next_epoch()) for name in ("intake", "relay")))
+    beside = started(Scripted("epoch", next_epoch()), Scripted("forgetting"))
+    try:
+        code = roles.until_signal(beside)
+    finally:
+        beside.stop()
+        for number, action in before.items():
+            signal.signal(number, action)
+    assert code == MOVED_ON
+    [line] = [record for record in caplog.records if record.name == "kuty.roles"]
+    assert (line.levelname, line.getMessage()[:46]) == ("WARNING", "ends because the ledger has begun epoch 2; who")
 
 
 def test_what_stays_as_it_is_is_said_at_once_and_then_at_growing_intervals() -> None:

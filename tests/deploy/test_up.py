@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.caller import Claims
 from deploy.cli import ROLES, main
-from deploy.commands.distributed import RESTARTS, WatchedRole, password_in, records_of
+from deploy.commands.distributed import NEXT_EPOCH, RESTARTS, WatchedRole, password_in, records_of
 from deploy.local import left
 from deploy.local.folders import parts_folder
 from deploy.local.left import remember, stop_left
@@ -28,6 +28,7 @@ from deploy.local.parts import Kafka, Postgres
 from deploy.local.ports import free_port
 from deploy.local.postgres import unprivileged_user
 from deploy.migration import migrate
+from deploy.roles import MOVED_ON
 from deploy.serving import issuer_of
 from deploy.settings import Settings
 from deploy.wiring import PROVISIONER, owned_by_us
@@ -75,6 +76,20 @@ def test_a_role_that_was_killed_is_started_again(tmp_path: Path) -> None:
         after = psutil.Process(int(clerk.described.split("(")[1].rstrip(")")))
         comes("its words", lambda: "clerk" in after.cmdline())
     assert not after.is_running()
+
+
+@pytest.mark.parametrize(("code", "level", "said"), [(MOVED_ON, "WARNING", NEXT_EPOCH), (1, "ERROR", "ended with 1")])
+def test_a_role_that_ends_for_the_next_epoch_is_no_error(
+    code: int, level: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clerk = WatchedRole("clerk", Settings(home=tmp_path), tmp_path)
+    clerk._process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
+    clerk._process.wait()
+    caplog.set_level("WARNING")
+    clerk.look()
+    assert [(line.levelname, line.getMessage()) for line in caplog.records] == [(level, f"clerk {said}; again in 0.5 s")]
+    assert clerk.fault
+    assert clerk.fault.why == said
 
 
 def test_a_password_is_kept_whole_or_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from deploy.feed import feed_of_store, feed_of_topic, follower_of, records_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import HALTS
 from deploy.settings import Settings
-from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, opened
+from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, open_recorder, opened
 from domain.record import Damaged
-from domain.store import NotMigrated
+from domain.store import NoLedger, NotMigrated, StoreWentBack
 from projections.audit import rerun_decisions, verify_chains
 
 
@@ -223,3 +224,21 @@ def ledger_copy(source: Path, target: Path) -> Path:
     with closing(sqlite3.connect(source)) as given, closing(sqlite3.connect(target)) as taken:
         given.backup(taken)
     return target
+
+
+@pytest.mark.parametrize("offset", [7, 0])
+def test_a_store_without_tables_whose_topic_has_records_is_restored_and_not_begun_anew(
+    offset: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Topics:
+        def __init__(self, *_: object) -> None: ...
+
+        def end_offsets(self, topics: list[str]) -> dict[str, int]:
+            return dict.fromkeys(topics, offset)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("deploy.wiring.KafkaBroker", Topics)
+    kind, said = (StoreWentBack, "has records, and the tables of .* restore them") if offset else (NoLedger, "no ledger in")
+    with pytest.raises(kind, match=said):
+        open_recorder(replace(settings(home), kafka="127.0.0.1:9"))

@@ -14,20 +14,24 @@ from house import LEDGER, House, house_after
 
 from consumers import wire
 from deploy.cli import main
-from deploy.halts import BROKER, DATABASE, OLDER
+from deploy.halts import BROKER, DATABASE
 from deploy.migration import ledger_file
 from deploy.roles import Running
 from deploy.settings import Settings
-from deploy.watching.metrics import Shown
-from deploy.watching.port import watched_at
+from deploy.watching.asking import got
+from deploy.watching.metrics import Shown, Together
+from deploy.watching.port import FOLDER, UP, watched_at
 from deploy.watching.process import API, Watched
 from deploy.watching.report import Report, RoleSeen
-from deploy.watching.report import _got as got
 from deploy.watching.screen import lines_of
 from deploy.wiring import ROLES
+from domain.counts import Total
 from domain.store import EventStore, Parked
 
 EVERYTHING = (API, *ROLES)
+RESTARTS = Total("some_restarts", "Some.", ["what"])
+GONE = 2**22 + 1
+"""A process id beyond what any system gives."""
 
 
 @pytest.fixture
@@ -66,6 +70,7 @@ def test_while_a_server_has_the_ledger_everything_is_shown_and_all_is_well(
         assert re.search(rf"^{role} +runs at {address} +0$", shown, re.MULTILINE), role
     assert re.search(rf"^api +runs at {address} +-$", shown, re.MULTILINE)
     assert shown.endswith("all is well\n")
+    assert re.search(r"^recipients    (\d+) joined, 8 with a read model here, 3 keep their own", shown, re.MULTILINE)
     assert "\x1b" not in shown
     assert (report["well"], report["head"], report["faults"]) == (True, home.wired.store.head(), [])
     assert isinstance(report["answers"], dict)
@@ -82,6 +87,62 @@ def test_while_none_runs_it_is_said_and_the_rest_is_shown(home: House, capsys: p
     assert re.search(r"^intake +not seen +0$", shown, re.MULTILINE)
     assert re.search(r"^projector +not seen +0$", shown, re.MULTILINE)
     assert "\nnot well: 1\n" in shown
+
+
+def left_behind(home: Path, roles: str, pid: int) -> str:
+    """The file of a process that was killed; its address."""
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    labels = {"ledger": LEDGER, "roles": roles, "machine": socket.gethostname(), "pid": str(pid)}
+    folder = home / LEDGER / FOLDER
+    folder.mkdir(exist_ok=True)
+    name = f"{roles}-{address.replace(':', '-')}.json"
+    (folder / name).write_text(json.dumps([{"targets": [address], "labels": labels}]))
+    return address
+
+
+def test_a_process_that_was_killed_is_missed_where_it_was(home: House, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = home.wired.settings
+    others = tuple(name for name in EVERYTHING if name != "clerk")
+    address = left_behind(settings.home, "clerk", GONE)
+    hangs = left_behind(settings.home, "relay", os.getpid())  # its process is there, and does not answer
+    with watched_at(settings, others, Shown(Watched(home.wired, others, []))):
+        code, shown = status(capsys)
+    assert code == 1
+    assert re.search(r"^clerk +does not answer +-$", shown, re.MULTILINE)
+    assert re.search(r"^relay +runs at ", shown, re.MULTILINE)  # another one serves it
+    assert f"clerk: was at {address} (pid {GONE}), does not answer any more\n    start it again" in shown
+    assert f"relay: was at {hangs} (pid {os.getpid()}), does not answer any more\n" in shown
+    assert "not seen" not in shown
+    # and once the file that it names is removed it is not missed any more
+    named = re.search(rf"remove (\S+clerk-{address.replace(':', '-')}.json)", shown)
+    assert named
+    Path(named[1]).unlink()
+    assert "clerk: was at" not in status(capsys)[1]
+
+
+def test_that_nobody_watches_over_the_processes_any_more_is_not_well(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = home.wired.settings
+    with watched_at(settings, EVERYTHING, Shown(Watched(home.wired, EVERYTHING, []))):
+        with watched_at(settings, (UP,), Together(list, RESTARTS)) as address:
+            code, shown = status(capsys)
+            assert (code, shown.splitlines()[-1]) == (0, "all is well")
+            assert re.search(rf"^up +runs at {address} +-$", shown, re.MULTILINE)
+        left_behind(settings.home, UP, GONE)
+        code, shown = status(capsys)
+    assert code == 1
+    assert f"up (pid {GONE}): has ended without a word: nothing is started again\n    start `kuty up` again" in shown
+    assert re.search(r"^up +does not answer +-$", shown, re.MULTILINE)
+
+
+def test_a_relay_whose_topics_are_gone_has_everything_before_it(home: House, capsys: pytest.CaptureFixture[str]) -> None:
+    head = home.wired.store.head()
+    home.wired.broker.delete_topics([wire.events_topic(LEDGER)])
+    home.wired.close()
+    assert re.search(rf"^relay +not seen +{head}$", status(capsys)[1], re.MULTILINE)
 
 
 def test_that_time_stands_because_a_clock_was_ahead_is_shown_with_what_to_do(
@@ -134,7 +195,9 @@ def test_an_empty_place_says_what_is_missing(
     monkeypatch.setenv("KUTY_HOME", str(tmp_path))
     code, shown = status(capsys)
     assert code == 1
-    assert f"store: no ledger in {ledger_file(Settings(home=tmp_path))}\n    {OLDER.told}\n" in shown
+    assert shown.startswith("demo: no ledger here yet\n")
+    assert f"store: no ledger in {ledger_file(Settings(home=tmp_path))}\n    `kuty serve --demo 3` makes one" in shown
+    assert "`kuty migrate`, then `kuty ledger open` an empty one\n" in shown
     assert not ledger_file(Settings(home=tmp_path)).exists()  # looking makes nothing
 
 

@@ -11,9 +11,9 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from consumers import wire
 from consumers.log import BrokerUnavailable
 from consumers.projector import Standing
 from consumers.relay import StoreBehindTopic
+from deploy.halts import BROKER
 from deploy.local.ports import PartFailed
 from deploy.migration import ledger_file
 from deploy.roles import Running
@@ -37,7 +38,7 @@ from deploy.watching.looking import Fault, Look, Looked, NoAnswer, look_at
 from deploy.watching.metrics import MOST_RECIPIENTS, Figured, Shown, text_of
 from deploy.watching.port import FOLDER, targets, watched_at
 from deploy.watching.process import API, Figures, Watched
-from deploy.wiring import PROVISIONER, ROLES
+from deploy.wiring import PROVISIONER, ROLES, open_ledger_parts
 from domain.counts import BOUNDS_S, Times, Total
 from domain.store import Parked, StoreUnavailable
 
@@ -87,7 +88,7 @@ def test_the_operator_sees_that_a_process_is_alive_and_ready_and_its_figures(hom
         found = figures(text)
         assert (status, found["kuty_head"][()]) == (200, home.wired.store.head())
         assert found["kuty_lag"][("relay",)] == 0
-        assert found["kuty_up"] == {(name,): 1 for name in ("store", "keys", "vault", "broker", "read models")}
+        assert found["kuty_up"] == {(name,): 1 for name in ("store", "keys", "vault", "broker", "writing", "read models")}
         assert found["kuty_disk_bytes"][("store",)] >= ledger_file(home.wired.settings).stat().st_size
         assert got(address, "/nothing") == (404, b"there are /livez, /readyz, /metrics\n")
         assert got(address, "/metrics", Host="kuty.example.org")[0] == 421
@@ -166,6 +167,40 @@ def test_what_does_not_answer_is_named_with_the_reason_and_what_to_do(
     fault = faults(home, *EVERYTHING)[what]
     assert fault.why == str(failure)
     assert fault.to_do.endswith(f"docs/runbooks/{runbook}.md")
+
+
+def silent() -> tuple[int, str]:
+    """What a process hears that asks a broker that does not answer what was published."""
+    try:
+        raise BrokerUnavailable("no answer in 15 s")
+    except BrokerUnavailable as error:
+        raise StoreUnavailable("before anything is written it is asked what was published: no answer in 15 s") from error
+
+
+@pytest.mark.parametrize("role", [API, "intake", "clerk", "disclosure"])
+@pytest.mark.parametrize(
+    ("published", "runbook"),
+    [(lambda: (10**6, "ab" * 32), "a-store-that-went-back"), (silent, "a-broker-that-does-not-answer")],
+    ids=["went back", "silent broker"],
+)
+def test_whoever_would_be_refused_to_write_is_not_ready_before_anybody_tries(
+    role: str, published: Callable[[], tuple[int, str]], runbook: str, home: House
+) -> None:
+    started = open_ledger_parts(home.wired.settings, broker=home.wired.broker)
+    started.store.ask_first(published)
+    [fault] = Watched(started, (role,), []).faults()
+    started.close()
+    assert fault.to_do.endswith(f"docs/runbooks/{runbook}.md")
+    assert "published" in fault.why
+
+
+def test_a_look_that_hangs_is_answered_by_what_to_look_after(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(type(home.wired.broker), "end_offsets", lambda *_: go_on.wait(DEADLINE_S))
+    fault = faults(home, "relay")["broker"]
+    go_on.set()
+    assert fault.why.startswith("no answer for ")
+    assert fault.to_do == BROKER.told
 
 
 def test_tables_of_a_newer_program_are_not_ready(home: House) -> None:
@@ -320,6 +355,16 @@ class Crowded(Watched):
 
     def look(self) -> Looked:
         return self._looked
+
+
+def test_what_a_ledger_slept_is_no_silence(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last records are of long ago when a process starts again, and the first heartbeats come after a moment."""
+    moment = [OPENED_AT + timedelta(days=30)]
+    monkeypatch.setattr(Watched, "broker_time", lambda _: moment[0])
+    figured = Figured(Crowded(home, 3))
+    assert figures(text_of(figured))["kuty_heartbeat_age_seconds"][()] == 0
+    moment[0] += timedelta(seconds=400)
+    assert figures(text_of(figured))["kuty_heartbeat_age_seconds"][()] == 400
 
 
 def test_a_thousand_recipients_cost_no_more_than_a_scrape_may(home: House) -> None:

@@ -39,13 +39,15 @@ from domain.store.sealed.keys import KeyDestroyed, Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.database import StoreUnavailable
 from domain.store.tables.recorders import Lost, Recorder, Writing
-from domain.store.tables.seen import StoreWentBack, hash_of
+from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of
 
 log = logging.getLogger("kuty.store")
 
 Published: TypeAlias = Callable[[], tuple[int, str] | None]
 """Answers with position and hash of the last event that was published, none before the first. Raises `StoreUnavailable`
 where that cannot be known."""
+NOTHING = (0, "")
+"""Nothing was published yet."""
 LARGEST_BATCH = 256
 LULL_S = 0.001
 """Nobody has come for so long, in seconds: then nobody is waited for."""
@@ -73,7 +75,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._opening = threading.Lock()
         self._closed = False
-        self._went_back = False
+        self._went_back = self._refused = False
         self.published: Published | None = None
 
     def put(self, job: Job) -> None:
@@ -95,6 +97,13 @@ class Writer:
                 self._waiting.put(None)
         if thread is not None:
             thread.join()
+
+    def check(self) -> None:
+        """Whether what is written now would be taken; nothing is. It is asked for where the last was refused, and where the
+        next is the first on its connection. Raises `StoreUnavailable`, `StoreWentBack`."""
+        if self.published is not None and (self._refused or not self._recorder.connected):
+            self._recorder.published(*(self.published() or NOTHING))
+            self._recorder.head()  # on a connection that is looked at again
 
     def _run(self) -> None:
         ended, answered = False, 0
@@ -136,7 +145,7 @@ class Writer:
         while jobs:
             try:
                 outcomes = self._attempt(jobs)
-                self._went_back = False
+                self._went_back = self._refused = False
                 _hand_over(outcomes)
                 _count(outcomes)
                 return
@@ -150,13 +159,15 @@ class Writer:
                 jobs = [one for one in jobs if one not in lost]
                 _fail(lost, failed.error)
             except StoreWentBack as error:
-                if not self._went_back:
+                # That another epoch has begun is no fault: the process says so, and ends.
+                if not self._went_back and not isinstance(error, EpochMoved):
                     log.critical("%s", error)
-                self._went_back = True
+                self._went_back = self._refused = True
                 _fail(jobs, error)
                 return
             except (Lost, StoreUnavailable) as error:
                 if time.monotonic() > give_up_at:
+                    self._refused = True
                     _fail(jobs, StoreUnavailable(str(error)))
                     return
                 time.sleep(pause)

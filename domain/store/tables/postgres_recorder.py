@@ -47,7 +47,7 @@ from domain.store.tables.recorders import (
     row_of,
 )
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
+from domain.store.tables.seen import LOOK_FOR_EPOCH_S, NO_RIGHTS, NO_TABLES, Seen, epoch_moved
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -113,10 +113,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         self.epoch = self._ask(EPOCH)[0][0]
 
     def check(self) -> None:
-        try:
-            version = self._ask("SELECT max(version) FROM migrations")[0][0]
-        except psycopg.errors.UndefinedTable as error:
-            raise NotMigrated(f"no ledger in schema {self.schema}") from error
+        version = self._ask("SELECT max(version) FROM migrations")[0][0]
         check_known(f"schema {self.schema}", version, POSTGRES)
         if version < len(POSTGRES):
             raise NotMigrated(f"schema {self.schema} is at version {version}, not {len(POSTGRES)}")
@@ -153,10 +150,12 @@ class PostgresRecorder(PostgresProcessRecorder):
             return writing
         except LOST as error:
             raise Lost(str(error)) from error
-        except BaseException:
+        except BaseException as error:
             # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
             if self._connection is not None:
                 self._connection.close()
+            if isinstance(error, (*NO_TABLES, *NO_RIGHTS)):
+                raise self.seen.without_tables(f"schema {self.schema}", error) from error
             raise
 
     def published(self, position: int, hash: str) -> None:
@@ -354,6 +353,8 @@ class PostgresRecorder(PostgresProcessRecorder):
             try:
                 with self._borrowed() as connection:
                     return work(connection)
+            except (*NO_TABLES, *NO_RIGHTS) as error:
+                raise self.seen.without_tables(f"schema {self.schema}", error) from error
             except LOST as error:
                 if time.monotonic() > give_up_at or self._closed.is_set():
                     raise StoreUnavailable(str(error)) from error

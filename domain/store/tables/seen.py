@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import threading
 
+import psycopg
+
 from domain.record import digest
 from domain.store.tables.database import Ask, StoreUnavailable
+from domain.store.tables.migrations import NoLedger, NotMigrated
 from domain.store.tables.packing import unpacked
 
+NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
+NO_RIGHTS = (psycopg.errors.InsufficientPrivilege,)
 LOOK_FOR_EPOCH_S = 1.0
 """Whether the ledger is in another epoch is asked again when the last look is so old."""
 
@@ -22,16 +27,20 @@ class StoreWentBack(StoreUnavailable):
 
 
 class EpochMoved(StoreWentBack):
-    """An operator has opened another epoch of the ledger: what this process remembers is of the one before. It ends, and is
-    started again."""
+    """An operator has opened another epoch, `epoch`, of the ledger: what this process remembers is of the one before. It
+    ends, and is started again."""
+
+    epoch = 0
 
 
 def epoch_moved(known: int, found: int) -> EpochMoved:
     """To be raised where the ledger is in another epoch than a process knows."""
-    return EpochMoved(
+    moved = EpochMoved(
         f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
         " nothing that it remembers is believed"
     )
+    moved.epoch = found
+    return moved
 
 
 def hash_of(state: bytes) -> str:
@@ -73,10 +82,28 @@ class Seen:
             if hash_of(unpacked(bytes(rows[0][0]))) != hash:
                 raise StoreWentBack(_said(what, position, "has another event there"))
 
+    def without_tables(self, where: str, error: BaseException) -> Exception:
+        """What is to be raised where tables are missing or may not be used: what was seen in them is to be restored, and a
+        migration would begin an empty ledger in its place."""
+        said = str(error).partition("\n")[0]
+        if isinstance(error, NO_RIGHTS):
+            return NotMigrated(f"this login may not use the tables of {where} ({said})")
+        for what, position, _ in self._points():
+            return tables_gone(f"position {position} was {what}", where, said)
+        return NoLedger(f"no ledger in {where}")
+
     def _points(self) -> list[tuple[str, int, str]]:
         with self._lock:
             points = (("seen", *self._seen), ("published", *self._published))
         return [point for point in points if point[1]]
+
+
+def tables_gone(known: str, where: str, said: str) -> StoreWentBack:
+    """To be raised where a ledger is known to have been, and its tables are not there."""
+    return StoreWentBack(
+        f"{known}, and the tables of {where} are gone ({said}): restore them, do not migrate, which would begin an empty"
+        " ledger. docs/runbooks/a-store-that-went-back.md says what to do"
+    )
 
 
 def _position(point: tuple[int, str]) -> int:

@@ -17,7 +17,7 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
-from domain.store.tables.migrations import SQLITE, NotMigrated
+from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
 from domain.store.tables.relayed import GROWN, Book, Parked, Range
@@ -39,7 +39,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise NotMigrated(f"no ledger in {path}")
+            raise NoLedger(f"no ledger in {path}")
         self._path = path
         super().__init__(SQLiteDatastore(str(path), lock_timeout=5, originator_id_type="text"), events_table_name="events")
         self._signal = CommitSignal()
@@ -92,9 +92,10 @@ class SqliteRecorder(SQLiteProcessRecorder):
                 raise epoch_moved(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
             return writing
-        except BaseException:
+        except BaseException as error:
             # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
             connection.rollback()
+            self._check_gone(error)
             raise
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
@@ -256,7 +257,12 @@ class SqliteRecorder(SQLiteProcessRecorder):
         try:
             return self._reader().execute(statement.replace("%s", "?"), parameters).fetchall()
         except sqlite3.OperationalError as error:
+            self._check_gone(error)
             raise StoreUnavailable(str(error)) from error
+
+    def _check_gone(self, error: BaseException) -> None:
+        if "no such table" in str(error):
+            raise self.seen.without_tables(str(self._path), error) from error
 
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
