@@ -21,4 +21,9 @@ def answering() -> Iterator[None]:
     except kafka_errors.UnknownTopicOrPartitionError as error:
         raise TopicGone(str(error)) from error
     except kafka_errors.KafkaError as error:
-        raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
+        raise BrokerUnavailable(f"the broker does not answer as it should: {_said(error)}") from error
+
+
+def _said(error: kafka_errors.KafkaError) -> str:
+    """In the client's own words, which mostly begin with the name of a class: that says nothing to who runs a command."""
+    return str(next(iter(error.args), None) or getattr(error, "description", None) or error)

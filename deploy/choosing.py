@@ -17,6 +17,7 @@ from consumers import wire
 from consumers.disclosed import LINES
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.late import ONCE_MORE
+from deploy.commands.printed import many
 from deploy.feed import follower_of, records_of
 from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, put_in_place, read, seal_client
 from deploy.histories import Compared, History, NothingToChoose, begins_client, compare
@@ -42,6 +43,7 @@ from domain.store import (
     reopening_sqlite,
 )
 
+LEFT = ("client of what was given up left", "clients of what was given up left")
 UNKNOWN_TYPE = "command"
 """The type of what had no effect, and of which nothing but the answer was kept."""
 
@@ -87,9 +89,8 @@ def adopt(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
     if not found.store.end:
         raise NothingToChoose("the store is empty: `kuty rebuild store --from-topic` makes it from the topic")
     if found.common == found.topic.end:
-        left = _finished(wired, file)
-        if left:
-            raise NothingToChoose(f"the topic was adopted already; {left} clients of what was given up left the vault now")
+        if left := _finished(wired, file):
+            raise NothingToChoose(f"the topic was adopted already; {many(left, *LEFT)} the vault now")
         raise NothingToChoose("the store has all that the topic has, event by event: nothing to adopt")
     return _Choosing(wired, found, persons, file).adopt()
 
@@ -101,7 +102,7 @@ def new_epoch(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
         raise NothingToChoose("the store is empty: `kuty rebuild store --from-topic` makes it from the topic")
     if found.topic.end and found.common == found.topic.end:
         if left := _finished(wired, file):
-            raise NothingToChoose(f"the epoch was opened already; {left} clients of what was given up left the vault now")
+            raise NothingToChoose(f"the epoch was opened already; {many(left, *LEFT)} the vault now")
         raise NothingToChoose(
             "the topic has nothing that the store has not: nothing is to be given up, the relay sends what is missing"
         )

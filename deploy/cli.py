@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import shtab
 
+from deploy.helping import HelpFormatter
 from deploy.logs import write_logs
 from deploy.memory import look_seldom_for_garbage
 from deploy.settings import Settings, WrongSetting
@@ -43,6 +44,7 @@ DISTRIBUTION = "kuty"
 log = logging.getLogger("kuty.cli")
 PARTS = ("store", "keys", "vault")
 """What a backup holds, each in a file of its own."""
+NOT_CHECKED = "who the two are is recorded as it is said here, and checked by nobody"
 FROM_TOPIC = "read the events topic and the keys alone, and nothing of the store"
 
 
@@ -103,7 +105,7 @@ def _command(commands: Sub, name: str, does: tuple[str, str], help: str, more: s
         name,
         help=help,
         description=f"{help[0].upper()}{help[1:]}.{' ' if more else ''}{more}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     added.set_defaults(does=does)
     return added
@@ -143,8 +145,6 @@ def _serving(commands: Sub) -> None:
         "While it runs, `up.env` in the home folder gives another terminal the same settings.",
     )  # fmt: skip
     _demo_words(up)
-
-
     status = _command(
         commands, "status", ("status", "status"), "show how the ledger is: roles, lag, recipients, disk, what is amiss",
         "Asks the store, the broker, and every process that runs in this home folder or at an address of KUTY_WATCHED. What "
@@ -179,7 +179,8 @@ def _ledgers(commands: Sub) -> None:
     )  # fmt: skip
     for each in (adopt, fresh):
         each.add_argument("--by", required=True, metavar="PERSON", help="staff reference of who gives the command")
-        each.add_argument("--second", required=True, metavar="PERSON", help="staff reference of who chose with them")
+        second = f"staff reference of who chose with them; {NOT_CHECKED}"
+        each.add_argument("--second", required=True, metavar="PERSON", help=second)
         _path(each, "--given-up", metavar="FILE", help="where what is given up is kept; in the home folder unless given")
     again = _command(
         commands, "resubmit", ("epochs", "resubmit"), "decide the commands of a history that was given up again",
@@ -203,7 +204,8 @@ def _ledgers(commands: Sub) -> None:
     )  # fmt: skip
     destroy.add_argument("matter", help="as kuty audit chains names it, 32 hexadecimal digits")
     destroy.add_argument("--by", required=True, metavar="PERSON", help="directory id of the data-protection officer")
-    destroy.add_argument("--second", required=True, metavar="PERSON", help="directory id of another person, who approved it")
+    approved = f"directory id of another person, who approved it; {NOT_CHECKED}"
+    destroy.add_argument("--second", required=True, metavar="PERSON", help=approved)
     topic = _group(commands, "topic", "topics that the broker refused a record of")
     resume = _command(
         topic, "resume", ("ledgers", "resume_topic"), "have the relay take up a parked topic again",

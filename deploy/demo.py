@@ -34,6 +34,7 @@ from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.context import HELSINKI, Caller
 from domain.envelopes import Incoming, caller_of
 from domain.messages import CLIENT, IDENTITY_CODE, Wish, wish_of_body, wish_of_message
+from domain.refusals import explained
 from domain.store import EventStore, Receiving
 from projections.kinds import kinds
 
@@ -141,7 +142,7 @@ class _Demo:
         system = Caller(self.cast.organiser, "organiser", "system", "system")
         answer = self.world.store.execute(AdvanceClock(to_at=moment), system, self._next_id())
         if answer.codes:
-            raise DemoFailed(f"{day}: {_codes(answer)}")
+            raise DemoFailed(f"{day}: {explained(answer.codes)}")
 
     def _next_id(self) -> str:
         """The id of the command whose turn it is."""
@@ -154,7 +155,7 @@ class _Demo:
             answer = future.result()
             if "recorded" not in (answer.status, answer.first):
                 raise DemoFailed(
-                    f"{deed.on} {deed.client} {deed.who} {deed.kind.name}: {answer.status} {_codes(answer)}".strip()
+                    f"{deed.on} {deed.client} {deed.who} {deed.kind.name}: {answer.status} {explained(answer.codes)}".strip()
                 )
             self._name(deed, answer, sender, command_id)
             self.commands += 1
@@ -208,10 +209,6 @@ def _rounds(by_client: dict[str, list[Action]]) -> Iterable[list[Action]]:
     """The first deed of every client, then the second, and so on."""
     longest = max(map(len, by_client.values()), default=0)
     return ([deeds[n] for deeds in by_client.values() if n < len(deeds)] for n in range(longest))
-
-
-def _codes(answer: Answer) -> str:
-    return ", ".join(f"{reason.code} {reason.pointer}".strip() for reason in answer.codes)
 
 
 def counted(shown: Iterable[Action]) -> Counter[str]:

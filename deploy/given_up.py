@@ -9,6 +9,7 @@ destroyed for it, too. Nobody but its owner may read it.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from domain.record import Damaged, Record, read_record
 from domain.store import Entered, Given
 
 NONCE_BYTES = 12
+END = "end"
 ABOUT = "A history of this ledger that was given up, sealed as it stood. `kuty resubmit` decides its commands again."
 
 
@@ -83,11 +85,9 @@ class GivenUp:
     clients: list[SealedClient] = field(default_factory=list)
     answers: list[Given] = field(default_factory=list)
     path: Path = Path()
-    counted: tuple[int, int] | None = None
-    """How many clients and answers were written."""
 
     def check(self) -> None:
-        """All of it is there, as it was written. Raises `NotGivenUp`."""
+        """Its events are the history that its first line names. Raises `NotGivenUp`."""
         at, hash = self.origin.after, ""
         try:
             for record in self.events():
@@ -96,12 +96,11 @@ class GivenUp:
                 at, hash = record.position, record.hash
         except (Damaged, ValueError, KeyError) as error:
             raise NotGivenUp(f"{self.path} does not hold what was written, at position {at + 1}: {error}") from None
-        whole = at == self.origin.end and (not hash or hash == self.origin.hash)
-        if not whole or self.counted not in (None, (len(self.clients), len(self.answers))):
-            raise NotGivenUp(f"lines of {self.path} are missing, or changed: put the file back as it was written")
+        if at != self.origin.end or (hash and hash != self.origin.hash):
+            raise _not_whole(self.path)
 
     def events(self) -> Iterator[Record]:
-        """The events that were given up. Raises `Damaged`."""
+        """The events that were given up. Raises `Damaged`, `NotGivenUp`."""
         for line in _lines(self.path):
             if line["what"] == "event":
                 yield read_record(base64.b64decode(line["state"]), line["position"], self.origin.epoch)
@@ -119,16 +118,21 @@ def keep(
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
 
-        def write(what: str, **fields: Any) -> None:
-            file.write(orjson.dumps({"what": what, **fields}, option=orjson.OPT_APPEND_NEWLINE))
+        digest = hashlib.sha256()
 
-        write("history", about=ABOUT, **origin._asdict(), counted=[len(clients), len(answers)])
+        def write(what: str, **fields: Any) -> None:
+            line = orjson.dumps({"what": what, **fields}, option=orjson.OPT_APPEND_NEWLINE)
+            digest.update(line)
+            file.write(line)
+
+        write("history", about=ABOUT, **origin._asdict())
         for client in clients:
             write("client", **{**client._asdict(), "sealed": _text(client.sealed)})
         for given in answers:
             write("answer", **given._asdict())
         for record in events:
             write("event", position=record.position, state=_text(record.state))
+        write(END, sha256=digest.hexdigest())
         file.flush()
         os.fsync(file.fileno())
     return unfinished
@@ -145,15 +149,15 @@ def put_in_place(unfinished: Path, path: Path) -> None:
 
 
 def read(path: Path) -> GivenUp:
-    """What a file holds. Raises `NotGivenUp`, OSError."""
+    """What a file holds, which is as it was written. Raises `NotGivenUp`, OSError."""
+    found = None
     try:
         lines = _lines(path)
         first = next(lines, {"what": ""})
         if first.pop("what") != "history":
             raise NotGivenUp(f"{path} holds no history that was given up")
         first.pop("about")
-        counted = first.pop("counted", None)
-        found = GivenUp(Origin(**first), path=path, counted=tuple(counted) if counted else None)
+        found = GivenUp(Origin(**first), path=path)
         for line in lines:
             match line.pop("what"):
                 case "client":
@@ -161,14 +165,30 @@ def read(path: Path) -> GivenUp:
                 case "answer":
                     found.answers.append(Given(**{**line, "sender": tuple(line["sender"])}))
         return found
-    except (ValueError, TypeError, KeyError) as error:
-        raise NotGivenUp(f"{path} holds no history that was given up: {type(error).__name__}") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _not_whole(path) if found else NotGivenUp(f"{path} holds no history that was given up") from None
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Every line but the last, which says of all before it that they are as they were written. Raises `NotGivenUp`,
+    ValueError, OSError."""
+    digest, ended = hashlib.sha256(), ""
     with path.open("rb") as file:
         for line in file:
-            yield orjson.loads(line)
+            content = orjson.loads(line)
+            if ended:
+                raise _not_whole(path)
+            if content["what"] == END:
+                ended = content["sha256"]
+            else:
+                yield content
+                digest.update(line)
+    if ended != digest.hexdigest():
+        raise _not_whole(path)
+
+
+def _not_whole(path: Path) -> NotGivenUp:
+    return NotGivenUp(f"{path} was cut off, or lines of it are missing or changed: put it back as it was written")
 
 
 def _text(value: bytes | str | None) -> str | None:

@@ -15,13 +15,14 @@ from domain.answers import Answer
 from domain.commands import Command
 from domain.decided import decision_of
 from domain.record import Record
+from domain.refusals import explained
 from domain.rulebook import COMMANDS
 from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable
 from domain.streams import is_client_stream
 
 logger = logging.getLogger("kuty.resubmit")
 
-Came = Literal["recorded", "already recorded", "refused", "not decided"]
+Came = Literal["recorded", "already recorded", "refused", "not decided", "not carried out"]
 
 
 class Line(NamedTuple):
@@ -102,7 +103,7 @@ def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) ->
     except Exception as error:
         # A mistake of ours, or a damaged line, stops none of the others.
         logger.error("deciding a command again failed", exc_info=error)
-        return Line(given, "not decided", f"it cannot be carried out ({type(error).__name__}): the log says why")
+        return Line(given, "not carried out", "and the log says why")
     return Line(given, *_came(answer))
 
 
@@ -110,5 +111,5 @@ def _came(answer: Answer) -> tuple[Came, str]:
     if answer.status == "already_recorded":
         return "already recorded", f"as answer {answer.number}" if answer.number is not None else ""
     if answer.status == "refused":
-        return "refused", ", ".join(f"{reason.code} {reason.pointer}".rstrip() for reason in answer.codes)
+        return "refused", explained(answer.codes)
     return "recorded", f"as answer {answer.number}"

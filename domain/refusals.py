@@ -14,7 +14,7 @@ source: domain/pathway.md 4.4
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -97,6 +97,14 @@ class Reason:
 
     def __post_init__(self) -> None:
         refusal(self.code)
+
+
+def explained(reasons: Iterable[Reason]) -> str:
+    """What is wrong and what to do in one line of English, each with its code and the place that it speaks of."""
+    return "; ".join(
+        f"{refusal_text(reason.code, 'en')} {what_to_do(reason.code, 'en')} ({f'{reason.code} {reason.pointer}'.strip()})"
+        for reason in reasons
+    )
 
 
 def named(reasons: Sequence[Reason]) -> tuple[tuple[Reason, ...], int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -89,17 +90,28 @@ class OverKafka:
         return f"{sent.topic} offset {sent.offset}"
 
     def records(self, part: str, wait_s: float) -> Iterator[tuple[dict[str, str], bytes]]:
-        """Headers and value of every record of `out` or `receipts`, until none has come for `wait_s` seconds. Raises
-        NotReached."""
+        """Headers and value of every record of `out` or `receipts` that is there, and of what comes until none has come for
+        `wait_s` seconds. Raises NotReached."""
         from kafka import KafkaConsumer, TopicPartition
 
         partition = TopicPartition(self._there(part), 0)
-        reading = {"consumer_timeout_ms": int(wait_s * 1000), "auto_offset_reset": "none"}
-        with self._asked(KafkaConsumer, **reading) as consumer:
+        with self._asked(KafkaConsumer, auto_offset_reset="none") as consumer:
             consumer.assign([partition])
             consumer.seek_to_beginning(partition)
-            for record in consumer:
-                yield {name: value.decode() for name, value in record.headers}, record.value
+            end = consumer.end_offsets([partition])[partition]
+            silent_since = time.monotonic()
+            while True:
+                came = consumer.poll(timeout_ms=100).get(partition, ())
+                for record in came:
+                    yield {name: value.decode() for name, value in record.headers}, record.value
+                all_there = consumer.position(partition) >= end
+                silent_for = time.monotonic() - silent_since
+                if came:
+                    silent_since = time.monotonic()
+                elif all_there and silent_for >= wait_s:
+                    return
+                elif silent_for >= max(wait_s, DEADLINE_S):
+                    raise NotReached(f"{partition.topic} goes on to offset {end}, and no more of it comes")
 
     def _there(self, part: str) -> str:
         """The topic of a part. Asked for anything else, a client waits for one that is not there, or reads nothing."""
@@ -123,7 +135,9 @@ class OverKafka:
             finally:
                 asked.close()
         except KafkaError as error:
-            raise NotReached(f"{','.join(self._settings['bootstrap_servers'])}: {error}") from error
+            why = next(iter(error.args), None) or getattr(error, "description", None) or error
+            servers = ",".join(self._settings["bootstrap_servers"])
+            raise NotReached(f"{servers} does not answer as it should: {why}") from error
 
 
 class OverHttp:

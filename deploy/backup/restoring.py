@@ -27,7 +27,7 @@ from deploy.feed import follower_of, records_of
 from deploy.migration import Part, migrate
 from deploy.settings import Settings
 from domain.record import Record
-from domain.store import Amiss, Filling, KeysLost, NotEmpty, Place
+from domain.store import Amiss, Filling, KeysLost, NotEmpty, Place, check_version
 from projections.audit import verify_chains
 
 MOST_NAMED = 20
@@ -61,13 +61,14 @@ class Restored:
 
 
 def verified(paths: Sequence[Path], key: bytes, shown: Shown) -> dict[Part, tuple[Path, Described]]:
-    """Read every file to its end; what they are, by part. Raises `BackupDamaged`, OSError."""
+    """Read every file to its end; what they are, by part. Raises `BackupDamaged`, `NewerTables`, OSError."""
     found: dict[Part, tuple[Path, Described]] = {}
     for path in paths:
         reading = Reading(path, key)
+        described = reading.described
+        check_version(str(path), described.part, described.version, described.kind)
         for entry in reading.entries():
             shown(not isinstance(entry, TableBegun))
-        described = reading.described
         if described.part in found:
             raise BackupDamaged(f"{found[described.part][0]} and {path} are both of the {described.part}: name one of them")
         found[described.part] = path, described
@@ -79,7 +80,8 @@ def verified(paths: Sequence[Path], key: bytes, shown: Shown) -> dict[Part, tupl
 
 def restore(settings: Settings, paths: Sequence[Path], key: bytes, broker: Broker | None, shown: Shown) -> Restored:
     """Restore what the files hold into empty places. With a broker, what was published after the backup is taken from the
-    events topic. Raises `CannotRestore`, `BackupDamaged`, `NotEmpty`, `WrongMasterKey`, `Damaged`, OSError."""
+    events topic. Raises `CannotRestore`, `BackupDamaged`, `NewerTables`, `NotEmpty`, `WrongMasterKey`, `Damaged`,
+    OSError."""
     files = verified(paths, key, shown)
     [described, *_] = [described for _, described in files.values()]
     if described.ledger != settings.ledger:

@@ -164,5 +164,6 @@ def _why(path: Path, cipher: AESGCM, sealed: bytes, number: int, *, last: bool) 
         cipher.decrypt(_nonce(number, last=not last), sealed, MAGIC)
         return f"{path} {'was cut off' if last else 'goes on after its end'}: take another backup"
     if number == 0:
-        return f"{path} was sealed with another key than the one that KUTY_BACKUP_KEY names, or its beginning was changed"
+        another = "was sealed with another key than the one that KUTY_BACKUP_KEY names"
+        return f"{path} {another}, or it was cut off at its beginning, or changed"
     return f"{path} was changed or cut off after it was made: take another backup"

@@ -32,7 +32,7 @@ Shown = Callable[[int], Any]
 def take(settings: Settings, parts: Sequence[Part], folders: Mapping[Part, Path], key: bytes, shown: Shown) -> list[Path]:
     """Take a backup of some parts while everything runs; the files, which exist once all of them are whole.
 
-    Raises `NotMigrated`, `StoreUnavailable`, OSError with the file's name, also where the disk is full.
+    Raises `NotMigrated`, `NewerTables`, `StoreUnavailable`, OSError with the file's name, also where the disk is full.
     """
     backup, wanted = secrets.token_hex(8), tuple(part for part in PARTS if part in parts)
     for folder in folders.values():

@@ -36,7 +36,7 @@ def over_a_line(command: Command) -> Command:
         try:
             return command(arguments, settings)
         except HTTPError as problem:
-            return failed(f"{problem.code} {problem.read().decode(errors='replace')}")
+            return failed(in_a_line(problem))
         except URLError as error:
             return failed(f"{_address(arguments, settings)} does not answer: {error.reason}")
         except (TimeoutError, ConnectionResetError) as error:
@@ -60,6 +60,8 @@ def publish(arguments: argparse.Namespace, settings: Settings) -> int:
         messages = list(messages_of(arguments.file))
     except WrongFile as wrong:
         return failed(str(wrong))
+    if not messages:
+        return failed(f"no message in {arguments.file}")
     client = _client(arguments, settings)
     refused = 0
     for message in messages:
@@ -67,7 +69,7 @@ def publish(arguments: argparse.Namespace, settings: Settings) -> int:
         try:
             print(f"{message_id} {message['type']}: {client.send(message_id, message['type'], message['body'])}")
         except HTTPError as problem:
-            said(f"{message_id} {message['type']}: {problem.code} {problem.read().decode(errors='replace')}")
+            said(f"{message_id} {message['type']}: {in_a_line(problem)}")
             refused += 1
     return 1 if refused else 0
 
@@ -84,6 +86,9 @@ def follow(arguments: argparse.Namespace, settings: Settings) -> int:
                 print(f"{place} {headers['ce_type']} {value.decode()}")
     except Halt as halt:
         return failed(f"halted: {halt}")
+    if not follower.epoch:
+        print(f"nothing came: {arguments.recipient} was told nothing yet")
+        return 0
     print(f"sequence {follower.sequence} of epoch {follower.epoch}: every record follows the one before")
     return 0
 
@@ -91,8 +96,12 @@ def follow(arguments: argparse.Namespace, settings: Settings) -> int:
 @over_a_line
 def receipts(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the answers to the recipient's messages."""
+    nothing = True
     for _, value in _client(arguments, settings).records("receipts", arguments.wait):
+        nothing = False
         print(value.decode())
+    if nothing:
+        said(f"nothing came: no message of {arguments.recipient} was answered yet")
     return 0
 
 
@@ -120,6 +129,21 @@ def messages_of(file: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(message["body"], dict) or not all(map(_is_word, (message["type"], message.get("id", "-")))):
             raise WrongFile(f"{file}:{number}: type and id are words of printable ASCII, the body is an object")
         yield message
+
+
+def in_a_line(answer: HTTPError) -> str:
+    """What the API said in the place of what was asked for: a problem, or the receipt of what was refused."""
+    raw = answer.read().decode(errors="replace")
+    try:
+        content = json.loads(raw)
+        codes = [(one, f"{one['code']} {one['pointer']}".strip()) for one in content.get("codes", ())]
+        if "title" in content:
+            what_to_do = " ".join(dict.fromkeys(one["what_to_do"] for one, _ in codes))
+            named = ", ".join([*(code for _, code in codes), f"request {content['request_id']}"])
+            return f"{content['title']} {what_to_do} ({named})"
+        return f"{content['status']}: {', '.join(code for _, code in codes)}"
+    except (ValueError, TypeError, KeyError, AttributeError):  # something else answers at this address
+        return f"{answer.code} {raw.partition(chr(10))[0][:200]}"
 
 
 def _is_word(value: object) -> bool:

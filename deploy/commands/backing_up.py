@@ -13,7 +13,7 @@ from deploy.backup.places import PARTS
 from deploy.backup.restoring import CannotRestore, Restored
 from deploy.backup.sealed_file import backup_key, make_backup_key
 from deploy.backup.taking import take
-from deploy.commands.printed import failed, progress, said
+from deploy.commands.printed import failed, many, progress, said
 from deploy.commands.rebuilding import begin_in_epoch, take_over_positions
 from deploy.feed import broker_alone
 from deploy.migration import development_master_key
@@ -73,12 +73,14 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> int:
         with progress("rows") as bar:
             restored = restoring.restore(settings, arguments.file, key, broker, bar.update)
     print(f"{', '.join(restored.parts)} of the backup {restored.backup}, taken at {restored.taken_at:{TIME}} UTC")
+    behind = 0
     if "store" in restored.parts:
-        _say_where_it_goes_on(settings, restored, from_topic=arguments.from_topic)
-    return _lost(restored)
+        behind = _say_where_it_goes_on(settings, restored, from_topic=arguments.from_topic)
+    return _lost(restored) or behind
 
 
-def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic: bool) -> None:
+def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic: bool) -> int:
+    """And where no role can go on: the exit code."""
     print(f"the store ends at position {restored.head}, {restored.from_topic} of its events from the topic; all verifies")
     wired = open_ledger_parts(settings)
     try:
@@ -90,32 +92,38 @@ def _say_where_it_goes_on(settings: Settings, restored: Restored, *, from_topic:
         published = last_published(wired.broker, settings.ledger, wired.store.epochs)
     except BrokerError as error:
         said(f"kuty: what was published after the backup is not known yet: {error}")
-        return
+        return 0
     finally:
         wired.close()
     if published and published[0] > restored.head and not from_topic:
-        said(
-            f"kuty: the topic goes on to position {published[0]}, and no role serves a store behind it: restore again with "
-            "--from-topic, or see docs/runbooks/a-store-that-went-back.md"
+        return failed(
+            f"the topic goes on to position {published[0]}, and no role serves a store behind it: `kuty ledger adopt` takes "
+            "the rest from the topic (docs/runbooks/a-store-that-went-back.md); or take away what was restored, and restore "
+            "again with --from-topic"
         )
+    return 0
 
 
 def _lost(restored: Restored) -> int:
     """Say what cannot be read any more, and who cannot be named; the exit code."""
     if restored.lost:
-        said(f"kuty: {len(restored.lost)} keys are in no backup: what was sealed under them cannot be read by anybody again")
+        keys = many(len(restored.lost), "key is", "keys are")
+        said(f"kuty: {keys} in no backup: what was sealed under them cannot be read by anybody again")
         for key_id, position in list(restored.lost.items())[:SHOWN]:
             said(f"  key {key_id}, first used at position {position}")
     if restored.unnamed:
-        said(f"kuty: {len(restored.unnamed)} clients are not in the vault: who they are is in no backup")
+        clients = many(len(restored.unnamed), "client is", "clients are")
+        said(f"kuty: {clients} not in the vault: who they are is in no backup")
         for position in restored.unnamed[:SHOWN]:
             said(f"  registered at position {position}")
     if restored.unheld:
-        said(f"kuty: {len(restored.unheld)} messages that wait are not in the vault: their senders have to send them again")
+        messages = many(len(restored.unheld), "message that waits is", "messages that wait are")
+        said(f"kuty: {messages} not in the vault: their senders have to send them again")
         for position in restored.unheld[:SHOWN]:
             said(f"  told to wait at position {position}")
     if restored.differing:
-        said(f"kuty: {len(restored.differing)} things in keys, vault and answers are not as the events say:")
+        things = many(len(restored.differing), "thing", "things")
+        said(f"kuty: not as the events say, {things} in keys, vault and answers:")
         for line in restored.differing[:SHOWN]:
             said(f"  {line}")
     return 0 if restored.is_whole else 1
@@ -124,5 +132,5 @@ def _lost(restored: Restored) -> int:
 def _said(described: Described) -> str:
     return (
         f"{described.part} of the ledger {described.ledger}, taken at {described.taken_at:{TIME}} UTC "
-        f"in the backup {described.backup}"
+        f"in the backup {described.backup}, its tables of version {described.version}"
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.choosing import Chosen, OutcomeUnknown, Persons, adopt, new_epoch
-from deploy.commands.printed import failed, said
+from deploy.commands.printed import failed, many, said
 from deploy.commands.references import wrong_persons
 from deploy.given_up import NotGivenUp, read
 from deploy.histories import NothingToChoose
@@ -33,27 +33,39 @@ def _choose(
 ) -> int:
     if wrong := wrong_persons(arguments.by, arguments.second):
         return failed(wrong)
+    file = arguments.given_up
+    if file is not None and not file.absolute().parent.is_dir():
+        return failed(f"there is no folder {file.parent}: make it, or name another file with --given-up")
     wired = open_ledger_parts(settings)
     try:
-        done = choose(wired, Persons(arguments.by, arguments.second), arguments.given_up)
+        done = choose(wired, Persons(arguments.by, arguments.second), file)
     except (NothingToChoose, NotGivenUp, OutcomeUnknown) as why:
         return failed(str(why))
     except Lost as silent:
         return failed(f"nothing is done, somebody else holds the ledger or the database does not answer: {silent}")
     finally:
         wired.close()
-    print(f"The ledger {settings.ledger} is in epoch {done.epoch} ({done.ground}).")
-    print(f"{done.taken_over} events were taken over from the topic, {done.given_up} were given up.")
-    print(f"{done.withdrawn} answers are withdrawn, and their senders told by their receipts.")
-    print(f"{len(done.lines)} recipients are told anew, each in a fresh epoch of its own: {', '.join(done.lines) or 'none'}")
+    chose = f"as {arguments.by} and {arguments.second} chose"
+    print(f"The ledger {settings.ledger} is in epoch {done.epoch} ({done.ground}), {chose}.")
+    taken_over = many(done.taken_over, "event was taken over from the topic", "events were taken over from the topic")
+    print(f"{taken_over}, {many(done.given_up, 'was given up', 'were given up')}.")
+    withdrawn = many(done.withdrawn, "answer is withdrawn, and its sender", "answers are withdrawn, and their senders")
+    print(f"{withdrawn} told by receipt.")
+    anew = many(len(done.lines), "recipient is told anew", "recipients are told anew, each")
+    print(f"{anew} in a fresh epoch of its own: {', '.join(done.lines) or 'none'}")
     if done.unreadable:
-        said(f"{done.unreadable} events that were taken over cannot be read: their keys are not there. Restore the keys.")
+        one = "event that was taken over cannot be read: its key is"
+        more = "events that were taken over cannot be read: their keys are"
+        said(f"{many(done.unreadable, one, more)} not there. Restore the keys.")
     if done.unknown:
-        said(f"{done.unknown} clients that were taken over are not in the vault: restore it from its newest backup.")
+        unknown = many(done.unknown, "client that was taken over is", "clients that were taken over are")
+        said(f"{unknown} not in the vault: restore it from its newest backup.")
     for matter in done.destroyed:
         said(f"The key of the matter {matter} was destroyed in what was given up: `kuty resubmit` records that again.")
     if done.file:
         print(f"{done.file} keeps what was given up, sealed as it stood: `kuty resubmit` decides its commands again.")
+    else:
+        print("Nothing was given up: there is no file, and nothing to resubmit.")
     print("Every process that ran on the ledger ends by itself: start again what nobody watches over.")
     return 0
 
@@ -83,4 +95,6 @@ def resubmit(arguments: argparse.Namespace, settings: Settings) -> int:
     finally:
         wired.close()
     print(", ".join(f"{came[one]} {one}" for one in sorted(came)) or "nothing to decide")
-    return 0
+    if left := came["not decided"] + came["not carried out"]:
+        print(f"{many(left, 'is', 'are')} left for a person: docs/runbooks/a-store-that-went-back.md says what to do")
+    return 1 if came["not carried out"] else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import uuid
 from contextlib import closing
 
@@ -12,9 +13,12 @@ from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
+from domain.refusals import explained
 from domain.rulebook import kind_of
 from domain.store import carry_out
 from domain.streams import is_client_stream
+
+MATTER = re.compile(r"[0-9a-f]{32}")
 
 
 def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -22,6 +26,8 @@ def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
     nothing is left half done where this breaks off."""
     if wrong := wrong_persons(arguments.by, arguments.second):
         return failed(wrong)
+    if not MATTER.fullmatch(arguments.matter):
+        return failed(f"{arguments.matter} is no matter: `kuty audit chains` names each by 32 hexadecimal digits")
     with closing(open_ledger_parts(settings)) as wired:
         client = _client_of(wired, arguments.matter)
         if client is None:
@@ -31,9 +37,10 @@ def destroy(arguments: argparse.Namespace, settings: Settings) -> int:
         caller = Caller(wired.store.organiser_org, "organiser", "data_protection_officer", arguments.by)
         answer = wired.store.execute(command, caller, uuid.uuid4().hex, client=client, look_ups=found)
         if "refused" in (answer.status, answer.first):
-            return failed(f"refused: {', '.join(reason.code for reason in answer.codes)}; nothing was destroyed")
+            return failed(f"nothing was destroyed: {explained(answer.codes)}")
         carry_out(wired.store, wired.vault, client, arguments.matter)
-        print(f"the key of the matter {arguments.matter} is destroyed, and the record says so")
+        persons = f"{arguments.by} and {arguments.second}"
+        print(f"the key of the matter {arguments.matter} is destroyed, by {persons}, and the record says so")
         return 0
 
 

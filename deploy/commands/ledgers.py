@@ -16,6 +16,7 @@ from deploy.wiring import Wired, opened, total
 from domain.chapters.ledgers.decisions import AdvanceClock, OpenLedger
 from domain.commands import Command
 from domain.context import HELSINKI, Caller
+from domain.refusals import explained
 
 MORNING = time(9, 0)
 SETTLE_DEADLINE_S = 120.0
@@ -49,9 +50,10 @@ def advance_clock(arguments: argparse.Namespace, settings: Settings) -> int:
         lagging = wired.lagging()
         if lagging:
             return failed(f"the clock waits for {', '.join(lagging)}")
-        return _executed(
-            wired, AdvanceClock(to_at=moment), wired.store.organiser_org, f"it is {moment.isoformat()} in {settings.ledger}"
-        )
+        moved = f"it is {moment.isoformat()} in {settings.ledger}"
+        now = wired.store.now().astimezone(moment.tzinfo).isoformat(timespec="minutes")
+        instead = f"it is {now} in {settings.ledger}, and {moment.isoformat(timespec='minutes')} was asked for: "
+        return _executed(wired, AdvanceClock(to_at=moment), wired.store.organiser_org, moved, instead)
 
 
 def resume_topic(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -66,11 +68,11 @@ def resume_topic(arguments: argparse.Namespace, settings: Settings) -> int:
         return 0
 
 
-def _executed(wired: Wired, command: Command, org: str, done: str) -> int:
+def _executed(wired: Wired, command: Command, org: str, done: str, instead: str = "") -> int:
     caller = Caller(org, "organiser", "system", "system")
     answer = wired.store.execute(command, caller, uuid.uuid4().hex)
     if answer.codes:
-        return failed(", ".join(reason.code for reason in answer.codes))
+        return failed(instead + explained(answer.codes))
     print(done)
     return 0
 

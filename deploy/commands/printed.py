@@ -20,6 +20,11 @@ def said(line: str) -> None:
     print(line, file=sys.stderr)
 
 
+def many(count: int, one: str, more: str) -> str:
+    """So many of something, as one says it: `1 event was`, `2 events were`."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def progress(what: str, total: int | None = None) -> tqdm[Any]:
     """A bar on standard error while something is counted; none where that is no terminal."""
     return tqdm(total=total, unit=f" {what}", leave=False, disable=None)

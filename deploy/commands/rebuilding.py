@@ -18,7 +18,7 @@ from consumers.late import ONCE_MORE
 from consumers.log import Broker
 from consumers.redelivery import Redelivery
 from deploy.choosing import reopening
-from deploy.commands.printed import failed, progress
+from deploy.commands.printed import failed, many, progress
 from deploy.feed import Feed, broker_alone, feed_of_store, feed_of_topic, follower_of
 from deploy.migration import keys_database, ledger_file, master_key, migrate
 from deploy.roles import Role
@@ -37,7 +37,11 @@ SHOWN = 20
 
 def rebuild(arguments: argparse.Namespace, settings: Settings) -> int:
     """The store, or the recipient that is named."""
-    return rebuild_store(arguments, settings) if arguments.what == "store" else rebuild_recipient(arguments, settings)
+    if arguments.what == "store":
+        return rebuild_store(arguments, settings)
+    if arguments.into is not None or arguments.from_topic:
+        return failed("--into and --from-topic are for `kuty rebuild store`: a read model is rebuilt where it stands")
+    return rebuild_recipient(arguments, settings)
 
 
 def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -60,8 +64,9 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         found = differences(model, old, redelivery.epoch)
         for difference in found[:SHOWN]:
             print(f"  only in epoch {difference.only_in}: {difference.name} {difference.occurred_on} {difference.content}")
-        same = "the same as" if not found else f"{len(found)} differences to"
-        print(f"{arguments.what}: {redelivery.publications} publications again in epoch {redelivery.epoch}")
+        same = "the same as" if not found else f"{many(len(found), 'difference', 'differences')} to"
+        again = many(redelivery.publications, "publication", "publications")
+        print(f"{arguments.what}: {again} again in epoch {redelivery.epoch}")
         print(f"{same} epoch {old}; epoch {model.feed().live_epoch} answers now")
         return 1 if found else 0
 
@@ -111,7 +116,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                 )
             broker = fresh.broker if arguments.into is None else stack.enter_context(closing(broker_alone(settings)))
             count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
-            print(f"{count} events from {origin.origin}")
+            print(f"{many(count, 'event', 'events')} from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:
             fresh.close()
@@ -190,7 +195,8 @@ def _compared(settings: Settings, fresh: Wired) -> int:
         if unequal is not None:
             return failed(f"position {unequal} is not the same in both stores")
         behind = present.store.head() - fresh.store.head()
-        print("equal to the present store" + (f", which is {behind} events ahead of its topic" if behind else ""))
+        ahead = f", which is {many(behind, 'event', 'events')} ahead of its topic" if behind else ""
+        print(f"equal to the present store{ahead}")
         return 0
     finally:
         present.close()

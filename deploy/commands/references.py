@@ -10,7 +10,7 @@ def wrong_persons(by: str, second: str) -> str | None:
     for person in (by, second):
         if not PERSON.fullmatch(person):
             return f"{person} is no staff reference"
-    return f"{by} cannot be the second person too: two people choose" if by == second else None
+    return f"{by} cannot be the second person too: two people choose" if by.casefold() == second.casefold() else None
 
 
 def wrong_organisation(org: str) -> str | None:

@@ -56,7 +56,8 @@ def _of_roles(settings: Settings, names: Sequence[str], demo: int) -> Settings:
         raise WrongSetting(
             "connection strings of owners (KUTY_OWNER_DSN, KUTY_KEYS_OWNER_DSN, KUTY_VAULT_OWNER_DSN) and --demo are for "
             f"`kuty migrate`, `kuty demo` and, the first of them, the role {PROVISIONER}: "
-            f"{', '.join(names)} must not have the rights of the owner"
+            f"{', '.join(names)} must not have the rights of the owner: leave --demo away, and "
+            "`unset KUTY_OWNER_DSN KUTY_KEYS_OWNER_DSN KUTY_VAULT_OWNER_DSN` before"
         )
     given = settings.of_roles(names)
     owns_nothing(given)

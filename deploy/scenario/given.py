@@ -17,6 +17,7 @@ from domain.chapters.organisations.decisions import ContractProvider, JoinLedger
 from domain.commands import Command
 from domain.context import Caller
 from domain.events import Capacity, Site, TaskFrom
+from domain.refusals import explained
 from domain.store import ClientRecord, EventStore, StaffCard, Vault, registration
 
 CARDS_FROM = date(2000, 1, 1)
@@ -152,4 +153,4 @@ def _first(given: Given, role: str) -> str:
 
 def _done(answer: Answer) -> None:
     if answer.status == "refused":
-        raise NotGiven(", ".join(f"{reason.code} {reason.pointer}".strip() for reason in answer.codes))
+        raise NotGiven(explained(answer.codes))

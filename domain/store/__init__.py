@@ -25,7 +25,7 @@ from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, WrongMasterKe
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
-from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place, Snapshot, one_moment
+from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place, Snapshot, check_version, one_moment
 from domain.store.tables.copying.postgres_place import PostgresPlace
 from domain.store.tables.copying.sqlite_place import SqlitePlace
 from domain.store.tables.database import (
@@ -112,6 +112,7 @@ __all__ = [
     "WrongMasterKey",
     "carry_out",
     "check_own_keys",
+    "check_version",
     "enter",
     "examine",
     "field_classes",

@@ -247,6 +247,17 @@ def test_a_command_without_a_key_is_refused(fourth_day: House) -> None:
         assert (answer.status_code, answer.json()["codes"][0]["code"]) == (400, "E_ENVELOPE")
 
 
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_who_sends_a_command_hears_of_its_key_and_not_of_a_messages_attributes(fourth_day: House, language: str) -> None:
+    more = {"accept-language": language, "content-type": "application/json", "idempotency-key": "two words"}
+    path = f"/ledgers/house{attendance_path(fourth_day)}"
+    body, headers = orjson.dumps(attendance(fourth_day)), fourth_day.headers(INSTRUCTOR, **more)
+    [code] = fourth_day.http.post(path, content=body, headers=headers).json()["codes"]
+    assert "Idempotency-Key" in code["what_to_do"]
+    assert "ce_" not in code["what_to_do"]
+    assert "ce_id" in refusal("E_ENVELOPE").for_system[language]
+
+
 def test_a_key_is_used_once(fourth_day: House) -> None:
     path, body = attendance_path(fourth_day), attendance(fourth_day, occurred_on="2025-03-19")
     assert fourth_day.post(path, INSTRUCTOR, body, key="once").status_code == 201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -155,6 +156,45 @@ def test_over_http_it_sends_follows_and_reads_receipts(lived: House) -> None:
         receipt = orjson.loads(agency.send("day-1", "record_attendance.v1", body))
         assert receipt["status"] == "recorded"
         assert [orjson.loads(value)["message_id"] for _, value in agency.records("receipts", 0.1)][-1] == "day-1"
+
+
+def test_over_http_a_refusal_and_a_problem_are_told_in_a_line(
+    lived: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, settings = free_port(), lived.wired.settings
+    issuer, provider = issuer_of(settings), lived.wired.store.directory.recipients["provider-s01"]
+    claims = Claims(ledger="house", org=provider.org, task="provider", role="instructor", person="I-01")
+    monkeypatch.setenv("KUTY_HOME", str(settings.home))
+    monkeypatch.setenv("KUTY_LEDGER", "house")
+    file = tmp_path / "messages"
+    file.write_text('{"id": "m-1", "type": "record_attendance.v1", "body": {}}', encoding="utf-8")
+    with served(app_of(lived.wired), "127.0.0.1", port):
+        over = ("--http", f"http://127.0.0.1:{port}", "--token")
+        assert main(["agency", "publish", "provider-s01", str(file), *over, issuer.token(claims)]) == 1
+        refused = capsys.readouterr().err
+        assert main(["agency", "follow", "provider-s01", *over, "none"]) == 1
+        problem = capsys.readouterr().err
+    assert re.fullmatch(r"m-1 record_attendance\.v1: refused: E_FIELD_MISSING /\w+(, E_\w+ /\w+)*\n", refused)
+    assert re.fullmatch(r"kuty: [A-Z][^{}\n]+\. [A-Z][^{}\n]+\. \(E_\w+, request [\w-]+\)\n", problem)
+
+
+def test_over_kafka_everything_is_read_before_silence_is_counted(
+    kafka: Kafka, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of a topic in which nothing stands nothing is said but that."""
+    ledger = f"unhurried-{os.getpid()}"
+    broker = KafkaBroker(Connection(kafka.bootstrap))
+    broker.create_topics({**wire.recipient_topics(ledger, "kela"), **wire.recipient_topics(ledger, "none")})
+    broker.append([(wire.out_topic(ledger, "kela"), wire.publication_entry(told)) for told in line(5)])
+    broker.close()
+    monkeypatch.setenv("KUTY_KAFKA", kafka.bootstrap)
+    monkeypatch.setenv("KUTY_LEDGER", ledger)
+    assert main(["agency", "follow", "kela", "--wait", "0"]) == 0
+    assert capsys.readouterr().out.endswith("sequence 5 of epoch 1: every record follows the one before\n")
+    assert main(["agency", "follow", "none", "--wait", "0"]) == 0
+    assert capsys.readouterr().out == "nothing came: none was told nothing yet\n"
+    assert main(["agency", "receipts", "none", "--wait", "0"]) == 0
+    assert capsys.readouterr() == ("", "nothing came: no message of none was answered yet\n")
 
 
 def test_over_kafka_it_sends_and_follows(kafka: Kafka) -> None:

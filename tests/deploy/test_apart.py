@@ -110,7 +110,9 @@ def test_no_role_takes_the_owner_of_keys_or_vault(
     for variable, value in replace(apart.of_roles(("clerk",)), **{name: getattr(apart, name)}).environment().items():
         monkeypatch.setenv(variable, value)
     assert main(["serve", "--role", "clerk"]) == 1
-    assert "clerk must not have the rights of the owner" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "clerk must not have the rights of the owner" in said
+    assert "`unset KUTY_OWNER_DSN KUTY_KEYS_OWNER_DSN KUTY_VAULT_OWNER_DSN`" in said
     # nor under another name
     disguised = replace(apart, **{name.replace("_owner", ""): getattr(apart, name)})
     migrate(apart)

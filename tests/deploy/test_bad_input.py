@@ -121,6 +121,27 @@ def test_a_name_is_no_reference_and_comes_into_no_record(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words", [("key", "destroy", "0" * 32), ("ledger", "adopt"), ("ledger", "new-epoch")], ids=" ".join
+)  # fmt: skip
+def test_one_person_in_two_ways_of_writing_is_no_second_person(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    assert "T-01 cannot be the second person too" in refused(capsys, *words, "--by", "T-01", "--second", "t-01")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("matter", ["00", "0" * 33, "A" * 32, "kuty"])
+def test_what_is_no_matter_is_looked_for_nowhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, matter: str
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(tmp_path))
+    said = refused(capsys, "key", "destroy", matter, "--by", "DP-1", "--second", "DP-2")
+    assert f"{matter} is no matter: `kuty audit chains` names each by 32 hexadecimal digits" in said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", WITHOUT_FILES)
 @pytest.mark.parametrize("place", ["a file", "below a file", "nowhere to write"])
 def test_a_home_that_cannot_be_used(
@@ -232,6 +253,15 @@ def test_a_message_that_is_none(
     file = tmp_path / "messages"
     file.write_text(f"\n{line}\n", encoding="utf-8")
     assert f"{file}:2: " in refused(capsys, "agency", "publish", "provider-s01", str(file))
+
+
+def test_a_file_without_a_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, filled: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUTY_HOME", str(filled))
+    file = tmp_path / "messages"
+    file.write_text("\n", encoding="utf-8")
+    assert refused(capsys, "agency", "publish", "provider-s01", str(file)) == f"kuty: no message in {file}"
 
 
 @pytest.mark.parametrize("address", ["http://", "http://[::1", "http://127.0.0.1:x", "http://127.0.0.1:99999",

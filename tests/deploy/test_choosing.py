@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -16,6 +15,7 @@ from stories import KELA
 
 from consumers import wire
 from consumers.log import Entry
+from deploy.given_up import Origin, keep, put_in_place
 from deploy.histories import Compared
 from deploy.settings import Settings
 from deploy.wiring import Wired
@@ -179,8 +179,7 @@ def test_events_whose_keys_are_not_there_are_counted(ledger: Forked, capsys: pyt
 
 
 def test_a_file_of_another_history_is_not_overwritten(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger.kept.write_text(json.dumps({"what": "history", "about": "", "ledger": "x", "epoch": 1, "after": 1, "end": 2,
-                                       "hash": ""}) + "\n")  # fmt: skip
+    put_in_place(keep(ledger.kept, Origin("x", 1, 1, 2, ""), [], [], []), ledger.kept)
     before = ledger.records()
     assert "holds another history" in refused(ledger, capsys, *ADOPT)
     assert ledger.records() == before

@@ -328,7 +328,9 @@ def test_a_store_that_holds_something_is_not_rebuilt_over(home: Path, capsys: py
 
 
 def test_a_clock_never_goes_back(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "E_CLOCK_BACKWARDS" in told(capsys, "clock", "advance", "2025-01-01", code=1)
+    said = told(capsys, "clock", "advance", "2025-01-01", code=1)
+    asked = r"it is 2025-\S+ in demo, and 2025-01-01T09:00\+02:00 was asked for"
+    assert re.fullmatch(rf"kuty: {asked}: The clock .+ \(E_CLOCK_BACKWARDS /to_at\)\n", said)
 
 
 def test_a_ledger_in_use_is_left_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,9 @@ def test_no_piece_of_a_file_can_be_moved_left_out_added_or_taken_from_another_on
 def test_another_key_opens_nothing_and_that_is_said(three: Path) -> None:
     with pytest.raises(BackupDamaged, match="sealed with another key than the one that KUTY_BACKUP_KEY names"):
         content_of(three, b"o" * 32)
+    three.write_bytes(three.read_bytes()[: FIRST + SEALED // 2])
+    with pytest.raises(BackupDamaged, match="or it was cut off at its beginning, or changed"):
+        content_of(three)
 
 
 def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:

@@ -60,11 +60,12 @@ def test_a_key_is_destroyed_when_its_time_is_over_and_the_record_says_so_for_eve
     [
         ({"on": date(2035, 9, 4)}, {}, "E_NOT_DUE"),
         ({"second": "DP-1"}, {}, "E_SECOND_PERSON"),
+        ({"second": "dp-1"}, {}, "E_SECOND_PERSON"),
         ({}, {"of_client": False}, "E_UNKNOWN_REFERENCE"),
         ({}, {"digest": "", "gone": True}, "E_UNKNOWN_REFERENCE"),
         ({"by": Caller(AUTHORITY, "employment_authority", "data_protection_officer", "DP-1")}, {}, "E_NOT_ENTITLED"),
     ],
-    ids=["a day too early", "one person alone", "another client's", "a key that was lost", "an agency"],
+    ids=["a day too early", "one person alone", "in other letters", "another client's", "a key that was lost", "an agency"],
 )
 def test_nothing_is_destroyed(but: dict[str, Any], found: dict[str, Any], code: str) -> None:
     world = closed()

@@ -23,13 +23,16 @@ def commands_of(page: str, heading: str) -> str:
 
 
 def begun(page: str, heading: str, settings: Settings, folder: Path, backup: str = "") -> subprocess.Popen[str]:
-    """The commands, started in a folder with these settings; `backup` is what the page calls `BACKUP`."""
+    """The commands, started in a folder with these settings; `backup` is what the page calls `BACKUP`, and what it keeps
+    stands in the folder."""
     tools = folder / ".bin"
     tools.mkdir(exist_ok=True)
     (tools / "kuty").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m deploy.cli "$@"\n')
     (tools / "kuty").chmod(0o755)
     environment = {
         **os.environ, **settings.environment(), "BACKUP": backup, "PYTHONPATH": str(ROOT),
+        "BACKUPS": str(folder / "backups"), "KEYS_APART": str(folder / "keys-apart"),
+        "GIVEN_UP": str(folder / "given-up.jsonl"),
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     return subprocess.Popen(

@@ -45,7 +45,7 @@ def destroy_payload_key(pathway: Pathway, command: DestroyPayloadKey, context: C
         return []
     no, on = Refusals(), day_of(command, context)
     no.when(not (found.get("of_client") and found.get("digest")), "E_UNKNOWN_REFERENCE", "/destroyed_matter")
-    no.when(command.second_person_id == context.caller.person, "E_SECOND_PERSON", "/second_person_id")
+    no.when(command.second_person_id.casefold() == context.caller.person.casefold(), "E_SECOND_PERSON", "/second_person_id")
     not_ahead(no, on, context)
     no.stop()
     due_on = due(pathway, matter, context)

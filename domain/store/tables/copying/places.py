@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Literal, Protocol
 
 from domain.store.sealed import keys, vault
+from domain.store.tables.database import check_known
 from domain.store.tables.migrations import POSTGRES, SQLITE
 
 Part = Literal["store", "keys", "vault"]
@@ -21,6 +22,8 @@ OWN = frozenset({"migrations"})
 """Tables that say of which version the others are; they are made, not copied."""
 BEGUN = frozenset({*OWN, "ledger"})
 """Tables that are not empty in an empty place."""
+POSTGRESQL = "postgresql"
+"""A kind of snapshot."""
 NOT_IN_TIME = "another writer has held the ledger for more than 5 s: take the backup again"
 
 
@@ -32,7 +35,7 @@ class Snapshot(Protocol):
     """One part of a ledger as it was when `begin` was called."""
 
     kind: str
-    """`postgresql` or `sqlite`."""
+    """`POSTGRESQL` or `sqlite`."""
 
     def begin(self) -> int:
         """Take the moment; the version of the tables."""
@@ -93,13 +96,18 @@ def scripts_of(part: Part, *, postgres: bool) -> Scripts:
     return [script.format(**types) for script in (keys.TABLES if part == "keys" else vault.TABLES)]
 
 
+def check_version(what: str, part: Part, version: int, kind: str) -> None:
+    """This program knows the tables of such a part: it can copy all of it, and make it again. Raises `NewerTables`."""
+    check_known(what, version, scripts_of(part, postgres=kind == POSTGRESQL))
+
+
 @contextmanager
 def one_moment(places: Mapping[Part, Place]) -> Iterator[dict[Part, tuple[int, Snapshot]]]:
     """The parts as they were at one moment, each with the version of its tables.
 
     The ledger's own lock is held for as long as it takes to begin a transaction on each: between two commits, everything
     that an event needs in vault and keys is written, for it is made before the commit that first uses it; and nothing that
-    it still needs has gone, for what is let go is let go after. Raises `NotMigrated`, `StoreUnavailable`.
+    it still needs has gone, for what is let go is let go after. Raises `NotMigrated`, `NewerTables`, `StoreUnavailable`.
     """
     with ExitStack() as stack:
         opened = {part: place.snapshot(stack) for part, place in places.items()}
@@ -107,4 +115,6 @@ def one_moment(places: Mapping[Part, Place]) -> Iterator[dict[Part, tuple[int, S
             if "store" in places:
                 places["store"].held(writers_wait)
             begun = {part: (snapshot.begin(), snapshot) for part, snapshot in opened.items()}
+        for part, (version, snapshot) in begun.items():
+            check_version(places[part].name, part, version, snapshot.kind)
         yield begun

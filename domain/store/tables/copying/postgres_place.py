@@ -10,7 +10,17 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from domain.store.tables.copying.places import BEGUN, NOT_IN_TIME, STAGED, Filling, NotEmpty, Part, Snapshot, scripts_of
+from domain.store.tables.copying.places import (
+    BEGUN,
+    NOT_IN_TIME,
+    POSTGRESQL,
+    STAGED,
+    Filling,
+    NotEmpty,
+    Part,
+    Snapshot,
+    scripts_of,
+)
 from domain.store.tables.database import POSTGRES_SETTINGS, StoreUnavailable, check_known, lock_number
 from domain.store.tables.migrations import NotMigrated
 
@@ -24,7 +34,7 @@ SESSION = "-c statement_timeout=600000 -c lock_timeout=5000 -c idle_in_transacti
 class _PostgresSnapshot:
     connection: psycopg.Connection[tuple[Any, ...]]
     schema: str
-    kind: str = "postgresql"
+    kind: str = POSTGRESQL
 
     def begin(self) -> int:
         try:
