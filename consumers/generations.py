@@ -151,13 +151,10 @@ class Generation:
 
     def _accept(self, sequence: int, read: Read, headers: Mapping[str, bytes]) -> None:
         follows = headers.get("ce_prevhash", b"").decode()
-        if follows == ERASED and not is_erased(headers, read.value):
-            # Nobody gets round the chain with content.
-            raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
         if follows != self._hash and ERASED not in (follows, self._hash):
             raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
         came = publication_hash(read.headers, read.value)
-        self._hash = ERASED if follows == ERASED else came
+        self._hash = ERASED if is_erased(headers, read.value) else came
         self._sequence = sequence
         self._recent[sequence] = came
         if sequence == 1:

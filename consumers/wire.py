@@ -38,7 +38,8 @@ TWO_LINES = b"application/x-ndjson"
 HEARTBEAT = "heartbeat.v1"
 ERASED = "erased"
 """Stands as `prevhash` in the publication whose content could no longer be read when it was sent; the one after it names
-the hash of what had been meant. A follower cannot check the chain across these two, and need not halt."""
+the hash of what had been meant, or `erased` where that could not be made any more. A follower cannot check the chain across
+these two, and need not halt."""
 NO_CONTENT = b'{"kind":"withdrawn"}'
 """The value of such a publication: it says nothing, and takes nothing back."""
 

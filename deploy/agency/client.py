@@ -46,12 +46,10 @@ class Follower:
         if not begins and sequence != self.sequence + 1:
             raise Halt(f"sequence {self.sequence + 1} of epoch {epoch} is missing, {sequence} came")
         follows = headers.get("ce_prevhash", "")
-        if follows == "erased" and value != NO_CONTENT:
-            raise Halt(f"sequence {sequence} of epoch {epoch} says that it was erased, and has content")
         if not begins and "erased" not in (follows, self.last_hash) and follows != self.last_hash:
             raise Halt(f"sequence {sequence} of epoch {epoch} does not follow the one before")
         self.epoch, self.sequence = epoch, sequence
-        self.last_hash = "erased" if follows == "erased" else hash_of(headers, value)
+        self.last_hash = "erased" if (follows, value) == ("erased", NO_CONTENT) else hash_of(headers, value)
         return True
 
 

@@ -83,16 +83,22 @@ def test_content_where_there_was_none_halts(stage: Stage) -> None:
     assert stage.feed().halted == "sequence 5 of epoch 1 came twice with different bytes"
 
 
-def test_who_says_erased_may_say_nothing_else(stage: Stage) -> None:
+def test_what_follows_something_erased_after_it_was_told_has_content_and_the_next_one_names_it(stage: Stage) -> None:
     entries = kela().entries
     stage.put([*entries[:10], damaged(entries[10], ce_prevhash=b"erased")])
     stage.drain()
-    assert stage.feed().halted == "sequence 11 of epoch 1 does not follow the one before"
-    # nor as a repetition
-    stage.restart()
-    stage.put([damaged(entries[3], ce_prevhash=b"erased")])
+    assert (stage.feed().halted, stage.models.of("kela").positions()[1].sequence) == ("", 11)
+    # and the chain goes on from it: the next one of before names another
+    stage.put([entries[11]])
     stage.drain()
-    assert stage.feed().halted
+    assert stage.feed().halted == "sequence 12 of epoch 1 does not follow the one before"
+
+
+def test_a_repetition_with_content_that_says_erased_is_none(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:10], damaged(entries[3], ce_prevhash=b"erased")])
+    stage.drain()
+    assert stage.feed().halted == "sequence 4 of epoch 1 came twice with different bytes"
 
 
 # --- where history ends ---

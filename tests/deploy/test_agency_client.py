@@ -119,12 +119,15 @@ def test_what_was_erased_before_it_was_sent_breaks_no_chain() -> None:
     assert take(follower, told[2])
 
 
-def test_what_says_that_it_was_erased_and_has_content_halts() -> None:
-    told = line(2)
+def test_what_follows_something_erased_after_it_was_told_is_named_by_the_next_one() -> None:
+    told = line(3)
     follower = Follower()
     take(follower, told[0])
-    with pytest.raises(Halt, match="has content"):
-        take(follower, replace(told[1], previous_hash=wire.ERASED))
+    behind = replace(told[1], previous_hash=wire.ERASED)
+    assert take(follower, behind)
+    with pytest.raises(Halt, match="does not follow"):
+        take(follower, told[2])
+    assert take(follower, replace(told[2], previous_hash=behind.hash))
 
 
 @pytest.fixture
