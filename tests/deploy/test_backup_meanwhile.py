@@ -222,6 +222,7 @@ class Dawdling:
     def __init__(self, place: Place, meanwhile: Callable[[], None]) -> None:
         self._place = place
         self._meanwhile = meanwhile
+        self.name = place.name
 
     def snapshot(self, stack: ExitStack) -> Any:
         snapshot = self._place.snapshot(stack)
