@@ -108,7 +108,7 @@ class House:
 
     def asked(self, database: str, *statements: str) -> None:
         """As somebody who owns the tables of keys, or of the vault."""
-        self.ground.database(database).write(lambda ask: [ask(statement, ()) for statement in statements])
+        self.ground.owned(database).write(lambda ask: [ask(statement, ()) for statement in statements])
 
     def audited(self, **options: Any) -> Found:
         keys_at, vault_at = self.ground.database("keys"), self.ground.database("vault")

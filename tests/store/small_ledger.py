@@ -176,6 +176,10 @@ class Ground:
             return PostgresDatabase(self.login, f"kuty_{name}")
         return SqliteDatabase(Path(self.place) / f"{name}.db")
 
+    def owned(self, name: str) -> PostgresDatabase | SqliteDatabase:
+        """The same as its owner has it."""
+        return PostgresDatabase(self.place, f"kuty_{name}") if self.kind == "postgresql" else self.database(name)
+
     def migrate(self) -> None:
         if self.kind == "postgresql":
             make_login(self.place, LOGIN, PASSWORD)
@@ -184,7 +188,7 @@ class Ground:
             migrate_sqlite(Path(self.place) / "ledger.db")
         for name, tables in BESIDE:
             if self.kind == "postgresql":
-                tables.migrate(PostgresDatabase(self.place, f"kuty_{name}"))
+                tables.migrate(self.owned(name))
                 grant(self.place, f"kuty_{name}", LOGIN, APPENDED[name])
             else:
                 tables.migrate(self.database(name))

@@ -279,7 +279,7 @@ def test_what_people_write_comes_into_no_log_no_figure_and_no_screen(
     assert len(seen) == 2 + 2 * 9  # seven roles, one of them in two processes, and `kuty up`
     visible = [line for text in seen for line in text.splitlines() if line.startswith("kuty_visible_seconds_count ")]
     assert sum(float(line.split()[1]) for line in visible) > 0
-    assert seen[0].count(" runs at 127.0.0.1:") == 7
+    assert seen[0].count(" runs at 127.0.0.1:") == 8  # the roles, and `kuty up`
     lines = log.read_text().splitlines()
     servers = [file.read_text(errors="replace") for file in parts_folder.rglob("server.log")]
 
