@@ -20,7 +20,7 @@ def kept(ground: Ground) -> list[Any]:
 
 def removed(ground: Ground, statement: str) -> list[Any]:
     """Take keys away; what is there then."""
-    ground.database("keys").write(lambda ask: ask(statement, ()))
+    ground.owned("keys").write(lambda ask: ask(statement, ()))
     return kept(ground)
 
 

@@ -276,7 +276,7 @@ def test_a_section_cannot_be_left_out(sealer: Sealer, keys: Keys) -> None:
 
 def test_what_was_sealed_when_only_its_place_was_bound_opens(sealer: Sealer, keys: Keys) -> None:
     record = sealed(sealer, keys, PLAN)
-    before, behind = _bound_before(record.header)
+    before, behind = _bound_before(record)
     key = keys.get(["m/1"])["m/1"]
     sections = {
         name: bytes(12) + sealer._cipher("m/1", key, name).encrypt(
