@@ -68,7 +68,16 @@ class LostEnds:
             if offset < expected:
                 again.add(topic)
             following[topic] = offset + 1
-        return self._find(below, self._store.acknowledged_ends(), again) if below else set()
+        if not below:
+            return set()
+        ends = dict(self._store.acknowledged_ends())
+        for topic in below.keys() & ends.keys() - again:
+            # What another relay wrote there since, and was acknowledged, stands; in question is what was before it.
+            end = ends.pop(topic)
+            before = end if end.offset < below[topic] else self._store.acknowledgement_before(topic, below[topic])
+            if before is not None:
+                ends[topic] = before
+        return self._find(below, ends, again)
 
     def note(self, taken: Iterable[tuple[str, int]]) -> None:
         """These offsets have been given, and what stands there is kept."""

@@ -80,6 +80,26 @@ def test_what_lands_where_a_heartbeat_stood_says_that_the_end_is_lost(
     assert feed.acknowledged_ends()[OUT].sequence == 5
 
 
+def test_what_another_relay_sends_at_the_same_moment_is_no_loss(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed.tell("kela", times=3)
+    one, other = relay_of(feed, broker, heartbeat_s=1e9), relay_of(feed, broker, heartbeat_s=1e9)
+    # given two that find the same topics empty, and the one is done before the other sends
+    append, first = broker.append, iter([lambda: run(other)])
+
+    def overtaken(given: Any) -> Any:
+        for go in first:
+            go()
+        return append(given)
+
+    monkeypatch.setattr(broker, "append", overtaken)
+    run(one)
+    # then everything stands there twice, the same, and nothing was lost
+    assert told(broker) == [1, 2, 3, 1, 2, 3]
+    assert (one._ends.behind, other._ends.behind, caplog.text.count("lost its end")) == ({}, {}, 0)
+
+
 def test_a_heartbeat_that_lands_where_a_publication_stood_says_so_too(feed: Feed, broker: EmbeddedBroker) -> None:
     relay = after_beats(feed, broker)
     broker.lose_end(OUT, 3)
