@@ -24,7 +24,6 @@ from deploy.migration import keys_database, ledger_file, master_key, migrate
 from deploy.roles import Role
 from deploy.settings import DSNS, Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
-from domain.epochs import FIRST
 from domain.record import Record
 from domain.store import Keys, check_own_keys
 from projections.comparison import differences
@@ -106,7 +105,7 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
         if next(origin.records(), None) is not None:
             with closing(keys_database(settings)) as database:
                 check_own_keys(Keys(database, master_key(settings)))
-        _begin_epoch(target, origin.epoch())
+        begin_in_epoch(target, origin.epoch(), if_empty=True)
         fresh = open_ledger_parts(target, apart=settings)
         try:
             if fresh.store.head() and not fresh.store.rebuild_broken_off:
@@ -120,14 +119,6 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
             return _compared(settings, fresh) if arguments.into else 0
         finally:
             fresh.close()
-
-
-def _begin_epoch(target: Settings, epoch: int) -> None:
-    """An empty store is in the epoch that its topic is in."""
-    with reopening(target) as at:
-        if epoch != FIRST and not at.writing.head():
-            at.begin_epoch(epoch)
-            at.writing.commit(0)
 
 
 def target_of(settings: Settings, into: str | None) -> Settings:
@@ -150,11 +141,11 @@ def _shown(origin: Feed) -> Iterator[Record]:
             bar.update()
 
 
-def begin_in_epoch(settings: Settings, epoch: int) -> bool:
+def begin_in_epoch(settings: Settings, epoch: int, *, if_empty: bool = False) -> bool:
     """Have the tables say, as their owner, that the ledger is in an epoch; whether they said something else. Parts that are
-    open are opened again then. Raises `Lost`, the database's own errors."""
+    open are opened again then. `if_empty`: only where nothing is recorded yet. Raises `Lost`, the database's own errors."""
     with reopening(settings) as at:
-        if at.writing.epoch == epoch:
+        if at.writing.epoch == epoch or (if_empty and at.writing.head()):
             return False
         at.begin_epoch(epoch)
         at.writing.commit(at.writing.head())
