@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import Forked
+from forked import Forked, forked
+from house import LEDGER
 
 from deploy import choosing
 from deploy.choosing import Chosen, Persons, adopt, new_epoch
 from deploy.given_up import NotGivenUp, Origin, keep, put_in_place, read
+from deploy.migration import migrate
+from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.record import Record
 from domain.store import Lost
@@ -24,11 +27,27 @@ def unfinished(folder: Path) -> list[Path]:
     return list(folder.glob("*.unfinished"))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Forked:
+    """A ledger that went back and took commands, its store in a file or on PostgreSQL."""
+    if request.param == "sqlite":
+        laid_out: Forked = request.getfixturevalue("ledger")
+        return laid_out
+    dsn = request.getfixturevalue("postgres").fresh_database()
+    found = Forked(Settings(home=tmp_path, ledger=LEDGER, store_dsn=dsn, owner_dsn=dsn))
+    migrate(found.settings)
+    with found.house() as home:
+        home.until("12")
+        home.settle()
+    found.fork = forked(found)
+    return found
+
+
 @pytest.mark.parametrize(("first", "second"), [(adopt, new_epoch), (new_epoch, adopt)], ids=["adopt", "new-epoch"])
 def test_who_comes_second_leaves_the_file_of_the_first_alone(
-    ledger: Forked, monkeypatch: pytest.MonkeyPatch, first: Choose, second: Choose
+    either: Forked, monkeypatch: pytest.MonkeyPatch, first: Choose, second: Choose
 ) -> None:
-    monkeypatch.setattr("domain.store.tables.database.SQLITE_PATIENCE_S", 0.1)
+    ledger = either
     stored, published = ledger.records(), ledger.published()
     given_up: list[Record] = stored if first is adopt else published
     a = open_ledger_parts(ledger.settings, wait_s=0)
@@ -39,7 +58,9 @@ def test_who_comes_second_leaves_the_file_of_the_first_alone(
     def in_the_middle(self: Any, *rest: Any) -> Any:
         # The first has written what it gives up beside its place, and holds the ledger.
         monkeypatch.setattr(choosing._Choosing, "_epoch", whole)
-        with pytest.raises(Lost):
+        with pytest.raises(Lost), monkeypatch.context() as shorter:
+            shorter.setattr("domain.store.tables.database.SQLITE_PATIENCE_S", 0.1)
+            shorter.setattr("domain.store.tables.postgres_writing.LONGEST_CALL_S", 1.0)
             second(b, Persons("X-01", "X-02"), None)
         came.append("second")
         return whole(self, *rest)
