@@ -10,7 +10,8 @@ from typing import NamedTuple
 import psycopg
 
 from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSettingsDiffer
-from consumers.relay import FeedRefused, StoreBehindTopic
+from consumers.relay import FeedRefused
+from consumers.standing import StoreBehindTopic
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
 from domain.store import EpochMoved, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
-from consumers.relay import FeedRefused, StoreBehindTopic
+from consumers.relay import FeedRefused
+from consumers.standing import StoreBehindTopic
 from deploy.halts import TABLES
 from deploy.roles import LOOKS_S, MOVED_ON, Running, Saying, Stuck, settle
 from domain.store import EpochMoved, StoreUnavailable

@@ -27,7 +27,7 @@ from stories import OWN_WORKER
 from consumers import wire
 from consumers.log import BrokerUnavailable
 from consumers.projector import Standing
-from consumers.relay import StoreBehindTopic
+from consumers.standing import StoreBehindTopic
 from deploy.halts import BROKER
 from deploy.local.ports import PartFailed
 from deploy.migration import ledger_file
