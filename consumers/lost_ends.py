@@ -15,9 +15,9 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from consumers import wire
+from consumers.doubts import is_ours
 from consumers.log import Broker, Read
 from consumers.outgoing import Packing
-from consumers.standing import is_ours
 from domain.record import Damaged
 from domain.store import Acknowledged, EventStore, KeysLost
 

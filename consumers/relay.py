@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from consumers import wire
+from consumers.doubts import MARGIN, Doubts, StoreBehindTopic, acknowledged
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, BrokerUnavailable, TopicGone, TopicRefused, TopicSettings, size_of
 from consumers.lost_ends import LostEnds
 from consumers.outgoing import Outgoing, Packing, within_epochs
 from consumers.published import ending
-from consumers.standing import MARGIN, Standing, StoreBehindTopic, acknowledged
 from domain.counts import SENT
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.epochs import FIRST
@@ -85,7 +85,7 @@ class Relay:
         self._position = -1
         self._parked: dict[str, Parked] = {}
         self._ends = LostEnds(TRACKING, store, broker, self._packing)
-        self._standing = Standing(store, broker, window)
+        self._doubts = Doubts(store, broker, window)
         self._in_flight: Window | None = None
         self._erasures = 0
         self._widened_to = 0
@@ -170,7 +170,7 @@ class Relay:
     def _delivered(self, window: Window, doubt: bool) -> bool:
         """One attempt at what is left of the window; whether nothing is left now."""
         if doubt:
-            rows, window.left = self._standing.divided(window.left)
+            rows, window.left = self._doubts.settled(window.left)
             window.rows += rows
         if not window.left:
             return True

@@ -9,10 +9,10 @@ import pytest
 from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
 
 from consumers import wire
+from consumers.doubts import StoreBehindTopic
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import BrokerUnavailable, TopicRefused
 from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
-from consumers.standing import StoreBehindTopic
 from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, Erased, LedgerOpened
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite

@@ -33,8 +33,8 @@ class StoreBehindTopic(Exception):
     which of the two holds (`kuty ledger adopt`, `kuty ledger new-epoch`)."""
 
 
-class Standing:
-    """Looks at what stands. `window` is the relay's, in positions of the feed."""
+class Doubts:
+    """Says after a doubt what stands. `window` is the relay's, in positions of the feed."""
 
     def __init__(self, store: EventStore, broker: Broker, window: int) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class Standing:
         self._events_topic = wire.events_topic(store.ledger)
         self._said: dict[str, int] = {}
 
-    def divided(self, left: Sequence[Outgoing]) -> tuple[list[Acknowledged], list[Outgoing]]:
+    def settled(self, left: Sequence[Outgoing]) -> tuple[list[Acknowledged], list[Outgoing]]:
         """Of records on their way those that stand in their topics without a hole before them, and those that are to be
         sent. Raises `StoreBehindTopic`, `TopicGone`, `BrokerUnavailable`."""
         topics = {out.topic for out in left}
