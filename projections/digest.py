@@ -45,7 +45,7 @@ def history_of(value: bytes) -> int | None:
     try:
         history = orjson.loads(value).get("history") or {}
         return int(history.get("until_sequence", 0))
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return None
 
 
