@@ -2,8 +2,8 @@
 
 A publication is accepted only when it is the next one and names the hash of the one before. Identical repetitions are
 dropped; a bounded number of later records is held back while one is missing (design D11). So is a heartbeat that names more
-than has come: what it names stood before it, and is missing. What is accepted but cannot be digested parks its client, in the
-same transaction as everything else (design D18).
+than has come: what it names stood before it, and is missing. What is accepted but cannot be digested parks its client, in
+the same transaction as everything else (design D18).
 
 A topic that was filled again has what was erased meanwhile without content. Such a repetition is dropped like an identical
 one: it changes nothing, so that nobody can take anything out of a model by forging it. The other way round, content where
@@ -98,8 +98,8 @@ class Generation:
                 raise LineFault(f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing")
 
     def hear(self, last: int, offset: int) -> None:
-        """A heartbeat names what was told last. Where that has come, it says where the history ends, if nothing else has; else
-        something is missing: the relay names only what the broker had taken before."""
+        """A heartbeat names what was told last. Where that has come, it says where the history ends, if nothing else has;
+        else something is missing: the relay names only what the broker had taken before."""
         if 0 < last <= self._sequence:
             self._end_history_at(last)
         elif last > self._sequence:

@@ -174,7 +174,7 @@ class Line:
             generation.offer(sequence, read, headers, self._look_ahead)
 
     def _hear(self, epoch: int, last: int, beat: Read) -> None:
-        """A heartbeat names the last publication of an epoch: one of which nothing has come is missing from its beginning."""
+        """A heartbeat names the last publication of an epoch: where nothing of that has come, all of it is missing."""
         generation = self._generations.get(epoch) or (self._begin(epoch, beat) if last > 0 else None)
         if generation is not None and not generation.fault:
             generation.hear(last, beat.offset)

@@ -182,7 +182,8 @@ def test_a_record_that_cannot_be_taken_in_slows_nobody_else_and_answers_say_so(
     # and the operator where it came from, once in a while
     lines = [line for line in caplog.records if line.name == "consumers.setbacks"]
     assert 1 <= len(lines) <= 3
-    assert lines[0].exc_info and MODEL_PAGE in lines[0].getMessage()
+    assert lines[0].exc_info
+    assert MODEL_PAGE in lines[0].getMessage()
 
 
 def test_a_database_that_answers_nobody_is_the_roles_matter(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +194,7 @@ def test_a_database_that_answers_nobody_is_the_roles_matter(stage: Stage, monkey
 
     with monkeypatch.context() as broken:
         broken.setattr(type(stage.models), "check", away)
-        for name in ("_writing", "_looking"):
+        for name in ("write", "_writing", "_looking"):
             broken.setattr(type(stage.models.of("b")), name, away)
         stage.put(MORE, SECOND)
         for _ in range(3):
