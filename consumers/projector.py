@@ -1,8 +1,8 @@
 """The projector: follows many recipients' out topics at once and keeps each one's read model.
 
 One process, one poll, one transaction per recipient and poll. A recipient that stands still does not stop the others
-(design D8, D11), nor does one whose model fails: it is tried again after a pause of its own. It holds no state that the models
-do not hold: kill it anywhere and start it again.
+(design D8, D11), nor does one whose model fails: it is tried again after a pause of its own. It holds no state that the
+models do not hold: kill it anywhere and start it again.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ NOT_OPENED, NOT_WRITTEN = "its read model cannot be opened", "that it stands sti
 
 
 class Standing(NamedTuple):
-    """Where a recipient's line stands: up to which offset its topic is in the model, where that ends, and the broker's time of
-    its last record. `to_do` says what to do where it stands still because it fails, `waits_for` which sequence has been missing
-    for long (0: none)."""
+    """Where a recipient's line stands: up to which offset its topic is in the model, where that ends, and the broker's time
+    of its last record. `to_do` says what to do where it stands still because it fails, `waits_for` which sequence has been
+    missing for long (0: none)."""
 
     short_name: str
     offset: int
@@ -101,8 +101,8 @@ class Projector:
         self._look_around_again_at = 0.0
 
     def step(self) -> int:
-        """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or `StoreUnavailable` where the database
-        answers nobody: nothing is lost by calling again."""
+        """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or `StoreUnavailable` where the
+        database answers nobody: nothing is lost by calling again."""
         try:
             self._write_halts()
             self._serve()
@@ -236,8 +236,8 @@ class Projector:
         return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
 
     def _set_back(self, topic: str, short_name: str, what: str, error: Exception, offset: int, end: int) -> None:
-        """The recipient waits by itself: its model has the topic up to `offset`, and that ends at `end`. Raises what it failed
-        with where that is the database, which answers nobody."""
+        """The recipient waits by itself: its model has the topic up to `offset`, and that ends at `end`. Raises what it
+        failed with where that is the database, which answers nobody."""
         if answers_nobody(self._models, error):
             self._look_again_at = 0.0  # the next step finds the same, until it answers
             raise error

@@ -40,8 +40,8 @@ def by_its_type(error: Exception) -> Told:
 
 @dataclass(slots=True)
 class Setback:
-    """Of one recipient: what fails and why, what to do, and when it is tried again (seconds of the clock that only grows). `offset` is where
-    its model stands as far as is known, `end` where its topic ended then."""
+    """Of one recipient: what fails and why, what to do, and when it is tried again (seconds of the clock that only grows).
+    `offset` is where its model stands as far as is known, `end` where its topic ended then."""
 
     short_name: str
     what: str = ""

@@ -90,7 +90,8 @@ class Feed:
 
     `next_offset` is the first record of the topic that is not yet in the model; `topic_id` the incarnation that it was
     counted in. `read_at` and `heartbeat_at` are the broker's times. `halted` says why the line stands still, empty if it
-    runs; `waiting_for` is a sequence that is missing while later ones, or a heartbeat that names it, are there already, 0 if none is.
+    runs; `waiting_for` is a sequence that is missing while later ones, or a heartbeat that names it, are there already, 0 if
+    none is.
     """
 
     live_epoch: int = 0
@@ -237,7 +238,7 @@ class ReadModels(Protocol):
 
 
 def answers_nobody(models: ReadModels, error: BaseException) -> bool:
-    """Whether a failure of one recipient's model is the database's, which answers nobody: else it is that recipient's own."""
+    """Whether a failure of one recipient's model is the database's, which answers nobody: else it is the recipient's own."""
     if not isinstance(error, StoreUnavailable):
         return False
     try:

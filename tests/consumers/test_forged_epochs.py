@@ -232,9 +232,10 @@ def test_a_number_that_no_table_takes_stands_in_the_log_as_a_fault(stage: Stage,
     assert is_whole(stage, 2)
 
 
-def test_a_client_whose_name_no_database_takes_is_parked(stage: Stage) -> None:
-    told = Told(client="\0x")
-    told.fact("period.started", "2025-03-03", {"period_id": "p"})
+@pytest.mark.parametrize(("client", "fact"), [("\0x", "period.started"), ("x", "period.star\0ted")])
+def test_what_has_a_name_that_no_database_takes_is_parked(stage: Stage, client: str, fact: str) -> None:
+    told = Told(client=client)
+    told.fact(fact, "2025-03-03", {"period_id": "p"})
     assert comes(stage, *told.entries) == ""
     with stage.models.of("kela").look(FIRST) as look:
         [parked] = look.parked()

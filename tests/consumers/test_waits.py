@@ -1,5 +1,5 @@
-"""A line that waits for a missing publication is behind, its answers are not complete, and after a while somebody is told; what
-comes after all is taken."""
+"""A line that waits for a missing publication is behind, its answers are not complete, and after a while somebody is told;
+what comes after all is taken."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def test_who_has_waited_for_a_minute_is_told_of_once_and_still_takes_what_comes(
     stage.put([*ENTRIES[:5], *ENTRIES[6:20]])
     seconds_go_by(stage, LONG_S - 1)
     assert (said(caplog), stage.standing().waits_for) == ([], 0)
+    seconds_go_by(stage, 20)
     seconds_go_by(stage, 10 * LONG_S)
     [line] = said(caplog)
     assert line.startswith("kela has waited for 6")

@@ -205,7 +205,7 @@ def test_many_recipients_are_made_in_one_go_and_those_that_a_broken_off_one_left
     calls = iter(["kuty_test_other", "kuty_test_other", "nobody"])
     with monkeypatch.context() as broken:
         broken.setattr(read_models_postgres, "_provision", lambda at, some, _: made(at, some, [next(calls)]))
-        with pytest.raises(NotMade, match='^the schema of provider-4 cannot be made: role "nobody" does not exist$'):
+        with pytest.raises(NotMade, match=r'^the schema of provider-4 cannot be made: role "nobody" does not exist$'):
             provision_recipients(ledger_database, "test", names, [])
     with closing(PostgresModels(login_dsn(ledger_database, "kuty_test_other"), "test", connections=1)) as models:
         assert [models.of(name).feed().live_epoch for name in names[:4]] == [0] * 4
@@ -221,7 +221,7 @@ def test_a_schema_that_cannot_be_made_keeps_no_other_one_from_being_made(ledger_
     taken, names = schema_name("test", "provider-1"), ["provider-0", "provider-1", "provider-2"]
     with psycopg.connect(ledger_database, autocommit=True) as owner:
         owner.execute(f"CREATE SCHEMA {taken}".encode())
-        with pytest.raises(NotMade, match="^the schema of provider-1 cannot be made: [a-z]") as not_made:
+        with pytest.raises(NotMade, match=r"^the schema of provider-1 cannot be made: [a-z]") as not_made:
             provision_recipients(ledger_database, "test", names, ["kuty_test_projector"])
         assert not_made.value.short_names == {"provider-1"}
         with closing(PostgresModels(login_dsn(ledger_database), "test", connections=1)) as models:
