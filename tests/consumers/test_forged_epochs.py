@@ -232,7 +232,7 @@ def test_a_number_that_no_table_takes_stands_in_the_log_as_a_fault(stage: Stage,
     assert is_whole(stage, 2)
 
 
-@pytest.mark.parametrize(("client", "fact"), [("\0x", "period.started"), ("x", "period.star\0ted")])
+@pytest.mark.parametrize(("client", "fact"), [("\0x", "period.started"), ("x", "period.star\0ted")], ids=["client", "fact"])
 def test_what_has_a_name_that_no_database_takes_is_parked(stage: Stage, client: str, fact: str) -> None:
     told = Told(client=client)
     told.fact(fact, "2025-03-03", {"period_id": "p"})
