@@ -44,7 +44,7 @@ def rebuild(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
-    """A redelivery into a fresh epoch beside the live model, where one answers; compared, and switched where history ends."""
+    """A redelivery into a fresh epoch beside the live model, if one is; compared, and switched where history ends."""
     with opened(settings, wait_s=0.0 if settings.embedded else LOOK_AGAIN_S) as wired:
         if arguments.what not in wired.store.directory.recipients:
             return failed(f"nobody has joined as {arguments.what}")
