@@ -26,6 +26,9 @@ LOOK_AHEAD = 1_000
 
 MISSING = ("gap: ", " is gone: ", "the topic begins at ")
 """What stands in the reasons that say that records are not there."""
+NOT_TAKEN = "what came cannot be taken in"
+"""How the reason begins where the log is as it must be, and the model or the program is not."""
+GAP_RUNBOOK, MADE_AGAIN_RUNBOOK, MODEL_RUNBOOK = "a-gap-in-a-topic", "a-topic-made-again", "a-read-model-that-fails"
 
 
 class Line:
@@ -49,6 +52,21 @@ class Line:
     def halted(self) -> str:
         """Why the line stands still; empty while it runs."""
         return self.feed.halted
+
+    @property
+    def waiting_for(self) -> int:
+        """The sequence that is missing while later ones, or a heartbeat that names it, are there; 0 if none is."""
+        return self.feed.waiting_for
+
+    @property
+    def offset(self) -> int:
+        """Up to where the topic is in the model: what stands still, or is held back, is before it."""
+        return self.feed.next_offset if self.halted or self.waiting_for else self.read_offset
+
+    @property
+    def has_halt_to_write(self) -> bool:
+        """Whether it is not in the model yet that the line stands still."""
+        return self._unwritten
 
     @property
     def parked_clients(self) -> int:
@@ -89,21 +107,23 @@ class Line:
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
 
     def halt(self, reason: str, held_at: int | None = None) -> None:
-        """Stand still, and say so in the model; go on only with a newer epoch."""
+        """Stand still; go on only with a newer epoch. `write_halt` says so in the model."""
         for generation in self._generations.values():
-            generation.fault = generation.fault or reason
-            generation.waiting = {}
+            generation.stand_still(reason)
         self._held_at = held_at if held_at is not None else self.feed.next_offset
         self.feed = replace(self.feed, halted=reason, waiting_for=0)
         self._unwritten = True
         self._say_halted()
-        self.write_halt()
 
     def write_halt(self) -> None:
-        """Have it in the model that the line stands still, if the database did not take it at once."""
-        if self._unwritten:
-            self._model.write([], self.feed)
-            self._unwritten = False
+        """Have it in the model that the line stands still."""
+        self._model.write([], self.feed)
+        self._unwritten = False
+
+    def leave(self, reason: str) -> None:
+        """After an exception of `take`, have it in the model why what came is not in it: who asks is not to take it for all
+        that was told. The next `take` takes it back."""
+        self._model.write([], replace(self._model.feed(), halted=reason))
 
     def _say_halted(self) -> None:
         """Once for each reason, whoever finds it."""
@@ -141,9 +161,8 @@ class Line:
                 raise LineFault(f"offset {read.offset} is neither a publication nor a heartbeat")
             self.feed = replace(self.feed, heartbeat_at=_moment(read.timestamp))
             named = headers.get("ce_epoch", b"")
-            told = self._generations.get(int(named)) if named.isdigit() else None
-            if told is not None:
-                told.told_until(last_told(read.value))
+            if named.isdigit():
+                self._hear(int(named), last_told(read.value), read)
             return
         try:
             sequence, epoch = int(number), int(headers["ce_epoch"])
@@ -153,6 +172,12 @@ class Line:
         if generation is not None and not generation.fault:
             self._offered = generation
             generation.offer(sequence, read, headers, self._look_ahead)
+
+    def _hear(self, epoch: int, last: int, beat: Read) -> None:
+        """A heartbeat names the last publication of an epoch: where nothing of that has come, all of it is missing."""
+        generation = self._generations.get(epoch) or (self._begin(epoch, beat) if last > 0 else None)
+        if generation is not None and not generation.fault:
+            generation.hear(last, beat.offset)
 
     def _begin(self, epoch: int, first: Read) -> Generation | None:
         if self._generations and epoch < max(self._generations):
@@ -183,15 +208,16 @@ class Line:
         live = self.feed.live_epoch
         if newest is not None and newest.position.epoch != live and newest.history_ended:
             live = newest.position.epoch
-        waiting = newest.waiting if newest is not None else {}
-        offsets = [held.offset for held in waiting.values()]
+        # What the generation that answers lacks is lacking in the answers, while a newer one is built too.
+        concerned = [one for one in (newest, self._generations.get(live)) if one is not None]
+        offsets = newest.held_offsets if newest is not None else []
         self.feed = replace(
             self.feed,
             live_epoch=live,
             next_offset=self._held_at if self._held_at is not None else min([*offsets, self.read_offset]),
             read_at=_moment(last.timestamp),
-            halted=newest.fault if newest is not None else self.feed.halted,
-            waiting_for=newest.missing if newest is not None else 0,
+            halted=next((one.fault for one in concerned if one.fault), "") if concerned else self.feed.halted,
+            waiting_for=next((one.missing for one in concerned if one.missing), 0),
         )
         self._model.write(batches, self.feed)
         for parked in (aside for batch in batches for aside in batch.parked):
@@ -208,16 +234,18 @@ class Line:
     def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
         for faulty in [generation] if generation else list(self._generations.values()):
             if not faulty.fault:
-                held = [read.offset for read in faulty.waiting.values()]
-                self._held_at = min([*held, offset])
-                faulty.fault, faulty.waiting = reason, {}
+                self._held_at = min([*faulty.held_offsets, offset])
+                faulty.stand_still(reason)
         if not self._generations:
             self.feed = replace(self.feed, halted=reason)
 
 
 def runbook_of(halted: str) -> str:
-    """Which runbook says what to do about a line that stands still: something is missing, or something else stands there."""
-    return "a-gap-in-a-topic" if any(words in halted for words in MISSING) else "a-topic-made-again"
+    """Which runbook says what to do about a line that stands still: something is missing, something else stands there, or it
+    is not the topic's fault."""
+    if any(words in halted for words in MISSING):
+        return GAP_RUNBOOK
+    return MODEL_RUNBOOK if halted.startswith(NOT_TAKEN) else MADE_AGAIN_RUNBOOK
 
 
 def _moment(milliseconds: int) -> datetime:
