@@ -1,4 +1,4 @@
-"""A header that anybody may send is read in a time that grows with its length alone: the one loop of the door waits for it."""
+"""A header that anybody may send is read in a time that grows with its length alone: everybody waits for that."""
 
 from __future__ import annotations
 
