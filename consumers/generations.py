@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from consumers.log import Read
-from consumers.wire import ERASED, is_erased
+from consumers.wire import ERASED, LARGEST_NUMBER, is_erased
 from domain.disclosure.publications import publication_hash
 from projections.digest import NUL, Digest, Digested, Undigestible, history_of
 from projections.read_models import Batch, Entry, Parked, Position, ReadModel, Row
@@ -49,6 +49,7 @@ class Generation:
         self._sequence, self._hash = position.sequence, position.chain_hash
         self._newest = b""
         self._until = position.until_sequence
+        self._passed_over = 0
         self._named, self._named_at = 0, 0
         """The last sequence that a heartbeat has named beyond what has come, and the offset of the first such heartbeat."""
         self._clear()
@@ -67,6 +68,11 @@ class Generation:
     def held_offsets(self) -> list[int]:
         """Where the records stand that are held back, a heartbeat among them."""
         return [read.offset for read in self.waiting.values()] + ([self._named_at] if self._named else [])
+
+    @property
+    def known(self) -> int:
+        """Up to which sequence the epoch has come without a hole, also where nothing of it was taken in any more."""
+        return max(self._sequence, self._passed_over)
 
     @property
     def parked_clients(self) -> int:
@@ -106,6 +112,18 @@ class Generation:
             self._named_at = self._named_at if self._named else offset
             self._named = max(self._named, last)
 
+    def pass_over(self, sequence: int) -> None:
+        """A record has come of which nothing is taken in."""
+        if sequence == self.known + 1:
+            self._passed_over = sequence
+
+    def began_otherwise(self, first: Read) -> bool:
+        """Whether this is another first record than the one that was taken in, if one was, and no repetition of it."""
+        if not self._sequence:
+            return True
+        known = self._recent.get(1) or self._known_hashes([1]).get(1)
+        return not is_erased(dict(first.headers), first.value) and known != publication_hash(first.headers, first.value)
+
     def stand_still(self, reason: str) -> None:
         """Take nothing in any more; the first reason is the one that is told."""
         self.fault = self.fault or reason
@@ -119,14 +137,18 @@ class Generation:
         """Compare repetitions of what was written earlier. Raises `LineFault`."""
         if not self.repeated:
             return
-        known = self._model.hashes(self.position.epoch, list(self.repeated))
-        if self._parked:
-            with self._model.look(self.position.epoch) as look:
-                known |= {parked.sequence: publication_hash(parked.headers, parked.value) for parked in look.parked()}
+        known = self._known_hashes(list(self.repeated))
         for sequence, came in self.repeated.items():
             if known.get(sequence) != came:
                 raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
         self.repeated = {}
+
+    def _known_hashes(self, sequences: list[int]) -> dict[int, str]:
+        known = self._model.hashes(self.position.epoch, sequences)
+        if self._parked:
+            with self._model.look(self.position.epoch) as look:
+                known |= {parked.sequence: publication_hash(parked.headers, parked.value) for parked in look.parked()}
+        return known
 
     def batch(self) -> Batch:
         """What to write, with the position after it."""
@@ -177,12 +199,14 @@ class Generation:
         follows = headers.get("ce_prevhash", b"").decode(errors="replace")
         if follows != self._hash and ERASED not in (follows, self._hash):
             raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
+        until = history_of(read.value) if sequence == 1 and follows != ERASED else None
+        if until is not None and not 0 <= until <= LARGEST_NUMBER:
+            raise LineFault(f"sequence 1 of epoch {self.position.epoch} does not say where its history ends")
         came = publication_hash(read.headers, read.value)
         self._hash = ERASED if is_erased(headers, read.value) else came
         self._sequence = sequence
         self._recent[sequence] = came
         if sequence == 1:
-            until = None if follows == ERASED else history_of(read.value)
             self._until = until if until is not None else UNKNOWN if self.position.epoch > 1 else 0
         client = headers.get("ce_subject", b"")
         try:
@@ -192,8 +216,8 @@ class Generation:
             self._enter(digested)
         except Undigestible as problem:
             self._parked.add(client)
-            text = client.decode(errors="replace")
-            aside = Parked(self.position.epoch, sequence, text, str(problem), read.headers, read.value)
+            text, why = _without_nul(client.decode(errors="replace")), _without_nul(str(problem))
+            aside = Parked(self.position.epoch, sequence, text, why, read.headers, read.value)
             self._set_aside.append(aside)
             return
         self._newest = digested.entry.known_from
@@ -257,3 +281,7 @@ class Generation:
                 kept.append(candidate)
                 known.pop(client, None)
         return kept
+
+
+def _without_nul(text: str) -> str:
+    return text.replace(NUL, "\N{REPLACEMENT CHARACTER}")

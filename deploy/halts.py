@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import psycopg
 
+from consumers.doubts import StoreBehindTopic
 from consumers.lines import MODEL_RUNBOOK
 from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSettingsDiffer
-from consumers.relay import FeedRefused, StoreBehindTopic
+from consumers.relay import FeedRefused
 from consumers.setbacks import Told
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged

@@ -45,7 +45,7 @@ def history_of(value: bytes) -> int | None:
     try:
         history = orjson.loads(value).get("history") or {}
         return int(history.get("until_sequence", 0))
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -120,7 +120,7 @@ class Digest:
     def _type(self, type_name: bytes) -> tuple[bytes, Lookup]:
         name, _, version = type_name.decode().rpartition(".v")
         known = EVENTS.get(name)
-        if not name or (known is not None and not readable(known.VERSION, version)):
+        if not name or NUL in name or (known is not None and not readable(known.VERSION, version)):
             raise Undigestible(f"type {type_name.decode()} is newer than this software")
         if known is not None and int(version) < known.VERSION:
             self._older.add(type_name)

@@ -17,7 +17,9 @@ from logins import login_dsn
 from publications_given import LEDGER, damaged
 from stage import KELA, Stage
 
+from consumers.generations import Generation
 from consumers.lines import NOT_TAKEN
+from consumers.log import Read
 from consumers.projector import NOT_OPENED
 from consumers.setbacks import LONGEST_PAUSE_S
 from deploy.halts import told_of_line
@@ -161,11 +163,19 @@ def test_tables_that_are_changed_under_a_running_projector_stop_nobody_else(
 
 
 def test_a_record_that_cannot_be_taken_in_slows_nobody_else_and_answers_say_so(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.drain()
-    # when something stands in the topic that no database takes
-    stage.put([damaged(MORE[0], ce_epoch=b"9" * 25)], SECOND)
+    offer = Generation.offer
+
+    def offers(generation: Generation, sequence: int, read: Read, *more: Any) -> None:
+        if ("ce_type", b"unheard.of.v1") in read.headers:
+            raise RuntimeError("what nobody thought of")
+        offer(generation, sequence, read, *more)
+
+    monkeypatch.setattr(Generation, "offer", offers)
+    # when something stands in the topic at which this program fails
+    stage.put([damaged(MORE[0], ce_type=b"unheard.of.v1")], SECOND)
     for number in range(60):
         if number % 12 == 0:
             stage.put([MORE[number // 12]], FIRST)

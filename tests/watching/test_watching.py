@@ -25,9 +25,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from stories import OWN_WORKER
 
 from consumers import wire
+from consumers.doubts import StoreBehindTopic
 from consumers.log import BrokerUnavailable
 from consumers.projector import Projector, Standing, place_of
-from consumers.relay import StoreBehindTopic
 from deploy.halts import BROKER, GAP, told_of_line
 from deploy.local.ports import PartFailed
 from deploy.migration import ledger_file
