@@ -52,7 +52,6 @@ class Line:
         """Up to which sequence an epoch had come whose model was dropped."""
         self._held_at: int | None = None
         self._offered: Generation | None = None
-        self._faults: list[tuple[Generation | None, str, int]] = []
         self._said = ""
         self._unwritten = False
 
@@ -90,7 +89,7 @@ class Line:
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()
-        self._generations, self._held_at, self._faults = {}, None, []
+        self._generations, self._held_at = {}, None
         for epoch, position in self._model.positions().items():
             with self._model.look(epoch) as look:
                 parked = {record.client.encode() for record in look.parked()}
@@ -157,7 +156,8 @@ class Line:
             try:
                 self._take(read)
             except LineFault as fault:
-                self._faults.append((self._offered, str(fault), read.offset))
+                # At once: what comes behind it may be what heals it.
+                self._stand_still(self._offered, str(fault), read.offset)
             self.read_offset = read.offset + 1
         if reads:
             self._commit(reads[-1])
@@ -248,14 +248,11 @@ class Line:
             self._model.drop(one)
 
     def _commit(self, last: Read) -> None:
-        faults, self._faults = self._faults, []
         for generation in self._generations.values():
             try:
                 generation.check_repeated()
             except LineFault as fault:
-                faults.append((generation, str(fault), last.offset))
-        for faulty, reason, offset in faults:
-            self._stand_still(faulty, reason, offset)
+                self._stand_still(generation, str(fault), last.offset)
         changed = [generation for generation in self._generations.values() if generation.changed]
         batches = [generation.batch() for generation in changed]
         newest = self._generations[max(self._generations)] if self._generations else None

@@ -56,10 +56,14 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
             # Where none answers, what an earlier one repeated may be older than the topic keeps.
             begun = _begun(wired, arguments.what, old) if old else None
             redelivery = begun or wired.disclosure.begin_redelivery(arguments.what)
+            if old >= redelivery.epoch:
+                redelivery = _once_more(wired.disclosure, redelivery)
         except LookupError as nothing:
             return failed(str(nothing))
         if not _built(wired.disclosure, roles, model, redelivery):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
+        if old >= redelivery.epoch:
+            old = max((epoch for epoch in model.positions() if epoch < redelivery.epoch), default=0)
         again = many(redelivery.publications, "publication", "publications")
         print(f"{arguments.what}: {again} again in epoch {redelivery.epoch}")
         if not old:
@@ -77,6 +81,14 @@ def _begun(wired: Wired, recipient: str, live_epoch: int) -> Redelivery | None:
     """A redelivery that the live model has not come to: one that was broken off, or asked for elsewhere, goes on."""
     newest = wired.disclosure.progress_of(recipient)
     return newest if newest.epoch > live_epoch and newest.publications else None
+
+
+def _once_more(disclosure: Disclosure, redelivery: Redelivery) -> Redelivery:
+    """Somebody else has begun the epoch that answers: the ledger has begun none as high. By the one that has begun now it is
+    found out, where that was not known, and the next one is believed."""
+    while not redelivery.ended:
+        redelivery = disclosure.repeat(redelivery.recipient)
+    return disclosure.begin_redelivery(redelivery.recipient)
 
 
 def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery) -> bool:

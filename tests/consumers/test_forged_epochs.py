@@ -137,6 +137,13 @@ def test_a_heartbeat_of_an_epoch_that_never_began_keeps_no_other_one_from_its_pl
     assert is_whole(stage, 2)
 
 
+def test_all_of_it_may_come_at_once(stage: Stage) -> None:
+    entries = kela().entries
+    comes(stage, *entries[:60])
+    comes(stage, beginning(2), *entries[60:], *redelivered(2))
+    assert is_whole(stage, 2)
+
+
 # --- What is lawful ---
 
 
