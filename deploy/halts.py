@@ -13,7 +13,7 @@ from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSet
 from consumers.relay import FeedRefused, StoreBehindTopic
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
-from domain.store import EpochMoved, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+from domain.store import EpochMoved, KeysLost, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
 
 FOLDER = "docs/runbooks"
 
@@ -36,6 +36,7 @@ PARKED = Advice("a-parked-topic", "let the broker take the record, then `kuty to
 DIFFERENT = Advice("a-topic-with-other-settings", "give the topic its settings back, then start the role again")
 NEWER = Advice("newer-tables", "run the program that made the tables, or a newer one")
 OLDER = Advice("newer-tables", "run `kuty migrate` of this program")
+KEYS_LOST = Advice("lost-keys-or-vault", "put the keys in their place that belong to what is recorded, then start the role again")
 WRONG_KEY = Advice("a-wrong-master-key", "put the right master key back")
 TABLES = Advice(
     "a-store-that-went-back",
@@ -61,6 +62,7 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
     ((TopicSettingsDiffer,), DIFFERENT),
     ((NewerTables, UnknownEvent), NEWER),
     ((NotMigrated,), OLDER),
+    ((KeysLost,), KEYS_LOST),
     ((WrongMasterKey,), WRONG_KEY),
     ((Damaged,), DAMAGED),
 )

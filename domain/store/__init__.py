@@ -21,7 +21,7 @@ from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
-from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, WrongMasterKey, key_id_of
+from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, KeysWentBack, WrongMasterKey, key_id_of
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
@@ -78,6 +78,7 @@ __all__ = [
     "KeyDestroyed",
     "Keys",
     "KeysLost",
+    "KeysWentBack",
     "LedgerReading",
     "Lost",
     "Moved",
