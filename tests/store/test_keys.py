@@ -338,3 +338,38 @@ def test_a_file_of_keys_that_was_moved_away_is_not_written_into(tmp_path: Path) 
     with pytest.raises(KeysWentBack, match="b/1"):
         ours.create(["c"])
     assert SqliteDatabase(file).read("SELECT key_id FROM matter_keys") == [("a/1",)]
+
+
+# --- keys that were put back, and destructions that were made up ---
+
+
+def put_back_key(ground: Ground, row: Any) -> None:
+    ground.owned("keys").write(lambda ask: ask("INSERT INTO matter_keys VALUES (%s, %s)", row))
+
+
+def test_a_destroyed_key_that_somebody_put_back_goes_once_more_and_from_every_memory(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    ours.create(["a"])
+    [row] = ground.database("keys").read("SELECT key_id, wrapped FROM matter_keys")
+    proof = ours.destroy("a")
+    put_back_key(ground, row)
+    clock.seconds += 1
+    assert theirs.get(["a/1"])
+    assert ours.proof("a") == (proof, False)
+    # when what the record says is carried out again
+    assert ours.destroy("a") == proof
+    assert ours.proof("a") == (proof, True)
+    clock.seconds += 1
+    for keys in (ours, theirs):
+        assert keys.get(["a/1"]) == {}
+        assert not keys.holds("a/1")
+
+
+def test_a_destruction_that_somebody_made_up_lifts_nothing(ground: Ground) -> None:
+    ours = ground.keys()
+    ours.create(["a"])
+    proof = ours.proof("a")
+    ground.owned("keys").write(lambda ask: ask("INSERT INTO destroyed_keys VALUES (9, 'a/1', 'f00d')", ()))
+    assert ours.proof("a") == proof
+    assert proof[1] is False

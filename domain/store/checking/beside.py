@@ -115,6 +115,9 @@ class Beside:
             if not own and key_id not in self.unreadable:
                 yield Amiss(0, key_id, "the key is not the one under its name")
             if said is None:
+                if key_id in proofs:
+                    what = "given up as lost" if proofs[key_id] == LOST else "destroyed"
+                    yield Amiss(0, key_id, f"the key is there, no payload_key.destroyed names it, and by the key store it was {what}")
                 continue
             if key_id in proofs:
                 what = f"the key of the matter {said.matter} is there again, and was destroyed"

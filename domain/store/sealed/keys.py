@@ -102,6 +102,18 @@ def _proof(key_id: str, wrapped: bytes) -> str:
     return hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped).hexdigest()
 
 
+def _standing(ask: Ask, ids: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Which of some keys are there, and which were destroyed or given up."""
+    found: list[set[str]] = [set(), set()]
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        # In this order: what is destroyed between the two is found in the second.
+        for table, names in zip(("matter_keys", "destroyed_keys"), found, strict=True):
+            rows = ask(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
+            names.update(str(key_id) for (key_id,) in rows)
+    return found[0], found[1]
+
+
 class Keys:
     """Keys in a database of their own, each wrapped by AES-256-GCM under the master key (32 bytes) and bound to its name.
 
@@ -124,6 +136,7 @@ class Keys:
         self._forgetting: list[Callable[[], None]] = []
         self._looked_at = clock()
         self._lost_count_as_erased = 0
+        self._destroyed_again: list[str] = []
         if (probe := self.found(PROBE)) is not None:
             self._named[PROBE] = probe
         newest = database.read("SELECT number, key_id FROM destroyed_keys ORDER BY number DESC LIMIT 1")
@@ -240,8 +253,8 @@ class Keys:
         return self._unwrap(name, self._database.write(work))
 
     def destroy(self, matter: str) -> str:
-        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed.
-        Raises `LookupError` for a matter that never had a key."""
+        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed, and where
+        somebody has put the key back it goes once more. Raises `LookupError` for a matter that never had a key."""
         key_id = key_id_of(matter)
 
         def work(ask: Ask) -> str:
@@ -249,6 +262,7 @@ class Keys:
                 wrapped = self._wrapped(ask, [key_id])
                 before = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
                 if before:
+                    ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
                     return str(before[0][0])
                 if not wrapped:
                     raise LookupError(f"no key {key_id}")
@@ -271,13 +285,13 @@ class Keys:
 
     def proof(self, matter: str) -> tuple[str, bool]:
         """What `destroy` gives, or gave, for the matter, and whether its key is gone already; no proof for a key that is not
-        there and was not destroyed here, or was given up as lost."""
+        there and was not destroyed here, or was given up as lost. One that is there is not gone, whatever is noted of it."""
         key_id = key_id_of(matter)
-        kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
-        if kept:
-            return "" if kept[0][0] == LOST else str(kept[0][0]), True
         wrapped = self._database.read("SELECT wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
-        return (_proof(key_id, bytes(wrapped[0][0])), False) if wrapped else ("", True)
+        if wrapped:
+            return _proof(key_id, bytes(wrapped[0][0])), False
+        kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
+        return str(kept[0][0]) if kept and kept[0][0] != LOST else "", True
 
     def lost(self, key_ids: Iterable[str]) -> list[str]:
         """Those keys that are not here and that nobody destroyed, in alphabetical order."""
@@ -285,14 +299,8 @@ class Keys:
 
     @staticmethod
     def _missing(ask: Ask, ids: Sequence[str]) -> list[str]:
-        known: set[str] = set()
-        for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
-            # In this order: what is destroyed between the two is found in the second.
-            for table in ("matter_keys", "destroyed_keys"):
-                rows = ask(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
-                known.update(key_id for (key_id,) in rows)
-        return [key_id for key_id in ids if key_id not in known]
+        there, destroyed = _standing(ask, ids)
+        return [key_id for key_id in ids if key_id not in there and key_id not in destroyed]
 
     def _look_for_known(self, ask: Ask, new: bool) -> None:
         """Look whether the keys are there that this process has made or read, and the destruction that it has seen last.
@@ -301,10 +309,13 @@ class Keys:
         with self._lock:
             known, named = (list(islice(reversed(some), upto)) for some in (self._known, self._named))
             number, key_id = self.erasures, self._destroyed_last
-        gone = self._missing(ask, known)
+        there, destroyed = _standing(ask, known)
+        # What was put back after its destruction is destroyed once more without a new number.
+        self._destroyed_again = [key_id for key_id in known if key_id in destroyed and key_id not in there]
+        gone = [key_id for key_id in known if key_id not in there and key_id not in destroyed]
         if named:
-            there = {name for (name,) in ask(f"SELECT name FROM named_keys WHERE name IN ({marks(len(named))})", named)}
-            gone += [name for name in named if name not in there]
+            found = {name for (name,) in ask(f"SELECT name FROM named_keys WHERE name IN ({marks(len(named))})", named)}
+            gone += [name for name in named if name not in found]
         # Numbers are given again in what went back: the same one may be another key's there.
         if number and ask("SELECT key_id FROM destroyed_keys WHERE number = %s", (number,)) != [(key_id,)]:
             gone.append(f"the destruction of {key_id}")
@@ -371,7 +382,8 @@ class Keys:
         finally:
             self._looks += 1
         with self._lock:
-            had = [self._known.pop(key_id, None) for _, key_id in destroyed]
+            gone = [*(str(key_id) for _, key_id in destroyed), *self._destroyed_again]
+            had = [self._known.pop(key_id, None) for key_id in gone]
             if destroyed:
                 self.erasures, self._destroyed_last = int(destroyed[-1][0]), str(destroyed[-1][1])
             self._looked_at = at
