@@ -13,7 +13,16 @@ from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSet
 from consumers.relay import FeedRefused, StoreBehindTopic
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
-from domain.store import EpochMoved, KeysLost, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+from domain.store import (
+    EpochMoved,
+    KeysLost,
+    NewerTables,
+    NotMigrated,
+    StoreUnavailable,
+    StoreWentBack,
+    VaultWentBack,
+    WrongMasterKey,
+)
 
 FOLDER = "docs/runbooks"
 
@@ -37,6 +46,7 @@ DIFFERENT = Advice("a-topic-with-other-settings", "give the topic its settings b
 NEWER = Advice("newer-tables", "run the program that made the tables, or a newer one")
 OLDER = Advice("newer-tables", "run `kuty migrate` of this program")
 KEYS_LOST = Advice("lost-keys-or-vault", "put the keys in their place that belong to what is recorded, then start the role again")
+VAULT_LOST = Advice("lost-keys-or-vault", "put the newer vault in its place, or restore it, then start the role again")
 WRONG_KEY = Advice("a-wrong-master-key", "put the right master key back")
 TABLES = Advice(
     "a-store-that-went-back",
@@ -63,6 +73,7 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
     ((NewerTables, UnknownEvent), NEWER),
     ((NotMigrated,), OLDER),
     ((KeysLost,), KEYS_LOST),
+    ((VaultWentBack,), VAULT_LOST),
     ((WrongMasterKey,), WRONG_KEY),
     ((Damaged,), DAMAGED),
 )
