@@ -29,6 +29,9 @@ from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
 from domain.store.tables.relayed import ENDLESS, Acknowledged, Parked
 
+NEWEST_EVENTS = 50
+"""So many events are asked whether their keys are there: what went back lacks the newest ones."""
+
 
 class LedgerReading:
     """The reading half of the event store. Safe for several threads."""
@@ -214,6 +217,13 @@ class LedgerReading:
         """The database answers, is not behind what was seen, and has the tables of this program. Raises `NewerTables`,
         `NotMigrated`, `StoreUnavailable`."""
         self._recorder.check()
+
+    def check_keys(self) -> None:
+        """The keys are there, and with them those by which the newest events open, unless they were destroyed. Raises
+        `KeysLost`, `NewerTables`, `StoreUnavailable`, `WrongMasterKey`."""
+        self.keys.check()
+        newest = self.records(max(0, self.head() - NEWEST_EVENTS), NEWEST_EVENTS)
+        self.keys.opening({record.header.key_id for record in newest})
 
     def size(self) -> int:
         """Bytes that the tables take on the disk, their indexes too."""

@@ -73,10 +73,13 @@ def test_the_key_of_a_matter_that_was_lost_is_not_made_anew(ground: Ground) -> N
         with pytest.raises(KeysLost, match=f"{matter}/1"):
             ask()
     assert store.head() == head
+    with pytest.raises(KeysLost, match=f"{matter}/1"):
+        store.check_keys()
     # and others go on
     assert store.execute(Register(), WORKER, "3").status == "recorded"
     # when it was given up as lost, it is as it is of what was erased
     ground.keys().give_up([f"{matter}/1"])
+    store.check_keys()
     with pytest.raises(KeyDestroyed):
         store.execute(day, PROVIDER, "2", client=client)
     assert store.opened_all(store.stream(client)) == [Erased("subject.registered")]
