@@ -143,9 +143,9 @@ class Batch:
         for change in changes:
             self._publish(change, told, followed.hashes[change.fact.event_id])
 
-    def _person(self, reference: str, registered_at: int) -> Mapping[str, Any]:
-        """What the vault knows of a client. Raises `VaultWentBack` where it has no entry of one whom nobody has forgotten: what
-        is told without a name is not told again."""
+    def _person(self, reference: str, registered_at: int) -> dict[str, Any]:
+        """What the vault knows of a client. Raises `VaultWentBack` where it has no entry of one whom nobody has forgotten:
+        what is told without a name is not told again."""
         found = self._means.vault.get([reference])
         if reference in found:
             return found[reference].model_dump(mode="json")

@@ -11,8 +11,8 @@ log = logging.getLogger("kuty.keys")
 
 class Forgetting:
     """Looks, again and again, whether keys were destroyed: what is remembered here of their content goes then, even while
-    nobody asks it for anything (design D15). Every process that serves a ledger runs it. Where the keys went back it says so,
-    and goes on looking: nobody believes what is remembered meanwhile, and the right keys may come again."""
+    nobody asks it for anything (design D15). Every process that serves a ledger runs it. Where the keys went back it says
+    so, and goes on looking: nobody believes what is remembered meanwhile, and the right keys may come again."""
 
     name = "forgetting"
 

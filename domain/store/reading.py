@@ -185,7 +185,7 @@ class LedgerReading:
         return bool(still_waiting(self._recorder.answers_to(sender, command_id)))
 
     def waits_until(self, sender: Sender, command_id: str) -> datetime | None:
-        """Until when that waits which was told that it does (the ledger's time, UTC); none where nothing waits under the id."""
+        """Until when that waits which was told so (the ledger's time, UTC); none where nothing waits under the id."""
         for row in still_waiting(self._recorder.answers_to(sender, command_id)):
             for _, _, position in answer_of(row).events:
                 for event in self.opened_all(self.records(position - 1, 1)):

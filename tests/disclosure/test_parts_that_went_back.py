@@ -50,7 +50,7 @@ def test_what_was_sealed_with_keys_that_went_back_is_told_when_they_are_there_ag
         # and with the right keys all is told
         copied(newer, keys)
         follow(other.follower())
-        assert [p.type for p in other.told("county") if p.subject][0] == "subject.registered.v1"
+        assert next(p.type for p in other.told("county") if p.subject) == "subject.registered.v1"
         assert other.store.tracking("disclosure") == other.store.head()
 
 

@@ -220,7 +220,7 @@ def test_keys_that_another_master_key_wrapped_are_not_ready(home: House) -> None
 
 
 @pytest.mark.parametrize("began", ["before", "on the copy"])
-def test_keys_that_went_back_are_not_ready_in_a_process_that_saw_more_and_in_one_that_begins(home: House, began: str) -> None:
+def test_keys_that_went_back_are_not_ready_in_who_saw_more_nor_in_who_begins(home: House, began: str) -> None:
     newest = home.wired.store.records(max(0, home.wired.store.head() - 50), 50)
     matter = [record.header.matter for record in newest if record.header.matter != "ledger"][-1]
     assert home.wired.store.opened_all(newest)

@@ -7,7 +7,7 @@ can be; a key without events is harmless.
 What is made with a matter's key goes with it: whoever remembers content asks here whether keys were destroyed since, by
 whichever process, and forgets what it made before.
 
-A key that is not here was destroyed only where that is noted here. One that neither is here nor was destroyed is lost, for as
+A key that is not here was destroyed only where that is noted here. One that neither is here nor was destroyed is lost, as
 long as an older copy of the keys stands in their place (design D21): nothing is taken for erased then, and nobody goes on.
 """
 
@@ -151,8 +151,8 @@ class Keys:
         database.migrate(TABLES)
 
     def check(self) -> None:
-        """The keys are there, in tables that this program knows, under this master key. Raises `KeysWentBack`, `NewerTables`,
-        `StoreUnavailable`, `WrongMasterKey`."""
+        """The keys are there, in tables that this program knows, under this master key. Raises `NewerTables`,
+        `StoreUnavailable`, `WrongMasterKey`, `KeysWentBack`."""
         self._database.check(TABLES)
         rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (PROBE,))
         if not rows:

@@ -4,8 +4,8 @@ AES-256-GCM under a key of the section, derived by HKDF-SHA256 from the key of t
 binds a ciphertext to the whole header but the digests, so to the event before it too, and to the names of its sections: none
 can be moved to another event, left out, or stand under a header that says anything else. What was sealed before binds only
 ledger, event, place, type, day, time, who acts, section and key (`_bound_before`); it opens all the same, and nothing that
-was sealed since opens so. Destroying a matter's key makes its events unreadable; they open as `Erased`. What nobody destroyed
-is not erased: where a key is lost, nothing opens (`KeysLost`).
+was sealed since opens so. Destroying a matter's key makes its events unreadable; they open as `Erased`. What nobody
+destroyed is not erased: where a key is lost, nothing opens (`KeysLost`).
 
 Why, and what nobody can know of the older ones: docs/decisions/0024-what-an-audit-finds.md
 """
