@@ -26,7 +26,17 @@ from deploy.settings import Settings
 from deploy.wiring import opened
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
-from domain.store import ClientRecord, KeyDestroyed, Keys, KeysLost, NotEmpty, SqliteDatabase, Use, WrongMasterKey, one_moment
+from domain.store import (
+    ClientRecord,
+    KeyDestroyed,
+    Keys,
+    KeysLost,
+    NotEmpty,
+    SqliteDatabase,
+    Use,
+    WrongMasterKey,
+    one_moment,
+)
 
 Tables = dict[str, list[tuple[Any, ...]]]
 ROW = "12"

@@ -20,7 +20,7 @@ from domain.store.tables.database import StoreUnavailable, check_known, file_at,
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
@@ -224,7 +224,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def park(self, parked: Parked) -> None:
         with self._written() as connection:
-            connection.execute("INSERT INTO parked VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parked)
+            connection.execute(PARK.replace("%s", "?"), parked)
 
     def unpark(self, topic: str) -> None:
         with self._written() as connection:
