@@ -16,7 +16,16 @@ from consumers.relay import FeedRefused
 from consumers.setbacks import Told
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
-from domain.store import EpochMoved, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+from domain.store import (
+    EpochMoved,
+    KeysLost,
+    NewerTables,
+    NotMigrated,
+    StoreUnavailable,
+    StoreWentBack,
+    VaultWentBack,
+    WrongMasterKey,
+)
 from projections.read_models import PositionMoved
 from projections.read_models_postgres import NotMade
 
@@ -41,6 +50,8 @@ PARKED = Advice("a-parked-topic", "let the broker take the record, then `kuty to
 DIFFERENT = Advice("a-topic-with-other-settings", "give the topic its settings back, then start the role again")
 NEWER = Advice("newer-tables", "run the program that made the tables, or a newer one")
 OLDER = Advice("newer-tables", "run `kuty migrate` of this program")
+KEYS_LOST = Advice("lost-keys-or-vault", "put the keys in their place that belong to the record, then start the role again")
+VAULT_LOST = Advice("lost-keys-or-vault", "put the newer vault in its place, or restore it, then start the role again")
 WRONG_KEY = Advice("a-wrong-master-key", "put the right master key back")
 TABLES = Advice(
     "a-store-that-went-back",
@@ -67,6 +78,8 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
     ((TopicSettingsDiffer,), DIFFERENT),
     ((NewerTables, UnknownEvent), NEWER),
     ((NotMigrated,), OLDER),
+    ((KeysLost,), KEYS_LOST),
+    ((VaultWentBack,), VAULT_LOST),
     ((WrongMasterKey,), WRONG_KEY),
     ((Damaged,), DAMAGED),
 )

@@ -129,7 +129,9 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                     "--into names another place"
                 )
             broker = fresh.broker if arguments.into is None else stack.enter_context(closing(broker_alone(settings)))
-            count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
+            # Which keys are lost is told by `kuty restore` and the audits, and they need a store for it.
+            with fresh.keys.lost_count_as_erased():
+                count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
             print(f"{many(count, 'event', 'events')} from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:

@@ -92,7 +92,7 @@ class Watched:
     def _asked(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         wired = self.wired
         yield "store", wired.store.check
-        yield "keys", wired.keys.check
+        yield "keys", wired.store.check_keys
         yield "vault", wired.vault.check
         if OF_TOPICS & {*self.names}:
             yield "broker", self._broker

@@ -209,7 +209,7 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
             report.late_recipients |= late
 
     yield "store", of_register
-    yield "keys", wired.keys.check
+    yield "keys", wired.store.check_keys
     yield "vault", wired.vault.check
     yield "broker", of_topics
     yield WRITING, wired.store.check_writing

@@ -219,6 +219,22 @@ def test_keys_that_another_master_key_wrapped_are_not_ready(home: House) -> None
     assert faults(home, API)["keys"].to_do.endswith("a-wrong-master-key.md")
 
 
+@pytest.mark.parametrize("began", ["before", "on the copy"])
+def test_keys_that_went_back_are_not_ready_in_who_saw_more_nor_in_who_begins(home: House, began: str) -> None:
+    newest = home.wired.store.records(max(0, home.wired.store.head() - 50), 50)
+    matter = [record.header.matter for record in newest if record.header.matter != "ledger"][-1]
+    assert home.wired.store.opened_all(newest)
+    with closing(sqlite3.connect(home.wired.settings.home / LEDGER / "keys.db")) as keys, keys:
+        keys.execute("DELETE FROM matter_keys WHERE key_id = ?", (f"{matter}/1",))
+    wired = home.wired if began == "before" else open_ledger_parts(home.wired.settings, wait_s=0, broker=home.wired.broker)
+    home.wired.keys._database.close()  # as a server does that is started again
+    found = {fault.what: fault for fault in Watched(wired, ("relay",), []).faults()}
+    assert f"{matter}/1" in found["keys"].why
+    assert found["keys"].to_do.endswith("docs/runbooks/lost-keys-or-vault.md")
+    if wired is not home.wired:
+        wired.close()
+
+
 def test_a_store_that_went_back_is_not_ready(home: House, tmp_path: Path) -> None:
     file = ledger_file(home.wired.settings)
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(tmp_path / "earlier.db")) as copy:

@@ -16,7 +16,7 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
+from domain.store.tables.database import StoreUnavailable, check_known, file_at, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
@@ -305,15 +305,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
             )
             opened.looked = looks
         return opened.connection
-
-
-def file_at(path: Path) -> tuple[int, int] | None:
-    """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        return None
-    return state.st_dev, state.st_ino
 
 
 class _Opened:
