@@ -44,28 +44,31 @@ def rebuild(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
-    """A redelivery into a fresh epoch beside the live model; compared, and switched where history ends."""
+    """A redelivery into a fresh epoch beside the live model, if one is; compared, and switched where history ends."""
     with opened(settings, wait_s=0.0 if settings.embedded else LOOK_AGAIN_S) as wired:
         if arguments.what not in wired.store.directory.recipients:
             return failed(f"nobody has joined as {arguments.what}")
         model = wired.models.of(arguments.what)
         old = model.feed().live_epoch
-        if not old:
-            return failed(f"{arguments.what} has no live model yet: nothing to compare with")
         wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
-            redelivery = _begun(wired, arguments.what, old) or wired.disclosure.begin_redelivery(arguments.what)
+            # Where none answers, what an earlier one repeated may be older than the topic keeps.
+            begun = _begun(wired, arguments.what, old) if old else None
+            redelivery = begun or wired.disclosure.begin_redelivery(arguments.what)
         except LookupError as nothing:
             return failed(str(nothing))
         if not _built(wired.disclosure, roles, model, redelivery):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
+        again = many(redelivery.publications, "publication", "publications")
+        print(f"{arguments.what}: {again} again in epoch {redelivery.epoch}")
+        if not old:
+            print(f"no model answered before; epoch {model.feed().live_epoch} answers now")
+            return 0
         found = differences(model, old, redelivery.epoch)
         for difference in found[:SHOWN]:
             print(f"  only in epoch {difference.only_in}: {difference.name} {difference.occurred_on} {difference.content}")
         same = "the same as" if not found else f"{many(len(found), 'difference', 'differences')} to"
-        again = many(redelivery.publications, "publication", "publications")
-        print(f"{arguments.what}: {again} again in epoch {redelivery.epoch}")
         print(f"{same} epoch {old}; epoch {model.feed().live_epoch} answers now")
         return 1 if found else 0
 

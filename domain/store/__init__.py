@@ -18,7 +18,7 @@ from domain.store.reading import LedgerReading
 from domain.store.rebuild import Rebuilding
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
-from domain.store.receiving.receiving import Receiving
+from domain.store.receiving.receiving import Received, Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
 from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, WrongMasterKey, key_id_of
@@ -94,6 +94,7 @@ __all__ = [
     "PostgresPlace",
     "PostgresRecorder",
     "Rebuilding",
+    "Received",
     "Receiving",
     "Reopening",
     "Sealer",

@@ -256,7 +256,7 @@ class LedgerReading:
         return self._recorder.parked()
 
     def park(self, parked: Parked) -> None:
-        """Keep a topic out of the relay's way from a position on."""
+        """Keep a topic out of the relay's way from a position on; one that is so already, from there on."""
         self._recorder.park(parked)
 
     def unpark(self, topic: str) -> None:

@@ -298,6 +298,16 @@ def test_a_recipients_model_is_rebuilt_compared_and_switched(home: Path, capsys:
     assert "every chain verifies" in told(capsys, "audit", "chains")
 
 
+def test_a_recipient_that_lost_its_model_gets_another_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lost = list((home / "demo" / "models" / "demo").glob("kela-benefit-payment.db*"))
+    assert lost
+    for file in lost:
+        file.unlink()
+    assert "no model answered before; epoch 2 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+    # and what answers is all that there was
+    assert "the same as epoch 2; epoch 3 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+
+
 def test_nobody_is_rebuilt_who_has_not_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "rebuild", "nobody", code=1) == "kuty: nobody has joined as nobody\n"
 

@@ -176,9 +176,27 @@ def test_held_messages_wait_in_the_order_in_which_they_run_out(ground: Ground) -
     other = HeldMessage("s02", "provider", "m1", datetime(2025, 3, 1, tzinfo=UTC), b"{}")
     for message in (late, soon, other, late):
         vault.keep_held(message)
-    assert vault.held(("s01", "provider")) == [soon, late]
+    assert vault.held() == [soon, late, other]
     vault.drop_held("s01", "provider", "m1")
     assert vault.held() == [soon, other]
+
+
+def test_held_messages_are_read_when_their_turn_comes(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.store.sealed.vault.HELD_PAGE", 2)
+    vault = ground.vault()
+    times = (datetime(2025, 1, 1 + n // 3, tzinfo=UTC) for n in range(6))
+    messages = [HeldMessage(f"s{n % 2}", "provider", f"m{n}", at, b"x" * n) for n, at in enumerate(times)]
+    for message in reversed(messages):
+        vault.keep_held(message)
+    assert vault.held() == messages
+    read = vault.each_held()
+    assert next(read) == messages[0]
+    # what is let go of meanwhile is not given any more, in this page of names or in another one
+    for gone in (messages[0], messages[1], messages[4]):
+        vault.drop_held(gone.sender_org, gone.sender_task, gone.message_id)
+    assert list(read) == [messages[2], messages[3], messages[5]]
+    assert vault.held_beside("s1", "provider", "m3") == (1, len(messages[5].payload) + 28)  # sealing adds 28 bytes
+    assert vault.held_beside("s2", "provider", "m3") == (0, 0)
 
 
 def test_a_message_waits_as_long_as_its_sender_was_promised(ground: Ground) -> None:

@@ -25,10 +25,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from stories import OWN_WORKER
 
 from consumers import wire
+from consumers.doubts import StoreBehindTopic
 from consumers.log import BrokerUnavailable
-from consumers.projector import Standing
-from consumers.relay import StoreBehindTopic
-from deploy.halts import BROKER
+from consumers.projector import Projector, Standing, place_of
+from deploy.halts import BROKER, GAP, told_of_line
 from deploy.local.ports import PartFailed
 from deploy.migration import ledger_file
 from deploy.roles import Running
@@ -262,6 +262,48 @@ def test_a_recipient_that_stands_still_is_not_ready_at_the_projector(home: House
     fault = faults(home, "projector", running=[running])["recipient kela-payment"]
     assert fault.why.startswith("stands still: topic kuty.house.out.kela-payment.v1")
     assert fault.to_do.endswith("a-topic-made-again.md")
+
+
+def test_a_recipient_whose_model_fails_is_not_ready_at_the_projector_and_stops_neither_health_nor_clock(
+    home: House, tmp_path: Path
+) -> None:
+    wired, topic = home.wired, wire.out_topic(LEDGER, "county")
+    spoil(tmp_path, "county")
+    # given that the projector is started, and nothing is noted of where the model stood
+    wired.store.place({place_of(topic): 0})
+    projector = Projector(wired.broker, LEDGER, wired.models, wired.recipients, wait=0.0, explain=told_of_line)
+    projector.step()
+    running = Running([projector], lambda: None)  # not begun: as it stands
+    fault = faults(home, "projector", running=[running])["recipient county"]
+    assert fault.why.startswith("stands still: its read model cannot be opened: ")
+    assert fault.to_do.endswith("a-read-model-that-fails.md")
+    found = figures(text_of(Figured(Watched(wired, EVERYTHING, [running]))))
+    assert found["kuty_recipient_halted"] == {("county",): 1}
+    assert found["kuty_recipient_lag"][("county", "projector")] > 0
+    # then it is behind by what was noted, and whoever asks how far all are gets an answer
+    assert home.http.get(f"/ledgers/{LEDGER}/health", headers=home.headers(OWN_WORKER)).status_code == 200
+    assert (wired.lag()["projector"] > 0, wired.lagging()) == (True, [])
+    projector.close()
+
+
+def spoil(tmp_path: Path, short_name: str) -> None:
+    """Somebody changes the tables of a recipient's model."""
+    file = tmp_path / "home" / LEDGER / "models" / LEDGER / f"{short_name}.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("ALTER TABLE feed RENAME COLUMN next_offset TO another")
+
+
+def test_a_recipient_that_has_waited_for_long_is_not_ready_at_the_projector(home: House) -> None:
+    standing = Standing("kela-payment", 5, 9, "", 0, False, OPENED_AT, waits_for=6)
+
+    class Waiting(Projector):
+        def standings(self) -> list[Standing]:
+            return [standing]
+
+    projector = Waiting(home.wired.broker, LEDGER, home.wired.models, list, wait=0.0)
+    fault = faults(home, "projector", running=[Running([projector], lambda: None)])["recipient kela-payment"]
+    projector.close()
+    assert (fault.why, fault.to_do) == ("waits for sequence 6, which is missing", GAP.told)
 
 
 def test_one_look_that_hangs_delays_nobody_and_is_begun_once() -> None:

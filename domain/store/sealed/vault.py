@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -66,6 +66,14 @@ TABLES = (
 
 
 _KEPT = "SELECT code_index, sealed, changing FROM clients WHERE subject_ref = %s"
+_HELD = "SELECT sealed FROM held WHERE sender_org = %s AND sender_task = %s AND message_id = %s"
+_HELD_AFTER = (
+    "SELECT held_until_at, message_id, sender_org, sender_task FROM held"
+    " WHERE (held_until_at, message_id, sender_org, sender_task) > (%s, %s, %s, %s)"
+    " ORDER BY held_until_at, message_id, sender_org, sender_task LIMIT %s"
+)
+HELD_PAGE = 200
+"""Names of messages that wait which are read at a time."""
 
 
 class PostalAddress(Dated):
@@ -403,33 +411,33 @@ class Vault:
             )
         )
 
-    def held(self, sender: tuple[str, str] | None = None) -> list[HeldMessage]:
-        """The messages that wait, of one sender (organisation, task) or of all, the first to run out first."""
-        where = "" if sender is None else " WHERE sender_org = %s AND sender_task = %s"
-        rows = self._database.read(
-            f"SELECT sender_org, sender_task, message_id, held_until_at, sealed FROM held{where}"
-            " ORDER BY held_until_at, message_id",
-            sender or (),
-        )
-        return [
-            HeldMessage(
-                org, task, message_id, datetime.fromisoformat(until_at),
-                self._opened(f"held|{org}|{task}|{message_id}", bytes(sealed)),
-            )
-            for org, task, message_id, until_at, sealed in rows
-        ]  # fmt: skip
+    def each_held(self) -> Iterator[HeldMessage]:
+        """The messages that wait, the first to run out first. Each is read when it is asked for: a sender may let many wait,
+        and large ones. What is let go of meanwhile is left out; what comes meanwhile may be."""
+        after: tuple[str, ...] = ("", "", "", "")
+        while page := self._database.read(_HELD_AFTER, (*after, HELD_PAGE)):
+            for until_at, message_id, org, task in page:
+                for (sealed,) in self._database.read(_HELD, (org, task, message_id)):
+                    payload = self._opened(f"held|{org}|{task}|{message_id}", bytes(sealed))
+                    yield HeldMessage(org, task, message_id, datetime.fromisoformat(until_at), payload)
+            after = page[-1]
+
+    def held(self) -> list[HeldMessage]:
+        """All the messages that wait, the first to run out first: for who looks at a few."""
+        return list(self.each_held())
 
     def held_count(self) -> int:
         """How many messages wait."""
         return int(self._database.read("SELECT count(*) FROM held")[0][0])
 
-    def held_beside(self, sender_org: str, sender_task: str, message_id: str) -> int:
-        """How many messages of a sender wait, this one not counted."""
-        [(count,)] = self._database.read(
-            "SELECT count(*) FROM held WHERE sender_org = %s AND sender_task = %s AND message_id <> %s",
+    def held_beside(self, sender_org: str, sender_task: str, message_id: str) -> tuple[int, int]:
+        """How many messages of a sender wait, this one not counted, and how many bytes they are as they are kept."""
+        [(count, size)] = self._database.read(
+            "SELECT count(*), coalesce(sum(length(sealed)), 0) FROM held"
+            " WHERE sender_org = %s AND sender_task = %s AND message_id <> %s",
             (sender_org, sender_task, message_id),
         )
-        return int(count)
+        return int(count), int(size)
 
     def drop_held(self, sender_org: str, sender_task: str, message_id: str) -> None:
         """Let go of a message that has got its final answer."""

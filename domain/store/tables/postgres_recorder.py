@@ -47,7 +47,7 @@ from domain.store.tables.recorders import (
     Sender,
     row_of,
 )
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, NO_RIGHTS, NO_TABLES, Seen, epoch_moved
 from domain.store.tables.watchdog import WATCHDOG
 
@@ -302,7 +302,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         )
 
     def park(self, parked: Parked) -> None:
-        self._ask("INSERT INTO parked VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", parked)
+        self._ask(PARK, parked)
 
     def unpark(self, topic: str) -> None:
         self._ask("DELETE FROM parked WHERE topic = %s", (topic,))

@@ -262,7 +262,7 @@ class Recorder(Protocol):
         """The topics whose next record the broker refused for good."""
 
     def park(self, parked: Parked) -> None:
-        """Keep a topic out of the relay's way from a position on."""
+        """Keep a topic out of the relay's way from a position on; one that is so already, from there on."""
 
     def unpark(self, topic: str) -> None:
         """Take a topic up again."""

@@ -30,7 +30,7 @@ from domain.store.tables.recorders import (
     Sender,
     row_of,
 )
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
@@ -237,7 +237,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def park(self, parked: Parked) -> None:
         with self._written() as connection:
-            connection.execute("INSERT INTO parked VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parked)
+            connection.execute(PARK.replace("%s", "?"), parked)
 
     def unpark(self, topic: str) -> None:
         with self._written() as connection:
