@@ -160,6 +160,11 @@ class LedgerReading:
         """The position of the last event."""
         return self._recorder.head()
 
+    def grown(self, after: int) -> Mapping[str, int]:
+        """The streams of the events behind a position, each with the position of its last one: what many who wait for
+        streams of their own can be told by one question."""
+        return self._recorder.grown(after)
+
     def stream_version(self, stream: str) -> int:
         """The version of the last event of a stream, 0 for none."""
         return self._recorder.stream_version(stream)

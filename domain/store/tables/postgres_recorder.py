@@ -38,6 +38,7 @@ from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, registe
 from domain.store.tables.recorders import (
     ANSWER_COLUMNS,
     EVENT_COLUMNS,
+    GROWN_STREAMS,
     AnswerRow,
     Conflict,
     Inquiry,
@@ -245,6 +246,9 @@ class PostgresRecorder(PostgresProcessRecorder):
 
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
+
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
 
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))

@@ -24,6 +24,7 @@ ANSWER_COUNTS = (
     " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
 )
 """One query for both databases: of what waits only that which has no last answer yet."""
+GROWN_STREAMS = "SELECT originator_id, max(notification_id) FROM events WHERE notification_id > %s GROUP BY originator_id"
 EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 ANSWER_COLUMNS = (
     "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
@@ -229,6 +230,10 @@ class Recorder(Protocol):
 
     def streams(self) -> list[str]:
         """The names of all streams, in order."""
+        ...
+
+    def grown(self, after: int) -> dict[str, int]:
+        """The streams of the events behind a position, each with the position of its last one."""
         ...
 
     def stream_version(self, stream: str) -> int:

@@ -19,7 +19,17 @@ from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import StoreUnavailable, check_known, file_at, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
-from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import (
+    EVENT_COLUMNS,
+    GROWN_STREAMS,
+    AnswerRow,
+    Conflict,
+    Inquiry,
+    Lost,
+    Row,
+    Sender,
+    row_of,
+)
 from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
@@ -169,6 +179,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
+
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
 
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
