@@ -58,10 +58,11 @@ def test_who_comes_second_leaves_the_file_of_the_first_alone(
     def in_the_middle(self: Any, *rest: Any) -> Any:
         # The first has written what it gives up beside its place, and holds the ledger.
         monkeypatch.setattr(choosing._Choosing, "_epoch", whole)
-        with pytest.raises(Lost), monkeypatch.context() as shorter:
+        with monkeypatch.context() as shorter:
             shorter.setattr("domain.store.tables.database.SQLITE_PATIENCE_S", 0.1)
             shorter.setattr("domain.store.tables.postgres_writing.LONGEST_CALL_S", 1.0)
-            second(b, Persons("X-01", "X-02"), None)
+            with pytest.raises(Lost):
+                second(b, Persons("X-01", "X-02"), None)
         came.append("second")
         return whole(self, *rest)
 

@@ -16,11 +16,12 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
+from domain.store.tables.database import StoreUnavailable, check_known, file_at, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import (
     EVENT_COLUMNS,
+    GROWN_STREAMS,
     OTHER_TABLES,
     AnswerRow,
     Conflict,
@@ -30,7 +31,7 @@ from domain.store.tables.recorders import (
     Sender,
     row_of,
 )
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import Seen, check_epoch
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
@@ -185,6 +186,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
 
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -239,7 +243,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def park(self, parked: Parked) -> None:
         with self._written() as connection:
-            connection.execute("INSERT INTO parked VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parked)
+            connection.execute(PARK.replace("%s", "?"), parked)
 
     def unpark(self, topic: str) -> None:
         with self._written() as connection:
@@ -317,15 +321,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
 def is_gone(error: BaseException) -> bool:
     """Whether a question failed because its table is not there."""
     return "no such table" in str(error)
-
-
-def file_at(path: Path) -> tuple[int, int] | None:
-    """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        return None
-    return state.st_dev, state.st_ino
 
 
 class _Opened:
