@@ -36,7 +36,8 @@ class Forgetting:
 class Abiding:
     """Looks, again and again, whether the ledger is still in the epoch in which this process began. Where an operator has
     opened another one it halts, and the process ends: nothing that it remembers is believed, and whoever watches over it
-    starts it again (design D21)."""
+    starts it again. And it sees how far the feed has come, for a process that reads none of it: without that a store that
+    goes back to what this process was the last to write would be written into (design D21)."""
 
     name = "epoch"
 
@@ -46,7 +47,7 @@ class Abiding:
     def step(self) -> int:
         """Look. Raises `EpochMoved`."""
         try:
-            self._store.head()
+            self._store.look()
         except EpochMoved:
             raise
         except StoreWentBack:

@@ -28,6 +28,7 @@ from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
 from domain.store.tables.relayed import ENDLESS, Acknowledged, Parked
+from domain.store.tables.seen import hash_of
 
 NEWEST_EVENTS = 50
 """So many events are asked whether their keys are there: what went back lacks the newest ones."""
@@ -73,6 +74,12 @@ class LedgerReading:
         if found:
             self._recorder.seen.note(found[-1].position, found[-1].hash)
         return found
+
+    def look(self) -> None:
+        """See how far the feed has come, also where nothing of it is read here: by that a database that goes back is known.
+        Raises `StoreWentBack`, `EpochMoved`."""
+        if self._recorder.head() != self._recorder.seen.position and (last := self._recorder.last()) is not None:
+            self._recorder.seen.note(last.position, hash_of(last.state))
 
     def stream(self, stream: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """One stream after a version, at most `limit` events of it. Raises `Damaged`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -244,6 +245,24 @@ class Ground:
             for rest in ("-wal", "-shm"):
                 ledger.with_name(ledger.name + rest).unlink(missing_ok=True)
             copy.rename(ledger)
+
+    def restore_over(self, backup: list[list[Any]]) -> None:
+        """Put a backup over what is there, as a restore does that makes the tables anew: no connection ends."""
+        if self.kind == "postgresql":
+            with self.asked() as ask:
+                self.guards_off(ask)
+                ask("TRUNCATE events, answers")
+            self.restore(backup, cut=False)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            elsewhere = Ground("sqlite", folder)
+            migrate_sqlite(Path(folder) / "ledger.db")
+            elsewhere.restore(backup, cut=False)
+            with (
+                closing(sqlite3.connect(Path(folder) / "ledger.db")) as source,
+                closing(sqlite3.connect(Path(self.place) / "ledger.db")) as target,
+            ):
+                source.backup(target)
 
     def guards_off(self, ask: Callable[..., list[Any]]) -> list[str]:
         """Events are only ever appended: a restore is not asked. How the guards are made again."""

@@ -129,11 +129,18 @@ class Lost(Exception):
     """The connection broke, or the database did not answer in time: whether a commit happened is not known."""
 
 
+OTHER_TABLES = "other tables stand in the place of those that were written into: what was published is asked anew"
+"""The text of a `Lost`, behind which the next transaction begins on a new connection."""
+
+
 class Writing(Protocol):
     """One open transaction under the ledger's lock. Every method raises `Lost`."""
 
     epoch: int
     """The ledger's, as it is now."""
+    tables: int
+    """Which tables these are: a restore that drops and makes them, or copies a file over the open one, changes the number.
+    So does an operator who rewrites them."""
 
     def head(self) -> int:
         """Position of the last event, 0 in an empty ledger."""
@@ -186,7 +193,8 @@ class Recorder(Protocol):
         """Open a transaction, take the ledger's lock and read the answers to `wanted`: (organisation, task, command id).
 
         `after` is a position behind which others may have written, `followers` are positions that will be asked for:
-        hints of what to read along. Raises `Lost`.
+        hints of what to read along. Raises `Lost`, `StoreWentBack`, `EpochMoved`; the next one begins on a new connection
+        then, but where the database was only busy.
         """
 
     def check(self) -> None:
@@ -203,8 +211,8 @@ class Recorder(Protocol):
 
     @property
     def seen(self) -> Seen:
-        """The furthest event that this process has seen. Every new connection is looked at whether it has that one; what
-        asks the database raises `StoreWentBack` where it has not."""
+        """The furthest event that this process has seen. Every new connection is looked at whether it has that one, and each
+        second one that stays; what asks the database raises `StoreWentBack` where it has not."""
         ...
 
     def published(self, position: int, hash: str) -> None:

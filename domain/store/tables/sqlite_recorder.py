@@ -22,6 +22,7 @@ from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import (
     EVENT_COLUMNS,
     GROWN_STREAMS,
+    OTHER_TABLES,
     AnswerRow,
     Conflict,
     Inquiry,
@@ -31,7 +32,7 @@ from domain.store.tables.recorders import (
     row_of,
 )
 from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
+from domain.store.tables.seen import Seen, check_epoch
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -59,8 +60,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self.seen = Seen()
         self.book = Book(self._ask, self._acknowledge)
         self.inquiry = Inquiry(self._ask)
-        self._looks = 1
-        self._epoch_asked_at = time.monotonic()
         self.epoch = 0  # as long as nobody has asked
         try:
             self.check()
@@ -92,21 +91,28 @@ class SqliteRecorder(SQLiteProcessRecorder):
     ) -> SqliteWriting:
         try:
             if self._connection is None or not self.connected:
+                self._let_go()
                 self._connection = _Opened(self._path)
-            connection = self._look(self._connection)
-        except sqlite3.OperationalError as error:
-            raise Lost(str(error)) from error
-        try:
-            writing = SqliteWriting(connection, self._signal, wanted)
-            if writing.epoch != self.epoch:
-                raise epoch_moved(self.epoch, writing.epoch)
+            opened = self._connection
+            writing = SqliteWriting(self._look(opened), self._signal, wanted)
+            check_epoch(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
-            return writing
-        except BaseException as error:
-            # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
-            connection.rollback()
-            self._check_gone(error)
+            opened.tables = opened.tables or writing.tables
+            if writing.tables == opened.tables:
+                return writing
+        except (sqlite3.OperationalError, Lost) as error:
+            # Busy, as a rule. What has begun is nobody's to roll back, and the next one begins on this connection.
+            if self._connection is not None:
+                self._connection.connection.rollback()
+            if is_gone(error):
+                self._let_go()
+                raise self.seen.without_tables(str(self._path), error) from error
+            raise Lost(str(error)) from error
+        except BaseException:
+            self._let_go()
             raise
+        self._let_go()
+        raise Lost(OTHER_TABLES)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: append with the next positions. Raises `Conflict`, `Lost`."""
@@ -258,10 +264,14 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._signal.wake(0)
         for reader in list(self._readers):
             reader.connection.close()
+        self._let_go()
+        self.datastore.close()
+
+    def _let_go(self) -> None:
+        """Of the writer's connection, and of what was begun on it."""
         if self._connection is not None:
             self._connection.connection.close()
         self._connection = None
-        self.datastore.close()
 
     def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
         return [row_of(row) for row in self._ask(f"SELECT {EVENT_COLUMNS} FROM events {where}", parameters)]
@@ -270,12 +280,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
         try:
             return self._reader().execute(statement.replace("%s", "?"), parameters).fetchall()
         except sqlite3.OperationalError as error:
-            self._check_gone(error)
+            if is_gone(error):
+                raise self.seen.without_tables(str(self._path), error) from error
             raise StoreUnavailable(str(error)) from error
-
-    def _check_gone(self, error: BaseException) -> None:
-        if "no such table" in str(error):
-            raise self.seen.without_tables(str(self._path), error) from error
 
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
@@ -301,34 +308,32 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def published(self, position: int, hash: str) -> None:
         self.seen.note_published(position, hash)
-        self._looks += 1
 
     def _look(self, opened: _Opened) -> sqlite3.Connection:
-        """Look once on each connection whether the file has what was seen. Raises `StoreWentBack`."""
-        looks, now = self._looks, time.monotonic()
-        new = opened.looked != looks
-        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
-            [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
-            if epoch != self.epoch:
-                raise epoch_moved(self.epoch, epoch)
-            self._epoch_asked_at = now
-        if new:
-            self.seen.check(
-                lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall()
-            )
-            opened.looked = looks
+        """Look whether the file has what was seen. Raises `StoreWentBack`."""
+        opened.looked = self.seen.look(
+            opened.looked, self.epoch,
+            lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall(),
+        )  # fmt: skip
         return opened.connection
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether a question failed because its table is not there."""
+    return "no such table" in str(error)
 
 
 class _Opened:
     """A connection, closed with whoever holds it: threads that serve requests come and go."""
 
-    __slots__ = ("__weakref__", "connection", "file", "looked")
+    __slots__ = ("__weakref__", "connection", "file", "looked", "tables")
 
     def __init__(self, path: Path) -> None:
         # Before it is opened: where another file is put there meanwhile, the next look opens that one.
         self.file = file_at(path)
         self.looked = 0
+        self.tables = 0
+        """Which tables were written into on it, 0 before the first."""
         self.connection = open_sqlite(path)
 
     def __del__(self) -> None:
