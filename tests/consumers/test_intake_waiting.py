@@ -66,6 +66,23 @@ def test_what_refers_to_a_message_not_yet_there_waits_for_it(home: House) -> Non
     assert home.wired.vault.held() == []
 
 
+def test_what_waits_waits_until_the_time_it_was_told_at_first_also_where_the_vault_had_lost_it(home: House) -> None:
+    """Its sender sends it again, as docs/runbooks/lost-keys-or-vault.md says, and the record has the first time."""
+    body = {"identity_code": UNKNOWN_CODE, **BENEFIT}
+    home.send("authority", "b-1", "change_benefit_status.v1", body)
+    home.settle()
+    [held] = home.wired.vault.held()
+    until = home.receipts("authority")[-1]["until"]
+    # when it is gone from the vault, and comes again two days later
+    home.wired.vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+    home.wired.store.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=2)), OPERATOR, "later")
+    home.send("authority", "b-1", "change_benefit_status.v1", body)
+    home.settle()
+    # then it is kept as it was, and nothing tells the vault from the record
+    assert home.wired.vault.held() == [held]
+    assert home.receipts("authority")[-1].get("until", until) == until
+
+
 REFERRAL = {"source": "employment_authority", "legal_basis": "LB-189-PLAN"}
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pytest
-from store.small_ledger import Ground
+from store.small_ledger import Clock, Ground, kept, put_back
 
 from domain.identifiers import synthetic_identity_code
 from domain.record import Damaged
-from domain.store import ClientRecord, CodeTaken, Moved, PostalAddress, StaffCard, Use, Vault
+from domain.store import ClientRecord, CodeTaken, Moved, PostalAddress, StaffCard, Use, Vault, VaultWentBack
 from domain.store.sealed.vault import HeldMessage
 
 CODE = synthetic_identity_code(date(1990, 5, 17), 901)
@@ -235,3 +236,62 @@ def test_a_look_for_nobody_leaves_nothing_in_the_use_log_and_needs_no_right_to_t
     # and the next look of anybody is written as ever
     vault.log_use([use])
     assert vault.uses("0" * 32) == [use]
+
+
+# --- a vault that went back (design D21) ---
+
+
+def use(client: str) -> Use:
+    return Use(used_at=datetime(2025, 1, 2, tzinfo=UTC), subject_ref=client, org="county", task="organiser", role="intake",
+               person="w1", purpose="service", what="search")  # fmt: skip
+
+
+def test_a_vault_that_went_back_is_missed_by_who_has_written_or_read_it(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = (Vault(ground.database("vault"), ground.keys(clock), clock=clock) for _ in range(2))
+    ours.log_use([use("a" * 32)])
+    older = kept(ground, "vault")
+    ours.register("b" * 32, PERSON)
+    ours.log_use([use("b" * 32)])
+    clock.seconds += 1
+    assert theirs.get(["b" * 32])
+    newer = kept(ground, "vault")
+    # when a copy from before stands in its place, in which others are looked at by now
+    put_back(ground, "vault", older)
+    ground.vault().log_use([use("c" * 32)])
+    clock.seconds += 1
+    for vault in (ours, theirs):
+        for ask in (vault.check, lambda vault=vault: vault.find(CODE), lambda vault=vault: vault.register("d" * 32, PERSON)):
+            with pytest.raises(VaultWentBack, match="line 2 of the use log, which was there, is not"):
+                ask()
+    # then the person is not entered a second time, and all go on when the right one is there again
+    put_back(ground, "vault", newer)
+    assert ours.find(CODE) == theirs.find(CODE) == "b" * 32
+
+
+def test_a_message_that_waits_and_was_spoilt_stops_nobody_elses(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    vault = ground.vault()
+    until = datetime(2025, 1, 9, tzinfo=UTC)
+    for number in range(3):
+        vault.keep_held(HeldMessage("s01", "provider", f"message-2025-{number}", until, b"{}"))
+    ground.owned("vault").write(
+        lambda ask: [
+            ask("UPDATE held SET sealed = %s WHERE message_id = %s", (b"spoilt" * 10, "message-2025-0")),
+            ask("UPDATE held SET held_until_at = %s WHERE message_id = %s", ("no time", "message-2025-1")),
+        ]
+    )
+    with caplog.at_level(logging.CRITICAL, "kuty.vault"):
+        for _ in range(2):
+            assert [held.message_id for held in vault.held()] == ["message-2025-2"]
+    # each is said once, with what to do
+    assert len(caplog.records) == 2
+    assert all("docs/runbooks/a-damaged-record.md" in record.getMessage() for record in caplog.records)
+
+
+def test_who_was_given_up_has_an_entry_that_names_nobody_and_no_entry_is_overwritten(ground: Ground) -> None:
+    vault = ground.vault()
+    vault.register("a" * 32, PERSON)
+    for client in ("a" * 32, "b" * 32):
+        vault.give_up(client)
+    assert vault.get(["a" * 32, "b" * 32]) == {"a" * 32: PERSON, "b" * 32: ClientRecord()}
+    assert vault.register("c" * 32, ClientRecord(identity_code=OTHER)) == "c" * 32

@@ -165,10 +165,12 @@ class Answering:
         waiting, size = self.vault.held_beside(sender.org, sender.task, message.message_id)
         if waiting >= MOST_WAITING or size + len(kept) > MOST_WAITING_BYTES:
             return Begun(self._refuse(message, (Reason("E_TOO_MANY_WAITING"),)))
-        until = self.store.now() + HELD_FOR
+        # Whose row in the vault was lost, and who comes again, waits for as long as it was told at first.
+        promised = self.store.waits((sender.org, sender.task), message.message_id)
+        kept_until = self.store.waits_until((sender.org, sender.task), message.message_id) if promised else None
+        until = kept_until or self.store.now() + HELD_FOR
         if not self.dry_run:
             # Kept before it is recorded: a message that was promised an answer is never lost.
-            promised = self.store.waits((sender.org, sender.task), message.message_id)
             held_message = HeldMessage(sender.org, sender.task, message.message_id, until, kept)
             self.vault.keep_held(held_message, promised=promised)
         held = self._note(
