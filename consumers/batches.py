@@ -1,7 +1,7 @@
 """What is read of a batch of records. Of one that a sender wrote nothing is believed, and little is made at a time.
 
 The broker looks into a packed batch only as far as it must: how long a record says that it is, it does not compare with
-what it finds. source: decision 0020
+what it finds. The bounds, and why: docs/decisions/0020-what-senders-may-do-to-a-topic.md
 """
 
 from __future__ import annotations

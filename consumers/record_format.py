@@ -83,18 +83,16 @@ def decoded_records(
         if not before < offset <= last_offset:
             raise ValueError(f"a record of {topic} behind offset {before} says that it stands at {offset}")
         before = offset
-        if not pos <= end <= len(content):
-            raise ValueError(f"a record of {topic} at offset {offset} says that it has {size} bytes")
         if size > largest:
+            pos = _passed_over(content, pos, end)
             yield Read(topic, offset, moment, None, b"", UNREADABLE)
-            pos = end
             continue
         key, pos = _bytes(content, pos)
         value, pos = _bytes(content, pos)
         many, pos = _number(content, pos)
         if many > MOST_HEADERS:
+            pos = _passed_over(content, pos, end)
             yield Read(topic, offset, moment, None, b"", UNREADABLE)
-            pos = end
             continue
         headers, pos = _headers(content, pos, many)
         if pos != end:
@@ -102,6 +100,13 @@ def decoded_records(
         yield Read(topic, offset, moment, key, value or b"", headers)
     if pos != len(content):
         raise ValueError(f"a batch of {topic} at offset {base_offset} has bytes behind its records")
+
+
+def _passed_over(content: bytes, pos: int, end: int) -> int:
+    """Where a record ends of which nothing more is read."""
+    if not pos <= end <= len(content):
+        raise ValueError(f"a record says that it ends {end - pos} bytes on, where {len(content) - pos} are left")
+    return end
 
 
 def _headers(content: bytes, pos: int, many: int) -> tuple[Headers, int]:
