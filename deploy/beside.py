@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from domain.store import EpochMoved, EventStore, Keys, StoreWentBack
+import logging
+
+from domain.store import EpochMoved, EventStore, Keys, KeysLost, StoreWentBack
+
+log = logging.getLogger("kuty.keys")
 
 
 class Forgetting:
     """Looks, again and again, whether keys were destroyed: what is remembered here of their content goes then, even while
-    nobody asks it for anything (design D15). Every process that serves a ledger runs it."""
+    nobody asks it for anything (design D15). Every process that serves a ledger runs it. Where the keys went back it says
+    so, and goes on looking: nobody believes what is remembered meanwhile, and the right keys may come again."""
 
     name = "forgetting"
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self._said = False
 
     def step(self) -> int:
         """Look, and forget; there is never more to do."""
-        self._keys.look()
+        try:
+            self._keys.look()
+        except KeysLost as lost:
+            if not self._said:
+                log.critical("%s", lost)
+            self._said = True
+        else:
+            self._said = False
         return 0
 
 

@@ -25,11 +25,12 @@ from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
 from consumers.intake import Intake
 from consumers.kafka_inside import batch_reads
-from consumers.log import DAY_MS, UNREADABLE, Entry, Read, TopicSettings
-from consumers.record_format import LARGEST_RECORD
+from consumers.log import DAY_MS, UNREADABLE, Entry, Read, Reader, TopicDamaged, TopicSettings
+from consumers.record_format import LARGEST_RECORD, encoded_record
 from consumers.unpacking import GZIP, LARGEST_UNPACKED, LZ4, SNAPPY, ZSTD, TooLarge, unpacked
 from deploy.local.kafka_node import LocalKafka
 from deploy.local.parts import PartsWanted
+from domain.varints import varint
 
 DEADLINE_S = 60.0
 MEGABYTE = 1024 * 1024
@@ -185,6 +186,56 @@ def test_one_large_record_of_a_packed_batch_hides_no_other(broker: KafkaBroker, 
     assert [one.get(DEADLINE_S).offset for one in sent] == [0, 1, 2]
     producer.close()
     assert [(read.value, read.headers) for read in read_to(broker, topic, 3)] == [(b"a", ()), (b"", UNREADABLE), (b"b", ())]
+
+
+def lying(offset: int, entry: Entry) -> bytes:
+    """A record that says that it is a byte shorter than it is, where it is a lie."""
+    written = encoded_record(offset, entry)
+    return varint((written[0] >> 1) - 1) + written[1:] if entry.value == b"lie" else written
+
+
+def test_a_record_that_lies_about_its_length_stops_nobody(
+    broker: KafkaBroker, topic: str, kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a packed batch that the broker takes: it compares no length of a record with what it finds
+    liar, other = KafkaBroker(Connection(kafka.bootstrap), lambda _: GZIP), f"{topic}.other"
+    broker.create_topics({other: TopicSettings(retention_ms=90 * DAY_MS)})
+    monkeypatch.setattr("consumers.kafka_inside.encoded_record", lying)
+    values = (b"before" * 100, b"true", b"lie", b"behind it")
+    outcomes = liar.append([(topic, Entry(None, value, ())) for value in values])
+    liar.close()
+    assert [outcome.status for outcome in outcomes] == ["acknowledged"] * 4
+    broker.append([(name, Entry(None, b"after", ())) for name in (topic, other)])
+    # then what stands before and after it is read, here and elsewhere, also when somebody begins in the middle
+    reads = read_to(broker, topic, 5)
+    assert [(read.offset, read.value, read.headers) for read in reads] == [
+        (0, values[0], ()), (1, b"true", ()), (3, b"", UNREADABLE), (4, b"after", ()),
+    ]  # fmt: skip
+    assert [read.offset for read in read_to(broker, topic, 5, after=2)] == [3, 4]
+    assert [read.value for read in read_to(broker, other, 1)] == [b"after"]
+
+
+def test_a_topic_of_ours_that_cannot_be_read_is_said_to_be_damaged_each_time_it_is_asked_for(
+    broker: KafkaBroker, kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = f"kuty.senders.out.{uuid.uuid4().hex[:12]}.v1"
+    broker.create_topics({ours: TopicSettings(retention_ms=90 * DAY_MS)})
+    liar = KafkaBroker(Connection(kafka.bootstrap), lambda _: GZIP)
+    monkeypatch.setattr("consumers.kafka_inside.encoded_record", lying)
+    liar.append([(ours, Entry(None, value, ())) for value in (b"before" * 100, b"lie")])
+    liar.close()
+    reader = broker.reader()
+    reader.follow({ours: 0})
+    for _ in range(3):
+        with pytest.raises(TopicDamaged, match=ours):
+            poll_until_it_raises(reader)
+    reader.close()
+
+
+def poll_until_it_raises(reader: Reader) -> None:
+    give_up_at = time.monotonic() + DEADLINE_S
+    while time.monotonic() < give_up_at:
+        assert reader.poll(10, 0.2) == {}
 
 
 PACKERS: dict[int, Any] = {

@@ -47,6 +47,11 @@ CASE = "ca5e" * 8
 PERIOD = "0e" * 16
 ROLES = frozenset({"own_worker", "instructor", "system"})
 MOST_DAYS = 1000
+TABLES_BESIDE = {
+    "keys": ("matter_keys", "named_keys", "destroyed_keys"),
+    "vault": ("clients", "staff", "held", "uses"),
+}
+"""What a backup of the keys, and one of the vault, is of."""
 WITHIN_S = 10.0
 """So long after a key was destroyed nothing that it opened is left in any process."""
 
@@ -264,3 +269,25 @@ class Ground:
         else:
             with closing(sqlite3.connect(Path(self.place) / "ledger.db")) as file, file:
                 yield lambda statement, values=(): file.execute(statement.replace("%s", "?"), values).fetchall()
+
+
+def kept(ground: Ground, name: str) -> dict[str, list[tuple[Any, ...]]]:
+    """What a backup of the keys or the vault has in it now, by table."""
+    database = ground.owned(name)
+    found = {table: database.read(f"SELECT * FROM {table}") for table in TABLES_BESIDE[name]}
+    database.close()
+    return found
+
+
+def put_back(ground: Ground, name: str, backup: Mapping[str, list[tuple[Any, ...]]]) -> None:
+    """Put a backup of the keys or the vault in the place of what is there, under the connections that there are."""
+    database = ground.owned(name)
+
+    def work(ask: Callable[..., Any]) -> None:
+        for table, rows in backup.items():
+            ask(f"DELETE FROM {table}", ())
+            for row in rows:
+                ask(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+
+    database.write(work)
+    database.close()

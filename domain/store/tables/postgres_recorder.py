@@ -38,6 +38,7 @@ from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, registe
 from domain.store.tables.recorders import (
     ANSWER_COLUMNS,
     EVENT_COLUMNS,
+    GROWN_STREAMS,
     AnswerRow,
     Conflict,
     Inquiry,
@@ -46,7 +47,7 @@ from domain.store.tables.recorders import (
     Sender,
     row_of,
 )
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, NO_RIGHTS, NO_TABLES, Seen, epoch_moved
 from domain.store.tables.watchdog import WATCHDOG
 
@@ -246,6 +247,9 @@ class PostgresRecorder(PostgresProcessRecorder):
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
 
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -298,7 +302,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         )
 
     def park(self, parked: Parked) -> None:
-        self._ask("INSERT INTO parked VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", parked)
+        self._ask(PARK, parked)
 
     def unpark(self, topic: str) -> None:
         self._ask("DELETE FROM parked WHERE topic = %s", (topic,))

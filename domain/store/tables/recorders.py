@@ -24,6 +24,7 @@ ANSWER_COUNTS = (
     " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
 )
 """One query for both databases: of what waits only that which has no last answer yet."""
+GROWN_STREAMS = "SELECT originator_id, max(notification_id) FROM events WHERE notification_id > %s GROUP BY originator_id"
 EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 ANSWER_COLUMNS = (
     "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
@@ -231,6 +232,10 @@ class Recorder(Protocol):
         """The names of all streams, in order."""
         ...
 
+    def grown(self, after: int) -> dict[str, int]:
+        """The streams of the events behind a position, each with the position of its last one."""
+        ...
+
     def stream_version(self, stream: str) -> int:
         """Version of the last event of a stream, 0 for none."""
 
@@ -257,7 +262,7 @@ class Recorder(Protocol):
         """The topics whose next record the broker refused for good."""
 
     def park(self, parked: Parked) -> None:
-        """Keep a topic out of the relay's way from a position on."""
+        """Keep a topic out of the relay's way from a position on; one that is so already, from there on."""
 
     def unpark(self, topic: str) -> None:
         """Take a topic up again."""

@@ -16,11 +16,21 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
+from domain.store.tables.database import StoreUnavailable, check_known, file_at, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
-from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
+from domain.store.tables.recorders import (
+    EVENT_COLUMNS,
+    GROWN_STREAMS,
+    AnswerRow,
+    Conflict,
+    Inquiry,
+    Lost,
+    Row,
+    Sender,
+    row_of,
+)
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
 from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
@@ -170,6 +180,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
 
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -224,7 +237,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def park(self, parked: Parked) -> None:
         with self._written() as connection:
-            connection.execute("INSERT INTO parked VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parked)
+            connection.execute(PARK.replace("%s", "?"), parked)
 
     def unpark(self, topic: str) -> None:
         with self._written() as connection:
@@ -305,15 +318,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
             )
             opened.looked = looks
         return opened.connection
-
-
-def file_at(path: Path) -> tuple[int, int] | None:
-    """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        return None
-    return state.st_dev, state.st_ino
 
 
 class _Opened:
