@@ -9,6 +9,7 @@ from typing import NamedTuple
 from consumers import wire
 from consumers.log import Entry
 from domain.disclosure.publish import source_of
+from domain.epochs import FIRST
 from domain.store import Acknowledged, EventStore
 
 LOOK_S = 1.0
@@ -34,11 +35,12 @@ class Heartbeats:
         self._look_at = 0.0
 
     def note(self, rows: Iterable[Acknowledged]) -> None:
-        """Publications that the broker has taken."""
+        """Publications that the broker has taken, in any order: what is filled up later was told before."""
         moment = self._clock()
         for row in rows:
             if row.epoch:
-                self._last[row.topic] = Last(moment, row.epoch, row.sequence)
+                before = self._last.get(row.topic, Last(moment, FIRST, 0))
+                self._last[row.topic] = Last(moment, *max(before[1:], (row.epoch, row.sequence)))
 
     def due(self) -> list[tuple[str, Entry]]:
         """A heartbeat for each quiet topic, once; one that does not get through is not repeated."""
@@ -50,7 +52,7 @@ class Heartbeats:
         due: list[tuple[str, Entry]] = []
         for recipient in directory.recipients:
             topic = wire.out_topic(self._store.ledger, recipient)
-            last = self._last.setdefault(topic, Last(moment, 1, 0))
+            last = self._last.setdefault(topic, Last(moment, FIRST, 0))
             if moment - last.at >= self._quiet_s:
                 now = now or self._store.now()  # which is a question to the database
                 beat = wire.heartbeat(last.epoch, last.sequence, source_of(directory), now)

@@ -130,7 +130,7 @@ class Relay:
             outgoing, topics = self._packing.pack(records)
             outgoing, end = within_epochs(self._going_on(outgoing), records[-1].position)
             # Who begins an epoch behind a lost end would have what was lost sent behind the beginning.
-            if begun := {out.topic for out in outgoing if out.entry.sequence == 1 and out.epoch > FIRST}:
+            if begun := {out.topic for out in outgoing if out.entry.sequence == 1 and out.epoch > FIRST} - topics.keys():
                 self._ends.compare(begun)
                 outgoing = self._going_on(outgoing)
             self._in_flight = Window(end, outgoing, topics)

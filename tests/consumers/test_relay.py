@@ -11,6 +11,7 @@ from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, fed, relay_of, run, seq
 from consumers import wire
 from consumers.doubts import StoreBehindTopic
 from consumers.embedded_broker import EmbeddedBroker
+from consumers.heartbeats import Heartbeats
 from consumers.log import BrokerUnavailable, TopicRefused
 from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
 from domain.disclosure.publish import source_of
@@ -257,6 +258,15 @@ def test_a_record_that_is_refused_again_is_parked_again(feed: Feed, broker: Embe
     run(relay)
     assert feed.parked() == {OUT: Parked(OUT, 3, "too_large")}
     assert sequences(broker, wire.out_topic("demo", "county")) == [1]
+
+
+def test_a_heartbeat_names_the_newest_epoch_whatever_was_filled_up_behind_it(feed: Feed) -> None:
+    heartbeats = Heartbeats(feed, 60.0, iter([0.0, 100.0]).__next__)  # type: ignore[arg-type]
+    rows = [Acknowledged(OUT, 9, 2, 1, 5, 0), Acknowledged(OUT, 3, 1, 7, 6, 0)]
+    heartbeats.note(rows)
+    due = dict(heartbeats.due())
+    assert dict(due[OUT].headers)["ce_epoch"] == b"2"
+    assert wire.last_told(due[OUT].value) == 1
 
 
 def resume(relay: Relay, feed: Feed, position: int) -> None:
