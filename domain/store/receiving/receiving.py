@@ -78,7 +78,8 @@ class Receiving:
         return self._settled(asked.message, [asked])
 
     def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
-        """Try every message again that waits; those that got their final answer."""
+        """Try every message again that waits; those that got their final answer. Each is let go of when the next one is
+        asked for: who could not pass its answer on is given it once more, as a repeat."""
         for held in self._vault.held():
             sender = self._store.directory.recipient(held.sender_org, held.sender_task)
             if sender is None:
@@ -94,8 +95,8 @@ class Receiving:
                 received = self._settled(message, asked)
             except Exception as error:
                 received = self._refused(message, error)
-            self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
             yield sender, received
+            self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
 
     def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:
         """What a caller's names stand for; `client_name` is the one by which it names the client, where it does."""
