@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +14,7 @@ from deploy.bench.figures import MEANINGS, TARGETS, Figures, percentile, reached
 from deploy.bench.ground import Refusal, bring, laid_out
 from deploy.bench.history import SHORT as AS_1_PERIOD
 from deploy.bench.history import as_1, course, start
-from deploy.bench.run import MEASURES, UnknownFigure, chosen
+from deploy.bench.run import MEASURES, UnknownFigure, chosen, main
 from deploy.settings import Settings
 
 
@@ -29,6 +32,28 @@ def test_only_the_measurements_of_the_wanted_figures_are_made() -> None:
 def test_a_figure_that_nothing_gives_is_refused_by_name() -> None:
     with pytest.raises(UnknownFigure, match="there is no figure speed"):
         chosen(["speed"])
+
+
+def test_a_measurement_that_fails_costs_no_other_its_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(servers: object, quick: bool) -> Figures:
+        raise Refusal("nobody answers")
+
+    servers = SimpleNamespace(parts=SimpleNamespace(described="Nothing is started."), close=lambda: None)
+    measures = {
+        "feed": (broken, ("feed_skipped",)),
+        "replay": (lambda servers, quick: Figures({"replay_peak_mb": 144.0}), ("replay_peak_mb",)),
+    }
+    monkeypatch.setattr("deploy.bench.run.MEASURES", measures)
+    monkeypatch.setattr("deploy.bench.run.Servers", lambda: servers)
+    monkeypatch.setattr("deploy.bench.run.facts", lambda servers: {})
+    out = tmp_path / "bench.json"
+    assert main(argparse.Namespace(only=None, quick=True, against=None, out=out)) == 1
+    assert json.loads(out.read_text())["replay_peak_mb"] == 144.0
+    said = capsys.readouterr().out
+    assert "not measured: nobody answers" in said
+    assert "Not measured, the log says why: feed" in said
 
 
 def test_what_was_measured_is_set_against_another_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
