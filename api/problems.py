@@ -164,13 +164,14 @@ class StatedFact(Dated):
 
 class ProblemStated(BaseModel):
     """An `application/problem+json`; `request_id` is that of the answer's `X-Request-Id`. `facts_in_the_way`: of a
-    correction, the facts known to the caller that refuse it."""
+    correction, the facts known to the caller that refuse it. `epoch`: of a redelivery, the newest one of his line."""
 
     type: str
     title: str
     status: int
     codes: list[StatedCode]
     facts_in_the_way: list[StatedFact] | None = None
+    epoch: int | None = None
     more: int = Field(0, description="How many codes there are beside those named: fifty are named.")
     request_id: str
 

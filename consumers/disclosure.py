@@ -79,7 +79,8 @@ class Disclosure:
         """Begin a redelivery, once under the caller's key: the answer to it, and how far it has come; none where the key
         stands for something else. The follower goes on with it. Who was not answered asks again.
 
-        Raises `LookupError` for a recipient that was never told anything.
+        Raises `LookupError` for a recipient that was never told anything, `SentOnceMoreOften` in a live ledger for one to
+        which three have begun within 24 hours.
         """
         answer, epoch = requested(self.store, recipient, caller, key)
         return answer, self.begin_redelivery(recipient, epoch) if epoch else None

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from consumers.disclosed import (
@@ -32,6 +34,7 @@ from consumers.lawful import Lawful, pages, readable
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
+from domain.disclosure.once_more import MOST_IN_A_DAY, SentOnceMoreOften, wait_for_another
 from domain.disclosure.publications import Publication
 from domain.disclosure.publish import Line, empty_event, empty_publication
 from domain.events import Erased, RedeliveryRequested
@@ -59,19 +62,31 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
     of the redelivery that is on its way, where one is.
 
     Asked again it names the same epoch, and no epoch where the key stands for something else. Two who ask before the epoch
-    begins get one. Raises `LookupError` when the recipient was never told anything, `StoreUnavailable`.
+    begins get one. Raises `LookupError` when the recipient was never told anything, `SentOnceMoreOften` in a live ledger,
+    `StoreUnavailable`; then the key stands for nothing.
     """
     newest = line_of(store, recipient)
     coming = is_coming(store, newest)
     told = line_before(store, newest) if coming else newest
-    answered = store.answer(caller.sender, key, caller.person)  # a repeat is answered whatever was erased since
-    if answered is None and not any(readable(store, records) for records in pages(store, told.stream)):
-        raise LookupError(f"nothing was told to {recipient}")
+    if store.answer(caller.sender, key, caller.person) is None:  # a repeat is answered whatever was erased or begun since
+        if not any(readable(store, records) for records in pages(store, told.stream)):
+            raise LookupError(f"nothing was told to {recipient}")
+        if not coming and store.mode == "live":
+            _check_may_begin(store, newest)
     event = RedeliveryRequested(recipient=recipient, recipient_epoch=newest.epoch + (not coming))
     answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()
     [recorded] = store.records(answer.position - 1, 1) if answer.events else [None]
     kept = store.opened(recorded) if recorded else None
     return answer, kept.recipient_epoch if isinstance(kept, RedeliveryRequested) else 0
+
+
+def _check_may_begin(store: EventStore, newest: Line) -> None:
+    """Every epoch behind the first one holds everything, whoever began it. Raises `SentOnceMoreOften`."""
+    lines = (Line(newest.recipient, epoch) for epoch in range(newest.epoch, 1, -1))
+    firsts = (store.stream(line.stream, 0, 1) for line in lines)  # none of an epoch that was passed over
+    begun: list[datetime] = [first[0].header.recorded_at for first in islice(filter(None, firsts), MOST_IN_A_DAY)]
+    if wait := wait_for_another(begun, store.now()):
+        raise SentOnceMoreOften(newest.epoch, wait)
 
 
 def begin(

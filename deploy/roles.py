@@ -125,7 +125,8 @@ class Supervised:
                     WORKED.add(self.role.name, by=work)
                     STEP.took(time.perf_counter() - begun_at, self.role.name)
                 if self.failures:
-                    log.log(self._level, "%s goes on, after %d steps that failed", self.role.name, self.failures)
+                    steps = "1 step" if self.failures == 1 else f"{self.failures} steps"
+                    log.log(self._level, "%s goes on, after %s that failed", self.role.name, steps)
                     self.failures, self.failing, self.to_do = 0, "", ""
                     self._saying.quiet()
             except EpochMoved as moved:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from math import ceil
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -21,9 +22,10 @@ from api.bodies import JSON, json_body, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
-from api.problems import LONGEST_WAIT_S, Problem, problem
+from api.problems import LONGEST_WAIT_S, PROBLEM, Problem, problem
 from api.routing import doors
 from api.waiting import CommitWait
+from domain.disclosure.once_more import SentOnceMoreOften
 from domain.disclosure.publications import Publication
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
@@ -39,6 +41,14 @@ USUAL = 100
 """Entries of an answer, unless another number is asked for."""
 STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
 """HTTP status of a receipt; that of its first code for any other."""
+OFTEN = {
+    "description": "Three have begun within 24 hours: the newest, `epoch`, holds everything.",
+    "headers": {
+        "Retry-After": {"description": "Seconds until another one may begin.", "schema": {"type": "integer", "minimum": 1}}
+    },
+    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+"""Of a redelivery in a live ledger."""
 MANY = 207
 """HTTP status of a group's message whose entries fared differently, or were refused. source: RFC 4918 11.1"""
 LARGEST = 2**63 - 1
@@ -131,6 +141,7 @@ def routes() -> APIRouter:
             200: {"description": "It had been asked for under this key before; the epoch is the same."},
             409: COMMAND_RESPONSES[409],
             422: COMMAND_RESPONSES[422],
+            429: OFTEN,
         },
         response_class=Response,
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
@@ -322,7 +333,8 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
 
     There is nothing to say about it: a body is left out, or an object without fields. Asked again under the same key, it is
     answered with the epoch that was begun then, and under any key while that one is on its way: `repeated` of `publications`
-    are in it.
+    are in it. In a live ledger another one begins when the oldest of the last three is 24 hours old (429, `Retry-After`):
+    until then the newest, `epoch` of the problem, is read from its beginning.
     """
     own = signed.on_the_line()
     key = idempotency_key(request)
@@ -334,6 +346,9 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
         answer, begun = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
     except LookupError as error:
         raise problem("E_NO_CHANGE") from error  # nothing was ever told: there is nothing to repeat
+    except SentOnceMoreOften as often:
+        wait = {"Retry-After": str(ceil(often.wait.total_seconds()))}
+        raise Problem(*often.codes, extra={"epoch": often.epoch}, headers=wait) from often
     if begun is None:
         raise Problem(*answer.codes)
     stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": begun.epoch}

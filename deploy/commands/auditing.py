@@ -47,8 +47,8 @@ def chains(arguments: argparse.Namespace, settings: Settings) -> int:
 def decisions(arguments: argparse.Namespace, settings: Settings) -> int:
     """Every stored decision run again, and every telling compared with what the policy gives."""
     if arguments.from_topic:
-        with feed_of_topic(settings) as feed:
-            origin, outcome = feed.origin, of_decisions.audit_topic(feed)
+        with feed_of_topic(settings) as feed, progress("events, each of them twice") as bar:
+            origin, outcome = feed.origin, of_decisions.audit_topic(feed, bar.update)
     else:
         with _store(settings, "decisions") as (parts, bar):
             origin, outcome = STORE, of_decisions.audit_store(parts, bar.update, resume=arguments.resume)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -31,6 +31,7 @@ from deploy.local.ports import free_port
 from deploy.logs import lines_to
 from deploy.serving import Server
 from domain.context import Caller
+from domain.disclosure.once_more import SentOnceMoreOften
 from projections.audit import verify_chains
 
 SYSTEM = Caller(INSTRUCTOR.org, "provider", "system", "system")
@@ -362,6 +363,18 @@ def test_a_redelivery_to_somebody_who_was_never_told_anything_would_change_nothi
     with house(tmp_path) as fresh:
         fresh.lay_out()
         assert first_code(fresh.post("/redeliveries", PAYER, {})) == (409, "E_NO_CHANGE", "")
+
+
+def test_who_had_everything_sent_again_too_often_is_told_where_it_stands_and_when_to_ask(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def often(*_: object) -> None:
+        raise SentOnceMoreOften(4, timedelta(hours=2, milliseconds=1))
+
+    monkeypatch.setattr(home.wired.disclosure, "redeliver_once", often)
+    answer = home.post("/redeliveries", PAYER, {})
+    assert first_code(answer) == (429, "E_TOO_MANY_REDELIVERIES", "")
+    assert (answer.headers["retry-after"], answer.json()["epoch"]) == ("7201", 4)
 
 
 def test_a_redelivery_takes_no_body_but_an_empty_one(home: House) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import repeat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,6 +176,29 @@ def test_the_record_says_it_to_the_minute_and_the_table_exactly(live: Stage) -> 
         assert timedelta(0) <= known - at < timedelta(minutes=1)
     assert recorded.acknowledged(COUNTY, 1, max(told) + 1) is None
     assert exactly(COUNTY, 1, max(told) + 1) is None
+
+
+def test_of_ten_years_of_minutes_no_more_is_remembered_than_two_numbers_each() -> None:
+    minutes = 20_000
+
+    def facts() -> Iterator[Any]:
+        for minute in range(1, minutes + 1):
+            at = BEGAN + timedelta(minutes=minute, milliseconds=minute % 997)
+            yield PublicationsAcknowledged(
+                recipient=COUNTY, recipient_epoch=1, until_sequence=1000 + 3 * minute, first_at=at, last_at=at
+            )
+
+    record: Any = SimpleNamespace(header=SimpleNamespace(name=PublicationsAcknowledged.NAME))
+    coming = facts()
+    tracemalloc.start()
+    recorded = Recorded().take(repeat(record, minutes), lambda _: next(coming))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 24 * minutes
+    for minute in (1, 997, 12_345, minutes):
+        at = BEGAN + timedelta(minutes=minute, milliseconds=minute % 997)
+        assert {recorded.acknowledged(COUNTY, 1, 1000 + 3 * minute - back) for back in range(3)} == {at}
+    assert recorded.acknowledged(COUNTY, 1, 1000 + 3 * minutes + 1) is recorded.acknowledged(COUNTY, 2, 1) is None
 
 
 def test_who_is_started_again_goes_on_where_the_record_ends(live: Stage) -> None:

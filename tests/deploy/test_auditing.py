@@ -107,8 +107,10 @@ def test_two_processes_and_small_windows_find_what_one_finds_at_once(home: Path,
 
 def test_client_by_client_comes_out_what_the_whole_feed_gives(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with house(home) as one:
-        at_once = decisions.audit_topic(feed_of_store(one.wired))
+        looked_at: list[int] = []
+        at_once = decisions.audit_topic(feed_of_store(one.wired), looked_at.append)
         head = one.wired.store.head()
+    assert sum(looked_at) == 2 * head  # for what was decided, and for what was told
     found = of_decisions(home, processes=1)
     assert (found.events, found.same > 100, found.told > 100, found.other, found.wrong) == (head, True, True, [], [])
     at_once.events = head

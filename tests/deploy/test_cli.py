@@ -83,6 +83,16 @@ def test_a_bar_is_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[str], 
     assert "events" in terminal.getvalue()
 
 
+@pytest.mark.parametrize("kind", ["chains", "decisions"])
+@pytest.mark.parametrize("origin", [(), ("--from-topic",)], ids=["store", "topic"])
+def test_an_audit_shows_how_far_it_is(
+    kind: str, origin: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    assert main(["audit", kind, *origin]) == 0
+    assert "events" in terminal.getvalue()
+
+
 def test_no_command_counts_in_another_way() -> None:
     made = [path.name for path in (ROOT / "deploy").rglob("*.py") if "tqdm(" in path.read_text(encoding="utf-8")]
     assert made == ["printed.py"]

@@ -188,15 +188,18 @@ def test_what_stays_as_it_is_is_said_at_once_and_then_at_growing_intervals() -> 
     assert saying.due("the broker does not answer")
 
 
-def test_a_role_that_waits_for_a_database_says_so_once_and_says_when_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    role = Scripted("clerk", *[StoreUnavailable("connection refused\nIs the server running?")] * 4)
+@pytest.mark.parametrize(("failures", "steps"), [(1, "1 step"), (4, "4 steps")])
+def test_a_role_that_waits_for_a_database_says_so_once_and_says_when_it_goes_on(
+    failures: int, steps: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    role = Scripted("clerk", *[StoreUnavailable("connection refused\nIs the server running?")] * failures)
     running = started(role)
     assert role.idle.wait(DEADLINE_S)
     running.stop()
     assert [record.getMessage() for record in caplog.records if record.name == "kuty.roles"] == [
         "clerk tries again in 0.1 s: connection refused; look after the database; whatever waits goes on by itself:"
         " docs/runbooks/a-database-that-does-not-answer.md",
-        "clerk goes on, after 4 steps that failed",
+        f"clerk goes on, after {steps} that failed",
     ]
 
 

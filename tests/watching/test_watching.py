@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 import yaml
 from blocks import ROOT
-from house import LEDGER, House, house_after
+from house import LEDGER, UNKNOWN_CODE, House, house_after
 from prometheus_client.parser import text_string_to_metric_families
+from provider_days import BENEFIT
 from stories import OWN_WORKER
 
 from consumers import wire
@@ -41,6 +42,7 @@ from deploy.watching.process import API, Figures, Watched
 from deploy.wiring import PROVISIONER, ROLES, open_ledger_parts
 from domain.counts import BOUNDS_S, Times, Total
 from domain.store import Parked, StoreUnavailable
+from projections.digest import Digest, Digested, Undigestible
 
 OPENED_AT = datetime(2025, 1, 2, tzinfo=UTC)
 EVERYTHING = (API, *ROLES)
@@ -304,6 +306,56 @@ def test_what_was_answered_is_counted_by_status_and_refused_by_code(home: House)
     assert more("kuty_command_seconds_count") >= 2
     assert more("kuty_commit_seconds_count") >= 1
     assert sum(after["kuty_refusals_total"].values()) > sum(before.get("kuty_refusals_total", {(): 0}).values())
+
+
+def test_what_waits_is_parked_or_has_halted_is_counted(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the alarms of the same names go by."""
+    wired, whose = home.wired, home.name("county").encode()
+    running = Running(wired.roles(), wired.wait)  # not begun: as it stands
+    plain = ("kuty_held", "kuty_parked_topics", "kuty_clients_parked", "kuty_recipients_halted")
+    named = ("kuty_recipient_clients_parked", "kuty_recipient_halted", "kuty_role_halted")
+
+    def counted() -> dict[str, float]:
+        found = figures(text_of(Figured(Watched(wired, EVERYTHING, [running]))))
+        of_all = {name: found[name][()] for name in plain}
+        of_each = {f"{name} {whose}": value for name in named for (whose,), value in found.get(name, {}).items()}
+        return {name: value for name, value in {**of_all, **of_each}.items() if value}
+
+    assert counted() == {}
+    # given two messages about somebody who is not known yet
+    for number in range(2):
+        home.send("authority", f"w-{number}", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
+    home.settle()
+    there = {"kuty_held": 2.0}
+    assert counted() == there
+    # and a client whose records the county's model cannot digest
+    read = Digest.read
+
+    def spoilt(digest: Digest, sequence: int, headers: Mapping[str, bytes], *given: Any) -> Digested:
+        if headers.get("ce_subject") == whose:
+            raise Undigestible("newer than this software")
+        return read(digest, sequence, headers, *given)
+
+    monkeypatch.setattr(Digest, "read", spoilt)
+    service = {"service": "other", "service_note": "some", "told_by": "client"}
+    assert home.post(f"/clients/{home.name('county')}/parallel-services", OWN_WORKER, service).status_code == 201
+    home.settle()
+    there |= {"kuty_clients_parked": 1, "kuty_recipient_clients_parked county": 1}
+    assert counted() == there
+    # and a recipient whose topic is another one
+    wired.broker.delete_topics([wire.out_topic(LEDGER, "kela-payment")])
+    while not any(standing.halted for standing in wired.projector.standings()):
+        wired.projector.step()
+    there |= {"kuty_recipients_halted": 1, "kuty_recipient_halted kela-payment": 1}
+    assert counted() == there
+    # and two topics whose next record the broker refuses
+    for name in ("te-office", "provider-s01"):
+        wired.store.park(Parked(wire.out_topic(LEDGER, name), 3, "too_large"))
+    there |= {"kuty_parked_topics": 2}
+    assert counted() == there
+    # and a role that has halted
+    running.roles[1].halted = "bytes do not add up"
+    assert counted() == {**there, f"kuty_role_halted {running.roles[1].role.name}": 1}
 
 
 def test_times_are_counted_in_classes_that_add_up() -> None:

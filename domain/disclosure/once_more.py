@@ -1,0 +1,32 @@
+"""How often a recipient may have everything that it was told sent once more: each time the whole history is recorded anew.
+
+source: docs/decisions/0022-a-redelivery-goes-out-in-windows.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from domain.refusals import Reason, Refused
+
+MOST_IN_A_DAY = 3
+A_DAY = timedelta(hours=24)
+
+
+class SentOnceMoreOften(Refused):
+    """As many redeliveries to the recipient as there may be have begun within 24 hours. `epoch` is the newest: it holds
+    everything. Another one may begin in `wait`."""
+
+    def __init__(self, epoch: int, wait: timedelta) -> None:
+        super().__init__(Reason("E_TOO_MANY_REDELIVERIES"))
+        self.epoch = epoch
+        self.wait = wait
+
+
+def wait_for_another(begun: Sequence[datetime], now: datetime) -> timedelta:
+    """How long another redelivery has to wait, zero where it may begin: the oldest of the three that began last has to be
+    24 hours old. `begun` is when they began, newest first, UTC."""
+    if len(begun) < MOST_IN_A_DAY:
+        return timedelta()
+    return max(timedelta(), begun[MOST_IN_A_DAY - 1] + A_DAY - now)
