@@ -271,7 +271,7 @@ def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Rec
 
     A command without effect is answered as already recorded (`IDEMPOTENT`), with a number only where it waited.
     """
-    if "already_recorded" == (answer.first or answer.status):
+    if (answer.first or answer.status) == "already_recorded":
         return _without_effect(message_id, message_type, answer.number, answer.first)
     first_name = answer.events[0][1] if answer.events else ""
     is_fact = first_name in EVENTS and first_name not in ANSWERS
