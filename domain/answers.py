@@ -23,8 +23,8 @@ class Answer:
     `number` counts in the sender's line, none for a command without effect (but for a message that waited), a dry run and a
     re-used id. `events` are (event id, name, position). `references` name the parts begun, raw: they never leave the ledger
     as they are. `first` is set on a repeat only: the status of the first answer. `client` is the stream that the command
-    spoke of, `own_version` the version of it as its sender counts (`Pathway.version_for`). `facts` stand in the way of what was
-    refused, named as the sender was told of them.
+    spoke of, `own_version` the version of it as its sender counts (`Pathway.version_for`). `facts` stand in the way of what
+    was refused, named as the sender was told of them.
     """
 
     status: Status
