@@ -17,6 +17,7 @@ from api.ledgers import LedgerDoor, Ledgers
 from api.problems import DescribedApi, LastResort, add_problems, language_of, problem_response
 from api.routes import commands, documents, ledger, messages, pages, questions, replay
 from api.routes import development as developing
+from api.waiting import Looks
 from domain.refusals import Reason
 from domain.store import KeyDestroyed, StoreUnavailable
 
@@ -52,7 +53,8 @@ def create_app(
     )
     app.state.ledgers = Ledgers(doors, live_allowed=live_allowed)
     app.state.verifier = verifier
-    app.state.waits = {}
+    app.state.waits = {}  # the lines of each ledger, as far as somebody waits for them
+    app.state.looks = Looks()
     app.state.closing = threading.Event()  # set by whoever serves, when it begins to stop
     app.state.documents = agency_documents
     add_problems(app)

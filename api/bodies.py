@@ -12,7 +12,10 @@ from domain.json_gate import LIMIT, read_json
 
 JSON = "application/json"
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_MEDIA_TYPE = re.compile(rf'\s*({_TOKEN}/{_TOKEN})((?:\s*;\s*(?:{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?)*)\s*')
+# A repeat keeps what it took (`*+`): blanks that either of two could take would be tried in every way, for years.
+_MEDIA_TYPE = re.compile(
+    rf'\s*+({_TOKEN}/{_TOKEN})((?:\s*+;(?:\s*+{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*+"))?+)*+)\s*+'
+)
 _CHARSET = re.compile(rf';\s*charset=(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")', re.IGNORECASE)
 
 

@@ -35,7 +35,8 @@ LONGEST_ANSWER_S = 15.0
 """What takes longer, beyond a wait that was asked for, is answered as what nobody knows the end of, seconds."""
 RETRY_AFTER_S = 1
 _logger = logging.getLogger("kuty.api")
-_CHOICE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
+_CHOICE = re.compile(r"\s*+([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*+)?+\s*+(?:;\s*+q=([0-9.]{1,5}))?\s*+")
+"""A repeat keeps what it took (`*+`): anybody may send this, and reading it takes no longer than it is."""
 
 CODE_OF_STATUS = {404: "E_NOT_FOUND", 405: "E_METHOD_NOT_ALLOWED", 413: "E_TOO_LARGE", 415: "E_CONTENT_TYPE"}
 

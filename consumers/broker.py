@@ -93,8 +93,8 @@ class KafkaBroker:
     def append(self, topic_entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
         return self._appender.append(topic_entries)
 
-    def reader(self) -> KafkaReader:
-        return KafkaReader(self._connection)
+    def reader(self, each: int | None = None) -> KafkaReader:
+        return KafkaReader(self._connection, each)
 
     def read(self, topic: str, offset: int, limit: int, timeout: float = 0.0) -> list[Read]:
         with self._reading:

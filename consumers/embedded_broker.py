@@ -189,8 +189,8 @@ class EmbeddedBroker:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def reader(self) -> "EmbeddedReader":
-        return EmbeddedReader(self)
+    def reader(self, each: int | None = None) -> "EmbeddedReader":
+        return EmbeddedReader(self, each)
 
     def read(self, topic: str, offset: int, limit: int, timeout: float = 0.0) -> list[Read]:
         return self.wait_and_read({topic: offset}, {}, limit, timeout).get(topic, [])
@@ -218,9 +218,14 @@ class EmbeddedBroker:
             return {read.topic: read for reads in found for read in reads}
 
     def wait_and_read(
-        self, positions: Mapping[str, int], incarnations: Mapping[str, str], limit: int, timeout: float
+        self,
+        positions: Mapping[str, int],
+        incarnations: Mapping[str, str],
+        limit: int,
+        timeout: float,
+        each: int | None = None,
     ) -> dict[str, list[Read]]:
-        """What the readers are made of: the next records of several topics, waiting for the first one."""
+        """What the readers are made of: the next records of several topics, at most `each` of one, waiting for the first."""
         give_up_at = time.monotonic() + timeout
         with self._lock:
             while True:
@@ -231,7 +236,7 @@ class EmbeddedBroker:
                     for topic in ready:
                         if limit <= 0:
                             break
-                        found[topic.name] = self._select(topic, positions[topic.name], limit)
+                        found[topic.name] = self._select(topic, positions[topic.name], min(limit, each or limit))
                         limit -= len(found[topic.name])
                     return found
                 remaining = give_up_at - time.monotonic()
@@ -361,8 +366,9 @@ class EmbeddedBroker:
 class EmbeddedReader:
     """A reader of an embedded broker; woken by an append within microseconds."""
 
-    def __init__(self, broker: EmbeddedBroker) -> None:
+    def __init__(self, broker: EmbeddedBroker, each: int | None = None) -> None:
         self._broker = broker
+        self._each = each
         self._positions: dict[str, int] = {}
         self._incarnations: dict[str, str] = {}
 
@@ -375,7 +381,7 @@ class EmbeddedReader:
         self._incarnations = {topic: present[topic] for topic in positions}
 
     def poll(self, limit: int, timeout: float) -> dict[str, list[Read]]:
-        found = self._broker.wait_and_read(self._positions, self._incarnations, limit, timeout)
+        found = self._broker.wait_and_read(self._positions, self._incarnations, limit, timeout, self._each)
         for topic, reads in found.items():
             # A topic that was served goes to the end of the line, so that a busy one starves nobody.
             del self._positions[topic]

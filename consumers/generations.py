@@ -1,8 +1,9 @@
 """One epoch of a recipient's line on its way into its tables: order, chain, repetitions, what waits, what is parked.
 
 A publication is accepted only when it is the next one and names the hash of the one before. Identical repetitions are
-dropped; a bounded number of later records is held back while one is missing (design D11). What is accepted but cannot be
-digested parks its client, in the same transaction as everything else (design D18).
+dropped; a bounded number of later records is held back while one is missing (design D11). So is a heartbeat that names more
+than has come: what it names stood before it, and is missing. What is accepted but cannot be digested parks its client, in
+the same transaction as everything else (design D18).
 
 A topic that was filled again has what was erased meanwhile without content. Such a repetition is dropped like an identical
 one: it changes nothing, so that nobody can take anything out of a model by forging it. The other way round, content where
@@ -16,9 +17,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from consumers.log import Read
-from consumers.wire import ERASED, is_erased
+from consumers.wire import ERASED, LARGEST_NUMBER, is_erased
 from domain.disclosure.publications import publication_hash
-from projections.digest import Digest, Digested, Undigestible, history_of
+from projections.digest import NUL, Digest, Digested, Undigestible, history_of
 from projections.read_models import Batch, Entry, Parked, Position, ReadModel, Row
 
 CORRECTED = b"fact.corrected"
@@ -48,6 +49,9 @@ class Generation:
         self._sequence, self._hash = position.sequence, position.chain_hash
         self._newest = b""
         self._until = position.until_sequence
+        self._passed_over = 0
+        self._named, self._named_at = 0, 0
+        """The last sequence that a heartbeat has named beyond what has come, and the offset of the first such heartbeat."""
         self._clear()
 
     @property
@@ -57,8 +61,18 @@ class Generation:
 
     @property
     def missing(self) -> int:
-        """The sequence that later records wait for, 0 when none waits."""
-        return self._sequence + 1 if self.waiting else 0
+        """The sequence that later records or a heartbeat wait for, 0 when none waits."""
+        return self._sequence + 1 if self.waiting or self._named else 0
+
+    @property
+    def held_offsets(self) -> list[int]:
+        """Where the records stand that are held back, a heartbeat among them."""
+        return [read.offset for read in self.waiting.values()] + ([self._named_at] if self._named else [])
+
+    @property
+    def known(self) -> int:
+        """Up to which sequence the epoch has come without a hole, also where nothing of it was taken in any more."""
+        return max(self._sequence, self._passed_over)
 
     @property
     def parked_clients(self) -> int:
@@ -76,6 +90,9 @@ class Generation:
             self._accept(sequence, read, headers)
             while self.waiting and (held := self.waiting.pop(self._sequence + 1, None)):
                 self._accept(self._sequence + 1, held, dict(held.headers))
+            if 0 < self._named <= self._sequence:
+                named, self._named = self._named, 0
+                self._end_history_at(named)
         elif sequence <= self._sequence:
             if not is_erased(headers, read.value):
                 self._repeat(sequence, publication_hash(read.headers, read.value))
@@ -86,23 +103,52 @@ class Generation:
             if len(self.waiting) > look_ahead:
                 raise LineFault(f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing")
 
-    def told_until(self, sequence: int) -> None:
-        """A heartbeat names what was told last: where the history ends, if nothing else has said so."""
-        if self._until == UNKNOWN and 0 < sequence <= self._sequence:
+    def hear(self, last: int, offset: int) -> None:
+        """A heartbeat names what was told last. Where that has come, it says where the history ends, if nothing else has;
+        else something is missing: the relay names only what the broker had taken before."""
+        if 0 < last <= self._sequence:
+            self._end_history_at(last)
+        elif last > self._sequence:
+            self._named_at = self._named_at if self._named else offset
+            self._named = max(self._named, last)
+
+    def pass_over(self, sequence: int) -> None:
+        """A record has come of which nothing is taken in."""
+        if sequence == self.known + 1:
+            self._passed_over = sequence
+
+    def began_otherwise(self, first: Read) -> bool:
+        """Whether this is another first record than the one that was taken in, if one was, and no repetition of it."""
+        if not self._sequence:
+            return True
+        known = self._recent.get(1) or self._known_hashes([1]).get(1)
+        return not is_erased(dict(first.headers), first.value) and known != publication_hash(first.headers, first.value)
+
+    def stand_still(self, reason: str) -> None:
+        """Take nothing in any more; the first reason is the one that is told."""
+        self.fault = self.fault or reason
+        self.waiting, self._named = {}, 0
+
+    def _end_history_at(self, sequence: int) -> None:
+        if self._until == UNKNOWN:
             self._until = sequence
 
     def check_repeated(self) -> None:
         """Compare repetitions of what was written earlier. Raises `LineFault`."""
         if not self.repeated:
             return
-        known = self._model.hashes(self.position.epoch, list(self.repeated))
-        if self._parked:
-            with self._model.look(self.position.epoch) as look:
-                known |= {parked.sequence: publication_hash(parked.headers, parked.value) for parked in look.parked()}
+        known = self._known_hashes(list(self.repeated))
         for sequence, came in self.repeated.items():
             if known.get(sequence) != came:
                 raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
         self.repeated = {}
+
+    def _known_hashes(self, sequences: list[int]) -> dict[int, str]:
+        known = self._model.hashes(self.position.epoch, sequences)
+        if self._parked:
+            with self._model.look(self.position.epoch) as look:
+                known |= {parked.sequence: publication_hash(parked.headers, parked.value) for parked in look.parked()}
+        return known
 
     def batch(self) -> Batch:
         """What to write, with the position after it."""
@@ -150,39 +196,45 @@ class Generation:
             self._blocks, self._knows_every_block = {}, False
 
     def _accept(self, sequence: int, read: Read, headers: Mapping[str, bytes]) -> None:
-        follows = headers.get("ce_prevhash", b"").decode()
+        follows = headers.get("ce_prevhash", b"").decode(errors="replace")
         if follows != self._hash and ERASED not in (follows, self._hash):
             raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
+        until = history_of(read.value) if sequence == 1 and follows != ERASED else None
+        if until is not None and not 0 <= until <= LARGEST_NUMBER:
+            raise LineFault(f"sequence 1 of epoch {self.position.epoch} does not say where its history ends")
         came = publication_hash(read.headers, read.value)
         self._hash = ERASED if is_erased(headers, read.value) else came
         self._sequence = sequence
         self._recent[sequence] = came
         if sequence == 1:
-            until = None if follows == ERASED else history_of(read.value)
             self._until = until if until is not None else UNKNOWN if self.position.epoch > 1 else 0
         client = headers.get("ce_subject", b"")
         try:
             if client in self._parked:
                 raise Undigestible("behind an earlier one of the same client")
             digested = self._digest.read(sequence, headers, read.value, came)
+            self._enter(digested)
         except Undigestible as problem:
             self._parked.add(client)
-            text = client.decode(errors="replace")
-            aside = Parked(self.position.epoch, sequence, text, str(problem), read.headers, read.value)
+            text, why = _without_nul(client.decode(errors="replace")), _without_nul(str(problem))
+            aside = Parked(self.position.epoch, sequence, text, why, read.headers, read.value)
             self._set_aside.append(aside)
             return
         self._newest = digested.entry.known_from
-        self._enter(digested)
 
     def _enter(self, digested: Digested) -> None:
+        """Put a publication among what is to be written. Raises `Undigestible`, and then nothing of it is there."""
         entry = digested.entry
+        corrected = self._corrected(digested) if entry.name == CORRECTED and entry.kind == b"fact" else None
         if entry.replaces is not None:
             self._close(entry.replaces, entry.known_from)
         if entry.known_until is None:
             self._latest[entry.publication] = len(self._entries)
         self._entries.append(entry)
-        if entry.name == CORRECTED and entry.kind == b"fact":
-            self._correct(digested)
+        if corrected is not None:
+            self._close(corrected.publication, corrected.known_from)
+            self._latest[corrected.publication] = len(self._entries)
+            self._entries.append(corrected)
         if digested.block is not None and self._blocks.get(entry.client) != digested.block:
             if entry.client not in self._blocks and not self._knows_every_block:
                 self._strangers.add(entry.client)
@@ -196,17 +248,13 @@ class Generation:
         else:
             self._entries[place] = self._entries[place]._replace(known_until=at)
 
-    def _correct(self, digested: Digested) -> None:
+    def _corrected(self, digested: Digested) -> Entry | None:
         wanted = digested.body.get("target_event_id")
-        if not isinstance(wanted, str):
-            return
+        if not isinstance(wanted, str) or NUL in wanted:
+            return None
         place = self._latest.get(wanted.encode())
         target: Entry | Row | None = self._entries[place] if place is not None else self._stored(wanted)
-        corrected = self._digest.corrected(target, digested) if target is not None else None
-        if corrected is not None:
-            self._close(corrected.publication, corrected.known_from)
-            self._latest[corrected.publication] = len(self._entries)
-            self._entries.append(corrected)
+        return self._digest.corrected(target, digested) if target is not None else None
 
     def _stored(self, publication: str) -> Row | None:
         if any(closed == publication.encode() for closed, _ in self._closings):
@@ -233,3 +281,7 @@ class Generation:
                 kept.append(candidate)
                 known.pop(client, None)
         return kept
+
+
+def _without_nul(text: str) -> str:
+    return text.replace(NUL, "\N{REPLACEMENT CHARACTER}")

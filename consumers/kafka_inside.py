@@ -3,16 +3,17 @@
 - Batches written and packed whole, and a producer let go at once: `relay_ratio`, 0.77 of a bare producer. Record by record
   through `send` it is a half to a third of that, and what was handed over beside `send` no `close` gives up.
 - Batches read whole: `rebuild_ratio`, 21 times the library's runner.
+- Topics read in turns: one sender's backlog held every other sender up for minutes.
 - All topics learned in one request: `relay_ratio_1000`, 0.93. The client asks topic by topic: 120 s for 1,000.
 - Leaders of topics remembered for a while: `health_1000_ms`. The client asks who they are before each question.
 
 Nothing else in the project looks inside; figures: docs/explanation/benchmarks.md. source: design D11
 """
 
-import logging
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -22,12 +23,10 @@ from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from consumers.log import UNREADABLE, BrokerUnavailable, Entry, Read
+from consumers.batches import Batch, reads_of
+from consumers.log import BrokerUnavailable, Entry, Read, TopicDamaged
 from consumers.packing import packed
-from consumers.record_format import decoded_records, encoded_record
-from consumers.unpacking import TooLarge, unpacked
-
-logger = logging.getLogger(__name__)
+from consumers.record_format import encoded_record
 
 BATCH_BYTES = 1_000_000
 METADATA_STEP_S = 0.02
@@ -233,19 +232,23 @@ class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What the client's fetcher takes records from; gives `Read`s."""
 
     def _unpack_records(self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any) -> Iterator[Read]:
-        while (batch := records.next_batch()) is not None:
-            if self.check_crcs and not batch.validate_crc():
-                raise kafka_errors.CorruptRecordError(f"a batch of {tp} at offset {batch.base_offset} failed its checksum")
-            self.leader_epoch = batch.leader_epoch
-            taken_back = self._was_taken_back(batch)  # also asked of what ends a transaction
-            if not (batch.is_control_batch or taken_back):
-                for read in batch_reads(tp.topic, batch):
-                    self.records_read += 1
-                    self.next_fetch_offset = read.offset + 1
-                    yield read
-                self.bytes_read += batch.size_in_bytes
-            # The last offset of a batch stays though its last record is gone.
-            self.next_fetch_offset = batch.next_offset
+        try:
+            while (batch := records.next_batch()) is not None:
+                if self.check_crcs and not batch.validate_crc():
+                    raise TopicDamaged(tp.topic, f"the batch at offset {batch.base_offset} fails its checksum")
+                self.leader_epoch = batch.leader_epoch
+                taken_back = self._was_taken_back(batch)  # also asked of what ends a transaction
+                if not (batch.is_control_batch or taken_back):
+                    for read in batch_reads(tp.topic, batch):
+                        self.records_read += 1
+                        self.next_fetch_offset = read.offset + 1
+                        yield read
+                    self.bytes_read += batch.size_in_bytes
+                # The last offset of a batch stays though its last record is gone.
+                self.next_fetch_offset = batch.next_offset
+        except Exception:
+            self.drain()  # the client asks what has not ended for its next record, for ever
+            raise
         self.drain()
 
     def _was_taken_back(self, batch: Any) -> bool:
@@ -258,25 +261,72 @@ class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
         return bool(self._is_batch_aborted(batch))
 
 
-def batch_reads(topic: str, batch: Any) -> list[Read]:
-    """The records of one batch of the client (`DefaultRecordBatch`). Raises `CorruptRecordError`."""
-    content, begin = bytes(batch._buffer), batch._pos
-    first, base_offset = batch.first_timestamp, batch.base_offset
+def batch_reads(topic: str, batch: Any) -> Iterable[Read]:
+    """The records of one batch of the client (`DefaultRecordBatch`). Raises `TopicDamaged`."""
     appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None
-    if batch.compression_type:
+    return reads_of(
+        Batch(
+            topic, bytes(batch._buffer), batch._pos, batch.compression_type, batch.records_count, batch.base_offset,
+            batch.last_offset, batch.first_timestamp, batch.max_timestamp, appended,
+        )
+    )  # fmt: skip
+
+
+# --- topics that take turns ---
+
+
+def take_turns(consumer: KafkaConsumer, each: int) -> None:
+    """Have the polls of a consumer give at most so many records of a topic, and let every other topic that has some have its
+    turn before that one has more.
+
+    The client goes on with the topic that it has begun until all that was fetched of it is given. Pausing that one does not
+    help: what it had fetched waits for a place that is made only when another one is paused.
+    """
+    turns = Turns(consumer._fetcher, each)
+    consumer._fetcher.fetched_records = turns.records
+    consumer._fetcher._fetchable_partitions = turns.to_be_fetched
+
+
+class Turns:
+    """What stands in for the part of a client's fetcher that gives what was fetched."""
+
+    def __init__(self, fetcher: Fetcher, each: int) -> None:
+        self._fetcher = fetcher
+        self._each = each
+        self._line: deque[Any] = deque()
+        """The topics of which something is there, who had a turn last at the end."""
+        self._later: Exception | None = None
+        self._fetchable = fetcher._fetchable_partitions
+
+    def to_be_fetched(self) -> list[TopicPartition]:
+        """Of which topics more is asked for; asked by the client's own thread."""
+        there = {part.topic_partition for part in tuple(self._line)}
+        return [partition for partition in self._fetchable() if partition not in there]
+
+    def records(self, max_records: int, update_offsets: bool = True) -> tuple[dict[TopicPartition, list[Read]], bool]:
+        """One turn for each that has something, as long as there is room; never holds back what is still to be fetched.
+        Raises as the client does, behind what was given before."""
+        later, self._later = self._later, None
+        if later is not None:
+            raise later
+        given: dict[TopicPartition, list[Read]] = defaultdict(list)
         try:
-            content, begin = unpacked(batch.compression_type, content[begin:]), 0
-        except TooLarge as error:
-            last = batch.last_offset
-            logger.error("%s: nothing is read of the batch at offsets %d to %d: %s", topic, base_offset, last, error)
-            return [Read(topic, batch.last_offset, batch.max_timestamp, None, b"", UNREADABLE)]
-    try:
-        found = list(decoded_records(topic, content, begin, batch.records_count, base_offset, first, appended))
-    except (IndexError, ValueError) as error:
-        raise kafka_errors.CorruptRecordError(
-            f"a batch of {topic} at offset {base_offset} cannot be read: {error!r}"
-        ) from error
-    return found
+            while self._fetcher._completed_fetches:
+                part = self._fetcher._parse_fetched_data(self._fetcher._completed_fetches.popleft())
+                if part:
+                    self._line.append(part)
+            for _ in range(len(self._line)):
+                if max_records <= 0:
+                    break
+                part = self._line.popleft()
+                max_records -= self._fetcher._append(given, part, min(max_records, self._each), update_offsets)
+                if part:
+                    self._line.append(part)
+        except Exception as error:
+            if not given:
+                raise
+            self._later = error
+        return dict(given), False
 
 
 def ends_of(consumer: KafkaConsumer) -> dict[str, int]:

@@ -10,12 +10,14 @@ from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
 from consumers.kafka_client import answering
-from consumers.kafka_inside import Incarnations, ends_of, learn_topics, positions_of, read_whole
+from consumers.kafka_inside import Incarnations, ends_of, learn_topics, positions_of, read_whole, take_turns
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 FOR_ONE = 16 * 1024
 """Bytes of each topic that are fetched for one record of it. A larger batch comes only as the first of a fetch: with much
 less there would be a fetch for each topic."""
+FOR_A_TURN = 1024 * 1024
+"""Bytes of each topic that wait for their turns, one batch as large as a topic takes: of every topic some may wait."""
 
 
 class KafkaReader:
@@ -25,11 +27,16 @@ class KafkaReader:
     hashes in the records is the sure sign. source: faults.md 3
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, each: int | None = None) -> None:
         self._connection = connection
+        settings = client_settings("consumer", connection)
+        if each is not None:
+            settings["max_partition_fetch_bytes"] = FOR_A_TURN
         with answering():
-            self._consumer = KafkaConsumer(**client_settings("consumer", connection))
+            self._consumer = KafkaConsumer(**settings)
         read_whole(self._consumer)
+        if each is not None:
+            take_turns(self._consumer, each)
         self._topics = Incarnations(self._consumer)
         self._incarnations: dict[str, Any] = {}
         self._checked = 0

@@ -141,7 +141,7 @@ def pages(store: EventStore, stream: str, after: int = 0, end: int = 1 << 62) ->
 
 def readable(store: EventStore, records: Sequence[Record]) -> list[Record]:
     """The publications that somebody can read, and that say something; none is opened."""
-    there = store.keys.get({record.header.key_id for record in records})
+    there = store.keys.opening({record.header.key_id for record in records})
     return [record for record in records if record.header.key_id in there and not _says_nothing(record)]
 
 

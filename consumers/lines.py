@@ -3,6 +3,9 @@
 A fault of the log makes the line stand still: nothing is guessed and nothing skipped (design D11). A newer epoch builds
 a new generation beside the live one; the switch comes where its first record says that history ends (design D16). A line
 that stands still reads on only to find that epoch.
+
+The relay sends nothing new of an epoch behind the beginning of the next one. Where that comes all the same, somebody else
+has begun the one or goes on with the other, and nobody can tell which: the line stands still until another epoch begins.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from datetime import UTC, datetime
 
 from consumers.generations import Generation, LineFault
 from consumers.log import Read
-from consumers.wire import HEARTBEAT, last_told
+from consumers.wire import HEARTBEAT, last_told, number_of
+from domain.epochs import FIRST
 from projections.digest import Digest
 from projections.lookups import Lookup
 from projections.read_models import Feed, Position, ReadModel
@@ -26,6 +30,9 @@ LOOK_AHEAD = 1_000
 
 MISSING = ("gap: ", " is gone: ", "the topic begins at ")
 """What stands in the reasons that say that records are not there."""
+NOT_TAKEN = "what came cannot be taken in"
+"""How the reason begins where the log is as it must be, and the model or the program is not."""
+GAP_RUNBOOK, MADE_AGAIN_RUNBOOK, MODEL_RUNBOOK = "a-gap-in-a-topic", "a-topic-made-again", "a-read-model-that-fails"
 
 
 class Line:
@@ -39,9 +46,12 @@ class Line:
         self.read_offset = 0
         self._model, self._digest, self._look_ahead = model, Digest(facts), look_ahead
         self._generations: dict[int, Generation] = {}
+        self._begun: set[int] = set()
+        """The epochs whose first record stands before the place up to which the topic was read, as it is now."""
+        self._left: dict[int, int] = {}
+        """Up to which sequence an epoch had come whose model was dropped."""
         self._held_at: int | None = None
         self._offered: Generation | None = None
-        self._faults: list[tuple[Generation | None, str, int]] = []
         self._said = ""
         self._unwritten = False
 
@@ -49,6 +59,21 @@ class Line:
     def halted(self) -> str:
         """Why the line stands still; empty while it runs."""
         return self.feed.halted
+
+    @property
+    def waiting_for(self) -> int:
+        """The sequence that is missing while later ones, or a heartbeat that names it, are there; 0 if none is."""
+        return self.feed.waiting_for
+
+    @property
+    def offset(self) -> int:
+        """Up to where the topic is in the model: what stands still, or is held back, is before it."""
+        return self.feed.next_offset if self.halted or self.waiting_for else self.read_offset
+
+    @property
+    def has_halt_to_write(self) -> bool:
+        """Whether it is not in the model yet that the line stands still."""
+        return self._unwritten
 
     @property
     def parked_clients(self) -> int:
@@ -64,7 +89,7 @@ class Line:
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()
-        self._generations, self._held_at, self._faults = {}, None, []
+        self._generations, self._held_at = {}, None
         for epoch, position in self._model.positions().items():
             with self._model.look(epoch) as look:
                 parked = {record.client.encode() for record in look.parked()}
@@ -72,12 +97,14 @@ class Line:
             if batch := generation.retry():
                 self._model.write([batch], self.feed)
                 generation.written()
+        self._begun = {epoch for epoch, generation in self._generations.items() if generation.position.sequence}
         known = self.feed.topic_id
         self.read_offset = self.feed.next_offset
         if known and known != topic_id:
             # What comes again is compared with what was taken in, record by record: the same is passed over, and what
             # follows is taken; anything else halts.
             logger.warning("%s: topic %s was made again, and is read from its beginning", self.short_name, self.topic)
+            self._begun.clear()
             self.read_offset = first_offset
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0, next_offset=first_offset)
         elif self.feed.next_offset < first_offset:
@@ -89,21 +116,23 @@ class Line:
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
 
     def halt(self, reason: str, held_at: int | None = None) -> None:
-        """Stand still, and say so in the model; go on only with a newer epoch."""
+        """Stand still; go on only with a newer epoch. `write_halt` says so in the model."""
         for generation in self._generations.values():
-            generation.fault = generation.fault or reason
-            generation.waiting = {}
+            generation.stand_still(reason)
         self._held_at = held_at if held_at is not None else self.feed.next_offset
         self.feed = replace(self.feed, halted=reason, waiting_for=0)
         self._unwritten = True
         self._say_halted()
-        self.write_halt()
 
     def write_halt(self) -> None:
-        """Have it in the model that the line stands still, if the database did not take it at once."""
-        if self._unwritten:
-            self._model.write([], self.feed)
-            self._unwritten = False
+        """Have it in the model that the line stands still."""
+        self._model.write([], self.feed)
+        self._unwritten = False
+
+    def leave(self, reason: str) -> None:
+        """After an exception of `take`, have it in the model why what came is not in it: who asks is not to take it for all
+        that was told. The next `take` takes it back."""
+        self._model.write([], replace(self._model.feed(), halted=reason))
 
     def _say_halted(self) -> None:
         """Once for each reason, whoever finds it."""
@@ -117,6 +146,7 @@ class Line:
     def go_back(self, offset: int) -> None:
         """The topic ends before the place where reading goes on: go on at its end. What comes again is compared."""
         logger.warning("%s: topic %s lost its end and is read from offset %d", self.short_name, self.topic, offset)
+        self._begun.clear()
         self.read_offset = offset
         self.feed = replace(self.feed, next_offset=min(self.feed.next_offset, offset))
 
@@ -126,7 +156,8 @@ class Line:
             try:
                 self._take(read)
             except LineFault as fault:
-                self._faults.append((self._offered, str(fault), read.offset))
+                # At once: what comes behind it may be what heals it.
+                self._stand_still(self._offered, str(fault), read.offset)
             self.read_offset = read.offset + 1
         if reads:
             self._commit(reads[-1])
@@ -135,24 +166,36 @@ class Line:
     def _take(self, read: Read) -> None:
         self._offered = None
         headers = dict(read.headers)
-        number = headers.get("ce_logsequence")
-        if number is None:
+        epoch = number_of(headers.get("ce_epoch"))
+        if "ce_logsequence" not in headers:
             if headers.get("ce_type") != HEARTBEAT.encode():
                 raise LineFault(f"offset {read.offset} is neither a publication nor a heartbeat")
+            if not epoch:
+                raise LineFault(f"offset {read.offset} is a heartbeat of no epoch")
             self.feed = replace(self.feed, heartbeat_at=_moment(read.timestamp))
-            named = headers.get("ce_epoch", b"")
-            told = self._generations.get(int(named)) if named.isdigit() else None
-            if told is not None:
-                told.told_until(last_told(read.value))
+            self._hear(epoch, last_told(read.value), read)
             return
-        try:
-            sequence, epoch = int(number), int(headers["ce_epoch"])
-        except (KeyError, ValueError):
-            raise LineFault(f"offset {read.offset} has no epoch or sequence") from None
+        sequence = number_of(headers["ce_logsequence"])
+        if not sequence or not epoch:
+            raise LineFault(f"offset {read.offset} has no epoch or sequence")
+        if sequence == 1 and self._begins_otherwise(epoch, read):
+            self._forget(epoch, read)
+        self._check_over(epoch, sequence)
         generation = self._generations.get(epoch) or self._begin(epoch, read)
-        if generation is not None and not generation.fault:
+        if sequence == 1:
+            self._begun.add(epoch)
+        if generation is not None and generation.fault:
+            generation.pass_over(sequence)
+        elif generation is not None:
             self._offered = generation
             generation.offer(sequence, read, headers, self._look_ahead)
+
+    def _hear(self, epoch: int, last: int, beat: Read) -> None:
+        """A heartbeat names the last publication of an epoch: where nothing of that has come, all of it is missing."""
+        self._check_over(epoch, last)
+        generation = self._generations.get(epoch) or (self._begin(epoch, beat) if last > 0 else None)
+        if generation is not None and not generation.fault:
+            generation.hear(last, beat.offset)
 
     def _begin(self, epoch: int, first: Read) -> Generation | None:
         if self._generations and epoch < max(self._generations):
@@ -161,37 +204,71 @@ class Line:
             # Which generation answers is decided before the next one begins.
             self._commit(first)
         for old in [e for e in self._generations if e != self.feed.live_epoch]:
-            del self._generations[old]
+            self._left[old] = self._generations.pop(old).known
             self._model.drop(old)
         self._model.begin(Position(epoch))
         self._generations[epoch] = generation = Generation(self._model, self._digest, Position(epoch), set())
         self._held_at = None
         return generation
 
+    def _check_over(self, epoch: int, last: int) -> None:
+        """An epoch is over where the next one has begun: what comes of it is a repetition. Raises `LineFault`."""
+        newest = max(self._generations, default=0)
+        if epoch >= newest or newest not in self._begun or self._generations[newest].fault:
+            return
+        old = self._generations.get(epoch)
+        # Of one that is older than all of which there is a model, nobody may know any more how far it had come.
+        known = self._left.get(epoch, 0 if epoch > min(self._generations) else last) if old is None else old.known
+        if last > known and (old is None or last not in old.waiting):
+            raise LineFault(f"epoch {epoch} goes on behind the beginning of epoch {newest}")
+
+    def _begins_otherwise(self, epoch: int, first: Read) -> bool:
+        """Whether the first record of an epoch is to be believed although there is one of it, or of a newer one: that one
+        stands still and began otherwise, or nothing but its name has come."""
+        newest = max(self._generations, default=0)
+        if not FIRST < epoch <= newest:
+            return False
+        known = self._generations.get(epoch)
+        if known is not None:
+            return bool(known.fault) and known.began_otherwise(first)
+        is_doubtful = bool(self._generations[newest].fault) or not self._generations[newest].known
+        return is_doubtful and epoch > min(self._generations)
+
+    def _forget(self, epoch: int, at: Read) -> None:
+        """Drop what is there of an epoch and of newer ones; what is left answers meanwhile."""
+        self._commit(at)
+        dropped = [one for one in self._generations if one >= epoch]
+        for one in dropped:
+            del self._generations[one]
+            self._begun.discard(one)
+        if self.feed.live_epoch >= epoch:
+            self.feed = replace(self.feed, live_epoch=max(self._generations, default=0))
+        self._model.write([], self.feed)
+        for one in dropped:
+            self._model.drop(one)
+
     def _commit(self, last: Read) -> None:
-        faults, self._faults = self._faults, []
         for generation in self._generations.values():
             try:
                 generation.check_repeated()
             except LineFault as fault:
-                faults.append((generation, str(fault), last.offset))
-        for faulty, reason, offset in faults:
-            self._stand_still(faulty, reason, offset)
+                self._stand_still(generation, str(fault), last.offset)
         changed = [generation for generation in self._generations.values() if generation.changed]
         batches = [generation.batch() for generation in changed]
         newest = self._generations[max(self._generations)] if self._generations else None
         live = self.feed.live_epoch
         if newest is not None and newest.position.epoch != live and newest.history_ended:
             live = newest.position.epoch
-        waiting = newest.waiting if newest is not None else {}
-        offsets = [held.offset for held in waiting.values()]
+        # What the generation that answers lacks is lacking in the answers, while a newer one is built too.
+        concerned = [one for one in (newest, self._generations.get(live)) if one is not None]
+        offsets = newest.held_offsets if newest is not None else []
         self.feed = replace(
             self.feed,
             live_epoch=live,
             next_offset=self._held_at if self._held_at is not None else min([*offsets, self.read_offset]),
             read_at=_moment(last.timestamp),
-            halted=newest.fault if newest is not None else self.feed.halted,
-            waiting_for=newest.missing if newest is not None else 0,
+            halted=next((one.fault for one in concerned if one.fault), "") if concerned else self.feed.halted,
+            waiting_for=next((one.missing for one in concerned if one.missing), 0),
         )
         self._model.write(batches, self.feed)
         for parked in (aside for batch in batches for aside in batch.parked):
@@ -208,16 +285,18 @@ class Line:
     def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
         for faulty in [generation] if generation else list(self._generations.values()):
             if not faulty.fault:
-                held = [read.offset for read in faulty.waiting.values()]
-                self._held_at = min([*held, offset])
-                faulty.fault, faulty.waiting = reason, {}
+                self._held_at = min([*faulty.held_offsets, offset])
+                faulty.stand_still(reason)
         if not self._generations:
             self.feed = replace(self.feed, halted=reason)
 
 
 def runbook_of(halted: str) -> str:
-    """Which runbook says what to do about a line that stands still: something is missing, or something else stands there."""
-    return "a-gap-in-a-topic" if any(words in halted for words in MISSING) else "a-topic-made-again"
+    """Which runbook says what to do about a line that stands still: something is missing, something else stands there, or it
+    is not the topic's fault."""
+    if any(words in halted for words in MISSING):
+        return GAP_RUNBOOK
+    return MODEL_RUNBOOK if halted.startswith(NOT_TAKEN) else MADE_AGAIN_RUNBOOK
 
 
 def _moment(milliseconds: int) -> datetime:

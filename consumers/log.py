@@ -43,8 +43,8 @@ class Read(NamedTuple):
 
 
 UNREADABLE: Headers = (("kuty-unreadable", b"too large"),)
-"""The headers of what stands for a record that is larger than a topic takes once it is unpacked, or for a batch of which
-nobody knows what is in it: it is there, and nothing of it is read."""
+"""The headers of what stands for a record of which more would have to be made than is good for us, or for what of a batch
+nobody can read: it is there, and nothing of it is read."""
 
 Status = Literal["acknowledged", "refused", "unknown"]
 
@@ -86,6 +86,15 @@ class BrokerUnavailable(BrokerError):
     """No answer within the deadline. Nothing is known; try again later."""
 
 
+class TopicDamaged(BrokerUnavailable):
+    """Bytes of the topic are not what was written: a checksum fails, or a batch of our own cannot be read. Another copy of
+    them may be whole: until the broker gives that one, nobody reads on there."""
+
+    def __init__(self, topic: str, why: str) -> None:
+        super().__init__(f"topic {topic} is damaged: {why}")
+        self.topic = topic
+
+
 class TopicGone(BrokerError):
     """The topic is not there, or it was deleted and made again while it was being followed."""
 
@@ -119,8 +128,9 @@ class Reader(Protocol):
 
     def poll(self, limit: int, timeout: float) -> dict[str, list[Read]]:
         """The next records, in offset order within each topic, at most `limit` in all; waits up to `timeout`
-        seconds for the first one. What a sender took back, and what is too large, is not among them (`UNREADABLE`
-        stands for the latter). Raises OffsetOutOfRange, TopicGone, BrokerUnavailable."""
+        seconds for the first one. What a sender took back, and what is too large or cannot be read, is not among them
+        (`UNREADABLE` stands for the latter). Raises OffsetOutOfRange, TopicGone, TopicDamaged, BrokerUnavailable; then
+        `follow` anew."""
 
     def positions(self) -> dict[str, int]:
         """Where each topic goes on. That may be behind the last record that was given: what was taken back and the ends of
@@ -159,7 +169,9 @@ class Broker(Protocol):
     def read(self, topic: str, offset: int, limit: int, timeout: float = 0.0) -> list[Read]:
         """Up to `limit` records from `offset` on; waits up to `timeout` seconds for the first one."""
 
-    def reader(self) -> Reader: ...
+    def reader(self, each: int | None = None) -> Reader:
+        """A reader. With `each` a poll of it gives at most so many records of one topic, and every other topic that has some
+        has its turn before that one has more: a backlog of one sender holds up nobody."""
 
     def begin_offsets(self, topics: Iterable[str]) -> dict[str, int]:
         """The first offset that each topic still has. Raises TopicGone."""

@@ -3,7 +3,7 @@
 A broker that was killed, lost a disk or was deleted gives offsets anew: what was acknowledged stands up to somewhere, and
 behind that nothing of it does. Where that is, is looked up in the topics: the last record that stands where the broker
 acknowledged it. Such a topic is behind until all that it lacks was sent again, and remembered as that in the store, so that
-a relay that is killed meanwhile goes on there.
+a relay that is killed meanwhile goes on there. Where somebody else's record stands instead of ours, ours does not stand.
 
 source: design D11, D21
 """
@@ -15,8 +15,11 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from consumers import wire
+from consumers.doubts import is_ours
 from consumers.log import Broker, Read
-from domain.store import Acknowledged, EventStore
+from consumers.outgoing import Packing
+from domain.record import Damaged
+from domain.store import Acknowledged, EventStore, KeysLost
 
 log = logging.getLogger("kuty.relay")
 
@@ -34,18 +37,19 @@ class _Search:
 
 class LostEnds:
     """`behind` says, by topic, behind which position it has to be sent again, 0 for all of it. `name` is the relay's in the
-    store's table of positions."""
+    store's table of positions; `packing` says what was sent."""
 
-    def __init__(self, name: str, store: EventStore, broker: Broker) -> None:
+    def __init__(self, name: str, store: EventStore, broker: Broker, packing: Packing) -> None:
         self._name = name
         self._store = store
         self._broker = broker
+        self._packing = packing
         self._next: dict[str, int] = {}
         self.behind: dict[str, int] = {}
 
     def compare(self, topics: Iterable[str]) -> None:
-        """Compare the topics with what was acknowledged; those that lack something of it are behind from here on. Raises
-        `TopicGone`, `BrokerUnavailable`."""
+        """Compare the topics with what was acknowledged, and the last record that stands with its bytes; those that lack
+        something of it are behind from here on. Raises `TopicGone`, `BrokerUnavailable`."""
         ends = self._store.acknowledged_ends()
         present = self._broker.end_offsets(topics)
         self._next |= present
@@ -53,7 +57,7 @@ class LostEnds:
         for topic in present:
             if noted.get(self._noted(topic)):
                 self.behind[topic] = ends[topic].position if topic in ends else 0
-        self._find({topic: offset for topic, offset in present.items() if topic in ends}, ends)
+        self._find({topic: offset for topic, offset in present.items() if topic in ends}, ends, by_bytes=True)
 
     def given(self, taken: Iterable[tuple[str, int]]) -> set[str]:
         """The broker has just given records these offsets: which topics have lost their end. One whose offset was given
@@ -95,11 +99,12 @@ class LostEnds:
         return f"{self._name}/behind/{topic}"
 
     def _find(
-        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], surely: Container[str] = ()
-    ) -> set[str]:
+        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], surely: Container[str] = (), *,
+        by_bytes: bool = False,
+    ) -> set[str]:  # fmt: skip
         """Which of the topics have lost their end; below an offset of each it is looked for what stands."""
         lost: set[str] = set()
-        for topic, row in self._last_standing(below, ends).items():
+        for topic, row in self._last_standing(below, ends, by_bytes).items():
             end = ends.get(topic)
             whole = end is None or (row is not None and row.offset == end.offset)
             if whole and topic not in surely:
@@ -119,7 +124,7 @@ class LostEnds:
         return lost
 
     def _last_standing(
-        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged]
+        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], by_bytes: bool
     ) -> dict[str, Acknowledged | None]:
         """By topic, the last record below an offset that stands where the broker acknowledged it, or that retention took."""
         begins = self._broker.begin_offsets(below)
@@ -135,7 +140,10 @@ class LostEnds:
             reads = self._broker.at({topic: row.offset for topic, row in asked.items()})
             for topic, row in asked.items():
                 one = searches[topic]
-                if _stands(row, reads.get(topic)):
+                read = reads.get(topic)
+                # The last one alone is compared by its bytes: before it, the numbers say where to look.
+                to_compare = by_bytes and row.offset + 1 == one.high
+                if read is not None and _stands(row, read) and (not to_compare or self._is_ours(row, read)):
                     one.found, one.low = row, row.offset + 1
                 else:
                     one.high = row.offset
@@ -155,9 +163,18 @@ class LostEnds:
             low = middle
         return None
 
+    def _is_ours(self, row: Acknowledged, read: Read) -> bool:
+        """Whether a record is what was sent there, as far as the store says it: where its position is not known, where
+        nobody can read it any more, or an opening of the ledger has given it up, the numbers are all there is."""
+        try:
+            outgoing, _ = self._packing.pack(self._store.records(row.position - 1, 1))
+        except (Damaged, KeysLost):
+            return True
+        place = (row.topic, row.epoch, row.sequence)
+        sent = [out for out in outgoing if (out.topic, out.epoch, out.entry.sequence) == place]
+        return all(is_ours(self._store, out, read) for out in sent)
 
-def _stands(row: Acknowledged, read: Read | None) -> bool:
-    if read is None:
-        return False
+
+def _stands(row: Acknowledged, read: Read) -> bool:
     found = (read.offset, wire.sequence_of(read) or 0, wire.line_of(read)[1])
     return (row.offset, row.sequence, row.epoch) == found

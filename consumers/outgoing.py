@@ -137,3 +137,13 @@ class Packing:
 def _enter(senders: Senders, event: OrganisationJoined, position: int) -> None:
     for task in event.tasks:
         senders.setdefault((event.org_id, task.task), (position, task.short_name))
+
+
+def within_epochs(outgoing: list[Outgoing], end: int) -> tuple[list[Outgoing], int]:
+    """The records up to where a topic goes over to another epoch, and the position up to there, else up to `end`. An epoch
+    begins when the broker has all of the one before: whatever it loses, none of that comes to stand behind the beginning."""
+    epochs: dict[str, int] = {}
+    for out in outgoing:
+        if epochs.setdefault(out.topic, out.epoch) != out.epoch:
+            return [one for one in outgoing if one.position < out.position], out.position - 1
+    return outgoing, end

@@ -1,7 +1,8 @@
 """The projector: follows many recipients' out topics at once and keeps each one's read model.
 
 One process, one poll, one transaction per recipient and poll. A recipient that stands still does not stop the others
-(design D8, D11). It holds no state that the models do not hold: kill it anywhere and start it again.
+(design D8, D11), nor does one whose model fails: it is tried again after a pause of its own. It holds no state that the
+models do not hold: kill it anywhere and start it again.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from consumers.lines import LOOK_AHEAD, Line
+from consumers.lines import LOOK_AHEAD, NOT_TAKEN, Line
 from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
+from consumers.setbacks import Setbacks, Told, by_its_type
+from consumers.waits import Waits
 from consumers.wire import out_topic
 from domain.counts import VISIBLE
 from domain.directory import Recipient
+from domain.store import StoreUnavailable
 from projections.kinds import Kind, model_of
-from projections.read_models import Feed, NotProvisioned, ReadModels
+from projections.read_models import Feed, NotProvisioned, PositionMoved, ReadModels, answers_nobody
 
 POLL_LIMIT = 5_000
 WAIT_S = 0.2
@@ -32,10 +37,13 @@ NOTE_S = 0.2
 """How often it is said where models stand, at most, in seconds."""
 LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
+NOT_OPENED, NOT_WRITTEN = "its read model cannot be opened", "that it stands still cannot be written"
 
 
 class Standing(NamedTuple):
-    """Where a recipient's line stands: at which offset, where its topic ends, and the broker's time of its last record."""
+    """Where a recipient's line stands: up to which offset its topic is in the model, where that ends, and the broker's time
+    of its last record. `to_do` says what to do where it stands still because it fails, `waits_for` which sequence has been
+    missing for long (0: none)."""
 
     short_name: str
     offset: int
@@ -44,6 +52,8 @@ class Standing(NamedTuple):
     parked_clients: int
     is_rebuilding: bool
     signed_at: datetime | None
+    to_do: str = ""
+    waits_for: int = 0
 
 
 class Projector:
@@ -51,7 +61,8 @@ class Projector:
 
     Recipients of a kind that has no model here are left alone. `wait` is how long a step waits for news, in seconds;
     `clock`, where it is given, the broker's own time in seconds since 1970 UTC. `note` is told where models stand, by
-    `place_of` their topics: so that who asks how far behind they are need not ask each.
+    `place_of` their topics: so that who asks how far behind they are need not ask each. `explain` words what fails for one
+    recipient; `monotonic` gives seconds that only grow, for pauses and for how long somebody waits.
     """
 
     name = "projector"
@@ -68,10 +79,13 @@ class Projector:
         look_ahead: int = LOOK_AHEAD,
         clock: Callable[[], float] | None = None,
         note: Callable[[Mapping[str, int]], None] = lambda _: None,
+        explain: Callable[[Exception], Told] = by_its_type,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._broker, self._ledger, self._models, self._recipients = broker, ledger, models, recipients
         self._limit, self._wait, self._look_ahead = limit, wait, look_ahead
-        self._clock = clock
+        self._clock, self._monotonic = clock, monotonic
+        self._setbacks, self._waits = Setbacks(explain, monotonic), Waits(monotonic)
         self._reader = broker.reader()
         self._reading = ThreadPoolExecutor(1, "projector-reading")
         self._taking = ThreadPoolExecutor(SIDE_BY_SIDE, "projector-taking")
@@ -84,16 +98,15 @@ class Projector:
         self._look_again_at = 0.0
         self._note = note
         self._noted: dict[str, int] = {}
-        self._note_again_at = 0.0
+        self._look_around_again_at = 0.0
 
     def step(self) -> int:
-        """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or what the database raises:
-        nothing is lost by calling again."""
+        """Take in what is there; how many records that was. Raises `BrokerUnavailable`, or `StoreUnavailable` where the
+        database answers nobody: nothing is lost by calling again."""
         try:
-            for line in (*self._lines.values(), *self._gone.values()):
-                line.write_halt()
+            self._write_halts()
             self._serve()
-            self._note_places()
+            self._look_around()
             if not self._lines:
                 return 0
             polled = self._poll()
@@ -105,6 +118,7 @@ class Projector:
             else:
                 line.read_offset = lost.begin
                 line.halt(f"offset {lost.offset} is gone: the topic has {lost.begin} to {lost.end}")
+                self._write_halts()
             return 0
         except TopicGone as gone:
             # Also while another recipient joins: its line is opened at the next step, without the one that is gone. That one
@@ -114,17 +128,29 @@ class Projector:
             if line_gone := self._lines.pop(gone.topic, None):
                 self._gone[gone.topic] = line_gone
                 line_gone.halt(str(gone))
+                self._write_halts()
             return 0
         if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
             # While the database takes these in, the next ones are read.
             self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
         return self._take(polled)
 
-    def _note_places(self) -> None:
-        """Say what has moved, seldom enough to cost nothing: what is said late makes a model seem further behind."""
-        if time.monotonic() < self._note_again_at:
+    def _write_halts(self) -> None:
+        for topic, line in [*self._lines.items(), *self._gone.items()]:
+            if line.has_halt_to_write and not self._setbacks.waits(topic):
+                try:
+                    line.write_halt()
+                    self._setbacks.over(topic, NOT_WRITTEN)
+                except Exception as error:
+                    self._set_back(topic, line.short_name, NOT_WRITTEN, error, line.offset, line.read_offset)
+
+    def _look_around(self) -> None:
+        """Say what has moved, and who waits, seldom enough to cost nothing: what is said late makes a model seem further
+        behind."""
+        if self._monotonic() < self._look_around_again_at:
             return
-        self._note_again_at = time.monotonic() + NOTE_S
+        self._look_around_again_at = self._monotonic() + NOTE_S
+        self._waits.look(self._lines)
         stands = {place_of(topic): line.feed.next_offset for topic, line in self._lines.items()}
         if moved := dict(stands.items() - self._noted.items()):
             self._note(moved)
@@ -146,19 +172,28 @@ class Projector:
         self._followed = frozenset(self._lines)
 
     def standings(self) -> list[Standing]:
-        """Where each served recipient stands. May be asked by another thread."""
-        ends = self._reader.ends()
-        return [
-            Standing(
-                line.short_name,
-                line.feed.next_offset if line.halted else line.read_offset,
-                ends.get(topic, 0),
-                line.halted,
-                line.parked_clients,
-                line.is_rebuilding,
-                max(filter(None, (line.feed.read_at, line.feed.heartbeat_at)), default=None),
+        """Where each served recipient stands, those who fail among them. May be asked by another thread."""
+        ends, long = self._reader.ends(), self._waits.long()
+        failing = dict(self._setbacks.present())
+        standings = []
+        for topic, line in [*self._lines.items(), *self._gone.items()]:
+            setback = failing.pop(topic, None)
+            standings.append(
+                Standing(
+                    line.short_name,
+                    min(line.offset, setback.offset) if setback else line.offset,
+                    ends.get(topic, 0),
+                    line.halted or (setback.why if setback else ""),
+                    line.parked_clients,
+                    line.is_rebuilding,
+                    max(filter(None, (line.feed.read_at, line.feed.heartbeat_at)), default=None),
+                    setback.to_do if setback and not line.halted else "",
+                    long.get(topic, 0),
+                )
             )
-            for topic, line in [*self._lines.items(), *self._gone.items()]
+        return standings + [
+            Standing(one.short_name, one.offset, ends.get(topic, one.end), one.why, 0, False, None, one.to_do)
+            for topic, one in failing.items()
         ]
 
     def states(self) -> dict[str, Feed]:
@@ -173,7 +208,7 @@ class Projector:
 
     def _take(self, polled: Mapping[str, list[Read]]) -> int:
         """Recipients side by side, since each commit waits for the disk and for no other one. What one of them raises is
-        raised when all are done."""
+        looked after when all are done."""
         if len(polled) == 1:
             ((topic, reads),) = polled.items()
             outcomes = {topic: _outcome(partial(self._lines[topic].take, reads))}
@@ -181,31 +216,45 @@ class Projector:
             taking = {topic: self._taking.submit(self._lines[topic].take, reads) for topic, reads in polled.items()}
             wait_for(taking.values())
             outcomes = {topic: _outcome(one.result) for topic, one in taking.items()}
-        failed: Exception | None = None
+        failed: dict[str, tuple[Line, Exception]] = {}
         for topic, outcome in outcomes.items():
             if isinstance(outcome, Exception):
                 # What the line holds in memory is ahead of its model now: begin again where the model stands.
-                del self._lines[topic]
+                failed[topic] = self._lines.pop(topic), outcome
                 self._followed = self._served = frozenset()
                 self._look_again_at = 0.0
-                failed = failed or outcome
                 continue
+            self._setbacks.over(topic, NOT_OPENED, NOT_WRITTEN, NOT_TAKEN)
             if self._clock is not None and polled[topic]:
                 VISIBLE.took(max(0.0, self._clock() - polled[topic][-1].timestamp / 1000))
-        if failed is not None:
-            raise failed
+        for topic, (line, error) in failed.items():
+            reads = polled[topic]
+            self._set_back(topic, line.short_name, NOT_TAKEN, error, reads[0].offset, reads[-1].offset + 1)
+            if not isinstance(error, StoreUnavailable | PositionMoved):
+                with suppress(Exception):  # it is shown all the same
+                    line.leave(self._setbacks.present()[topic].why)
         return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
+
+    def _set_back(self, topic: str, short_name: str, what: str, error: Exception, offset: int, end: int) -> None:
+        """The recipient waits by itself: its model has the topic up to `offset`, and that ends at `end`. Raises what it
+        failed with where that is the database, which answers nobody."""
+        if answers_nobody(self._models, error):
+            self._look_again_at = 0.0  # the next step finds the same, until it answers
+            raise error
+        self._setbacks.add(topic, short_name, what, error, offset, end)
 
     def _serve(self) -> None:
         """Open a line for each recipient that has a topic and a model and none yet; follow exactly those."""
         wanted = {out_topic(self._ledger, r.short_name): (r.short_name, kind) for r, kind in self._with_models()}
-        if frozenset(wanted) != self._served and time.monotonic() >= self._look_again_at:
-            self._look_again_at = time.monotonic() + LOOK_AGAIN_S
-            missing = [topic for topic in wanted if topic not in self._lines]
-            there = self._broker.topics()
-            begins = self._broker.begin_offsets([topic for topic in missing if topic in there])
-            opened = [topic for topic in missing if topic in begins and self._open(topic, wanted[topic], there, begins)]
-            if len(opened) == len(missing):
+        if frozenset(wanted) != self._served and self._monotonic() >= self._look_again_at:
+            self._look_again_at = self._monotonic() + LOOK_AGAIN_S
+            self._setbacks.only(frozenset(wanted))
+            if missing := [one for one in wanted if one not in self._lines and not self._setbacks.waits(one)]:
+                there = self._broker.topics()
+                begins = self._broker.begin_offsets([topic for topic in missing if topic in there])
+                for topic, begin in begins.items():
+                    self._open(topic, wanted[topic], there[topic], begin)
+            if wanted.keys() <= self._lines.keys():
                 self._served = frozenset(wanted)
         if frozenset(self._lines) != self._followed:
             self._follow()
@@ -213,17 +262,19 @@ class Projector:
     def _with_models(self) -> Iterator[tuple[Recipient, Kind]]:
         return ((recipient, kind) for recipient in self._recipients() if (kind := model_of(recipient)))
 
-    def _open(self, topic: str, wanted: tuple[str, Kind], there: dict[str, str], begins: dict[str, int]) -> bool:
+    def _open(self, topic: str, wanted: tuple[str, Kind], topic_id: str, begin: int) -> None:
         short_name, kind = wanted
         try:
-            model = self._models.of(short_name)
+            line = Line(short_name, topic, self._models.of(short_name), kind.facts, self._look_ahead)
+            line.load(topic_id, begin)
         except NotProvisioned:
-            return False
-        line = Line(short_name, topic, model, kind.facts, self._look_ahead)
-        line.load(there[topic], begins[topic])
+            return
+        except Exception as error:
+            self._set_back(topic, short_name, NOT_OPENED, error, begin, self._broker.end_offsets([topic])[topic])
+            return
         self._lines[topic] = line
         self._gone.pop(topic, None)
-        return True
+        self._setbacks.over(topic, NOT_OPENED)
 
 
 def _outcome(take: Callable[[], int]) -> int | Exception:

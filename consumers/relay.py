@@ -16,13 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from consumers import wire
+from consumers.doubts import MARGIN, Doubts, StoreBehindTopic, acknowledged
 from consumers.heartbeats import Heartbeats
-from consumers.log import Broker, BrokerUnavailable, Read, TopicGone, TopicRefused, TopicSettings, size_of
+from consumers.log import Broker, BrokerUnavailable, TopicGone, TopicRefused, TopicSettings, size_of
 from consumers.lost_ends import LostEnds
-from consumers.outgoing import Outgoing, Packing
+from consumers.outgoing import Outgoing, Packing, within_epochs
 from consumers.published import ending
 from domain.counts import SENT
 from domain.disclosure.pseudonyms import Pseudonyms
+from domain.epochs import FIRST
 from domain.store import Acknowledged, EventStore, Parked
 
 log = logging.getLogger("kuty.relay")
@@ -30,17 +32,10 @@ log = logging.getLogger("kuty.relay")
 TRACKING = "relay"
 """Name of the relay's position in the store."""
 HEARTBEAT_S = 60.0
-MARGIN = 100
-"""Records beyond two windows that a tail reaches back, for heartbeats among them."""
 WIDER_BY = 64 * 1024
 """Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
 GONE, TOO_LARGE = "topic_gone", "too_large"
 """What is not refused for good: a topic that is not there is made again, and the events topic takes what was recorded."""
-
-
-class StoreBehindTopic(Exception):
-    """The events topic holds what the store does not: an older backup was restored. Nothing is sent; an operator chooses
-    which of the two holds (`kuty ledger adopt`, `kuty ledger new-epoch`)."""
 
 
 class FeedRefused(Exception):
@@ -89,8 +84,8 @@ class Relay:
         self._events_topic = wire.events_topic(store.ledger)
         self._position = -1
         self._parked: dict[str, Parked] = {}
-        self._taken_up: set[Parked] = set()
-        self._ends = LostEnds(TRACKING, store, broker)
+        self._ends = LostEnds(TRACKING, store, broker, self._packing)
+        self._doubts = Doubts(store, broker, window)
         self._in_flight: Window | None = None
         self._erasures = 0
         self._widened_to = 0
@@ -133,8 +128,12 @@ class Relay:
                 self._beat()
                 return 0
             outgoing, topics = self._packing.pack(records)
-            outgoing = [out for out in self._without_parked(outgoing) if out.topic not in self._ends.behind]
-            self._in_flight = Window(records[-1].position, outgoing, topics)
+            outgoing, end = within_epochs(self._going_on(outgoing), records[-1].position)
+            # Who begins an epoch behind a lost end would have what was lost sent behind the beginning.
+            if begun := {out.topic for out in outgoing if out.entry.sequence == 1 and out.epoch > FIRST}:
+                self._ends.compare(begun)
+                outgoing = self._going_on(outgoing)
+            self._in_flight = Window(end, outgoing, topics)
         window, before = self._in_flight, self._position
         if window.new_topics:
             self._make_topics(window.new_topics)
@@ -171,7 +170,8 @@ class Relay:
     def _delivered(self, window: Window, doubt: bool) -> bool:
         """One attempt at what is left of the window; whether nothing is left now."""
         if doubt:
-            self._settle_doubt(window)
+            rows, window.left = self._doubts.settled(window.left)
+            window.rows += rows
         if not window.left:
             return True
         outcomes = self._broker.append([(out.topic, out.entry) for out in window.left])
@@ -179,7 +179,7 @@ class Relay:
         refused: dict[str, Parked] = {}
         for out, outcome in zip(window.left, outcomes, strict=True):
             if outcome.status == "acknowledged":
-                window.rows.append(_acknowledged(out, outcome.offset, outcome.timestamp))
+                window.rows.append(acknowledged(out, outcome.offset, outcome.timestamp))
                 window.given.append((out.topic, outcome.offset))
                 continue
             left.append(out)
@@ -193,32 +193,6 @@ class Relay:
         window.left = self._without_parked(left)
         return not window.left
 
-    def _settle_doubt(self, window: Window) -> None:
-        """Believe the topics alone: drop from the window what stands in them without a hole before it."""
-        topics = {out.topic for out in window.left}
-        tails = self._broker.tail(sorted(topics & self._broker.topics().keys()), 2 * self._tail_records(window) + MARGIN)
-        standing = _standing(tails)
-        left: list[Outgoing] = []
-        broken: set[tuple[str, int]] = set()
-        for out in window.left:
-            line = (out.topic, out.epoch)
-            read = standing.get((*line, out.entry.sequence)) if line not in broken else None
-            if read is None:
-                broken.add(line)
-                left.append(out)
-            elif out.topic == self._events_topic and read.value != out.entry.value:
-                raise StoreBehindTopic(f"position {out.position} of {out.topic} is another event than the store's")
-            else:
-                window.rows.append(_acknowledged(out, read.offset, read.timestamp))
-        log.info("after a doubt: %d records stand in their topics, %d do not", len(window.left) - len(left), len(left))
-        window.left = left
-
-    def _tail_records(self, window: Window) -> int:
-        counts: dict[str, int] = {}
-        for out in window.left:
-            counts[out.topic] = counts.get(out.topic, 0) + 1
-        return max([self._window, *counts.values()])
-
     def _park(self, parked: Parked, refused: Outgoing) -> None:
         if parked.topic == self._events_topic:
             self._insist(parked, refused)
@@ -227,6 +201,8 @@ class Relay:
             "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
             parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
         )  # fmt: skip
+        # What an operator asked for is done with: refused once more, it stays parked until he asks again.
+        self._store.place({resume_request(parked.topic): 0})
         self._store.park(parked)
         self._parked[parked.topic] = parked
         self._ends.behind.pop(parked.topic, None)
@@ -248,6 +224,9 @@ class Relay:
         self._widened_to = size + WIDER_BY
         log.warning("topic %s takes records of %d bytes now, for position %d", parked.topic, size, parked.position)
 
+    def _going_on(self, outgoing: list[Outgoing]) -> list[Outgoing]:
+        return [out for out in self._without_parked(outgoing) if out.topic not in self._ends.behind]
+
     def _without_parked(self, outgoing: list[Outgoing]) -> list[Outgoing]:
         return [out for out in outgoing if out.topic not in self._parked] if self._parked else outgoing
 
@@ -256,7 +235,6 @@ class Relay:
     def _start(self) -> None:
         """Compare store and topics. A topic ahead of the store halts; a topic behind what it acknowledged is repaired."""
         self._parked = dict(self._store.parked())
-        self._taken_up.clear()
         topics = self._packing.topics_of(self._store.directory.recipients)
         self._make_topics(topics)
         tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
@@ -283,6 +261,7 @@ class Relay:
         end = records[-1].position if records else self._position
         outgoing, _ = self._packing.pack(records)
         missing = [out for out in outgoing if out.position > behind.get(out.topic, self._position)]
+        missing, end = within_epochs(missing, end)
         window = Window(end, missing)
         if not self._delivered(window, doubt=True):
             return 0
@@ -297,17 +276,19 @@ class Relay:
                 self._ends.filled(topic)
                 # A window that was made without it is made anew.
                 self._in_flight, self._doubt = None, True
-        return len(records)
+        return end - start
 
     def _take_up(self) -> None:
-        """Take up the parked topics that an operator asked for: what each missed is sent from the store. Once in a process:
-        what is refused again stays parked."""
+        """Take up the parked topics that an operator asked for: what each missed is sent from the store. It stays asked for
+        until all of it is there or something is refused again: a relay that starts meanwhile goes on with it."""
+        asked = self._store.trackings([resume_request(topic) for topic in self._parked]) if self._parked else {}
         for topic, parked in list(self._parked.items()):
-            asked = self._store.tracking(resume_request(topic)) >= parked.position
-            if asked and parked not in self._taken_up:
+            if asked.get(resume_request(topic)):
                 self._ends.compare([topic])
-                self._ends.behind[topic] = min(parked.position - 1, self._ends.behind.get(topic, parked.position))
-                self._taken_up.add(parked)
+                end = self._store.acknowledged_ends().get(topic)
+                # What the broker took beside the refused one may not have been kept as acknowledged.
+                taken = end.position if end is not None else 0
+                self._ends.behind[topic] = min(parked.position - 1, self._ends.behind.get(topic, taken))
                 del self._parked[topic]
 
     def _beat(self) -> None:
@@ -325,20 +306,5 @@ class Relay:
 
 def resume_request(topic: str) -> str:
     """Under what name in the store's table of positions an operator asks for a parked topic: with the position at which it
-    was parked. The relay looks there whenever it has nothing to send."""
+    was parked, 0 for not. The relay looks there whenever it has nothing to send."""
     return f"{TRACKING}/resume/{topic}"
-
-
-def _acknowledged(out: Outgoing, offset: int, timestamp: int) -> Acknowledged:
-    return Acknowledged(out.topic, out.position, out.epoch, out.entry.sequence, offset, timestamp)
-
-
-def _standing(tails: Mapping[str, Sequence[Read]]) -> dict[tuple[str, int, int], Read]:
-    """Every sequenced record in the tails by topic, epoch and sequence; of identical ones the first."""
-    standing: dict[tuple[str, int, int], Read] = {}
-    for reads in tails.values():
-        for read in reads:
-            sequence = wire.sequence_of(read)
-            if sequence is not None:
-                standing.setdefault((*wire.line_of(read), sequence), read)
-    return standing

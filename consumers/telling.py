@@ -19,7 +19,7 @@ from domain.events import Erased, Event, OrganisationJoined, PayloadKeyDestroyed
 from domain.log_ids import note_ids
 from domain.pathway import evolve
 from domain.record import Record, fact_of
-from domain.store import EventStore, KeyDestroyed, Vault
+from domain.store import EventStore, KeyDestroyed, Vault, VaultWentBack, is_ended
 from domain.streams import is_client_stream
 
 REGISTERED = "subject.registered"
@@ -138,11 +138,20 @@ class Batch:
             return
         reference = followed.client.view.pathway.client
         if reference not in self._people:
-            found = self._means.vault.get([reference])
-            self._people[reference] = found[reference].model_dump(mode="json") if reference in found else {}
+            self._people[reference] = self._person(reference, followed.registered_at)
         told = _Told(followed, About(followed.client.view, self._people[reference], self._card))
         for change in changes:
             self._publish(change, told, followed.hashes[change.fact.event_id])
+
+    def _person(self, reference: str, registered_at: int) -> dict[str, Any]:
+        """What the vault knows of a client. Raises `VaultWentBack` where it has no entry of one whom nobody has forgotten:
+        what is told without a name is not told again."""
+        found = self._means.vault.get([reference])
+        if reference in found:
+            return found[reference].model_dump(mode="json")
+        if not is_ended(self._store, reference):
+            raise VaultWentBack(f"it has no entry of the client registered at position {registered_at}")
+        return {}
 
     def _publish(self, change: Change, told: _Told, source_hash: str) -> None:
         line = self._memory.line(change.standing.recipient.short_name)

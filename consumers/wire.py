@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import orjson
 
@@ -36,6 +37,8 @@ RECORD = b"application/vnd.kuty.record"
 TWO_LINES = b"application/x-ndjson"
 """What it is of an event that was recorded before sections were kept as bytes: its record is the same for ever."""
 HEARTBEAT = "heartbeat.v1"
+LARGEST_NUMBER = 1 << 62
+"""No epoch, sequence or position is larger: every table takes it, and what follows it."""
 ERASED = "erased"
 """Stands as `prevhash` in the publication whose content could no longer be read when it was sent; the one after it names
 the hash of what had been meant, or `erased` where that could not be made any more. A follower cannot check the chain across
@@ -119,10 +122,9 @@ def full_record(record: Record) -> Entry:
 def read_full_record(read: Read) -> Record:
     """The event in a record of the events topic. Raises `Damaged` when the headers or the bytes do not add up."""
     headers = dict(read.headers)
-    try:
-        position, epoch = int(headers["ce_position"]), int(headers["ce_epoch"])
-    except (KeyError, ValueError) as error:
-        raise Damaged(f"offset {read.offset} of {read.topic} has no position") from error
+    position, epoch = number_of(headers.get("ce_position")), number_of(headers.get("ce_epoch"))
+    if position is None or epoch is None:
+        raise Damaged(f"offset {read.offset} of {read.topic} has no position")
     record = read_record(read.value, position, epoch)
     if headers.get("ce_stream", b"").decode() != record.header.stream:
         raise Damaged(f"offset {read.offset} of {read.topic} names another stream than its content")
@@ -214,25 +216,59 @@ def last_told(value: bytes) -> int:
         last = orjson.loads(value)["last_sequence"]
     except (KeyError, TypeError, ValueError):
         return 0
-    return last if isinstance(last, int) else 0
+    return last if type(last) is int and 0 <= last <= LARGEST_NUMBER else 0
 
 
 # --- Reading tails ---------------------------------------------------------------------------------------------------
 
 
+def number_of(raw: bytes | None) -> int | None:
+    """An epoch, a sequence or a position in a header; none where it is not there, or is no number that we would give:
+    anybody may have written it, and no table takes more digits than ours have."""
+    if raw is None or len(raw) > len(str(LARGEST_NUMBER)) or not raw.isdigit():
+        return None
+    number = int(raw)
+    return number if number <= LARGEST_NUMBER else None
+
+
 def sequence_of(read: Read) -> int | None:
-    """The record's own sequence; none where it has none (a heartbeat, a repeated receipt, foreign bytes)."""
-    for name, value in read.headers:
-        if name == "ce_logsequence":
-            return int(value) if value.isdigit() else None
-    return None
+    """The record's own sequence; none where it has none (a heartbeat, a repeated receipt, foreign bytes), and where nobody
+    could say in which epoch."""
+    headers = dict(read.headers)
+    epoch = headers.get("ce_epoch")
+    return number_of(headers.get("ce_logsequence")) if epoch is None or number_of(epoch) is not None else None
 
 
 def line_of(read: Read) -> tuple[str, int]:
-    """(topic, epoch): the line in which the record's sequence counts. On an out topic the epoch is the recipient's,
-    elsewhere the ledger's as `ledger_line` has it."""
-    epoch = next((int(value) for name, value in read.headers if name == "ce_epoch"), FIRST)
+    """(topic, epoch): the line in which the record's sequence counts, where it has one. On an out topic the epoch is the
+    recipient's, elsewhere the ledger's as `ledger_line` has it."""
+    named = number_of(dict(read.headers).get("ce_epoch"))
+    epoch = FIRST if named is None else named
     return read.topic, epoch if ".out." in read.topic else ledger_line(epoch)
+
+
+def says_the_same(read: Read, entry: Entry) -> bool:
+    """Whether a record in one of our topics is this one. Of the full feed the event's bytes are compared, of a publication
+    all that its hash covers, of a receipt what was recorded of the answer: its texts are those of the version that sent
+    it."""
+    kind = kind_of(read.topic)
+    if kind == "events":
+        return read.value == entry.value
+    if read.headers != entry.headers:
+        return False
+    return read.value == entry.value or (kind == "receipts" and _without_texts(read.value) == _without_texts(entry.value))
+
+
+def _without_texts(receipt: bytes) -> Any:
+    try:
+        content = orjson.loads(receipt)
+        for codes in (content.get("codes", ()), content.get("warnings", ())):
+            for code in codes:
+                code.pop("text", None)
+                code.pop("what_to_do", None)
+    except (AttributeError, TypeError, ValueError):
+        return receipt
+    return content
 
 
 def ledger_line(epoch: int) -> int:

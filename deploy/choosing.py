@@ -7,7 +7,7 @@ after what is given up has been written to a file: killed at any point, it is as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +57,13 @@ class Persons(NamedTuple):
 
     by: str
     second: str
+
+
+class Kept(NamedTuple):
+    """What is given up, in a file that has not its name yet, and which history that is."""
+
+    unfinished: Path
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,41 +141,41 @@ class _Choosing:
             self._nobody_wrote(at)
             void = [read_record(row.state, row.position, found.store.epoch) for row in at.rows_behind(found.common)]
             given = [self._given(row.position, row, void) for row in at.answers_behind(found.common)]
-            kept = self._keep(found.store, void, given)
-            at.give_up(found.common)
-            epoch = self._epoch(at, found.topic)
-            taken_over = epoch.take_over(self._topic_behind())
-            choice = self._choice("adopted", found.topic.end, found.topic.hash, found.store)
-            opened, withdrawn = epoch.open(choice, given, found.topic.end)
-            published = at.writing.tracking((relaying.TRACKING,)).get(relaying.TRACKING, 0)
-            compared_by_relay = found.topic.end - 2 * wired.settings.relay_window
-            self._commit(
-                at, found.topic.end, withdrawn, kept,
-                {
-                    # What followed from the last event may be in the topic in part: it is read again, and told once.
-                    DISCLOSURE: max(0, found.topic.followed - 1),
-                    LINES: 0,  # how far redeliveries have come is found out from the events
-                    relaying.TRACKING: max(0, compared_by_relay, min(published, found.common)),
-                    **ONCE_MORE,
-                    **unanswered(wired, at, found.topic),
-                },
-            )  # fmt: skip
+            with self._kept(found.store, void, given) as kept:
+                at.give_up(found.common)
+                epoch = self._epoch(at, found.topic)
+                taken_over = epoch.take_over(self._topic_behind())
+                choice = self._choice("adopted", found.topic.end, found.topic.hash, found.store)
+                opened, withdrawn = epoch.open(choice, given, found.topic.end)
+                published = at.writing.tracking((relaying.TRACKING,)).get(relaying.TRACKING, 0)
+                compared_by_relay = found.topic.end - 2 * wired.settings.relay_window
+                self._commit(
+                    at, found.topic.end, withdrawn, kept,
+                    {
+                        # What followed from the last event may be in the topic in part: it is read again, and told once.
+                        DISCLOSURE: max(0, found.topic.followed - 1),
+                        LINES: 0,  # how far redeliveries have come is found out from the events
+                        relaying.TRACKING: max(0, compared_by_relay, min(published, found.common)),
+                        **ONCE_MORE,
+                        **unanswered(wired, at, found.topic),
+                    },
+                )  # fmt: skip
         return self._done(opened, choice, taken_over, void, withdrawn, kept)
 
     def go_on(self) -> Chosen:
         found = self._found
         ground: Ground = "forked" if found.topic.end else "topic_lost"
         size, root = (found.common, found.root) if found.topic.end else (found.store.end, found.store.hash)
-        void = list(self._topic_behind()) if found.topic.end else []
-        given = list(self._given_in(void))
-        kept = self._keep(found.topic, void, given)
         # Of a topic that is lost nobody knows whom it has told what.
         choice = self._choice(ground, size, root, found.topic if found.topic.end else found.store, found.topic.end == 0)
         with reopening(self._wired.settings) as at:
             self._nobody_wrote(at)
-            opened, withdrawn = self._epoch(at, found.store).open(choice, given, found.store.end)
-            positions = {relaying.TRACKING: size} if ground == "forked" else lost(self._wired, at, found.store)
-            self._commit(at, found.store.end, withdrawn, kept, positions)
+            void = list(self._topic_behind()) if found.topic.end else []
+            given = list(self._given_in(void))
+            with self._kept(found.topic, void, given) as kept:
+                opened, withdrawn = self._epoch(at, found.store).open(choice, given, found.store.end)
+                positions = {relaying.TRACKING: size} if ground == "forked" else lost(self._wired, at, found.store)
+                self._commit(at, found.store.end, withdrawn, kept, positions)
         return self._done(opened, choice, 0, void, withdrawn, kept)
 
     def _nobody_wrote(self, at: Reopening) -> None:
@@ -201,10 +208,13 @@ class _Choosing:
         lines = self._found.lines(given_up, 0 if all_lines else self._found.common)
         return Choice(ground, *self._persons, self._old_epoch, size, root, lines)
 
-    def _keep(self, history: History, void: list[Record], given: list[Given]) -> Path | None:
-        """Write what is given up to the file. Where that is nothing, there is none."""
+    @contextmanager
+    def _kept(self, history: History, void: list[Record], given: list[Given]) -> Iterator[Kept | None]:
+        """What is given up, written beside its file under the ledger's lock: of two who choose at once each writes its own.
+        Where that is nothing, there is none; where it came to nothing, it is deleted."""
         if not void and not given:
-            return None
+            yield None
+            return
         elsewhere = self._wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
         began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
         keys = self._wired.keys.get(began.values())
@@ -213,21 +223,25 @@ class _Choosing:
             for entry in self._wired.vault.copied(sorted(began))
         ]
         origin = Origin(self._wired.store.ledger, history.epoch, self._found.common, history.end, history.hash)
-        return keep(self._file, origin, clients, given, void)
+        unfinished = keep(self._file, origin, clients, given, void)
+        try:
+            yield Kept(unfinished, origin)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def _commit(
-        self, at: Reopening, end: int, withdrawn: list[Given], kept: Path | None, positions: Mapping[str, int]
+        self, at: Reopening, end: int, withdrawn: list[Given], kept: Kept | None, positions: Mapping[str, int]
     ) -> None:
         at.writing.write((), (), positions)
         if kept is not None:
-            put_in_place(kept, self._file)
+            put_in_place(kept.unfinished, self._file, kept.origin)
         try:
             at.writing.commit(end + 1 + len(withdrawn))
         except Lost as silent:
             raise OutcomeUnknown(f"it is not known whether it was done: give the command again ({silent})") from silent
 
     def _done(
-        self, epoch: int, choice: Choice, taken_over: int, void: list[Record], withdrawn: list[Given], kept: Path | None
+        self, epoch: int, choice: Choice, taken_over: int, void: list[Record], withdrawn: list[Given], kept: Kept | None
     ) -> Chosen:
         if kept is not None:
             _let_go(self._wired, read(self._file))

@@ -417,7 +417,16 @@ def _told_plainly(error: Exception) -> str | None:
     from deploy.scenario.lines import MistakesInFile
     from deploy.wiring import InUse
     from domain.record import Damaged
-    from domain.store import NewerTables, NotEmpty, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+    from domain.store import (
+        KeysLost,
+        NewerTables,
+        NotEmpty,
+        NotMigrated,
+        StoreUnavailable,
+        StoreWentBack,
+        VaultWentBack,
+        WrongMasterKey,
+    )
 
     said = str(error).partition("\n")[0]
     match error:
@@ -429,7 +438,7 @@ def _told_plainly(error: Exception) -> str | None:
             return f"the files in KUTY_HOME cannot be used: {said}"
         case InsufficientPrivilege() | UndefinedTable() | InvalidSchemaName():
             return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
-        case StoreWentBack():
+        case StoreWentBack() | KeysLost() | VaultWentBack():
             return said
         case OperationalError() | InterfaceError():
             return f"the database does not answer where KUTY_STORE_DSN or another KUTY_…_DSN says: {said}"

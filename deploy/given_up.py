@@ -9,9 +9,11 @@ destroyed for it, too. Nobody but its owner may read it.
 from __future__ import annotations
 
 import base64
+import glob
 import hashlib
 import hmac
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,7 @@ from domain.store import Entered, Given
 
 NONCE_BYTES = 12
 END = "end"
+UNFINISHED = ".unfinished"
 ABOUT = "A history of this ledger that was given up, sealed as it stood. `kuty resubmit` decides its commands again."
 
 
@@ -109,13 +112,15 @@ class GivenUp:
 def keep(
     path: Path, origin: Origin, clients: Sequence[SealedClient], answers: Sequence[Given], events: Iterable[Record]
 ) -> Path:
-    """Write all of it beside its place, on the disk when this returns; `put_in_place` gives it its name. Raises `NotGivenUp`
-    where the place is taken by another history."""
-    if path.exists() and read(path).origin != origin:
-        raise NotGivenUp(f"{path} holds another history that was given up: name another file")
-    unfinished = path.with_name(path.name + ".unfinished")
+    """Write all of it beside its place, on the disk when this returns, under a name that nobody else has; `put_in_place`
+    gives it its own. Whoever calls holds the ledger's lock: what is left of others was left by a command that was killed,
+    and is deleted. Raises `NotGivenUp` where the place is taken by another history."""
+    _check_place(path, origin)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.unlink(missing_ok=True)
+    beside = f".{path.name}.{origin.ledger}."
+    for left in path.parent.glob(f"{glob.escape(beside)}*{UNFINISHED}"):
+        left.unlink(missing_ok=True)
+    unfinished = path.with_name(f"{beside}{secrets.token_hex(4)}{UNFINISHED}")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
 
         digest = hashlib.sha256()
@@ -138,14 +143,23 @@ def keep(
     return unfinished
 
 
-def put_in_place(unfinished: Path, path: Path) -> None:
-    """Give it its name, durably."""
+def put_in_place(unfinished: Path, path: Path, origin: Origin) -> None:
+    """Give it its name, durably. What it holds is about to be deleted elsewhere: it is read once more before. Raises
+    `NotGivenUp` where it is not the history that `origin` names, whole, or the place is taken by another one."""
+    if read(unfinished).origin != origin:
+        raise NotGivenUp(f"{unfinished} holds another history than was to be given up: nothing is done")
+    _check_place(path, origin)
     unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _check_place(path: Path, origin: Origin) -> None:
+    if path.exists() and read(path).origin != origin:
+        raise NotGivenUp(f"{path} holds another history that was given up: name another file")
 
 
 def read(path: Path) -> GivenUp:

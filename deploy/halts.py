@@ -9,11 +9,25 @@ from typing import NamedTuple
 
 import psycopg
 
+from consumers.doubts import StoreBehindTopic
+from consumers.lines import MODEL_RUNBOOK
 from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSettingsDiffer
-from consumers.relay import FeedRefused, StoreBehindTopic
+from consumers.relay import FeedRefused
+from consumers.setbacks import Told
 from domain.catalogue import UnknownEvent
 from domain.record import Damaged
-from domain.store import EpochMoved, NewerTables, NotMigrated, StoreUnavailable, StoreWentBack, WrongMasterKey
+from domain.store import (
+    EpochMoved,
+    KeysLost,
+    NewerTables,
+    NotMigrated,
+    StoreUnavailable,
+    StoreWentBack,
+    VaultWentBack,
+    WrongMasterKey,
+)
+from projections.read_models import PositionMoved
+from projections.read_models_postgres import NotMade
 
 FOLDER = "docs/runbooks"
 
@@ -36,6 +50,8 @@ PARKED = Advice("a-parked-topic", "let the broker take the record, then `kuty to
 DIFFERENT = Advice("a-topic-with-other-settings", "give the topic its settings back, then start the role again")
 NEWER = Advice("newer-tables", "run the program that made the tables, or a newer one")
 OLDER = Advice("newer-tables", "run `kuty migrate` of this program")
+KEYS_LOST = Advice("lost-keys-or-vault", "put the keys in their place that belong to the record, then start the role again")
+VAULT_LOST = Advice("lost-keys-or-vault", "put the newer vault in its place, or restore it, then start the role again")
 WRONG_KEY = Advice("a-wrong-master-key", "put the right master key back")
 TABLES = Advice(
     "a-store-that-went-back",
@@ -47,6 +63,7 @@ BROKER = Advice("a-broker-that-does-not-answer", "look after the broker; whateve
 DISK = Advice("a-disk-that-is-full", "make room; whatever waits goes on by itself")
 GAP = Advice("a-gap-in-a-topic", "let the recipient's topic be delivered again")
 MADE_AGAIN = Advice("a-topic-made-again", "let the recipient's topic be delivered again")
+MODEL = Advice(MODEL_RUNBOOK, "mend or replace the recipient's read model; others are served meanwhile")
 PARKED_CLIENT = Advice("a-parked-client", "take a version that can digest the record, and start the projector again")
 AHEAD = Advice("a-clock-that-was-ahead", "set the machine's clock right, and see what was recorded meanwhile")
 BEHIND = Advice("a-role-that-is-behind", "see whether the role runs, and what it waits for")
@@ -61,6 +78,8 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
     ((TopicSettingsDiffer,), DIFFERENT),
     ((NewerTables, UnknownEvent), NEWER),
     ((NotMigrated,), OLDER),
+    ((KeysLost,), KEYS_LOST),
+    ((VaultWentBack,), VAULT_LOST),
     ((WrongMasterKey,), WRONG_KEY),
     ((Damaged,), DAMAGED),
 )
@@ -70,6 +89,8 @@ NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, ps
 """Of keys, vault or read models, with the database's own words; the store says it as `StoreWentBack` or `NotMigrated`."""
 PASSING: tuple[type[Exception], ...] = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""
+WORDED = (*PASSING, *NO_TABLES, NotMade)
+"""What says nothing of any record, so that its own words are told."""
 
 
 def advice_on(error: BaseException) -> Advice:
@@ -83,11 +104,34 @@ def advice_on(error: BaseException) -> Advice:
         return BROKER  # nothing is written before it has said what was published
     if isinstance(error, NO_TABLES):
         return TABLES
+    if isinstance(error, NotMade):
+        return MODEL
     if isinstance(error, StoreUnavailable | psycopg.OperationalError | psycopg.InterfaceError | sqlite3.OperationalError):
         return DATABASE
     if isinstance(error, BrokerError | ConnectionError):
         return BROKER
     return MISTAKE
+
+
+def told_of_line(error: Exception) -> Told:
+    """What is told of a failure of one recipient's line, which holds up nobody else: in its own words only where these quote
+    no record."""
+    advice = advice_on(error)
+    if advice in (TABLES, DATABASE, MISTAKE):
+        advice = MODEL  # the database answers the others
+    worded = isinstance(error, (*WORDED, *HALTS, PositionMoved))
+    return Told(first_line(error) if worded else type(error).__qualname__, advice.told, worded or _is_of_tables(error))
+
+
+def _is_of_tables(error: Exception) -> bool:
+    """Whether a database says that a model's tables are not as they were made: no place in the code is to blame."""
+    of_postgres = isinstance(error, psycopg.ProgrammingError | psycopg.InternalError | psycopg.OperationalError)
+    return of_postgres or type(error) in (sqlite3.DatabaseError, sqlite3.OperationalError)
+
+
+def first_line(error: Exception) -> str:
+    """What a failure says of itself, in one line."""
+    return str(error).partition("\n")[0]
 
 
 def _is_disk_full(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ Everything is read from what is stored and from the broker, so that any process 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 
 from consumers import relay as relaying
 from consumers import wire
@@ -17,7 +16,7 @@ from consumers.projector import place_of
 from domain.directory import Recipient
 from domain.store import EventStore
 from projections.kinds import model_of
-from projections.read_models import NotProvisioned, ReadModels
+from projections.read_models import NotProvisioned, ReadModels, answers_nobody
 
 ASKED_EACH = 20
 """So many models are asked themselves where they stand, when what was noted of them is behind."""
@@ -55,9 +54,15 @@ class Lags:
                 behind[name] = max(0, ends[topic].offset + 1 - noted.get(place_of(topic), 0))
         late = [name for name, records in behind.items() if records]
         for name in late[:ASKED_EACH]:
-            with suppress(NotProvisioned):
+            try:
                 feed = self._models.of(name).feed()
+            except NotProvisioned:
+                if place_of(topics[name]) not in noted:
+                    behind[name] = 0  # nobody is to have a model here
+            except Exception as error:
+                # One that cannot be asked is behind by what was noted of it, and its projector says why.
+                if answers_nobody(self._models, error):
+                    raise
+            else:
                 behind[name] = max(0, ends[topics[name]].offset + 1 - feed.next_offset)
-                continue
-            behind[name] = 0  # nobody is to have a model here
         return behind

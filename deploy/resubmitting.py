@@ -70,7 +70,7 @@ def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
 
 def _entered(wired: Wired, client: SealedClient) -> dict[str, str]:
     """Under which reference a client is in the vault now; nothing for one who is erased."""
-    key = wired.keys.get((client.key_id,)).get(client.key_id)
+    key = wired.keys.opening((client.key_id,)).get(client.key_id)
     return {client.subject_ref: wired.vault.enter_again(open_client(client, key))} if key is not None else {}
 
 

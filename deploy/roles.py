@@ -14,16 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from deploy.halts import FOLDER, HALTS, NO_TABLES, PASSING, advice_on
+from consumers.saying import Saying
+from deploy.halts import FOLDER, HALTS, WORDED, advice_on, first_line
 from domain.counts import FAILED, STEP, WORKED
 from domain.log_ids import noted_ids
 from domain.store import EpochMoved
 
 log = logging.getLogger("kuty.roles")
 
-SAID_AGAIN_S = 10.0
-LONGEST_SILENCE_S = 600.0
-"""What stays as it is is said at once, then after so many seconds, then after twice as many, up to these."""
 SHORTEST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 STOP_DEADLINE_S = 10.0
@@ -59,31 +57,6 @@ class Role(Protocol):
 
 class Stuck(Exception):
     """Roles that did not come to rest within the deadline."""
-
-
-class Saying:
-    """Says what stays as it is at once, and then at growing intervals. `clock` gives seconds that only grow."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self.quiet()
-
-    def quiet(self) -> None:
-        """It is over: the next time is the first again."""
-        self._what = ""
-        self._again_at, self._silence_s = 0.0, SAID_AGAIN_S
-
-    def due(self, what: str) -> bool:
-        """Whether this is to be said now; another thing than the last time is at once."""
-        now = self._clock()
-        if what != self._what:
-            self._what, self._again_at, self._silence_s = what, now + SAID_AGAIN_S, SAID_AGAIN_S
-            return True
-        if now < self._again_at:
-            return False
-        self._silence_s = min(LONGEST_SILENCE_S, 2 * self._silence_s)
-        self._again_at = now + self._silence_s
-        return True
 
 
 class Supervised:
@@ -145,13 +118,13 @@ class Supervised:
                 self._stopping.wait(pause)
 
     def _say(self, error: Exception, pause: float) -> None:
-        passing = isinstance(error, (*PASSING, *NO_TABLES))
         # What a failure that nobody expected says may quote a client.
-        self.failing = first_line(error) if passing else type(error).__qualname__
+        worded = isinstance(error, WORDED)
+        self.failing = first_line(error) if worded else type(error).__qualname__
         self.to_do = advice_on(error).told
         if not self._saying.due(f"{type(error).__qualname__} {self.to_do}"):
             return
-        if passing:
+        if worded:
             log.log(self._level, "%s tries again in %.1f s: %s; %s", self.role.name, pause, self.failing, self.to_do)
         else:
             log.error("%s tries again in %.1f s; %s", self.role.name, pause, self.to_do, exc_info=error)
@@ -161,11 +134,6 @@ def halt_line(name: str, halt: Exception) -> str:
     """Who halts, why, and what to do, in one line."""
     why = first_line(halt)
     return f"{name} halts: {why}" + ("" if FOLDER in why else f"; {advice_on(halt).told}")
-
-
-def first_line(error: Exception) -> str:
-    """What a failure says of itself, in one line."""
-    return str(error).partition("\n")[0]
 
 
 class Running:

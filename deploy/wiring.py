@@ -28,6 +28,7 @@ from consumers.projector import Projector
 from consumers.published import last_published
 from consumers.relay import Relay
 from deploy.beside import Abiding, Forgetting
+from deploy.halts import told_of_line
 from deploy.lags import Lags
 from deploy.migration import keys_database, ledger_file, master_key, migrate, provision, vault_database
 from deploy.roles import Role
@@ -49,7 +50,7 @@ from domain.store import (
 )
 from projections.kinds import kinds, model_of
 from projections.read_models import ReadModels
-from projections.read_models_postgres import PostgresModels
+from projections.read_models_postgres import NotMade, PostgresModels
 from projections.read_models_sqlite import SqliteModels
 
 ROLES = ("intake", "clerk", "disclosure", "relay", "projector")
@@ -154,7 +155,7 @@ class Wired:
         clock = None if self.settings.embedded else time.time
         projector = Projector(
             self.broker, self.store.ledger, self.models, self.recipients, wait=self.wait_s, clock=clock,
-            note=self.store.place,
+            note=self.store.place, explain=told_of_line,
         )  # fmt: skip
         self._closing.insert(0, projector.close)
         return projector
@@ -225,11 +226,15 @@ class Provisioner:
         self._made: set[str] = set()
 
     def step(self) -> int:
-        """Make what is missing; how many there were."""
-        missing = [r.short_name for r in self._recipients() if model_of(r) and r.short_name not in self._made]
+        """Make what is missing; how many there were. Raises `NotMade` when all others are made."""
+        missing = {r.short_name for r in self._recipients() if model_of(r)} - self._made
         if missing:
-            provision(self._settings, missing)
-            self._made.update(missing)
+            try:
+                provision(self._settings, sorted(missing))
+            except NotMade as failed:
+                self._made |= missing - failed.short_names
+                raise
+            self._made |= missing
         return len(missing)
 
 

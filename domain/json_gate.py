@@ -130,7 +130,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Reason]:
     elif isinstance(value, _Pairs):
         seen: set[str] = set()
         for key, part in value:
-            here = f"{pointer}/{escaped(key)}"
+            here = below(pointer, key)
             yield from _faults(key, here, level)
             name = unicodedata.normalize("NFC", key)
             if name in seen:
@@ -139,7 +139,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Reason]:
             yield from _faults(part, here, level + 1)
     elif isinstance(value, list):
         for place, part in enumerate(value):
-            yield from _faults(part, f"{pointer}/{place}", level + 1)
+            yield from _faults(part, below(pointer, place), level + 1)
 
 
 def _fault(code: str, pointer: str) -> Reason:
@@ -166,12 +166,12 @@ def _clean(value: Any, pointer: str) -> Any:
     if kind is str:
         return _text(value, pointer)
     if kind is list:
-        return [_clean(part, f"{pointer}/{place}") for place, part in enumerate(value)]
+        return [_clean(part, below(pointer, place)) for place, part in enumerate(value)]
     if kind is not dict:
         return value
     cleaned: dict[str, Any] = {}
     for key, part in value.items():
-        here = f"{pointer}/{escaped(key)}"
+        here = below(pointer, key)
         name = _text(key, here)
         if name in cleaned:
             raise BadJson("E_JSON_DUPLICATE_KEY", here)
@@ -186,6 +186,11 @@ def _text(text: str, pointer: str) -> str:
     if found is not None:
         raise BadJson("E_JSON_NUL" if found.group() == "\x00" else "E_JSON_CHARACTER", _printable(pointer))
     return unicodedata.normalize("NFC", text)
+
+
+def below(pointer: str, step: str | int) -> str:
+    """The pointer to a part, as far as it is told: a long name is not written again for each part of what it names."""
+    return shortened(f"{pointer}/{step if isinstance(step, int) else escaped(step)}")
 
 
 def escaped(key: str) -> str:

@@ -18,7 +18,7 @@ from domain.catalogue import CLIENT_FACTS, EVENTS
 from domain.dates import DATE_RANGE
 from domain.event import Event
 from domain.health_content import looks_like_diagnosis
-from domain.json_gate import escaped, shortened
+from domain.json_gate import below, escaped, shortened
 from domain.refusals import Reason
 from domain.vocabulary import Form, FreeText, Listed, Ref
 
@@ -104,7 +104,7 @@ def resolved(fields: Mapping[str, Any], named: Mapping[str, Place], resolve: Res
 
 def too_long_lists(body: Any, pointer: str = "") -> list[Reason]:
     """Every list of a body, at any depth, that has more entries than one may have."""
-    return [Reason("E_TOO_LARGE", shortened(place)) for place in _too_long(body, pointer)]
+    return [Reason("E_TOO_LARGE", place) for place in _too_long(body, pointer)]
 
 
 def _too_long(value: Any, pointer: str) -> Iterator[str]:
@@ -113,11 +113,11 @@ def _too_long(value: Any, pointer: str) -> Iterator[str]:
     elif isinstance(value, list):
         for n, part in enumerate(value):
             if isinstance(part, list | dict):
-                yield from _too_long(part, f"{pointer}/{n}")
+                yield from _too_long(part, below(pointer, n))
     elif isinstance(value, dict):
         for key, part in value.items():
             if isinstance(part, list | dict):
-                yield from _too_long(part, f"{pointer}/{escaped(key)}")
+                yield from _too_long(part, below(pointer, key))
 
 
 @cache

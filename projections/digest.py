@@ -22,6 +22,8 @@ _PLAIN = re.compile(rb"[\x21-\x7e]*")
 _KINDS = {"fact": b"fact", "revised": b"revised", "withdrawn": b"withdrawn"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NOTHING = b"{}"
+NUL = "\0"
+"""The one character that PostgreSQL keeps in no text."""
 _FOUND_BY_ITS_DAY = Lookup()
 
 
@@ -43,7 +45,7 @@ def history_of(value: bytes) -> int | None:
     try:
         history = orjson.loads(value).get("history") or {}
         return int(history.get("until_sequence", 0))
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -73,7 +75,7 @@ class Digest:
             replaces = parts.get("replaces")
             message_id = parts.get("message_id")
             raw_replaces = replaces.encode() if replaces is not None else None
-            if not _PLAIN.fullmatch(publication + client + basis + (raw_replaces or b"")):
+            if not _PLAIN.fullmatch(publication + client + basis + (raw_replaces or b"")) or NUL in (message_id or ""):
                 raise Undigestible("an id has characters that no id has")
             on = headers.get("ce_occurredon")
             occurred_on = self._date(on.decode() if on else at[:10].decode())
@@ -89,10 +91,16 @@ class Digest:
             raise Undigestible(f"{type(error).__name__}: {error}") from error
 
     def corrected(self, target: Entry | Row, by: Digested) -> Entry | None:
-        """The target's row as the county's own `fact.corrected` makes it; none when nothing changes.
+        """The target's row as the county's own `fact.corrected` makes it; none when nothing changes. Raises `Undigestible`.
 
         The organiser is told of a correction by the correcting fact itself (domain/disclosure.md 5.3, column county).
         """
+        try:
+            return self._corrected(target, by)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Undigestible(f"{type(error).__name__}: {error}") from error
+
+    def _corrected(self, target: Entry | Row, by: Digested) -> Entry | None:
         before = target.body if isinstance(target, Row) else orjson.loads(target.body)
         name = _raw(target.name)
         stated = in_todays_words(name.decode(), by.body.get("new_values") or {})
@@ -112,7 +120,7 @@ class Digest:
     def _type(self, type_name: bytes) -> tuple[bytes, Lookup]:
         name, _, version = type_name.decode().rpartition(".v")
         known = EVENTS.get(name)
-        if not name or (known is not None and not readable(known.VERSION, version)):
+        if not name or NUL in name or (known is not None and not readable(known.VERSION, version)):
             raise Undigestible(f"type {type_name.decode()} is newer than this software")
         if known is not None and int(version) < known.VERSION:
             self._older.add(type_name)
@@ -125,6 +133,8 @@ class Digest:
     ) -> tuple[bytes | None, bytes | None, bytes, bytes | None]:
         part = body.get(lookup.part) if lookup.part else None
         key = body.get(lookup.lookup) if lookup.lookup else None
+        if (part and NUL in part) or (key and NUL in key):
+            raise Undigestible("what it is found by has a character that no database takes")
         first = body.get(lookup.from_on) if lookup.from_on else None
         from_on = self._date(first) if first else occurred_on
         if lookup.until_on is None:

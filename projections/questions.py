@@ -144,8 +144,9 @@ class Answered(Generic[A]):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing that the answer could need was set aside, and the line that tells it does not stand still."""
-        return not (self.parked or self.freshness.halted)
+        """Whether nothing that the answer could need was set aside or is missing, and the line that tells it does not stand
+        still."""
+        return not (self.parked or self.freshness.halted or self.freshness.waiting_for)
 
 
 def ask(

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
+from domain.store import StoreUnavailable
+
 
 class Entry(NamedTuple):
     """One row to write, as bytes: the bulk path never makes an object of a value that it only carries.
@@ -88,7 +90,8 @@ class Feed:
 
     `next_offset` is the first record of the topic that is not yet in the model; `topic_id` the incarnation that it was
     counted in. `read_at` and `heartbeat_at` are the broker's times. `halted` says why the line stands still, empty if it
-    runs; `waiting_for` is a sequence that is missing while later ones are there already, 0 if none is.
+    runs; `waiting_for` is a sequence that is missing while later ones, or a heartbeat that names it, are there already, 0 if
+    none is.
     """
 
     live_epoch: int = 0
@@ -232,6 +235,17 @@ class ReadModels(Protocol):
 
     def close(self) -> None:
         """Give back what is held."""
+
+
+def answers_nobody(models: ReadModels, error: BaseException) -> bool:
+    """Whether a failure of one recipient's model is the database's, which answers nobody: else it is the recipient's own."""
+    if not isinstance(error, StoreUnavailable):
+        return False
+    try:
+        models.check()
+    except StoreUnavailable:
+        return True
+    return False
 
 
 def schema_name(ledger: str, short_name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -48,6 +48,17 @@ NOT_THERE = (
     psycopg.errors.InvalidParameterValue,
     psycopg.errors.InvalidSchemaName,
 )
+
+
+class NotMade(Exception):
+    """The schemas of these recipients could not be made, and those of all others are there."""
+
+    def __init__(self, failed: Mapping[str, psycopg.Error]) -> None:
+        one, error = next(iter(failed.items()))
+        others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        reason = str(error).partition("\n")[0]
+        super().__init__(f"the schema of {one} cannot be made{others}: {reason}")
+        self.short_names = frozenset(failed)
 
 
 class PostgresModel(SqlModel["_PostgresRun"]):
@@ -190,13 +201,36 @@ def make_login(owner_dsn: str, login: str, password: str) -> None:
 def provision_recipients(owner_dsn: str, ledger: str, short_names: Sequence[str], logins: Sequence[str]) -> None:
     """Make the roles and the schemas of recipients, when they join, and let the logins take the roles on.
 
-    Safe to repeat, and to go on with after it was broken off. `owner_dsn` must be allowed to make roles and schemas.
+    Safe to repeat, and to go on with after it was broken off. `owner_dsn` must be allowed to make roles and schemas. Raises
+    `NotMade` when all are there that can be made, and psycopg's OperationalError where the server makes none.
     """
-    names = [schema_name(ledger, short_name) for short_name in short_names]
+    names = {short_name: schema_name(ledger, short_name) for short_name in short_names}
+    failed: dict[str, psycopg.Error] = {}
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        for first in range(0, len(names), MADE_TOGETHER):
-            with connection.transaction():
-                _provision(connection, names[first : first + MADE_TOGETHER], logins)
+        for first in range(0, len(short_names), MADE_TOGETHER):
+            some = short_names[first : first + MADE_TOGETHER]
+            error = _failure_to_make(connection, [names[one] for one in some], logins)
+            if error is None:
+                continue
+            for one in some:
+                # Of several, one keeps no other from its schema.
+                alone = _failure_to_make(connection, [names[one]], logins) if len(some) > 1 else error
+                if alone is not None:
+                    failed[one] = alone
+    if failed:
+        raise NotMade(failed) from next(iter(failed.values()))
+
+
+def _failure_to_make(connection: psycopg.Connection, names: Sequence[str], logins: Sequence[str]) -> psycopg.Error | None:
+    """Make them together; what went wrong, where it did not go wrong for everybody."""
+    try:
+        with connection.transaction():
+            _provision(connection, names, logins)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        return error
+    return None
 
 
 def _provision(connection: psycopg.Connection, names: Sequence[str], logins: Sequence[str]) -> None:

@@ -219,7 +219,7 @@ class SqlModel(Generic[R]):
             before = _feed(run)
             for batch in batches:
                 self._write_batch(run, batch)
-            if feed.live_epoch != before.live_epoch:
+            if feed.live_epoch not in (0, before.live_epoch):
                 self._make(run, INDEXES, feed.live_epoch)
             run.change(f"{KEEP_FEED} VALUES {FEED_VALUES} {OVER_THE_LAST}", feed_values(feed))
 

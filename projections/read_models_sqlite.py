@@ -22,10 +22,16 @@ class SqliteModel(SqlModel["_SqliteRun"]):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = threading.Lock()
-        self._connection = _connect(path)
-        write_ahead(self._connection)
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self.check_version()
+        with _answering():
+            self._connection = _connect(path)
+        try:
+            with _answering():
+                write_ahead(self._connection)
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+            self.check_version()
+        except BaseException:
+            self._connection.close()
+            raise
 
     @property
     def name(self) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
@@ -24,7 +23,7 @@ from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
 from api.problems import LONGEST_WAIT_S, PROBLEM, Problem, problem
 from api.routing import doors
-from api.waiting import CommitWait
+from api.waiting import TOO_MANY_READERS, Lines
 from domain.disclosure.once_more import SentOnceMoreOften
 from domain.disclosure.publications import Publication
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
@@ -117,7 +116,13 @@ def routes() -> APIRouter:
         },
     )
     router.add_api_route("/receipts", read_receipts, methods=["GET"], summary="Receipts since a number")
-    router.add_api_route("/out/{recipient}", read_publications, methods=["GET"], summary="Publications after a sequence")
+    router.add_api_route(
+        "/out/{recipient}",
+        read_publications,
+        methods=["GET"],
+        summary="Publications after a sequence",
+        responses={429: TOO_MANY_READERS},
+    )
     router.add_api_route(
         "/client-references",
         client_reference,
@@ -273,21 +278,27 @@ async def read_publications(
     """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one.
 
     After a redelivery there is a new epoch: a reader that names the epoch it knows gets the new one from its beginning. An
-    epoch that there is none of, and a sequence behind the end of its epoch, are refused (`E_NO_SUCH_PLACE`).
+    epoch that there is none of, and a sequence behind the end of its epoch, are refused (`E_NO_SUCH_PLACE`). Whoever would
+    wait where enough readers of the recipient do is refused, too (`E_TOO_MANY_READERS`, `Retry-After`).
     """
     own = signed.on_the_line(recipient)
     give_up_at = time.monotonic() + wait
     door = signed.door
-    waits: dict[str, CommitWait] = request.app.state.waits
-    closing: threading.Event = request.app.state.closing
-    while True:
+    lines: Lines = request.app.state.waits.setdefault(door.name, Lines(door.store, request.app.state.closing))
+
+    async def look() -> tuple[int, Sequence[Publication]]:
         present, told = await run_in_threadpool(door.publications, own.short_name, epoch, after, limit)
         if not told or epoch not in (None, present):
             await run_in_threadpool(_check_place, door, own.short_name, epoch, present, after)
-        left = give_up_at - time.monotonic()
-        if told or left <= 0 or closing.is_set():
-            break
-        await waits.setdefault(door.name, CommitWait(door.store)).next(left)
+        return present, told
+
+    if not wait:
+        present, told = await look()
+    else:
+        async with lines.reader(own.short_name, request.receive) as reader:
+            present, told = await look()
+            while not told and await reader.waits(give_up_at):
+                present, told = await look()
     entries = [_stated(publication) for publication in told]
     reached = told[-1].sequence if told else after if epoch in (None, present) else 0
     return json_response({"ledger": door.ledger, "epoch": present, "publications": entries, "next": reached})

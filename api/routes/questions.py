@@ -5,11 +5,13 @@ Each answer says how new it is. With the token of a write it waits until that wr
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
+from operator import lt
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request
@@ -23,6 +25,7 @@ from api.ledgers import LedgerDoor
 from api.problems import Problem, problem
 from api.routes.messages import ShortName
 from api.routing import doors
+from api.waiting import Looks
 from domain.dates import FROM_OUTSIDE
 from domain.disclosure.pseudonyms import UnknownPseudonym
 from domain.refusals import Reason
@@ -32,7 +35,7 @@ from projections.questions import Answered, Freshness, Paged, Parameters, Questi
 from projections.read_models import NoSuchGeneration, NotProvisioned
 
 VISIBLE_WITHIN_S = 5.0
-LOOK_AGAIN_S = 0.005
+T = TypeVar("T")
 PROBLEMS: dict[int | str, dict[str, Any]] = {status: COMMAND_RESPONSES[status] for status in (401, 404, 422, 503)}
 Endpoint = Callable[..., Awaitable[Response]]
 """A route's function."""
@@ -115,7 +118,7 @@ def _endpoint(by_key: dict[str, Question[Any, Any]]) -> Endpoint:
         _check_cursor(signed, own.short_name, parameters)
         token = request.headers.get(TOKEN, "")
         if token:
-            await visible(signed.door, own.short_name, token, request.app.state.closing)
+            await visible(signed.door, own.short_name, token, request.app.state.looks, request.app.state.closing)
         return await run_in_threadpool(_answer, signed, question, parameters)
 
     return endpoint
@@ -206,7 +209,7 @@ def _clients(content: Any) -> Iterator[str]:
             yield from _clients(part)
 
 
-async def visible(door: LedgerDoor, short_name: str, token: str, closing: threading.Event) -> None:
+async def visible(door: LedgerDoor, short_name: str, token: str, looks: Looks, closing: threading.Event) -> None:
     """Wait until a write is in the recipient's model. Raises Problem: `E_QUERY` for a text that is no token,
     `E_UNAVAILABLE` after five seconds, or when the server begins to stop."""
     try:
@@ -216,37 +219,43 @@ async def visible(door: LedgerDoor, short_name: str, token: str, closing: thread
     if read.kind != "position":
         raise problem("E_QUERY", f"/{TOKEN}")
     give_up_at = time.monotonic() + VISIBLE_WITHIN_S
-    wanted: tuple[int, int] | None = None
-    position: int | None = None
-    while time.monotonic() < give_up_at and not closing.is_set():
-        if position is None:
-            position = await run_in_threadpool(door.store.position_meant, read)
-        if position is not None and wanted is None:
-            wanted = await run_in_threadpool(_told_by, door, short_name, position)
-        if wanted is not None and await run_in_threadpool(_has, door, short_name, *wanted):
-            return
-        await asyncio.sleep(LOOK_AGAIN_S)
-    raise problem("E_UNAVAILABLE")
+
+    async def until(what: str, ask: Callable[[], T], enough: Callable[[T], bool]) -> T:
+        over = lambda: time.monotonic() >= give_up_at or closing.is_set()  # noqa: E731
+        found = await looks.until((door.name, what), ask, enough, over)
+        if found is None:
+            raise problem("E_UNAVAILABLE")
+        return found
+
+    position, head = await run_in_threadpool(door.store.position_meant, read), -1
+    while position is None:
+        head = await until("head", door.store.head, partial(lt, head))
+        position = await run_in_threadpool(door.store.position_meant, read)
+    await until("told", lambda: door.store.tracking("disclosure"), lambda told: told >= position)
+    epoch, sequence = await run_in_threadpool(_end, door, short_name)
+    if sequence:
+        there = lambda reached: reached.live_epoch >= epoch and reached.sequences.get(epoch, 0) >= sequence  # noqa: E731
+        await until(f"model of {short_name}", lambda: _reached(door, short_name), there)
 
 
-def _told_by(door: LedgerDoor, short_name: str, position: int) -> tuple[int, int] | None:
-    """(epoch, sequence) of the last thing that the recipient was told because of the feed up to a position; none while
-    the disclosure follower has not come so far."""
-    if door.store.tracking("disclosure") < position:
-        return None
+def _end(door: LedgerDoor, short_name: str) -> tuple[int, int]:
+    """(epoch, sequence) of the last thing that the recipient was told."""
     epoch = 1
     while door.store.stream_version(f"recipient/{short_name}/{epoch + 1}"):
         epoch += 1
     return epoch, door.store.stream_version(f"recipient/{short_name}/{epoch}")
 
 
-def _has(door: LedgerDoor, short_name: str, epoch: int, sequence: int) -> bool:
-    if sequence == 0:
-        return True
+class _Reached(NamedTuple):
+    """How far a recipient's model has come: in which epoch it answers, and the last sequence of each that it has."""
+
+    live_epoch: int = 0
+    sequences: Mapping[int, int] = MappingProxyType({})
+
+
+def _reached(door: LedgerDoor, short_name: str) -> _Reached:
     try:
         model = door.models.of(short_name)
-        if model.feed().live_epoch < epoch:
-            return False
-        return model.positions()[epoch].sequence >= sequence
+        return _Reached(model.feed().live_epoch, {epoch: at.sequence for epoch, at in model.positions().items()})
     except (NotProvisioned, KeyError):
-        return False
+        return _Reached()

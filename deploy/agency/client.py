@@ -28,16 +28,23 @@ class NotReached(Exception):
 
 
 class Follower:
-    """What a consumer has to check. Keep `epoch`, `sequence` and `last_hash` in the transaction of your own model."""
+    """What a consumer has to check. Keep `epoch`, `sequence`, `last_hash` and `left` in the transaction of your own model.
+    `left` says of each epoch that is over up to which sequence it had come when the next one began."""
 
-    def __init__(self, epoch: int = 0, sequence: int = 0, last_hash: str = "") -> None:
-        self.epoch, self.sequence, self.last_hash = epoch, sequence, last_hash
+    def __init__(
+        self, epoch: int = 0, sequence: int = 0, last_hash: str = "", left: Mapping[int, int] | None = None
+    ) -> None:
+        self.epoch, self.sequence, self.last_hash, self.left = epoch, sequence, last_hash, dict(left or {})
 
     def take(self, headers: Mapping[str, str], value: bytes) -> bool:
         """Whether the record is new; a heartbeat and an exact repetition are not. Raises Halt."""
         if "ce_logsequence" not in headers:
             return False
-        epoch, sequence = int(headers["ce_epoch"]), int(headers["ce_logsequence"])
+        epoch, sequence = number_of(headers.get("ce_epoch", "")), number_of(headers["ce_logsequence"])
+        if not epoch or not sequence:
+            raise Halt("a record has no epoch or sequence")
+        if epoch < self.epoch and sequence > self._left_at(epoch, sequence):
+            raise Halt(f"epoch {epoch} goes on behind the beginning of epoch {self.epoch}: one of the two is not ours")
         if epoch < self.epoch or (epoch == self.epoch and sequence <= self.sequence):
             return False
         begins = epoch > self.epoch  # a fresh epoch repeats everything: build a new model beside the old one
@@ -48,9 +55,21 @@ class Follower:
         follows = headers.get("ce_prevhash", "")
         if not begins and "erased" not in (follows, self.last_hash) and follows != self.last_hash:
             raise Halt(f"sequence {sequence} of epoch {epoch} does not follow the one before")
+        if begins and self.epoch:
+            self.left[self.epoch] = self.sequence
         self.epoch, self.sequence = epoch, sequence
         self.last_hash = "erased" if (follows, value) == ("erased", NO_CONTENT) else hash_of(headers, value)
         return True
+
+    def _left_at(self, epoch: int, otherwise: int) -> int:
+        # One between two that are known never began; of one before all that are known nobody knows any more.
+        between = any(older < epoch for older in self.left)
+        return self.left.get(epoch, 0 if between else otherwise)
+
+
+def number_of(text: str) -> int:
+    """An epoch or a sequence, 0 for what is none: no number of the ledger has more than 19 digits."""
+    return int(text) if len(text) <= 19 and text.isascii() and text.isdigit() else 0
 
 
 def hash_of(headers: Mapping[str, str], value: bytes) -> str:

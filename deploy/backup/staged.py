@@ -122,11 +122,14 @@ class Staged:
     def unnamed(self) -> list[int]:
         """The positions of the registrations of clients who are not in the vault, and whose key is there: nobody erased
         them, and nobody can say who they are."""
-        return sorted(
-            one.position
+        return sorted(self._unnamed().values())
+
+    def _unnamed(self) -> dict[str, int]:
+        return {
+            client: one.position
             for client, one in self.said.registered.items()
             if client not in self.entered and one.identity_kind is not None and one.matter not in self.said.destroyed
-        )
+        }
 
     def unheld(self) -> list[int]:
         """The positions at which it was recorded that messages wait which the vault does not have."""
@@ -135,8 +138,10 @@ class Staged:
     def carry_out(self) -> None:
         """Do what the record says of keys and clients before anybody can read them: what was destroyed is destroyed, who was
         forgotten is forgotten. Nothing will be sealed under the name of a key that is nowhere; a recipient whose key that is
-        is named by a new one from here on."""
+        is named by a new one from here on, and of a client whom the vault does not know nothing is told by name."""
         said = self.said
+        for client in self._unnamed():
+            self.vault.give_up(client)
         for one in said.destroyed.values():
             with suppress(LookupError):  # made and destroyed after the backup of the keys
                 self.keys.destroy(one.matter)

@@ -38,7 +38,8 @@ def _choose(
         return failed(f"there is no folder {file.parent}: make it, or name another file with --given-up")
     wired = open_ledger_parts(settings)
     try:
-        done = choose(wired, Persons(arguments.by, arguments.second), file)
+        with wired.keys.lost_count_as_erased():  # both people are told how many events they are
+            done = choose(wired, Persons(arguments.by, arguments.second), file)
     except (NothingToChoose, NotGivenUp, OutcomeUnknown) as why:
         return failed(str(why))
     except Lost as silent:

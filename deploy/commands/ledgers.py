@@ -63,7 +63,7 @@ def resume_topic(arguments: argparse.Namespace, settings: Settings) -> int:
         if parked is None:
             there = ", ".join(sorted(wired.store.parked())) or "none"
             return failed(f"{arguments.topic} is not parked; parked: {there}")
-        wired.store.track(resume_request(arguments.topic), parked.position)
+        wired.store.place({resume_request(arguments.topic): parked.position})
         print(f"{arguments.topic} is taken up from position {parked.position} as soon as the relay has nothing else to send")
         return 0
 

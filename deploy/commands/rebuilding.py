@@ -45,18 +45,20 @@ def rebuild(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
-    """A redelivery into a fresh epoch beside the live model; compared, and switched where history ends."""
+    """A redelivery into a fresh epoch beside the live model, if one is; compared, and switched where history ends."""
     with opened(settings, wait_s=0.0 if settings.embedded else LOOK_AGAIN_S) as wired:
         if arguments.what not in wired.store.directory.recipients:
             return failed(f"nobody has joined as {arguments.what}")
         model = wired.models.of(arguments.what)
         old = model.feed().live_epoch
-        if not old:
-            return failed(f"{arguments.what} has no live model yet: nothing to compare with")
         wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
         try:
-            redelivery = _begun(wired, arguments.what, old) or _begin(wired, arguments.what, alone=settings.embedded)
+            # Where none answers, what an earlier one repeated may be older than the topic keeps.
+            begun = _begun(wired, arguments.what, old) if old else None
+            redelivery = begun or _begin(wired, arguments.what, alone=settings.embedded)
+            if old >= redelivery.epoch:
+                redelivery = _once_more(wired.disclosure, redelivery)
         except LookupError as nothing:
             return failed(str(nothing))
         except NotAllToldYet as behind:
@@ -66,12 +68,17 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         if not _built(wired.disclosure, roles, model, redelivery):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
+        if old >= redelivery.epoch:
+            old = max((epoch for epoch in model.positions() if epoch < redelivery.epoch), default=0)
+        again = many(redelivery.publications, "publication", "publications")
+        print(f"{arguments.what}: {again} again in epoch {redelivery.epoch}")
+        if not old:
+            print(f"no model answered before; epoch {model.feed().live_epoch} answers now")
+            return 0
         found = differences(model, old, redelivery.epoch)
         for difference in found[:SHOWN]:
             print(f"  only in epoch {difference.only_in}: {difference.name} {difference.occurred_on} {difference.content}")
         same = "the same as" if not found else f"{many(len(found), 'difference', 'differences')} to"
-        again = many(redelivery.publications, "publication", "publications")
-        print(f"{arguments.what}: {again} again in epoch {redelivery.epoch}")
         print(f"{same} epoch {old}; epoch {model.feed().live_epoch} answers now")
         return 1 if found else 0
 
@@ -90,6 +97,14 @@ def _begin(wired: Wired, recipient: str, *, alone: bool) -> Redelivery:
         wired.disclosure.step()
     check_told(wired.store)
     return wired.disclosure.begin_redelivery(recipient)
+
+
+def _once_more(disclosure: Disclosure, redelivery: Redelivery) -> Redelivery:
+    """Somebody else has begun the epoch that answers: the ledger has begun none as high. By the one that has begun now it is
+    found out, where that was not known, and the next one is believed."""
+    while not redelivery.ended:
+        redelivery = disclosure.repeat(redelivery.recipient)
+    return disclosure.begin_redelivery(redelivery.recipient)
 
 
 def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery) -> bool:
@@ -130,7 +145,9 @@ def rebuild_store(arguments: argparse.Namespace, settings: Settings) -> int:
                     "--into names another place"
                 )
             broker = fresh.broker if arguments.into is None else stack.enter_context(closing(broker_alone(settings)))
-            count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
+            # Which keys are lost is told by `kuty restore` and the audits, and they need a store for it.
+            with fresh.keys.lost_count_as_erased():
+                count = fresh.store.append_raw(_shown(origin), follower_of, positions_taken_over(fresh, broker))
             print(f"{many(count, 'event', 'events')} from {origin.origin}")
             return _compared(settings, fresh) if arguments.into else 0
         finally:

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 
 from deploy.demo import DemoFailed, is_broken_off, run_demo
-from deploy.halts import MISTAKE, advice_on
+from deploy.halts import MISTAKE, advice_on, first_line
 from deploy.migration import migrate, owns_nothing
-from deploy.roles import Running, first_line
+from deploy.roles import Running
 from deploy.scenario.given import NotGiven
 from deploy.serving import app_of, free, served
 from deploy.settings import Settings, WrongSetting

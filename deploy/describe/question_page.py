@@ -15,7 +15,7 @@ from projections.questions import Parameters, Question
 
 LEAD = """Each recipient asks its own read model, fed from its own topic alone: no answer holds what it was never told.
 Every answer says of which day it speaks (`on`), as known when (`known_at`), how new it is (`freshness`) and whether
-something that it could need was set aside (`complete`).
+nothing that it could need was set aside or is missing (`complete`).
 
 The address is `GET /ledgers/{ledger}/recipients/{recipient}/` and the path; all else is a query parameter."""
 

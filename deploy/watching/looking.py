@@ -9,8 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.halts import PASSING, Advice, advice_on
-from deploy.roles import first_line
+from deploy.halts import PASSING, Advice, advice_on, first_line
 
 DEADLINE_S = 2.0
 """So long an answer waits for what is looked at."""

@@ -12,10 +12,10 @@ from typing import Any
 from consumers import disclosed, relay, wire
 from consumers.clerk import Clerk
 from consumers.intake import Intake
-from consumers.lines import runbook_of
+from consumers.lines import GAP_RUNBOOK, MODEL_RUNBOOK, runbook_of
 from consumers.log import TopicGone
 from consumers.projector import Projector, Standing
-from deploy.halts import BROKER, DATABASE, GAP, MADE_AGAIN, PARKED, PARKED_CLIENT
+from deploy.halts import BROKER, DATABASE, GAP, MADE_AGAIN, MODEL, PARKED, PARKED_CLIENT
 from deploy.roles import Running, Supervised
 from deploy.watching.lateness import Lateness
 from deploy.watching.looking import Fault, Look, Looked, NoAnswer, fault_of, look_at
@@ -31,6 +31,7 @@ OF_WRITERS = frozenset({API, "intake", "clerk", "disclosure"})
 WRITING = "writing"
 OF_BROKER = frozenset({"broker", WRITING})
 """Looks that wait for the broker."""
+STANDS_STILL = "stands still"
 DISK_FRESH_S = 60.0
 """To weigh a thousand schemas makes the database look at as many files."""
 
@@ -91,7 +92,7 @@ class Watched:
     def _asked(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         wired = self.wired
         yield "store", wired.store.check
-        yield "keys", wired.keys.check
+        yield "keys", wired.store.check_keys
         yield "vault", wired.vault.check
         if OF_TOPICS & {*self.names}:
             yield "broker", self._broker
@@ -168,10 +169,15 @@ def free_bytes(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def fault_of_line(short_name: str, halted: str) -> Fault:
-    """That a recipient's line stands still, and what to do."""
-    advice = GAP if runbook_of(halted) == GAP.runbook else MADE_AGAIN
-    return Fault(f"recipient {short_name}", f"stands still: {halted}", advice.told)
+def fault_of_line(short_name: str, halted: str, to_do: str = "") -> Fault:
+    """That a recipient's line stands still, and what to do: what is said here, or what its reason asks for."""
+    advice = {GAP_RUNBOOK: GAP, MODEL_RUNBOOK: MODEL}.get(runbook_of(halted), MADE_AGAIN)
+    return Fault(f"recipient {short_name}", f"{STANDS_STILL}: {halted}", to_do or advice.told)
+
+
+def fault_of_wait(short_name: str, missing: int) -> Fault:
+    """That a recipient's line waits for a publication that is missing, and what to do."""
+    return Fault(f"recipient {short_name}", f"waits for sequence {missing}, which is missing", GAP.told)
 
 
 def _of_recipients(figures: Figures, names: Sequence[str]) -> Iterator[Fault]:
@@ -180,7 +186,9 @@ def _of_recipients(figures: Figures, names: Sequence[str]) -> Iterator[Fault]:
             yield Fault(f"topic {topic}", f"parked: {code}", PARKED.told)
     for standing in figures.standings:
         if standing.halted:
-            yield fault_of_line(standing.short_name, standing.halted)
+            yield fault_of_line(standing.short_name, standing.halted, standing.to_do)
+        elif standing.waits_for:
+            yield fault_of_wait(standing.short_name, standing.waits_for)
         if standing.parked_clients:
             why = f"clients parked: {standing.parked_clients}"
             yield Fault(f"recipient {standing.short_name}", why, PARKED_CLIENT.told)

@@ -10,18 +10,18 @@ import psycopg
 
 from consumers import disclosed, relay, wire
 from consumers.log import BrokerError
+from consumers.projector import NOT_OPENED
 from deploy.backup.taking import last_backups
-from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on
-from deploy.roles import first_line
+from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on, first_line, told_of_line
 from deploy.settings import Settings
 from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
 from deploy.watching.port import UP
-from deploy.watching.process import API, WRITING, fault_of_line, free_bytes
+from deploy.watching.process import API, STANDS_STILL, WRITING, fault_of_line, fault_of_wait, free_bytes
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
 from domain.store import NoLedger, StoreUnavailable
 from projections.kinds import model_of
-from projections.read_models import NotProvisioned
+from projections.read_models import NotProvisioned, answers_nobody
 
 T = TypeVar("T")
 HERE = "with a read model here"
@@ -209,7 +209,7 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
             report.late_recipients |= late
 
     yield "store", of_register
-    yield "keys", wired.keys.check
+    yield "keys", wired.store.check_keys
     yield "vault", wired.vault.check
     yield "broker", of_topics
     yield WRITING, wired.store.check_writing
@@ -221,17 +221,26 @@ def _say_of_models(report: Report, wired: Wired) -> None:
     wired.models.check()
     if any(role.name == "projector" and role.runs_at for role in report.roles):
         return
-    still = 0
-    for recipient in wired.recipients():
-        if model_of(recipient):
-            try:
-                halted = wired.models.of(recipient.short_name).feed().halted
-            except NotProvisioned:
-                continue
-            if halted:
-                still += 1
-                report.add(fault_of_line(recipient.short_name, halted))
-    report.recipients["stand still"] = still
+    found = [_fault_of_model(wired, one.short_name) for one in wired.recipients() if model_of(one)]
+    faults = [fault for fault in found if fault is not None]
+    for fault in faults:
+        report.add(fault)
+    report.recipients["stand still"] = sum(fault.why.startswith(STANDS_STILL) for fault in faults)
+
+
+def _fault_of_model(wired: Wired, short_name: str) -> Fault | None:
+    try:
+        feed = wired.models.of(short_name).feed()
+    except NotProvisioned:
+        return None
+    except Exception as error:
+        if answers_nobody(wired.models, error):
+            raise
+        told = told_of_line(error)
+        return fault_of_line(short_name, f"{NOT_OPENED}: {told.why}", told.to_do)
+    if feed.halted:
+        return fault_of_line(short_name, feed.halted)
+    return fault_of_wait(short_name, feed.waiting_for) if feed.waiting_for else None
 
 
 def _say_of_broker(report: Report, settings: Settings) -> None:

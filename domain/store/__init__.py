@@ -10,7 +10,7 @@ from domain.store.checking.copies import CheckedKeys, CheckedVault
 from domain.store.checking.windows import examine, opened_each, said_by
 from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
-from domain.store.ended import carry_out, enter
+from domain.store.ended import carry_out, enter, is_ended
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
 from domain.store.own_keys import check_own_keys
@@ -18,10 +18,11 @@ from domain.store.reading import LedgerReading
 from domain.store.rebuild import Rebuilding
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
-from domain.store.receiving.receiving import Receiving
+from domain.store.receiving.receiving import Received, Receiving
 from domain.store.receiving.sender_names import SenderNames, use_of
 from domain.store.sealed.field_classes import field_classes
-from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, WrongMasterKey, key_id_of
+from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost, KeysWentBack, WrongMasterKey, key_id_of
+from domain.store.sealed.newest_use import VaultWentBack
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, UnknownToken
 from domain.store.sealed.vault import ClientRecord, CodeTaken, Entered, Kept, Moved, PostalAddress, StaffCard, Use, Vault
@@ -78,6 +79,7 @@ __all__ = [
     "KeyDestroyed",
     "Keys",
     "KeysLost",
+    "KeysWentBack",
     "LedgerReading",
     "Lost",
     "Moved",
@@ -94,6 +96,7 @@ __all__ = [
     "PostgresPlace",
     "PostgresRecorder",
     "Rebuilding",
+    "Received",
     "Receiving",
     "Reopening",
     "Sealer",
@@ -109,6 +112,7 @@ __all__ = [
     "UnknownToken",
     "Use",
     "Vault",
+    "VaultWentBack",
     "WrongMasterKey",
     "carry_out",
     "check_own_keys",
@@ -117,6 +121,7 @@ __all__ = [
     "examine",
     "field_classes",
     "hash_of",
+    "is_ended",
     "key_id_of",
     "known_at_hand",
     "lock_number",

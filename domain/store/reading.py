@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, types_of
 from domain.decided import Decision, decision_of
 from domain.directory import Directory, Mode, Recipient
 from domain.epochs import Epochs
-from domain.events import EpochOpened, Erased, Event
+from domain.events import EpochOpened, Erased, Event, MessageHeld
 from domain.pathway import Pathway
 from domain.record import Record, read_record
 from domain.store.checking import amiss
@@ -27,6 +28,10 @@ from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
 from domain.store.tables.recorders import Recorder, Row, Sender
 from domain.store.tables.relayed import ENDLESS, Acknowledged, Parked
+from domain.store.tables.seen import hash_of
+
+NEWEST_EVENTS = 50
+"""So many events are asked whether their keys are there: what went back lacks the newest ones."""
 
 
 class LedgerReading:
@@ -69,6 +74,12 @@ class LedgerReading:
         if found:
             self._recorder.seen.note(found[-1].position, found[-1].hash)
         return found
+
+    def look(self) -> None:
+        """See how far the feed has come, also where nothing of it is read here: by that a database that goes back is known.
+        Raises `StoreWentBack`, `EpochMoved`."""
+        if self._recorder.head() != self._recorder.seen.position and (last := self._recorder.last()) is not None:
+            self._recorder.seen.note(last.position, hash_of(last.state))
 
     def stream(self, stream: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """One stream after a version, at most `limit` events of it. Raises `Damaged`."""
@@ -156,6 +167,11 @@ class LedgerReading:
         """The position of the last event."""
         return self._recorder.head()
 
+    def grown(self, after: int) -> Mapping[str, int]:
+        """The streams of the events behind a position, each with the position of its last one: what many who wait for
+        streams of their own can be told by one question."""
+        return self._recorder.grown(after)
+
     def stream_version(self, stream: str) -> int:
         """The version of the last event of a stream, 0 for none."""
         return self._recorder.stream_version(stream)
@@ -179,6 +195,15 @@ class LedgerReading:
     def waits(self, sender: Sender, command_id: str) -> bool:
         """Whether something was told that it waits under the id, and has no last answer yet, whoever else may have one."""
         return bool(still_waiting(self._recorder.answers_to(sender, command_id)))
+
+    def waits_until(self, sender: Sender, command_id: str) -> datetime | None:
+        """Until when that waits which was told so (the ledger's time, UTC); none where nothing waits under the id."""
+        for row in still_waiting(self._recorder.answers_to(sender, command_id)):
+            for _, _, position in answer_of(row).events:
+                for event in self.opened_all(self.records(position - 1, 1)):
+                    if isinstance(event, MessageHeld) and event.message_id == command_id:
+                        return event.held_until_at
+        return None
 
     def answers(self, sender: Sender, after: int = 0, limit: int = 1000) -> list[tuple[str, Answer]]:
         """The numbered answers to a sender after a number, each with its command id."""
@@ -204,6 +229,13 @@ class LedgerReading:
         """The database answers, is not behind what was seen, and has the tables of this program. Raises `NewerTables`,
         `NotMigrated`, `StoreUnavailable`."""
         self._recorder.check()
+
+    def check_keys(self) -> None:
+        """The keys are there, and with them those by which the newest events open, unless they were destroyed. Raises
+        `KeysLost`, `NewerTables`, `StoreUnavailable`, `WrongMasterKey`."""
+        self.keys.check()
+        newest = self.records(max(0, self.head() - NEWEST_EVENTS), NEWEST_EVENTS)
+        self.keys.opening({record.header.key_id for record in newest})
 
     def size(self) -> int:
         """Bytes that the tables take on the disk, their indexes too."""
@@ -251,7 +283,7 @@ class LedgerReading:
         return self._recorder.parked()
 
     def park(self, parked: Parked) -> None:
-        """Keep a topic out of the relay's way from a position on."""
+        """Keep a topic out of the relay's way from a position on; one that is so already, from there on."""
         self._recorder.park(parked)
 
     def unpark(self, topic: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from house import House, house_after
 
+from api.waiting import MOST_READERS
 from deploy.describe.asyncapi import document_of, documented, name_of
 from projections.kinds import Kind
 
@@ -84,6 +85,7 @@ def test_the_page_of_the_contract_says_the_same_bounds(home: House) -> None:
         assert "| `limit` of `GET /out` and `GET /receipts` | {} to {}, else {} |".format(*bounds(path, "limit")) in page
     least, most, usual = bounds("/out/{recipient}", "wait")
     assert f"| `wait` of `GET /out` | {least:g} to {most:g} seconds, else {usual:g} |" in page
+    assert f"| readers of a recipient that wait at `GET /out` | {MOST_READERS} at a time" in page
     limits = {bounds(path.removeprefix(ledger), "limit") for path, ways in described.items() if "/recipients/" in path
               and any(one["name"] == "limit" for one in ways["get"]["parameters"])}  # fmt: skip
     assert ["| `limit` of a question | {} to {}, else {} |".format(*one) in page for one in limits] == [True]

@@ -165,6 +165,25 @@ def test_so_many_messages_of_one_sender_wait_and_no_more(home: House, monkeypatc
     assert home.receipts("authority")[-1]["status"] == "waiting"
 
 
+def test_so_many_bytes_of_one_sender_wait_and_no_more(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # design D24: every queue has a bound
+    [(before, _)] = [home.wired.vault.held_beside(INSTRUCTOR.org, INSTRUCTOR.task, "")]
+    large = attendance(home, client=..., identity_code=UNKNOWN_CODE)
+    raw = orjson.dumps(large).ljust(100_000)
+    monkeypatch.setattr("domain.store.receiving.answering.MOST_WAITING_BYTES", 250_000)
+    for name in ("l-1", "l-2", "l-3", "l-2"):
+        home.send(SENDER, name, "record_attendance.v1", raw)
+    home.send(SENDER, "l-4", "record_attendance.v1", large)
+    home.settle()
+    answers = {one["message_id"]: one for one in home.receipts(SENDER)[-5:]}
+    assert [answers[f"l-{n}"].get("first", answers[f"l-{n}"]["status"]) for n in (1, 2, 3, 4)] == [
+        "waiting", "waiting", "refused", "waiting",
+    ]  # fmt: skip
+    assert codes(answers["l-3"]) == [("E_TOO_MANY_WAITING", "")]
+    count, size = home.wired.vault.held_beside(INSTRUCTOR.org, INSTRUCTOR.task, "l-2")
+    assert (count, 100_000 < size < 150_000) == (before + 2, True)
+
+
 @pytest.mark.parametrize(
     ("headers", "pointers"),
     [

@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from house import CODE, LEDGER, UNKNOWN_CODE, House
-from provider_days import BENEFIT, SENDER, attendance, statuses, week_after
+from provider_days import BENEFIT, DAYS, SENDER, attendance, statuses, week_after
 from stories import EXPERT, INTAKE, OPERATOR, REFERRER, last
 
 from consumers import wire
-from consumers.intake import Intake
-from consumers.log import BrokerUnavailable, Outcome
+from consumers.embedded_broker import EmbeddedReader
+from consumers.intake import EACH_TOPIC, Intake
+from consumers.log import BrokerUnavailable, Outcome, TopicDamaged
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.chapters.referrals.decisions import SubmitReferral
 from domain.context import Caller
+from domain.store import StoreUnavailable
 from projections.audit import verify_chains
 
 
@@ -64,6 +67,23 @@ def test_what_refers_to_a_message_not_yet_there_waits_for_it(home: House) -> Non
     assert final["p-3"]["codes"][0]["code"] == "E_UNKNOWN_REFERENCE"  # a draft begins no part of its own
     assert home.pathway.plans[last(home.pathway.plans)].latest == 1
     assert home.wired.vault.held() == []
+
+
+def test_what_waits_waits_until_the_time_it_was_told_at_first_also_where_the_vault_had_lost_it(home: House) -> None:
+    """Its sender sends it again, as docs/runbooks/lost-keys-or-vault.md says, and the record has the first time."""
+    body = {"identity_code": UNKNOWN_CODE, **BENEFIT}
+    home.send("authority", "b-1", "change_benefit_status.v1", body)
+    home.settle()
+    [held] = home.wired.vault.held()
+    until = home.receipts("authority")[-1]["until"]
+    # when it is gone from the vault, and comes again two days later
+    home.wired.vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+    home.wired.store.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=2)), OPERATOR, "later")
+    home.send("authority", "b-1", "change_benefit_status.v1", body)
+    home.settle()
+    # then it is kept as it was, and nothing tells the vault from the record
+    assert home.wired.vault.held() == [held]
+    assert home.receipts("authority")[-1].get("until", until) == until
 
 
 REFERRAL = {"source": "employment_authority", "legal_basis": "LB-189-PLAN"}
@@ -269,7 +289,115 @@ def test_an_id_that_had_its_last_answer_does_not_wait_for_another(home: House) -
     assert home.wired.vault.held() == []
 
 
+def waits_for_nobody(home: House, *names: str) -> None:
+    """Messages of the provider that wait for one that nobody sends."""
+    for name in names:
+        home.send(SENDER, name, "record_attendance.v1", attendance(home, period_id="message:nobody's"))
+    home.settle()
+
+
+def test_what_waits_is_tried_a_little_at_each_step_and_what_comes_is_answered_meanwhile(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"w-{n}" for n in range(4)]
+    waits_for_nobody(home, *names)
+    # given steps that have time for one message that waits
+    monkeypatch.setattr("consumers.intake.RETRY_S", 0.0)
+    tried: list[str] = []
+    vault, each_held = home.wired.vault, home.wired.vault.each_held
+
+    def noted() -> Iterator[Any]:
+        for held in each_held():
+            tried.append(held.message_id)
+            yield held
+
+    monkeypatch.setattr(vault, "each_held", noted)
+    topic = wire.in_topic(LEDGER, SENDER)
+    for number in range(3):
+        home.send(SENDER, f"n-{number}", "record_attendance.v1", b"{}")
+        end = home.wired.broker.end_offsets([topic])[topic]
+        # then a step answers what came, tries one that waits, and says that there is more to do
+        assert home.wired.intake.step() >= 1
+        assert home.wired.store.tracking(topic) == end
+        assert tried == names[: number + 1]
+    home.settle()
+    # and what was recorded meanwhile is known to all of them in the end: the last round began behind it
+    assert tried[-4:] == names
+    assert home.wired.intake.step() == 0
+
+
+def test_what_waits_is_decided_in_the_order_in_which_it_came_however_little_time_there_is(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.intake.RETRY_S", 0.0)
+    for number, day in enumerate(DAYS):
+        home.send(SENDER, f"w-{9 - number}", "record_attendance.v1", attendance(home, day, period_id="message:p-1"))
+        home.settle()
+        home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(minutes=1)), OPERATOR)
+    period = {**attendance(home), "period_id": "nobody's"}
+    home.send(SENDER, "p-1", "record_attendance.v1", period)
+    home.settle()
+    answers = [one for one in home.receipts(SENDER) if one["message_id"].startswith("w-") and one["status"] != "waiting"]
+    assert [one["message_id"] for one in answers] == ["w-9", "w-8", "w-7"]
+    assert home.wired.vault.held() == []
+
+
+def test_a_round_that_broke_off_is_begun_again(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_for_nobody(home, "w-0", "w-1")
+    each_held = home.wired.vault.each_held
+
+    def broken_off() -> Iterator[Any]:
+        yield next(each_held())
+        raise StoreUnavailable
+
+    home.send(SENDER, "n-0", "record_attendance.v1", b"{}")
+    with monkeypatch.context() as broken:
+        broken.setattr(home.wired.vault, "each_held", broken_off)
+        with pytest.raises(StoreUnavailable):
+            home.wired.intake.step()
+    tried = []
+    monkeypatch.setattr(home.wired.vault, "each_held", lambda: (tried.append(one.message_id) or one for one in each_held()))
+    home.wired.intake.step()
+    assert tried == ["w-0", "w-1"]
+
+
+# --- many messages of one sender ---
+
+
+def test_the_backlog_of_one_sender_is_answered_between_what_others_send(home: House) -> None:
+    for number in range(3 * EACH_TOPIC):
+        home.send(SENDER, f"many-{number}", "record_attendance.v1", b"{}")
+    home.send("authority", "a-1", "start_plan.v1", {})
+    home.wired.intake.step()
+    assert home.wired.store.tracking(wire.in_topic(LEDGER, SENDER)) == EACH_TOPIC
+    assert home.wired.store.tracking(wire.in_topic(LEDGER, "authority")) == 1
+    home.settle()
+    assert home.wired.intake.behind() == 0
+
+
 # --- a topic that is not as it must be ---
+
+
+def test_a_topic_that_is_damaged_stands_still_and_the_others_go_on(
+    home: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic, other = wire.in_topic(LEDGER, SENDER), wire.in_topic(LEDGER, "authority")
+    poll = EmbeddedReader.poll
+
+    def damaged(reader: EmbeddedReader, limit: int, timeout: float) -> Any:
+        if topic in reader.positions():
+            raise TopicDamaged(topic, "the batch at offset 0 fails its checksum")
+        return poll(reader, limit, timeout)
+
+    monkeypatch.setattr(EmbeddedReader, "poll", damaged)
+    home.send(SENDER, "m-1", "record_attendance.v1", {})
+    home.send("authority", "a-1", "start_plan.v1", {})
+    steps(home.wired.intake)
+    assert (home.wired.store.tracking(topic), home.wired.store.tracking(other)) == (0, 1)
+    assert home.wired.intake.standing_still == {topic}
+    [said] = [line.getMessage() for line in caplog.records if "stands still" in line.getMessage()]
+    assert f"topic {topic} is damaged: the batch at offset 0 fails its checksum" in said
+    assert "docs/runbooks/" in said
 
 
 def test_a_topic_that_lost_its_beginning_does_not_stop_the_others(home: House) -> None:

@@ -51,5 +51,5 @@ def test_numbers_are_zigzag_in_base_128(number: int, written: str) -> None:
 
 def test_the_name_of_a_header_in_other_bytes_than_utf_8_stops_nobody() -> None:
     named = encoded_record(0, Entry(None, b"v", (("ab", b"1"), ("ce_id", b"m-1"))))
-    [read] = decoded_records("t", named.replace(b"\x04ab", b"\x04\xff\xfe"), 0, 1, 0, 0, None)
+    [read] = decoded_records("t", named.replace(b"\x04ab", b"\x04\xff\xfe"), 0, 1, 0, 0, 0, None)
     assert read.headers == (("\\xff\\xfe", b"1"), ("ce_id", b"m-1"))

@@ -207,6 +207,7 @@ def test_a_topic_that_is_lost_while_the_database_is_away_is_said_and_taken_up_wh
             with suppress(StoreUnavailable):
                 stage.projector.step()
     # when the database is back, then the model says why it stands still
+    stage.later(60.0)
     for _ in range(3):
         stage.projector.step()
     assert stage.feed().halted

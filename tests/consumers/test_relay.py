@@ -9,9 +9,10 @@ import pytest
 from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
 
 from consumers import wire
+from consumers.doubts import StoreBehindTopic
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import BrokerUnavailable, TopicRefused
-from consumers.relay import TRACKING, FeedRefused, StoreBehindTopic, resume_request
+from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
 from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, Erased, LedgerOpened
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
@@ -256,6 +257,105 @@ def test_a_record_that_is_refused_again_is_parked_again(feed: Feed, broker: Embe
     run(relay)
     assert feed.parked() == {OUT: Parked(OUT, 3, "too_large")}
     assert sequences(broker, wire.out_topic("demo", "county")) == [1]
+
+
+def resume(relay: Relay, feed: Feed, position: int) -> None:
+    """As `kuty topic resume` does it, until all is there."""
+    feed.place({resume_request(OUT): position})
+    until_nothing_is_parked(relay, feed)
+
+
+def until_nothing_is_parked(relay: Relay, feed: Feed) -> None:
+    for _ in range(10):
+        relay.step()
+    assert feed.parked() == relay.parked == {}
+
+
+def test_a_topic_that_is_refused_again_is_taken_up_again(feed: Feed, broker: EmbeddedBroker) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    broker.refuse(OUT, "not_allowed")
+    feed.tell("kela", times=2)
+    run(relay)
+    # given that it was taken up too early, and refused at the same record
+    feed.place({resume_request(OUT): 3})
+    relay.step()
+    relay.step()
+    assert feed.parked() == relay.parked == {OUT: Parked(OUT, 3, "not_allowed")}
+    # when the right is there, and it is asked for once more
+    broker.refuse(OUT)
+    relay.step()
+    assert sequences(broker, OUT) == []
+    resume(relay, feed, 3)
+    assert sequences(broker, OUT) == [1, 2]
+    assert feed.parked() == {}
+
+
+def test_a_topic_that_is_refused_at_a_later_record_is_parked_there_and_taken_up_from_there(
+    feed: Feed, broker: EmbeddedBroker
+) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    broker.refuse(OUT, "not_allowed")
+    feed.tell("kela", times=2)
+    feed.tell("kela", size=1_100_000)
+    feed.tell("kela")
+    run(relay)
+    assert feed.parked() == {OUT: Parked(OUT, 3, "not_allowed")}
+    # given that it was taken up, and another record is refused for another reason
+    broker.refuse(OUT)
+    feed.place({resume_request(OUT): 3})
+    relay.step()
+    relay.step()
+    assert sequences(broker, OUT) == [1, 2]
+    assert feed.parked() == relay.parked == {OUT: Parked(OUT, 5, "too_large")}
+    # when that is mended too, then the rest comes, and of what was there nothing comes twice
+    broker.widen(OUT, 2_000_000)
+    resume(relay, feed, 5)
+    assert sequences(broker, OUT) == [1, 2, 3, 4]
+    assert feed.parked() == {}
+    assert set(feed.recorder.book.moments(OUT, 1)) == {1, 2, 3, 4}
+
+
+def test_what_was_taken_beside_the_refused_record_is_known_when_the_topic_is_taken_up(
+    feed: Feed, broker: EmbeddedBroker
+) -> None:
+    # given a relay that was killed after it had parked a topic, before it kept what the broker took
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", times=2)
+    feed.tell("kela", size=1_100_000)
+    feed.acknowledge = lambda *_: (_ for _ in ()).throw(ConnectionError())  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        relay.step()
+    del feed.acknowledge  # type: ignore[attr-defined]
+    assert feed.parked() == {OUT: Parked(OUT, 5, "too_large")}
+    # when the next one takes it up
+    broker.widen(OUT, 2_000_000)
+    relay = relay_of(feed, broker)
+    run(relay)
+    resume(relay, feed, 5)
+    assert sequences(broker, OUT) == [1, 2, 3]
+    assert set(feed.recorder.book.moments(OUT, 1)) == {1, 2, 3}
+
+
+def test_a_topic_that_was_asked_for_is_taken_up_by_the_next_relay_and_not_unasked(
+    feed: Feed, broker: EmbeddedBroker
+) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    broker.refuse(OUT, "not_allowed")
+    feed.tell("kela", times=2)
+    run(relay)
+    broker.refuse(OUT)
+    run(relay_of(feed, broker))
+    assert sequences(broker, OUT) == []
+    feed.place({resume_request(OUT): 3})
+    relay.step()  # and is killed before it has sent anything
+    relay = relay_of(feed, broker)
+    run(relay)
+    until_nothing_is_parked(relay, feed)
+    assert sequences(broker, OUT) == [1, 2]
 
 
 # --- What the broker refuses: for good, and for now (docs/decisions/0022) -------------------------------------------

@@ -196,3 +196,32 @@ def test_a_recipients_topics_keep_what_they_have_to_keep() -> None:
     }
     assert days == {"in": 7, "out": 90, "receipts": 90}
     assert wire.EVENTS.retention_ms == -1
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"x", b"-1", b"1.0", b" 1", b"9" * 5_000, b"%d" % (wire.LARGEST_NUMBER + 1)])
+def test_what_is_no_number_of_ours_is_none(raw: bytes | None) -> None:
+    assert wire.number_of(raw) is None
+    given = [] if raw is None else [("ce_logsequence", raw)]
+    assert wire.sequence_of(Read("kuty.demo.out.x.v1", 0, 0, None, b"", (("ce_epoch", b"1"), *given))) is None
+
+
+def test_the_largest_number_is_one() -> None:
+    assert [wire.number_of(raw) for raw in (b"0", b"1", b"%d" % wire.LARGEST_NUMBER)] == [0, 1, wire.LARGEST_NUMBER]
+
+
+def test_a_sequence_in_an_epoch_that_is_none_is_none() -> None:
+    foreign = Read("kuty.demo.out.x.v1", 0, 0, None, b"", (("ce_epoch", b"9" * 5_000), ("ce_logsequence", b"1")))
+    assert (wire.sequence_of(foreign), wire.line_of(foreign)) == (None, ("kuty.demo.out.x.v1", 1))
+
+
+@pytest.mark.parametrize("last", ["-1", "true", '"1"', "1e300", "9" * 400, str(wire.LARGEST_NUMBER + 1), "[]", "1.5"])
+def test_a_heartbeat_that_names_no_number_names_nothing(last: str) -> None:
+    assert wire.last_told(b'{"last_sequence":%b}' % last.encode()) == 0
+
+
+def test_a_full_record_at_a_position_that_is_none_is_damaged() -> None:
+    entry = wire.full_record(record("9e" * 16))
+    for raw in (b"9" * 5_000, b"%d" % (wire.LARGEST_NUMBER + 1)):
+        headers = tuple((name, raw if name == "ce_position" else value) for name, value in entry.headers)
+        with pytest.raises(Damaged, match="no position"):
+            wire.read_full_record(read(entry._replace(headers=headers)))

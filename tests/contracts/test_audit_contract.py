@@ -127,6 +127,11 @@ def test_a_key_that_was_destroyed_and_is_there_again_is_a_fault(home: House) -> 
     assert any("is there again, and was destroyed" in what for what in home.faults())
 
 
+def test_a_destruction_that_the_key_store_has_and_no_fact_names_is_a_fault_also_where_the_key_is_there(home: House) -> None:
+    home.asked("keys", f"INSERT INTO destroyed_keys VALUES (9, '{home.matter()}/1', 'f00d')")
+    assert home.faults() == ["the key is there, no payload_key.destroyed names it, and by the key store it was destroyed"]
+
+
 def test_another_proof_of_a_destruction_is_a_fault(home: House) -> None:
     home.record_destruction(digest="ab" * 32)
     home.store.keys.destroy(home.matter())

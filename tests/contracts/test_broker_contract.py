@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -301,6 +302,97 @@ def read_all(broker: Broker, topic: str, count: int) -> list[Read]:
     reads = read_until(reader, count)[topic]
     reader.close()
     return reads
+
+
+# -- turns -----------------------------------------------------------------------------------------------
+
+
+def polls(reader: Reader, limit: int = 500) -> Iterator[dict[str, list[Read]]]:
+    """What a reader's polls give, those left out that give nothing, until the deadline."""
+    give_up_at = time.monotonic() + DEADLINE_S
+    while time.monotonic() < give_up_at:
+        if given := reader.poll(limit, timeout=0.5):
+            yield given
+    raise AssertionError(f"nothing more within {DEADLINE_S} s")
+
+
+def test_a_backlog_in_one_topic_holds_up_no_other_one(broker: Broker, topic: str) -> None:
+    other = new_topic(broker)
+    for first in range(1, 5_001, 1_000):
+        broker.append(window(topic, *range(first, first + 1_000)))
+    broker.append(window(other, 1))
+    reader = broker.reader(each=20)
+    reader.follow({topic: 0, other: 0})
+
+    given = list(islice(polls(reader), 3))
+
+    reader.close()
+    assert any(other in one for one in given)
+    assert {len(one[topic]) for one in given if topic in one} == {20}
+
+
+def test_what_comes_behind_a_backlog_is_read_before_it_is_used_up(broker: Broker, topic: str) -> None:
+    other = new_topic(broker)
+    for first in range(1, 5_001, 1_000):
+        broker.append(window(topic, *range(first, first + 1_000)))
+    reader = broker.reader(each=2)
+    reader.follow({topic: 0, other: 0})
+    before = next(polls(reader))[topic]
+
+    broker.append(window(other, 1))
+    found: dict[str, list[Read]] = {topic: before}
+    for given in polls(reader):
+        for name, reads in given.items():
+            found.setdefault(name, []).extend(reads)
+        if other in given:
+            break
+
+    reader.close()
+    assert len(found[topic]) < 5_000
+    assert sequences(found[topic]) == list(range(1, len(found[topic]) + 1))
+
+
+def test_many_backlogs_take_turns_and_nothing_of_them_is_lost(broker: Broker) -> None:
+    names = [new_topic(broker) for _ in range(5)]
+    for name in names:
+        broker.append(window(name, *range(1, 301)))
+    reader = broker.reader(each=10)
+    reader.follow(dict.fromkeys(names, 0))
+
+    found: dict[str, list[Read]] = {name: [] for name in names}
+    for given in polls(reader, limit=25):
+        assert sum(map(len, given.values())) <= 25
+        for name, reads in given.items():
+            assert len(reads) <= 10
+            found[name] += reads
+        # Where they all have been begun, none is ahead by more than a few turns.
+        if all(found.values()):
+            left = [len(reads) for reads in found.values() if len(reads) < 300]
+            assert not left or max(left) - min(left) <= 150
+        if sum(map(len, found.values())) == 1_500:
+            break
+
+    assert all(sequences(found[name]) == list(range(1, 301)) for name in names)
+    assert reader.positions() == dict.fromkeys(names, 300)
+    reader.close()
+
+
+def test_a_reader_that_gives_turns_follows_others_and_halts_as_any(broker: Broker, topic: str) -> None:
+    other = new_topic(broker)
+    broker.append(window(topic, *range(1, 101)) + window(other, 1, 2, 3))
+    reader = broker.reader(each=2)
+    reader.follow({topic: 0})
+    assert sequences(next(polls(reader))[topic]) == [1, 2]
+
+    reader.follow({topic: 50, other: 7})
+    error = raised_while(lambda: reader.poll(limit=10, timeout=0.5), OffsetOutOfRange)
+    assert isinstance(error, OffsetOutOfRange)
+    assert (error.topic, error.offset, error.end) == (other, 7, 3)
+
+    reader.follow({topic: 50, other: 1})
+    found = read_until(reader, 52)
+    reader.close()
+    assert (sequences(found[topic]), sequences(found[other])) == (list(range(51, 101)), [2, 3])
 
 
 # -- tail ------------------------------------------------------------------------------------------------

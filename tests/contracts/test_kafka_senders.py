@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import cramjam
 import pytest
+from blocks import ROOT
+from house import LEDGER, house_after
 from kafka import KafkaProducer
+from kafka.record.default_records import DefaultRecordBatchBuilder
+from provider_days import SENDER
 
+from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
+from consumers.intake import Intake
 from consumers.kafka_inside import batch_reads
-from consumers.log import DAY_MS, UNREADABLE, Entry, Read, TopicSettings
-from consumers.record_format import LARGEST_RECORD
+from consumers.log import DAY_MS, UNREADABLE, Entry, Read, Reader, TopicDamaged, TopicSettings
+from consumers.record_format import LARGEST_RECORD, encoded_record
 from consumers.unpacking import GZIP, LARGEST_UNPACKED, LZ4, SNAPPY, ZSTD, TooLarge, unpacked
 from deploy.local.kafka_node import LocalKafka
 from deploy.local.parts import PartsWanted
+from domain.varints import varint
 
 DEADLINE_S = 60.0
 MEGABYTE = 1024 * 1024
@@ -137,6 +147,35 @@ def test_a_small_batch_that_would_become_a_large_one_is_not_unpacked(
     ]  # fmt: skip
 
 
+def test_what_stands_behind_an_open_transaction_is_seen_to_wait_for_intake(
+    broker: KafkaBroker, sender: KafkaProducer, tmp_path: Path
+) -> None:
+    """By that the figures say that intake is late, and the alarm rings: a transaction may hang for as long as it likes."""
+    topic, receipts = wire.in_topic(LEDGER, SENDER), wire.receipts_topic(LEDGER, SENDER)
+    broker.create_topics({topic: TopicSettings(retention_ms=90 * DAY_MS), receipts: wire.OUT})
+    with house_after("1", tmp_path) as home, closing(
+        Intake(home.wired.store, broker, home.wired.receiving, wait=0.2)
+    ) as intake:
+        sender.begin_transaction()
+        sender.send(topic, b"not yet", partition=0)
+        sender.flush()
+        broker.append([(topic, Entry(None, b"behind it", ()))])
+        steps_until(intake, lambda: intake.waiting() == {SENDER: (0, 2)})
+        assert [intake.step() for _ in range(3)] == [0, 0, 0]
+        assert intake.waiting() == {SENDER: (0, 2)}
+        # and when it has come to its end, all is answered
+        sender.commit_transaction()
+        steps_until(intake, lambda: intake.waiting() == {})
+        assert home.wired.store.tracking(topic) == 3  # two messages and the end of the transaction
+
+
+def steps_until(intake: Intake, there: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + DEADLINE_S
+    while not there():
+        assert time.monotonic() < give_up_at, intake.waiting()
+        intake.step()
+
+
 def test_one_large_record_of_a_packed_batch_hides_no_other(broker: KafkaBroker, topic: str, kafka: LocalKafka) -> None:
     producer = KafkaProducer(
         bootstrap_servers=kafka.bootstrap, compression_type="gzip", linger_ms=60_000, batch_size=30 * MEGABYTE,
@@ -147,6 +186,56 @@ def test_one_large_record_of_a_packed_batch_hides_no_other(broker: KafkaBroker, 
     assert [one.get(DEADLINE_S).offset for one in sent] == [0, 1, 2]
     producer.close()
     assert [(read.value, read.headers) for read in read_to(broker, topic, 3)] == [(b"a", ()), (b"", UNREADABLE), (b"b", ())]
+
+
+def lying(offset: int, entry: Entry) -> bytes:
+    """A record that says that it is a byte shorter than it is, where it is a lie."""
+    written = encoded_record(offset, entry)
+    return varint((written[0] >> 1) - 1) + written[1:] if entry.value == b"lie" else written
+
+
+def test_a_record_that_lies_about_its_length_stops_nobody(
+    broker: KafkaBroker, topic: str, kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a packed batch that the broker takes: it compares no length of a record with what it finds
+    liar, other = KafkaBroker(Connection(kafka.bootstrap), lambda _: GZIP), f"{topic}.other"
+    broker.create_topics({other: TopicSettings(retention_ms=90 * DAY_MS)})
+    monkeypatch.setattr("consumers.kafka_inside.encoded_record", lying)
+    values = (b"before" * 100, b"true", b"lie", b"behind it")
+    outcomes = liar.append([(topic, Entry(None, value, ())) for value in values])
+    liar.close()
+    assert [outcome.status for outcome in outcomes] == ["acknowledged"] * 4
+    broker.append([(name, Entry(None, b"after", ())) for name in (topic, other)])
+    # then what stands before and after it is read, here and elsewhere, also when somebody begins in the middle
+    reads = read_to(broker, topic, 5)
+    assert [(read.offset, read.value, read.headers) for read in reads] == [
+        (0, values[0], ()), (1, b"true", ()), (3, b"", UNREADABLE), (4, b"after", ()),
+    ]  # fmt: skip
+    assert [read.offset for read in read_to(broker, topic, 5, after=2)] == [3, 4]
+    assert [read.value for read in read_to(broker, other, 1)] == [b"after"]
+
+
+def test_a_topic_of_ours_that_cannot_be_read_is_said_to_be_damaged_each_time_it_is_asked_for(
+    broker: KafkaBroker, kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = f"kuty.senders.out.{uuid.uuid4().hex[:12]}.v1"
+    broker.create_topics({ours: TopicSettings(retention_ms=90 * DAY_MS)})
+    liar = KafkaBroker(Connection(kafka.bootstrap), lambda _: GZIP)
+    monkeypatch.setattr("consumers.kafka_inside.encoded_record", lying)
+    liar.append([(ours, Entry(None, value, ())) for value in (b"before" * 100, b"lie")])
+    liar.close()
+    reader = broker.reader()
+    reader.follow({ours: 0})
+    for _ in range(3):
+        with pytest.raises(TopicDamaged, match=ours):
+            poll_until_it_raises(reader)
+    reader.close()
+
+
+def poll_until_it_raises(reader: Reader) -> None:
+    give_up_at = time.monotonic() + DEADLINE_S
+    while time.monotonic() < give_up_at:
+        assert reader.poll(10, 0.2) == {}
 
 
 PACKERS: dict[int, Any] = {
@@ -162,6 +251,50 @@ PACKERS: dict[int, Any] = {
 def test_whatever_a_sender_packs_with_is_unpacked(codec: int, size: int) -> None:
     content = (b'{"day_status":"present"}' * (size // 20 + 1))[:size]
     assert unpacked(codec, PACKERS[codec](content)) == content
+
+
+def bomb_of(codec: int) -> bytes:
+    """A batch, of a megabyte at most for gzip, that would become 200 megabytes."""
+    content = PACKERS[codec](b" " * (200 * MEGABYTE))
+
+    def swapped(builder: Any) -> bool:
+        builder._buffer[builder.HEADER_STRUCT.size :] = content
+        return True
+
+    bomb = type("Bomb", (DefaultRecordBatchBuilder,), {"__slots__": (), "_maybe_compress": swapped})
+    builder: Any = bomb(2, codec, False, -1, -1, -1, MEGABYTE)
+    builder.append(0, timestamp=0, key=None, value=b"", headers=[])
+    return bytes(builder.build())
+
+
+READING = """
+import re, sys
+from pathlib import Path
+from kafka.record.default_records import DefaultRecordBatch
+from consumers.kafka_inside import batch_reads
+
+def most():
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+batch = DefaultRecordBatch(bytearray(Path(sys.argv[1]).read_bytes()))
+before = most()
+[read] = batch_reads("t", batch)
+print(len(read.value), read.headers[0][0], most() - before)
+"""
+"""What a process reads of a batch, and how much memory more than before it has had at once, kB. (`ru_maxrss` is no less than
+that of the process which started it.)"""
+
+
+@pytest.mark.parametrize("codec", PACKERS, ids=["gzip", "snappy", "lz4", "zstd"])
+def test_what_would_become_large_is_known_before_it_takes_memory(codec: int, tmp_path: Path) -> None:
+    (tmp_path / "batch").write_bytes(bomb_of(codec))
+    said = subprocess.run(
+        [sys.executable, "-c", READING, tmp_path / "batch"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    size, name, grown_kb = said.stdout.split()
+    assert (size, name) == ("0", UNREADABLE[0][0])
+    assert int(grown_kb) < 100 * 1024
 
 
 @pytest.mark.parametrize("codec", PACKERS, ids=["gzip", "snappy", "lz4", "zstd"])

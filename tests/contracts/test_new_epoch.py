@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -29,6 +30,7 @@ from domain.store import (
     reopening_postgres,
     reopening_sqlite,
 )
+from domain.store.tables.seen import LOOK_AGAIN_S
 
 DEADLINE_S = 60.0
 FIRST = date(2025, 1, 1)
@@ -194,7 +196,7 @@ def test_a_process_of_the_epoch_before_takes_and_shows_nothing(ground: Ground, l
             running.execute(day(10), PROVIDER, "fork 10", client=client)
         assert moved.value.epoch == 2
     # and shows nothing that is of two histories
-    running._recorder._epoch_asked_at = 0.0  # type: ignore[attr-defined]  # as a second later
+    running._recorder.seen.clock = lambda: time.monotonic() + 2 * LOOK_AGAIN_S  # type: ignore[attr-defined]
     with pytest.raises(EpochMoved):
         running.pathway(client)
     running.close()

@@ -101,9 +101,35 @@ def test_a_fresh_epoch_begins_at_one_and_an_older_one_is_over() -> None:
     follower = Follower()
     for told in (*line(2), *line(3, epoch=2)):
         assert take(follower, told)
-    assert not take(follower, line(3)[2])
+    assert not take(follower, line(2)[1])
     with pytest.raises(Halt, match="ask for a redelivery"):
         take(Follower(), line(2)[1])
+
+
+def test_it_halts_where_an_epoch_goes_on_behind_the_beginning_of_the_next_one() -> None:
+    follower, told = Follower(), line(4)
+    for one in (*told[:3], *line(1, epoch=5)):
+        assert take(follower, one)
+    # what comes twice is harmless
+    assert not any(take(follower, one) for one in told[:3])
+    # what is new says that somebody else began the next one, or goes on with this one
+    for new in (told[3], line(1, epoch=2)[0]):
+        with pytest.raises(Halt, match=f"epoch {new.epoch} goes on behind the beginning of epoch 5"):
+            take(follower, new)
+    # and that is known to who goes on where it kept its position
+    kept = Follower(follower.epoch, follower.sequence, follower.last_hash, follower.left)
+    with pytest.raises(Halt, match="epoch 1 goes on behind"):
+        take(kept, told[3])
+    assert not take(kept, told[2])
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "0", "9" * 5_000, "²"])
+@pytest.mark.parametrize("name", ["ce_epoch", "ce_logsequence"])
+def test_it_halts_at_a_number_that_is_none(name: str, number: str) -> None:
+    told = line(1)[0]
+    headers = {header: value.decode() for header, value in told.headers} | {name: number}
+    with pytest.raises(Halt, match="a record has no epoch or sequence"):
+        Follower().take(headers, told.value)
 
 
 def test_a_heartbeat_is_nothing_new() -> None:

@@ -26,7 +26,17 @@ from deploy.settings import Settings
 from deploy.wiring import opened
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
-from domain.store import KeyDestroyed, Keys, NotEmpty, SqliteDatabase, Use, WrongMasterKey, one_moment
+from domain.store import (
+    ClientRecord,
+    KeyDestroyed,
+    Keys,
+    KeysLost,
+    NotEmpty,
+    SqliteDatabase,
+    Use,
+    WrongMasterKey,
+    one_moment,
+)
 
 Tables = dict[str, list[tuple[Any, ...]]]
 ROW = "12"
@@ -455,6 +465,36 @@ def test_who_is_not_in_the_vault_is_named_where_the_store_comes_after_it(
     with opened(source) as wired:
         [*_, last] = wired.store.records(0, 10_000, ["subject.registered"])
     assert (done.lost, done.unnamed, done.differing) == ({}, [last.position], [])
+
+
+@pytest.mark.parametrize(
+    ("part", "table", "column"), [("keys", "matter_keys", "key_id"), ("vault", "clients", "subject_ref")]
+)
+def test_what_is_lost_for_good_is_noted_where_there_is_no_newer_backup_than_what_is_there(
+    source: Settings, tmp_path: Path, part: Any, table: str, column: str
+) -> None:
+    """docs/runbooks/lost-keys-or-vault.md: what stands there now is backed up, and restored."""
+    matter = registered_by(source)
+    with opened(source) as wired:
+        client = next(record.header.stream for record in wired.store.of_matter([matter]))
+    database = SqliteDatabase(source.home / LEDGER / f"{part}.db")
+    lost = f"{matter}/1" if part == "keys" else client
+    database.write(lambda ask: ask(f"DELETE FROM {table} WHERE {column} = %s", (lost,)))
+    database.close()
+    if part == "keys":
+        with opened(source) as wired, pytest.raises(KeysLost, match=lost):
+            wired.store.pathway(client)
+    files = taken(source, tmp_path / "now", part)
+    for ending in ("", "-wal", "-shm"):
+        (source.home / LEDGER / f"{part}.db{ending}").unlink(missing_ok=True)
+    done = restored(source, files.paths)
+    assert (list(done.lost), len(done.unnamed)) == (([lost], 0) if part == "keys" else ([], 1))
+    # then the roles go on, and nobody takes it for something that may come again
+    with house(source.home) as home:
+        home.wired.store.check_keys()
+        assert home.wired.store.pathway(client).facts or part == "keys"
+        assert home.wired.vault.get([client]) == {client: ClientRecord()} or part == "keys"
+        home.settle()
 
 
 def test_what_was_destroyed_after_the_backup_is_destroyed_before_anybody_can_read_it(

@@ -179,7 +179,8 @@ def test_events_whose_keys_are_not_there_are_counted(ledger: Forked, capsys: pyt
 
 
 def test_a_file_of_another_history_is_not_overwritten(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
-    put_in_place(keep(ledger.kept, Origin("x", 1, 1, 2, ""), [], [], []), ledger.kept)
+    another = Origin("x", 1, 1, 2, "")
+    put_in_place(keep(ledger.kept, another, [], [], []), ledger.kept, another)
     before = ledger.records()
     assert "holds another history" in refused(ledger, capsys, *ADOPT)
     assert ledger.records() == before

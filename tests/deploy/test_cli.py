@@ -11,14 +11,17 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import shtab
 from blocks import ROOT
+from publications_given import Told
 
 from consumers.disclosed import is_told
+from consumers.wire import heartbeat, out_topic
 from deploy.cli import main, parser
 from deploy.commands.distributed import kept_for_others
 from deploy.commands.printed import progress
@@ -338,6 +341,41 @@ def test_a_recipients_model_is_rebuilt_once_everything_is_told(
     wired = open_ledger_parts(Settings(home=home))
     assert is_told(wired.store, answer.position)
     wired.close()
+
+
+def test_a_recipient_that_lost_its_model_gets_another_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lost = list((home / "demo" / "models" / "demo").glob("kela-benefit-payment.db*"))
+    assert lost
+    for file in lost:
+        file.unlink()
+    assert "no model answered before; epoch 2 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+    # and what answers is all that there was
+    assert "the same as epoch 2; epoch 3 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["and is known for it", "and nobody knows"])
+@pytest.mark.parametrize("epoch", [2, 7])
+def test_a_model_that_somebody_else_began_is_rebuilt(
+    home: Path, capsys: pytest.CaptureFixture[str], epoch: int, is_known: bool
+) -> None:
+    forged = Told(epoch, until_sequence=1)
+    forged.fact("referral.received", "2025-01-01")
+    wired = open_ledger_parts(Settings(home=home), wait_s=0.0)
+    try:
+        written = [*forged.entries, *([heartbeat(1, 10**6, "urn:x", datetime(2025, 9, 1, tzinfo=UTC))] if is_known else [])]
+        wired.broker.append([(out_topic("demo", "kela-benefit-payment"), entry) for entry in written])
+        while wired.projector.step():
+            pass
+        feed = wired.models.of("kela-benefit-payment").feed()
+        assert (feed.live_epoch, bool(feed.halted)) == (epoch, is_known)
+    finally:
+        wired.close()
+    # then what answered is what it is compared with, unless it is gone
+    differs = epoch == 2 and not is_known
+    said = told(capsys, "rebuild", "kela-benefit-payment", code=int(differs))
+    assert ("differences to epoch 2" if differs else "the same as epoch") in said
+    assert "epoch 3 answers now" in said
+    assert "the same as epoch 3; epoch 4 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
 
 
 def test_nobody_is_rebuilt_who_has_not_joined(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from stories import OPERATOR
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import Broker
+from consumers.relay import TRACKING
 from deploy.feed import feed_of_store, feed_of_topic, follower_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import settle
@@ -164,6 +165,19 @@ def test_it_is_published_again_with_the_bytes_that_were_published(brought: Broug
     # then they hold what they held
     found = on_topics(wired.broker)
     assert {topic: found[topic] for topic in sent} == {topic: expected["topics"][topic] for topic in sent}
+
+
+def test_what_was_published_then_is_known_for_ours(brought: Brought, caplog: pytest.LogCaptureFixture) -> None:
+    wired, expected = brought
+    # given a relay that believes nothing but the topics
+    wired.store.place({TRACKING: 0})
+    wired.relay.step()
+    while wired.relay.step():
+        pass
+    # then it finds all of it, and sends nothing
+    assert wired.relay.position == expected["head"]
+    assert on_topics(wired.broker) == expected["topics"]
+    assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == []
 
 
 def test_it_goes_on_and_what_is_recorded_now_stands_beside_what_was(brought: Brought) -> None:

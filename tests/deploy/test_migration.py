@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from deploy.cli import ROLES, main
+from deploy.halts import MODEL, advice_on
 from deploy.migration import migrate, owns_nothing, provision
 from deploy.settings import Settings, WrongSetting
-from deploy.wiring import PROVISIONER, open_ledger_parts
+from deploy.wiring import PROVISIONER, Provisioner, open_ledger_parts
+from domain.directory import Recipient
 from domain.store import Use, schema_of
 from projections.read_models import schema_name
+from projections.read_models_postgres import NotMade, PostgresModels
 
 LOGIN = "kuty_migration_test"
 
@@ -88,6 +91,28 @@ def divided(postgres: Any, tmp_path: Path) -> Iterator[Settings]:
     with psycopg.connect(owner, autocommit=True) as connection:
         for name in ("store", "models"):
             connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(f"{LOGIN}_{name}")))
+
+
+def test_a_recipient_whose_schema_cannot_be_made_keeps_no_other_from_its_own(divided: Settings) -> None:
+    def recipient(name: str) -> Recipient:
+        return Recipient(name, "0000005-1", "benefit_payment", date(2025, 1, 1))
+
+    recipients = [recipient("kela-b"), recipient("kela-c")]
+    provisioner = Provisioner(divided, lambda: recipients)
+    with psycopg.connect(divided.owner_dsn, autocommit=True) as owner:
+        owner.execute(f"CREATE SCHEMA {schema_name('demo', 'kela-b')}".encode())
+        with pytest.raises(NotMade) as not_made:
+            provisioner.step()
+        assert advice_on(not_made.value) == MODEL
+        # when somebody joins after it
+        recipients.append(recipient("kela-d"))
+        with pytest.raises(NotMade, match=r"^the schema of kela-b cannot be made: [a-z]"):
+            provisioner.step()
+        with closing(PostgresModels(divided.models_dsn, "demo", connections=1)) as models:
+            assert [models.of(name).feed().live_epoch for name in ("kela-c", "kela-d")] == [0, 0]
+        # and when the name is free, then that one alone is missing yet
+        owner.execute(f"DROP SCHEMA {schema_name('demo', 'kela-b')}".encode())
+    assert (provisioner.step(), provisioner.step()) == (1, 0)
 
 
 @pytest.mark.parametrize("role", sorted(set(ROLES) - {PROVISIONER}))

@@ -11,10 +11,12 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from consumers.doubts import StoreBehindTopic
 from consumers.log import BrokerUnavailable, TopicRefused, TopicSettingsDiffer
-from consumers.relay import FeedRefused, StoreBehindTopic
+from consumers.relay import FeedRefused
+from consumers.saying import Saying
 from deploy.halts import TABLES
-from deploy.roles import LOOKS_S, MOVED_ON, Running, Saying, Stuck, settle
+from deploy.roles import LOOKS_S, MOVED_ON, Running, Stuck, settle
 from domain.store import EpochMoved, StoreUnavailable
 
 DEADLINE_S = 20.0

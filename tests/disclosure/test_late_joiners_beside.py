@@ -17,7 +17,6 @@ from stories import (
     INSTRUCTOR,
     KELA,
     MEMBERS,
-    REGISTRATION,
     STEPS,
     contract,
     joining,
@@ -82,9 +81,7 @@ def test_who_was_told_of_a_client_is_told_what_changes_also_while_a_walk_goes_on
     with ledger_in(tmp_path) as ledger:
         # given a payer that joined behind a client, and was told of its days
         opened(ledger, later=KELA)
-        ledger.reach(REGISTRATION.on)
-        client = ledger.ask(REGISTRATION)
-        assert client is not None
+        client = ledger.history(())
         follow(ledger.follower())
         ledger.say(joining(*next(member for member in MEMBERS if member[0] == KELA)), CONTRACTS)
         for _, step in STEPS[:60]:

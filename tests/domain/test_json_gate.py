@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.json_gate import LARGEST, LIMIT, MOST_LEVELS, BadJson, read_json
+from domain import json_gate
+from domain.json_gate import LARGEST, LIMIT, LONGEST_POINTER, MOST_LEVELS, BadJson, read_json
 from domain.refusals import refusal
 
 
@@ -107,6 +109,29 @@ def test_a_place_is_short_however_long_its_name() -> None:
         with pytest.raises(BadJson) as bad:
             read_json(raw)
         assert [len(fault.pointer) for fault in bad.value.faults] == [200]
+
+
+@pytest.mark.parametrize("wrong", [b'"\\u0000"', b"1e400", b'1,"x":1'])
+@pytest.mark.parametrize("parts", [b"1," * 65_000 + b"1", b'"",' * 43_000 + b"1", b'{"k":1},' * 16_000 + b"1"])
+def test_a_long_name_is_not_written_again_for_each_part_of_what_it_names(
+    parts: bytes, wrong: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of 65,000 parts that would be eight gigabytes, on the loop that everybody waits for.
+    written: list[int] = []
+
+    def noting(work: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(value: Any, pointer: str, *more: Any) -> Any:
+            written.append(len(pointer))
+            return work(value, pointer, *more)
+
+        return noted
+
+    for name in ("_clean", "_faults"):
+        monkeypatch.setattr(json_gate, name, noting(getattr(json_gate, name)))
+    raw = b'{"%s":[%s],"x":%s}' % (b"a" * 125_000, parts, wrong)
+    assert len(raw) < LIMIT
+    assert fault_of(raw) is not None
+    assert (len(written) > 10_000, max(written)) == (True, LONGEST_POINTER)
 
 
 @settings(max_examples=100, deadline=None)

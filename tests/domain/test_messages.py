@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from free_texts import is_free_text
 
+from domain import message_fields
 from domain.chapters.guards import no_diagnosis
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
@@ -18,6 +19,7 @@ from domain.disclosure.pseudonyms import Pseudonyms, UnknownPseudonym
 from domain.envelopes import Incoming
 from domain.events import CommandRefused, RefusalCode
 from domain.identifiers import synthetic_identity_code
+from domain.json_gate import LONGEST_POINTER
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import GROUP, Begun, HeldReason, NoNames, Waits, message_types, of_group, wish_of_body, wish_of_message
 from domain.receipts import answer_of_refusal
@@ -413,6 +415,19 @@ def test_a_refusal_that_was_recorded_with_more_codes_is_read_and_answered_with_f
     whole = kept(replace(answer, codes=tuple(map(reason, codes)), more=0))
     many = AnswerRow("o", "t", "m", True, "f" * 64, 1, "refused", 1, whole, "")
     assert (len(answer_of(many).codes), answer_of(many).more) == (50, 25_953)
+
+
+def test_a_long_name_is_not_written_again_for_each_list_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written, look = [], message_fields._too_long
+
+    def noted(value: Any, pointer: str) -> Any:
+        written.append(len(pointer))
+        return look(value, pointer)
+
+    monkeypatch.setattr(message_fields, "_too_long", noted)
+    [told] = message_fields.too_long_lists({"a" * 125_000: [[[]] * 400] * 100 + [[0] * 401]})
+    assert (told.code, len(told.pointer)) == ("E_TOO_LARGE", LONGEST_POINTER)
+    assert (len(written) > 40_000, max(written)) == (True, LONGEST_POINTER)
 
 
 def reason(code: RefusalCode) -> Reason:

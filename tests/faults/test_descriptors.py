@@ -3,7 +3,6 @@ in circles, and when something can be opened again everything goes on by itself.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,8 +15,9 @@ import pytest
 from faults.asked import Asked, check_everything
 from faults.crew import Crew, until, whole
 from faults.ledgers import at_head
-from faults.place import Place, begun
-from logins import login_dsn
+from faults.place import UNAVAILABLE, Place, begun
+from faults.processes import BUSY, nothing_more_opens, share_of_a_processor
+from logins import dsns_of
 
 from deploy.local.parts import Kafka, Postgres
 from deploy.local.ports import free_port
@@ -25,39 +25,6 @@ from deploy.settings import Settings
 from deploy.wiring import opened
 
 REST_DEADLINE_S = 120.0
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-BUSY = 0.5
-"""Of one processor: who uses more while there is nothing that can be done turns in circles."""
-
-
-@contextmanager
-def nothing_more_opens(process: psutil.Process, spare: int = 0) -> Iterator[None]:
-    """As many descriptors as the process has open now, and no more but the spare ones."""
-    before = process.rlimit(psutil.RLIMIT_NOFILE)
-    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + spare, before[1]))
-    try:
-        yield
-    finally:
-        process.rlimit(psutil.RLIMIT_NOFILE, before)
-
-
-def share_of_a_processor(process: psutil.Process, ticks: int) -> float:
-    """What the process uses of one while so many ticks of the machine's idle or busy time go by."""
-    machine, own = _ticks_of_machine(), _own_s(process)
-    until(lambda: _ticks_of_machine() - machine >= ticks, "time goes by")
-    passed = (_ticks_of_machine() - machine) / (os.cpu_count() or 1) * TICK_S
-    return (_own_s(process) - own) / passed
-
-
-def _ticks_of_machine() -> int:
-    return sum(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]))
-
-
-def _own_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
 def test_an_api_that_can_open_nothing_more_goes_on_with_those_it_has_and_with_all_when_it_can(
     home: Path, tmp_path: Path
 ) -> None:
@@ -122,18 +89,34 @@ def kept_connection(place: Place) -> Iterator[Caller]:
         connection.close()
 
 
-@pytest.mark.campaign
-@pytest.mark.parametrize("roles", [("intake", "projector")])
-def test_roles_that_can_open_nothing_more_try_again_and_go_on_when_they_can(
-    roles: tuple[str, ...], postgres: Postgres, kafka: Kafka, home: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def settings(postgres: Postgres, kafka: Kafka, home: Path) -> Settings:
+    """Of a ledger on servers, with logins that own nothing."""
     ledger = f"narrow-{home.name[5:].replace('_', 'x').lower()}"
-    owner = postgres.fresh_database()
-    settings = Settings(
-        ledger=ledger, home=home, owner_dsn=owner, store_dsn=login_dsn(owner, f"store_{ledger.replace('-', '_')}"),
-        models_dsn=login_dsn(owner, f"models_{ledger.replace('-', '_')}"), kafka=kafka.bootstrap, port=free_port(),
-        kafka_deadline_s=5.0,
-    )  # fmt: skip
+    dsns = dsns_of(postgres.fresh_database(), ledger)
+    return Settings(ledger=ledger, home=home, kafka=kafka.bootstrap, port=free_port(), kafka_deadline_s=5.0, **dsns)
+
+
+def lose_connections(postgres: Postgres, settings: Settings) -> None:
+    """Everybody's to the ledger's database."""
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database_of(settings),)
+        )
+
+
+def check_crew(crew: Crew) -> None:
+    """Nobody has ended by himself, or said anything that nobody expected."""
+    for member in crew.members.values():
+        assert "Traceback" not in member.log.read_text(), member.tail()
+    assert {role: member.ended_by_itself for role, member in crew.members.items() if member.ended_by_itself} == {}
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("roles", [("intake", "projector"), ("relay", "disclosure"), ("clerk",)], ids=" ".join)
+def test_roles_that_can_open_nothing_more_try_again_and_go_on_when_they_can(
+    roles: tuple[str, ...], postgres: Postgres, settings: Settings, tmp_path: Path
+) -> None:
     with begun(settings) as (_, place):
         pass
     asked = Asked(place)
@@ -144,10 +127,7 @@ def test_roles_that_can_open_nothing_more_try_again_and_go_on_when_they_can(
         # when roles can open nothing more, and lose the connections that they have
         for process in processes:
             narrow.enter_context(nothing_more_opens(process))
-        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database_of(settings),)
-            )
+        lose_connections(postgres, settings)
         asked.again()
         # then commands are taken by those who can, and nothing turns in circles
         until(lambda: asked.one().status == 201, "a command is taken")
@@ -157,9 +137,34 @@ def test_roles_that_can_open_nothing_more_try_again_and_go_on_when_they_can(
         narrow.close()
         asked.again()
         until(lambda: at_head(wired), "rest", REST_DEADLINE_S)
-        for member in crew.members.values():
-            assert "Traceback" not in member.log.read_text(), member.tail()
-        assert {role: member.ended_by_itself for role, member in crew.members.items() if member.ended_by_itself} == {}
+        check_crew(crew)
+        check_everything(wired, asked)
+
+
+@pytest.mark.campaign
+def test_an_api_that_has_lost_its_connections_and_can_open_none_says_so_and_goes_on_when_it_can(
+    postgres: Postgres, settings: Settings, tmp_path: Path
+) -> None:
+    with begun(settings) as (_, place):
+        pass
+    asked = Asked(place)
+    with opened(settings) as wired, Crew(settings, tmp_path) as crew, ExitStack() as callers:
+        assert [asked.one().status for _ in range(4)] == [201] * 4
+        until(lambda: at_head(wired), "rest", REST_DEADLINE_S)
+        process = psutil.Process(crew.members["api"].pid)
+        kept = callers.enter_context(kept_connection(place))
+        with nothing_more_opens(process):
+            lose_connections(postgres, settings)
+            # then who is connected is told so, and nothing turns in circles
+            until(lambda: kept.ask() == UNAVAILABLE, "the API says that the store does not answer")
+            assert share_of_a_processor(process, 200) < BUSY
+            assert kept.ask() == UNAVAILABLE
+        # and when something can be opened, everybody is answered
+        until(lambda: kept.ask() == 200, "who is connected is answered")
+        until(lambda: asked.one().status == 201, "a new caller is answered")
+        asked.again()
+        until(lambda: at_head(wired), "rest", REST_DEADLINE_S)
+        check_crew(crew)
         check_everything(wired, asked)
 
 

@@ -1,5 +1,5 @@
-"""A disk that takes long to sync: answers take longer, and nothing else changes. One that does not come to an end with it is
-answered for within seconds, as something of which nobody knows whether it was done; asked for again it is there once."""
+"""A disk that takes long to sync: answers take longer, and nothing else changes. Of one that does not come to an end with it
+or fails it is answered within seconds that nobody knows whether it was done; asked for again it is there once."""
 
 from __future__ import annotations
 
@@ -54,6 +54,18 @@ def asked_while_slow_and_while_hanging(asked: Asked, machine: IllMachine) -> Non
     assert asked.one().status == 201
 
 
+def asked_while_syncs_fail(asked: Asked, machine: IllMachine) -> None:
+    """Commands and messages: none is said to be recorded that may be on no disk."""
+    assert [asked.one().status for _ in range(2)] == [201, 201]
+    machine.syncs_fail()
+    for answer in (*asked.together(4), asked.one(), asked.one()):
+        assert answer.status == UNAVAILABLE
+        assert "the same id will tell" in said_in(answer)
+    machine.be_well()
+    asked.again()
+    assert [asked.one().status for _ in range(2)] == [201, 201]
+
+
 def test_a_slow_disk_under_postgresql_makes_answers_late_and_nothing_else(
     machine: IllMachine, kafka: Kafka, parts_folder: Path, home: Path
 ) -> None:
@@ -85,6 +97,26 @@ def test_a_slow_disk_under_an_embedded_ledger_makes_answers_late_and_nothing_els
     asked = Asked(place)
     with whole(settings, tmp_path / "serve.log", machine.environment()) as serving:
         asked_while_slow_and_while_hanging(asked, machine)
+        until(place.is_at_rest, "rest", REST_DEADLINE_S)
+        assert serving.ended_by_itself == []
+    with opened(settings) as wired:
+        check_everything(wired, asked)
+
+
+def test_what_an_embedded_ledger_could_not_sync_is_not_said_to_be_recorded_and_is_there_once(
+    machine: IllMachine, home: Path, tmp_path: Path
+) -> None:
+    settings = Settings(ledger="broken", home=home, port=free_port())
+    with begun(settings) as (_, place):
+        pass
+    asked = Asked(place)
+    log = tmp_path / "serve.log"
+    with whole(settings, log, machine.environment()) as serving:
+        for _ in range(3):
+            asked_while_syncs_fail(asked, machine)
+            until(place.is_at_rest, "rest", REST_DEADLINE_S)
+        # and what was recorded is on the disk whenever the process is killed
+        serving.kill()
         until(place.is_at_rest, "rest", REST_DEADLINE_S)
         assert serving.ended_by_itself == []
     with opened(settings) as wired:

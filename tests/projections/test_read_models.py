@@ -29,7 +29,7 @@ from projections.read_models import (
     Selection,
     schema_name,
 )
-from projections.read_models_postgres import PostgresModels, make_login, provision_recipients
+from projections.read_models_postgres import NotMade, PostgresModels, make_login, provision_recipients
 from projections.read_models_sqlite import SqliteModels
 from projections.recipients.kela_benefits import KIND
 
@@ -205,7 +205,7 @@ def test_many_recipients_are_made_in_one_go_and_those_that_a_broken_off_one_left
     calls = iter(["kuty_test_other", "kuty_test_other", "nobody"])
     with monkeypatch.context() as broken:
         broken.setattr(read_models_postgres, "_provision", lambda at, some, _: made(at, some, [next(calls)]))
-        with pytest.raises(psycopg.errors.UndefinedObject):
+        with pytest.raises(NotMade, match=r'^the schema of provider-4 cannot be made: role "nobody" does not exist$'):
             provision_recipients(ledger_database, "test", names, [])
     with closing(PostgresModels(login_dsn(ledger_database, "kuty_test_other"), "test", connections=1)) as models:
         assert [models.of(name).feed().live_epoch for name in names[:4]] == [0] * 4
@@ -214,6 +214,22 @@ def test_many_recipients_are_made_in_one_go_and_those_that_a_broken_off_one_left
         # when it is done again, all are there
         provision_recipients(ledger_database, "test", names, ["kuty_test_other"])
         assert [models.of(name).feed().live_epoch for name in names] == [0] * 5
+
+
+def test_a_schema_that_cannot_be_made_keeps_no_other_one_from_being_made(ledger_database: str) -> None:
+    # given that somebody else has a schema of the name that one of them would have
+    taken, names = schema_name("test", "provider-1"), ["provider-0", "provider-1", "provider-2"]
+    with psycopg.connect(ledger_database, autocommit=True) as owner:
+        owner.execute(f"CREATE SCHEMA {taken}".encode())
+        with pytest.raises(NotMade, match=r"^the schema of provider-1 cannot be made: [a-z]") as not_made:
+            provision_recipients(ledger_database, "test", names, ["kuty_test_projector"])
+        assert not_made.value.short_names == {"provider-1"}
+        with closing(PostgresModels(login_dsn(ledger_database), "test", connections=1)) as models:
+            assert [models.of(name).feed().live_epoch for name in ("provider-0", "provider-2")] == [0, 0]
+            # when the name is free again
+            owner.execute(f"DROP SCHEMA {taken}".encode())
+            provision_recipients(ledger_database, "test", names, ["kuty_test_projector"])
+            assert models.of("provider-1").feed().live_epoch == 0
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from history_as_1 import ABSENT, CASE, LAST, county, notice, plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -217,6 +218,16 @@ def test_a_correction_told_as_a_revision_too_is_counted_once(sqlite_model: ReadM
     told.revised(target.id, {**target.body, **values}, at=at)
     in_model(sqlite_model, KIND, told)
     assert answer(sqlite_model, "CW3", "2025-03-09").total.present_days == 2
+
+
+@pytest.mark.parametrize("where", [{"target_event_id": "none\x00"}, {"case_id": CASE}])
+def test_a_character_that_no_database_takes_parks_its_client(model: ReadModel, where: dict[str, str]) -> None:
+    told = Told()
+    told.fact("fact.corrected", "2025-03-07", where, message_id="m\x00" if "case_id" in where else None)
+    told.fact("case.opened", "2025-01-22", {"case_id": CASE}, client="somebody-else")
+    in_model(model, KIND, told)
+    with model.look(1) as look:
+        assert ([parked.sequence for parked in look.parked()], look.position.sequence) == ([1], 2)
 
 
 def test_an_unknown_client_has_no_case(sqlite_model: ReadModel) -> None:

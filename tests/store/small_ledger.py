@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -47,6 +48,11 @@ CASE = "ca5e" * 8
 PERIOD = "0e" * 16
 ROLES = frozenset({"own_worker", "instructor", "system"})
 MOST_DAYS = 1000
+TABLES_BESIDE = {
+    "keys": ("matter_keys", "named_keys", "destroyed_keys"),
+    "vault": ("clients", "staff", "held", "uses"),
+}
+"""What a backup of the keys, and one of the vault, is of."""
 WITHIN_S = 10.0
 """So long after a key was destroyed nothing that it opened is left in any process."""
 
@@ -240,6 +246,24 @@ class Ground:
                 ledger.with_name(ledger.name + rest).unlink(missing_ok=True)
             copy.rename(ledger)
 
+    def restore_over(self, backup: list[list[Any]]) -> None:
+        """Put a backup over what is there, as a restore does that makes the tables anew: no connection ends."""
+        if self.kind == "postgresql":
+            with self.asked() as ask:
+                self.guards_off(ask)
+                ask("TRUNCATE events, answers")
+            self.restore(backup, cut=False)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            elsewhere = Ground("sqlite", folder)
+            migrate_sqlite(Path(folder) / "ledger.db")
+            elsewhere.restore(backup, cut=False)
+            with (
+                closing(sqlite3.connect(Path(folder) / "ledger.db")) as source,
+                closing(sqlite3.connect(Path(self.place) / "ledger.db")) as target,
+            ):
+                source.backup(target)
+
     def guards_off(self, ask: Callable[..., list[Any]]) -> list[str]:
         """Events are only ever appended: a restore is not asked. How the guards are made again."""
         if self.kind == "postgresql":
@@ -264,3 +288,25 @@ class Ground:
         else:
             with closing(sqlite3.connect(Path(self.place) / "ledger.db")) as file, file:
                 yield lambda statement, values=(): file.execute(statement.replace("%s", "?"), values).fetchall()
+
+
+def kept(ground: Ground, name: str) -> dict[str, list[tuple[Any, ...]]]:
+    """What a backup of the keys or the vault has in it now, by table."""
+    database = ground.owned(name)
+    found = {table: database.read(f"SELECT * FROM {table}") for table in TABLES_BESIDE[name]}
+    database.close()
+    return found
+
+
+def put_back(ground: Ground, name: str, backup: Mapping[str, list[tuple[Any, ...]]]) -> None:
+    """Put a backup of the keys or the vault in the place of what is there, under the connections that there are."""
+    database = ground.owned(name)
+
+    def work(ask: Callable[..., Any]) -> None:
+        for table, rows in backup.items():
+            ask(f"DELETE FROM {table}", ())
+            for row in rows:
+                ask(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+
+    database.write(work)
+    database.close()

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from store.small_ledger import WITHIN_S, Clock, Ground
+from store.small_ledger import WITHIN_S, Clock, Ground, kept, put_back
 
-from domain.store import KeyDestroyed, Keys, StoreUnavailable, WrongMasterKey
+from domain.store import (
+    KeyDestroyed,
+    Keys,
+    KeysLost,
+    KeysWentBack,
+    SqliteDatabase,
+    StoreUnavailable,
+    WrongMasterKey,
+)
+from domain.store.sealed.keys import NEWEST
 
 
 def test_a_key_is_made_once_and_found_by_another_process(ground: Ground) -> None:
@@ -196,3 +208,168 @@ def test_who_waits_for_a_look_has_its_outcome(ground: Ground, monkeypatch: pytes
         thread.join()
     # then all know, and nobody asked again
     assert (outcomes, len(looks)) == (["silent"] * 10, 1)
+
+
+# --- keys that went back (design D21) ---
+
+
+def going_back(ground: Ground, clock: Clock, afterwards: Callable[[Keys], object]) -> tuple[Keys, Keys, list[Any]]:
+    """Two processes that know the keys `a` and `b`, of which a copy was taken before `b` and what was done `afterwards`, and
+    the copy stands in their place; with what was there before that."""
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    ours.create(["a"])
+    theirs.get(["a/1"])
+    older = kept(ground, "keys")
+    afterwards(ours)
+    clock.seconds += WITHIN_S
+    theirs.get(["a/1", "b/1"])
+    newer = kept(ground, "keys")
+    put_back(ground, "keys", older)
+    clock.seconds += 1
+    return ours, theirs, newer
+
+
+def test_keys_that_went_back_are_believed_by_nobody_who_made_or_read_what_is_lost(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs, newer = going_back(ground, clock, lambda keys: keys.create(["b"]))
+    for keys in (ours, theirs):
+        for ask in (keys.look, keys.check, lambda keys=keys: keys.get(["a/1"]), lambda keys=keys: keys.create(["c"])):
+            with pytest.raises(KeysWentBack, match="went back: what was there a moment ago is not \\(b/1\\)"):
+                ask()
+            clock.seconds += 1
+    # when the right ones are there again, all go on
+    put_back(ground, "keys", newer)
+    assert ours.get(["a/1", "b/1"]) == theirs.get(["a/1", "b/1"])
+    ours.check()
+
+
+def test_a_named_key_that_went_back_is_missed(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs, _ = going_back(ground, clock, lambda keys: keys.named("pseudonym/county"))
+    with pytest.raises(KeysWentBack, match="pseudonym/county"):
+        ours.look()
+    theirs.look()  # it has not seen that one
+
+
+def test_a_destruction_that_went_back_is_missed_also_where_its_number_is_given_again(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs, newer = going_back(ground, clock, lambda keys: keys.destroy("a"))
+    for keys in (ours, theirs):
+        with pytest.raises(KeysWentBack, match="the destruction of a/1"):
+            keys.get(["a/1"])
+    # when another key has its number, in a process that began on the copy
+    began = ground.keys(clock)
+    began.create(["c"])
+    began.destroy("c")
+    with pytest.raises(KeysWentBack, match="the destruction of a/1"):
+        theirs.look()
+    # and when it is destroyed once more, as the record says, nobody has it
+    put_back(ground, "keys", newer)
+    for keys in (ours, theirs):
+        assert keys.get(["a/1"]) == {}
+
+
+def test_what_went_back_and_was_destroyed_once_more_between_two_looks_is_forgotten(ground: Ground) -> None:
+    """The number is the same as before, and so is the key: a look at what is new alone would not see it."""
+    clock = Clock()
+    ours = ground.keys(clock)
+    ours.create(["a"])
+    older = kept(ground, "keys")
+    ours.destroy("a")
+    put_back(ground, "keys", older)
+    assert ours.get(["a/1"])  # within the second for which a look is believed
+    ground.keys(clock).destroy("a")
+    clock.seconds += 1
+    assert ours.get(["a/1"]) == {}
+    assert not ours.holds("a/1")
+
+
+def test_on_a_new_connection_every_key_that_is_known_is_looked_for(ground: Ground) -> None:
+    clock = Clock()
+    ours = ground.keys(clock)
+    ours.create(["first"])
+    ours.create(f"m{n}" for n in range(NEWEST))
+    ground.owned("keys").write(lambda ask: ask("DELETE FROM matter_keys WHERE key_id = 'first/1'", ()))
+    clock.seconds += 1
+    ours.look()
+    ours._database.close()
+    clock.seconds += 1
+    with pytest.raises(KeysWentBack, match="first/1"):
+        ours.look()
+
+
+def test_a_key_is_erased_only_where_that_is_noted(ground: Ground) -> None:
+    ours = ground.keys()
+    made = ours.create(["a", "b"])
+    ours.destroy("b")
+    assert ours.opening(["a/1", "b/1"]) == {"a/1": made["a/1"]}
+    # one that nobody destroyed opens nothing, and is not left out
+    with pytest.raises(KeysLost, match="never/1"):
+        ours.opening(["a/1", "never/1", "b/1"])
+    with ours.lost_count_as_erased():
+        assert ours.opening(["never/1", "b/1"]) == {}
+    # until somebody has given it up
+    ours.give_up(["never/1"])
+    assert ground.keys().opening(["never/1", "b/1"]) == {}
+
+
+def test_of_many_keys_that_are_lost_some_are_named(ground: Ground) -> None:
+    with pytest.raises(KeysLost, match=r"\(m1/1, m2/1, m3/1, m4/1, m5/1 and 2 more\)"):
+        ground.keys().opening(f"m{n}/1" for n in range(1, 8))
+
+
+def test_a_file_of_keys_that_was_moved_away_is_not_written_into(tmp_path: Path) -> None:
+    ground = Ground("sqlite", str(tmp_path))
+    ground.migrate()
+    clock = Clock()
+    ours = ground.keys(clock)
+    ours.create(["a"])
+    file, older = tmp_path / "keys.db", tmp_path / "older.db"
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(older)) as target:
+        source.backup(target)
+    ours.create(["b"])
+    # when it is moved away, there is no key any more
+    for name in ("keys.db", "keys.db-wal", "keys.db-shm"):
+        (tmp_path / name).rename(tmp_path / f"away.{name}")
+    with pytest.raises(StoreUnavailable):
+        ours.create(["c"])
+    # and when another one is put there, that is the one which is asked
+    older.rename(file)
+    with pytest.raises(KeysWentBack, match="b/1"):
+        ours.create(["c"])
+    assert SqliteDatabase(file).read("SELECT key_id FROM matter_keys") == [("a/1",)]
+
+
+# --- keys that were put back, and destructions that were made up ---
+
+
+def put_back_key(ground: Ground, row: Any) -> None:
+    ground.owned("keys").write(lambda ask: ask("INSERT INTO matter_keys VALUES (%s, %s)", row))
+
+
+def test_a_destroyed_key_that_somebody_put_back_goes_once_more_and_from_every_memory(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    ours.create(["a"])
+    [row] = ground.database("keys").read("SELECT key_id, wrapped FROM matter_keys")
+    proof = ours.destroy("a")
+    put_back_key(ground, row)
+    clock.seconds += 1
+    assert theirs.get(["a/1"])
+    assert ours.proof("a") == (proof, False)
+    # when what the record says is carried out again
+    assert ours.destroy("a") == proof
+    assert ours.proof("a") == (proof, True)
+    clock.seconds += 1
+    for keys in (ours, theirs):
+        assert keys.get(["a/1"]) == {}
+        assert not keys.holds("a/1")
+
+
+def test_a_destruction_that_somebody_made_up_lifts_nothing(ground: Ground) -> None:
+    ours = ground.keys()
+    ours.create(["a"])
+    proof = ours.proof("a")
+    ground.owned("keys").write(lambda ask: ask("INSERT INTO destroyed_keys VALUES (9, 'a/1', 'f00d')", ()))
+    assert ours.proof("a") == proof
+    assert proof[1] is False

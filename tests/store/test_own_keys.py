@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from store.small_ledger import PROVIDER, WORKER, Ground, Join, RecordDay, Register
 
+from domain.events import Erased
 from domain.store import ClientRecord, KeyDestroyed, KeysLost
 
 TABLES = ("matter_keys", "named_keys", "destroyed_keys")
@@ -61,15 +62,27 @@ def test_a_store_beside_an_empty_key_database_is_not_opened_and_nothing_is_made(
 def test_the_key_of_a_matter_that_was_lost_is_not_made_anew(ground: Ground) -> None:
     """Nothing recorded before would open under another one of its name, and nobody could tell why."""
     store = ground.open()
-    client = store.execute(Register(), WORKER, "1").client
-    matter = store.stream(client or "")[0].header.matter
+    client = store.execute(Register(), WORKER, "1").client or ""
+    matter = store.stream(client)[0].header.matter
     left = removed(ground, f"DELETE FROM matter_keys WHERE key_id = '{matter}/1'")
     store.keys._known.clear()  # as in a process that has not needed it for long
-    # when somebody goes on with the client
-    with pytest.raises(KeyDestroyed):
-        store.execute(RecordDay(on=date(2025, 1, 2)), PROVIDER, "2", client=client)
-    # then that is as it is of what was erased, and others are not
+    head = store.head()
+    # when somebody goes on with the client, nothing is refused that the right keys would take
+    day = RecordDay(on=date(2025, 1, 2))
+    for ask in (lambda: store.execute(day, PROVIDER, "2", client=client), lambda: store.opened_all(store.stream(client))):
+        with pytest.raises(KeysLost, match=f"{matter}/1"):
+            ask()
+    assert store.head() == head
+    with pytest.raises(KeysLost, match=f"{matter}/1"):
+        store.check_keys()
+    # and others go on
     assert store.execute(Register(), WORKER, "3").status == "recorded"
+    # when it was given up as lost, it is as it is of what was erased
+    ground.keys().give_up([f"{matter}/1"])
+    store.check_keys()
+    with pytest.raises(KeyDestroyed):
+        store.execute(day, PROVIDER, "2", client=client)
+    assert store.opened_all(store.stream(client)) == [Erased("subject.registered")]
     store.close()
     assert set(left[0]) < set(kept(ground)[0])
     assert f"{matter}/1" not in {key_id for key_id, _ in kept(ground)[0]}

@@ -15,6 +15,7 @@ from store.small_ledger import PROVIDER, WORKER, Ground, RecordDay, Register
 from deploy.local.postgres import LocalPostgres
 from domain.answers import Answer
 from domain.store import EventStore, StoreUnavailable
+from domain.store.tables.seen import LOOK_AGAIN_S
 
 DEADLINE_S = 120.0
 
@@ -101,7 +102,7 @@ def test_a_look_at_the_epoch_is_no_call_that_waits_for_ever(server: LocalPostgre
 
     # given a server that falls silent, when it is time to look at the epoch again
     server.freeze()
-    store._recorder._epoch_asked_at = 0.0  # type: ignore[attr-defined]
+    store._recorder.seen.clock = lambda: time.monotonic() + 2 * LOOK_AGAIN_S  # type: ignore[attr-defined]
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(45.0)

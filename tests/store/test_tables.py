@@ -179,10 +179,12 @@ def test_the_librarys_own_methods_stay_usable(ground: Ground, store: EventStore)
     recorder.close()
 
 
-def test_a_topic_is_parked_until_it_is_taken_up(store: EventStore) -> None:
+def test_a_topic_is_parked_where_it_was_refused_last_until_it_is_taken_up(store: EventStore) -> None:
     store.park(Parked("out.a", 7, "too_large"))
-    store.park(Parked("out.a", 9, "later"))
-    assert store.parked() == {"out.a": Parked("out.a", 7, "too_large")}
+    store.park(Parked("out.a", 9, "not_allowed"))
+    assert store.parked() == {"out.a": Parked("out.a", 9, "not_allowed")}
+    store.park(Parked("out.a", 5, "too_large"))
+    assert store.parked() == {"out.a": Parked("out.a", 5, "too_large")}
     store.unpark("out.a")
     assert store.parked() == {}
 

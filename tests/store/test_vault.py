@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pytest
-from store.small_ledger import Ground
+from store.small_ledger import Clock, Ground, kept, put_back
 
 from domain.identifiers import synthetic_identity_code
 from domain.record import Damaged
-from domain.store import ClientRecord, CodeTaken, Moved, PostalAddress, StaffCard, Use, Vault
+from domain.store import ClientRecord, CodeTaken, Moved, PostalAddress, StaffCard, Use, Vault, VaultWentBack
 from domain.store.sealed.vault import HeldMessage
 
 CODE = synthetic_identity_code(date(1990, 5, 17), 901)
@@ -176,9 +177,27 @@ def test_held_messages_wait_in_the_order_in_which_they_run_out(ground: Ground) -
     other = HeldMessage("s02", "provider", "m1", datetime(2025, 3, 1, tzinfo=UTC), b"{}")
     for message in (late, soon, other, late):
         vault.keep_held(message)
-    assert vault.held(("s01", "provider")) == [soon, late]
+    assert vault.held() == [soon, late, other]
     vault.drop_held("s01", "provider", "m1")
     assert vault.held() == [soon, other]
+
+
+def test_held_messages_are_read_when_their_turn_comes(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.store.sealed.vault.HELD_PAGE", 2)
+    vault = ground.vault()
+    times = (datetime(2025, 1, 1 + n // 3, tzinfo=UTC) for n in range(6))
+    messages = [HeldMessage(f"s{n % 2}", "provider", f"m{n}", at, b"x" * n) for n, at in enumerate(times)]
+    for message in reversed(messages):
+        vault.keep_held(message)
+    assert vault.held() == messages
+    read = vault.each_held()
+    assert next(read) == messages[0]
+    # what is let go of meanwhile is not given any more, in this page of names or in another one
+    for gone in (messages[0], messages[1], messages[4]):
+        vault.drop_held(gone.sender_org, gone.sender_task, gone.message_id)
+    assert list(read) == [messages[2], messages[3], messages[5]]
+    assert vault.held_beside("s1", "provider", "m3") == (1, len(messages[5].payload) + 28)  # sealing adds 28 bytes
+    assert vault.held_beside("s2", "provider", "m3") == (0, 0)
 
 
 def test_a_message_waits_as_long_as_its_sender_was_promised(ground: Ground) -> None:
@@ -217,3 +236,62 @@ def test_a_look_for_nobody_leaves_nothing_in_the_use_log_and_needs_no_right_to_t
     # and the next look of anybody is written as ever
     vault.log_use([use])
     assert vault.uses("0" * 32) == [use]
+
+
+# --- a vault that went back (design D21) ---
+
+
+def use(client: str) -> Use:
+    return Use(used_at=datetime(2025, 1, 2, tzinfo=UTC), subject_ref=client, org="county", task="organiser", role="intake",
+               person="w1", purpose="service", what="search")  # fmt: skip
+
+
+def test_a_vault_that_went_back_is_missed_by_who_has_written_or_read_it(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = (Vault(ground.database("vault"), ground.keys(clock), clock=clock) for _ in range(2))
+    ours.log_use([use("a" * 32)])
+    older = kept(ground, "vault")
+    ours.register("b" * 32, PERSON)
+    ours.log_use([use("b" * 32)])
+    clock.seconds += 1
+    assert theirs.get(["b" * 32])
+    newer = kept(ground, "vault")
+    # when a copy from before stands in its place, in which others are looked at by now
+    put_back(ground, "vault", older)
+    ground.vault().log_use([use("c" * 32)])
+    clock.seconds += 1
+    for vault in (ours, theirs):
+        for ask in (vault.check, lambda vault=vault: vault.find(CODE), lambda vault=vault: vault.register("d" * 32, PERSON)):
+            with pytest.raises(VaultWentBack, match="line 2 of the use log, which was there, is not"):
+                ask()
+    # then the person is not entered a second time, and all go on when the right one is there again
+    put_back(ground, "vault", newer)
+    assert ours.find(CODE) == theirs.find(CODE) == "b" * 32
+
+
+def test_a_message_that_waits_and_was_spoilt_stops_nobody_elses(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    vault = ground.vault()
+    until = datetime(2025, 1, 9, tzinfo=UTC)
+    for number in range(3):
+        vault.keep_held(HeldMessage("s01", "provider", f"message-2025-{number}", until, b"{}"))
+    ground.owned("vault").write(
+        lambda ask: [
+            ask("UPDATE held SET sealed = %s WHERE message_id = %s", (b"spoilt" * 10, "message-2025-0")),
+            ask("UPDATE held SET held_until_at = %s WHERE message_id = %s", ("no time", "message-2025-1")),
+        ]
+    )
+    with caplog.at_level(logging.CRITICAL, "kuty.vault"):
+        for _ in range(2):
+            assert [held.message_id for held in vault.held()] == ["message-2025-2"]
+    # each is said once, with what to do
+    assert len(caplog.records) == 2
+    assert all("docs/runbooks/a-damaged-record.md" in record.getMessage() for record in caplog.records)
+
+
+def test_who_was_given_up_has_an_entry_that_names_nobody_and_no_entry_is_overwritten(ground: Ground) -> None:
+    vault = ground.vault()
+    vault.register("a" * 32, PERSON)
+    for client in ("a" * 32, "b" * 32):
+        vault.give_up(client)
+    assert vault.get(["a" * 32, "b" * 32]) == {"a" * 32: PERSON, "b" * 32: ClientRecord()}
+    assert vault.register("c" * 32, ClientRecord(identity_code=OTHER)) == "c" * 32

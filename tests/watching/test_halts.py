@@ -19,10 +19,10 @@ from consumers.lines import runbook_of
 from consumers.log import BrokerUnavailable, TopicGone
 from deploy import halts
 from deploy.cli import main
-from deploy.halts import ADVICE, FOLDER, HALTS, Advice, advice_on
+from deploy.halts import ADVICE, FOLDER, HALTS, Advice, advice_on, told_of_line
 from deploy.migration import migrate
 from deploy.settings import Settings
-from domain.store import StoreUnavailable
+from domain.store import NewerTables, StoreUnavailable
 
 RUNBOOKS = ROOT / FOLDER
 EVERY = {each for each in vars(halts).values() if isinstance(each, Advice)}
@@ -69,6 +69,25 @@ def test_every_kind_of_halt_is_answered_by_its_own_advice(kind: type[Exception])
 )
 def test_what_passes_is_answered_by_what_to_look_after(failure: Exception, advice: Advice) -> None:
     assert advice_on(failure) == advice
+
+
+@pytest.mark.parametrize(
+    ("failure", "why", "advice", "expected"),
+    [
+        (NewerTables("schema x is at version 9"), "schema x is at version 9", halts.NEWER, True),
+        (StoreUnavailable("no such column: halted"), "no such column: halted", halts.MODEL, True),
+        (psycopg.errors.InvalidSchemaName("no schema has been selected"), "no schema has been selected", halts.MODEL, True),
+        (psycopg.errors.UndefinedColumn('column "halted" does not exist'), "UndefinedColumn", halts.MODEL, True),
+        (sqlite3.DatabaseError("file is not a database"), "DatabaseError", halts.MODEL, True),
+        (psycopg.errors.InvalidTextRepresentation('invalid input: "Aino"'), "InvalidTextRepresentation", halts.MODEL, False),
+        (KeyError("Aino"), "KeyError", halts.MODEL, False),
+        (psycopg.errors.DiskFull("could not extend file"), "DiskFull", halts.DISK, True),
+    ],
+)
+def test_what_fails_for_one_recipient_is_told_without_what_stands_in_its_records(
+    failure: Exception, why: str, advice: Advice, expected: bool
+) -> None:
+    assert told_of_line(failure) == (why, advice.told, expected)
 
 
 def test_a_full_disk_is_known_behind_what_hides_it(tmp_path: Path) -> None:

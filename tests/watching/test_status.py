@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,26 @@ def test_without_a_projector_the_models_say_who_stands_still(home: House, capsys
         home.wired.projector.step()
     home.wired.close()
     assert "recipient kela-payment: stands still: topic" in status(capsys)[1]
+
+
+def test_without_a_projector_it_is_shown_whose_model_fails_and_who_waits(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = home.wired.models.of("authority")
+    model.write([], replace(model.feed(), waiting_for=6))
+    home.wired.close()
+    folder = home.wired.settings.home / LEDGER / "models" / LEDGER
+    for left in folder.glob("county.db*"):
+        left.write_bytes(b"no database " * 500)
+    code, shown = status(capsys)
+    assert code == 1
+    for said, page in (
+        ("recipient county: stands still: its read model cannot be opened: DatabaseError", "a-read-model-that-fails"),
+        ("recipient authority: waits for sequence 6, which is missing", "a-gap-in-a-topic"),
+    ):
+        place = shown.index(said)
+        assert f"docs/runbooks/{page}.md" in shown[place:].splitlines()[1], said
+    assert "1 stand still" in shown
 
 
 def test_an_empty_place_says_what_is_missing(

@@ -26,10 +26,10 @@ from provider_days import BENEFIT
 from stories import OWN_WORKER
 
 from consumers import wire
+from consumers.doubts import StoreBehindTopic
 from consumers.log import BrokerUnavailable
-from consumers.projector import Standing
-from consumers.relay import StoreBehindTopic
-from deploy.halts import BROKER
+from consumers.projector import Projector, Standing, place_of
+from deploy.halts import BROKER, GAP, told_of_line
 from deploy.local.ports import PartFailed
 from deploy.migration import ledger_file
 from deploy.roles import Running
@@ -221,6 +221,22 @@ def test_keys_that_another_master_key_wrapped_are_not_ready(home: House) -> None
     assert faults(home, API)["keys"].to_do.endswith("a-wrong-master-key.md")
 
 
+@pytest.mark.parametrize("began", ["before", "on the copy"])
+def test_keys_that_went_back_are_not_ready_in_who_saw_more_nor_in_who_begins(home: House, began: str) -> None:
+    newest = home.wired.store.records(max(0, home.wired.store.head() - 50), 50)
+    matter = [record.header.matter for record in newest if record.header.matter != "ledger"][-1]
+    assert home.wired.store.opened_all(newest)
+    with closing(sqlite3.connect(home.wired.settings.home / LEDGER / "keys.db")) as keys, keys:
+        keys.execute("DELETE FROM matter_keys WHERE key_id = ?", (f"{matter}/1",))
+    wired = home.wired if began == "before" else open_ledger_parts(home.wired.settings, wait_s=0, broker=home.wired.broker)
+    home.wired.keys._database.close()  # as a server does that is started again
+    found = {fault.what: fault for fault in Watched(wired, ("relay",), []).faults()}
+    assert f"{matter}/1" in found["keys"].why
+    assert found["keys"].to_do.endswith("docs/runbooks/lost-keys-or-vault.md")
+    if wired is not home.wired:
+        wired.close()
+
+
 def test_a_store_that_went_back_is_not_ready(home: House, tmp_path: Path) -> None:
     file = ledger_file(home.wired.settings)
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(tmp_path / "earlier.db")) as copy:
@@ -264,6 +280,48 @@ def test_a_recipient_that_stands_still_is_not_ready_at_the_projector(home: House
     fault = faults(home, "projector", running=[running])["recipient kela-payment"]
     assert fault.why.startswith("stands still: topic kuty.house.out.kela-payment.v1")
     assert fault.to_do.endswith("a-topic-made-again.md")
+
+
+def test_a_recipient_whose_model_fails_is_not_ready_at_the_projector_and_stops_neither_health_nor_clock(
+    home: House, tmp_path: Path
+) -> None:
+    wired, topic = home.wired, wire.out_topic(LEDGER, "county")
+    spoil(tmp_path, "county")
+    # given that the projector is started, and nothing is noted of where the model stood
+    wired.store.place({place_of(topic): 0})
+    projector = Projector(wired.broker, LEDGER, wired.models, wired.recipients, wait=0.0, explain=told_of_line)
+    projector.step()
+    running = Running([projector], lambda: None)  # not begun: as it stands
+    fault = faults(home, "projector", running=[running])["recipient county"]
+    assert fault.why.startswith("stands still: its read model cannot be opened: ")
+    assert fault.to_do.endswith("a-read-model-that-fails.md")
+    found = figures(text_of(Figured(Watched(wired, EVERYTHING, [running]))))
+    assert found["kuty_recipient_halted"] == {("county",): 1}
+    assert found["kuty_recipient_lag"][("county", "projector")] > 0
+    # then it is behind by what was noted, and whoever asks how far all are gets an answer
+    assert home.http.get(f"/ledgers/{LEDGER}/health", headers=home.headers(OWN_WORKER)).status_code == 200
+    assert (wired.lag()["projector"] > 0, wired.lagging()) == (True, [])
+    projector.close()
+
+
+def spoil(tmp_path: Path, short_name: str) -> None:
+    """Somebody changes the tables of a recipient's model."""
+    file = tmp_path / "home" / LEDGER / "models" / LEDGER / f"{short_name}.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("ALTER TABLE feed RENAME COLUMN next_offset TO another")
+
+
+def test_a_recipient_that_has_waited_for_long_is_not_ready_at_the_projector(home: House) -> None:
+    standing = Standing("kela-payment", 5, 9, "", 0, False, OPENED_AT, waits_for=6)
+
+    class Waiting(Projector):
+        def standings(self) -> list[Standing]:
+            return [standing]
+
+    projector = Waiting(home.wired.broker, LEDGER, home.wired.models, list, wait=0.0)
+    fault = faults(home, "projector", running=[Running([projector], lambda: None)])["recipient kela-payment"]
+    projector.close()
+    assert (fault.why, fault.to_do) == ("waits for sequence 6, which is missing", GAP.told)
 
 
 def test_one_look_that_hangs_delays_nobody_and_is_begun_once() -> None:

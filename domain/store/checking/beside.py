@@ -101,8 +101,7 @@ class Beside:
             elif said is None:
                 by_store = ""
                 if key_id in proofs:
-                    what = "given up as lost" if proofs[key_id] == LOST else "destroyed"
-                    by_store = f"; the key store says that it was {what}"
+                    by_store = f"; the key store says that it was {_went(proofs[key_id])}"
                 yield Amiss(
                     one.position, one.stream,
                     f"the key of the matter {one.matter} is gone and no payload_key.destroyed names it: from here on"
@@ -115,6 +114,9 @@ class Beside:
             if not own and key_id not in self.unreadable:
                 yield Amiss(0, key_id, "the key is not the one under its name")
             if said is None:
+                if key_id in proofs:
+                    what = f"and by the key store it was {_went(proofs[key_id])}"
+                    yield Amiss(0, key_id, f"the key is there, no payload_key.destroyed names it, {what}")
                 continue
             if key_id in proofs:
                 what = f"the key of the matter {said.matter} is there again, and was destroyed"
@@ -211,3 +213,8 @@ class Beside:
             taken=[Taken(*one) for one in state["taken"]],
             openings=state["openings"],
         )
+
+
+def _went(proof: str) -> str:
+    """What the key store has noted of a key."""
+    return "given up as lost" if proof == LOST else "destroyed"

@@ -94,7 +94,7 @@ def chain(batch: Batch, sealer: Sealer, keys: Keys, ledger: str, is_begun: Calla
     """Seal what the batch has decided, each event naming the hash of the one before; sets the batch's `ends`.
 
     Makes the keys of new matters first, in one commit: of those in which nothing is recorded, as `is_begun` says. Raises
-    `JobFailed`, `StoreUnavailable`.
+    `JobFailed`, `StoreUnavailable`, `KeysLost`.
     """
     staged = [entry for entry in batch.order if isinstance(entry, Staged)]
     matter_keys = _matter_keys(staged, keys, is_begun)
@@ -147,7 +147,8 @@ def _matter_keys(staged: Sequence[Staged], keys: Keys, is_begun: Callable[[str],
     missing = {entry.draft.matter: entry.job for entry in staged if key_id_of(entry.draft.matter) not in found}
     for matter, job in missing.items():
         if is_begun(matter):
-            # It was lost. Under a new one of its name nothing recorded before would open, and nobody could tell why.
+            # Under a new one of its name nothing recorded before would open, and nobody could tell why.
+            keys.check_gone((key_id_of(matter),))
             raise JobFailed(job, KeyDestroyed(key_id_of(matter)))
     if missing:
         try:

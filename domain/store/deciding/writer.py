@@ -35,7 +35,7 @@ from domain.store.deciding.jobs import (
     single,
 )
 from domain.store.deciding.known import Known, Remembered
-from domain.store.sealed.keys import KeyDestroyed, Keys
+from domain.store.sealed.keys import KeyDestroyed, Keys, KeysLost
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.database import StoreUnavailable
 from domain.store.tables.recorders import Lost, Recorder, Writing
@@ -76,6 +76,8 @@ class Writer:
         self._opening = threading.Lock()
         self._closed = False
         self._went_back = self._refused = False
+        self._lost = ""
+        """What was said last of keys that are lost."""
         self.published: Published | None = None
 
     def put(self, job: Job) -> None:
@@ -164,6 +166,17 @@ class Writer:
                     log.critical("%s", error)
                 self._went_back = self._refused = True
                 _fail(jobs, error)
+                return
+            except KeysLost as error:
+                # One job alone may need what is not there: the others are carried out.
+                if len(jobs) == 1:
+                    if str(error) != self._lost:
+                        log.critical("%s", error)
+                    self._lost = str(error)
+                    _fail(jobs, error)
+                else:
+                    for job in jobs:
+                        self._settle([job])
                 return
             except (Lost, StoreUnavailable) as error:
                 if time.monotonic() > give_up_at:

@@ -38,8 +38,9 @@ from domain.store.tables.database import StoreUnavailable
 logger = logging.getLogger("kuty.receiving")
 
 HELD_FOR = timedelta(days=7)
-MOST_WAITING = 1_000
-"""Messages of one sender that wait at a time: each is tried again whenever something was recorded (design D24)."""
+MOST_WAITING, MOST_WAITING_BYTES = 1_000, 16 * 1024 * 1024
+"""Messages of one sender that wait at a time, and bytes of them: each is tried again whenever something was recorded (design
+D24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +161,17 @@ class Answering:
         )
 
     def _hold(self, message: Incoming, reason: HeldReason) -> Begun:
-        sender = message.recipient
-        if self.vault.held_beside(sender.org, sender.task, message.message_id) >= MOST_WAITING:
+        sender, kept = message.recipient, packed(message)
+        waiting, size = self.vault.held_beside(sender.org, sender.task, message.message_id)
+        if waiting >= MOST_WAITING or size + len(kept) > MOST_WAITING_BYTES:
             return Begun(self._refuse(message, (Reason("E_TOO_MANY_WAITING"),)))
-        until = self.store.now() + HELD_FOR
+        # Whose row in the vault was lost, and who comes again, waits for as long as it was told at first.
+        promised = self.store.waits((sender.org, sender.task), message.message_id)
+        kept_until = self.store.waits_until((sender.org, sender.task), message.message_id) if promised else None
+        until = kept_until or self.store.now() + HELD_FOR
         if not self.dry_run:
             # Kept before it is recorded: a message that was promised an answer is never lost.
-            promised = self.store.waits((sender.org, sender.task), message.message_id)
-            held_message = HeldMessage(sender.org, sender.task, message.message_id, until, packed(message))
+            held_message = HeldMessage(sender.org, sender.task, message.message_id, until, kept)
             self.vault.keep_held(held_message, promised=promised)
         held = self._note(
             message,

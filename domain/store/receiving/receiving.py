@@ -77,10 +77,10 @@ class Receiving:
         asked = unreadable(recipient, wrong.reasons, raw, place, message_id)
         return self._settled(asked.message, [asked])
 
-    def retry_all(self) -> Iterator[tuple[Recipient, Received]]:
-        """Try every message again that waits; those that got their final answer. Each is let go of when the next one is
-        asked for: who could not pass its answer on is given it once more, as a repeat."""
-        for held in self._vault.held():
+    def retry_all(self) -> Iterator[tuple[Recipient, Received] | None]:
+        """Try every message again that waits, each when it is asked for: its final answer, or none where it waits on. It is
+        let go of when the next one is asked for: who could not pass its answer on is given it once more, as a repeat."""
+        for held in self._vault.each_held():
             sender = self._store.directory.recipient(held.sender_org, held.sender_task)
             if sender is None:
                 continue
@@ -91,6 +91,7 @@ class Receiving:
                 else:
                     asked = list(self._asked(message, again=True))
                 if any(isinstance(one.what, Waiting) for one in asked):
+                    yield None
                     continue
                 received = self._settled(message, asked)
             except Exception as error:

@@ -6,6 +6,9 @@ can be; a key without events is harmless.
 
 What is made with a matter's key goes with it: whoever remembers content asks here whether keys were destroyed since, by
 whichever process, and forgets what it made before.
+
+A key that is not here was destroyed only where that is noted here. One that neither is here nor was destroyed is lost, as
+long as an older copy of the keys stands in their place (design D21): nothing is taken for erased then, and nobody goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from types import MappingProxyType
 
 from cryptography.exceptions import InvalidTag
@@ -28,6 +33,10 @@ NAMED_KEY_BYTES = 64
 KEYS_KEPT = 50_000
 LOOK_FOR_DESTROYED_S = 1.0
 """Whether another process has destroyed a key is looked for when the last look is so old, in seconds."""
+NEWEST = 100
+"""So many of the keys that were learned last are looked for again each second; all of them on a new connection."""
+MOST_NAMED = 5
+"""Keys that a refusal names."""
 LOST = "lost"
 """Stands where the proof of a destruction does, for a key that no backup had."""
 _NONCE_BYTES = 12
@@ -49,14 +58,34 @@ class WrongMasterKey(Exception):
     """The master key is not the one that wrapped these keys."""
 
 
-class KeysLost(WrongMasterKey):
-    """Keys with which the record or the vault was made are not there: these are other keys, or what is left of them."""
+class KeysLost(WrongMasterKey, StoreUnavailable):
+    """Keys with which the record or the vault was made are not there: these are other keys, or what is left of them. Nothing
+    is known of what they open, and nothing is answered, told or refused because of it."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(
-            f"what is there was made with keys that are not where the settings say ({', '.join(names)}): name or copy the"
+        super().__init__(self._said(_some(names)))
+        self.names = names
+
+    def _said(self, names: str) -> str:
+        return (
+            f"what is there was made with keys that are not where the settings say ({names}): name or copy the"
             " keys, vault and master key that belong to it (docs/runbooks/lost-keys-or-vault.md)"
         )
+
+
+class KeysWentBack(KeysLost):
+    """The keys' database has lost what this process has seen in it: a copy from before stands in its place."""
+
+    def _said(self, names: str) -> str:
+        return (
+            f"the keys went back: what was there a moment ago is not ({names}). Put the newer keys in their place before"
+            " anything is written (docs/runbooks/lost-keys-or-vault.md)"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class KeyDestroyed(Exception):
@@ -71,6 +100,18 @@ def key_id_of(matter: str) -> str:
 def _proof(key_id: str, wrapped: bytes) -> str:
     """By what a destruction is known: SHA-256, in hex, of the key as it was kept."""
     return hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped).hexdigest()
+
+
+def _standing(ask: Ask, ids: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Which of some keys are there, and which were destroyed or given up."""
+    found: list[set[str]] = [set(), set()]
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        # In this order: what is destroyed between the two is found in the second.
+        for table, names in zip(("matter_keys", "destroyed_keys"), found, strict=True):
+            rows = ask(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
+            names.update(str(key_id) for (key_id,) in rows)
+    return found[0], found[1]
 
 
 class Keys:
@@ -94,11 +135,15 @@ class Keys:
         self.clock = clock
         self._forgetting: list[Callable[[], None]] = []
         self._looked_at = clock()
+        self._lost_count_as_erased = 0
+        self._destroyed_again: list[str] = []
         if (probe := self.found(PROBE)) is not None:
             self._named[PROBE] = probe
-        self.erasures = int(database.read("SELECT coalesce(max(number), 0) FROM destroyed_keys")[0][0])
+        newest = database.read("SELECT number, key_id FROM destroyed_keys ORDER BY number DESC LIMIT 1")
+        self.erasures, self._destroyed_last = (int(newest[0][0]), str(newest[0][1])) if newest else (0, "")
         """How many keys were destroyed, as far as this process has looked. What was made with keys while it was another
         number is not to be believed, nor kept."""
+        database.guard(self._look_for_known, clock)
 
     @staticmethod
     def migrate(database: Database) -> None:
@@ -107,7 +152,7 @@ class Keys:
 
     def check(self) -> None:
         """The keys are there, in tables that this program knows, under this master key. Raises `NewerTables`,
-        `StoreUnavailable`, `WrongMasterKey`."""
+        `StoreUnavailable`, `WrongMasterKey`, `KeysWentBack`."""
         self._database.check(TABLES)
         rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (PROBE,))
         if not rows:
@@ -157,6 +202,29 @@ class Keys:
             found |= read
         return found
 
+    def opening(self, key_ids: Iterable[str]) -> dict[str, bytes]:
+        """The keys of what is recorded; one that was destroyed is left out. Raises `KeysLost` for one that was not, and is
+        not here: what it opens is not taken for erased."""
+        wanted = list(key_ids)
+        found = self.get(wanted)
+        if len(found) < len(wanted):
+            self.check_gone(key_id for key_id in wanted if key_id not in found)
+        return found
+
+    def check_gone(self, key_ids: Iterable[str]) -> None:
+        """That keys which are not here were destroyed, or given up as lost. Raises `KeysLost`."""
+        if not self._lost_count_as_erased and (lost := self.lost(key_ids)):
+            raise KeysLost(lost)
+
+    @contextmanager
+    def lost_count_as_erased(self) -> Iterator[None]:
+        """What was sealed with keys that are lost counts as erased meanwhile: for an operator's command that tells which."""
+        self._lost_count_as_erased += 1
+        try:
+            yield
+        finally:
+            self._lost_count_as_erased -= 1
+
     def named(self, name: str, is_used: Callable[[], bool] = bool) -> bytes:
         """A key of 64 bytes under a name such as `pseudonym/kela-benefit-payment`, made when first asked for. Raises
         `KeysLost` where it is not there and `is_used` says that it was: what was lost does not become new."""
@@ -185,8 +253,8 @@ class Keys:
         return self._unwrap(name, self._database.write(work))
 
     def destroy(self, matter: str) -> str:
-        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed.
-        Raises `LookupError` for a matter that never had a key."""
+        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed, and where
+        somebody has put the key back it goes once more. Raises `LookupError` for a matter that never had a key."""
         key_id = key_id_of(matter)
 
         def work(ask: Ask) -> str:
@@ -194,6 +262,7 @@ class Keys:
                 wrapped = self._wrapped(ask, [key_id])
                 before = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
                 if before:
+                    ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
                     return str(before[0][0])
                 if not wrapped:
                     raise LookupError(f"no key {key_id}")
@@ -216,24 +285,42 @@ class Keys:
 
     def proof(self, matter: str) -> tuple[str, bool]:
         """What `destroy` gives, or gave, for the matter, and whether its key is gone already; no proof for a key that is not
-        there and was not destroyed here, or was given up as lost."""
+        there and was not destroyed here, or was given up as lost. One that is there is not gone, whatever is noted of it."""
         key_id = key_id_of(matter)
-        kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
-        if kept:
-            return "" if kept[0][0] == LOST else str(kept[0][0]), True
         wrapped = self._database.read("SELECT wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
-        return (_proof(key_id, bytes(wrapped[0][0])), False) if wrapped else ("", True)
+        if wrapped:
+            return _proof(key_id, bytes(wrapped[0][0])), False
+        kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
+        return str(kept[0][0]) if kept and kept[0][0] != LOST else "", True
 
     def lost(self, key_ids: Iterable[str]) -> list[str]:
         """Those keys that are not here and that nobody destroyed, in alphabetical order."""
-        ids = sorted(set(key_ids))
-        known: set[str] = set()
-        for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
-            for table in ("matter_keys", "destroyed_keys"):
-                rows = self._database.read(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
-                known.update(key_id for (key_id,) in rows)
-        return [key_id for key_id in ids if key_id not in known]
+        return self._missing(self._database.read, sorted(set(key_ids)))
+
+    @staticmethod
+    def _missing(ask: Ask, ids: Sequence[str]) -> list[str]:
+        there, destroyed = _standing(ask, ids)
+        return [key_id for key_id in ids if key_id not in there and key_id not in destroyed]
+
+    def _look_for_known(self, ask: Ask, new: bool) -> None:
+        """Look whether the keys are there that this process has made or read, and the destruction that it has seen last.
+        Raises `KeysWentBack`."""
+        upto = None if new else NEWEST
+        with self._lock:
+            known, named = (list(islice(reversed(some), upto)) for some in (self._known, self._named))
+            number, key_id = self.erasures, self._destroyed_last
+        there, destroyed = _standing(ask, known)
+        # What was put back after its destruction is destroyed once more without a new number.
+        self._destroyed_again = [key_id for key_id in known if key_id in destroyed and key_id not in there]
+        gone = [key_id for key_id in known if key_id not in there and key_id not in destroyed]
+        if named:
+            found = {name for (name,) in ask(f"SELECT name FROM named_keys WHERE name IN ({marks(len(named))})", named)}
+            gone += [name for name in named if name not in found]
+        # Numbers are given again in what went back: the same one may be another key's there.
+        if number and ask("SELECT key_id FROM destroyed_keys WHERE number = %s", (number,)) != [(key_id,)]:
+            gone.append(f"the destruction of {key_id}")
+        if gone:
+            raise KeysWentBack(gone)
 
     def give_up(self, key_ids: Iterable[str], proofs: Mapping[str, str] = MappingProxyType({})) -> None:
         """Note that keys are not here and will not be: nothing new is sealed under their names, where it would be taken for
@@ -263,7 +350,8 @@ class Keys:
 
     def look(self) -> None:
         """See whether keys were destroyed, by whichever process, unless that was done a moment ago; then they are forgotten
-        here, and with them everything that was made with any key. Raises `StoreUnavailable`: nothing is believed then."""
+        here, and with them everything that was made with any key. Raises `KeysWentBack`, `StoreUnavailable`: nothing is
+        believed then."""
         if self.looked_lately:
             return
         before = self._looks
@@ -272,6 +360,8 @@ class Keys:
                 self._forget_destroyed()
             elif self._silent is not None:
                 # Who waited for somebody else's look has its outcome: behind each other they would wait for minutes.
+                if isinstance(self._silent, KeysLost):
+                    raise type(self._silent)(self._silent.names) from self._silent
                 raise StoreUnavailable(str(self._silent)) from self._silent
 
     def forget_with(self, forget: Callable[[], None]) -> None:
@@ -282,8 +372,9 @@ class Keys:
     def _forget_destroyed(self) -> None:
         at, before, self._silent = self.clock(), self.erasures, None
         try:
+            # With the last one that is known: a copy of the keys may have had it again, and somebody destroyed it once more.
             destroyed = self._database.read(
-                "SELECT number, key_id FROM destroyed_keys WHERE number > %s ORDER BY number", (before,)
+                "SELECT number, key_id FROM destroyed_keys WHERE number >= %s ORDER BY number", (before,)
             )
         except StoreUnavailable as error:
             self._silent = error
@@ -291,11 +382,12 @@ class Keys:
         finally:
             self._looks += 1
         with self._lock:
-            for number, key_id in destroyed:
-                self._known.pop(key_id, None)
-                self.erasures = number
+            gone = [*(str(key_id) for _, key_id in destroyed), *self._destroyed_again]
+            had = [self._known.pop(key_id, None) for key_id in gone]
+            if destroyed:
+                self.erasures, self._destroyed_last = int(destroyed[-1][0]), str(destroyed[-1][1])
             self._looked_at = at
-        if self.erasures != before:
+        if self.erasures != before or any(had):
             for forget in self._forgetting:
                 forget()
 

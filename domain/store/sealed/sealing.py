@@ -4,7 +4,8 @@ AES-256-GCM under a key of the section, derived by HKDF-SHA256 from the key of t
 binds a ciphertext to the whole header but the digests, so to the event before it too, and to the names of its sections: none
 can be moved to another event, left out, or stand under a header that says anything else. What was sealed before binds only
 ledger, event, place, type, day, time, who acts, section and key (`_bound_before`); it opens all the same, and nothing that
-was sealed since opens so. Destroying a matter's key makes its events unreadable; they open as `Erased`.
+was sealed since opens so. Destroying a matter's key makes its events unreadable; they open as `Erased`. What nobody
+destroyed is not erased: where a key is lost, nothing opens (`KeysLost`).
 
 Why, and what nobody can know of the older ones: docs/decisions/0024-what-an-audit-finds.md
 """
@@ -72,20 +73,20 @@ class Sealer:
         """The event of a record, validated and in its newest version.
 
         Raises `Damaged` when the bytes are not what was sealed, `domain.catalogue.UnknownEvent` for a type that is not
-        known here.
+        known here, `KeysLost` where its key is not there and nobody destroyed it.
         """
-        key = self._keys.get((record.header.key_id,)).get(record.header.key_id)
+        key = self._keys.opening((record.header.key_id,)).get(record.header.key_id)
         return self._open(record, key)
 
     def open_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         """The events of many records, their keys fetched together. Raises as `open`."""
-        keys = self._keys.get({record.header.key_id for record in records})
+        keys = self._keys.opening({record.header.key_id for record in records})
         return [self._open(record, keys.get(record.header.key_id)) for record in records]
 
     def decision(self, record: Record) -> dict[str, Any] | None:
         """The accepted command and its context as kept in the first event of a decision; none in any other event, and
-        none once the key is destroyed. Raises `Damaged`."""
-        key = self._keys.get((record.header.key_id,)).get(record.header.key_id)
+        none once the key is destroyed. Raises `Damaged`, `KeysLost`."""
+        key = self._keys.opening((record.header.key_id,)).get(record.header.key_id)
         if key is None or DECISION not in record.sections:
             return None
         [content] = self._opened(record, [DECISION], key)

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -61,8 +62,45 @@ class NotUnique(Exception):
     """What has to be unique in the tables is there already: somebody else was faster."""
 
 
+Look = Callable[[Ask, bool], None]
+"""Looks whether a database still has what was seen in it; the flag says whether its connection is a new one. Raises what
+stands for it where it has not."""
+LOOK_AGAIN_S = 1.0
+"""A database goes back under a connection, too: it is looked at again when the last look is so old."""
+
+
+class Guards:
+    """The looks at one database before anything is asked there: on each new connection, and about each second."""
+
+    def __init__(self) -> None:
+        self._guards: list[_Guard] = []
+
+    def add(self, look: Look, clock: Callable[[], float]) -> None:
+        """Have `look` look; what was there when it was added is not looked at."""
+        self._guards.append(_Guard(look, clock))
+
+    def run(self, ask: Ask, connection: int) -> None:
+        """Look where it is time to, on the connection of this number."""
+        for guard in self._guards:
+            now = guard.clock()
+            if (new := connection != guard.connection) or now - guard.at >= LOOK_AGAIN_S:
+                guard.look(ask, new)
+                guard.connection, guard.at = connection, now
+
+
+@dataclass(slots=True)
+class _Guard:
+    look: Look
+    clock: Callable[[], float]
+    connection: int = 0
+    at: float = 0.0
+
+
 class Database(Protocol):
     """One schema of PostgreSQL, or one SQLite file. Safe for several threads."""
+
+    def guard(self, look: Look, clock: Callable[[], float]) -> None:
+        """Have `look` look, on each new connection and about each second by `clock`, before anything else is asked."""
 
     def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
         """The rows of a query. Raises `StoreUnavailable`."""
@@ -89,6 +127,11 @@ class PostgresDatabase:
         self._schema = schema
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._connections = 0
+        self._guards = Guards()
+
+    def guard(self, look: Look, clock: Callable[[], float]) -> None:
+        self._guards.add(look, clock)
 
     def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
         return self._attempt(lambda connection: _ask(connection, statement, parameters))
@@ -130,6 +173,7 @@ class PostgresDatabase:
                 try:
                     connection = self._connected()
                     with WATCHDOG.over(connection, LONGEST_CALL_S):
+                        self._guards.run(partial(_ask, connection), self._connections)
                         return work(connection)
                 except LOST as error:
                     if self._connection is not None:
@@ -147,29 +191,38 @@ class PostgresDatabase:
                 options=f'{SESSION_TIMEOUTS} -c search_path="{self._schema}"',
                 **POSTGRES_SETTINGS,
             )
+            self._connections += 1
         return self._connection
 
 
 class SqliteDatabase:
-    """One file."""
+    """One file: whichever stands at the path when something is asked, not one that was moved away."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._connections = 0
+        self._guards = Guards()
+
+    def guard(self, look: Look, clock: Callable[[], float]) -> None:
+        self._guards.add(look, clock)
 
     def read(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
         with self._lock:
-            return self._ask(statement, parameters)
+            return _ask_file(self._looked_at(), statement, parameters)
 
     def write(self, work: Callable[[Ask], T]) -> T:
         with self._lock:
-            self._ask("BEGIN IMMEDIATE", ())
+            connection = self._looked_at()
+            ask = partial(_ask_file, connection)
+            ask("BEGIN IMMEDIATE", ())
             try:
-                result = work(self._ask)
-                self._ask("COMMIT", ())
+                result = work(ask)
+                ask("COMMIT", ())
             except BaseException:
-                self._connected().rollback()
+                connection.rollback()
                 raise
             return result
 
@@ -196,20 +249,36 @@ class SqliteDatabase:
                 self._connection.close()
                 self._connection = None
 
-    def _ask(self, statement: str, parameters: Sequence[Any]) -> Rows:
-        try:
-            return self._connected().execute(statement.replace("%s", "?"), parameters).fetchall()
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailable(str(error)) from error
-        except sqlite3.IntegrityError as error:
-            raise NotUnique from error
+    def _looked_at(self) -> sqlite3.Connection:
+        connection = self._connected()
+        self._guards.run(partial(_ask_file, connection), self._connections)
+        return connection
 
     def _connected(self) -> sqlite3.Connection:
+        # Before it is opened: where another file is put there meanwhile, the next one who asks opens that one.
+        file = file_at(self._path)
+        if self._connection is not None and file != self._file:
+            self._connection.close()
+            self._connection = None
         if self._connection is None:
-            self._connection = open_sqlite(self._path)
+            try:
+                self._connection = open_sqlite(self._path)
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(str(error)) from error
             # A destroyed key must not stay readable in a free page of the file.
             self._connection.execute("PRAGMA secure_delete=ON")
+            self._file = file
+            self._connections += 1
         return self._connection
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def open_sqlite(path: Path) -> sqlite3.Connection:
@@ -264,3 +333,12 @@ def missing_versions(what: str, versions: Sequence[str], done: Iterable[tuple[An
 def _ask(connection: psycopg.Connection[tuple[Any, ...]], statement: str, parameters: Sequence[Any]) -> Rows:
     cursor = connection.execute(statement.encode(), parameters)
     return cursor.fetchall() if cursor.description else []
+
+
+def _ask_file(connection: sqlite3.Connection, statement: str, parameters: Sequence[Any] = ()) -> Rows:
+    try:
+        return connection.execute(statement.replace("%s", "?"), parameters).fetchall()
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(str(error)) from error
+    except sqlite3.IntegrityError as error:
+        raise NotUnique from error

@@ -34,10 +34,12 @@ from domain.store.tables.database import (
 )
 from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
 from domain.store.tables.packing import as_written
-from domain.store.tables.postgres_writing import EPOCH, PostgresWriting, register_columns
+from domain.store.tables.postgres_writing import PostgresWriting, register_columns
 from domain.store.tables.recorders import (
     ANSWER_COLUMNS,
     EVENT_COLUMNS,
+    GROWN_STREAMS,
+    OTHER_TABLES,
     AnswerRow,
     Conflict,
     Inquiry,
@@ -46,8 +48,8 @@ from domain.store.tables.recorders import (
     Sender,
     row_of,
 )
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, NO_RIGHTS, NO_TABLES, Seen, epoch_moved
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
+from domain.store.tables.seen import EPOCH, NO_RIGHTS, NO_TABLES, Seen, check_epoch
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")
@@ -105,8 +107,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         self.seen = Seen()
         self.book = Book(self._ask, self._acknowledge)
         self.inquiry = Inquiry(self._ask)
-        self._looks = 1
-        self._epoch_asked_at = time.monotonic()
+        self._tables = 0
         self.epoch = 0  # as long as nobody has asked
         self._looked: weakref.WeakKeyDictionary[psycopg.Connection[Any], int] = weakref.WeakKeyDictionary()
         self.check()
@@ -138,15 +139,17 @@ class PostgresRecorder(PostgresProcessRecorder):
     ) -> PostgresWriting:
         try:
             if self._connection is None or not self.connected:
-                self._connection = self._connect()
+                self._connection, self._tables = self._connect(), 0
             with WATCHDOG.over(self._connection, LONGEST_CALL_S):
                 self._look(self._connection)
             writing = PostgresWriting(
                 self._connection, self.lock, self.channel_name, self._signal, wanted, after, followers
             )  # fmt: skip
-            if writing.epoch != self.epoch:
-                raise epoch_moved(self.epoch, writing.epoch)
+            check_epoch(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
+            self._tables = self._tables or writing.tables
+            if writing.tables != self._tables:
+                raise Lost(OTHER_TABLES)
             return writing
         except LOST as error:
             raise Lost(str(error)) from error
@@ -160,25 +163,15 @@ class PostgresRecorder(PostgresProcessRecorder):
 
     def published(self, position: int, hash: str) -> None:
         self.seen.note_published(position, hash)
-        self._looks += 1
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
-        """Look once on each connection whether the database has what was seen. Raises `StoreWentBack`."""
+        """Look whether the database has what was seen. Raises `StoreWentBack`."""
 
         def ask(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             return cursor.execute(statement.encode(), parameters).fetchall()
 
-        looks, now = self._looks, time.monotonic()
-        new = self._looked.get(connection) != looks
-        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
-            epoch = ask(EPOCH, ())[0][0]
-            if epoch != self.epoch:
-                raise epoch_moved(self.epoch, epoch)
-            self._epoch_asked_at = now
-        if new:
-            self.seen.check(ask)
-            self._looked[connection] = looks
+        self._looked[connection] = self.seen.look(self._looked.get(connection, 0), self.epoch, ask)
 
     def _connect(self) -> psycopg.Connection[Any]:
         settings = {**self._store.settings, "options": f"{self._store.settings['options']} {BY_INDEX}"}
@@ -246,6 +239,9 @@ class PostgresRecorder(PostgresProcessRecorder):
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
 
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -298,7 +294,7 @@ class PostgresRecorder(PostgresProcessRecorder):
         )
 
     def park(self, parked: Parked) -> None:
-        self._ask("INSERT INTO parked VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", parked)
+        self._ask(PARK, parked)
 
     def unpark(self, topic: str) -> None:
         self._ask("DELETE FROM parked WHERE topic = %s", (topic,))

@@ -24,7 +24,8 @@ _EMPTY = struct.Struct(">iii")
 _INT8 = struct.Struct(">iq")
 _LENGTH = struct.Struct(">i")
 
-EPOCH = "SELECT epoch FROM ledger"
+OPENED = "SELECT epoch, coalesce(pg_relation_filenode(to_regclass('events')), 0)::bigint FROM ledger"
+"""The ledger's epoch, and which tables these are: those that a restore puts there have another number."""
 BEGIN = "SELECT * FROM begin_writing(%b::bigint, %b::text[], %b::text[], %b::text[])"
 WRITE = (
     "WITH e AS (INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
@@ -143,7 +144,7 @@ class PostgresWriting:
             connection.execute("BEGIN")
             asked = [_texts(entry[n] for entry in wanted) for n in range(3)]
             begun = self._run(BEGIN, (lock, *asked))
-            epoch = self._run(EPOCH, ())
+            opened = self._run(OPENED, ())
             # What will be asked when others have written meanwhile: nobody waits for us while we hold the lock.
             foreign = last = counted = None
             if after is not None:
@@ -151,7 +152,9 @@ class PostgresWriting:
                 counted = self._run(NUMBERS, _senders({(org, task) for org, task, _ in wanted})) if wanted else None
             tracked = self._run(TRACKED, (_texts(followers),)) if followers else None
             rows = begun.fetchall()
-            self.epoch: int = epoch.fetchall()[0][0]
+            self.epoch: int
+            self.tables: int
+            self.epoch, self.tables = opened.fetchall()[0]
             self._foreign: list[tuple[str, str]] = foreign.fetchall() if foreign else []
             self._last = [row_of(row) for row in last.fetchall()] if last else []
             self._numbers = _numbered(counted.fetchall()) if counted else {}

@@ -24,6 +24,7 @@ ANSWER_COUNTS = (
     " AND b.sender_task = a.sender_task AND b.sender_person = a.sender_person AND b.final) GROUP BY 1"
 )
 """One query for both databases: of what waits only that which has no last answer yet."""
+GROWN_STREAMS = "SELECT originator_id, max(notification_id) FROM events WHERE notification_id > %s GROUP BY originator_id"
 EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
 ANSWER_COLUMNS = (
     "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
@@ -128,11 +129,18 @@ class Lost(Exception):
     """The connection broke, or the database did not answer in time: whether a commit happened is not known."""
 
 
+OTHER_TABLES = "other tables stand in the place of those that were written into: what was published is asked anew"
+"""The text of a `Lost`, behind which the next transaction begins on a new connection."""
+
+
 class Writing(Protocol):
     """One open transaction under the ledger's lock. Every method raises `Lost`."""
 
     epoch: int
     """The ledger's, as it is now."""
+    tables: int
+    """Which tables these are: a restore that drops and makes them, or copies a file over the open one, changes the number.
+    So does an operator who rewrites them."""
 
     def head(self) -> int:
         """Position of the last event, 0 in an empty ledger."""
@@ -185,7 +193,8 @@ class Recorder(Protocol):
         """Open a transaction, take the ledger's lock and read the answers to `wanted`: (organisation, task, command id).
 
         `after` is a position behind which others may have written, `followers` are positions that will be asked for:
-        hints of what to read along. Raises `Lost`.
+        hints of what to read along. Raises `Lost`, `StoreWentBack`, `EpochMoved`; the next one begins on a new connection
+        then, but where the database was only busy.
         """
 
     def check(self) -> None:
@@ -202,8 +211,8 @@ class Recorder(Protocol):
 
     @property
     def seen(self) -> Seen:
-        """The furthest event that this process has seen. Every new connection is looked at whether it has that one; what
-        asks the database raises `StoreWentBack` where it has not."""
+        """The furthest event that this process has seen. Every new connection is looked at whether it has that one, and each
+        second one that stays; what asks the database raises `StoreWentBack` where it has not."""
         ...
 
     def published(self, position: int, hash: str) -> None:
@@ -229,6 +238,10 @@ class Recorder(Protocol):
 
     def streams(self) -> list[str]:
         """The names of all streams, in order."""
+        ...
+
+    def grown(self, after: int) -> dict[str, int]:
+        """The streams of the events behind a position, each with the position of its last one."""
         ...
 
     def stream_version(self, stream: str) -> int:
@@ -257,7 +270,7 @@ class Recorder(Protocol):
         """The topics whose next record the broker refused for good."""
 
     def park(self, parked: Parked) -> None:
-        """Keep a topic out of the relay's way from a position on."""
+        """Keep a topic out of the relay's way from a position on; one that is so already, from there on."""
 
     def unpark(self, topic: str) -> None:
         """Take a topic up again."""

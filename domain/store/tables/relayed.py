@@ -126,6 +126,11 @@ GROWN = (
     " times = excluded.times WHERE excluded.last_offset > acknowledged.last_offset"
 )
 """How a range that is there grows; who comes late with less of it changes nothing."""
+PARK = (
+    "INSERT INTO parked VALUES (%s, %s, %s) ON CONFLICT (topic)"
+    " DO UPDATE SET position = excluded.position, code = excluded.code"
+)
+"""One that was taken up, and is refused at another record, is parked there."""
 
 
 class Book:

@@ -7,6 +7,8 @@ they have lost: a second history under the same positions (design D21).
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 import psycopg
 
@@ -17,8 +19,16 @@ from domain.store.tables.packing import unpacked
 
 NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 NO_RIGHTS = (psycopg.errors.InsufficientPrivilege,)
-LOOK_FOR_EPOCH_S = 1.0
-"""Whether the ledger is in another epoch is asked again when the last look is so old."""
+LOOK_AGAIN_S = 1.0
+"""Whether the database is still the one that was seen is asked again when the last look is so old: a backup may be restored
+into tables, or a file, that stay open all the while."""
+EPOCH = "SELECT epoch FROM ledger"
+
+
+WHAT_HAPPENED = (
+    ": a backup was restored, or a replica promoted. Nothing is written or published;"
+    " docs/runbooks/a-store-that-went-back.md says what to do"
+)
 
 
 class StoreWentBack(StoreUnavailable):
@@ -33,14 +43,18 @@ class EpochMoved(StoreWentBack):
     epoch = 0
 
 
-def epoch_moved(known: int, found: int) -> EpochMoved:
-    """To be raised where the ledger is in another epoch than a process knows."""
-    moved = EpochMoved(
-        f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
-        " nothing that it remembers is believed"
-    )
-    moved.epoch = found
-    return moved
+def check_epoch(known: int, found: int) -> None:
+    """The ledger is in the epoch that a process knows. Raises `EpochMoved` where a later one was opened; an epoch that is
+    over never comes again, so a database that is in an earlier one went back: `StoreWentBack`."""
+    if found > known:
+        moved = EpochMoved(
+            f"the ledger is in epoch {found} now, and this process began in epoch {known}: start it again,"
+            " nothing that it remembers is believed"
+        )
+        moved.epoch = found
+        raise moved
+    if found < known:
+        raise StoreWentBack(f"this process began in epoch {known}, and the database is in epoch {found}{WHAT_HAPPENED}")
 
 
 def hash_of(state: bytes) -> str:
@@ -49,11 +63,22 @@ def hash_of(state: bytes) -> str:
 
 
 class Seen:
-    """The furthest event that was seen, and the last that was published, by position and hash. Safe for several threads."""
+    """The furthest event that was seen, and the last that was published, by position and hash. Safe for several threads.
 
-    def __init__(self) -> None:
-        self._seen = self._published = (0, "")
+    What was the furthest at the last look is kept beside it: a database that went back since, and has grown beyond, is read
+    from by somebody before the next look finds that out."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._seen = self._found = self._published = (0, "")
         self._lock = threading.Lock()
+        self._round = 1
+        self._looked_at = clock()
+
+    @property
+    def position(self) -> int:
+        """That of the furthest event that was seen."""
+        return self._seen[0]
 
     def note(self, position: int, hash: str) -> None:
         """An event that was committed or read."""
@@ -61,9 +86,22 @@ class Seen:
             self._seen = max(self._seen, (position, hash), key=_position)
 
     def note_published(self, position: int, hash: str) -> None:
-        """The last event that was published."""
+        """The last event that was published: every connection is looked at once more."""
         with self._lock:
             self._published = position, hash
+            self._round += 1
+
+    def look(self, looked: int, epoch: int, ask: Ask) -> int:
+        """Look whether a connection leads to what was seen, once on each one, and on any of them when the last look is
+        `LOOK_AGAIN_S` old. `looked` is what the last look on this one returned, 0 before the first; `epoch` the one in which
+        this process began, 0 as long as nobody has asked. Raises `StoreWentBack`, `EpochMoved`."""
+        number, now = self._round, self.clock()
+        if looked != number or now - self._looked_at > LOOK_AGAIN_S:
+            if epoch:
+                check_epoch(epoch, ask(EPOCH, ())[0][0])
+            self.check(ask)
+            self._looked_at = now
+        return number
 
     def check_head(self, head: int) -> None:
         """Raises `StoreWentBack` for a database that ends before."""
@@ -72,8 +110,8 @@ class Seen:
                 raise StoreWentBack(_said(what, position, f"ends at {head}"))
 
     def check(self, ask: Ask) -> None:
-        """Look whether the events are where they were seen: a database does not go back under a connection, so one look when
-        a connection is new is enough. Raises `StoreWentBack`."""
+        """The events are where they were seen. Raises `StoreWentBack`."""
+        seen = self._seen
         for what, position, hash in self._points():
             rows = ask("SELECT state FROM events WHERE notification_id = %s", (position,))
             if not rows:
@@ -81,6 +119,8 @@ class Seen:
                 raise StoreWentBack(_said(what, position, f"ends at {head}"))
             if hash_of(unpacked(bytes(rows[0][0]))) != hash:
                 raise StoreWentBack(_said(what, position, "has another event there"))
+        with self._lock:
+            self._found = seen
 
     def without_tables(self, where: str, error: BaseException) -> Exception:
         """What is to be raised where tables are missing or may not be used: what was seen in them is to be restored, and a
@@ -94,8 +134,8 @@ class Seen:
 
     def _points(self) -> list[tuple[str, int, str]]:
         with self._lock:
-            points = (("seen", *self._seen), ("published", *self._published))
-        return [point for point in points if point[1]]
+            points = (("seen", *self._seen), ("seen", *self._found), ("published", *self._published))
+        return [point for point in dict.fromkeys(points) if point[1]]
 
 
 def tables_gone(known: str, where: str, said: str) -> StoreWentBack:
@@ -111,7 +151,4 @@ def _position(point: tuple[int, str]) -> int:
 
 
 def _said(what: str, position: int, found: str) -> str:
-    return (
-        f"position {position} was {what}, and the database {found}: a backup was restored, or a replica promoted."
-        " Nothing is written or published; docs/runbooks/a-store-that-went-back.md says what to do"
-    )
+    return f"position {position} was {what}, and the database {found}{WHAT_HAPPENED}"

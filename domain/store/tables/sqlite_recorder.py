@@ -16,12 +16,23 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, check_known, marks, open_sqlite
+from domain.store.tables.database import StoreUnavailable, check_known, file_at, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
-from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Conflict, Inquiry, Lost, Row, Sender, row_of
-from domain.store.tables.relayed import GROWN, Book, Parked, Range
-from domain.store.tables.seen import LOOK_FOR_EPOCH_S, Seen, epoch_moved
+from domain.store.tables.recorders import (
+    EVENT_COLUMNS,
+    GROWN_STREAMS,
+    OTHER_TABLES,
+    AnswerRow,
+    Conflict,
+    Inquiry,
+    Lost,
+    Row,
+    Sender,
+    row_of,
+)
+from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
+from domain.store.tables.seen import Seen, check_epoch
 from domain.store.tables.sqlite_writing import SqliteWriting, answer_row, answers_of
 
 POLL_S = 0.1
@@ -49,8 +60,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self.seen = Seen()
         self.book = Book(self._ask, self._acknowledge)
         self.inquiry = Inquiry(self._ask)
-        self._looks = 1
-        self._epoch_asked_at = time.monotonic()
         self.epoch = 0  # as long as nobody has asked
         try:
             self.check()
@@ -82,21 +91,28 @@ class SqliteRecorder(SQLiteProcessRecorder):
     ) -> SqliteWriting:
         try:
             if self._connection is None or not self.connected:
+                self._let_go()
                 self._connection = _Opened(self._path)
-            connection = self._look(self._connection)
-        except sqlite3.OperationalError as error:
-            raise Lost(str(error)) from error
-        try:
-            writing = SqliteWriting(connection, self._signal, wanted)
-            if writing.epoch != self.epoch:
-                raise epoch_moved(self.epoch, writing.epoch)
+            opened = self._connection
+            writing = SqliteWriting(self._look(opened), self._signal, wanted)
+            check_epoch(self.epoch, writing.epoch)
             self.seen.check_head(writing.head())
-            return writing
-        except BaseException as error:
-            # What has begun and gone wrong is nobody's to roll back, and the next one begins on this connection.
-            connection.rollback()
-            self._check_gone(error)
+            opened.tables = opened.tables or writing.tables
+            if writing.tables == opened.tables:
+                return writing
+        except (sqlite3.OperationalError, Lost) as error:
+            # Busy, as a rule. What has begun is nobody's to roll back, and the next one begins on this connection.
+            if self._connection is not None:
+                self._connection.connection.rollback()
+            if is_gone(error):
+                self._let_go()
+                raise self.seen.without_tables(str(self._path), error) from error
+            raise Lost(str(error)) from error
+        except BaseException:
+            self._let_go()
             raise
+        self._let_go()
+        raise Lost(OTHER_TABLES)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's way in: append with the next positions. Raises `Conflict`, `Lost`."""
@@ -170,6 +186,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
     def streams(self) -> list[str]:
         return sorted(name for (name,) in self._ask("SELECT DISTINCT originator_id FROM events"))
 
+    def grown(self, after: int) -> dict[str, int]:
+        return dict(self._ask(GROWN_STREAMS, (after,)))
+
     def stream_version(self, stream: str) -> int:
         found = self._ask("SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = %s", (stream,))
         return int(found[0][0])
@@ -224,7 +243,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def park(self, parked: Parked) -> None:
         with self._written() as connection:
-            connection.execute("INSERT INTO parked VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parked)
+            connection.execute(PARK.replace("%s", "?"), parked)
 
     def unpark(self, topic: str) -> None:
         with self._written() as connection:
@@ -245,10 +264,14 @@ class SqliteRecorder(SQLiteProcessRecorder):
         self._signal.wake(0)
         for reader in list(self._readers):
             reader.connection.close()
+        self._let_go()
+        self.datastore.close()
+
+    def _let_go(self) -> None:
+        """Of the writer's connection, and of what was begun on it."""
         if self._connection is not None:
             self._connection.connection.close()
         self._connection = None
-        self.datastore.close()
 
     def _rows(self, where: str, parameters: Sequence[Any]) -> list[Row]:
         return [row_of(row) for row in self._ask(f"SELECT {EVENT_COLUMNS} FROM events {where}", parameters)]
@@ -257,12 +280,9 @@ class SqliteRecorder(SQLiteProcessRecorder):
         try:
             return self._reader().execute(statement.replace("%s", "?"), parameters).fetchall()
         except sqlite3.OperationalError as error:
-            self._check_gone(error)
+            if is_gone(error):
+                raise self.seen.without_tables(str(self._path), error) from error
             raise StoreUnavailable(str(error)) from error
-
-    def _check_gone(self, error: BaseException) -> None:
-        if "no such table" in str(error):
-            raise self.seen.without_tables(str(self._path), error) from error
 
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
@@ -288,43 +308,32 @@ class SqliteRecorder(SQLiteProcessRecorder):
 
     def published(self, position: int, hash: str) -> None:
         self.seen.note_published(position, hash)
-        self._looks += 1
 
     def _look(self, opened: _Opened) -> sqlite3.Connection:
-        """Look once on each connection whether the file has what was seen. Raises `StoreWentBack`."""
-        looks, now = self._looks, time.monotonic()
-        new = opened.looked != looks
-        if self.epoch and (new or now - self._epoch_asked_at > LOOK_FOR_EPOCH_S):
-            [(epoch,)] = opened.connection.execute("SELECT epoch FROM ledger").fetchall()
-            if epoch != self.epoch:
-                raise epoch_moved(self.epoch, epoch)
-            self._epoch_asked_at = now
-        if new:
-            self.seen.check(
-                lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall()
-            )
-            opened.looked = looks
+        """Look whether the file has what was seen. Raises `StoreWentBack`."""
+        opened.looked = self.seen.look(
+            opened.looked, self.epoch,
+            lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall(),
+        )  # fmt: skip
         return opened.connection
 
 
-def file_at(path: Path) -> tuple[int, int] | None:
-    """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        return None
-    return state.st_dev, state.st_ino
+def is_gone(error: BaseException) -> bool:
+    """Whether a question failed because its table is not there."""
+    return "no such table" in str(error)
 
 
 class _Opened:
     """A connection, closed with whoever holds it: threads that serve requests come and go."""
 
-    __slots__ = ("__weakref__", "connection", "file", "looked")
+    __slots__ = ("__weakref__", "connection", "file", "looked", "tables")
 
     def __init__(self, path: Path) -> None:
         # Before it is opened: where another file is put there meanwhile, the next look opens that one.
         self.file = file_at(path)
         self.looked = 0
+        self.tables = 0
+        """Which tables were written into on it, 0 before the first."""
         self.connection = open_sqlite(path)
 
     def __del__(self) -> None:

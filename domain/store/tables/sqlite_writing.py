@@ -25,6 +25,7 @@ class SqliteWriting:
         self._signal = signal
         self._ask("BEGIN IMMEDIATE")
         self.epoch = int(self._ask("SELECT epoch FROM ledger")[0][0])
+        self.tables = int(self._ask("PRAGMA schema_version")[0][0])
         self._head = int(self._ask("SELECT coalesce(max(notification_id), 0) FROM events")[0][0])
         self._answers = answers_of(self._ask, wanted)
 

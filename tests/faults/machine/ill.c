@@ -1,8 +1,8 @@
 /* A machine that is not well, for one process: loaded before libc's own functions (LD_PRELOAD).
  *
- * KUTY_FAULT_CONTROL names a file of two 64-bit numbers that may change at any time: by how many nanoseconds the wall clock is
- * wrong, and how many microseconds every sync of a file to the disk takes beyond what it takes. What sleeps is the thread that
- * syncs, as with a slow disk. Clocks that only go forward (CLOCK_MONOTONIC) are right.
+ * KUTY_FAULT_CONTROL names a file of three 64-bit numbers that may change at any time: by how many nanoseconds the wall clock is
+ * wrong, how many microseconds every sync of a file to the disk takes beyond what it takes, and whether every sync fails (EIO).
+ * What sleeps is the thread that syncs, as with a slow disk. Clocks that only go forward (CLOCK_MONOTONIC) are right.
  *
  * KUTY_FAULT_DIE_AT names the call, counted from 1, before which the process is killed (SIGKILL): calls that change something
  * outside of it, that is writes, sends, syncs, and what makes, cuts, moves and removes files. At its end a process that lived
@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@
 struct control {
     volatile int64_t clock_ns;
     volatile int64_t sync_us;
+    volatile int64_t syncs_fail;
 };
 
 static struct control well;
@@ -130,6 +132,10 @@ static void wait_for_the_disk(void)
         REAL(name); \
         changes_something(); \
         wait_for_the_disk(); \
+        if (control->syncs_fail) { \
+            errno = EIO; \
+            return -1; \
+        } \
         return real(__VA_ARGS__); \
     }
 

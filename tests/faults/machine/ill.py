@@ -1,4 +1,5 @@
-"""What a machine can do to the processes on it: a wrong wall clock, a disk that syncs slowly, a kill at any moment.
+"""What a machine can do to the processes on it: a wrong wall clock, a disk that syncs slowly or not at all, a kill at
+any moment.
 
 It is done in front of libc (`ill.c`), so that it is the same for our processes, PostgreSQL, Java and SQLite.
 """
@@ -16,8 +17,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).with_name("ill.c")
-CONTROL = struct.Struct("=qq")
-"""Nanoseconds by which the clock is wrong, microseconds that a sync takes."""
+CONTROL = struct.Struct("=qqq")
+"""Nanoseconds by which the clock is wrong, microseconds that a sync takes, whether every sync fails."""
 
 
 class IllMachine:
@@ -35,9 +36,10 @@ class IllMachine:
         )  # fmt: skip
         assert built.returncode == 0, built.stderr
         self._library.chmod(0o755)
-        self._control.write_bytes(CONTROL.pack(0, 0))
+        self._clock_ns, self._sync_us, self._syncs_fail = 0, 0, False
+        self._control.touch()
         self._control.chmod(0o644)
-        self._clock_ns, self._sync_us = 0, 0
+        self._tell()
 
     def environment(self, *, die_at: int = 0, count: Path | None = None) -> dict[str, str]:
         """Of a process that feels it. `die_at` is the call, among those that change something, before which it is killed;
@@ -67,12 +69,17 @@ class IllMachine:
         self._sync_us = int(seconds * 1_000_000)
         self._tell()
 
+    def syncs_fail(self) -> None:
+        """Every sync of a file answers EIO, as on a disk that is broken; what is written may be read all the same."""
+        self._syncs_fail = True
+        self._tell()
+
     def be_well(self) -> None:
-        """The clock is right, the disk is quick."""
-        self._clock_ns, self._sync_us = 0, 0
+        """The clock is right, the disk is quick and keeps what it is given."""
+        self._clock_ns, self._sync_us, self._syncs_fail = 0, 0, False
         self._tell()
 
     def _tell(self) -> None:
         with self._control.open("r+b") as control:  # the same file: it is mapped where it is felt
-            control.write(CONTROL.pack(self._clock_ns, self._sync_us))
+            control.write(CONTROL.pack(self._clock_ns, self._sync_us, self._syncs_fail))
 

@@ -1,0 +1,230 @@
+"""What fails for one recipient is that recipient's own matter: the others are served, it is shown, and it is said once."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from history_as_1 import kela
+from logins import login_dsn
+from publications_given import LEDGER, damaged
+from stage import KELA, Stage
+
+from consumers.generations import Generation
+from consumers.lines import NOT_TAKEN
+from consumers.log import Read
+from consumers.projector import NOT_OPENED
+from consumers.setbacks import LONGEST_PAUSE_S
+from deploy.halts import told_of_line
+from deploy.local.parts import Postgres
+from deploy.roles import Running
+from domain.directory import Recipient
+from domain.store import StoreUnavailable
+from projections.read_models import ReadModels, schema_name
+from projections.read_models_postgres import PostgresModels, make_login, provision_recipients
+from projections.read_models_sqlite import SqliteModels
+
+FIRST, SECOND, THIRD = RECIPIENTS = [Recipient(name, KELA.org, KELA.task, KELA.from_on) for name in ("a", "b", "c")]
+FEW = kela().entries[:5]
+MORE = kela().entries[5:10]
+DEADLINE_S = 30.0
+MODEL_PAGE = "docs/runbooks/a-read-model-that-fails.md"
+
+
+@dataclass
+class Place:
+    """Where the read models are, and how somebody gets at the second recipient's behind everybody's back."""
+
+    models: ReadModels
+    change: Callable[[str], Any]
+    """Run statements on the second recipient's tables."""
+
+    def spoil(self) -> None:
+        self.change("ALTER TABLE feed RENAME COLUMN next_offset TO another")
+
+    def mend(self) -> None:
+        self.change("ALTER TABLE feed RENAME COLUMN another TO next_offset")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "sqlite":
+        files = SqliteModels(tmp_path / "models", LEDGER)
+
+        def change_file(statement: str) -> None:
+            with closing(sqlite3.connect(tmp_path / "models" / LEDGER / "b.db")) as connection, connection:
+                connection.execute(statement)
+
+        SqliteModels(tmp_path / "models", LEDGER).of("b").close()  # whose tables are made
+        yield Place(files, change_file)
+        files.close()
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    dsn = postgres.fresh_database()
+    make_login(dsn, "kuty_test_projector", "secret")
+    provision_recipients(dsn, LEDGER, [one.short_name for one in RECIPIENTS], ["kuty_test_projector"])
+    models = PostgresModels(login_dsn(dsn), LEDGER, connections=4)
+
+    def change_schema(statement: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as owner:
+            owner.execute(f"SET search_path TO {schema_name(LEDGER, 'b')}".encode())
+            owner.execute(statement.encode())
+
+    yield Place(models, change_schema)
+    models.close()
+
+
+@pytest.fixture
+def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path, *RECIPIENTS, models=place.models, explain=told_of_line)
+    for recipient in RECIPIENTS:
+        made.put(FEW, recipient)
+    yield made
+    made.projector.close()
+    made.broker.close()
+
+
+def seconds_go_by(stage: Stage, seconds: int) -> None:
+    """One step each second: none of them may fail."""
+    for _ in range(seconds):
+        stage.projector.step()
+        stage.later(1.0)
+
+
+def offsets(stage: Stage, *recipients: Recipient) -> list[int]:
+    return [stage.feed(recipient).next_offset for recipient in recipients]
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line.getMessage() for line in caplog.records if line.name == "consumers.setbacks"]
+
+
+def test_a_model_that_cannot_be_opened_keeps_nobody_behind_it_from_being_served(
+    stage: Stage, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.spoil()
+    # when the projector runs for a minute
+    seconds_go_by(stage, 60)
+    # then the others are served, before and behind it
+    assert offsets(stage, FIRST, THIRD) == [5, 5]
+    # and it is shown as standing still, with what to do, and as behind by all that came
+    failing = stage.standing(SECOND)
+    assert failing.halted.startswith(f"{NOT_OPENED}: ")
+    assert failing.to_do.endswith(MODEL_PAGE)
+    assert (failing.offset, failing.end) == (0, 5)
+    assert (stage.standing(FIRST).halted, stage.standing(THIRD).halted) == ("", "")
+    # and it was said at once and seldom after that
+    assert 1 <= len(said(caplog)) <= 3
+    assert all(line.startswith(f"b stands still, and is tried again: {NOT_OPENED}: ") for line in said(caplog))
+    # when the tables are as they were, then it goes on by itself
+    place.mend()
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([5], "")
+    assert said(caplog)[-1].startswith("b goes on, after ")
+
+
+def test_a_model_of_a_newer_program_stops_nobody_else(stage: Stage, place: Place) -> None:
+    place.change("INSERT INTO migrations VALUES (999)")
+    seconds_go_by(stage, 5)
+    # then the others are served, and it says which program is missing
+    assert offsets(stage, FIRST, THIRD) == [5, 5]
+    failing = stage.standing(SECOND)
+    assert "is at version 999, and this program knows versions up to 1" in failing.halted
+    assert failing.to_do.endswith("docs/runbooks/newer-tables.md")
+
+
+def test_tables_that_are_changed_under_a_running_projector_stop_nobody_else(
+    stage: Stage, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.drain()
+    assert offsets(stage, *RECIPIENTS) == [5, 5, 5]
+    # when the tables change, and more is told
+    place.spoil()
+    for recipient in RECIPIENTS:
+        stage.put(MORE, recipient)
+    seconds_go_by(stage, 60)
+    # then the others have it
+    assert offsets(stage, FIRST, THIRD) == [10, 10]
+    assert stage.standing(SECOND).halted
+    assert (stage.standing(SECOND).offset, stage.standing(SECOND).end) == (5, 10)
+    assert 1 <= len(said(caplog)) <= 6  # what fails first is the writing, and then the opening
+    place.mend()
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+
+
+def test_a_record_that_cannot_be_taken_in_slows_nobody_else_and_answers_say_so(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.drain()
+    offer = Generation.offer
+
+    def offers(generation: Generation, sequence: int, read: Read, *more: Any) -> None:
+        if ("ce_type", b"unheard.of.v1") in read.headers:
+            raise RuntimeError("what nobody thought of")
+        offer(generation, sequence, read, *more)
+
+    monkeypatch.setattr(Generation, "offer", offers)
+    # when something stands in the topic at which this program fails
+    stage.put([damaged(MORE[0], ce_type=b"unheard.of.v1")], SECOND)
+    for number in range(60):
+        if number % 12 == 0:
+            stage.put([MORE[number // 12]], FIRST)
+            # then the others have what came in the same second
+            stage.projector.step()
+            stage.projector.step()
+            assert offsets(stage, FIRST, THIRD) == [6 + number // 12, 5]
+        seconds_go_by(stage, 1)
+    # and whoever asks the one is told that it is not all
+    assert stage.standing(SECOND).halted.startswith(f"{NOT_TAKEN}: ")
+    answered = stage.asked(recipient=SECOND)
+    assert (answered.complete, answered.freshness.halted) == (False, stage.standing(SECOND).halted)
+    assert stage.asked(recipient=FIRST).complete
+    # and the operator where it came from, once in a while
+    lines = [line for line in caplog.records if line.name == "consumers.setbacks"]
+    assert 1 <= len(lines) <= 3
+    assert lines[0].exc_info
+    assert MODEL_PAGE in lines[0].getMessage()
+
+
+def test_a_database_that_answers_nobody_is_the_roles_matter(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.drain()
+
+    def away(*_: Any) -> None:
+        raise StoreUnavailable("connection refused")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(stage.models), "check", away)
+        for name in ("write", "_writing", "_looking"):
+            broken.setattr(type(stage.models.of("b")), name, away)
+        stage.put(MORE, SECOND)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="connection refused"):
+                stage.projector.step()
+        # and nobody is said to stand still for it
+        assert [one.halted for one in stage.projector.standings()] == [""] * len(stage.projector.standings())
+    stage.drain()
+    assert offsets(stage, *RECIPIENTS) == [5, 10, 5]
+
+
+def test_a_running_projector_with_one_spoilt_model_is_no_failing_role(
+    stage: Stage, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.spoil()
+    running, give_up_at = Running([stage.projector], lambda: None).start(), time.monotonic() + DEADLINE_S
+    try:
+        while offsets(stage, FIRST, THIRD) != [5, 5] or not said(caplog):
+            assert time.monotonic() < give_up_at
+    finally:
+        running.stop()
+    assert running.roles[0].failures == 0
+    assert [line for line in caplog.records if line.name == "kuty.roles"] == []

@@ -1,0 +1,120 @@
+"""Two operators who choose at the same moment: what one gives up is in its file, and nothing else is. source: design D21"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forked import Forked, forked
+from house import LEDGER
+
+from deploy import choosing
+from deploy.choosing import Chosen, Persons, adopt, new_epoch
+from deploy.given_up import NotGivenUp, Origin, keep, put_in_place, read
+from deploy.migration import migrate
+from deploy.settings import Settings
+from deploy.wiring import Wired, open_ledger_parts
+from domain.record import Record
+from domain.store import Lost
+
+Choose = Callable[[Wired, Persons, Path | None], Chosen]
+STORE, TOPIC = Origin("demo", 1, 50, 60, "a" * 64), Origin("demo", 1, 50, 72, "b" * 64)
+
+
+def unfinished(folder: Path) -> list[Path]:
+    return list(folder.glob("*.unfinished"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Forked:
+    """A ledger that went back and took commands, its store in a file or on PostgreSQL."""
+    if request.param == "sqlite":
+        laid_out: Forked = request.getfixturevalue("ledger")
+        return laid_out
+    dsn = request.getfixturevalue("postgres").fresh_database()
+    found = Forked(Settings(home=tmp_path, ledger=LEDGER, store_dsn=dsn, owner_dsn=dsn))
+    migrate(found.settings)
+    with found.house() as home:
+        home.until("12")
+        home.settle()
+    found.fork = forked(found)
+    return found
+
+
+@pytest.mark.parametrize(("first", "second"), [(adopt, new_epoch), (new_epoch, adopt)], ids=["adopt", "new-epoch"])
+def test_who_comes_second_leaves_the_file_of_the_first_alone(
+    either: Forked, monkeypatch: pytest.MonkeyPatch, first: Choose, second: Choose
+) -> None:
+    ledger = either
+    stored, published = ledger.records(), ledger.published()
+    given_up: list[Record] = stored if first is adopt else published
+    a = open_ledger_parts(ledger.settings, wait_s=0)
+    b = open_ledger_parts(ledger.settings, wait_s=0, broker=a.broker)
+    came: list[str] = []
+    whole = choosing._Choosing._epoch
+
+    def in_the_middle(self: Any, *rest: Any) -> Any:
+        # The first has written what it gives up beside its place, and holds the ledger.
+        monkeypatch.setattr(choosing._Choosing, "_epoch", whole)
+        with monkeypatch.context() as shorter:
+            shorter.setattr("domain.store.tables.database.SQLITE_PATIENCE_S", 0.1)
+            shorter.setattr("domain.store.tables.postgres_writing.LONGEST_CALL_S", 1.0)
+            with pytest.raises(Lost):
+                second(b, Persons("X-01", "X-02"), None)
+        came.append("second")
+        return whole(self, *rest)
+
+    monkeypatch.setattr(choosing._Choosing, "_epoch", in_the_middle)
+    try:
+        done = first(a, Persons("T-01", "C-01"), None)
+    finally:
+        b.close()
+        a.close()
+    assert (came, done.epoch) == (["second"], 2)
+    file = read(ledger.kept)
+    file.check()
+    assert [record.state for record in file.events()] == [record.state for record in given_up[file.origin.after :]]
+    assert file.origin.hash == given_up[-1].hash
+    assert unfinished(ledger.kept.parent) == []
+
+
+def test_each_writes_its_own_file_and_one_of_them_gets_the_name(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "given-up.jsonl", tmp_path / "elsewhere.jsonl"
+    # Of two ledgers: each holds a lock of its own.
+    other = STORE._replace(ledger="other")
+    one, two = (keep(path, origin, [], [], []) for origin in (STORE, other))
+    put_in_place(one, path, STORE)
+    with pytest.raises(NotGivenUp, match="holds another history that was given up"):
+        put_in_place(two, path, other)
+    assert read(path).origin == STORE
+    # and what is not the history that is about to go gets no name at all
+    with pytest.raises(NotGivenUp, match="nothing is done"):
+        put_in_place(two, elsewhere, STORE)
+    assert not elsewhere.exists()
+
+
+def test_what_a_command_left_that_was_killed_goes_with_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "given-up.jsonl"
+    left = keep(path, TOPIC, [], [], [])
+    now = keep(path, STORE, [], [], [])
+    assert (left != now, unfinished(tmp_path)) == (True, [now])
+
+
+@pytest.mark.parametrize("choose", [adopt, new_epoch])
+def test_a_choice_that_comes_to_nothing_leaves_no_file(
+    ledger: Forked, monkeypatch: pytest.MonkeyPatch, choose: Choose
+) -> None:
+    def fails(*_: Any) -> None:
+        raise Lost("the database does not answer")
+
+    monkeypatch.setattr(choosing._Choosing, "_commit", fails)
+    wired = open_ledger_parts(ledger.settings, wait_s=0)
+    try:
+        with pytest.raises(Lost):
+            choose(wired, Persons("T-01", "C-01"), None)
+    finally:
+        wired.close()
+    assert not ledger.kept.exists()
+    assert unfinished(ledger.kept.parent) == []
