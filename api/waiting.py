@@ -20,9 +20,9 @@ from domain.store import EventStore
 
 T = TypeVar("T")
 LONGEST_LOOK_S = 1.0
-MOST_READERS = 4
-"""Readers of one recipient that wait at a time in one process: its own system, a second one while that is replaced, and
-somebody who looks. Each of them reads when something was told."""
+MOST_READERS = 8
+"""Readers of one recipient that wait at a time in one process: some of its own system, as many while that is replaced. Each
+of them reads when something was told."""
 LOOK_AGAIN_S = 0.005
 """How long after a look the next one begins where no commit says that there is something to see, seconds."""
 TOO_MANY_READERS: dict[str, Any] = {
