@@ -34,7 +34,8 @@ class LedgerDoor:
     `publications` reads a recipient's present epoch: (short name, epoch that the reader knows, after sequence, at most) to
     that epoch and what stands in it; another epoch than the reader's is read from its beginning. `redeliver` begins a fresh
     epoch for a recipient, once under a caller's key, and gives the answer and how far that epoch has come, or none where the
-    key stands for something else; it raises `LookupError` where there is nothing to repeat, and `SentOnceMoreOften`.
+    key stands for something else; it raises `LookupError` where there is nothing to repeat, `SentOnceMoreOften` and
+    `NotAllToldYet`.
     `acknowledged` is given in a live ledger: "told on" then means when the broker took a publication.
     """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from consumers.late import late_of
 from consumers.lawful import pages, tellings
 from consumers.wire import publication_of
-from domain.catalogue import DISCLOSURES
+from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, EVENTS, SYSTEM_EVENTS
 from domain.disclosure.desired import view_of
 from domain.disclosure.kept import held_of, recipient_of
 from domain.disclosure.kinds import Kind, Kinds
@@ -25,6 +25,8 @@ NAME = "disclosure"
 """The follower's name in the store's table of positions."""
 LINES = f"{NAME}/lines"
 """Counts the redeliveries that have begun and ended: whoever tells on a line that is another one by now tells nothing."""
+FOLLOWED = tuple(sorted((EVENTS.keys() - SYSTEM_EVENTS) | DIRECTORY_EVENTS))
+"""Names of the events that it reads; its own and the ledger's others are passed over."""
 CLIENTS_KEPT = 2_000
 """Clients remembered between batches, about 200 kilobytes each."""
 
@@ -124,6 +126,12 @@ def _disclosed(store: EventStore, records: Sequence[Record]) -> Disclosures:
         }
         for name, held in held_of(zip(records, store.opened_all(records), strict=True)).items()
     }
+
+
+def is_told(store: EventStore, position: int) -> bool:
+    """Whether the follower has told all that the feed up to a position gives rise to, late joiners aside."""
+    untold = store.records(store.tracking(NAME), 1, FOLLOWED)
+    return not untold or untold[0].position > position
 
 
 def repeated_up_to(recipient: str) -> str:

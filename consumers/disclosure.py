@@ -14,13 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
-from consumers.disclosed import LINES, NAME, Memory, is_coming, kept_place, line_of, place_found, repeated_up_to
+from consumers.disclosed import FOLLOWED, LINES, NAME, Memory, is_coming, kept_place, line_of, place_found, repeated_up_to
 from consumers.late import AFTER, UPTO, WALKED
 from consumers.named import Known
 from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, requested
 from consumers.telling import Batch, Means
 from domain.answers import Answer
-from domain.catalogue import DIRECTORY_EVENTS, EVENTS, SYSTEM_EVENTS
 from domain.context import Caller
 from domain.disclosure.policy import Policy, policy
 from domain.disclosure.pseudonyms import Pseudonyms
@@ -30,8 +29,6 @@ from projections.kinds import kinds
 LARGEST_BATCH = 400
 LARGEST_WALK = 100
 """So many clients are gone through for late joiners in one transaction."""
-FOLLOWED = tuple(sorted((EVENTS.keys() - SYSTEM_EVENTS) | DIRECTORY_EVENTS))
-"""Names of the events that it reads; its own and the ledger's others are passed over."""
 
 
 class Disclosure:
@@ -80,7 +77,7 @@ class Disclosure:
         stands for something else. The follower goes on with it. Who was not answered asks again.
 
         Raises `LookupError` for a recipient that was never told anything, `SentOnceMoreOften` in a live ledger for one to
-        which three have begun within 24 hours.
+        which three have begun within 24 hours, `NotAllToldYet` where the follower is behind.
         """
         answer, epoch = requested(self.store, recipient, caller, key)
         return answer, self.begin_redelivery(recipient, epoch) if epoch else None

@@ -12,6 +12,7 @@ source: design D16
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -21,9 +22,11 @@ from typing import NamedTuple
 
 from consumers.disclosed import (
     LINES,
+    NAME,
     end_of,
     history_of,
     is_coming,
+    is_told,
     kept_place,
     line_before,
     line_of,
@@ -34,7 +37,7 @@ from consumers.lawful import Lawful, pages, readable
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
-from domain.disclosure.once_more import MOST_IN_A_DAY, SentOnceMoreOften, wait_for_another
+from domain.disclosure.once_more import MOST_IN_A_DAY, NotAllToldYet, SentOnceMoreOften, wait_for_another
 from domain.disclosure.publications import Publication
 from domain.disclosure.publish import Line, empty_event, empty_publication
 from domain.events import Erased, RedeliveryRequested
@@ -44,6 +47,9 @@ from domain.streams import LEDGER_MATTER
 
 WINDOW = 100
 """So many publications of the old epoch are gone through in one transaction."""
+TOLD_WITHIN_S = 1.0
+"""How long who asks waits for disclosure to come to what is recorded by then, seconds."""
+LOOK_AGAIN_S = 0.05
 
 
 class Redelivery(NamedTuple):
@@ -63,7 +69,7 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
 
     Asked again it names the same epoch, and no epoch where the key stands for something else. Two who ask before the epoch
     begins get one. Raises `LookupError` when the recipient was never told anything, `SentOnceMoreOften` in a live ledger,
-    `StoreUnavailable`; then the key stands for nothing.
+    `NotAllToldYet`, `StoreUnavailable`; then the key stands for nothing.
     """
     newest = line_of(store, recipient)
     coming = is_coming(store, newest)
@@ -71,8 +77,10 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
     if store.answer(caller.sender, key, caller.person) is None:  # a repeat is answered whatever was erased or begun since
         if not any(readable(store, records) for records in pages(store, told.stream)):
             raise LookupError(f"nothing was told to {recipient}")
-        if not coming and store.mode == "live":
-            _check_may_begin(store, newest)
+        if not coming:
+            if store.mode == "live":
+                _check_may_begin(store, newest)
+            check_told(store)
     event = RedeliveryRequested(recipient=recipient, recipient_epoch=newest.epoch + (not coming))
     answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()
     [recorded] = store.records(answer.position - 1, 1) if answer.events else [None]
@@ -87,6 +95,16 @@ def _check_may_begin(store: EventStore, newest: Line) -> None:
     begun: list[datetime] = [first[0].header.recorded_at for first in islice(filter(None, firsts), MOST_IN_A_DAY)]
     if wait := wait_for_another(begun, store.now()):
         raise SentOnceMoreOften(newest.epoch, wait)
+
+
+def check_told(store: EventStore) -> None:
+    """Everything that is recorded by now was told, within a moment: what was told and is lawful no more has been taken back,
+    and is not repeated. Raises `NotAllToldYet`."""
+    head, give_up_at = store.head(), time.monotonic() + TOLD_WITHIN_S
+    while not is_told(store, head):
+        if time.monotonic() >= give_up_at:
+            raise NotAllToldYet(store.tracking(NAME), head)
+        store.wait_for_commit(LOOK_AGAIN_S)
 
 
 def begin(

@@ -59,7 +59,7 @@ def door_of(wired: Wired) -> LedgerDoor:
 
 def redelivered(wired: Wired, short_name: str, caller: Caller, key: str) -> tuple[Answer, Repeated | None]:
     """A redelivery, begun once under the caller's key: the answer to it, and how far it has come. Raises `LookupError`,
-    `SentOnceMoreOften`."""
+    `SentOnceMoreOften`, `NotAllToldYet`."""
     answer, begun = wired.disclosure.redeliver_once(short_name, caller, key)
     return answer, Repeated(begun.epoch, begun.publications, begun.repeated) if begun else None
 

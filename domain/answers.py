@@ -20,11 +20,11 @@ class OwnVersion(int):
 class Answer:
     """What became of a command or message.
 
-    `number` counts in the sender's line, none for a command without effect, a dry run and a re-used id. `events` are
-    (event id, name, position). `references` name the parts begun, raw: they never leave the ledger as they are.
-    `first` is set on a repeat only: the status of the first answer. `client` is the stream that the command spoke of,
-    `own_version` the version of it as its sender counts (`Pathway.version_for`). `facts` stand in the way of what was
-    refused, named as the sender was told of them.
+    `number` counts in the sender's line, none for a command without effect (but for a message that waited), a dry run and a
+    re-used id. `events` are (event id, name, position). `references` name the parts begun, raw: they never leave the ledger
+    as they are. `first` is set on a repeat only: the status of the first answer. `client` is the stream that the command
+    spoke of, `own_version` the version of it as its sender counts (`Pathway.version_for`). `facts` stand in the way of what
+    was refused, named as the sender was told of them.
     """
 
     status: Status
@@ -45,8 +45,8 @@ class Answer:
     """Of a group's message, what became of each of its entries."""
 
     def repeated(self) -> Answer:
-        """The answer to a repeat of the same command; a wish without effect is answered as the first time."""
-        if self.status == "already_recorded":
+        """The answer to a repeat of the same command; without a number there is none before it to name."""
+        if self.status == "already_recorded" and self.number is None:
             return self
         return replace(self, status="already_recorded", first=self.status)
 

@@ -239,6 +239,8 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
             return Receipt(
                 message_id, event.message_type, told.status, number, codes=told.codes, more=told.more, parts=parts
             )
+        case e.MessageSettled():
+            return _without_effect(message_id, event.message_type, number)
         case e.MessageQuarantined():
             codes = codes_of(event)
             own = event.message_id or message_id
@@ -255,6 +257,11 @@ def receipt_of_event(header: Header, event: Event) -> Receipt:
             return Receipt(message_id, header.type, "recorded", number, warnings=header.warnings, references=begun)
 
 
+def _without_effect(message_id: str, message_type: str, number: int | None, first: Status | None = None) -> Receipt:
+    """Of what was recorded already by something else (`IDEMPOTENT`)."""
+    return Receipt(message_id, message_type, "already_recorded", number, first=first, codes=(Reason("IDEMPOTENT"),))
+
+
 def _parts(message_id: str, answer: Answer) -> tuple[tuple[str, Status], ...]:
     return tuple((entry_id(message_id, number), status) for number, status in enumerate(answer.entries, start=1))
 
@@ -262,10 +269,10 @@ def _parts(message_id: str, answer: Answer) -> tuple[tuple[str, Status], ...]:
 def receipt_of_answer(message_id: str, message_type: str, answer: Answer) -> Receipt:
     """The receipt of an answer just given: the same that its first event stands for, or that of a repeat.
 
-    A command without effect is answered as already recorded, without a number (`IDEMPOTENT`).
+    A command without effect is answered as already recorded (`IDEMPOTENT`), with a number only where it waited.
     """
-    if answer.status == "already_recorded" and answer.first is None:
-        return Receipt(message_id, message_type, "already_recorded", codes=(Reason("IDEMPOTENT"),))
+    if (answer.first or answer.status) == "already_recorded":
+        return _without_effect(message_id, message_type, answer.number, answer.first)
     first_name = answer.events[0][1] if answer.events else ""
     is_fact = first_name in EVENTS and first_name not in ANSWERS
     own = PARTS_BEGUN.get(first_name)

@@ -25,6 +25,7 @@ from domain.events import (
     GroupAnswered,
     MessageHeld,
     MessageQuarantined,
+    MessageSettled,
     PublicationsAcknowledged,
     RedeliveryRequested,
 )
@@ -42,8 +43,8 @@ from projections.timeline import Open, plain_fields
 UNDECIDED = frozenset(
     note.NAME
     for note in (
-        AnswerWithdrawn, EpochOpened, GroupAnswered, MessageHeld, MessageQuarantined, PublicationsAcknowledged,
-        RedeliveryRequested,
+        AnswerWithdrawn, EpochOpened, GroupAnswered, MessageHeld, MessageQuarantined, MessageSettled,
+        PublicationsAcknowledged, RedeliveryRequested,
     )
 )  # fmt: skip
 """Notes: recorded without a decision, as tellings are."""

@@ -207,7 +207,7 @@ def publication_of(body: dict[str, Any]) -> Publication:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["command.refused", "message.held", "message.quarantined"])
+@pytest.mark.parametrize("name", ["command.refused", "message.held", "message.settled", "message.quarantined"])
 def test_the_receipt_of_an_answer_at_its_largest_fits_its_topic(name: str) -> None:
     fields = largest_fields(EVENTS[name])
     if name == "command.refused":

@@ -147,6 +147,7 @@ def routes() -> APIRouter:
             409: COMMAND_RESPONSES[409],
             422: COMMAND_RESPONSES[422],
             429: OFTEN,
+            503: COMMAND_RESPONSES[503],
         },
         response_class=Response,
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
@@ -345,7 +346,8 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     There is nothing to say about it: a body is left out, or an object without fields. Asked again under the same key, it is
     answered with the epoch that was begun then, and under any key while that one is on its way: `repeated` of `publications`
     are in it. In a live ledger another one begins when the oldest of the last three is 24 hours old (429, `Retry-After`):
-    until then the newest, `epoch` of the problem, is read from its beginning.
+    until then the newest, `epoch` of the problem, is read from its beginning. None begins before what was recorded when it
+    was asked for has been told (`E_NOT_AT_HEAD`, 503): it might take back what would be sent again.
     """
     own = signed.on_the_line()
     key = idempotency_key(request)

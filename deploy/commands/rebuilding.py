@@ -12,11 +12,11 @@ from typing import Any
 
 from consumers import relay as relaying
 from consumers import wire
-from consumers.disclosed import LINES
+from consumers.disclosed import LINES, is_told
 from consumers.disclosure import Disclosure
 from consumers.late import ONCE_MORE
 from consumers.log import Broker
-from consumers.redelivery import Redelivery
+from consumers.redelivery import Redelivery, check_told
 from deploy.choosing import reopening
 from deploy.commands.printed import failed, many, progress
 from deploy.feed import Feed, broker_alone, feed_of_store, feed_of_topic, follower_of
@@ -24,6 +24,7 @@ from deploy.migration import keys_database, ledger_file, master_key, migrate
 from deploy.roles import Role
 from deploy.settings import DSNS, Settings
 from deploy.wiring import Wired, open_ledger_parts, opened
+from domain.disclosure.once_more import NotAllToldYet
 from domain.record import Record
 from domain.store import Keys, check_own_keys
 from projections.comparison import differences
@@ -55,11 +56,16 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         try:
             # Where none answers, what an earlier one repeated may be older than the topic keeps.
             begun = _begun(wired, arguments.what, old) if old else None
-            redelivery = begun or wired.disclosure.begin_redelivery(arguments.what)
+            redelivery = begun or _begin(wired, arguments.what, alone=settings.embedded)
             if old >= redelivery.epoch:
                 redelivery = _once_more(wired.disclosure, redelivery)
         except LookupError as nothing:
             return failed(str(nothing))
+        except NotAllToldYet as behind:
+            return failed(
+                f"disclosure has come to position {behind.told_up_to} of {behind.head}: what stands behind it may take back "
+                "what would be sent again. `kuty status` says whether it runs; once it is there, give this again"
+            )
         if not _built(wired.disclosure, roles, model, redelivery):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
         if old >= redelivery.epoch:
@@ -81,6 +87,16 @@ def _begun(wired: Wired, recipient: str, live_epoch: int) -> Redelivery | None:
     """A redelivery that the live model has not come to: one that was broken off, or asked for elsewhere, goes on."""
     newest = wired.disclosure.progress_of(recipient)
     return newest if newest.epoch > live_epoch and newest.publications else None
+
+
+def _begin(wired: Wired, recipient: str, *, alone: bool) -> Redelivery:
+    """A fresh one, once everything is told that is recorded by now; where nobody else follows, that is seen to here. Raises
+    `LookupError`, `NotAllToldYet`."""
+    asked_at = wired.store.head()
+    while alone and not is_told(wired.store, asked_at):
+        wired.disclosure.step()
+    check_told(wired.store)
+    return wired.disclosure.begin_redelivery(recipient)
 
 
 def _once_more(disclosure: Disclosure, redelivery: Redelivery) -> Redelivery:

@@ -1,4 +1,4 @@
-"""How often a recipient may have everything that it was told sent once more: each time the whole history is recorded anew.
+"""When a recipient may have everything that it was told sent once more: each time the whole history is recorded anew.
 
 source: docs/decisions/0022-a-redelivery-goes-out-in-windows.md
 """
@@ -22,6 +22,16 @@ class SentOnceMoreOften(Refused):
         super().__init__(Reason("E_TOO_MANY_REDELIVERIES"))
         self.epoch = epoch
         self.wait = wait
+
+
+class NotAllToldYet(Refused):
+    """Disclosure has come to `told_up_to`, and the feed to `head`: what stands between them may take back what would be sent
+    once more."""
+
+    def __init__(self, told_up_to: int, head: int) -> None:
+        super().__init__(Reason("E_NOT_AT_HEAD"))
+        self.told_up_to = told_up_to
+        self.head = head
 
 
 def wait_for_another(begun: Sequence[datetime], now: datetime) -> timedelta:

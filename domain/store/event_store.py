@@ -358,5 +358,6 @@ class EventStore(LedgerReading):
             command, kind, body, caller, command_id, client, content_hash(*said, named_by or about), expected_version,
             look_ups or {}, dry_run, input_position, reply, repeats,
             message_hash=content_hash(*self._message(content, caller)[0]) if content is not None else "",
+            message_type=content.type if content is not None else "",
         )  # fmt: skip
         self._hand_over(job, group)

@@ -19,6 +19,7 @@ from domain.events import (
     GroupAnswered,
     MessageHeld,
     MessageQuarantined,
+    MessageSettled,
 )
 from domain.folding import Commands, counted, version_for
 from domain.receipts import answer_of_group, answer_of_refusal, parts_begun
@@ -208,6 +209,8 @@ def _answer_row(group: list[tuple[Record, Event | Erased]], commands: Mapping[st
             status, codes, more, entries = of_all.status, of_all.codes, of_all.more, of_all.entries
         case MessageHeld():
             status = "waiting"
+        case MessageSettled():
+            status = "already_recorded"
         case MessageQuarantined():
             status = "quarantined"
         case AnswerWithdrawn():

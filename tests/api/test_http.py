@@ -365,6 +365,21 @@ def test_a_redelivery_to_somebody_who_was_never_told_anything_would_change_nothi
         assert first_code(fresh.post("/redeliveries", PAYER, {})) == (409, "E_NO_CHANGE", "")
 
 
+def test_a_redelivery_begins_when_everything_is_told_that_was_recorded_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.redelivery.TOLD_WITHIN_S", 0.0)
+    with house_after("14", tmp_path) as home:
+        assert home.post(services(home), OWN_WORKER, service("untold")).status_code == 201
+        head = home.wired.store.head()
+        behind = home.post("/redeliveries", PAYER, {}, key="r-1")
+        assert first_code(behind) == (503, "E_NOT_AT_HEAD", "")
+        assert (behind.headers["retry-after"], home.wired.store.head()) == ("1", head)
+        home.settle()
+        begun = home.post("/redeliveries", PAYER, {}, key="r-1")
+        assert (begun.status_code, begun.json()["status"], begun.json()["epoch"]) == (202, "recorded", 2)
+
+
 def test_who_had_everything_sent_again_too_often_is_told_where_it_stands_and_when_to_ask(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from stories import EXPERT, INTAKE, OPERATOR, REFERRER, last
 from consumers import wire
 from consumers.embedded_broker import EmbeddedReader
 from consumers.intake import EACH_TOPIC, Intake
-from consumers.log import TopicDamaged
+from consumers.log import BrokerUnavailable, Outcome, TopicDamaged
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.chapters.referrals.decisions import SubmitReferral
+from domain.context import Caller
 from domain.store import StoreUnavailable
+from projections.audit import verify_chains
 
 
 @pytest.fixture
@@ -185,6 +188,81 @@ def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House)
     home.settle()
     final = home.receipts("authority")[-1]
     assert (final["message_id"], final["status"]) == ("m-2", "recorded")
+
+
+SYSTEM = Caller(EXPERT.org, EXPERT.task, "system", "system")
+
+
+@pytest.mark.parametrize("sent_again", [False, True], ids=["tried again", "sent again"])
+def test_the_last_answer_to_what_waited_is_not_lost_where_nothing_was_left_to_record(
+    home: House, monkeypatch: pytest.MonkeyPatch, sent_again: bool
+) -> None:
+    # given two messages that say the same of somebody of whom their sender may not know
+    body = {"identity_code": UNKNOWN_CODE, **BENEFIT}
+    for message_id in ("b-1", "b-2"):
+        home.send("authority", message_id, "change_benefit_status.v1", body)
+    home.settle()
+    waiting = home.receipts("authority")[-1]
+    assert (waiting["message_id"], waiting["status"]) == ("b-2", "waiting")
+    # when it may, and the broker takes nothing that intake publishes itself
+    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+
+    def away(_: Intake, recipient: object, receipts: Sequence[object]) -> None:
+        if receipts:
+            raise BrokerUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Intake, "_publish", away)
+        if sent_again:
+            broken.setattr(Intake, "_retry", lambda _: 0)
+        for _ in range(3):
+            with suppress(BrokerUnavailable):
+                home.wired.intake.step()
+        if sent_again:
+            for message_id in ("b-1", "b-2"):
+                home.send("authority", message_id, "change_benefit_status.v1", body)
+            with suppress(BrokerUnavailable):
+                home.wired.intake.step()
+    home.settle()
+    # then both are answered, in its line and over both ways alike
+    numbered = [one for one in home.receipts("authority") if "first" not in one]
+    first, last = numbered[-2:]
+    assert (first["message_id"], first["status"], first["number"]) == ("b-1", "recorded", waiting["number"] + 1)
+    assert (last["message_id"], last["status"], last["number"]) == ("b-2", "already_recorded", waiting["number"] + 2)
+    assert (last["type"], last["codes"][0]["code"]) == ("change_benefit_status.v1", "IDEMPOTENT")
+    assert home.get("/receipts", SYSTEM, since=waiting["number"]).json()["receipts"] == [first, last]
+    assert home.wired.vault.held() == []
+    # and who sends it once more is told the same
+    home.send("authority", "b-2", "change_benefit_status.v1", body)
+    home.settle()
+    again = home.receipts("authority")[-1]
+    assert (again["status"], again["first"], again["number"]) == ("already_recorded", "already_recorded", last["number"])
+    assert again["codes"] == last["codes"]
+    store = home.wired.store
+    assert verify_chains(store.records(0, store.head()), store.opened) == []
+
+
+def test_what_waited_is_let_go_of_when_its_answer_was_passed_on(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a message whose last answer was recorded by an intake that was killed then
+    home.send("authority", "b-1", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
+    home.settle()
+    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+    with monkeypatch.context() as killed:
+        killed.setattr(home.wired.vault, "drop_held", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            steps(home.wired.intake)
+    assert not home.wired.store.waits(SYSTEM.sender, "b-1")
+    # when the broker does not take what the next one says of it
+    with monkeypatch.context() as broken:
+        broken.setattr(home.wired.broker, "append", lambda entries: [Outcome("unknown") for _ in entries])
+        with pytest.raises(BrokerUnavailable):
+            steps(home.wired.intake)
+    # then it is said once more
+    assert [one.message_id for one in home.wired.vault.held()] == ["b-1"]
+    home.settle()
+    said = [(one["status"], one.get("first")) for one in home.receipts("authority") if one["message_id"] == "b-1"]
+    assert sorted(said, key=str) == [("already_recorded", "recorded"), ("recorded", None), ("waiting", None)]
+    assert home.wired.vault.held() == []
 
 
 def test_a_message_that_waited_in_a_vault_that_was_lost_is_decided_when_its_sender_sends_it_again(home: House) -> None:

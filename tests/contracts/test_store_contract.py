@@ -44,11 +44,13 @@ from domain.events import (
     FactCorrected,
     MessageHeld,
     MessageQuarantined,
+    MessageSettled,
     NotificationDue,
     SubjectRegistered,
 )  # fmt: skip
 from domain.fact import Fact
 from domain.pathway import Pathway
+from domain.receipts import receipt_of, receipt_of_answer
 from domain.record import Record
 from domain.refusals import Reason
 from domain.store import (
@@ -219,6 +221,38 @@ def test_a_command_without_effect_takes_no_number(store: EventStore) -> None:
     idle = store.execute(day(0), PROVIDER, "2", client=client)
     assert (idle.status, idle.number, idle.events) == ("already_recorded", None, ())
     assert store.execute(day(1), PROVIDER, "3", client=client).number == 2
+
+
+def test_the_last_answer_to_what_waited_is_recorded_and_numbered_where_nothing_is_left_to_record(store: EventStore) -> None:
+    client = new_client(store)
+    store.note(held("m1"), PROVIDER, "m1", content=M1).result(DEADLINE_S)
+    store.execute(day(0), PROVIDER, "told meanwhile", client=client)
+    head = store.head()
+    # when what it says has no effect by now, asked dry first
+    dry = store.execute(day(0), PROVIDER, "m1", client=client, content=M1, dry_run=True)
+    assert (dry.status, dry.number, store.head()) == ("already_recorded", None, head)
+    # or by somebody else, whose key it is: he has waited for nothing
+    other = store.execute(day(0), replace(PROVIDER, person="i2"), "m1", client=client, content=M1)
+    assert (other.status, other.number, store.head()) == ("already_recorded", None, head)
+    last = store.execute(day(0), PROVIDER, "m1", client=client, content=M1, input_position=("in", 9))
+    # then that is an event, the next in its sender's line
+    assert (last.status, last.first, last.number, store.head()) == ("already_recorded", None, 3, head + 1)
+    assert store.tracking("in") == 9
+    [record] = store.records(head, 10)
+    event = store.opened(record)
+    assert event == MessageSettled(message_type=M1.type)
+    receipt = receipt_of(record, event)
+    assert receipt is not None
+    assert receipt == receipt_of_answer("m1", M1.type, last)
+    assert (receipt.numbered, receipt.codes) == (True, (Reason("IDEMPOTENT"),))
+    # and a repeat names it, and records nothing
+    again = store.execute(day(0), PROVIDER, "m1", client=client, content=M1)
+    assert (again.status, again.first, again.number) == ("already_recorded", "already_recorded", 3)
+    repeated = receipt_of_answer("m1", M1.type, again)
+    assert (repeated.numbered, repeated.number, repeated.codes) == (False, 3, receipt.codes)
+    assert store.head() == head + 1
+    assert not store.waits(PROVIDER.sender, "m1")
+    assert list(store.amiss(lambda header: None)) == []
 
 
 def test_a_command_without_effect_keeps_its_id(store: EventStore) -> None:
@@ -1102,6 +1136,8 @@ def test_a_store_rebuilt_from_its_records_is_equal(ground: Ground, store: EventS
     store.execute(day(2), replace(PROVIDER, person="i2"), "m1", client=client)
     store.execute(day(1, at_most=0), PROVIDER, "m2", client=client)
     group(store, client, [day(4), day(1, at_most=0)])
+    store.note(held("m3"), PROVIDER, "m3", content=OTHER).result(DEADLINE_S)
+    store.execute(day(4), PROVIDER, "m3", client=client, content=OTHER)
     fact = store.stream(client)[1].header.event_id
     record = disclosure(store, client, "")
     told = store.build(

@@ -20,6 +20,7 @@ import shtab
 from blocks import ROOT
 from publications_given import Told
 
+from consumers.disclosed import is_told
 from consumers.wire import heartbeat, out_topic
 from deploy.cli import main, parser
 from deploy.commands.distributed import kept_for_others
@@ -28,6 +29,8 @@ from deploy.commands.rebuilding import target_of
 from deploy.describe.list_pages import commands, help_of
 from deploy.settings import Settings
 from deploy.wiring import open_ledger_parts, owned_by_us
+from domain.chapters.corrections.decisions import CorrectFact
+from domain.context import Caller
 
 
 @pytest.fixture(scope="module")
@@ -309,6 +312,35 @@ def test_a_recipients_model_is_rebuilt_compared_and_switched(home: Path, capsys:
     assert "the same as epoch 1; epoch 2 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
     assert "the same as epoch 2; epoch 3 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
     assert "every chain verifies" in told(capsys, "audit", "chains")
+
+
+def test_a_recipients_model_is_rebuilt_once_everything_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a corrected day of which nobody has been told, for no server runs
+    wired = open_ledger_parts(Settings(home=home))
+    try:
+        days = wired.store.records(0, 100, ("attendance.recorded",))
+        said_of = zip(days, wired.store.opened_all(days), strict=True)
+        h = next(day.header for day, event in said_of if getattr(event, "day_status", "") == "present")
+        new = {"day_status": "absent_other", "hours": None}
+        ask = CorrectFact(target_event_id=h.event_id, correction_reason="wrong_entry", new_values=new)
+        by = Caller(h.actor_org, h.actor_task, h.actor_role, h.actor_person)
+        answer = wired.store.execute(ask, by, "corrected", client=h.stream)
+        assert answer.status == "recorded", answer
+    finally:
+        wired.close()
+    # when others are to tell it, and do not, then nothing begins
+    with monkeypatch.context() as behind:
+        behind.setattr("deploy.commands.rebuilding.is_told", lambda *_: True)
+        behind.setattr("consumers.redelivery.TOLD_WITHIN_S", 0.0)
+        said = told(capsys, "rebuild", "kela-benefit-payment", code=1)
+        assert f"disclosure has come to position {answer.position - 1} of {answer.position}" in said
+    # else it is told first
+    assert "the same as epoch 1; epoch 2 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
+    wired = open_ledger_parts(Settings(home=home))
+    assert is_told(wired.store, answer.position)
+    wired.close()
 
 
 def test_a_recipient_that_lost_its_model_gets_another_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,6 +99,7 @@ def _of_the_ledger() -> tuple[Event, ...]:
             held_reason="waits_for_reference",
             held_until_at=datetime(2025, 3, 10, 7, tzinfo=UTC),
         ),
+        e.MessageSettled(message_type="change_benefit_status.v1"),
         e.MessageQuarantined(
             sender_org_id=KELA,
             topic="kuty.demo.in.kela-payment.v1",

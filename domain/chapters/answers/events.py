@@ -68,6 +68,13 @@ class MessageHeld(AnswerEvent):
     held_until_at: Routing[datetime]
 
 
+class MessageSettled(AnswerEvent):
+    """What an agency's message waited to say was recorded already: that is its last answer."""
+
+    NAME = "message.settled"
+    message_type: Routing[Text60]
+
+
 class MessageQuarantined(AnswerEvent):
     """Bytes that cannot be read were set aside by their place and hash."""
 

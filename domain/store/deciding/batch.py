@@ -15,7 +15,7 @@ from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
 from domain.envelopes import former_entry_id
-from domain.events import CommandRefused, FactCorrected, FactInTheWay, MessageHeld, MessageQuarantined
+from domain.events import CommandRefused, FactCorrected, FactInTheWay, MessageHeld, MessageQuarantined, MessageSettled
 from domain.pathway import Fact, Pathway, evolve
 from domain.receipts import answer_of_group, answer_of_refusal, facts_told, group_answered, parts_begun
 from domain.refusals import Reason, Refused
@@ -188,13 +188,7 @@ class Batch:
         except Exception as error:
             raise JobFailed(job, error) from error
         if not drafts:
-            version, own = (pathway.version, self._own_version(pathway, job)) if pathway else (0, 0)
-            idle = Answer(
-                "already_recorded", client=job.client, stream_version=version, position=self.head, own_version=own
-            )
-            if not job.dry_run:
-                self._keep(job, idle, self.head)
-            return idle
+            return self._without_effect(job, context, pathway)
         if pathway is not None and any(pathway.is_destroyed(draft.matter) for draft in drafts):
             # The record says so already, and the key goes with the next look at the record.
             raise JobFailed(job, KeyDestroyed(pathway.client))
@@ -217,15 +211,35 @@ class Batch:
         }
         return self._record(job, drafts, job.client if job.of_client else None, at, answer, decision=decision)
 
+    def _without_effect(self, job: CommandJob, context: Context, pathway: Pathway | None) -> Answer:
+        """What is recorded already needs no event, and its answer no number. A message that waited was promised a last one:
+        that is recorded, for nobody is there any more to be told it at once."""
+        if self._waited(job) and not job.dry_run:
+            settled = MessageSettled(message_type=job.message_type)
+            draft = self._fresh(context).draft(settled, context.today, LEDGER_MATTER)
+            return self._record(job, [draft], LEDGER_STREAM, context.recorded_at, Answer("already_recorded"))
+        version, own = (pathway.version, self._own_version(pathway, job)) if pathway else (0, 0)
+        idle = Answer("already_recorded", client=job.client, stream_version=version, position=self.head, own_version=own)
+        if not job.dry_run:
+            self._keep(job, idle, self.head)
+        return idle
+
+    def _waited(self, job: CommandJob) -> bool:
+        """Whether its sender was told that this very message waits, and has no last answer yet."""
+        given = self._given.get((*job.caller.sender, job.command_id), ())
+        return any(job.repeats(known) for row in still_waiting(given) for known in hashes_of(row))
+
+    def _fresh(self, context: Context) -> Context:
+        """A context of its own: the ids must not depend on how far the decision came before it said no."""
+        return Context(context.decision_id, context.recorded_at, context.caller, context.rules, self.directory)
+
     def _refuse(self, job: CommandJob, refused: Refused, context: Context, pathway: Pathway | None) -> Answer:
         facts = self._in_the_way(job, refused, pathway)
         if job.dry_run:
             return refused_answer(refused.codes, job.client, facts)
         subject = job.client if pathway is not None and pathway.version else None
         event = refusal_event(job.kind.name, refused.codes, job.content_hash, subject, facts)
-        # A context of its own: the ids must not depend on how far the decision came before it said no.
-        own = Context(context.decision_id, context.recorded_at, job.caller, context.rules, self.directory)
-        draft = own.draft(event, context.today, LEDGER_MATTER)
+        draft = self._fresh(context).draft(event, context.today, LEDGER_MATTER)
         return self._record(job, [draft], refusals_of(job.caller), context.recorded_at, answer_of_refusal(event))
 
     def _in_the_way(self, job: CommandJob, refused: Refused, pathway: Pathway | None) -> tuple[FactInTheWay, ...]:

@@ -76,6 +76,8 @@ class CommandJob:
     asked_at: float = field(default_factory=time.perf_counter)
     message_hash: str = ""
     """The hash of the body as it came: by it a repeat is known that can no longer be read as the command."""
+    message_type: str = ""
+    """The type of what came, where it is a body of which a hash is kept."""
     unable: str = ""
     """The code under which it is refused because it could not be carried out: what was decided is larger than a topic takes,
     or, of a group's entry, anything that would stop the others."""

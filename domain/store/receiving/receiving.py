@@ -78,7 +78,8 @@ class Receiving:
         return self._settled(asked.message, [asked])
 
     def retry_all(self) -> Iterator[tuple[Recipient, Received] | None]:
-        """Try every message again that waits, each when it is asked for: its final answer, or none where it waits on."""
+        """Try every message again that waits, each when it is asked for: its final answer, or none where it waits on. It is
+        let go of when the next one is asked for: who could not pass its answer on is given it once more, as a repeat."""
         for held in self._vault.each_held():
             sender = self._store.directory.recipient(held.sender_org, held.sender_task)
             if sender is None:
@@ -95,8 +96,8 @@ class Receiving:
                 received = self._settled(message, asked)
             except Exception as error:
                 received = self._refused(message, error)
-            self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
             yield sender, received
+            self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
 
     def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:
         """What a caller's names stand for; `client_name` is the one by which it names the client, where it does."""
