@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from deploy.roles import Running, Supervised
 from deploy.watching.lateness import Lateness
 from deploy.watching.looking import Fault, Look, Looked, NoAnswer, fault_of, look_at
 from deploy.wiring import InUse, Wired
+from domain.store import StoreWentBack
 
 API = "api"
 OF_MODELS = frozenset({API, "projector", "provisioner"})
@@ -34,6 +35,17 @@ OF_BROKER = frozenset({"broker", WRITING})
 STANDS_STILL = "stands still"
 DISK_FRESH_S = 60.0
 """To weigh a thousand schemas makes the database look at as many files."""
+
+
+def said_once(failures: Mapping[str, BaseException]) -> dict[str, BaseException]:
+    """The failures of looks by name, without those that say no more than another: whoever asks a store that went back finds
+    that out, and one that fails takes nothing."""
+    went_back = [name for name, error in failures.items() if isinstance(error, StoreWentBack)]
+    beside = {*went_back} - {min(went_back, key=("store", WRITING, *failures).index, default="")}
+    if "store" in failures:
+        why = str(failures["store"])
+        beside |= {WRITING} | {name for name, error in failures.items() if name != "store" and str(error) == why}
+    return {name: error for name, error in failures.items() if name not in beside}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,10 @@ class Watched:
     def faults(self) -> list[Fault]:
         """What is not as it should be. Answers within some seconds, whatever does not answer."""
         looked = self.look()
-        # A store that does not answer, or went back, takes nothing: that is said once.
-        beside = {WRITING} if "store" in looked.failures else set()
+        needed = said_once({name: error for name, error in looked.failures.items() if name in self._needs})
         found = [
             fault_of(name, error, (BROKER if name in OF_BROKER else DATABASE) if isinstance(error, NoAnswer) else None)
-            for name, error in looked.failures.items()
-            if name in {*self._needs} - beside
+            for name, error in needed.items()
         ]
         figures = looked.values.get("figures", Figures())
         return [*found, *self._of_roles(), *_of_recipients(figures, self.names), *self._of_intake()]

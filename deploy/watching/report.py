@@ -17,7 +17,7 @@ from deploy.settings import Settings
 from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
 from deploy.watching.port import UP
-from deploy.watching.process import API, STANDS_STILL, WRITING, fault_of_line, fault_of_wait, free_bytes
+from deploy.watching.process import API, STANDS_STILL, WRITING, fault_of_line, fault_of_wait, free_bytes, said_once
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
 from domain.store import NoLedger, StoreUnavailable
 from projections.kinds import model_of
@@ -175,13 +175,16 @@ def _say_of_store(report: Report, settings: Settings, seen: Sequence[Answered]) 
 
 
 def _say_of_ledger(report: Report, wired: Wired) -> None:
+    failures: dict[str, Exception] = {}
     for what, look in _looks(report, wired):
         try:
             look()
         except InUse:
             pass  # whoever has the embedded broker answers for it
         except Exception as error:
-            report.add(_fault(what, error))
+            failures[what] = error
+    for what, failure in said_once(failures).items():
+        report.add(_fault(what, failure))
 
 
 def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -258,7 +261,7 @@ def _say_of_broker(report: Report, settings: Settings) -> None:
         broker.close()
 
 
-def _fault(what: str, error: Exception, advice: Advice | None = None) -> Fault:
+def _fault(what: str, error: BaseException, advice: Advice | None = None) -> Fault:
     return fault_of(what, error, advice or advice_on(error))
 
 

@@ -38,10 +38,10 @@ from deploy.watching.lateness import Lateness
 from deploy.watching.looking import Fault, Look, Looked, NoAnswer, look_at
 from deploy.watching.metrics import MOST_RECIPIENTS, Figured, Shown, text_of
 from deploy.watching.port import FOLDER, targets, watched_at
-from deploy.watching.process import API, Figures, Watched
+from deploy.watching.process import API, Figures, Watched, said_once
 from deploy.wiring import PROVISIONER, ROLES, open_ledger_parts
 from domain.counts import BOUNDS_S, Times, Total
-from domain.store import Parked, StoreUnavailable
+from domain.store import KeysLost, Parked, StoreUnavailable, StoreWentBack
 from projections.digest import Digest, Digested, Undigestible
 
 OPENED_AT = datetime(2025, 1, 2, tzinfo=UTC)
@@ -194,6 +194,14 @@ def test_whoever_would_be_refused_to_write_is_not_ready_before_anybody_tries(
     started.close()
     assert fault.to_do.endswith(f"docs/runbooks/{runbook}.md")
     assert "published" in fault.why
+
+
+def test_what_a_store_that_went_back_says_to_whoever_asks_is_said_once() -> None:
+    back, silent_store, other = StoreWentBack("position 7 was seen"), ConnectionError("refused"), KeysLost(["token"])
+    assert said_once({"store": back, "keys": StoreWentBack("position 9 was published"), "writing": back}) == {"store": back}
+    assert said_once({"keys": back, "writing": back}) == {"writing": back}
+    assert said_once({"store": silent_store, "keys": ConnectionError("refused"), "writing": other}) == {"store": silent_store}
+    assert said_once({"keys": other, "vault": silent_store}) == {"keys": other, "vault": silent_store}
 
 
 def test_a_look_that_hangs_is_answered_by_what_to_look_after(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
