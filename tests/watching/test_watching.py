@@ -197,11 +197,11 @@ def test_whoever_would_be_refused_to_write_is_not_ready_before_anybody_tries(
 
 
 def test_what_a_store_that_went_back_says_to_whoever_asks_is_said_once() -> None:
-    back, silent_store, other = StoreWentBack("position 7 was seen"), ConnectionError("refused"), KeysLost(["token"])
+    back, dumb, other = StoreWentBack("position 7 was seen"), ConnectionError("refused"), KeysLost(["token"])
     assert said_once({"store": back, "keys": StoreWentBack("position 9 was published"), "writing": back}) == {"store": back}
     assert said_once({"keys": back, "writing": back}) == {"writing": back}
-    assert said_once({"store": silent_store, "keys": ConnectionError("refused"), "writing": other}) == {"store": silent_store}
-    assert said_once({"keys": other, "vault": silent_store}) == {"keys": other, "vault": silent_store}
+    assert said_once({"store": dumb, "keys": ConnectionError("refused"), "writing": other}) == {"store": dumb}
+    assert said_once({"keys": other, "vault": dumb}) == {"keys": other, "vault": dumb}
 
 
 def test_a_look_that_hangs_is_answered_by_what_to_look_after(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
