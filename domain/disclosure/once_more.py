@@ -1,6 +1,6 @@
 """When a recipient may have everything that it was told sent once more: each time the whole history is recorded anew.
 
-source: docs/decisions/0022-a-redelivery-goes-out-in-windows.md
+source: design D16, D24
 """
 
 from __future__ import annotations

@@ -45,12 +45,13 @@ from domain.store.tables.postgres_recorder import PostgresRecorder
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.reopening import Reopening, reopening_postgres, reopening_sqlite
-from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of, tables_gone
+from domain.store.tables.seen import LOOK_AGAIN_S, EpochMoved, StoreWentBack, hash_of, tables_gone
 from domain.store.tables.sqlite_recorder import SqliteRecorder
 from domain.store.tables.watchdog import WATCHDOG
 
 __all__ = [
     "LOOKING",
+    "LOOK_AGAIN_S",
     "LOST",
     "POSTGRES_SETTINGS",
     "STAGED",

@@ -19,6 +19,7 @@ from domain.epochs import Epochs, Opening
 from domain.events import AnswerWithdrawn, EpochOpened
 from domain.record import Header, Record
 from domain.store import (
+    LOOK_AGAIN_S,
     Choice,
     EpochMoved,
     Given,
@@ -30,7 +31,6 @@ from domain.store import (
     reopening_postgres,
     reopening_sqlite,
 )
-from domain.store.tables.seen import LOOK_AGAIN_S
 
 DEADLINE_S = 60.0
 FIRST = date(2025, 1, 1)

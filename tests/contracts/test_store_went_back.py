@@ -7,8 +7,7 @@ import pytest
 from store.small_ledger import PROVIDER, WORKER, Ground, RecordDay, Register
 
 from deploy.beside import Abiding
-from domain.store import EpochMoved, EventStore, StoreWentBack
-from domain.store.tables.seen import LOOK_AGAIN_S
+from domain.store import LOOK_AGAIN_S, EpochMoved, EventStore, StoreWentBack
 
 
 def new_client(store: EventStore) -> str:

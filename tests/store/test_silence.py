@@ -14,8 +14,7 @@ from store.small_ledger import PROVIDER, WORKER, Ground, RecordDay, Register
 
 from deploy.local.postgres import LocalPostgres
 from domain.answers import Answer
-from domain.store import EventStore, StoreUnavailable
-from domain.store.tables.seen import LOOK_AGAIN_S
+from domain.store import LOOK_AGAIN_S, EventStore, StoreUnavailable
 
 DEADLINE_S = 120.0
 
