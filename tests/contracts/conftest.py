@@ -4,20 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store.small_ledger import Ground
+from store.small_ledger import Ground, fresh_ground
 
 from domain.store import EventStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """A fresh, migrated place for a ledger."""
-    if request.param == "sqlite":
-        place = Ground("sqlite", str(tmp_path))
-    else:
-        place = Ground("postgresql", request.getfixturevalue("postgres").fresh_database())
-    place.migrate()
-    return place
+    place = str(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgres").fresh_database()
+    with fresh_ground(request.param, place) as ground:
+        yield ground
 
 
 @pytest.fixture

@@ -163,6 +163,23 @@ def kind_of(command: type[Command]) -> CommandKind:
     return KINDS[command]
 
 
+OPENED: list[PostgresDatabase | SqliteDatabase] = []
+"""What tests have opened of keys and vaults: a store that is closed leaves them open to whoever else has them, and a server
+takes so many connections and no more."""
+
+
+@contextmanager
+def fresh_ground(kind: str, place: str) -> Iterator[Ground]:
+    """A fresh, migrated place for a ledger; of keys and vaults nothing stays open behind it."""
+    ground = Ground(kind, place)
+    ground.migrate()
+    try:
+        yield ground
+    finally:
+        while OPENED:
+            OPENED.pop().close()
+
+
 @dataclass(frozen=True)
 class Ground:
     """A place for a ledger. It can be sent to another process, which opens the same ledger there.
@@ -178,13 +195,17 @@ class Ground:
         return make_conninfo(self.place, user=LOGIN, password=PASSWORD)
 
     def database(self, name: str) -> PostgresDatabase | SqliteDatabase:
-        if self.kind == "postgresql":
-            return PostgresDatabase(self.login, f"kuty_{name}")
-        return SqliteDatabase(Path(self.place) / f"{name}.db")
+        return self._database(name, self.login if self.kind == "postgresql" else "")
 
     def owned(self, name: str) -> PostgresDatabase | SqliteDatabase:
         """The same as its owner has it."""
-        return PostgresDatabase(self.place, f"kuty_{name}") if self.kind == "postgresql" else self.database(name)
+        return self._database(name, self.place)
+
+    def _database(self, name: str, dsn: str) -> PostgresDatabase | SqliteDatabase:
+        on_server = self.kind == "postgresql"
+        made = PostgresDatabase(dsn, f"kuty_{name}") if on_server else SqliteDatabase(Path(self.place) / f"{name}.db")
+        OPENED.append(made)
+        return made
 
     def migrate(self) -> None:
         if self.kind == "postgresql":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,6 @@ from domain.store import Acknowledged, EventStore
 from domain.store.tables.relayed import LONGEST, Range, joined
 
 OUT = "kuty.l.out.kela.v1"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
-    place = str(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgres").fresh_database()
-    ground = Ground(request.param, place)
-    ground.migrate()
-    return ground
-
-
-@pytest.fixture
-def store(ground: Ground) -> Iterator[EventStore]:
-    opened = ground.open()
-    yield opened
-    opened.close()
 
 
 def taken(*sequences: int, at: int = 1_000, offset: int = -1, epoch: int = 1) -> list[Acknowledged]:
