@@ -670,7 +670,10 @@ def test_what_was_published_is_asked_once_before_anything_is_written(ground: Gro
     again.close()
 
 
-def test_who_did_not_see_what_others_wrote_asks_again_what_was_published_on_a_new_connection(ground: Ground) -> None:
+@pytest.mark.parametrize("put_there", [Ground.restore, Ground.restore_over], ids=["on new connections", "tables made anew"])
+def test_who_did_not_see_what_others_wrote_asks_again_what_was_published(
+    ground: Ground, put_there: Callable[[Ground, list[list[Any]]], None]
+) -> None:
     """Design D21: of two processes one stands idle while the other writes on."""
     told: list[tuple[int, str]] = []
     idle, busy = ground.open(patience=5.0), ground.open()
@@ -682,12 +685,12 @@ def test_who_did_not_see_what_others_wrote_asks_again_what_was_published_on_a_ne
     told.append((last.position, last.hash))
     newer = ground.kept()
     # when a backup is restored that is as old as what the idle one has seen, then it takes nothing either
-    ground.restore(older)
+    put_there(ground, older)
     with pytest.raises(StoreWentBack, match=f"position {last.position} was published"):
         idle.execute(day(1), PROVIDER, "2", client=client)
     assert ground.kept() == older
     # when the right one is back, then it goes on
-    ground.restore(newer)
+    put_there(ground, newer)
     assert idle.execute(day(1), PROVIDER, "2", client=client).status == "recorded"
     idle.close()
     busy.close()

@@ -43,28 +43,6 @@ def test_who_wrote_nothing_of_late_takes_nothing_into_tables_that_went_back_unde
     busy.close()
 
 
-def test_behind_tables_that_were_made_anew_it_is_asked_again_what_was_published(ground: Ground) -> None:
-    """No connection of a process ends, and it has not looked since others wrote what was published."""
-    told: list[tuple[int, str]] = []
-    idle, busy = ground.open(patience=5.0), ground.open()
-    idle.ask_first(lambda: told[-1] if told else None)
-    client = new_client(idle)
-    older = ground.kept()
-    busy.execute(day(0), PROVIDER, "1", client=client)
-    [last] = busy.records(busy.head() - 1, 1)
-    told.append((last.position, last.hash))
-    newer = ground.kept()
-    ground.restore_over(older)
-    with pytest.raises(StoreWentBack, match=f"position {last.position} was published"):
-        idle.execute(day(1), PROVIDER, "2", client=client)
-    assert ground.kept() == older
-    # when the right ones are put there as well, then it goes on
-    ground.restore_over(newer)
-    assert idle.execute(day(1), PROVIDER, "2", client=client).status == "recorded"
-    idle.close()
-    busy.close()
-
-
 def test_a_fork_that_grows_longer_under_open_connections_is_seen_within_a_second(ground: Ground) -> None:
     store = ground.open()
     store.ask_first(lambda: None)
