@@ -59,6 +59,15 @@ def problem(code: str, pointer: str = "", **headers: str) -> Problem:
     return Problem(Reason(code, pointer), headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+def too_often(what: str, seconds: str) -> dict[str, Any]:
+    """For OpenAPI, a 429 with `Retry-After`: `what` it is answered to, and what happens in so many `seconds`."""
+    return {
+        "description": what,
+        "headers": {"Retry-After": {"description": seconds, "schema": {"type": "integer", "minimum": 1}}},
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
 def language_of(request: Request) -> str:
     """The best of fi, sv and en that Accept-Language asks for; English when it asks for none of them."""
     best, best_weight = "en", 0.0

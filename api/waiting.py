@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from api.problems import PROBLEM, problem
+from api.problems import problem, too_often
 from domain.disclosure.kept import recipient_of
 from domain.store import EventStore
 
@@ -25,16 +25,10 @@ MOST_READERS = 8
 of them reads when something was told."""
 LOOK_AGAIN_S = 0.005
 """How long after a look the next one begins where no commit says that there is something to see, seconds."""
-TOO_MANY_READERS: dict[str, Any] = {
-    "description": f"There is nothing to tell yet, and {MOST_READERS} readers of this recipient wait already.",
-    "headers": {
-        "Retry-After": {
-            "description": "Seconds until one of those has its answer at the latest.",
-            "schema": {"type": "integer", "minimum": 1},
-        }
-    },
-    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
+TOO_MANY_READERS = too_often(
+    f"There is nothing to tell yet, and {MOST_READERS} readers of this recipient wait already.",
+    "Seconds until one of those has its answer at the latest.",
+)
 
 
 class Lines:

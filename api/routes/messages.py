@@ -21,7 +21,7 @@ from api.bodies import JSON, json_body, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
-from api.problems import LONGEST_WAIT_S, PROBLEM, Problem, problem
+from api.problems import LONGEST_WAIT_S, Problem, problem, too_often
 from api.routing import doors
 from api.waiting import TOO_MANY_READERS, Lines
 from domain.disclosure.once_more import SentOnceMoreOften
@@ -40,13 +40,9 @@ USUAL = 100
 """Entries of an answer, unless another number is asked for."""
 STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
 """HTTP status of a receipt; that of its first code for any other."""
-OFTEN = {
-    "description": "Three have begun within 24 hours: the newest, `epoch`, holds everything.",
-    "headers": {
-        "Retry-After": {"description": "Seconds until another one may begin.", "schema": {"type": "integer", "minimum": 1}}
-    },
-    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
+OFTEN = too_often(
+    "Three have begun within 24 hours: the newest, `epoch`, holds everything.", "Seconds until another one may begin."
+)
 """Of a redelivery in a live ledger."""
 MANY = 207
 """HTTP status of a group's message whose entries fared differently, or were refused. source: RFC 4918 11.1"""

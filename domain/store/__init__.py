@@ -30,6 +30,7 @@ from domain.store.tables.copying.places import STAGED, Filling, NotEmpty, Place,
 from domain.store.tables.copying.postgres_place import PostgresPlace
 from domain.store.tables.copying.sqlite_place import SqlitePlace
 from domain.store.tables.database import (
+    LOOK_AGAIN_S,
     LOST,
     POSTGRES_SETTINGS,
     Database,
@@ -45,7 +46,7 @@ from domain.store.tables.postgres_recorder import PostgresRecorder
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost
 from domain.store.tables.relayed import Acknowledged, Parked
 from domain.store.tables.reopening import Reopening, reopening_postgres, reopening_sqlite
-from domain.store.tables.seen import LOOK_AGAIN_S, EpochMoved, StoreWentBack, hash_of, tables_gone
+from domain.store.tables.seen import EpochMoved, StoreWentBack, hash_of, tables_gone
 from domain.store.tables.sqlite_recorder import SqliteRecorder
 from domain.store.tables.watchdog import WATCHDOG
 

@@ -66,7 +66,8 @@ Look = Callable[[Ask, bool], None]
 """Looks whether a database still has what was seen in it; the flag says whether its connection is a new one. Raises what
 stands for it where it has not."""
 LOOK_AGAIN_S = 1.0
-"""A database goes back under a connection, too: it is looked at again when the last look is so old."""
+"""A database goes back under a connection, too, for a backup may be restored into tables, or a file, that stay open: it is
+looked at again when the last look is so old."""
 
 
 class Guards:

@@ -13,15 +13,12 @@ from collections.abc import Callable
 import psycopg
 
 from domain.record import digest
-from domain.store.tables.database import Ask, StoreUnavailable
+from domain.store.tables.database import LOOK_AGAIN_S, Ask, StoreUnavailable
 from domain.store.tables.migrations import NoLedger, NotMigrated
 from domain.store.tables.packing import unpacked
 
 NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
 NO_RIGHTS = (psycopg.errors.InsufficientPrivilege,)
-LOOK_AGAIN_S = 1.0
-"""Whether the database is still the one that was seen is asked again when the last look is so old: a backup may be restored
-into tables, or a file, that stay open all the while."""
 EPOCH = "SELECT epoch FROM ledger"
 
 
