@@ -17,6 +17,10 @@ from typing import Any, NamedTuple, Protocol
 
 from domain.store import StoreUnavailable
 
+LONGEST_LOCK_S = 2
+"""For how many seconds tables are waited for that somebody holds locked: they are one recipient's, and while they are waited
+for, others wait too."""
+
 
 class Entry(NamedTuple):
     """One row to write, as bytes: the bulk path never makes an object of a value that it only carries.

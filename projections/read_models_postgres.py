@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from domain.store import LOST, POSTGRES_SETTINGS, WATCHDOG, StoreUnavailable
-from projections.read_models import Batch, Entry, Feed, NotProvisioned, PositionMoved, schema_name
+from projections.read_models import LONGEST_LOCK_S, Batch, Entry, Feed, NotProvisioned, PositionMoved, schema_name
 from projections.read_models_few import in_one, is_small
 from projections.read_models_sql import COLUMNS, SqlModel
 from projections.read_models_tables import INDEXES, STATE
@@ -140,7 +140,7 @@ class PostgresModels:
             dsn, min_size=1, max_size=connections, open=True, timeout=PATIENCE_S, check=self._check,
             kwargs={
                 **POSTGRES_SETTINGS, "autocommit": True, "prepare_threshold": None,
-                "options": "-c timezone=UTC -c synchronous_commit=on",
+                "options": f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={LONGEST_LOCK_S}s",
             },
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.store import StoreUnavailable, write_ahead
-from projections.read_models import Entry
+from projections.read_models import LONGEST_LOCK_S, Entry
 from projections.read_models_sql import COLUMNS, SqlModel
 
 
@@ -124,7 +124,7 @@ def _answering() -> Iterator[None]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, timeout=LONGEST_LOCK_S, isolation_level=None, check_same_thread=False)
 
 
 def _adapted(value: Any) -> Any:

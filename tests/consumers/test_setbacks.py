@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Place:
     models: ReadModels
     change: Callable[[str], Any]
     """Run statements on the second recipient's tables."""
+    hold: Callable[[], AbstractContextManager[Any]]
+    """Keep the second recipient's tables locked."""
 
     def spoil(self) -> None:
         self.change("ALTER TABLE feed RENAME COLUMN next_offset TO another")
@@ -62,8 +64,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             with closing(sqlite3.connect(tmp_path / "models" / LEDGER / "b.db")) as connection, connection:
                 connection.execute(statement)
 
+        @contextmanager
+        def hold_file() -> Iterator[None]:
+            with closing(sqlite3.connect(tmp_path / "models" / LEDGER / "b.db", isolation_level=None)) as connection:
+                connection.execute("BEGIN EXCLUSIVE")
+                yield
+
         SqliteModels(tmp_path / "models", LEDGER).of("b").close()  # whose tables are made
-        yield Place(files, change_file)
+        yield Place(files, change_file, hold_file)
         files.close()
         return
     postgres: Postgres = request.getfixturevalue("postgres")
@@ -77,7 +85,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             owner.execute(f"SET search_path TO {schema_name(LEDGER, 'b')}".encode())
             owner.execute(statement.encode())
 
-    yield Place(models, change_schema)
+    @contextmanager
+    def hold_schema() -> Iterator[None]:
+        with psycopg.connect(dsn) as owner:
+            owner.execute(f"LOCK TABLE {schema_name(LEDGER, 'b')}.feed IN ACCESS EXCLUSIVE MODE".encode())
+            yield
+
+    yield Place(models, change_schema, hold_schema)
     models.close()
 
 
@@ -160,6 +174,29 @@ def test_tables_that_are_changed_under_a_running_projector_stop_nobody_else(
     stage.later(LONGEST_PAUSE_S)
     stage.drain()
     assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+
+
+@pytest.mark.parametrize("held_from", ["the start", "then on"])
+def test_tables_that_somebody_holds_locked_keep_nobody_else_waiting_for_long(
+    stage: Stage, place: Place, held_from: str
+) -> None:
+    if held_from == "then on":
+        stage.drain()
+    for recipient in RECIPIENTS:
+        stage.put(MORE, recipient)
+    # given somebody whose transaction on one recipient's tables stays open
+    with place.hold():
+        # when the projector runs for as long as it tries that one twice
+        seconds_go_by(stage, 2)
+        # then the others are served, and that one is shown as standing still, with what to do
+        assert offsets(stage, FIRST, THIRD) == [10, 10]
+        failing = stage.standing(SECOND)
+        assert "lock" in failing.halted
+        assert failing.to_do.endswith(MODEL_PAGE)
+    # and when he lets go of them, it has all that came
+    seconds_go_by(stage, int(LONGEST_PAUSE_S) + 1)
+    assert offsets(stage, *RECIPIENTS) == [10, 10, 10]
+    assert stage.standing(SECOND).halted == ""
 
 
 def test_a_record_that_cannot_be_taken_in_slows_nobody_else_and_answers_say_so(
