@@ -65,6 +65,11 @@ class Generation:
         return self._sequence + 1 if self.waiting or self._named else 0
 
     @property
+    def gap(self) -> str:
+        """What is said where the next sequence does not come any more."""
+        return f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing"
+
+    @property
     def held_offsets(self) -> list[int]:
         """Where the records stand that are held back, a heartbeat among them."""
         return [read.offset for read in self.waiting.values()] + ([self._named_at] if self._named else [])
@@ -101,7 +106,7 @@ class Generation:
             if (held.headers, held.value) != (read.headers, read.value) and not is_erased(headers, read.value):
                 raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
             if len(self.waiting) > look_ahead:
-                raise LineFault(f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing")
+                raise LineFault(self.gap)
 
     def hear(self, last: int, offset: int) -> None:
         """A heartbeat names what was told last. Where that has come, it says where the history ends, if nothing else has;

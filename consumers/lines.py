@@ -113,7 +113,19 @@ class Line:
             if self._generations:
                 self.halt(lost, held_at=self.feed.next_offset)
         else:
+            self._recall_what_is_lacking()
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
+
+    def _recall_what_is_lacking(self) -> None:
+        """What the newest epoch lacks is found anew by reading on. What an older one lacks that still answers is not, for
+        reading goes on behind it; and nothing of it comes any more."""
+        live = self._generations.get(self.feed.live_epoch)
+        if live is None or not self.is_rebuilding:
+            return
+        if self.feed.halted and not self.feed.halted.startswith(NOT_TAKEN):
+            live.stand_still(self.feed.halted)
+        elif self.feed.waiting_for == live.known + 1:
+            live.stand_still(live.gap)
 
     def halt(self, reason: str, held_at: int | None = None) -> None:
         """Stand still; go on only with a newer epoch. `write_halt` says so in the model."""
@@ -131,8 +143,10 @@ class Line:
 
     def leave(self, reason: str) -> None:
         """After an exception of `take`, have it in the model why what came is not in it: who asks is not to take it for all
-        that was told. The next `take` takes it back."""
-        self._model.write([], replace(self._model.feed(), halted=reason))
+        that was told. The next `take` takes it back. Where the log itself has a fault, that stays the reason."""
+        feed = self._model.feed()
+        if not feed.halted or feed.halted.startswith(NOT_TAKEN):
+            self._model.write([], replace(feed, halted=reason))
 
     def _say_halted(self) -> None:
         """Once for each reason, whoever finds it."""

@@ -44,8 +44,9 @@ class Stage:
         """So much time goes by."""
         self._ahead_s += seconds
 
-    def restart(self) -> None:
+    def restart(self, **settings: Any) -> None:
         self.projector.close()
+        self._settings |= settings
         self.start()
 
     def drain(self) -> None:

@@ -233,6 +233,29 @@ def test_a_record_that_cannot_be_taken_in_slows_nobody_else_and_answers_say_so(
     assert MODEL_PAGE in lines[0].getMessage()
 
 
+@pytest.mark.parametrize("why", ["", "gap: sequence 6 of epoch 1 is missing"])
+def test_a_failure_while_a_fresh_epoch_is_built_hides_no_gap_and_leaves_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    # given a fresh epoch beside the one that answers, which lacks something or nothing
+    again = kela().again(2, until_sequence=77).entries
+    stage.restart(look_ahead=3)
+    stage.put([*(MORE[1:] if why else ()), *again[:20]], SECOND)
+    stage.drain()
+    assert stage.standing(SECOND).halted == why
+    # when something fails for a while, also over a restart
+    with monkeypatch.context() as failing:
+        failing.setattr(Generation, "offer", lambda *_: 1 / 0)
+        stage.put(again[20:30], SECOND)
+        seconds_go_by(stage, 3)
+        assert stage.feed(SECOND).halted.startswith(why or NOT_TAKEN)
+    stage.restart()
+    # then what is lacking is still said, and nothing else
+    stage.put(again[30:40], SECOND)
+    stage.drain()
+    assert (stage.standing(SECOND).halted, stage.feed(SECOND).halted) == (why, why)
+
+
 def test_a_database_that_answers_nobody_is_the_roles_matter(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.drain()
 

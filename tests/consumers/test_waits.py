@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from history_as_1 import kela
+from publications_given import damaged
 from stage import COUNTY, KELA, Stage
 
+from consumers.lines import LOOK_AHEAD
 from consumers.log import Entry
 from consumers.waits import LONG_S
 from consumers.wire import heartbeat
@@ -150,14 +152,40 @@ def test_one_that_waits_holds_up_nobody(stage: Stage) -> None:
     assert (stage.standing(KELA).offset, stage.standing(COUNTY).offset) == (5, 78)
 
 
-def test_what_the_answering_epoch_lacks_is_said_while_a_fresh_one_is_built_beside_it(stage: Stage) -> None:
+GAP, BROKEN = "gap: sequence 6 of epoch 1 is missing", "sequence 6 of epoch 1 does not follow the one before"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("came", "look_ahead", "why"),
+    [
+        ([*ENTRIES[:5], *ENTRIES[6:20]], LOOK_AHEAD, ""),
+        ([*ENTRIES[:5], *ENTRIES[6:20]], 5, GAP),
+        ([*ENTRIES[:5], damaged(ENTRIES[5], ce_prevhash=b"0" * 64), *ENTRIES[6:20]], LOOK_AHEAD, BROKEN),
+    ],
+)
+def test_what_the_answering_epoch_lacks_is_said_while_a_fresh_one_is_built_beside_it(
+    tmp_path: Path, came: list[Entry], look_ahead: int, why: str, restart: bool
+) -> None:
+    stage = Stage(tmp_path, look_ahead=look_ahead)
     again = kela().again(2, until_sequence=77).entries
-    stage.put([*ENTRIES[:5], *ENTRIES[6:20], *again[:40]])
+    stage.put([*came, *again[:40]])
+    stage.drain()
+    if restart:
+        stage.restart()
+        # then what waits is known never to come: the epoch is over
+        why = why or GAP
+    stage.put(again[40:50])
     stage.drain()
     answered = stage.asked()
-    assert (answered.freshness.epoch, answered.freshness.sequence) == (1, 5)
-    assert (answered.complete, answered.freshness.waiting_for) == (False, 6)
-    stage.put(again[40:])
+    assert (answered.freshness.epoch, answered.freshness.sequence, answered.complete) == (1, 5, False)
+    assert (answered.freshness.waiting_for, answered.freshness.halted) == (0 if why else 6, why)
+    # until the fresh one answers
+    stage.put(again[50:])
     stage.drain()
     answered = stage.asked()
     assert (answered.freshness.epoch, answered.complete, answered.answer.days) == (2, True, 65)
+    assert stage.standing().halted == ""
+    stage.projector.close()
+    stage.models.close()
+    stage.broker.close()
