@@ -37,6 +37,8 @@ NOTE_S = 0.2
 """How often it is said where models stand, at most, in seconds."""
 LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
+MADE_WITHIN_S = 60.0
+"""A model that is not there is being made for a recipient that joined; after so many seconds somebody has to look."""
 NOT_OPENED, NOT_WRITTEN = "its read model cannot be opened", "that it stands still cannot be written"
 
 
@@ -93,6 +95,8 @@ class Projector:
         self._lines: dict[str, Line] = {}
         self._gone: dict[str, Line] = {}
         """Lines whose topic is not there; they stand still until it is."""
+        self._not_made: dict[str, float] = {}
+        """Since when a topic has been without a model."""
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
         self._look_again_at = 0.0
@@ -267,11 +271,13 @@ class Projector:
         try:
             line = Line(short_name, topic, self._models.of(short_name), kind.facts, self._look_ahead)
             line.load(topic_id, begin)
-        except NotProvisioned:
-            return
         except Exception as error:
+            now = self._monotonic()
+            if isinstance(error, NotProvisioned) and now - self._not_made.setdefault(topic, now) < MADE_WITHIN_S:
+                return
             self._set_back(topic, short_name, NOT_OPENED, error, begin, self._broker.end_offsets([topic])[topic])
             return
+        self._not_made.pop(topic, None)
         self._lines[topic] = line
         self._gone.pop(topic, None)
         self._setbacks.over(topic, NOT_OPENED)

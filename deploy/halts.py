@@ -26,7 +26,7 @@ from domain.store import (
     VaultWentBack,
     WrongMasterKey,
 )
-from projections.read_models import PositionMoved
+from projections.read_models import NotProvisioned, PositionMoved
 from projections.read_models_postgres import NotMade
 
 FOLDER = "docs/runbooks"
@@ -89,7 +89,8 @@ NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, ps
 """Of keys, vault or read models, with the database's own words; the store says it as `StoreWentBack` or `NotMigrated`."""
 PASSING: tuple[type[Exception], ...] = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""
-WORDED = (*PASSING, *NO_TABLES, NotMade)
+NO_MODEL = (NotMade, NotProvisioned)
+WORDED = (*PASSING, *NO_TABLES, *NO_MODEL)
 """What says nothing of any record, so that its own words are told."""
 
 
@@ -104,7 +105,7 @@ def advice_on(error: BaseException) -> Advice:
         return BROKER  # nothing is written before it has said what was published
     if isinstance(error, NO_TABLES):
         return TABLES
-    if isinstance(error, NotMade):
+    if isinstance(error, NO_MODEL):
         return MODEL
     if isinstance(error, StoreUnavailable | psycopg.OperationalError | psycopg.InterfaceError | sqlite3.OperationalError):
         return DATABASE

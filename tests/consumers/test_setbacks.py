@@ -20,14 +20,14 @@ from stage import KELA, Stage
 from consumers.generations import Generation
 from consumers.lines import NOT_TAKEN
 from consumers.log import Read
-from consumers.projector import NOT_OPENED
+from consumers.projector import MADE_WITHIN_S, NOT_OPENED
 from consumers.setbacks import LONGEST_PAUSE_S
 from deploy.halts import told_of_line
 from deploy.local.parts import Postgres
 from deploy.roles import Running
 from domain.directory import Recipient
 from domain.store import StoreUnavailable
-from projections.read_models import ReadModels, schema_name
+from projections.read_models import NotProvisioned, ReadModels, schema_name
 from projections.read_models_postgres import PostgresModels, make_login, provision_recipients
 from projections.read_models_sqlite import SqliteModels
 
@@ -174,6 +174,33 @@ def test_tables_that_are_changed_under_a_running_projector_stop_nobody_else(
     stage.later(LONGEST_PAUSE_S)
     stage.drain()
     assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+
+
+def test_a_model_that_nobody_makes_is_shown_after_a_minute(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    of, made = type(stage.models).of, False
+
+    def not_made(models: ReadModels, short_name: str) -> Any:
+        if short_name == "b" and not made:
+            raise NotProvisioned('b: role "kuty_test_b" does not exist')
+        return of(models, short_name)
+
+    monkeypatch.setattr(type(stage.models), "of", not_made)
+    # a recipient that joined just now is nothing to look after
+    seconds_go_by(stage, int(MADE_WITHIN_S) - 2)
+    assert ([one.short_name for one in stage.projector.standings()], said(caplog)) == (["a", "c"], [])
+    # but after that it is
+    seconds_go_by(stage, 10)
+    assert stage.standing(SECOND).halted == f'{NOT_OPENED}: b: role "kuty_test_b" does not exist'
+    assert (stage.standing(SECOND).offset, stage.standing(SECOND).end) == (0, 5)
+    assert stage.standing(SECOND).to_do.endswith(MODEL_PAGE)
+    assert len(said(caplog)) == 1
+    assert offsets(stage, FIRST, THIRD) == [5, 5]
+    # and once it is made, it is served
+    made = True
+    seconds_go_by(stage, int(LONGEST_PAUSE_S) + 1)
+    assert (offsets(stage, *RECIPIENTS), stage.standing(SECOND).halted) == ([5, 5, 5], "")
 
 
 @pytest.mark.parametrize("held_from", ["the start", "then on"])
