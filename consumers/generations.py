@@ -65,9 +65,9 @@ class Generation:
         return self._sequence + 1 if self.waiting or self._named else 0
 
     @property
-    def gap(self) -> str:
-        """What is said where the next sequence does not come any more."""
-        return f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing"
+    def gap(self) -> LineFault:
+        """The next sequence does not come any more."""
+        return LineFault(f"gap: sequence {self._sequence + 1} of epoch {self.position.epoch} is missing")
 
     @property
     def held_offsets(self) -> list[int]:
@@ -106,7 +106,7 @@ class Generation:
             if (held.headers, held.value) != (read.headers, read.value) and not is_erased(headers, read.value):
                 raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
             if len(self.waiting) > look_ahead:
-                raise LineFault(self.gap)
+                raise self.gap
 
     def hear(self, last: int, offset: int) -> None:
         """A heartbeat names what was told last. Where that has come, it says where the history ends, if nothing else has;

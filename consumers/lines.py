@@ -125,7 +125,7 @@ class Line:
         if self.feed.halted and not self.feed.halted.startswith(NOT_TAKEN):
             live.stand_still(self.feed.halted)
         elif self.feed.waiting_for == live.known + 1:
-            live.stand_still(live.gap)
+            live.stand_still(str(live.gap))
 
     def halt(self, reason: str, held_at: int | None = None) -> None:
         """Stand still; go on only with a newer epoch. `write_halt` says so in the model."""
