@@ -30,8 +30,12 @@ LOOK_AHEAD = 1_000
 
 MISSING = ("gap: ", " is gone: ", "the topic begins at ")
 """What stands in the reasons that say that records are not there."""
-NOT_TAKEN = "what came cannot be taken in"
+NOT_OPENED, NOT_TAKEN = "its read model cannot be opened", "what came cannot be taken in"
 """How the reason begins where the log is as it must be, and the model or the program is not."""
+NOT_READ = "its topic cannot be read"
+"""How it begins where the broker does not give what it has."""
+SET_BACK = (NOT_OPENED, NOT_READ, NOT_TAKEN)
+"""How the reasons begin that are gone once it works again: nothing is wrong in the log."""
 GAP_RUNBOOK, MADE_AGAIN_RUNBOOK, MODEL_RUNBOOK = "a-gap-in-a-topic", "a-topic-made-again", "a-read-model-that-fails"
 
 
@@ -97,6 +101,9 @@ class Line:
             if batch := generation.retry():
                 self._model.write([batch], self.feed)
                 generation.written()
+        if self.feed.halted.startswith(NOT_OPENED):  # it is now, also where nothing comes
+            self.feed = replace(self.feed, halted="")
+            self._model.write([], self.feed)
         self._begun = {epoch for epoch, generation in self._generations.items() if generation.position.sequence}
         known = self.feed.topic_id
         self.read_offset = self.feed.next_offset
@@ -122,7 +129,7 @@ class Line:
         live = self._generations.get(self.feed.live_epoch)
         if live is None or not self.is_rebuilding:
             return
-        if self.feed.halted and not self.feed.halted.startswith(NOT_TAKEN):
+        if self.feed.halted and not self.feed.halted.startswith(SET_BACK):
             live.stand_still(self.feed.halted)
         elif self.feed.waiting_for == live.known + 1:
             live.stand_still(str(live.gap))
@@ -142,10 +149,10 @@ class Line:
         self._unwritten = False
 
     def leave(self, reason: str) -> None:
-        """After an exception of `take`, have it in the model why what came is not in it: who asks is not to take it for all
-        that was told. The next `take` takes it back. Where the log itself has a fault, that stays the reason."""
+        """After an exception, have it in the model why what comes is not in it: who asks is not to take it for all that was
+        told. The next `take` takes it back. Where the log itself has a fault, that stays the reason."""
         feed = self._model.feed()
-        if not feed.halted or feed.halted.startswith(NOT_TAKEN):
+        if not feed.halted or feed.halted.startswith(SET_BACK):
             self._model.write([], replace(feed, halted=reason))
 
     def _say_halted(self) -> None:
@@ -310,7 +317,7 @@ def runbook_of(halted: str) -> str:
     is not the topic's fault."""
     if any(words in halted for words in MISSING):
         return GAP_RUNBOOK
-    return MODEL_RUNBOOK if halted.startswith(NOT_TAKEN) else MADE_AGAIN_RUNBOOK
+    return MODEL_RUNBOOK if halted.startswith((NOT_OPENED, NOT_TAKEN)) else MADE_AGAIN_RUNBOOK
 
 
 def _moment(milliseconds: int) -> datetime:
