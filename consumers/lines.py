@@ -54,7 +54,6 @@ class Line:
         """The epochs whose first record stands before the place up to which the topic was read, as it is now."""
         self._left: dict[int, int] = {}
         """Up to which sequence an epoch had come whose model was dropped."""
-        self._held_at: int | None = None
         self._offered: Generation | None = None
         self._said = ""
         self._unwritten = False
@@ -93,7 +92,7 @@ class Line:
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()
-        self._generations, self._held_at = {}, None
+        self._generations = {}
         for epoch, position in self._model.positions().items():
             with self._model.look(epoch) as look:
                 parked = {record.client.encode() for record in look.parked()}
@@ -118,7 +117,7 @@ class Line:
             self.read_offset = first_offset
             lost = f"the topic begins at offset {first_offset}, {self.feed.next_offset} was next"
             if self._generations:
-                self.halt(lost, held_at=self.feed.next_offset)
+                self.halt(lost)
         else:
             self._recall_what_is_lacking()
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
@@ -127,18 +126,13 @@ class Line:
         """What the newest epoch lacks is found anew by reading on. What an older one lacks that still answers is not, for
         reading goes on behind it; and nothing of it comes any more."""
         live = self._generations.get(self.feed.live_epoch)
-        if live is None or not self.is_rebuilding:
-            return
-        if self.feed.halted and not self.feed.halted.startswith(SET_BACK):
-            live.stand_still(self.feed.halted)
-        elif self.feed.waiting_for == live.known + 1:
-            live.stand_still(str(live.gap))
+        if live is not None and self.is_rebuilding and self.feed.halted and not self.feed.halted.startswith(SET_BACK):
+            live.stand_still(self.feed.halted, self.feed.next_offset)
 
-    def halt(self, reason: str, held_at: int | None = None) -> None:
+    def halt(self, reason: str) -> None:
         """Stand still; go on only with a newer epoch. `write_halt` says so in the model."""
         for generation in self._generations.values():
-            generation.stand_still(reason)
-        self._held_at = held_at if held_at is not None else self.feed.next_offset
+            generation.stand_still(reason, self.feed.next_offset)
         self.feed = replace(self.feed, halted=reason, waiting_for=0)
         self._unwritten = True
         self._say_halted()
@@ -229,7 +223,6 @@ class Line:
             self._model.drop(old)
         self._model.begin(Position(epoch))
         self._generations[epoch] = generation = Generation(self._model, self._digest, Position(epoch), set())
-        self._held_at = None
         return generation
 
     def _check_over(self, epoch: int, last: int) -> None:
@@ -270,26 +263,27 @@ class Line:
 
     def _commit(self, last: Read) -> None:
         for generation in self._generations.values():
-            try:
-                generation.check_repeated()
-            except LineFault as fault:
-                self._stand_still(generation, str(fault), last.offset)
+            generation.check_repeated()
         changed = [generation for generation in self._generations.values() if generation.changed]
         batches = [generation.batch() for generation in changed]
         newest = self._generations[max(self._generations)] if self._generations else None
         live = self.feed.live_epoch
         if newest is not None and newest.position.epoch != live and newest.history_ended:
             live = newest.position.epoch
-        # What the generation that answers lacks is lacking in the answers, while a newer one is built too.
-        concerned = [one for one in (newest, self._generations.get(live)) if one is not None]
+        # What the generation that answers lacks is lacking in the answers, while a newer one is built too. Reading goes on
+        # behind it, for the newer one alone.
+        answering = self._generations.get(live)
+        if answering is not None and answering is not newest and answering.missing:
+            answering.stand_still(str(answering.gap), last.offset)
+        concerned = [one for one in (newest, answering) if one is not None]
         offsets = newest.held_offsets if newest is not None else []
         self.feed = replace(
             self.feed,
             live_epoch=live,
-            next_offset=self._held_at if self._held_at is not None else min([*offsets, self.read_offset]),
+            next_offset=min([*offsets, self.read_offset]),
             read_at=_moment(last.timestamp),
             halted=next((one.fault for one in concerned if one.fault), "") if concerned else self.feed.halted,
-            waiting_for=next((one.missing for one in concerned if one.missing), 0),
+            waiting_for=newest.missing if newest is not None else 0,
         )
         self._model.write(batches, self.feed)
         for parked in (aside for batch in batches for aside in batch.parked):
@@ -305,9 +299,7 @@ class Line:
 
     def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
         for faulty in [generation] if generation else list(self._generations.values()):
-            if not faulty.fault:
-                self._held_at = min([*faulty.held_offsets, offset])
-                faulty.stand_still(reason)
+            faulty.stand_still(reason, offset)
         if not self._generations:
             self.feed = replace(self.feed, halted=reason)
 
