@@ -52,8 +52,8 @@ class Line:
         self._generations: dict[int, Generation] = {}
         self._begun: set[int] = set()
         """The epochs whose first record stands before the place up to which the topic was read, as it is now."""
-        self._left: dict[int, int] = {}
-        """Up to which sequence an epoch had come whose model was dropped."""
+        self._over: dict[int, list[int]] = {}
+        """Of older epochs, what had come of each when a newer one began: up to which sequence all, then each one beyond."""
         self._offered: Generation | None = None
         self._said = ""
         self._unwritten = False
@@ -92,7 +92,7 @@ class Line:
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()
-        self._generations = {}
+        self._generations, self._over = {}, self._model.over()
         for epoch, position in self._model.positions().items():
             with self._model.look(epoch) as look:
                 parked = {record.client.encode() for record in look.parked()}
@@ -218,22 +218,31 @@ class Line:
         if self._generations:
             # Which generation answers is decided before the next one begins.
             self._commit(first)
+        over = {old: came for old in self._generations if any(came := self._came(old))}
+        self._over = {old: came for old, came in self._over.items() if old < epoch} | over
+        self._model.begin(Position(epoch), over)
         for old in [e for e in self._generations if e != self.feed.live_epoch]:
-            self._left[old] = self._generations.pop(old).known
+            del self._generations[old]
             self._model.drop(old)
-        self._model.begin(Position(epoch))
         self._generations[epoch] = generation = Generation(self._model, self._digest, Position(epoch), set())
         return generation
+
+    def _came(self, epoch: int) -> list[int]:
+        """Up to which sequence all of an epoch has come, and what has come of it beyond."""
+        until, *beyond = self._over.get(epoch, [0])
+        if generation := self._generations.get(epoch):
+            return [max(until, generation.known), *sorted({*beyond, *generation.waiting})]
+        return [until, *beyond]
 
     def _check_over(self, epoch: int, last: int) -> None:
         """An epoch is over where the next one has begun: what comes of it is a repetition. Raises `LineFault`."""
         newest = max(self._generations, default=0)
         if epoch >= newest or newest not in self._begun or self._generations[newest].fault:
             return
-        old = self._generations.get(epoch)
-        # Of one that is older than all of which there is a model, nobody may know any more how far it had come.
-        known = self._left.get(epoch, 0 if epoch > min(self._generations) else last) if old is None else old.known
-        if last > known and (old is None or last not in old.waiting):
+        if epoch not in self._over and epoch < min(self._generations):
+            return  # nobody knows any more how far it had come
+        until, *beyond = self._came(epoch)
+        if last > until and last not in beyond:
             raise LineFault(f"epoch {epoch} goes on behind the beginning of epoch {newest}")
 
     def _begins_otherwise(self, epoch: int, first: Read) -> bool:

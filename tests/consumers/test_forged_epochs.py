@@ -101,13 +101,14 @@ def test_a_line_that_stood_still_when_somebody_else_began_an_epoch_stands_still_
     assert is_whole(stage, 2)
 
 
-def test_two_epochs_that_somebody_else_began_are_found_like_one(stage: Stage) -> None:
+@pytest.mark.parametrize("restart", [True, False])
+def test_two_epochs_that_somebody_else_began_are_found_like_one(stage: Stage, restart: bool) -> None:
     entries = kela().entries
-    comes(stage, *entries[:60])
-    comes(stage, beginning(2))
-    comes(stage, beginning(3))
-    assert comes(stage, *entries[60:]) == "epoch 1 goes on behind the beginning of epoch 3"
-    comes(stage, *redelivered(2))
+    comes(stage, *entries[:60], restart=restart)
+    comes(stage, beginning(2), restart=restart)
+    comes(stage, beginning(3), restart=restart)
+    assert comes(stage, *entries[60:], restart=restart) == "epoch 1 goes on behind the beginning of epoch 3"
+    comes(stage, *redelivered(2), restart=restart)
     assert is_whole(stage, 2)
 
 
@@ -159,18 +160,34 @@ def test_what_comes_twice_of_an_epoch_that_is_over_is_harmless(stage: Stage, res
     assert is_whole(stage, 2)
 
 
-def test_what_comes_twice_of_an_epoch_that_stood_still_is_harmless(stage: Stage) -> None:
-    entries = kela().entries
-    comes(stage, *entries[:40], Entry(b"k", b"junk", ()), *entries[40:], *redelivered(2)[:30], *entries[-20:])
-    comes(stage, *redelivered(2)[30:])
+@pytest.mark.parametrize("restart", [True, False])
+def test_what_comes_twice_of_an_epoch_that_stood_still_is_harmless(stage: Stage, restart: bool) -> None:
+    entries, again = kela().entries, redelivered(2)
+    comes(stage, *entries[:40], Entry(b"k", b"junk", ()), *entries[40:], *again[:30], restart=restart)
+    comes(stage, *entries[-20:], restart=restart)
+    comes(stage, *again[30:])
     assert is_whole(stage, 2)
 
 
-def test_what_comes_twice_of_an_epoch_with_a_hole_is_harmless(stage: Stage) -> None:
-    entries = kela().entries
-    comes(stage, *entries[:60], *entries[61:], *redelivered(2)[:30], *entries[65:])
-    comes(stage, *redelivered(2)[30:])
+@pytest.mark.parametrize("restart", [True, False])
+def test_what_comes_twice_of_an_epoch_with_a_hole_is_harmless(stage: Stage, restart: bool) -> None:
+    entries, again = kela().entries, redelivered(2)
+    comes(stage, *entries[:60], *entries[61:], *again[:30], restart=restart)
+    comes(stage, *entries[65:], restart=restart)
+    comes(stage, *again[30:])
     assert is_whole(stage, 2)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_what_comes_twice_of_an_epoch_that_was_broken_off_is_harmless(stage: Stage, restart: bool) -> None:
+    """A relay that was thought dead, or a topic whose end was lost and filled again."""
+    comes(stage, *kela().entries, *redelivered(2)[:10], *redelivered(3)[:10], restart=restart)
+    assert comes(stage, *redelivered(2)[5:10], beat(2, 10), restart=restart) == ""
+    comes(stage, *redelivered(3)[10:])
+    assert is_whole(stage, 3)
+    # and what is new of it is still none of ours
+    comes(stage, *redelivered(4)[:10], restart=restart)
+    assert comes(stage, redelivered(2)[10], restart=restart) == "epoch 2 goes on behind the beginning of epoch 4"
 
 
 @pytest.mark.parametrize("restart", [True, False])
