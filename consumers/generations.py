@@ -277,12 +277,13 @@ class Generation:
             return next((row for row in look.replaced([publication]) if row.known_until is None), None)
 
     def _repeat(self, sequence: int, came: str, offset: int) -> None:
-        if sequence <= self._written:
-            known, _ = self._repeated.setdefault(sequence, (came, offset))
-        else:
-            known = self._recent[sequence]
-        if known != came:
-            raise self._came_twice(sequence)
+        if sequence > self._written:
+            if self._recent[sequence] != came:
+                raise self._came_twice(sequence)
+            return
+        known, known_at = self._repeated.setdefault(sequence, (came, offset))
+        if known != came:  # which of the two is not what is written is not known yet
+            self.stand_still(str(self._came_twice(sequence)), known_at)
 
     def _new_blocks(self) -> list[tuple[bytes, int, bytes, bytes]]:
         if not self._strangers:

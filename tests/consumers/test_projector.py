@@ -164,8 +164,8 @@ def test_a_repetition_with_other_bytes_halts_over_every_new_start(stage: Stage) 
     entries = kela().entries
     stage.put(entries[:40])
     stage.drain()
-    # given that others came with it
-    stage.put([damaged(entries[10], ce_purpose=b"marketing"), *entries[40:]])
+    # given that others came with it, and it once more as it was
+    stage.put([damaged(entries[10], ce_purpose=b"marketing"), entries[10], *entries[40:]])
     stage.drain()
     for _ in range(3):
         stage.restart()
