@@ -11,7 +11,7 @@ from feed_by_hand import EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, 
 
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Entry
+from consumers.log import BrokerUnavailable, Entry
 from consumers.relay import Relay, resume_request
 from domain.events import CommandRefused, Erased
 from domain.store import Parked
@@ -202,6 +202,32 @@ def test_of_two_epochs_the_later_one_is_sent_again_alone(feed: Feed, broker: Emb
     settle(relay_of(feed, broker))
     lines = [(wire.line_of(read)[1], wire.sequence_of(read)) for read in topic(broker, OUT) if wire.sequence_of(read)]
     assert lines == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+
+@pytest.mark.parametrize("restart", [True, False], ids=["while it was down", "while it ran"])
+def test_a_topic_filled_again_has_each_epoch_before_the_next_one_begins(
+    feed: Feed, broker: EmbeddedBroker, restart: bool
+) -> None:
+    # given three epochs, of which the first was told in beside the second
+    feed.tell("kela", times=2)
+    feed.tell("kela", times=2, epoch=2)
+    feed.tell("kela")
+    feed.tell("kela", epoch=2)
+    settle(relay_of(feed, broker))
+    feed.tell("kela", epoch=3)
+    relay = relay_of(feed, broker)
+    settle(relay)
+    # when a relay that has itself sent the third one alone, or none, finds that the topic is gone
+    broker.delete_topics([OUT])
+    feed.tell("kela", epoch=3)
+    if restart:
+        relay = relay_of(feed, broker)
+    else:
+        with pytest.raises(BrokerUnavailable, match="is not there"):
+            relay.step()
+    settle(relay)
+    lines = [(wire.line_of(read)[1], wire.sequence_of(read)) for read in topic(broker, OUT)]
+    assert lines == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2)]
 
 
 @pytest.mark.parametrize("restart", [True, False], ids=["while it was down", "while it ran"])
