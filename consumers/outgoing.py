@@ -14,7 +14,7 @@ from domain.events import Erased, Event, OrganisationJoined
 from domain.log_ids import note_ids
 from domain.receipts import receipt_of
 from domain.record import Record
-from domain.store import EventStore
+from domain.store import Acknowledged, EventStore
 
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""
@@ -85,6 +85,27 @@ class Packing:
                 raise
         self._up_to = max(self._up_to, records[-1].position if records else 0)
         return outgoing, topics
+
+    def sent_as(self, row: Acknowledged) -> Outgoing | None:
+        """What is sent where the broker has acknowledged a record; none where nothing is any more: an opening of the ledger
+        may have given it up. Raises `Damaged`, `KeysLost`."""
+        outgoing, _ = self.pack(self._event_of(row))
+        place = (row.topic, row.epoch, row.sequence)
+        return next((out for out in outgoing if (out.topic, out.epoch, out.entry.sequence) == place), None)
+
+    def _event_of(self, row: Acknowledged) -> Sequence[Record]:
+        """The event by its number in the topic: the position that was kept may be an earlier one's."""
+        position, recipient = row.position, row.topic.split(".")[3]
+        match wire.kind_of(row.topic):
+            case "out":
+                return self._store.stream(f"recipient/{recipient}/{row.epoch}", row.sequence - 1, 1)
+            case "events":
+                position = row.sequence
+            case "receipts":
+                senders = [sender for sender, (_, name) in self._known_senders().items() if name == recipient]
+                for sender in senders:
+                    position = self._store.position_of(sender, row.sequence) or position
+        return self._store.records(position - 1, 1)
 
     def _come_to(self, records: Sequence[Record]) -> None:
         """What is remembered is true of the feed up to a position. These records say what they add to it; where others have
