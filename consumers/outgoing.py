@@ -32,7 +32,7 @@ class Outgoing(NamedTuple):
 
 
 class Packing:
-    """Turns events of one ledger into outgoing records: what becomes of an event depends on what stood before it in the feed,
+    """Turns events of one ledger into outgoing records: what becomes of one depends on what stands before it in the feed,
     never on when or beside what it is packed. `pseudonyms` gives those of a recipient by its short name."""
 
     def __init__(self, store: EventStore, pseudonyms: Callable[[str], Pseudonyms]) -> None:
