@@ -417,7 +417,7 @@ def test_keys_that_many_make_at_one_moment_are_the_same_for_all_and_have_a_numbe
 
 def test_one_question_names_so_many_keys_and_no_more(ground: Ground) -> None:
     """A database takes so many parameters: of a large ledger all that is known would be more."""
-    ours = ground.keys()
+    ours = ground.keys(Clock())
     ours.create(f"m{n}" for n in range(1200))
     ours._named.update({f"pseudonym/{n}": b"" for n in range(1200)})
     asked: list[int] = []
