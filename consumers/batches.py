@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from consumers.log import UNREADABLE, Read, TopicDamaged
-from consumers.record_format import decoded_records, of_a_sender
+from consumers.record_format import decoded_records
 from consumers.unpacking import TooLarge, unpacked
+from consumers.wire import of_a_sender
 
 logger = logging.getLogger(__name__)
 
