@@ -40,6 +40,18 @@ class Batch(NamedTuple):
     appended: int | None
 
 
+class OneByOne(Iterator[Read]):
+    """The records of a sender's batch, each made when it is asked for. `size` is how much is held for them until then, in
+    bytes."""
+
+    def __init__(self, reads: Iterator[Read], size: int) -> None:
+        self.size = size
+        self._reads = reads
+
+    def __next__(self) -> Read:
+        return next(self._reads)
+
+
 def reads_of(batch: Batch) -> Iterable[Read]:
     """The records of a batch in their order. For what of a sender's nobody can read, or is more than is read, stands one
     `UNREADABLE` with its last offset, and so for what unpacks to too much. Raises `TopicDamaged` for one of our own that
@@ -56,7 +68,8 @@ def reads_of(batch: Batch) -> Iterable[Read]:
         batch.topic, content, begin, batch.number, batch.base_offset, batch.last_offset, batch.first, batch.appended
     )
     if of_a_sender(batch.topic):
-        return _as_far_as_readable(batch, reads)
+        size = len(batch.content) + (len(content) if batch.codec else 0)
+        return OneByOne(_as_far_as_readable(batch, reads), size)
     try:
         return list(reads)
     except (IndexError, ValueError) as error:
