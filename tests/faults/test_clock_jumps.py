@@ -39,12 +39,16 @@ from deploy.scenario.given import keep_cards, lay_out, register
 from deploy.settings import Settings
 from deploy.wiring import Wired, opened
 from domain.disclosure.pseudonyms import Pseudonyms
+from domain.events import PayloadKeyDestroyed, PublicationsAcknowledged
+from domain.record import Record
 
 ISSUER = "issuer-of-the-test"
 REST_DEADLINE_S = 120.0
 YEAR = timedelta(days=365)
 JUMPS = (timedelta(hours=1), timedelta(hours=-1), 10 * YEAR, datetime(1970, 1, 2, tzinfo=UTC) - datetime.now(UTC))
 """By how much the clock is wrong then."""
+SEALED_BEFORE_ITS_TURN = (PublicationsAcknowledged.NAME, PayloadKeyDestroyed.NAME)
+"""Dated by whoever seals it: a command of that moment may stand before it with a later time."""
 
 
 class Issuer:
@@ -129,17 +133,19 @@ def jumped(place: Place, issuer: Issuer, machine: IllMachine, asked: Asked, jump
 
 
 def check_times(wired: Wired, most: timedelta) -> None:
-    """Nothing is decided before what was decided already, nobody is told of anything before it was recorded, no line goes
-    back in time, and nothing is later than the clock ever was."""
+    """Nothing is decided before what was decided already, nobody is told of anything before it was recorded, no stream goes
+    back in time, and nothing is later than the clock ever was. source: docs/decisions/0028"""
     records = check_store(wired)
     recorded_at = {record.header.event_id: record.header.recorded_at for record in records}
-    decided = [record for record in records if not record.header.stream.startswith("recipient/")]
-    told = [record for record in records if record.header.stream.startswith("recipient/")]
-    lines = defaultdict(list)
-    for record in told:
-        lines[record.header.stream].append(record)
-        assert recorded_at[record.header.causation or ""] <= record.header.recorded_at, record.header
-    for line in (decided, *lines.values()):
+    decided: list[Record] = []
+    streams = defaultdict(list)
+    for record in records:
+        streams[record.header.stream].append(record)
+        if record.header.stream.startswith("recipient/"):
+            assert recorded_at[record.header.causation or ""] <= record.header.recorded_at, record.header
+        elif record.header.name not in SEALED_BEFORE_ITS_TURN:
+            decided.append(record)
+    for line in (decided, *streams.values()):
         for before, after in pairwise(line):
             assert before.header.recorded_at <= after.header.recorded_at, f"{before.header.name}, then {after.header.name}"
     latest = max(recorded_at.values())
