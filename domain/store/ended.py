@@ -32,7 +32,7 @@ def is_ended(store: LedgerReading, client: str) -> bool:
     if matter is None:
         return False
     key_id = key_id_of(matter)
-    gone = not store.keys.get((key_id,)) and not store.keys.lost((key_id,))  # one that is missing may come back
+    gone = not store.keys.get((key_id,)) and bool(store.keys.noted((key_id,)))  # one that is only missing may come back
     return gone or pathway.is_destroyed(matter)
 
 

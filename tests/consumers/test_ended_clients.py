@@ -12,7 +12,7 @@ from stories import COUNTY, OWN_WORKER
 from deploy.migration import keys_database
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
-from domain.store import key_id_of
+from domain.store import is_ended, key_id_of
 
 OFFICER = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
 REGISTRATION = {
@@ -109,3 +109,11 @@ def test_whose_key_is_only_not_there_is_not_forgotten(home: House) -> None:
     lose(home, own_matter(home, before), given_up=False)
     home.post("/clients", OWN_WORKER, REGISTRATION)
     assert home.wired.vault.find(UNKNOWN_CODE) == before
+
+
+def test_whose_key_comes_back_between_two_questions_is_not_forgotten(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = registered(home)
+    asked_for, get = (key_id_of(own_matter(home, client)),), home.wired.keys.get
+    # given that an older copy stood there when its key was asked for, and no longer
+    monkeypatch.setattr(home.wired.keys, "get", lambda key_ids: {} if key_ids == asked_for else get(key_ids))
+    assert not is_ended(home.wired.store, client)

@@ -120,10 +120,10 @@ def test_between_the_fact_and_the_end_of_the_key_nothing_is_wrong(home: House) -
 def test_a_key_that_was_destroyed_and_is_there_again_is_a_fault(home: House) -> None:
     """As a copy of the keys from before brings it back."""
     keys, key_id = home.ground.database("keys"), f"{home.matter()}/1"
-    [row] = keys.read("SELECT key_id, wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
+    [row] = keys.read("SELECT * FROM matter_keys WHERE key_id = %s", (key_id,))
     home.record_destruction()
     home.store.keys.destroy(home.matter())
-    keys.write(lambda ask: ask("INSERT INTO matter_keys VALUES (%s, %s)", row))
+    keys.write(lambda ask: ask("INSERT INTO matter_keys VALUES (%s, %s, %s)", row))
     assert any("is there again, and was destroyed" in what for what in home.faults())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store.small_ledger import WITHIN_S, Clock, Ground, kept, put_back
+from store.small_ledger import MASTER_KEY, WITHIN_S, Clock, Ground, kept, put_back
 
 from domain.store import (
     KeyDestroyed,
@@ -21,7 +21,9 @@ from domain.store import (
     StoreUnavailable,
     WrongMasterKey,
 )
-from domain.store.sealed.keys import NEWEST
+from domain.store.checking.copies import CheckedKeys
+from domain.store.sealed.keys import MOST_ASKED, TABLES
+from domain.store.tables.database import marks
 
 
 def test_a_key_is_made_once_and_found_by_another_process(ground: Ground) -> None:
@@ -284,18 +286,149 @@ def test_what_went_back_and_was_destroyed_once_more_between_two_looks_is_forgott
     assert not ours.holds("a/1")
 
 
-def test_on_a_new_connection_every_key_that_is_known_is_looked_for(ground: Ground) -> None:
+def test_keys_that_went_back_are_missed_however_many_others_were_read_since(ground: Ground) -> None:
+    """What went back lacks what was made last, whatever was read last. The connection stays open."""
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    old = ground.keys(clock).create(f"old{n}" for n in range(150))
+    older = kept(ground, "keys")
+    # given one that makes keys, another one that reads them, and that both read many from before
+    new = ours.create(f"new{n}" for n in range(5))
+    for keys in (ours, theirs):
+        keys.get(new)
+        keys.get(old)
+    put_back(ground, "keys", older)
+    # when it is looked again, then nothing is sealed under a key that is nowhere but in memory, now or later
+    for keys in (ours, theirs):
+        for _ in range(3):
+            clock.seconds += 1
+            with pytest.raises(KeysWentBack, match="new"):
+                keys.get(["new3/1"])
+
+
+def test_a_key_that_another_process_made_is_missed_where_it_was_the_newest_that_was_seen(ground: Ground) -> None:
+    """Whoever has looked knows that these keys are newer than a copy without it, also where it needs none of them."""
+    clock = Clock()
+    ours = ground.keys(clock)
+    older = kept(ground, "keys")
+    ground.keys(clock).create(["d"])
+    clock.seconds += 1
+    ours.look()
+    put_back(ground, "keys", older)
+    clock.seconds += 1
+    with pytest.raises(KeysWentBack, match="d/1"):
+        ours.look()
+
+
+def test_the_newest_key_that_was_destroyed_is_not_missed(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    ours.create(["a"])
+    ours.create(["b"])
+    theirs.get(["b/1"])
+    ours.destroy("b")
+    for keys in (ours, theirs):
+        clock.seconds += 1
+        keys.look()
+    # and its number is another one's
+    ours.create(["c"])
+    for keys in (ours, theirs):
+        clock.seconds += 1
+        assert keys.get(["a/1", "b/1", "c/1"]).keys() == {"a/1", "c/1"}
+
+
+def rewritten_without(ground: Ground, *key_ids: str) -> None:
+    """The keys as a restore writes them again that empties the tables first: no connection ends."""
+    if ground.kind == "postgresql":
+        rows = [row for row in ground.owned("keys").read("SELECT * FROM matter_keys") if row[0] not in key_ids]
+
+        def work(ask: Callable[..., Any]) -> None:
+            ask("TRUNCATE matter_keys", ())
+            for row in rows:
+                ask("INSERT INTO matter_keys VALUES (%s, %s, %s)", row)
+
+        ground.owned("keys").write(work)
+        return
+    with closing(sqlite3.connect(f"{ground.place}/keys.db")) as file, closing(sqlite3.connect(":memory:")) as copy:
+        file.backup(copy)
+        copy.executemany("DELETE FROM matter_keys WHERE key_id = ?", [(key_id,) for key_id in key_ids])
+        copy.commit()
+        copy.backup(file)
+
+
+def taken_out(ground: Ground, *key_ids: str) -> dict[str, Any]:
+    """Take keys out of the tables as they are; their rows."""
+    database = ground.owned("keys")
+    rows = {row[0]: row for row in database.read("SELECT * FROM matter_keys") if row[0] in key_ids}
+    for key_id in key_ids:
+        database.write(lambda ask, key_id=key_id: ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,)))
+    return rows
+
+
+def test_on_a_new_connection_and_in_other_tables_every_key_that_is_known_is_looked_for(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    made = ours.create(["first", *(f"m{n}" for n in range(100))])
+    theirs.get(made)
+    rewritten_without(ground, "first/1")
+    clock.seconds += 1
+    with pytest.raises(KeysWentBack, match=r"\(first/1\)"):
+        ours.look()
+    theirs._database.close()
+    with pytest.raises(KeysWentBack, match=r"\(first/1\)"):
+        theirs.look()
+
+
+def test_after_a_look_that_missed_something_everything_is_looked_for_until_all_is_there(ground: Ground) -> None:
     clock = Clock()
     ours = ground.keys(clock)
     ours.create(["first"])
-    ours.create(f"m{n}" for n in range(NEWEST))
-    ground.owned("keys").write(lambda ask: ask("DELETE FROM matter_keys WHERE key_id = 'first/1'", ()))
+    ours.create(f"m{n}" for n in range(150))
+    ours.create(["last"])
     clock.seconds += 1
     ours.look()
-    ours._database.close()
+    rows = taken_out(ground, "first/1", "last/1")
     clock.seconds += 1
-    with pytest.raises(KeysWentBack, match="first/1"):
+    with pytest.raises(KeysWentBack, match="last/1"):
         ours.look()
+    # when the newest one alone is there again
+    put_back_key(ground, rows["last/1"])
+    with pytest.raises(KeysWentBack, match=r"\(first/1\)"):
+        ours.look()
+    put_back_key(ground, rows["first/1"])
+    ours.look()
+
+
+def test_keys_that_many_make_at_one_moment_are_the_same_for_all_and_have_a_number_each(ground: Ground) -> None:
+    made: list[dict[str, bytes]] = []
+
+    def make(n: int, keys: Keys) -> None:
+        made.append(keys.create([*(f"both{m}" for m in range(20)), *(f"{n}-{m}" for m in range(20))]))
+
+    threads = [threading.Thread(target=make, args=(n, ground.keys())) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({one[f"both{m}/1"] for one in made for m in range(20)}) == 20
+    numbers = [number for (number,) in ground.database("keys").read("SELECT number FROM matter_keys ORDER BY number")]
+    assert numbers == list(range(1, 101))
+
+
+def test_one_question_names_so_many_keys_and_no_more(ground: Ground) -> None:
+    """A database takes so many parameters: of a large ledger all that is known would be more."""
+    ours = ground.keys(Clock())
+    ours.create(f"m{n}" for n in range(1200))
+    ours._named.update({f"pseudonym/{n}": b"" for n in range(1200)})
+    asked: list[int] = []
+
+    def ask(statement: str, parameters: Sequence[Any]) -> Any:
+        asked.append(len(parameters))
+        return ours._database.read(statement, parameters)
+
+    with pytest.raises(KeysWentBack, match="and 1195 more"):
+        ours._look_for_known(ask, True)
+    assert max(asked) == MOST_ASKED
 
 
 def test_a_key_is_erased_only_where_that_is_noted(ground: Ground) -> None:
@@ -344,14 +477,14 @@ def test_a_file_of_keys_that_was_moved_away_is_not_written_into(tmp_path: Path) 
 
 
 def put_back_key(ground: Ground, row: Any) -> None:
-    ground.owned("keys").write(lambda ask: ask("INSERT INTO matter_keys VALUES (%s, %s)", row))
+    ground.owned("keys").write(lambda ask: ask(f"INSERT INTO matter_keys VALUES ({marks(len(row))})", row))
 
 
 def test_a_destroyed_key_that_somebody_put_back_goes_once_more_and_from_every_memory(ground: Ground) -> None:
     clock = Clock()
     ours, theirs = ground.keys(clock), ground.keys(clock)
     ours.create(["a"])
-    [row] = ground.database("keys").read("SELECT key_id, wrapped FROM matter_keys")
+    [row] = ground.database("keys").read("SELECT * FROM matter_keys")
     proof = ours.destroy("a")
     put_back_key(ground, row)
     clock.seconds += 1
@@ -364,6 +497,104 @@ def test_a_destroyed_key_that_somebody_put_back_goes_once_more_and_from_every_me
     for keys in (ours, theirs):
         assert keys.get(["a/1"]) == {}
         assert not keys.holds("a/1")
+
+
+def test_a_key_that_was_put_back_goes_from_every_memory_however_many_were_learned_since(ground: Ground) -> None:
+    clock = Clock()
+    ours, theirs = ground.keys(clock), ground.keys(clock)
+    ours.create(["a", "b"])
+    [row] = taken_out(ground, "a/1").values()
+    put_back_key(ground, row)
+    proof = ours.destroy("a")
+    ours.destroy("b")
+    put_back_key(ground, row)
+    clock.seconds += 1
+    others = ground.keys(clock).create(f"m{n}" for n in range(150))
+    forgot: list[str] = []
+    for name, keys in (("ours", ours), ("theirs", theirs)):
+        assert keys.get(["a/1"])
+        keys.get(others)
+        keys.forget_with(lambda name=name: forgot.append(name))
+    # when it is destroyed once more, by a process that never had it
+    assert ground.keys(clock).destroy("a") == proof
+    clock.seconds += 1
+    # then nobody has it, nor what was made with it
+    for keys in (ours, theirs):
+        assert keys.get(["a/1"]) == {}
+        assert not keys.holds("a/1")
+    assert forgot == ["ours", "theirs"]
+    # and with the next destruction, which is carried out once, nothing of it comes again
+    assert ours.destroy("a") == proof
+    clock.seconds += 1
+    ours.look()
+    assert forgot == ["ours", "theirs"]
+
+
+def test_a_key_that_came_back_between_two_questions_does_not_count_as_erased(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ground.keys().create(["a"])
+    [row] = taken_out(ground, "a/1").values()
+    ours = ground.keys()
+    get = ours.get
+
+    def back_meanwhile(key_ids: Any) -> Any:
+        found = get(key_ids)
+        put_back_key(ground, row)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ours, "get", back_meanwhile)
+        with pytest.raises(KeysLost, match="a/1"):
+            ours.opening(["a/1"])
+    assert ours.opening(["a/1"]) == made
+
+
+def test_of_a_key_that_was_given_up_and_came_back_the_proof_is_that_of_its_destruction(ground: Ground) -> None:
+    ours = ground.keys()
+    ours.create(["a"])
+    [row] = taken_out(ground, "a/1").values()
+    ground.keys().give_up(["a/1"])
+    put_back_key(ground, row)
+    # when it is destroyed, as the record says by its proof
+    proof, gone = ours.proof("a")
+    assert (len(proof), gone) == (64, False)
+    assert ours.destroy("a") == proof
+    # then that is what the keys say of it from then on, to an audit as well
+    assert (ours.proof("a"), ours.destroy("a")) == ((proof, True), proof)
+    assert CheckedKeys(ground.database("keys"), MASTER_KEY).destroyed() == {"a/1": proof}
+
+
+def test_keys_in_tables_of_before_are_found_and_those_that_were_destroyed_are_gone(ground: Ground) -> None:
+    older = ground.owned("older")
+    older.migrate(TABLES[:1])
+    rows = {}
+    made = ground.keys().create(["a", "b", "c"])
+    for key_id, wrapped, _ in ground.database("keys").read("SELECT * FROM matter_keys"):
+        rows[key_id] = (key_id, wrapped)
+    [probe] = ground.database("keys").read("SELECT * FROM named_keys")
+    proof = ground.keys().destroy("c")
+
+    def as_before(ask: Callable[..., Any]) -> None:
+        for key_id in ("a/1", "b/1"):
+            ask("INSERT INTO matter_keys VALUES (%s, %s)", rows[key_id])
+        ask("INSERT INTO named_keys VALUES (%s, %s)", probe)
+        ask("INSERT INTO destroyed_keys VALUES (7, 'c/1', %s)", (proof,))
+
+    older.write(as_before)
+    # when they are brought to the newest version
+    Keys.migrate(older)
+    clock = Clock()
+    ours, theirs = Keys(older, MASTER_KEY, clock=clock), Keys(ground.owned("older"), MASTER_KEY, clock=clock)
+    assert ours.opening(["a/1", "b/1", "c/1"]) == {"a/1": made["a/1"], "b/1": made["b/1"]}
+    assert (ours.erasures, ours.proof("c")) == (7, (proof, True))
+    # then they are gone on with
+    theirs.create(["d"])
+    older.write(lambda ask: ask("INSERT INTO matter_keys (key_id, wrapped) VALUES (%s, %s)", rows["c/1"]))
+    assert ours.destroy("c") == proof
+    clock.seconds += 1
+    theirs.look()
+    assert theirs.erasures == 8
 
 
 def test_a_destruction_that_somebody_made_up_lifts_nothing(ground: Ground) -> None:

@@ -64,6 +64,7 @@ def test_the_key_of_a_matter_that_was_lost_is_not_made_anew(ground: Ground) -> N
     store = ground.open()
     client = store.execute(Register(), WORKER, "1").client or ""
     matter = store.stream(client)[0].header.matter
+    store.execute(Register(), WORKER, "of a newer one")  # without the newest one they have gone back, and nobody goes on
     left = removed(ground, f"DELETE FROM matter_keys WHERE key_id = '{matter}/1'")
     store.keys._known.clear()  # as in a process that has not needed it for long
     head = store.head()
@@ -85,7 +86,7 @@ def test_the_key_of_a_matter_that_was_lost_is_not_made_anew(ground: Ground) -> N
     assert store.opened_all(store.stream(client)) == [Erased("subject.registered")]
     store.close()
     assert set(left[0]) < set(kept(ground)[0])
-    assert f"{matter}/1" not in {key_id for key_id, _ in kept(ground)[0]}
+    assert f"{matter}/1" not in {row[0] for row in kept(ground)[0]}
 
 
 @pytest.mark.parametrize("name", ["vault", "vault-index"])

@@ -66,7 +66,8 @@ class CheckedKeys(Keys):
 
     def destroyed(self) -> dict[str, str]:
         """The proof of every key that was destroyed here."""
-        return {str(key_id): str(proof) for key_id, proof in self._database.read("SELECT key_id, proof FROM destroyed_keys")}
+        rows = self._database.read("SELECT key_id, proof FROM destroyed_keys ORDER BY number")
+        return {str(key_id): str(proof) for key_id, proof in rows}
 
 
 class Entry(NamedTuple):

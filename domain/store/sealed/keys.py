@@ -19,13 +19,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from types import MappingProxyType
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.store.tables.database import Ask, Database, StoreUnavailable, marks
+from domain.store.tables.database import Ask, Database, Rows, StoreUnavailable, marks
 
 MATTER_KEY_BYTES = 32
 NAMED_KEY_BYTES = 64
@@ -33,8 +32,8 @@ NAMED_KEY_BYTES = 64
 KEYS_KEPT = 50_000
 LOOK_FOR_DESTROYED_S = 1.0
 """Whether another process has destroyed a key is looked for when the last look is so old, in seconds."""
-NEWEST = 100
-"""So many of the keys that were learned last are looked for again each second; all of them on a new connection."""
+MOST_ASKED = 500
+"""So many names are asked for in one question."""
 MOST_NAMED = 5
 """Keys that a refusal names."""
 LOST = "lost"
@@ -50,6 +49,17 @@ TABLES = (
     CREATE TABLE matter_keys (key_id text PRIMARY KEY, wrapped {bytes} NOT NULL);
     CREATE TABLE named_keys (name text PRIMARY KEY, wrapped {bytes} NOT NULL);
     CREATE TABLE destroyed_keys (number {number} PRIMARY KEY, key_id text NOT NULL UNIQUE, proof text NOT NULL);
+    """,
+    # Keys have numbers in the order in which they became visible; those from before have none. A key that was put back is
+    # destroyed once more, under a new number.
+    """
+    ALTER TABLE matter_keys ADD COLUMN number bigint;
+    CREATE UNIQUE INDEX matter_keys_by_number ON matter_keys (number);
+    CREATE TABLE destructions (number {number} PRIMARY KEY, key_id text NOT NULL, proof text NOT NULL);
+    INSERT INTO destructions SELECT number, key_id, proof FROM destroyed_keys;
+    DROP TABLE destroyed_keys;
+    ALTER TABLE destructions RENAME TO destroyed_keys;
+    CREATE INDEX destroyed_keys_by_key ON destroyed_keys (key_id);
     """,
 )
 
@@ -102,16 +112,48 @@ def _proof(key_id: str, wrapped: bytes) -> str:
     return hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped).hexdigest()
 
 
-def _standing(ask: Ask, ids: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Which of some keys are there, and which were destroyed or given up."""
-    found: list[set[str]] = [set(), set()]
-    for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
-        # In this order: what is destroyed between the two is found in the second.
-        for table, names in zip(("matter_keys", "destroyed_keys"), found, strict=True):
-            rows = ask(f"SELECT key_id FROM {table} WHERE key_id IN ({marks(len(some))})", some)
-            names.update(str(key_id) for (key_id,) in rows)
-    return found[0], found[1]
+def _in_parts(ask: Ask, statement: str, names: Sequence[str]) -> Rows:
+    """The rows of a query that ends in an IN list of names, however many there are."""
+    rows: Rows = []
+    for start in range(0, len(names), MOST_ASKED):
+        some = names[start : start + MOST_ASKED]
+        rows += ask(f"{statement} ({marks(len(some))})", some)
+    return rows
+
+
+def _found(ask: Ask, table: str, column: str, names: Sequence[str]) -> set[str]:
+    """Which of some names stand in a table."""
+    return {str(name) for (name,) in _in_parts(ask, f"SELECT {column} FROM {table} WHERE {column} IN", names)}
+
+
+def _missing(ask: Ask, ids: Sequence[str]) -> list[str]:
+    """Those of some keys that are not there and that nobody destroyed or gave up."""
+    there = _found(ask, "matter_keys", "key_id", ids)
+    gone = [key_id for key_id in ids if key_id not in there]
+    noted = _found(ask, "destroyed_keys", "key_id", gone)
+    return [key_id for key_id in gone if key_id not in noted]
+
+
+def _rows_of(ask: Ask, ids: Sequence[str]) -> Rows:
+    """The keys of some names that are there: name, key as it is kept, and number, if it has one."""
+    return _in_parts(ask, "SELECT key_id, wrapped, number FROM matter_keys WHERE key_id IN", ids)
+
+
+def _proof_noted(ask: Ask, key_id: str) -> str | None:
+    """The proof of a key's destruction, none where none is noted. What was noted last holds."""
+    rows = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s ORDER BY number DESC LIMIT 1", (key_id,))
+    return str(rows[0][0]) if rows else None
+
+
+def _next_number(ask: Ask) -> int:
+    return int(ask("SELECT coalesce(max(number), 0) + 1 FROM destroyed_keys", ())[0][0])
+
+
+def _note(ask: Ask, number: int, key_id: str, proof: str) -> bool:
+    """Note a destruction under the number after the highest one. Of two at one moment the second waits for the first and
+    tries again, so that numbers become visible in their order, and a look at the newest ones misses none."""
+    statement = "INSERT INTO destroyed_keys VALUES (%s, %s, %s) ON CONFLICT (number) DO NOTHING RETURNING number"
+    return bool(ask(statement, (number, key_id, proof)))
 
 
 class Keys:
@@ -136,7 +178,7 @@ class Keys:
         self._forgetting: list[Callable[[], None]] = []
         self._looked_at = clock()
         self._lost_count_as_erased = 0
-        self._destroyed_again: list[str] = []
+        self._newest = (0, "")  # the key that was made last, as far as this process has looked
         if (probe := self.found(PROBE)) is not None:
             self._named[PROBE] = probe
         newest = database.read("SELECT number, key_id FROM destroyed_keys ORDER BY number DESC LIMIT 1")
@@ -164,23 +206,29 @@ class Keys:
         is recorded in their matters, so that what was lost does not become new. Raises `KeyDestroyed`."""
         self.named(PROBE)
         ids = sorted({key_id_of(matter) for matter in matters})
-        fresh = {key_id: os.urandom(MATTER_KEY_BYTES) for key_id in ids}
+        fresh = {key_id: self._wrap(key_id, os.urandom(MATTER_KEY_BYTES)) for key_id in ids}
 
-        def work(ask: Ask) -> list[tuple[str, bytes]]:
-            if ask(f"SELECT key_id FROM destroyed_keys WHERE key_id IN ({marks(len(ids))})", ids):
+        def work(ask: Ask) -> Rows:
+            if _found(ask, "destroyed_keys", "key_id", ids):
                 raise KeyDestroyed(", ".join(ids))
-            for key_id, key in fresh.items():
-                ask(
-                    "INSERT INTO matter_keys VALUES (%s, %s) ON CONFLICT (key_id) DO NOTHING",
-                    (key_id, self._wrap(key_id, key)),
-                )
-            return self._wrapped(ask, ids)
+            for key in fresh.items():
+                # The number after the highest one: of two at one moment the second waits for the first and tries again, so
+                # that whoever has the newest key has all that were made before.
+                while not (
+                    ask(
+                        "INSERT INTO matter_keys (key_id, wrapped, number)"
+                        " VALUES (%s, %s, (SELECT coalesce(max(number), 0) + 1 FROM matter_keys))"
+                        " ON CONFLICT DO NOTHING RETURNING number",
+                        key,
+                    )
+                    or _found(ask, "matter_keys", "key_id", key[:1])
+                ):
+                    continue
+            return _rows_of(ask, ids)
 
         # Read back: another process may have made the same key a moment earlier.
         before = self.erasures
-        made = {key_id: self._unwrap(key_id, wrapped) for key_id, wrapped in self._database.write(work)} if ids else {}
-        self._keep(made, before)
-        return made
+        return self._learned(self._database.write(work), before) if ids else {}
 
     def get(self, key_ids: Iterable[str]) -> dict[str, bytes]:
         """The keys that exist; one that was destroyed, or never made, is left out."""
@@ -194,13 +242,7 @@ class Keys:
                 missing.append(key_id)
             else:
                 found[key_id] = key
-        for start in range(0, len(missing), 500):
-            some = missing[start : start + 500]
-            rows = self._database.read(f"SELECT key_id, wrapped FROM matter_keys WHERE key_id IN ({marks(len(some))})", some)
-            read = {key_id: self._unwrap(key_id, bytes(wrapped)) for key_id, wrapped in rows}
-            self._keep(read, before)
-            found |= read
-        return found
+        return found | self._learned(_rows_of(self._database.read, missing), before) if missing else found
 
     def opening(self, key_ids: Iterable[str]) -> dict[str, bytes]:
         """The keys of what is recorded; one that was destroyed is left out. Raises `KeysLost` for one that was not, and is
@@ -212,9 +254,15 @@ class Keys:
         return found
 
     def check_gone(self, key_ids: Iterable[str]) -> None:
-        """That keys which are not here were destroyed, or given up as lost. Raises `KeysLost`."""
-        if not self._lost_count_as_erased and (lost := self.lost(key_ids)):
-            raise KeysLost(lost)
+        """That keys which were not here were destroyed, or given up as lost. Raises `KeysLost` for any other one, also where
+        it has come back meanwhile: then it opens what it is asked for next time."""
+        wanted = sorted(set(key_ids))
+        if not self._lost_count_as_erased and (lost := {*wanted} - self.noted(wanted)):
+            raise KeysLost(sorted(lost))
+
+    def noted(self, key_ids: Sequence[str]) -> set[str]:
+        """Those keys that were destroyed, or given up as lost, wherever they are now."""
+        return _found(self._database.read, "destroyed_keys", "key_id", key_ids)
 
     @contextmanager
     def lost_count_as_erased(self) -> Iterator[None]:
@@ -253,30 +301,22 @@ class Keys:
         return self._unwrap(name, self._database.write(work))
 
     def destroy(self, matter: str) -> str:
-        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed, and where
-        somebody has put the key back it goes once more. Raises `LookupError` for a matter that never had a key."""
+        """Destroy a matter's key and return the proof (SHA-256, hex); the same proof again when already destroyed. Where
+        somebody has put the key back it goes once more, under a new number, so that every look finds it. Raises
+        `LookupError` for a matter that never had a key."""
         key_id = key_id_of(matter)
 
         def work(ask: Ask) -> str:
-            while True:
-                wrapped = self._wrapped(ask, [key_id])
-                before = ask("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
-                if before:
-                    ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
-                    return str(before[0][0])
-                if not wrapped:
+            gone = ask("DELETE FROM matter_keys WHERE key_id = %s RETURNING wrapped", (key_id,))
+            noted = _proof_noted(ask, key_id)
+            if not gone:
+                if noted is None:
                     raise LookupError(f"no key {key_id}")
-                proof = _proof(key_id, wrapped[0][1])
-                # The number after the highest one: of two at one moment the second waits for the first and tries again,
-                # so that numbers become visible in their order, and a look at the newest ones misses none.
-                if ask(
-                    "INSERT INTO destroyed_keys (number, key_id, proof)"
-                    " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true"
-                    " ON CONFLICT DO NOTHING RETURNING number",
-                    (key_id, proof),
-                ):
-                    ask("DELETE FROM matter_keys WHERE key_id = %s", (key_id,))
-                    return proof
+                return noted
+            proof = _proof(key_id, bytes(gone[0][0])) if noted in (None, LOST) else noted
+            while not _note(ask, _next_number(ask), key_id, proof):
+                continue
+            return proof
 
         proof = self._database.write(work)
         with self._looking:
@@ -290,37 +330,32 @@ class Keys:
         wrapped = self._database.read("SELECT wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
         if wrapped:
             return _proof(key_id, bytes(wrapped[0][0])), False
-        kept = self._database.read("SELECT proof FROM destroyed_keys WHERE key_id = %s", (key_id,))
-        return str(kept[0][0]) if kept and kept[0][0] != LOST else "", True
+        noted = _proof_noted(self._database.read, key_id)
+        return "" if noted in (None, LOST) else noted, True
 
     def lost(self, key_ids: Iterable[str]) -> list[str]:
         """Those keys that are not here and that nobody destroyed, in alphabetical order."""
-        return self._missing(self._database.read, sorted(set(key_ids)))
-
-    @staticmethod
-    def _missing(ask: Ask, ids: Sequence[str]) -> list[str]:
-        there, destroyed = _standing(ask, ids)
-        return [key_id for key_id in ids if key_id not in there and key_id not in destroyed]
+        return _missing(self._database.read, sorted(set(key_ids)))
 
     def _look_for_known(self, ask: Ask, new: bool) -> None:
-        """Look whether the keys are there that this process has made or read, and the destruction that it has seen last.
-        Raises `KeysWentBack`."""
-        upto = None if new else NEWEST
+        """Look whether the newest key is there that this process has seen, which no copy from before has; the named keys;
+        the destruction that it has seen last; and with `new` every key that it knows. Raises `KeysWentBack`."""
+        newest = ask("SELECT number, key_id FROM matter_keys WHERE number = (SELECT max(number) FROM matter_keys)", ())
         with self._lock:
-            known, named = (list(islice(reversed(some), upto)) for some in (self._known, self._named))
+            seen, named = self._newest, list(self._named)
+            known = dict.fromkeys([*([seen[1]] if seen[0] else []), *(self._known if new else ())])
             number, key_id = self.erasures, self._destroyed_last
-        there, destroyed = _standing(ask, known)
-        # What was put back after its destruction is destroyed once more without a new number.
-        self._destroyed_again = [key_id for key_id in known if key_id in destroyed and key_id not in there]
-        gone = [key_id for key_id in known if key_id not in there and key_id not in destroyed]
-        if named:
-            found = {name for (name,) in ask(f"SELECT name FROM named_keys WHERE name IN ({marks(len(named))})", named)}
-            gone += [name for name in named if name not in found]
+        gone = _missing(ask, list(known))
+        found = _found(ask, "named_keys", "name", named)
+        gone += [name for name in named if name not in found]
         # Numbers are given again in what went back: the same one may be another key's there.
         if number and ask("SELECT key_id FROM destroyed_keys WHERE number = %s", (number,)) != [(key_id,)]:
             gone.append(f"the destruction of {key_id}")
         if gone:
             raise KeysWentBack(gone)
+        with self._lock:
+            if self._newest == seen:  # else there is one that was not looked for
+                self._newest = (int(newest[0][0]), str(newest[0][1])) if newest else (0, "")
 
     def give_up(self, key_ids: Iterable[str], proofs: Mapping[str, str] = MappingProxyType({})) -> None:
         """Note that keys are not here and will not be: nothing new is sealed under their names, where it would be taken for
@@ -328,14 +363,10 @@ class Keys:
         for key_id in key_ids:
 
             def work(ask: Ask, key_id: str = key_id) -> None:
-                # Again where another one took the number at the same moment, as `destroy` does.
-                while not ask("SELECT 1 FROM destroyed_keys WHERE key_id = %s", (key_id,)):
-                    ask(
-                        "INSERT INTO destroyed_keys (number, key_id, proof)"
-                        " SELECT coalesce(max(number), 0) + 1, %s, %s FROM destroyed_keys WHERE true"
-                        " ON CONFLICT DO NOTHING",
-                        (key_id, proofs.get(key_id, LOST)),
-                    )
+                while True:
+                    number = _next_number(ask)  # first: whoever notes the same key meanwhile takes it
+                    if _proof_noted(ask, key_id) or _note(ask, number, key_id, proofs.get(key_id, LOST)):
+                        return
 
             self._database.write(work)
 
@@ -382,8 +413,7 @@ class Keys:
         finally:
             self._looks += 1
         with self._lock:
-            gone = [*(str(key_id) for _, key_id in destroyed), *self._destroyed_again]
-            had = [self._known.pop(key_id, None) for key_id in gone]
+            had = [self._known.pop(str(key_id), None) for _, key_id in destroyed]
             if destroyed:
                 self.erasures, self._destroyed_last = int(destroyed[-1][0]), str(destroyed[-1][1])
             self._looked_at = at
@@ -391,18 +421,16 @@ class Keys:
             for forget in self._forgetting:
                 forget()
 
-    def _keep(self, keys: dict[str, bytes], erasures: int) -> None:
+    def _learned(self, rows: Rows, erasures: int) -> dict[str, bytes]:
+        """Keys that were read or made just now, which are remembered unless keys were destroyed meanwhile."""
+        keys = {str(key_id): self._unwrap(key_id, bytes(wrapped)) for key_id, wrapped, _ in rows}
         with self._lock:
-            if self.erasures != erasures:
-                return  # one of them may be gone: they are read again when they are needed
-            self._known |= keys
-            while len(self._known) > KEYS_KEPT:
-                del self._known[next(iter(self._known))]
-
-    @staticmethod
-    def _wrapped(ask: Ask, ids: list[str]) -> list[tuple[str, bytes]]:
-        rows = ask(f"SELECT key_id, wrapped FROM matter_keys WHERE key_id IN ({marks(len(ids))})", ids)
-        return [(key_id, bytes(wrapped)) for key_id, wrapped in rows]
+            self._newest = max([self._newest, *((int(number), str(key_id)) for key_id, _, number in rows if number)])
+            if self.erasures == erasures:  # else one of them may be gone: they are read again when they are needed
+                self._known |= keys
+                while len(self._known) > KEYS_KEPT:
+                    del self._known[next(iter(self._known))]
+        return keys
 
     def _wrap(self, name: str, key: bytes) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)

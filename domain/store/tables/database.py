@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -26,6 +26,12 @@ Ask = Callable[[str, Sequence[Any]], Rows]
 """Run one statement inside a transaction and get its rows."""
 
 NEWEST = "SELECT coalesce(max(version), 0) FROM migrations"
+POSTGRES_TABLES = (
+    "SELECT oid, relfilenode FROM pg_class"
+    " WHERE relnamespace = to_regnamespace(current_schema()) AND relkind = 'r' ORDER BY oid"
+)
+SQLITE_TABLES = "PRAGMA schema_version"
+"""Which tables these are: of those that a restore puts there, or empties first, it is another answer."""
 ATTEMPTS = 2
 LONGEST_CALL_S = 6.0
 """A call to the database that takes longer is given up."""
@@ -63,17 +69,20 @@ class NotUnique(Exception):
 
 
 Look = Callable[[Ask, bool], None]
-"""Looks whether a database still has what was seen in it; the flag says whether its connection is a new one. Raises what
-stands for it where it has not."""
+"""Looks whether a database still has what was seen in it; the flag says that it may be another one, and that everything has
+to be looked for: its connection or its tables are new, or the last look found something missing. Raises what stands for it
+where it has not."""
 LOOK_AGAIN_S = 1.0
 """A database goes back under a connection, too, for a backup may be restored into tables, or a file, that stay open: it is
 looked at again when the last look is so old."""
 
 
 class Guards:
-    """The looks at one database before anything is asked there: on each new connection, and about each second."""
+    """The looks at one database before anything is asked there: on each new connection, and about each second. `tables` asks
+    which tables these are: those that a restore puts there under a connection are others."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: str) -> None:
+        self._tables = tables
         self._guards: list[_Guard] = []
 
     def add(self, look: Look, clock: Callable[[], float]) -> None:
@@ -84,16 +93,19 @@ class Guards:
         """Look where it is time to, on the connection of this number."""
         for guard in self._guards:
             now = guard.clock()
-            if (new := connection != guard.connection) or now - guard.at >= LOOK_AGAIN_S:
+            if guard.seen[:1] != [(connection,)] or now - guard.at >= LOOK_AGAIN_S:
+                found = [(connection,), *ask(self._tables, ())]
+                new, guard.seen = found != guard.seen, []
                 guard.look(ask, new)
-                guard.connection, guard.at = connection, now
+                guard.seen, guard.at = found, now
 
 
 @dataclass(slots=True)
 class _Guard:
     look: Look
     clock: Callable[[], float]
-    connection: int = 0
+    seen: Rows = field(default_factory=list)
+    """The connection's number and the tables, as they were at the last look that missed nothing."""
     at: float = 0.0
 
 
@@ -129,7 +141,7 @@ class PostgresDatabase:
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._connections = 0
-        self._guards = Guards()
+        self._guards = Guards(POSTGRES_TABLES)
 
     def guard(self, look: Look, clock: Callable[[], float]) -> None:
         self._guards.add(look, clock)
@@ -205,7 +217,7 @@ class SqliteDatabase:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._connections = 0
-        self._guards = Guards()
+        self._guards = Guards(SQLITE_TABLES)
 
     def guard(self, look: Look, clock: Callable[[], float]) -> None:
         self._guards.add(look, clock)
