@@ -98,17 +98,18 @@ class KafkaReader:
                 raise TopicGone(topic, "was deleted and made again")
 
 
-def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
-    """The last `back` records of each topic: two requests for the offsets of all, then one line of fetches."""
+def read_tails(connection: Connection, back: Mapping[str, int]) -> dict[str, list[Read]]:
+    """The last records of each topic, as many as are asked of it: two requests for the offsets of all, then one line of
+    fetches."""
     give_up_at = time.monotonic() + 2 * connection.deadline_s
-    tails: dict[str, list[Read]] = {topic: [] for topic in topics}
+    tails: dict[str, list[Read]] = {topic: [] for topic in back}
     with _consumer(connection) as consumer:
         begins = _offsets(consumer, consumer.beginning_offsets, tails, connection)
         ends = _offsets(consumer, consumer.end_offsets, tails, connection)
         waiting = {topic: ends[topic] for topic in tails if ends[topic] > begins[topic]}
         consumer.assign([TopicPartition(topic, 0) for topic in waiting])
         for topic, end in waiting.items():
-            consumer.seek(TopicPartition(topic, 0), max(begins[topic], end - back))
+            consumer.seek(TopicPartition(topic, 0), max(begins[topic], end - back[topic]))
         while waiting:
             if time.monotonic() > give_up_at:
                 raise BrokerUnavailable(f"the tails of {len(waiting)} topics did not come in time")
