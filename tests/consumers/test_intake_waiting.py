@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -515,6 +515,32 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(home: House, res
     assert numbered == [f"new-{number}" for number in range(4 if longer else 1)]
     assert (intake.behind(), intake.standing_still) == (0, frozenset())
     intake.close()
+
+
+def test_a_topic_made_again_that_does_not_say_where_it_begins_holds_up_nobody_else(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, broker = wire.in_topic(LEDGER, SENDER), home.wired.broker
+    home.send(SENDER, "old-1", "record_attendance.v1", {})
+    home.settle()
+    begin_offsets = broker.begin_offsets
+
+    def leaderless(topics: Iterable[str]) -> dict[str, int]:
+        if topic in (topics := list(topics)):
+            raise BrokerUnavailable(f"{topic} has no leader")
+        return begin_offsets(topics)
+
+    # given a topic that was made again and has no leader
+    broker.make_again(topic)  # type: ignore[attr-defined]
+    with monkeypatch.context() as broken:
+        broken.setattr(broker, "begin_offsets", leaderless)
+        home.send(SENDER, "new-1", "record_attendance.v1", {})
+        home.send("authority", "a-1", "start_plan.v1", {})
+        steps(home.wired.intake)
+        # then the others are answered, and it is when it has one
+        assert home.wired.store.tracking(wire.in_topic(LEDGER, "authority")) == 1
+    home.settle()
+    assert home.receipts(SENDER)[-1]["message_id"] == "new-1"
 
 
 def test_a_topic_that_lost_its_end_is_read_from_its_beginning(home: House) -> None:
