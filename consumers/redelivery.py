@@ -86,10 +86,11 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
 
 
 def check_may_begin(store: EventStore, recipient: str, epoch: int = 0) -> None:
-    """A fresh epoch may begin now, if it takes one: the one that was asked for, or another redelivery, may have begun. Who
-    asks for none (0) is not refused for how often it was asked. Raises `SentOnceMoreOften`, `NotAllToldYet`."""
+    """A fresh epoch may begin now, if it takes one: the one that was asked for, or another redelivery, may have begun, or
+    there is nothing to repeat. Who asks for none (0) is not refused for how often it was asked. Raises `SentOnceMoreOften`,
+    `NotAllToldYet`."""
     newest = line_of(store, recipient)
-    if is_coming(store, newest) or 0 < epoch <= newest.epoch:
+    if not newest.sequence or is_coming(store, newest) or 0 < epoch <= newest.epoch:
         return
     if epoch and store.mode == "live":
         _check_how_often(store, newest)
