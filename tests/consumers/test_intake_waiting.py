@@ -364,15 +364,15 @@ def test_a_round_that_broke_off_is_begun_again(home: House, monkeypatch: pytest.
 # --- a sender who cannot be told anything ---
 
 
-def without_leader(monkeypatch: pytest.MonkeyPatch, home: House, sender: str) -> pytest.MonkeyPatch:
-    """Nothing is known of what is sent to this sender's receipts."""
+def without_leader(monkeypatch: pytest.MonkeyPatch, home: House, sender: str) -> None:
+    """Nothing is known of what is sent to this sender's receipts; a step has time for all that waits."""
+    monkeypatch.setattr("consumers.intake.RETRY_S", 1e9)
     topic, append = wire.receipts_topic(LEDGER, sender), home.wired.broker.append
 
     def appended(entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
         return [UNKNOWN for _ in entries] if any(name == topic for name, _ in entries) else append(entries)
 
     monkeypatch.setattr(home.wired.broker, "append", appended)
-    return monkeypatch
 
 
 def test_what_one_sender_has_waiting_is_decided_though_a_repeat_of_another_cannot_be_answered(
