@@ -113,8 +113,8 @@ class KafkaBroker:
     def end_offsets(self, topics: Iterable[str]) -> dict[str, int]:
         return self._offsets(topics, OffsetSpec.LATEST)
 
-    def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
-        return read_tails(self._connection, topics, back)
+    def tail(self, back: Mapping[str, int]) -> dict[str, list[Read]]:
+        return read_tails(self._connection, back)
 
     def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
         found: dict[str, Read] = {}

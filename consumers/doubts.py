@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from consumers import wire
-from consumers.log import Broker, Read
+from consumers.log import Broker, BrokerUnavailable, Read, answers_of
 from consumers.outgoing import Outgoing
 from domain.events import DisclosureMade, Erased
 from domain.store import Acknowledged, EventStore
@@ -22,10 +22,12 @@ from domain.store import Acknowledged, EventStore
 log = logging.getLogger("kuty.relay")
 
 MARGIN = 100
-"""Records beyond two windows that a tail reaches back, for heartbeats among them."""
+"""Records beyond what may have been sent that a tail reaches back, for heartbeats among them."""
+HELD = 10_000
+"""Records of tails that are held at once, where no topic alone has more."""
 
-Places = Mapping[tuple[str, int, int], Sequence[Read]]
-"""By topic, epoch and sequence the records of a tail, the first one first."""
+Place = tuple[str, int, int]
+"""Topic, epoch and sequence."""
 
 
 class StoreBehindTopic(Exception):
@@ -43,25 +45,59 @@ class Doubts:
         self._events_topic = wire.events_topic(store.ledger)
         self._said: dict[str, int] = {}
 
-    def settled(self, left: Sequence[Outgoing]) -> tuple[list[Acknowledged], list[Outgoing]]:
-        """Of records on their way those that stand in their topics without a hole before them, and those that are to be
-        sent. Raises `StoreBehindTopic`, `TopicGone`, `BrokerUnavailable`."""
-        topics = {out.topic for out in left}
-        back = 2 * max([self._window, *Counter(out.topic for out in left).values()]) + MARGIN
-        places = _places(self._broker.tail(sorted(topics & self._broker.topics().keys()), back))
+    def settled(self, left: Sequence[Outgoing]) -> tuple[list[Acknowledged], list[Outgoing], set[str]]:
+        """Of records on their way those that stand in their topics without a hole before them, and those that are not known
+        to; and the topics that do not answer, of which nothing is known. Raises `StoreBehindTopic`, `TopicGone`, and
+        `BrokerUnavailable` where the events topic does not answer."""
+        places, silent = self._places(left)
         rows: list[Acknowledged] = []
         missing: list[Outgoing] = []
         broken: set[tuple[str, int]] = set()
         for out in left:
             line = (out.topic, out.epoch)
-            read = self._ours(out, places.get((*line, out.entry.sequence), ())) if line not in broken else None
+            read = self._ours(out, places.get(_place(out), ())) if line not in broken else None
             if read is None:
                 broken.add(line)
                 missing.append(out)
             else:
                 rows.append(acknowledged(out, read.offset, read.timestamp))
         log.info("after a doubt: %d records stand in their topics, %d do not", len(rows), len(missing))
-        return rows, missing
+        return rows, missing, silent
+
+    def _places(self, left: Sequence[Outgoing]) -> tuple[Mapping[Place, Sequence[Read]], set[str]]:
+        """What stands in the places of these records, the first one first, and the topics that do not answer."""
+        asked = {_place(out) for out in left}
+        places: dict[Place, list[Read]] = {}
+        silent: dict[str, BrokerUnavailable] = {}
+        for back in self._backs(left):
+            tails, failed = answers_of(self._broker.tail, back)
+            silent |= failed
+            for read in (read for reads in tails.values() for read in reads):
+                sequence = wire.sequence_of(read)
+                if sequence is not None and (place := (*wire.line_of(read), sequence)) in asked:
+                    places.setdefault(place, []).append(read)
+        if self._events_topic in silent:
+            raise silent[self._events_topic]
+        return places, set(silent)
+
+    def _backs(self, left: Sequence[Outgoing]) -> Iterator[Mapping[str, int]]:
+        """How far back each topic is read, in parts that are read one after the other.
+
+        One window was on its way, so of a topic no more than the window has of it, and twice where it was sent again. What
+        stands further back is sent once more, which does no harm. Of the full record it would: there another history may
+        stand, and two whole windows are read."""
+        there = self._broker.topics()
+        back = {topic: 2 * count + MARGIN for topic, count in Counter(out.topic for out in left).items() if topic in there}
+        if self._events_topic in back:
+            back[self._events_topic] = max(2 * self._window + MARGIN, back[self._events_topic])
+        part: dict[str, int] = {}
+        for topic, count in sorted(back.items()):
+            if part and sum(part.values()) + count > HELD:
+                yield part
+                part = {}
+            part[topic] = count
+        if part:
+            yield part
 
     def _ours(self, out: Outgoing, reads: Sequence[Read]) -> Read | None:
         """The first of the records in a place that is ours. Raises `StoreBehindTopic`."""
@@ -103,11 +139,5 @@ def acknowledged(out: Outgoing, offset: int, timestamp: int) -> Acknowledged:
     return Acknowledged(out.topic, out.position, out.epoch, out.entry.sequence, offset, timestamp)
 
 
-def _places(tails: Mapping[str, Sequence[Read]]) -> Places:
-    places: dict[tuple[str, int, int], list[Read]] = {}
-    for reads in tails.values():
-        for read in reads:
-            sequence = wire.sequence_of(read)
-            if sequence is not None:
-                places.setdefault((*wire.line_of(read), sequence), []).append(read)
-    return places
+def _place(out: Outgoing) -> Place:
+    return out.topic, out.epoch, out.entry.sequence

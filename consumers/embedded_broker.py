@@ -205,11 +205,11 @@ class EmbeddedBroker:
             self._check_reachable()
             return {name: self._topic(name).end for name in topics}
 
-    def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
+    def tail(self, back: Mapping[str, int]) -> dict[str, list[Read]]:
         with self._lock:
             self._check_reachable()
-            known = [self._topic(name) for name in topics]
-            return {topic.name: self._select(topic, max(topic.begin, topic.end - back), back) for topic in known}
+            known = [(self._topic(name), count) for name, count in back.items()]
+            return {topic.name: self._select(topic, max(topic.begin, topic.end - count), count) for topic, count in known}
 
     def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
         with self._lock:
@@ -266,7 +266,7 @@ class EmbeddedBroker:
     def append_again(self, topic: str, count: int) -> None:
         """The last `count` records arrive a second time, as from a producer thought dead."""
         with self._lock:
-            reads = self.tail([topic], count)[topic]
+            reads = self.tail({topic: count})[topic]
             self._write([(topic, Entry(read.key, read.value, read.headers)) for read in reads])
 
     def lose_end(self, topic: str, count: int) -> None:

@@ -2,6 +2,7 @@
 
 The position in a topic is stored in the transaction of the decision itself. A receipt that no event stands for, that of a
 repeat, is published here before the position moves. Bytes that cannot be read and messages that must wait stop nobody.
+So does a sender whose receipts cannot be published; its own messages wait for that.
 A topic that was made again, or lost its end, is read from its beginning: by their ids no message is decided twice.
 source: integration.md 2, design D11, D13, D18
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import datetime
@@ -27,6 +28,7 @@ from consumers.log import (
     Reader,
     TopicDamaged,
     TopicGone,
+    answers_of,
 )
 from domain.directory import Recipient
 from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
@@ -70,7 +72,9 @@ class Intake:
         self._retried_at: tuple[int, datetime] | None = None
         """The head and the minute when everything that waits had been tried, and those when that was begun."""
         self._trying_at: tuple[int, datetime] | None = None
-        self._trying: Iterator[tuple[Recipient, Received] | None] | None = None
+        self._trying: Iterator[bool] | None = None
+        self._untold: dict[str, BrokerUnavailable] = {}
+        """Senders who cannot be told the last answer to what waited, in the round that was begun last."""
         self._pool = ThreadPoolExecutor(AT_ONCE, "intake")
 
     def step(self) -> int:
@@ -102,6 +106,10 @@ class Intake:
             if gone.topic not in self._broker.topics():
                 self._stand_still(gone.topic, gone)
             return 0
+        except BrokerUnavailable:
+            self._stop_following()
+            self._retry()  # what others have waiting is no worse for that
+            raise
         except Exception:
             self._stop_following()  # where to go on is read from the store, which knows what was answered
             raise
@@ -170,20 +178,22 @@ class Intake:
         self._gone -= back
         self._standing_still -= back
         topics = {topic: one for topic, one in named.items() if topic in there and topic not in self._standing_still}
-        self._look_for_others({topic: there[topic] for topic in topics.keys() - self._followed.keys()})
-        return topics
+        silent = self._look_for_others({topic: there[topic] for topic in topics.keys() - self._followed.keys()})
+        return {topic: one for topic, one in topics.items() if topic not in silent}
 
-    def _look_for_others(self, there: Mapping[str, str]) -> None:
-        """A topic that is another one than when it was last followed is read from its beginning."""
+    def _look_for_others(self, there: Mapping[str, str]) -> Collection[str]:
+        """A topic that is another one than when it was last followed is read from its beginning. Which of these do not say
+        where that is: they are followed when they do."""
         known = self._store.trackings([_incarnation(topic) for topic in there])
         ids = {topic: _number(topic_id) for topic, topic_id in there.items()}
         other = [topic for topic, number in ids.items() if known.get(_incarnation(topic)) != number]
         again = [topic for topic in other if _incarnation(topic) in known]
-        begins = self._broker.begin_offsets(again)
-        for topic in again:
-            self._begin_again(topic, begins[topic], "was made again")
-        if other:
-            self._store.place({_incarnation(topic): ids[topic] for topic in other})
+        begins, silent = answers_of(self._broker.begin_offsets, dict.fromkeys(again))
+        for topic, begin in begins.items():
+            self._begin_again(topic, begin, "was made again")
+        if known_now := {_incarnation(topic): ids[topic] for topic in other if topic not in silent}:
+            self._store.place(known_now)
+        return silent
 
     def _follow(self) -> Reader:
         topics = self._topics()
@@ -254,26 +264,36 @@ class Intake:
 
     def _retry(self) -> int:
         """Try what waits, whenever something was recorded or the ledger's time went on: a little at each step, for
-        what comes is to be read meanwhile. How many got their last answer, at least 1 while others are still to be tried."""
+        what comes is to be read meanwhile. How many got their last answer, at least 1 while others are still to be tried.
+        Raises `BrokerUnavailable` when all had their turn and some could not be told: then all of it is tried again."""
         if self._trying is None:
             seen = self._head_and_minute()
             if seen == self._retried_at:
                 return 0
-            self._trying_at, self._trying = seen, self._receiving.retry_all()
+            self._trying_at, self._trying, self._untold = seen, self._receiving.retry_all(self._pass_on), {}
         done, until = 0, time.monotonic() + RETRY_S
         try:
-            for tried in self._trying:
-                if tried is not None:
-                    recipient, received = tried
-                    self._publish(recipient, received.repeats)
-                    done += 1
+            for answered in self._trying:
+                done += answered
                 if time.monotonic() >= until:
                     return max(1, done)
         except Exception:
             self._trying = None  # all of it is tried again
             raise
-        self._retried_at, self._trying = self._trying_at, None
+        self._trying = None
+        for error in self._untold.values():
+            raise error
+        self._retried_at = self._trying_at
         return done or int(self._head_and_minute() != self._retried_at)
+
+    def _pass_on(self, recipient: Recipient, received: Received) -> bool:
+        """Publish the last answer to what waited, where no event stands for it; whether the sender is told, or will be."""
+        if received.repeats and recipient.short_name not in self._untold:
+            try:
+                self._publish(recipient, received.repeats)
+            except BrokerUnavailable as error:
+                self._untold[recipient.short_name] = error
+        return not received.repeats or recipient.short_name not in self._untold
 
     def _head_and_minute(self) -> tuple[int, datetime]:
         return self._store.head(), self._store.now().replace(second=0, microsecond=0)

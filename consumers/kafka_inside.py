@@ -31,6 +31,8 @@ from consumers.record_format import encoded_record
 
 BATCH_BYTES = 1_000_000
 METADATA_STEP_S = 0.02
+NOBODY = -1
+"""Who leads a topic whose copies are all away."""
 MOST_WAITING = 64 * 1024 * 1024
 """Bytes of batches that are open while their topics wait for a turn, of all topics together."""
 LEADERS_S = 60.0
@@ -66,6 +68,12 @@ def learn_topics(client: KafkaProducer | KafkaConsumer, topics: set[str], give_u
     return absent
 
 
+def leaderless(client: KafkaConsumer, topics: Iterable[str]) -> set[str]:
+    """Which of the topics that it has learned nobody leads now: to ask about one waits until the deadline."""
+    metadata = _metadata(client)
+    return {topic for topic in topics if metadata.leader_for_partition(TopicPartition(topic, 0)) == NOBODY}
+
+
 class Incarnations:
     """The ids of the topics that a consumer follows, as the broker told them last; `refreshes` counts how often it did."""
 
@@ -99,6 +107,8 @@ class Administration(KafkaAdminClient):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self._ask_again_at or not self._leaders.keys() >= set(partitions):
             found = await super()._async_get_leader_for_partitions(partitions)
+            if without := found.get(NOBODY):
+                raise kafka_errors.LeaderNotAvailableError(f"{min(without).topic} has no leader")
             self._leaders = {partition: leader for leader, led in found.items() for partition in led}
             self._ask_again_at = now + LEADERS_S
         leading: dict[Any, Any] = {}

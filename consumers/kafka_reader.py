@@ -10,7 +10,7 @@ from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
 from consumers.kafka_client import answering
-from consumers.kafka_inside import Incarnations, ends_of, learn_topics, positions_of, read_whole, take_turns
+from consumers.kafka_inside import Incarnations, ends_of, leaderless, learn_topics, positions_of, read_whole, take_turns
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 FOR_ONE = 16 * 1024
@@ -98,17 +98,18 @@ class KafkaReader:
                 raise TopicGone(topic, "was deleted and made again")
 
 
-def read_tails(connection: Connection, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
-    """The last `back` records of each topic: two requests for the offsets of all, then one line of fetches."""
+def read_tails(connection: Connection, back: Mapping[str, int]) -> dict[str, list[Read]]:
+    """The last records of each topic, as many as are asked of it: two requests for the offsets of all, then one line of
+    fetches."""
     give_up_at = time.monotonic() + 2 * connection.deadline_s
-    tails: dict[str, list[Read]] = {topic: [] for topic in topics}
+    tails: dict[str, list[Read]] = {topic: [] for topic in back}
     with _consumer(connection) as consumer:
         begins = _offsets(consumer, consumer.beginning_offsets, tails, connection)
         ends = _offsets(consumer, consumer.end_offsets, tails, connection)
         waiting = {topic: ends[topic] for topic in tails if ends[topic] > begins[topic]}
         consumer.assign([TopicPartition(topic, 0) for topic in waiting])
         for topic, end in waiting.items():
-            consumer.seek(TopicPartition(topic, 0), max(begins[topic], end - back))
+            consumer.seek(TopicPartition(topic, 0), max(begins[topic], end - back[topic]))
         while waiting:
             if time.monotonic() > give_up_at:
                 raise BrokerUnavailable(f"the tails of {len(waiting)} topics did not come in time")
@@ -124,9 +125,7 @@ def read_at(connection: Connection, offsets: Mapping[str, int]) -> dict[str, Rea
     give_up_at = time.monotonic() + 2 * connection.deadline_s
     found: dict[str, Read] = {}
     with _consumer(connection, max_partition_fetch_bytes=FOR_ONE) as consumer:
-        absent = learn_topics(consumer, set(offsets), time.monotonic() + connection.deadline_s)
-        if absent:
-            raise TopicGone(min(absent))
+        _learn(consumer, set(offsets), connection)
         consumer.assign([TopicPartition(topic, 0) for topic in offsets])
         for topic, offset in offsets.items():
             consumer.seek(TopicPartition(topic, 0), offset)
@@ -156,8 +155,14 @@ def _offsets(
     wanted = set(topics)
     if not wanted:
         return {}
-    absent = learn_topics(consumer, wanted, time.monotonic() + connection.deadline_s)
-    if absent:
-        raise TopicGone(min(absent))
+    _learn(consumer, wanted, connection)
     answer = ask([TopicPartition(topic, 0) for topic in wanted], timeout_ms=connection.deadline_s * 1000)
     return {partition.topic: offset for partition, offset in answer.items()}
+
+
+def _learn(consumer: KafkaConsumer, topics: set[str], connection: Connection) -> None:
+    absent = learn_topics(consumer, topics, time.monotonic() + connection.deadline_s)
+    if absent:
+        raise TopicGone(min(absent))
+    if without := leaderless(consumer, topics):
+        raise BrokerUnavailable(f"{min(without)} has no leader")

@@ -12,8 +12,10 @@ source: design D11, D12, D17
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
+T = TypeVar("T")
+V = TypeVar("V")
 Headers = tuple[tuple[str, bytes], ...]
 
 FOREVER = -1
@@ -180,13 +182,35 @@ class Broker(Protocol):
     def end_offsets(self, topics: Iterable[str]) -> dict[str, int]:
         """The offset that the next record of each topic will get. Raises TopicGone."""
 
-    def tail(self, topics: Iterable[str], back: int) -> dict[str, list[Read]]:
-        """The last `back` records of each topic, in offset order. Raises TopicGone."""
+    def tail(self, back: Mapping[str, int]) -> dict[str, list[Read]]:
+        """The last records of each topic, as many as are asked of it, in offset order. Raises TopicGone."""
 
     def at(self, offsets: Mapping[str, int]) -> dict[str, Read]:
         """The record at one offset of each topic, which has it. Raises TopicGone."""
 
     def close(self) -> None: ...
+
+
+def answers_of(
+    ask: Callable[[dict[str, V]], Mapping[str, T]], asked: Mapping[str, V]
+) -> tuple[dict[str, T], dict[str, BrokerUnavailable]]:
+    """What a broker says of topics, and of which it says nothing and why: one topic without a leader silences no other one.
+    All are asked at once, and each by itself only where that fails. Raises what `ask` does, `TopicDamaged` too, but no other
+    `BrokerUnavailable`."""
+    try:
+        return dict(ask(dict(asked))), {}
+    except TopicDamaged:
+        raise
+    except BrokerUnavailable as error:
+        if len(asked) == 1:
+            return {}, dict.fromkeys(asked, error)
+    found: dict[str, T] = {}
+    silent: dict[str, BrokerUnavailable] = {}
+    for topic, about in asked.items():
+        alone, failed = answers_of(ask, {topic: about})
+        found |= alone
+        silent |= failed
+    return found, silent
 
 
 def size_of(entry: Entry) -> int:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from consumers.lines import LOOK_AHEAD, NOT_OPENED, NOT_READ, NOT_TAKEN, Line
-from consumers.log import Broker, OffsetOutOfRange, Read, TopicDamaged, TopicGone
+from consumers.log import Broker, OffsetOutOfRange, Read, TopicDamaged, TopicGone, answers_of
 from consumers.setbacks import Setbacks, Told, by_its_type
 from consumers.waits import Waits
 from consumers.wire import out_topic
@@ -265,7 +265,10 @@ class Projector:
             self._setbacks.only(frozenset(wanted))
             if missing := [one for one in wanted if one not in self._lines and not self._setbacks.waits(one)]:
                 there = self._broker.topics()
-                begins = self._broker.begin_offsets([topic for topic in missing if topic in there])
+                asked = dict.fromkeys(topic for topic in missing if topic in there)
+                begins, silent = answers_of(self._broker.begin_offsets, asked)
+                for topic, error in silent.items():
+                    self._set_back(topic, wanted[topic][0], NOT_OPENED, error, 0, 0)
                 for topic, begin in begins.items():
                     self._open(topic, wanted[topic], there[topic], begin)
             if wanted.keys() <= self._lines.keys():

@@ -22,7 +22,7 @@ def last_published(broker: Broker, ledger: str, epochs: Epochs) -> tuple[int, st
     if topic not in broker.topics():
         return None
     while True:
-        tail = broker.tail([topic], back)[topic]
+        tail = broker.tail({topic: back})[topic]
         # Where a relay of an epoch that is over went on, any number of void records stand behind the last one that holds.
         if _holding(tail, epochs) or back > broker.end_offsets([topic])[topic] - broker.begin_offsets([topic])[topic]:
             return ending(tail, epochs)

@@ -2,8 +2,8 @@
 
 One window of the feed is in flight. After any doubt nothing is believed but the topics themselves: the tails of the window's
 topics are read, and sending resumes at the first missing sequence with identical bytes. A record that the broker refuses for
-good parks that topic, not the relay. A topic that is gone is made again; one that lacks something is filled from the store,
-a window of it after each window of the others (`lost_ends`).
+good parks that topic, not the relay; a topic that does not answer holds it up for a few attempts. One that is gone is made
+again; one that lacks something is filled from the store, a window of it after each window of the others (`lost_ends`).
 
 source: design D11, D12, D24; faults.md 4
 """
@@ -32,6 +32,8 @@ log = logging.getLogger("kuty.relay")
 TRACKING = "relay"
 """Name of the relay's position in the store."""
 HEARTBEAT_S = 60.0
+ATTEMPTS = 3
+"""After so many attempts in turn at a window, a topic of which alone nothing is known is left out."""
 WIDER_BY = 64 * 1024
 """Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
 GONE, TOO_LARGE = "topic_gone", "too_large"
@@ -90,6 +92,8 @@ class Relay:
         self._ends = LostEnds(TRACKING, store, broker, self._packing)
         self._doubts = Doubts(store, broker, window)
         self._in_flight: Window | None = None
+        self._unknown: Counter[str] = Counter()
+        """How many attempts in turn have told nothing of a topic, while the full record was well."""
         self._erasures = 0
         self._widened_to = 0
         self._doubt = True
@@ -177,15 +181,16 @@ class Relay:
 
     def _delivered(self, window: Window, doubt: bool) -> bool:
         """One attempt at what is left of the window; whether nothing is left now."""
+        asked = {out.topic for out in window.left}
+        silent: set[str] = set()
         if doubt:
-            rows, window.left = self._doubts.settled(window.left)
+            rows, window.left, silent = self._doubts.settled(window.left)
             window.rows += rows
-        if not window.left:
-            return True
-        outcomes = self._broker.append([(out.topic, out.entry) for out in window.left])
-        left: list[Outgoing] = []
+        left = [out for out in window.left if out.topic in silent]
+        sent = [out for out in window.left if out.topic not in silent]
+        outcomes = self._broker.append([(out.topic, out.entry) for out in sent]) if sent else []
         refused: dict[str, Parked] = {}
-        for out, outcome in zip(window.left, outcomes, strict=True):
+        for out, outcome in zip(sent, outcomes, strict=True):
             if outcome.status == "acknowledged":
                 window.rows.append(acknowledged(out, outcome.offset, outcome.timestamp))
                 window.given.append((out.topic, outcome.offset))
@@ -202,18 +207,36 @@ class Relay:
             else:
                 self._park(parked)
         window.left = self._without_parked(left)
+        self._leave_unknown(window, asked)
         return not window.left
 
+    def _leave_unknown(self, window: Window, asked: set[str]) -> None:
+        """Count the topics of which an attempt has told nothing, and leave out those of which several in turn have not."""
+        unknown = {out.topic for out in window.left}
+        if self._events_topic in unknown:
+            self._unknown.clear()  # it is the broker
+            return
+        for topic in asked - unknown:
+            del self._unknown[topic]
+        self._unknown.update(unknown)
+        for topic in unknown:
+            if self._unknown[topic] >= ATTEMPTS:
+                self._ends.leave(topic)
+                self._leave_out(window, topic)
+
+    def _leave_out(self, window: Window, topic: str) -> None:
+        """What the broker may have taken of it is looked for when it is taken up or filled."""
+        window.left = [out for out in window.left if out.topic != topic]
+        window.rows = [row for row in window.rows if row.topic != topic]
+        window.given = [one for one in window.given if one[0] != topic]
+
     def _set_aside(self, damaged: TopicDamaged) -> None:
-        """A topic cannot be read, and all others are sent to. What the broker may have taken of it is looked for when it is
-        taken up."""
+        """A topic cannot be read, and all others are sent to."""
         log.error("%s", damaged, extra={"topic": damaged.topic})
         end = self._store.acknowledged_ends().get(damaged.topic)
         self._park(Parked(damaged.topic, (end.position if end is not None else 0) + 1, DAMAGED))
-        if (window := self._in_flight) is not None:
-            window.left = self._without_parked(window.left)
-            window.rows = [row for row in window.rows if row.topic != damaged.topic]
-            window.given = [one for one in window.given if one[0] != damaged.topic]
+        if self._in_flight is not None:
+            self._leave_out(self._in_flight, damaged.topic)
 
     def _park(self, parked: Parked) -> None:
         log.error(
@@ -224,7 +247,7 @@ class Relay:
         self._store.place({resume_request(parked.topic): 0})
         self._store.park(parked)
         self._parked[parked.topic] = parked
-        self._ends.behind.pop(parked.topic, None)
+        self._ends.forget([parked.topic])
 
     def _insist(self, parked: Parked, refused: Outgoing) -> None:
         """The feed has no holes: the topic is widened for what an older version recorded without a bound. Raises
@@ -256,14 +279,14 @@ class Relay:
         self._parked = dict(self._store.parked())
         topics = self._packing.topics_of(self._store.directory.recipients)
         self._make_topics(topics)
-        tail = self._broker.tail([self._events_topic], 2 * self._window + MARGIN)[self._events_topic]
+        tail = self._broker.tail({self._events_topic: 2 * self._window + MARGIN})[self._events_topic]
         ahead, hash = ending(tail, self._store.epochs) or (0, "")
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
         if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:
             # It went back, and others have written since: as long as before, and with another history.
             raise StoreBehindTopic(f"position {ahead} of {self._events_topic} is another event than the store's")
-        self._ends.behind.clear()
+        self._ends.forget(list(self._ends.behind))
         self._ends.compare(topic for topic in topics if wire.kind_of(topic) != "in" and topic not in self._parked)
         self._heartbeats.note(self._store.acknowledged_ends().values())
         self._position = self._store.tracking(TRACKING)
@@ -274,7 +297,10 @@ class Relay:
     def _catch_up(self) -> int:
         """Send one window of what the topics that are behind lack, in one attempt: the next one learns from the topics what
         is still missing. How many events that was."""
-        behind = self._ends.behind
+        self._ends.look_again()
+        behind = {topic: up_to for topic, up_to in self._ends.behind.items() if topic not in self._ends.silent}
+        if not behind:
+            return 0
         start = min(behind.values())
         records = [r for r in self._store.records(start, self._window) if r.position <= self._position]
         end = records[-1].position if records else self._position
@@ -284,13 +310,13 @@ class Relay:
         window = Window(end, missing)
         if not self._delivered(window, doubt=True):
             return 0
-        lost = self._ends.given(window.given)  # meanwhile: it is sent once more
+        lost = self._ends.given(window.given) | self._ends.silent.keys()  # meanwhile: it is sent once more
         rows = [row for row in window.rows if row.topic not in lost]
         self._store.acknowledge(TRACKING, self._position, rows)
         self._note(rows)
-        for topic in behind.keys() - lost:
-            behind[topic] = max(behind[topic], end)
-            if behind[topic] >= self._position:
+        for topic in behind.keys() - lost - self._parked.keys():
+            self._ends.behind[topic] = max(behind[topic], end)
+            if self._ends.behind[topic] >= self._position:
                 self._store.unpark(topic)
                 self._ends.filled(topic)
                 # A window that was made without it is made anew.
@@ -307,7 +333,7 @@ class Relay:
                 end = self._store.acknowledged_ends().get(topic)
                 # What the broker took beside the refused one may not have been kept as acknowledged.
                 taken = end.position if end is not None else 0
-                self._ends.behind[topic] = min(parked.position - 1, self._ends.behind.get(topic, taken))
+                self._ends.behind[topic] = min(parked.position - 1, taken, self._ends.behind.get(topic, taken))
                 del self._parked[topic]
 
     def _beat(self) -> None:

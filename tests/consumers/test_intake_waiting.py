@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from stories import CONTRACTS, EXPERT, INTAKE, OPERATOR, REFERRER, joining, last
 from consumers import wire
 from consumers.embedded_broker import EmbeddedReader
 from consumers.intake import EACH_TOPIC, Intake
-from consumers.log import BrokerUnavailable, Outcome, TopicDamaged
+from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome, TopicDamaged
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.chapters.referrals.decisions import SubmitReferral
 from domain.context import Caller
@@ -361,6 +361,73 @@ def test_a_round_that_broke_off_is_begun_again(home: House, monkeypatch: pytest.
     assert tried == ["w-0", "w-1"]
 
 
+# --- a sender who cannot be told anything ---
+
+
+def without_leader(monkeypatch: pytest.MonkeyPatch, home: House, sender: str) -> None:
+    """Nothing is known of what is sent to this sender's receipts; a step has time for all that waits."""
+    monkeypatch.setattr("consumers.intake.RETRY_S", 1e9)
+    topic, append = wire.receipts_topic(LEDGER, sender), home.wired.broker.append
+
+    def appended(entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
+        return [UNKNOWN for _ in entries] if any(name == topic for name, _ in entries) else append(entries)
+
+    monkeypatch.setattr(home.wired.broker, "append", appended)
+
+
+def test_what_one_sender_has_waiting_is_decided_though_a_repeat_of_another_cannot_be_answered(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a message that waits, and a repeat of another sender, whose receipts topic has no leader
+    home.send("authority", "a-1", "start_plan.v1", {})
+    waits_for_nobody(home, "w-0")
+    home.settle()
+    with monkeypatch.context() as broken:
+        without_leader(broken, home, "authority")
+        home.send("authority", "a-1", "start_plan.v1", {})
+        # when what it waits for comes
+        home.send(SENDER, "nobody's", "record_attendance.v1", {})
+        for _ in range(3):
+            with pytest.raises(BrokerUnavailable):
+                home.wired.intake.step()
+        # then it is decided
+        assert home.wired.vault.held() == []
+    home.settle()
+    assert home.receipts("authority")[-1]["status"] == "already_recorded"
+
+
+def test_what_one_sender_has_waiting_is_decided_though_another_cannot_be_told_its_last_answer(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a message that waited and was decided, when intake was killed before it let go of it, and one of another sender
+    home.send("authority", "b-1", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
+    home.settle()
+    waits_for_nobody(home, "w-0")
+    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+    with monkeypatch.context() as killed:
+        killed.setattr(home.wired.vault, "drop_held", _raising)
+        with pytest.raises(StoreUnavailable):
+            steps(home.wired.intake)
+    assert [held.message_id for held in home.wired.vault.held()] == ["b-1", "w-0"]
+    with monkeypatch.context() as broken:
+        # when what the other one waits for comes, and nothing can be sent to the first sender
+        without_leader(broken, home, "authority")
+        home.send(SENDER, "nobody's", "record_attendance.v1", {})
+        for _ in range(3):
+            with pytest.raises(BrokerUnavailable):
+                home.wired.intake.step()
+        # then the other one's is decided, and what could not be told is kept
+        assert [held.message_id for held in home.wired.vault.held()] == ["b-1"]
+    home.settle()
+    assert home.wired.vault.held() == []
+    told = [one["status"] for one in home.receipts("authority") if one["message_id"] == "b-1"]
+    assert {"recorded", "already_recorded"} <= set(told)
+
+
+def _raising(*_: object) -> None:
+    raise StoreUnavailable
+
+
 # --- many messages of one sender ---
 
 
@@ -448,6 +515,32 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(home: House, res
     assert numbered == [f"new-{number}" for number in range(4 if longer else 1)]
     assert (intake.behind(), intake.standing_still) == (0, frozenset())
     intake.close()
+
+
+def test_a_topic_made_again_that_does_not_say_where_it_begins_holds_up_nobody_else(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, broker = wire.in_topic(LEDGER, SENDER), home.wired.broker
+    home.send(SENDER, "old-1", "record_attendance.v1", {})
+    home.settle()
+    begin_offsets = broker.begin_offsets
+
+    def leaderless(topics: Iterable[str]) -> dict[str, int]:
+        if topic in (topics := list(topics)):
+            raise BrokerUnavailable(f"{topic} has no leader")
+        return begin_offsets(topics)
+
+    # given a topic that was made again and has no leader
+    broker.make_again(topic)  # type: ignore[attr-defined]
+    with monkeypatch.context() as broken:
+        broken.setattr(broker, "begin_offsets", leaderless)
+        home.send(SENDER, "new-1", "record_attendance.v1", {})
+        home.send("authority", "a-1", "start_plan.v1", {})
+        steps(home.wired.intake)
+        # then the others are answered, and it is when it has one
+        assert home.wired.store.tracking(wire.in_topic(LEDGER, "authority")) == 1
+    home.settle()
+    assert home.receipts(SENDER)[-1]["message_id"] == "new-1"
 
 
 def test_a_topic_that_lost_its_end_is_read_from_its_beginning(home: House) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from stage import KELA, Stage
 from consumers.embedded_broker import EmbeddedReader
 from consumers.generations import Generation
 from consumers.lines import NOT_OPENED, NOT_READ, NOT_TAKEN, Line
-from consumers.log import Read, TopicDamaged
+from consumers.log import BrokerUnavailable, Read, TopicDamaged
 from consumers.projector import MADE_WITHIN_S
 from consumers.setbacks import LONGEST_PAUSE_S
 from consumers.wire import out_topic
@@ -146,6 +146,31 @@ def test_a_model_that_cannot_be_opened_keeps_nobody_behind_it_from_being_served(
     stage.drain()
     assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([5], "")
     assert said(caplog)[-1].startswith("b goes on, after ")
+
+
+def test_a_topic_that_does_not_answer_keeps_nobody_else_from_being_served(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a recipient whose topic has no leader, when the projector starts
+    begin_offsets, silent = stage.broker.begin_offsets, {out_topic(LEDGER, SECOND.short_name)}
+
+    def leaderless(topics: Iterable[str]) -> dict[str, int]:
+        topics = list(topics)
+        if silent.intersection(topics):
+            raise BrokerUnavailable("a partition has no leader")
+        return begin_offsets(topics)
+
+    monkeypatch.setattr(stage.broker, "begin_offsets", leaderless)
+    seconds_go_by(stage, 60)
+    # then the others are served, it is shown with its reason, and was said seldom
+    assert offsets(stage, FIRST, THIRD) == [5, 5]
+    assert stage.standing(SECOND).halted == f"{NOT_OPENED}: a partition has no leader"
+    assert 1 <= len(said(caplog)) <= 3
+    # and it goes on by itself when it has one
+    silent.clear()
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([5], "")
 
 
 def test_a_model_of_a_newer_program_stops_nobody_else(stage: Stage, place: Place) -> None:

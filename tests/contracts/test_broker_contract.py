@@ -135,7 +135,7 @@ def test_a_topic_that_is_widened_takes_and_gives_back_what_it_refused(broker: Br
     broker.widen(narrow, 3_100_000)
 
     assert deliver(broker, [(narrow, large), *window(narrow, 3)]) == {}
-    assert sequences(broker.tail([narrow], back=10)[narrow]) == [1, 2, 3]
+    assert sequences(broker.tail({narrow: 10})[narrow]) == [1, 2, 3]
     assert [read.value for read in broker.read(narrow, 1, 1, timeout=DEADLINE_S)] == [large.value]
     broker.create_topics({narrow: SMALL_RECORDS})
 
@@ -157,7 +157,7 @@ def test_a_deleted_topic_is_gone(broker: Broker, topic: str) -> None:
     broker.delete_topics([topic])
 
     # A cluster says yes once its controller has noted it; its brokers hear of that a moment later.
-    raised_while(lambda: broker.tail([topic], back=1), TopicGone)
+    raised_while(lambda: broker.tail({topic: 1}), TopicGone)
     assert topic not in broker.topics()
 
 
@@ -399,12 +399,14 @@ def test_a_reader_that_gives_turns_follows_others_and_halts_as_any(broker: Broke
 
 
 def test_the_tail_is_the_last_records_of_each_topic(broker: Broker, topic: str) -> None:
-    empty, short = new_topic(broker), new_topic(broker)
-    broker.append(window(topic, *range(1, 101)) + window(short, 1))
+    empty, short, other = new_topic(broker), new_topic(broker), new_topic(broker)
+    broker.append(window(topic, *range(1, 101)) + window(short, 1) + window(other, *range(1, 101)))
 
-    tails = broker.tail([topic, empty, short], back=3)
+    tails = broker.tail({topic: 3, empty: 3, short: 3, other: 1})
 
-    assert {name: sequences(reads) for name, reads in tails.items()} == {topic: [98, 99, 100], empty: [], short: [1]}
+    assert {name: sequences(reads) for name, reads in tails.items()} == {
+        topic: [98, 99, 100], empty: [], short: [1], other: [100],
+    }  # fmt: skip
 
 
 def test_the_tails_of_many_topics_come_together(broker: Broker) -> None:
@@ -412,7 +414,7 @@ def test_the_tails_of_many_topics_come_together(broker: Broker) -> None:
     broker.create_topics(dict.fromkeys(names, KEPT_90_DAYS))
     outcomes = broker.append([pair for name in names for pair in window(name, 1, 2, 3)])
 
-    tails = broker.tail(names, back=2)
+    tails = broker.tail(dict.fromkeys(names, 2))
 
     assert {outcome.status for outcome in outcomes} == {"acknowledged"}
     assert {tuple(sequences(reads)) for reads in tails.values()} == {(2, 3)}
@@ -434,13 +436,13 @@ def test_one_record_of_each_topic_is_looked_at_by_its_offset(broker: Broker, top
 def test_the_place_to_resume_is_the_first_missing_sequence_not_the_last_record(broker: Broker, topic: str) -> None:
     broker.append(window(topic, *range(1, 101), *range(211, 221)))
 
-    assert contiguous_end(broker.tail([topic], back=200)[topic], sequence_of) == 100
+    assert contiguous_end(broker.tail({topic: 200})[topic], sequence_of) == 100
 
 
 def test_records_without_a_sequence_do_not_count_in_the_tail(broker: Broker, topic: str) -> None:
     broker.append([*window(topic, 1, 2), (topic, Entry(None, b"heartbeat", ()))])
 
-    assert contiguous_end(broker.tail([topic], back=10)[topic], sequence_of) == 2
+    assert contiguous_end(broker.tail({topic: 10})[topic], sequence_of) == 2
 
 
 def test_a_record_sent_twice_stands_twice_with_equal_bytes(broker: Broker, topic: str) -> None:
@@ -468,7 +470,7 @@ def deliver(broker: Broker, pairs: list[tuple[str, Entry]]) -> dict[str, str]:
                 parked[name] = outcome.code
         standing = {
             (name, sequence_of(read))
-            for name, reads in broker.tail({name for name, _ in pairs}, back=1_000).items()
+            for name, reads in broker.tail({name: 1_000 for name, _ in pairs}).items()
             for read in reads
         }
         pairs = [(name, entry) for name, entry in pairs if name not in parked and (name, entry.sequence) not in standing]
@@ -489,8 +491,8 @@ def test_a_record_too_large_parks_its_own_topic_and_no_other(broker: Broker) -> 
 
     assert parked == {narrow: "too_large"}
     assert again == {}
-    assert sequences(broker.tail([narrow], back=10)[narrow]) == [1]
-    assert set(sequences(broker.tail([other], back=10)[other])) == {1, 2, 3}
+    assert sequences(broker.tail({narrow: 10})[narrow]) == [1]
+    assert set(sequences(broker.tail({other: 10})[other])) == {1, 2, 3}
 
 
 def test_records_too_large_in_two_topics_park_both_and_no_third(broker: Broker) -> None:
@@ -501,14 +503,14 @@ def test_records_too_large_in_two_topics_park_both_and_no_third(broker: Broker) 
 
     assert parked == {first: "too_large", second: "too_large"}
     assert broker.end_offsets([first, second]) == {first: 0, second: 0}
-    assert set(sequences(broker.tail([third], back=10)[third])) == {1, 2}
+    assert set(sequences(broker.tail({third: 10})[third])) == {1, 2}
 
 
 def test_a_topic_that_takes_small_records_takes_many_of_them_at_once(broker: Broker) -> None:
     narrow = new_topic(broker, SMALL_RECORDS)
 
     assert deliver(broker, window(narrow, *range(1, 301))) == {}
-    assert set(sequences(broker.tail([narrow], back=1_000)[narrow])) == set(range(1, 301))
+    assert set(sequences(broker.tail({narrow: 1_000})[narrow])) == set(range(1, 301))
 
 
 def test_a_record_larger_than_any_request_is_refused(broker: Broker, topic: str) -> None:
@@ -538,7 +540,7 @@ def test_a_position_below_the_kept_records_halts_the_reader(broker: Broker, topi
     reader.close()
     assert isinstance(error, OffsetOutOfRange)
     assert (error.topic, error.offset, error.begin, error.end) == (topic, 2, 6, 10)
-    assert sequences(broker.tail([topic], back=100)[topic]) == [7, 8, 9, 10]
+    assert sequences(broker.tail({topic: 100})[topic]) == [7, 8, 9, 10]
 
 
 def test_a_position_beyond_the_end_halts_the_reader(broker: Broker, topic: str) -> None:

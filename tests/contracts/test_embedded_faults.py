@@ -54,7 +54,7 @@ def sequence_of(read: Read) -> int | None:
 
 
 def in_the_log(broker: EmbeddedBroker, topic: str = OUT) -> list[int | None]:
-    return [sequence_of(read) for read in broker.tail([topic], back=1_000)[topic]]
+    return [sequence_of(read) for read in broker.tail({topic: 1_000})[topic]]
 
 
 @pytest.mark.parametrize("appended", [0, 2, 3])
@@ -66,7 +66,7 @@ def test_a_window_in_doubt_may_be_in_the_log_or_not(broker: EmbeddedBroker, appe
     assert {outcome.status for outcome in outcomes} == {"unknown"}
     assert in_the_log(broker) == [1, 2, 3][:appended]
     # Only that window: the caller asks the tail and goes on at the first missing one.
-    end = contiguous_end(broker.tail([OUT], back=10)[OUT], sequence_of)
+    end = contiguous_end(broker.tail({OUT: 10})[OUT], sequence_of)
     assert {outcome.status for outcome in broker.append(window(*range(end + 1, 5)))} == {"acknowledged"}
     assert in_the_log(broker) == [1, 2, 3, 4]
 

@@ -62,7 +62,7 @@ class Stage:
         assert outcome.status == "acknowledged"
 
     def reads(self, topic: str) -> list[Read]:
-        return self.broker.tail([topic], 1_000)[topic]
+        return self.broker.tail({topic: 1_000})[topic]
 
     def stands(self, topic: str) -> list[int | None]:
         return [wire.sequence_of(read) for read in self.reads(topic)]

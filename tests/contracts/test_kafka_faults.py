@@ -67,7 +67,7 @@ def settled_end(broker: KafkaBroker, topic: str) -> int:
     give_up_at = time.monotonic() + DEADLINE_S
     while True:
         try:
-            return contiguous_end(broker.tail([topic], back=10_000)[topic], sequence_of)
+            return contiguous_end(broker.tail({topic: 10_000})[topic], sequence_of)
         except BrokerUnavailable:
             assert time.monotonic() < give_up_at, "the broker did not come back"
 
@@ -123,7 +123,7 @@ def test_a_broker_killed_under_load_loses_nothing_acknowledged_and_the_line_is_r
     killer.join(DEADLINE_S)
     resume_until(broker, topic, last=sent + 500)
 
-    reads = broker.tail([topic], back=100_000)[topic]
+    reads = broker.tail({topic: 100_000})[topic]
     assert {sequence_of(read) for read in reads} == set(range(1, sent + 501))
     assert promised >= 100
     by_sequence: dict[int | None, set[bytes]] = {}
@@ -143,13 +143,13 @@ def test_a_frozen_broker_leaves_the_window_unknown_within_the_deadline(
         with pytest.raises(BrokerUnavailable):
             broker.append(window(topic, 2))
         with pytest.raises(BrokerUnavailable):
-            broker.tail([topic], back=10)
+            broker.tail({topic: 10})
     finally:
         own_kafka.thaw()
 
     assert {outcome.status for outcome in outcomes} == {"unknown"}
     resume_until(broker, topic, last=11)
-    assert {sequence_of(read) for read in broker.tail([topic], back=100)[topic]} == set(range(1, 12))
+    assert {sequence_of(read) for read in broker.tail({topic: 100})[topic]} == set(range(1, 12))
 
 
 def test_a_broker_that_is_not_there_is_said_to_be_unavailable(parts_folder: Path) -> None:

@@ -124,7 +124,7 @@ def test_an_open_transaction_stalls_its_own_topic_alone(broker: KafkaBroker, top
         found |= reader.poll(10, 0.2)
     assert topic not in found
     # what stands in a topic is seen all the same by who looks at its end
-    assert [read.value for read in broker.tail([topic], 5)[topic]] == [b"not yet", b"behind it"]
+    assert [read.value for read in broker.tail({topic: 5})[topic]] == [b"not yet", b"behind it"]
     sender.commit_transaction()
     while topic not in found:
         assert time.monotonic() < give_up_at

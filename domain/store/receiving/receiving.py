@@ -77,9 +77,9 @@ class Receiving:
         asked = unreadable(recipient, wrong.reasons, raw, place, message_id)
         return self._settled(asked.message, [asked])
 
-    def retry_all(self) -> Iterator[tuple[Recipient, Received] | None]:
-        """Try every message again that waits, each when it is asked for: its final answer, or none where it waits on. It is
-        let go of when the next one is asked for: who could not pass its answer on is given it once more, as a repeat."""
+    def retry_all(self, pass_on: Callable[[Recipient, Received], bool]) -> Iterator[bool]:
+        """Try every message again that waits, each when it is asked for: whether it has its final answer, and that is passed
+        on. One whose answer is not is kept, and its answer given once more, as a repeat."""
         for held in self._vault.each_held():
             sender = self._store.directory.recipient(held.sender_org, held.sender_task)
             if sender is None:
@@ -91,13 +91,14 @@ class Receiving:
                 else:
                     asked = list(self._asked(message, again=True))
                 if any(isinstance(one.what, Waiting) for one in asked):
-                    yield None
+                    yield False
                     continue
                 received = self._settled(message, asked)
             except Exception as error:
                 received = self._refused(message, error)
-            yield sender, received
-            self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+            if passed_on := pass_on(sender, received):
+                self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+            yield passed_on
 
     def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:
         """What a caller's names stand for; `client_name` is the one by which it names the client, where it does."""
