@@ -55,7 +55,7 @@ def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
 
 
 def open_client(client: SealedClient, key: bytes) -> Entered:
-    """The entry again. Raises `NotGivenUp` where it was not sealed so."""
+    """The entry again, of one of whom it was kept. Raises `NotGivenUp` where it was not sealed so."""
     nonce, sealed = client.sealed[:NONCE_BYTES], client.sealed[NONCE_BYTES:]
     try:
         plain = orjson.loads(_cipher(key).decrypt(nonce, sealed, client.subject_ref.encode()))
@@ -118,7 +118,7 @@ def keep(
     _check_place(path, origin)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = f".{path.name}.{origin.ledger}."
-    for left in path.parent.glob(f"{glob.escape(beside)}*{UNFINISHED}"):
+    for left in path.parent.glob(f"{glob.escape(beside)}{'[0-9a-f]' * 8}{UNFINISHED}"):
         left.unlink(missing_ok=True)
     unfinished = path.with_name(f"{beside}{secrets.token_hex(4)}{UNFINISHED}")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -148,8 +148,12 @@ def put_in_place(unfinished: Path, path: Path, origin: Origin) -> None:
     `NotGivenUp` where it is not the history that `origin` names, whole, or the place is taken by another one."""
     if read(unfinished).origin != origin:
         raise NotGivenUp(f"{unfinished} holds another history than was to be given up: nothing is done")
-    _check_place(path, origin)
-    unfinished.replace(path)
+    try:
+        os.link(unfinished, path)  # of two ledgers that name the same file the second finds it taken
+        unfinished.unlink()
+    except FileExistsError:
+        _check_place(path, origin)
+        unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
