@@ -44,6 +44,7 @@ from domain.store import (
 )
 
 LEFT = ("client of what was given up left", "clients of what was given up left")
+BEGAN = ("client", "clients")
 UNKNOWN_TYPE = "command"
 """The type of what had no effect, and of which nothing but the answer was kept."""
 
@@ -217,6 +218,11 @@ class _Choosing:
             return
         elsewhere = self._wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
         began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
+        if lost := self._wired.keys.lost(began.values()):
+            raise NotGivenUp(
+                f"of {many(len(lost), *BEGAN)} in what is to be given up the key is not there, and nobody would be kept of whom"
+                " it registers: put the keys in their place, or have `kuty restore` note them as lost"
+            )
         keys = self._wired.keys.get(began.values())
         clients: list[SealedClient] = [
             seal_client(entry, key_id := began[entry.subject_ref], keys.get(key_id))

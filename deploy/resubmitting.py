@@ -18,7 +18,6 @@ from domain.record import Record
 from domain.refusals import explained
 from domain.rulebook import COMMANDS
 from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable
-from domain.streams import is_client_stream
 
 logger = logging.getLogger("kuty.resubmit")
 
@@ -39,6 +38,7 @@ class Line(NamedTuple):
         return f"{who}: {self.came}{f', {self.why}' if self.why else ''}"
 
 
+NOBODY = "of who the client is nothing was kept, for the key was destroyed or lost"
 WHY_NOT = {
     "refused": "of what was refused nothing was kept: its sender may send it again",
     "waiting": "it waits in the vault, and intake tries it again by itself",
@@ -54,14 +54,17 @@ def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
     answers = {given.position: given for given in given_up.answers if given.number is not None}
     idle = [given for given in given_up.answers if given.number is None]
     clients = {client.subject_ref: client for client in given_up.clients}
+    nobody = {client.subject_ref for client in given_up.clients if not client.sealed}
     now: dict[str, str] = {}
     for record in given_up.events():
         stream = record.header.stream
-        if record.header.stream_version == 1 and is_client_stream(stream) and stream in clients:
+        if record.header.stream_version == 1 and stream in clients and stream not in nobody:
             # Before it is decided, as any registration. Who was entered meanwhile under another reference is the same
             # person: the rest is about that one.
             now |= _entered(wired, clients[stream])
-        if given := answers.get(record.position):
+        if (given := answers.get(record.position)) and stream in nobody:
+            yield Line(given, "not decided", NOBODY)
+        elif given:
             yield _decided(wired, record, given, now)
     for given in idle:
         yield Line(given, "not decided", WHY_NOT[given.status])
