@@ -202,7 +202,8 @@ class Chains:
         if link.event_id in self.hashes:
             yield "the event stands here a second time"
         if link.matter in self.ended:
-            yield f"it is of the matter {link.matter}, of which nothing is recorded behind position {self.ended[link.matter]}"
+            ended = self.ended[link.matter]
+            yield f"it is of the matter {link.matter}, of which nothing is recorded behind position {ended}"
         if link.ended:
             self.ended.setdefault(link.ended, link.position)
         yield from self._ruled(link)
