@@ -19,7 +19,7 @@ from consumers.disclosed import NAME as DISCLOSURE
 from consumers.late import ONCE_MORE
 from deploy.commands.printed import many
 from deploy.feed import follower_of, records_of
-from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, put_in_place, read, seal_client
+from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, open_client, put_in_place, read, seal_client
 from deploy.histories import Compared, History, NothingToChoose, begins_client, compare
 from deploy.left_off import lost, unanswered
 from deploy.migration import ledger_file
@@ -220,8 +220,8 @@ class _Choosing:
         began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
         if lost := self._wired.keys.lost(began.values()):
             raise NotGivenUp(
-                f"of {many(len(lost), *BEGAN)} in what is to be given up the key is not there, and nobody would be kept of whom"
-                " it registers: put the keys in their place, or have `kuty restore` note them as lost"
+                f"of {many(len(lost), *BEGAN)} in what is to be given up the key is not there, and nobody would be kept of"
+                " whom it registers: put the keys in their place, or have `kuty restore` note them as lost"
             )
         keys = self._wired.keys.get(began.values())
         clients: list[SealedClient] = [
@@ -291,18 +291,19 @@ class _Choosing:
 
 def _let_go(wired: Wired, given_up: GivenUp) -> int:
     """Take the clients out of the vault of whom nothing is recorded any more: how many that were. Who has been registered
-    again meanwhile stays."""
+    again meanwhile stays, and who is about to be: that seals the entry anew."""
     # Another look than that of the parts that are open: these began in the epoch that may be over.
     recorder, gone = open_recorder(wired.settings), 0
+    clients = {client.subject_ref: client for client in given_up.clients}
+    keys = wired.keys.get({client.key_id for client in given_up.clients})
     try:
-        for entry in wired.vault.copied([client.subject_ref for client in given_up.clients]):
-            if recorder.stream_version(entry.subject_ref):
-                continue
-            wired.vault.forget(entry.subject_ref)
-            if recorder.stream_version(entry.subject_ref):  # at this very moment
-                wired.vault.enter_again(entry)
-            else:
-                gone += 1
+        for entry in wired.vault.copied(list(clients)):
+            client = clients[entry.subject_ref]
+            key = keys.get(client.key_id) if client.sealed else None
+            # Of whom nothing was kept it is not known how the entry was sealed then.
+            then = entry if key is None else open_client(client, key)
+            if not recorder.stream_version(entry.subject_ref):
+                gone += wired.vault.let_go(entry.subject_ref, then.sealed or b"")
     finally:
         recorder.close()
     return gone
