@@ -19,7 +19,7 @@ from consumers.disclosed import NAME as DISCLOSURE
 from consumers.late import ONCE_MORE
 from deploy.commands.printed import many
 from deploy.feed import follower_of, records_of
-from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, open_client, put_in_place, read, seal_client
+from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, put_in_place, read, seal_client
 from deploy.histories import Compared, History, NothingToChoose, begins_client, compare
 from deploy.left_off import lost, unanswered
 from deploy.migration import ledger_file
@@ -295,15 +295,10 @@ def _let_go(wired: Wired, given_up: GivenUp) -> int:
     # Another look than that of the parts that are open: these began in the epoch that may be over.
     recorder, gone = open_recorder(wired.settings), 0
     clients = {client.subject_ref: client for client in given_up.clients}
-    keys = wired.keys.get({client.key_id for client in given_up.clients})
     try:
         for entry in wired.vault.copied(list(clients)):
-            client = clients[entry.subject_ref]
-            key = keys.get(client.key_id) if client.sealed else None
-            # Of whom nothing was kept it is not known how the entry was sealed then.
-            then = entry if key is None else open_client(client, key)
-            if not recorder.stream_version(entry.subject_ref):
-                gone += wired.vault.let_go(entry.subject_ref, then.sealed or b"")
+            if clients[entry.subject_ref].is_still(entry) and not recorder.stream_version(entry.subject_ref):
+                gone += wired.vault.let_go(entry.subject_ref, entry.sealed or b"")
     finally:
         recorder.close()
     return gone

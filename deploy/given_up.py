@@ -37,21 +37,31 @@ class NotGivenUp(Exception):
 
 
 class SealedClient(NamedTuple):
-    """A client's entry under the key `key_id`."""
+    """A client's entry under the key `key_id`. `as_it_was` is the SHA-256, in hex, of what the vault's own key sealed: by it
+    an entry is known that nobody has taken up since. Empty in files from before."""
 
     subject_ref: str
     key_id: str
     sealed: bytes
+    as_it_was: str = ""
+
+    def is_still(self, entry: Entered) -> bool:
+        """Whether the vault has the entry as it was."""
+        return self.as_it_was in ("", _digest(entry))
+
+
+def _digest(entry: Entered) -> str:
+    return hashlib.sha256(entry.sealed or b"").hexdigest()
 
 
 def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
-    """Seal an entry under the key of a matter; of one whose key was destroyed nothing but the reference is
-    kept."""
+    """Seal an entry under the key of a matter; of one whose key was destroyed nothing is kept that says who it is."""
     if key is None:
-        return SealedClient(entry.subject_ref, key_id, b"")
+        return SealedClient(entry.subject_ref, key_id, b"", _digest(entry))
     nonce = os.urandom(NONCE_BYTES)
     plain = orjson.dumps({name: _text(value) for name, value in entry._asdict().items()})
-    return SealedClient(entry.subject_ref, key_id, nonce + _cipher(key).encrypt(nonce, plain, entry.subject_ref.encode()))
+    sealed = nonce + _cipher(key).encrypt(nonce, plain, entry.subject_ref.encode())
+    return SealedClient(entry.subject_ref, key_id, sealed, _digest(entry))
 
 
 def open_client(client: SealedClient, key: bytes) -> Entered:
