@@ -44,6 +44,7 @@ from domain.store import (
 )
 
 LEFT = ("client of what was given up left", "clients of what was given up left")
+BEGAN = ("client", "clients")
 UNKNOWN_TYPE = "command"
 """The type of what had no effect, and of which nothing but the answer was kept."""
 
@@ -217,6 +218,11 @@ class _Choosing:
             return
         elsewhere = self._wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
         began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
+        if lost := self._wired.keys.lost(began.values()):
+            raise NotGivenUp(
+                f"of {many(len(lost), *BEGAN)} in what is to be given up the key is not there, and nobody would be kept of"
+                " whom it registers: put the keys in their place, or have `kuty restore` note them as lost"
+            )
         keys = self._wired.keys.get(began.values())
         clients: list[SealedClient] = [
             seal_client(entry, key_id := began[entry.subject_ref], keys.get(key_id))
@@ -285,18 +291,14 @@ class _Choosing:
 
 def _let_go(wired: Wired, given_up: GivenUp) -> int:
     """Take the clients out of the vault of whom nothing is recorded any more: how many that were. Who has been registered
-    again meanwhile stays."""
+    again meanwhile stays, and who is about to be: that seals the entry anew."""
     # Another look than that of the parts that are open: these began in the epoch that may be over.
     recorder, gone = open_recorder(wired.settings), 0
+    clients = {client.subject_ref: client for client in given_up.clients}
     try:
-        for entry in wired.vault.copied([client.subject_ref for client in given_up.clients]):
-            if recorder.stream_version(entry.subject_ref):
-                continue
-            wired.vault.forget(entry.subject_ref)
-            if recorder.stream_version(entry.subject_ref):  # at this very moment
-                wired.vault.enter_again(entry)
-            else:
-                gone += 1
+        for entry in wired.vault.copied(list(clients)):
+            if clients[entry.subject_ref].is_still(entry) and not recorder.stream_version(entry.subject_ref):
+                gone += wired.vault.let_go(entry.subject_ref, entry.sealed or b"")
     finally:
         recorder.close()
     return gone

@@ -37,25 +37,35 @@ class NotGivenUp(Exception):
 
 
 class SealedClient(NamedTuple):
-    """A client's entry under the key `key_id`."""
+    """A client's entry under the key `key_id`. `as_it_was` is the SHA-256, in hex, of what the vault's own key sealed: by it
+    an entry is known that nobody has taken up since. Empty in files from before."""
 
     subject_ref: str
     key_id: str
     sealed: bytes
+    as_it_was: str = ""
+
+    def is_still(self, entry: Entered) -> bool:
+        """Whether the vault has the entry as it was."""
+        return self.as_it_was in ("", _digest(entry))
+
+
+def _digest(entry: Entered) -> str:
+    return hashlib.sha256(entry.sealed or b"").hexdigest()
 
 
 def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
-    """Seal an entry under the key of a matter; of one whose key was destroyed nothing but the reference is
-    kept."""
+    """Seal an entry under the key of a matter; of one whose key was destroyed nothing is kept that says who it is."""
     if key is None:
-        return SealedClient(entry.subject_ref, key_id, b"")
+        return SealedClient(entry.subject_ref, key_id, b"", _digest(entry))
     nonce = os.urandom(NONCE_BYTES)
     plain = orjson.dumps({name: _text(value) for name, value in entry._asdict().items()})
-    return SealedClient(entry.subject_ref, key_id, nonce + _cipher(key).encrypt(nonce, plain, entry.subject_ref.encode()))
+    sealed = nonce + _cipher(key).encrypt(nonce, plain, entry.subject_ref.encode())
+    return SealedClient(entry.subject_ref, key_id, sealed, _digest(entry))
 
 
 def open_client(client: SealedClient, key: bytes) -> Entered:
-    """The entry again. Raises `NotGivenUp` where it was not sealed so."""
+    """The entry again, of one of whom it was kept. Raises `NotGivenUp` where it was not sealed so."""
     nonce, sealed = client.sealed[:NONCE_BYTES], client.sealed[NONCE_BYTES:]
     try:
         plain = orjson.loads(_cipher(key).decrypt(nonce, sealed, client.subject_ref.encode()))
@@ -118,7 +128,7 @@ def keep(
     _check_place(path, origin)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = f".{path.name}.{origin.ledger}."
-    for left in path.parent.glob(f"{glob.escape(beside)}*{UNFINISHED}"):
+    for left in path.parent.glob(f"{glob.escape(beside)}{'[0-9a-f]' * 8}{UNFINISHED}"):
         left.unlink(missing_ok=True)
     unfinished = path.with_name(f"{beside}{secrets.token_hex(4)}{UNFINISHED}")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -148,8 +158,12 @@ def put_in_place(unfinished: Path, path: Path, origin: Origin) -> None:
     `NotGivenUp` where it is not the history that `origin` names, whole, or the place is taken by another one."""
     if read(unfinished).origin != origin:
         raise NotGivenUp(f"{unfinished} holds another history than was to be given up: nothing is done")
-    _check_place(path, origin)
-    unfinished.replace(path)
+    try:
+        os.link(unfinished, path)  # of two ledgers that name the same file the second finds it taken
+        unfinished.unlink()
+    except FileExistsError:
+        _check_place(path, origin)
+        unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -17,8 +17,7 @@ from domain.decided import decision_of
 from domain.record import Record
 from domain.refusals import explained
 from domain.rulebook import COMMANDS
-from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable
-from domain.streams import is_client_stream
+from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable, taken_up
 
 logger = logging.getLogger("kuty.resubmit")
 
@@ -39,6 +38,7 @@ class Line(NamedTuple):
         return f"{who}: {self.came}{f', {self.why}' if self.why else ''}"
 
 
+NOBODY = "of who the client is nothing was kept, for the key was destroyed or lost"
 WHY_NOT = {
     "refused": "of what was refused nothing was kept: its sender may send it again",
     "waiting": "it waits in the vault, and intake tries it again by itself",
@@ -54,31 +54,42 @@ def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
     answers = {given.position: given for given in given_up.answers if given.number is not None}
     idle = [given for given in given_up.answers if given.number is None]
     clients = {client.subject_ref: client for client in given_up.clients}
+    nobody = {client.subject_ref for client in given_up.clients if not client.sealed}
     now: dict[str, str] = {}
+    ours: dict[str, bytes] = {}
     for record in given_up.events():
         stream = record.header.stream
-        if record.header.stream_version == 1 and is_client_stream(stream) and stream in clients:
+        if record.header.stream_version == 1 and stream in clients and stream not in nobody:
             # Before it is decided, as any registration. Who was entered meanwhile under another reference is the same
             # person: the rest is about that one.
-            now |= _entered(wired, clients[stream])
-        if given := answers.get(record.position):
+            now |= _entered(wired, clients[stream], ours)
+        if (given := answers.get(record.position)) and stream in nobody:
+            yield Line(given, "not decided", NOBODY)
+        elif given:
             yield _decided(wired, record, given, now)
     for given in idle:
         yield Line(given, "not decided", WHY_NOT[given.status])
-    _let_go(wired, now)
+    _let_go(wired, ours)
 
 
-def _entered(wired: Wired, client: SealedClient) -> dict[str, str]:
-    """Under which reference a client is in the vault now; nothing for one who is erased."""
+def _entered(wired: Wired, client: SealedClient, ours: dict[str, bytes]) -> dict[str, str]:
+    """Under which reference a client is in the vault now; nothing for one who is erased. Of whom it was entered for, `ours`
+    tells how it was sealed."""
     key = wired.keys.opening((client.key_id,)).get(client.key_id)
-    return {client.subject_ref: wired.vault.enter_again(open_client(client, key))} if key is not None else {}
+    if key is None:
+        return {}
+    entry = open_client(client, key)
+    now, sealed = taken_up(wired.store, wired.vault, lambda: wired.vault.enter_again(entry))
+    if now == client.subject_ref and sealed:
+        ours[now] = sealed
+    return {client.subject_ref: now}
 
 
-def _let_go(wired: Wired, now: Mapping[str, str]) -> None:
-    """Who did not become a client again leaves the vault."""
-    for reference, entered in now.items():
-        if entered == reference and not wired.store.stream_version(reference):
-            wired.vault.forget(reference)
+def _let_go(wired: Wired, ours: Mapping[str, bytes]) -> None:
+    """Who did not become a client again leaves the vault, unless somebody else has taken the entry up."""
+    for reference, sealed in ours.items():
+        if not wired.store.stream_version(reference):
+            wired.vault.let_go(reference, sealed)
 
 
 def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) -> Line:

@@ -26,6 +26,7 @@ from domain.events import (
     Event,
     LedgerOpened,
     MessageHeld,
+    PayloadKeyDestroyed,
     RulesetPublished,
 )
 from domain.record import Damaged, Record, digest
@@ -81,6 +82,9 @@ class Link(NamedTuple):
     """Of the opening of an epoch: how many of the older events go on holding, and the hash of the last of them."""
     rules: str | None = None
     """Of what gives the ledger other rules: their version."""
+    matter: str = ""
+    ended: str = ""
+    """Of what records the end of a matter: that matter."""
 
 
 def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_read: bool = False) -> Link:
@@ -91,6 +95,7 @@ def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_r
     promise: Promise | None = None
     left: tuple[int, str] | None = None
     rules: str | None = None
+    ended = ""
     if h.key_id != key_id_of(h.matter):
         faults.append(f"it is sealed with the key {h.key_id}, and its matter is {h.matter}")
     if opened is not None:
@@ -99,6 +104,7 @@ def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_r
             promise = _promise(record, event)
             left = (event.old_size, event.old_root or "") if isinstance(event, EpochOpened) else None
             rules = _rules(event)
+            ended = event.destroyed_matter if isinstance(event, PayloadKeyDestroyed) else ""
             if isinstance(event, CommandRefused) and event.content_mac != h.content_hash:
                 faults.append("what was refused is not what its content says")
         except Damaged as damaged:
@@ -107,6 +113,7 @@ def link_of(record: Record, opened: Callable[[], Event | Erased] | None, *, as_r
         record.position, record.epoch, h.ledger, h.stream, h.stream_version, h.previous_hash, record.hash, h.event_id,
         h.name, int(h.recorded_at.timestamp() * 1_000_000), h.directory_version, h.causation, h.command_id,
         h.answer_number, (h.actor_org, h.actor_task, h.actor_person), promise, tuple(faults), h.ruleset_version, left, rules,
+        h.matter, ended,
     )  # fmt: skip
 
 
@@ -152,7 +159,7 @@ def _opening(open_record: Open | None, record: Record) -> Callable[[], Event | E
     return None if open_record is None else lambda: open_record(record)
 
 
-PLAIN = ("position", "epoch", "ledger", "recorded_at", "register", "told", "hashes", "rules")
+PLAIN = ("position", "epoch", "ledger", "recorded_at", "register", "told", "hashes", "rules", "ended")
 """What is known as JSON has it."""
 Command = tuple[str, str, str, str]
 """By what the events of one command are known: (organisation, task, person, id)."""
@@ -175,6 +182,8 @@ class Chains:
     deciding: Command | None = None
     rules: dict[str, str] = field(default_factory=lambda: {"0": ""})
     """By each version of the register the version of the rules that held with it, empty where that is not known."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """The matters of which nothing more is recorded, each with the position that says so."""
 
     def take(self, link: Link) -> Iterator[ChainFault]:
         """Every fault of the next record; take all before the next one."""
@@ -192,6 +201,11 @@ class Chains:
             yield f"an event of the ledger {link.ledger}"
         if link.event_id in self.hashes:
             yield "the event stands here a second time"
+        if link.matter in self.ended:
+            ended = self.ended[link.matter]
+            yield f"it is of the matter {link.matter}, of which nothing is recorded behind position {ended}"
+        if link.ended:
+            self.ended.setdefault(link.ended, link.position)
         yield from self._ruled(link)
         yield from self._order(link)
         self.hashes[link.event_id] = link.hash

@@ -26,6 +26,7 @@ INSIDES_OF_THE_STORE = {
     "tests/golden/test_cloudevents.py": "golden bytes are those of sealed sections",
     "tests/golden/test_golden.py": "golden bytes are those of sealed sections",
     "tests/faults/test_killed_migration.py": "tables of the first version",
+    "tests/contracts/test_audit_contract.py": "a row in the table as the store packs it",
     "tests/store/test_keys.py": "how many keys a process misses where they went back",
     "tests/store/test_look_ups.py": "places counted in a feed of its own",
     "tests/store/test_acknowledged.py": "how many rows the acknowledgements take",

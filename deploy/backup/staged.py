@@ -104,7 +104,7 @@ class Staged:
             unreadable={key_id: one for key_id, one in said.unreadable.items() if key_id in there},
             destroyed={matter: one for matter, one in said.destroyed.items() if not self._is_lost(matter)},
             registered={client: one for client, one in said.registered.items() if client in self.entered},
-            waiting={message: one for message, one in said.waiting.items() if message in self.held},
+            waiting={key: one for key, one in said.waiting.items() if one[:3] in self.held},
         )
         return list(besides.compared(self.recorder, self.keys, self.vault, upto, FOLLOWERS, self.topic_of))
 
@@ -133,7 +133,7 @@ class Staged:
 
     def unheld(self) -> list[int]:
         """The positions at which it was recorded that messages wait which the vault does not have."""
-        return sorted(one.position for message, one in self.said.waiting.items() if message not in self.held)
+        return sorted(one.position for one in self.said.waiting.values() if one[:3] not in self.held)
 
     def carry_out(self) -> None:
         """Do what the record says of keys and clients before anybody can read them: what was destroyed is destroyed, who was

@@ -53,12 +53,13 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
         old = model.feed().live_epoch
         wired.broker.topics()  # one that does not answer is better known before an epoch begins that waits for it
         roles = wired.roles(("relay", "projector")) if settings.embedded else []
+        give_up_at = time.monotonic() + DEADLINE_S
         try:
             # Where none answers, what an earlier one repeated may be older than the topic keeps.
             begun = _begun(wired, arguments.what, old) if old else None
-            redelivery = begun or _begin(wired, arguments.what, alone=settings.embedded)
+            redelivery = begun or _begin(wired, arguments.what, give_up_at, alone=settings.embedded)
             if old >= redelivery.epoch:
-                redelivery = _once_more(wired, redelivery, alone=settings.embedded)
+                redelivery = _once_more(wired, redelivery, give_up_at, alone=settings.embedded)
         except LookupError as nothing:
             return failed(str(nothing))
         except NotAllToldYet as behind:
@@ -66,7 +67,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
                 f"disclosure has come to position {behind.told_up_to} of {behind.head}: what stands behind it may take back "
                 "what would be sent again. `kuty status` says whether it runs; once it is there, give this again"
             )
-        if not _built(wired.disclosure, roles, model, redelivery):
+        if not _built(wired.disclosure, roles, model, redelivery, give_up_at):
             return failed(f"epoch {redelivery.epoch} did not come to its end within {DEADLINE_S:.0f} s")
         if old >= redelivery.epoch:
             old = max((epoch for epoch in model.positions() if epoch < redelivery.epoch), default=0)
@@ -89,27 +90,29 @@ def _begun(wired: Wired, recipient: str, live_epoch: int) -> Redelivery | None:
     return newest if newest.epoch > live_epoch and newest.publications else None
 
 
-def _begin(wired: Wired, recipient: str, *, alone: bool) -> Redelivery:
+def _begin(wired: Wired, recipient: str, give_up_at: float, *, alone: bool) -> Redelivery:
     """A fresh one, once everything is told that is recorded by now; where nobody else follows, that is seen to here. Raises
     `LookupError`, `NotAllToldYet`."""
     asked_at = wired.store.head()
-    while alone and not is_told(wired.store, asked_at):
-        wired.disclosure.step()
+    while alone and not is_told(wired.store, asked_at) and time.monotonic() < give_up_at:
+        if not wired.disclosure.step():
+            break  # what it does not do now it would not do at the next step either
     return wired.disclosure.begin_redelivery(recipient)
 
 
-def _once_more(wired: Wired, redelivery: Redelivery, *, alone: bool) -> Redelivery:
+def _once_more(wired: Wired, redelivery: Redelivery, give_up_at: float, *, alone: bool) -> Redelivery:
     """Somebody else has begun the epoch that answers: the ledger has begun none as high. By the one that has begun now it is
     found out, where that was not known, and the next one is believed."""
-    while not redelivery.ended:
+    while not redelivery.ended and time.monotonic() < give_up_at:
         redelivery = wired.disclosure.repeat(redelivery.recipient)
-    return _begin(wired, redelivery.recipient, alone=alone)
+    return _begin(wired, redelivery.recipient, give_up_at, alone=alone)
 
 
-def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery) -> bool:
+def _built(
+    disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery, give_up_at: float
+) -> bool:
     """Wait for the fresh generation. It is repeated from here, whoever else does so too; where nobody else moves the other
     roles, they are moved here."""
-    give_up_at = time.monotonic() + DEADLINE_S
     with progress("publications", redelivery.publications) as bar:
         while model.feed().live_epoch != redelivery.epoch or not redelivery.ended:
             if time.monotonic() > give_up_at:

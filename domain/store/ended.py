@@ -3,6 +3,7 @@ between person and reference. source: domain/privacy.md 3.4"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from domain.store.reading import LedgerReading
@@ -42,6 +43,21 @@ def enter(store: LedgerReading, vault: Vault, offered: str, record: ClientRecord
     Returns the reference to use: the known one where the person is known. One of whom nothing is recorded any more is
     forgotten: the person is entered anew, and nothing leads from one reference to the other.
     """
-    while is_ended(store, kept := vault.register(offered, record)):
-        vault.forget(kept)
-    return kept
+
+    def entered() -> str:
+        while is_ended(store, kept := vault.register(offered, record)):
+            vault.forget(kept)
+        return kept
+
+    return taken_up(store, vault, entered)[0]
+
+
+def taken_up(store: LedgerReading, vault: Vault, entered: Callable[[], str]) -> tuple[str, bytes]:
+    """Take up the entry of who is about to become a client: the reference that `entered` gives, and how it is sealed now;
+    nothing of who is a client. It is sealed anew: who lets go of entries of which nobody became a client leaves this one."""
+    while True:
+        kept = entered()
+        if store.stream_version(kept):
+            return kept, b""
+        with suppress(LookupError):  # somebody has let go of it at this moment
+            return kept, vault.change(kept).row[1]

@@ -242,10 +242,12 @@ class EventStore(LedgerReading):
     ) -> Record:
         """Seal one event of a follower for its place, outside the lock; `append` checks the place.
 
-        Raises `KeyDestroyed` when the matter's key is gone, `KeysLost` where nobody destroyed it.
+        Raises `KeyDestroyed` when the matter's key is gone, or is known to go, `KeysLost` where nobody destroyed it.
         """
         register = directory or self.directory
         key_id = key_id_of(draft.matter)
+        if draft.matter in self._known.ended:
+            raise KeyDestroyed(key_id)
         key = self.keys.get((key_id,)).get(key_id)
         if key is None:
             if draft.matter != LEDGER_MATTER or self._recorder.inquiry.is_begun(LEDGER_MATTER):

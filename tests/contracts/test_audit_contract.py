@@ -5,16 +5,22 @@ Every change here leaves each record's own bytes as they were, so that its hashe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from store.audited_house import ASIDE, House
-from store.small_ledger import WORKER, Ground, Register
+from store.small_ledger import SYSTEM, WORKER, Ground, Register
 
+from domain.context import Draft
+from domain.events import SubjectIdentifierChanged
 from domain.identifiers import synthetic_identity_code
-from domain.store import ClientRecord
+from domain.record import digest, state_bytes
+from domain.store import ClientRecord, Conflict, KeyDestroyed
+from domain.store.tables.packing import packed
 
 
 @pytest.fixture
@@ -115,6 +121,47 @@ def test_between_the_fact_and_the_end_of_the_key_nothing_is_wrong(home: House) -
     found = home.audited()
     assert found.faults == []
     assert any(note.endswith(f"erased by position {home.store.head()}") for note in found.notes)
+
+
+def test_an_event_that_was_put_behind_the_end_of_its_matter_is_a_fault(home: House) -> None:
+    """Record 0024: nothing is recorded in a matter from the fact on. Who has no keys can put noise there, as if erased."""
+    matter = home.matter()
+    home.record_destruction()
+    home.store.keys.destroy(matter)
+    ended, day = home.store.head(), next(r for r in home.store.records(0, 99) if r.header.name == "attendance.recorded")
+    assert day.header.matter == matter
+    # given a copy of a day behind it, whose hashes and digests add up
+    version, hash_ = home.store.stream_end(home.clients[0])
+    noise = {name: os.urandom(len(sealed)) for name, sealed in day.sections.items()}
+    header = msgspec.structs.replace(
+        day.header, event_id="e" * 32, stream_version=version + 1, previous_hash=hash_, command_id="made-up",
+        answer_number=None, content_hash=None, section_digests={name: digest(sealed) for name, sealed in noise.items()},
+    )  # fmt: skip
+    state = packed(state_bytes(header.to_bytes(), noise))
+    home.tampered(
+        "INSERT INTO events (notification_id, originator_id, originator_version, topic, state, matter)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        values=(ended + 1, header.stream, header.stream_version, header.type, state, matter),
+    )
+    # then it is not counted as erased
+    assert home.faults() == [f"it is of the matter {matter}, of which nothing is recorded behind position {ended}"]
+
+
+def test_what_was_sealed_before_the_end_of_its_matter_is_not_recorded_behind_it(home: House) -> None:
+    """A follower seals outside the ledger's lock: whatever it is overtaken by, its next look knows of the end."""
+    matter, told = home.matter(), "recipient/provider-s01/1"
+    draft = Draft(SubjectIdentifierChanged(identifier_change="identity_code_added"), "e" * 32, date(2025, 1, 2), matter)
+    version, hash_ = home.store.stream_end(told)
+    sealed = home.store.build(told, version + 1, hash_, draft, SYSTEM, "e" * 32)
+    # when the end of the matter is recorded before it, and its key is still there
+    home.record_destruction()
+    head = home.store.head()
+    with pytest.raises(Conflict):
+        home.store.append([sealed], tracking=("a follower", 0, head))
+    # then nothing is written, and nothing is sealed in it any more
+    assert (home.store.head(), home.store.tracking("a follower")) == (head, 0)
+    with pytest.raises(KeyDestroyed):
+        home.store.build(told, version + 1, hash_, draft, SYSTEM, "e" * 32)
 
 
 def test_a_key_that_was_destroyed_and_is_there_again_is_a_fault(home: House) -> None:

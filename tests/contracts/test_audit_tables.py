@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import orjson
@@ -11,7 +13,8 @@ from store.audited_house import House
 from store.small_ledger import PROVIDER, Ground, RecordDay
 
 from deploy.auditing.chains import audit_topic
-from domain.store import CheckedKeys
+from domain.events import MessageHeld
+from domain.store import CheckedKeys, Content
 
 MASTER_KEY = b"k" * 32
 
@@ -88,6 +91,30 @@ def test_answers_that_were_made_up_are_found(home: House, name: str) -> None:
     assert home.faults() == []
     home.tampered(statement.format(false="false" if home.ground.kind == "postgresql" else "0"))
     assert home.faults() == [said]
+
+
+def test_an_answer_that_stands_between_two_is_found(home: House) -> None:
+    """As SQLite takes it: a fraction."""
+    if home.ground.kind == "postgresql":
+        pytest.skip("it has no fractions in a column of whole numbers")
+    home.tampered(
+        "INSERT INTO answers SELECT sender_org, sender_task, 'x', final, content_hash, 2.5, status, first_position, answer,"
+        " sender_person FROM answers WHERE answer_number = 4 AND sender_org = 's01'"
+    )
+    assert home.faults() == ["answer 2.5 is of no event"]
+
+
+def test_a_message_that_waits_is_missed_also_where_somebody_else_has_an_answer_under_its_id(home: House) -> None:
+    """A key is each person's own (design D13): another one's answer is not the last one to what waits."""
+    waits = MessageHeld(
+        sender_org_id="s01", sender_task="provider", message_id="m9", message_type="record_day.v1",
+        held_reason="waits_for_reference", held_until_at=datetime(2025, 1, 8, tzinfo=UTC),
+    )  # fmt: skip
+    home.store.note(waits, PROVIDER, "m9", content=Content("record_day.v1", b"{}")).result()
+    somebody_else = replace(PROVIDER, person="i2")
+    home.store.execute(RecordDay(on=date(2025, 1, 8)), somebody_else, "m9", client=home.clients[0])
+    # given a vault that has nothing under that id
+    assert home.faults() == ["the message m9 waits, and the vault does not have it"]
 
 
 PARTS = {

@@ -7,6 +7,7 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from faults.runbook import begun, ended
 from forked import NEW_CODE, PROVIDER, Forked, attendance, audited, check_models
 from stories import INSTRUCTOR, INTAKE
 
-from deploy import choosing
+from deploy import choosing, resubmitting
 from deploy.given_up import read
 from domain.answers import Answer
 from domain.decided import Decision
@@ -168,6 +169,44 @@ def test_who_is_registered_again_before_the_command_has_come_to_its_end_stays_in
     monkeypatch.setattr(choosing, "_let_go", registered_meanwhile)
     monkeypatch.setattr("deploy.wiring.owned_by_us", lambda lock: lock.open("ab"))
     assert ledger.adopt() == 0
+    with ledger.house(guarded=False) as home:
+        known = home.wired.vault.find(NEW_CODE)
+        assert known
+        assert home.wired.store.stream_version(known)
+
+
+@pytest.mark.parametrize("letting_go", [choosing, resubmitting], ids=["given up", "not decided again"])
+def test_who_is_about_to_be_registered_again_stays_in_the_vault(
+    ledger: Forked, monkeypatch: pytest.MonkeyPatch, letting_go: ModuleType
+) -> None:
+    """An entry is taken up before its registration is committed: whoever lets go of it in between leaves it there."""
+    let_go, execute = letting_go._let_go, EventStore.execute_async
+    new = {"identity_kind": "identity_code", "registered_from": "own_contact", "identity_code": NEW_CODE}
+    came: list[int] = []
+
+    def registered_meanwhile(*given: Any) -> Any:
+        async def overtaken(store: EventStore, *asked: Any, **options: Any) -> Answer:
+            if options.get("client") and not came:
+                came.append(0)
+                let_go(*given)
+            return await execute(store, *asked, **options)
+
+        with monkeypatch.context() as during, ledger.house(guarded=False) as home:
+            during.setattr(EventStore, "execute_async", overtaken)
+            came.append(home.post("/clients", INTAKE, {**new, "family_name": "Uusi"}, key="meanwhile").status_code)
+        return let_go(*given)
+
+    def not_decided(store: EventStore, *_: Any) -> Answer:
+        raise NoSuchCommand("gone")
+
+    monkeypatch.setattr("deploy.wiring.owned_by_us", lambda lock: lock.open("ab"))
+    if letting_go is resubmitting:
+        assert ledger.adopt() == 0
+        monkeypatch.setattr(EventStore, "decide_again", not_decided)
+    monkeypatch.setattr(letting_go, "_let_go", registered_meanwhile)
+    assert (ledger.adopt() if letting_go is choosing else ledger.kuty("resubmit", str(ledger.kept))) == 0
+    # then it is a client, and the vault says who that is
+    assert came == [0, 201]
     with ledger.house(guarded=False) as home:
         known = home.wired.vault.find(NEW_CODE)
         assert known

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from forked import Forked, Ledger
+from forked import NEW_CODE, Forked, Ledger
 from house import LEDGER, furnished
 from stories import KELA
 
@@ -176,6 +176,29 @@ def test_events_whose_keys_are_not_there_are_counted(ledger: Forked, capsys: pyt
         home.wired.keys.destroy(matter)
     assert ledger.adopt() == 0
     assert "events that were taken over cannot be read: their keys are not there" in capsys.readouterr().err
+
+
+def test_whose_key_is_lost_stops_it_until_that_is_noted(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is dropped because an older copy of the keys stands in their place: these may come back."""
+    with ledger.house(guarded=False) as home:
+        reference = home.wired.vault.find(NEW_CODE)
+        assert reference
+        key_id = home.wired.store.stream(reference)[0].header.key_id
+    keys, before = ledger.settings.home / LEDGER / "keys.db", ledger.records()
+    with closing(sqlite3.connect(keys)) as database, database:
+        database.execute("DELETE FROM matter_keys WHERE key_id = ?", (key_id,))
+    # when it is chosen, then nothing is done
+    assert "of 1 client in what is to be given up the key is not there" in refused(ledger, capsys, *ADOPT)
+    assert (ledger.records(), ledger.kept.exists()) == (before, False)
+    # when it is lost for good, then the choice is made, and all that is decided again is of the others
+    with closing(sqlite3.connect(keys)) as database, database:
+        database.execute("INSERT INTO destroyed_keys VALUES (1, ?, 'lost')", (key_id,))
+    assert ledger.adopt() == 0
+    capsys.readouterr()
+    assert ledger.kuty("resubmit", str(ledger.kept)) == 0
+    came = {line.split(" ", 1)[0]: line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()}
+    assert came["f-client"] == "not decided, of who the client is nothing was kept, for the key was destroyed or lost"
+    assert came["m-fork"].startswith("recorded, as answer")
 
 
 def test_a_file_of_another_history_is_not_overwritten(ledger: Forked, capsys: pytest.CaptureFixture[str]) -> None:

@@ -336,6 +336,11 @@ def test_a_recipients_model_is_rebuilt_once_everything_is_told(
         behind.setattr("consumers.redelivery.TOLD_WITHIN_S", 0.0)
         said = told(capsys, "rebuild", "kela-benefit-payment", code=1)
         assert f"disclosure has come to position {answer.position - 1} of {answer.position}" in said
+    # when this is to tell it, and does nothing, then that is not waited for
+    with monkeypatch.context() as idle:
+        idle.setattr("consumers.disclosure.Disclosure.step", lambda _: 0)
+        idle.setattr("consumers.redelivery.TOLD_WITHIN_S", 0.0)
+        assert told(capsys, "rebuild", "kela-benefit-payment", code=1) == said
     # else it is told first
     assert "the same as epoch 1; epoch 2 answers now" in told(capsys, "rebuild", "kela-benefit-payment")
     wired = open_ledger_parts(Settings(home=home))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from forked import Forked, forked
 from house import LEDGER
 
-from deploy import choosing
+from deploy import choosing, given_up
 from deploy.choosing import Chosen, Persons, adopt, new_epoch
 from deploy.given_up import NotGivenUp, Origin, keep, put_in_place, read
 from deploy.migration import migrate
@@ -49,7 +50,7 @@ def test_who_comes_second_leaves_the_file_of_the_first_alone(
 ) -> None:
     ledger = either
     stored, published = ledger.records(), ledger.published()
-    given_up: list[Record] = stored if first is adopt else published
+    void: list[Record] = stored if first is adopt else published
     a = open_ledger_parts(ledger.settings, wait_s=0)
     b = open_ledger_parts(ledger.settings, wait_s=0, broker=a.broker)
     came: list[str] = []
@@ -75,8 +76,8 @@ def test_who_comes_second_leaves_the_file_of_the_first_alone(
     assert (came, done.epoch) == (["second"], 2)
     file = read(ledger.kept)
     file.check()
-    assert [record.state for record in file.events()] == [record.state for record in given_up[file.origin.after :]]
-    assert file.origin.hash == given_up[-1].hash
+    assert [record.state for record in file.events()] == [record.state for record in void[file.origin.after :]]
+    assert file.origin.hash == void[-1].hash
     assert unfinished(ledger.kept.parent) == []
 
 
@@ -93,6 +94,34 @@ def test_each_writes_its_own_file_and_one_of_them_gets_the_name(tmp_path: Path) 
     with pytest.raises(NotGivenUp, match="nothing is done"):
         put_in_place(two, elsewhere, STORE)
     assert not elsewhere.exists()
+
+
+def test_of_two_ledgers_at_one_moment_one_gets_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = tmp_path / "given-up.jsonl", STORE._replace(ledger="other")
+    one, two = (keep(path, origin, [], [], []) for origin in (STORE, other))
+    placed: list[Origin] = []
+    look = given_up._check_place
+
+    def in_the_middle(at: Path, origin: Origin) -> None:
+        look(at, origin)
+        monkeypatch.setattr(given_up, "_check_place", look)
+        put_in_place(one, path, STORE)
+        placed.append(STORE)
+
+    # when the other ledger looks whether the name is free, and this one takes it before the other does
+    monkeypatch.setattr(given_up, "_check_place", in_the_middle)
+    with suppress(NotGivenUp):
+        put_in_place(two, path, other)
+        placed.append(other)
+    # then what has the name is the history of the one that was told so
+    assert [read(path).origin] == placed
+
+
+def test_what_another_ledger_is_writing_is_left_alone(tmp_path: Path) -> None:
+    """Each names its own file, and one name goes on as the other does."""
+    theirs = keep(tmp_path / "given-up.demo", STORE._replace(ledger="other"), [], [], [])
+    keep(tmp_path / "given-up", STORE, [], [], [])
+    assert theirs.exists()
 
 
 def test_what_a_command_left_that_was_killed_goes_with_the_next_one(tmp_path: Path) -> None:

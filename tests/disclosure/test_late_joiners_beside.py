@@ -104,6 +104,30 @@ def test_who_was_told_of_a_client_is_told_what_changes_also_while_a_walk_goes_on
         assert [r for r in rerun_disclosures(records, ledger.store.opened) if r.same is False] == []
 
 
+def test_of_a_matter_whose_end_is_recorded_nothing_is_told_however_late_it_is_noticed(ledger: Ledger) -> None:
+    """Record 0024: nothing is recorded in a matter from the fact on, also where its key has still to go."""
+    client = ledger.history(STEPS[:12])
+    follow(ledger.follower())
+    ledger.ask(STEPS[12][1], client)
+    matter = ledger.store.stream(client)[1].header.matter
+    officer = Caller(COUNTY, "organiser", "data_protection_officer", "DP-1")
+    found = {"of_client": True, "key_id": f"{matter}/1", "digest": "d" * 64, "gone": True}
+
+    def ends_meanwhile() -> str:
+        """The end is recorded between the follower's reading and its writing."""
+        if not ledger.store.pathway(client).is_destroyed(matter):
+            ledger.say(DestroyPayloadKey(destroyed_matter=matter, second_person_id="DP-2"), officer, client, **found)
+        return "5a" * 32
+
+    follow(ledger.follower(salt=ends_meanwhile))
+    # then nothing of the matter stands behind it, and the follower is through
+    records = ledger.store.records(0, 1_000_000)
+    [end] = [r.position for r in records if r.header.name == "payload_key.destroyed"]
+    assert [r.header.stream for r in records if r.header.matter == matter and r.position > end] == []
+    assert ledger.store.keys.get([f"{matter}/1"])
+    assert ledger.store.tracking("disclosure") == ledger.store.head()
+
+
 def test_that_a_key_was_destroyed_is_told_once_where_the_event_is_read_again(ledger: Ledger) -> None:
     """Where a topic is adopted, what followed from its last event may be there in part: it is read again."""
     client = ledger.history(STEPS[:20])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from typing import Any
 
 import orjson
 
@@ -18,17 +19,29 @@ def differing_answers(
 ) -> Iterator[Amiss]:
     """The answers in a sender's line that are not what their events say, by number. `unread` are the events whose content
     cannot be read."""
-    line, after, last, found = "/".join(sender), min(expected) - 1, max(expected), set[int]()
-    while after < last and (rows := recorder.answer_rows(sender, after, last - after)):
-        for row in rows:
-            number = after = row.number or 0
-            wanted = expected.get(number)
-            if wanted is not None:
-                found.add(number)
-                if differing := sorted(_differing(row, wanted, unread)):
-                    yield Amiss(wanted.position, line, f"answer {number} is not what its event says: {', '.join(differing)}")
+    line, found = "/".join(sender), set[int]()
+    for row in _numbered(recorder, sender, min(expected) - 1, max(expected)):
+        number: Any = row.number
+        wanted = expected.get(number)
+        if wanted is not None:
+            found.add(number)
+            if differing := sorted(_differing(row, wanted, unread)):
+                yield Amiss(wanted.position, line, f"answer {number} is not what its event says: {', '.join(differing)}")
+        elif not isinstance(number, int):  # SQLite takes a fraction, too, which no feed counts
+            yield Amiss(row.position, line, f"answer {number} is of no event")
     for number in sorted(expected.keys() - found):
         yield Amiss(expected[number].position, line, f"answer {number} is missing")
+
+
+def _numbered(recorder: Recorder, sender: Sender, after: Any, upto: int) -> Iterator[AnswerRow]:
+    """The answers in a sender's line behind a number, up to another one."""
+    limit = upto - after + 1
+    while rows := recorder.answer_rows(sender, after, limit):
+        for row in rows:
+            after = row.number
+            if not isinstance(after, int | float) or after > upto:
+                return
+            yield row
 
 
 def _differing(row: AnswerRow, wanted: AnswerRow, unread: Container[str]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from domain.store.checking.amiss import Amiss
 from domain.store.checking.answers import made_up_answers
 from domain.store.checking.copies import CheckedKeys, CheckedVault
 from domain.store.checking.tables import another_epoch, rows_before_the_first, taken_otherwise
-from domain.store.checking.windows import Destroyed, Registered, Said, Taken, Unreadable, Waiting
+from domain.store.checking.windows import Command, Destroyed, Registered, Said, Taken, Unreadable, Waiting
 from domain.store.deciding.kept_answers import still_waiting
 from domain.store.sealed.keys import CONTENT, LOST, PROBE, TOKEN, VAULT, VAULT_INDEX
 from domain.store.sealed.vault import ClientRecord
@@ -34,7 +34,7 @@ class Beside:
     destroyed: dict[str, Destroyed] = field(default_factory=dict)
     registered: dict[str, Registered] = field(default_factory=dict)
     coded: set[str] = field(default_factory=set)
-    waiting: dict[tuple[str, str, str], Waiting] = field(default_factory=dict)
+    waiting: dict[Command, Waiting] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     taken: list[Taken] = field(default_factory=list)
     openings: int = 0
@@ -51,7 +51,7 @@ class Beside:
         self.destroyed |= {one.matter: one for one in said.destroyed if one.matter not in self.destroyed}
         self.registered |= {one.client: one for one in said.registered if one.client not in self.registered}
         self.coded.update(said.coded)
-        self.waiting |= {one[:3]: one for one in said.held}
+        self.waiting |= {one.command: one for one in said.held}
         for command in said.answered:
             self.waiting.pop(command, None)
         self.told |= said.told
@@ -208,7 +208,7 @@ class Beside:
             destroyed={one[0]: Destroyed(*one) for one in state["destroyed"]},
             registered={one[0]: Registered(*one) for one in state["registered"]},
             coded=set(state["coded"]),
-            waiting={(one[0], one[1], one[2]): Waiting(*one) for one in state["waiting"]},
+            waiting={one.command: one for one in (Waiting(*row) for row in state["waiting"])},
             told=set(state["told"]),
             taken=[Taken(*one) for one in state["taken"]],
             openings=state["openings"],

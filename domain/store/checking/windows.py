@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from domain.disclosure.kept import recipient_of
 from domain.events import (
@@ -25,6 +25,8 @@ from domain.store.sealed.sealing import Sealer
 from domain.store.tables.recorders import AnswerRow, Recorder, Row, Sender
 from domain.streams import is_client_stream
 
+Command: TypeAlias = tuple[str, str, str, str]
+"""By what an answer is known: (organisation, task, id, person). A key is each person's own."""
 REST = 200
 """So many rows are read at a time for the end of an answer whose events go on behind the window."""
 
@@ -66,6 +68,12 @@ class Waiting(NamedTuple):
     message_id: str
     position: int
     until_at: str
+    person: str
+
+    @property
+    def command(self) -> Command:
+        """What its last answer is given to."""
+        return self.sender_org, self.sender_task, self.message_id, self.person
 
 
 class Taken(NamedTuple):
@@ -91,7 +99,7 @@ class Said(NamedTuple):
     registered: tuple[Registered, ...]
     coded: tuple[str, ...]
     held: tuple[Waiting, ...]
-    answered: tuple[tuple[str, str, str], ...]
+    answered: tuple[Command, ...]
     told: frozenset[str]
     taken: tuple[Taken, ...]
     openings: int
@@ -193,7 +201,7 @@ def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_
     registered: list[Registered] = []
     coded: list[str] = []
     held: list[Waiting] = []
-    answered: list[tuple[str, str, str]] = []
+    answered: list[Command] = []
     taken: list[Taken] = []
     for record, event in zip(records, events, strict=True):
         h = record.header
@@ -210,14 +218,14 @@ def said_by(records: list[Record], events: list[Event | Erased | Damaged], last_
                 coded.append(h.stream)
             case MessageHeld():
                 until_at = event.held_until_at.isoformat()
-                held.append(Waiting(h.actor_org, h.actor_task, h.command_id, record.position, until_at))
+                held.append(Waiting(h.actor_org, h.actor_task, h.command_id, record.position, until_at, h.actor_person))
             case PublicationsAcknowledged():
                 line = event.recipient, event.recipient_epoch, event.until_sequence
                 taken.append(Taken(*line, _ms(event.first_at), _ms(event.last_at), record.position))
         if not isinstance(event, SubjectRegistered) and h.name == SubjectRegistered.NAME and is_client_stream(h.stream):
             registered.append(Registered(h.stream, record.position, h.matter, None))
         if h.answer_number is not None and h.name != MessageHeld.NAME:
-            answered.append((h.actor_org, h.actor_task, h.command_id))
+            answered.append((h.actor_org, h.actor_task, h.command_id, h.actor_person))
     return Said(
         last_answers, frozenset(record.header.key_id for record in records), tuple(unreadable.values()), tuple(destroyed),
         tuple(registered), tuple(coded), tuple(held), tuple(answered),

@@ -15,7 +15,15 @@ from domain.catalogue import DIRECTORY_EVENTS, type_of
 from domain.context import Caller, Context, Draft, name_based_id
 from domain.directory import enter
 from domain.envelopes import former_entry_id
-from domain.events import CommandRefused, FactCorrected, FactInTheWay, MessageHeld, MessageQuarantined, MessageSettled
+from domain.events import (
+    CommandRefused,
+    FactCorrected,
+    FactInTheWay,
+    MessageHeld,
+    MessageQuarantined,
+    MessageSettled,
+    PayloadKeyDestroyed,
+)
 from domain.pathway import Fact, Pathway, evolve
 from domain.receipts import answer_of_group, answer_of_refusal, facts_told, group_answered, parts_begun
 from domain.refusals import Reason, Refused
@@ -64,6 +72,8 @@ class Batch:
         self.ends: dict[str, End] = {}
         self.pathways: dict[str, Pathway] = {}
         self.outcomes: list[Outcome] = []
+        self._ended: set[str] = set()
+        self._committed = known.head
         self._writing = writing
         self._known = known
         self._around = around
@@ -279,6 +289,8 @@ class Batch:
                 self._evolve(staged, job.caller)
             elif draft.event.NAME in DIRECTORY_EVENTS:
                 self.directory = enter(self.directory, draft.event, self.head)
+            if isinstance(draft.event, PayloadKeyDestroyed):
+                self._ended.add(draft.event.destroyed_matter)
             added.append(staged)
             events.append((draft.event_id, draft.event.NAME, self.head))
         self.order += added
@@ -322,6 +334,11 @@ class Batch:
         looked_at += [(stream, self.end_of(stream).version, at) for stream, at in job.ends.items()]
         if moved := next((one for one in looked_at if one[1] != one[2]), None):
             raise Conflict("{} is at {}, not at {}".format(*moved))
+        if rows:
+            # What was sealed before the record said so does not stand behind it: the next look knows.
+            ended = self._known.ended_by(self._committed) | self._ended
+            if late := next((h for _, h in rows if h.matter in ended), None):
+                raise Conflict(f"{late.stream}: nothing is recorded in the matter {late.matter} any more")
         if job.over_own and new == self.head:
             new = over
         for record, header in rows:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from domain.catalogue import DISCLOSURES, types_of
 from domain.directory import Directory, Recipient, enter
 from domain.disclosure.kept import held_of
-from domain.events import Erased, Event
+from domain.events import Erased, Event, PayloadKeyDestroyed
 from domain.pathway import Pathway, evolve
 from domain.record import Header, Record, fact_of, read_record
 from domain.store.sealed.keys import Keys
@@ -34,6 +34,8 @@ RECENT_S = 0.1
 RECENT_PATHWAY_S = 1.0
 """How old a pathway may be that tells what a caller knew already; what is decided is decided with the present one."""
 Stated: TypeAlias = Event | Erased
+ENDS = types_of((PayloadKeyDestroyed.NAME,))
+"""What ends a matter, and is of the ledger's own."""
 
 
 class End(NamedTuple):
@@ -66,6 +68,9 @@ class Known:
         self.last_at: datetime | None = None
         self.ends: OrderedDict[str, End] = OrderedDict()
         self.numbers: dict[Sender, int] = {}
+        self.ended: set[str] = set()
+        """The matters of which nothing more is recorded, as far as this process has looked."""
+        self._ended_read = 0
         self._recorder = recorder
         self._keys = keys
         self._sealer = sealer
@@ -266,6 +271,15 @@ class Known:
                 self._stale.discard(client)
         return found
 
+    def ended_by(self, head: int) -> set[str]:
+        """The matters of which the record says up to its head that nothing more is recorded in them."""
+        if head > self._ended_read:
+            for _, event in self.opened(self._recorder.matter_rows((LEDGER_MATTER,), ENDS, self._ended_read)):
+                if isinstance(event, PayloadKeyDestroyed):
+                    self.ended.add(event.destroyed_matter)
+            self._ended_read = head
+        return self.ended
+
     def end(self, writing: Writing, stream: str) -> End:
         """The end of a stream that is no client's, or need not be folded."""
         known = self.ends.get(stream)
@@ -296,4 +310,6 @@ class Known:
             self.head, self.last_at = 0, None
             self.ends.clear()
             self.numbers.clear()
+            self.ended.clear()
+            self._ended_read = 0
             self._forget_pathways()

@@ -391,6 +391,11 @@ class Vault:
         """Delete the link between person and reference, once the client's last matter is destroyed."""
         self._database.write(lambda ask: ask("DELETE FROM clients WHERE subject_ref = %s", (subject_ref,)))
 
+    def let_go(self, subject_ref: str, sealed: bytes) -> bool:
+        """Delete an entry as long as it is sealed as it was: one that somebody has taken up since stays. Whether it went."""
+        statement = "DELETE FROM clients WHERE subject_ref = %s AND sealed = %s RETURNING 1"
+        return bool(self._database.write(lambda ask: ask(statement, (subject_ref, sealed))))
+
     def keep_staff_card(self, card: StaffCard) -> None:
         """Write a card; one of the same person, organisation and first day is replaced."""
         until_on = card.until_on.isoformat() if card.until_on else None

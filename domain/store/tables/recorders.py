@@ -139,8 +139,8 @@ class Writing(Protocol):
     epoch: int
     """The ledger's, as it is now."""
     tables: int
-    """Which tables these are: a restore that drops and makes them, or copies a file over the open one, changes the number.
-    So does an operator who rewrites them."""
+    """Which tables these are: a restore that drops and makes them, or SQLite's own into the open file, changes the number.
+    So does an operator who rewrites them. A file that is copied over the open one does not: who does that stops first."""
 
     def head(self) -> int:
         """Position of the last event, 0 in an empty ledger."""
