@@ -25,6 +25,7 @@ from types import MappingProxyType
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.store.sealed.opening import opened
 from domain.store.tables.database import Ask, Database, StoreUnavailable, marks
 
 MATTER_KEY_BYTES = 32
@@ -410,6 +411,6 @@ class Keys:
 
     def _unwrap(self, name: str, wrapped: bytes) -> bytes:
         try:
-            return self._master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], name.encode())
+            return opened(self._master, wrapped, name.encode())
         except InvalidTag as error:
             raise WrongMasterKey(f"key {name} was wrapped by another master key") from error

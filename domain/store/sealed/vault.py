@@ -28,6 +28,7 @@ from domain.log_ids import Concerning
 from domain.record import Damaged
 from domain.store.sealed.keys import VAULT, VAULT_INDEX, Keys
 from domain.store.sealed.newest_use import NewestUse
+from domain.store.sealed.opening import NONCE_BYTES, opened
 from domain.store.tables.database import Ask, Database, NotUnique, Rows, marks
 from domain.vocabulary import (
     Actor,
@@ -47,7 +48,6 @@ from domain.vocabulary import (
 log = logging.getLogger("kuty.vault")
 
 M = TypeVar("M", bound=BaseModel)
-_NONCE_BYTES = 12
 
 TABLES = (
     """
@@ -219,9 +219,9 @@ class Vault:
         """The keys are those under which the vault was sealed, and it has what was seen in it. Raises `Damaged`,
         `VaultWentBack`."""
         for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM clients LIMIT 1"):
-            self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+            self._open(f"client|{ref}", sealed, ClientRecord)
         for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM uses LIMIT 1"):
-            self._open(f"use|{ref}", bytes(sealed), Use)
+            self._open(f"use|{ref}", sealed, Use)
 
     def register(self, subject_ref: str, record: ClientRecord) -> str:
         """Enter a person under a random reference, before the event that makes it a client is committed.
@@ -276,7 +276,7 @@ class Vault:
             for ref, sealed in self._database.read(
                 f"SELECT subject_ref, sealed FROM clients WHERE subject_ref IN ({marks(len(some))})", some
             ):
-                found[ref] = self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+                found[ref] = self._open(f"client|{ref}", sealed, ClientRecord)
         return found
 
     def look(self, subject_ref: str) -> Kept | None:
@@ -345,8 +345,8 @@ class Vault:
         if not rows:
             return None
         [(index, sealed, changing)] = rows
-        row = (bytes(index) if index is not None else None, bytes(sealed))
-        untold = frozenset(bytes(changing).decode().split(",")) if changing else frozenset[str]()
+        row = (index, sealed)
+        untold = frozenset(changing.decode().split(",")) if changing else frozenset[str]()
         return Kept(self._open(f"client|{subject_ref}", row[1], ClientRecord), untold, row)
 
     def _put(self, ask: Ask, subject_ref: str, known: Kept, new: Kept) -> bool:
@@ -370,7 +370,7 @@ class Vault:
                 f" WHERE subject_ref IN ({marks(len(some))})",
                 some,
             ):
-                found.append(Entered(ref, *(bytes(column) if column is not None else None for column in columns)))
+                found.append(Entered(ref, *columns))
         return found
 
     def enter_again(self, entry: Entered) -> str:
@@ -413,7 +413,7 @@ class Vault:
                 " AND from_on <= %s AND (until_on IS NULL OR until_on >= %s) ORDER BY from_on",
                 (*some, day, day),
             ):
-                found[person] = self._open(f"staff|{person}|{org}|{from_on}", bytes(sealed), StaffCard)
+                found[person] = self._open(f"staff|{person}|{org}|{from_on}", sealed, StaffCard)
         return found
 
     def keep_held(self, message: HeldMessage, *, promised: bool = False) -> None:
@@ -438,7 +438,7 @@ class Vault:
         while page := self._database.read(_HELD_AFTER, (*after, HELD_PAGE)):
             for until_at, message_id, org, task in page:
                 for (sealed,) in self._database.read(_HELD, (org, task, message_id)):
-                    if (held := self._held(org, task, message_id, until_at, bytes(sealed))) is not None:
+                    if (held := self._held(org, task, message_id, until_at, sealed)) is not None:
                         yield held
             after = page[-1]
 
@@ -514,7 +514,7 @@ class Vault:
     def uses(self, subject_ref: str) -> list[Use]:
         """Every look at a client's record, the first one first."""
         rows = self._database.read("SELECT sealed FROM uses WHERE subject_ref = %s ORDER BY number", (subject_ref,))
-        return [self._open(f"use|{subject_ref}", bytes(sealed), Use) for (sealed,) in rows]
+        return [self._open(f"use|{subject_ref}", sealed, Use) for (sealed,) in rows]
 
     def _index(self, identity_code: str | None) -> bytes | None:
         if not identity_code:
@@ -533,12 +533,12 @@ class Vault:
         return model.model_validate_json(self._opened(place, sealed))
 
     def _sealed(self, place: str, plain: bytes) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, place.encode())
 
     def _opened(self, place: str, sealed: bytes) -> bytes:
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
+            return opened(self._cipher, sealed, place.encode())
         except InvalidTag as error:
             raise Damaged(f"{place.split('|')[0]}: an entry of the vault was not sealed so") from error
 

@@ -266,6 +266,8 @@ class SqliteDatabase:
                 self._connection = open_sqlite(self._path)
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(str(error)) from error
+            # Text where bytes belong is a damaged cell, and no database that does not answer.
+            self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
             # A destroyed key must not stay readable in a free page of the file.
             self._connection.execute("PRAGMA secure_delete=ON")
             self._file = file
