@@ -72,7 +72,9 @@ TABLES = (
 
 
 _KEPT = "SELECT code_index, sealed, changing FROM clients WHERE subject_ref = %s"
-_HELD = "SELECT sealed FROM held WHERE sender_org = %s AND sender_task = %s AND message_id = %s"
+_HELD_KEY = "(sender_org, sender_task, message_id)"
+_HELD = f"SELECT held_until_at, sealed FROM held WHERE {_HELD_KEY} = (%s, %s, %s)"
+_REPLACE = "UPDATE SET held_until_at = excluded.held_until_at, sealed = excluded.sealed"
 _HELD_AFTER = (
     "SELECT held_until_at, message_id, sender_org, sender_task FROM held"
     " WHERE (held_until_at, message_id, sender_org, sender_task) > (%s, %s, %s, %s)"
@@ -416,19 +418,21 @@ class Vault:
                 found[person] = self._open(f"staff|{person}|{org}|{from_on}", sealed, StaffCard)
         return found
 
-    def keep_held(self, message: HeldMessage, *, promised: bool = False) -> None:
-        """Keep a message that waits. One whose sender was `promised` an answer stays as it was kept then; what an attempt
-        left before that is replaced."""
-        unless = "NOTHING" if promised else "UPDATE SET held_until_at = excluded.held_until_at, sealed = excluded.sealed"
-        place = f"held|{message.sender_org}|{message.sender_task}|{message.message_id}"
-        self._database.write(
-            lambda ask: ask(
-                "INSERT INTO held VALUES (%s, %s, %s, %s, %s)"
-                f" ON CONFLICT (sender_org, sender_task, message_id) DO {unless}",
-                (message.sender_org, message.sender_task, message.message_id, message.held_until_at.isoformat(),
-                 self._sealed(place, message.payload)),
-            )
-        )
+    def keep_held(self, message: HeldMessage, *, over: bool = False) -> HeldMessage:
+        """Keep a message that waits; what stands under its id then. That is another one where one is kept already, for it is
+        about to be promised its answer: with `over` it is replaced, and so is one that does not open."""
+        named = (message.sender_org, message.sender_task, message.message_id)
+        row = (*named, message.held_until_at.isoformat(), self._sealed(f"held|{'|'.join(named)}", message.payload))
+
+        def work(ask: Ask) -> HeldMessage:
+            for do in (_REPLACE if over else "NOTHING", _REPLACE):
+                ask(f"INSERT INTO held VALUES (%s, %s, %s, %s, %s) ON CONFLICT {_HELD_KEY} DO {do}", row)
+                for until_at, sealed in ask(_HELD, named):
+                    if (stands := self._held(*named, until_at, sealed)) is not None:
+                        return stands
+            return message
+
+        return self._database.write(work)
 
     def each_held(self) -> Iterator[HeldMessage]:
         """The messages that wait, the first to run out first. Each is read when it is asked for: a sender may let many wait,
@@ -437,7 +441,7 @@ class Vault:
         after: tuple[str, ...] = ("", "", "", "")
         while page := self._database.read(_HELD_AFTER, (*after, HELD_PAGE)):
             for until_at, message_id, org, task in page:
-                for (sealed,) in self._database.read(_HELD, (org, task, message_id)):
+                for _, sealed in self._database.read(_HELD, (org, task, message_id)):
                     if (held := self._held(org, task, message_id, until_at, sealed)) is not None:
                         yield held
             after = page[-1]
@@ -449,7 +453,10 @@ class Vault:
     def _held(self, org: str, task: str, message_id: str, until_at: str, sealed: bytes) -> HeldMessage | None:
         try:
             payload = self._opened(f"held|{org}|{task}|{message_id}", sealed)
-            return HeldMessage(org, task, message_id, datetime.fromisoformat(until_at), payload)
+            until = datetime.fromisoformat(until_at)
+            if until.tzinfo is None:
+                raise ValueError("a time of no zone is none")
+            return HeldMessage(org, task, message_id, until, payload)
         except (Damaged, ValueError):
             if (row := (org, task, message_id)) not in self._spoilt:
                 self._spoilt.add(row)
@@ -473,14 +480,17 @@ class Vault:
         )
         return int(count), int(size)
 
-    def drop_held(self, sender_org: str, sender_task: str, message_id: str) -> None:
-        """Let go of a message that has got its final answer."""
-        self._database.write(
-            lambda ask: ask(
-                "DELETE FROM held WHERE sender_org = %s AND sender_task = %s AND message_id = %s",
-                (sender_org, sender_task, message_id),
-            )
-        )
+    def drop_held(self, sender_org: str, sender_task: str, message_id: str, payload: bytes | None = None) -> None:
+        """Let go of a message that has got its final answer; with a `payload` only where it is that which is kept."""
+        named = (sender_org, sender_task, message_id)
+
+        def work(ask: Ask) -> None:
+            for until_at, sealed in ask(_HELD, named):
+                stands = self._held(*named, until_at, sealed) if payload is not None else None
+                if payload is None or (stands is not None and stands.payload == payload):
+                    ask(f"DELETE FROM held WHERE {_HELD_KEY} = (%s, %s, %s) AND sealed = %s", (*named, sealed))
+
+        self._database.write(work)
 
     def log_use(self, uses: Sequence[Use]) -> None:
         """Write looks at clients' records to the use log."""
