@@ -50,12 +50,20 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 """How a connection that broke or cannot be made shows; the last one where this process may open nothing more."""
 
 
+NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
+NO_RIGHTS = (psycopg.errors.InsufficientPrivilege,)
+
+
 class NewerTables(Exception):
     """The tables are of a newer program than this one, which would misread them: run that one."""
 
 
 class StoreUnavailable(Exception):
     """The database does not answer. What was asked for may or may not have been done: ask again under the same id."""
+
+
+class TablesGone(StoreUnavailable):
+    """Tables are not there any more, or this login may not use them: a person has to put them right."""
 
 
 class NotUnique(Exception):
@@ -182,6 +190,8 @@ class PostgresDatabase:
                     self._connection = None
                     if attempt == ATTEMPTS - 1:
                         raise StoreUnavailable(str(error)) from error
+                except (*NO_TABLES, *NO_RIGHTS) as error:
+                    raise TablesGone(str(error)) from error
         raise AssertionError("unreachable")
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -275,6 +285,11 @@ class SqliteDatabase:
         return self._connection
 
 
+def is_gone(error: BaseException) -> bool:
+    """Whether a question to a file failed because its table is not there."""
+    return "no such table" in str(error)
+
+
 def file_at(path: Path) -> tuple[int, int] | None:
     """Which file stands there now, whatever its name: a connection goes on with the one that it has opened."""
     try:
@@ -342,6 +357,6 @@ def _ask_file(connection: sqlite3.Connection, statement: str, parameters: Sequen
     try:
         return connection.execute(statement.replace("%s", "?"), parameters).fetchall()
     except sqlite3.OperationalError as error:
-        raise StoreUnavailable(str(error)) from error
+        raise (TablesGone if is_gone(error) else StoreUnavailable)(str(error)) from error
     except sqlite3.IntegrityError as error:
         raise NotUnique from error
