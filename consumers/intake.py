@@ -32,7 +32,7 @@ from consumers.log import (
 )
 from domain.directory import Recipient
 from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
-from domain.log_ids import Concerning, sane_id
+from domain.log_ids import Concerning, Ids
 from domain.receipts import Receipt
 from domain.store import EventStore, Received, Receiving
 
@@ -222,9 +222,8 @@ class Intake:
         """One topic's messages in their order: the next one may refer to this one."""
         for read in reads:
             recipient, headers = self._followed[read.topic], attributes_of(read.headers)
-            message_id = sane_id(readable_id(headers) or "")
-            named = {"message_id": message_id} if message_id else {}
-            with Concerning({"recipient": recipient.short_name, "topic": read.topic, "offset": read.offset, **named}):
+            about: Ids = {"recipient": recipient.short_name, "topic": read.topic, "offset": read.offset}
+            with Concerning({**about, "message_id": readable_id(headers) or ""}):
                 self._take_one(read, recipient, headers)
             self._stands[read.topic] = read.offset + 1
         return len(reads)

@@ -424,6 +424,7 @@ def _told_plainly(error: Exception) -> str | None:
         NotMigrated,
         StoreUnavailable,
         StoreWentBack,
+        TablesGone,
         VaultWentBack,
         WrongMasterKey,
     )
@@ -436,7 +437,7 @@ def _told_plainly(error: Exception) -> str | None:
             return error.strerror or said
         case SqliteError():
             return f"the files in KUTY_HOME cannot be used: {said}"
-        case InsufficientPrivilege() | UndefinedTable() | InvalidSchemaName():
+        case TablesGone() | InsufficientPrivilege() | UndefinedTable() | InvalidSchemaName():
             return f"the database says: {said}; `kuty migrate` makes tables and rights as the owner, KUTY_OWNER_DSN"
         case StoreWentBack() | KeysLost() | VaultWentBack():
             return said

@@ -23,6 +23,7 @@ from domain.store import (
     NotMigrated,
     StoreUnavailable,
     StoreWentBack,
+    TablesGone,
     VaultWentBack,
     WrongMasterKey,
 )
@@ -86,8 +87,11 @@ ADVICE: tuple[tuple[tuple[type[Exception], ...], Advice], ...] = (
 )
 """What only a person can mend: the role stops, the others go on."""
 HALTS = tuple(kind for kinds, _ in ADVICE for kind in kinds)
-NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege)
-"""Of keys, vault or read models, with the database's own words; the store says it as `StoreWentBack` or `NotMigrated`."""
+NO_TABLES = (
+    TablesGone, psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege,
+)  # fmt: skip
+"""Of keys and vault, or of read models, with the database's own words; the store says it as `StoreWentBack` or
+`NotMigrated`."""
 PASSING: tuple[type[Exception], ...] = (BrokerUnavailable, StoreUnavailable, ConnectionError)
 """What mends itself: the step is taken again."""
 NO_MODEL = (NotMade, NotProvisioned)

@@ -16,6 +16,8 @@ Ids: TypeAlias = Mapping[str, str | int]
 
 NAMES = ("request_id", "message_id", "event_id", "position", "recipient", "topic", "offset")
 """What a line may name."""
+CHOSEN = ("request_id", "message_id")
+"""Those that others choose: who names one here need not look whether it can stand in a log."""
 LONGEST_NUMBER = 15
 """Digits of a telephone number, at most (ITU-T E.164): so short a number may be somebody's."""
 _PRESENT: ContextVar[Ids] = ContextVar("kuty_log_ids", default={})  # noqa: B039 - never changed, only replaced
@@ -35,7 +37,7 @@ def present_ids() -> Ids:
 
 def also_concerning(ids: Ids) -> None:
     """Add to what the present `Concerning` is about, until it ends."""
-    _PRESENT.set({**_PRESENT.get(), **ids})
+    _PRESENT.set({**_PRESENT.get(), **_sane(ids)})
 
 
 class Concerning:
@@ -44,7 +46,7 @@ class Concerning:
     __slots__ = ("_ids", "_outside")
 
     def __init__(self, ids: Ids) -> None:
-        self._ids = ids
+        self._ids = _sane(ids)
         self._outside: Token[Ids] | None = None
 
     def __enter__(self) -> None:
@@ -59,7 +61,7 @@ class Concerning:
 
 def note_ids(error: BaseException, ids: Ids) -> None:
     """Have whoever logs a failure name these; what was noted nearer to it holds."""
-    setattr(error, _NOTED, {**ids, **getattr(error, _NOTED, {})})
+    setattr(error, _NOTED, {**_sane(ids), **getattr(error, _NOTED, {})})
 
 
 def noted_ids(error: BaseException | None) -> Ids:
@@ -71,6 +73,10 @@ def noted_ids(error: BaseException | None) -> Ids:
         found = {**getattr(error, _NOTED, {}), **found}
         error = error.__cause__ or error.__context__
     return found
+
+
+def _sane(ids: Ids) -> Ids:
+    return {name: value for name, value in ids.items() if name not in CHOSEN or sane_id(str(value))}
 
 
 def sane_id(given: str) -> str:

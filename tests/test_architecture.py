@@ -35,6 +35,9 @@ INSIDES_OF_THE_STORE = {
     "tests/store/test_vault.py": "messages that wait",
     "tests/store/test_watchdog.py": "the moment at which its thread ends",
     "tests/test_bounds.py": "the bytes of the largest record are those of sealed sections",
+    "tests/consumers/test_intake_waiting.py": "what comes between the moment a message is kept and the one it is promised",
+    "tests/deploy/test_logs.py": "a message that waits, and its row in the vault",
+    "tests/store/test_tables_gone.py": "a message that waits, and the table that is gone",
 }
 """The tests that look behind the store's door, and for what."""
 

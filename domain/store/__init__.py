@@ -38,6 +38,7 @@ from domain.store.tables.database import (
     PostgresDatabase,
     SqliteDatabase,
     StoreUnavailable,
+    TablesGone,
     lock_number,
     write_ahead,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "StaffCard",
     "StoreUnavailable",
     "StoreWentBack",
+    "TablesGone",
     "Token",
     "UnknownToken",
     "Use",

@@ -19,7 +19,7 @@ from domain.commands import Command
 from domain.context import HELSINKI, Caller, Draft
 from domain.decided import Decision
 from domain.directory import Directory
-from domain.events import Event
+from domain.events import Event, MessageHeld
 from domain.record import Header, Record
 from domain.refusals import Reason
 from domain.rulebook import kind_of
@@ -28,7 +28,15 @@ from domain.store.deciding.again import command_of, job_of
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
 from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopReply, NoteJob, Reply, new_future
-from domain.store.deciding.kept_answers import Content, content_hash, is_hash_of, refusal_event
+from domain.store.deciding.kept_answers import (
+    Content,
+    answer_of,
+    content_hash,
+    hashes_of,
+    is_hash_of,
+    refusal_event,
+    still_waiting,
+)
 from domain.store.deciding.writer import PATIENCE_S, Published, Writer
 from domain.store.own_keys import check_keys
 from domain.store.reading import LedgerReading
@@ -174,6 +182,29 @@ class EventStore(LedgerReading):
         job = NoteJob(event, caller, command_id, content_hash(*said), input_position, future, repeats, dry_run)
         self._hand_over(job, group)
         return future
+
+    def waits_until(self, caller: Caller, message_id: str, content: Content) -> datetime | None:
+        """Until when this very message waits, as its sender was told (the ledger's time, UTC); none where it does not."""
+        _, repeats = self._message(content, caller)
+        for row in still_waiting(self._recorder.answers_to(caller.sender, message_id)):
+            if any(map(repeats, hashes_of(row))):
+                for _, _, position in answer_of(row).events:
+                    for event in self.opened_all(self.records(position - 1, 1)):
+                        if isinstance(event, MessageHeld) and event.message_id == message_id:
+                            return event.held_until_at
+        return None
+
+    def expire(self, record: Record, held: MessageHeld, caller: Caller) -> Answer | None:
+        """Refuse what waits since a record in which its sender was told so, for its time is over; none where it has its last
+        answer. Of the message itself nothing has to be there but its hash."""
+        for row in still_waiting(self._recorder.answers_to(caller.sender, held.message_id)):
+            if row.position == record.position:
+                event = refusal_event(held.message_type, (Reason("E_WAITING_EXPIRED"),), row.content_hash, None)
+                job = NoteJob(event, caller, held.message_id, row.content_hash, None, new_future(), row.content_hash.__eq__)
+                self._writer.put(job)
+                answer: Answer = job.reply.result()
+                return answer
+        return None
 
     def submit_group(
         self,

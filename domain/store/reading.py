@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
 from domain.answers import Answer
 from domain.catalogue import DIRECTORY_EVENTS, DISCLOSURES, types_of
 from domain.decided import Decision, decision_of
 from domain.directory import Directory, Mode, Recipient
 from domain.epochs import Epochs
-from domain.events import EpochOpened, Erased, Event, MessageHeld
+from domain.events import EpochOpened, Erased, Event
 from domain.pathway import Pathway
 from domain.record import Record, read_record
 from domain.store.checking import amiss
@@ -195,15 +194,6 @@ class LedgerReading:
     def waits(self, sender: Sender, command_id: str) -> bool:
         """Whether something was told that it waits under the id, and has no last answer yet, whoever else may have one."""
         return bool(still_waiting(self._recorder.answers_to(sender, command_id)))
-
-    def waits_until(self, sender: Sender, command_id: str) -> datetime | None:
-        """Until when that waits which was told so (the ledger's time, UTC); none where nothing waits under the id."""
-        for row in still_waiting(self._recorder.answers_to(sender, command_id)):
-            for _, _, position in answer_of(row).events:
-                for event in self.opened_all(self.records(position - 1, 1)):
-                    if isinstance(event, MessageHeld) and event.message_id == command_id:
-                        return event.held_until_at
-        return None
 
     def answers(self, sender: Sender, after: int = 0, limit: int = 1000) -> list[tuple[str, Answer]]:
         """The numbered answers to a sender after a number, each with its command id."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from house import CODE, LEDGER, UNKNOWN_CODE, House
 from provider_days import BENEFIT, DAYS, SENDER, attendance, statuses, week_after
@@ -20,7 +21,10 @@ from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome, TopicDamag
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.chapters.referrals.decisions import SubmitReferral
 from domain.context import Caller
+from domain.envelopes import Incoming
 from domain.store import StoreUnavailable
+from domain.store.receiving.answering import Answering
+from domain.streams import LEDGER_STREAM
 from projections.audit import verify_chains
 
 
@@ -174,6 +178,123 @@ def test_what_waits_too_long_is_refused(home: House) -> None:
     home.settle()
     again = home.receipts(SENDER)[-1]
     assert (again["status"], again["first"], again["number"]) == ("already_recorded", "refused", final["number"])
+
+
+@pytest.mark.parametrize(
+    "spoiling",
+    [
+        "DELETE FROM held",
+        "UPDATE held SET sealed = 'x'",
+        "UPDATE held SET held_until_at = '2025-03-27T00:00:00+00:00'",
+        "UPDATE held SET held_until_at = '2031-01-01T00:00:00+00:00'",
+        "UPDATE held SET held_until_at = '2025-03-27T00:00:00'",
+        "UPDATE held SET held_until_at = 'soon'",
+    ],
+    ids=["gone", "another's bytes", "an earlier time", "a later time", "a time of no zone", "no time"],
+)
+def test_what_waits_is_refused_when_the_time_is_over_that_was_promised_whatever_the_vault_says(
+    home: House, spoiling: str
+) -> None:
+    """The record says until when, and its sender was told so (design D18)."""
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    home.wired.vault._database.write(lambda ask: ask(spoiling, ()))
+    # when a step before the time is tried, then it waits on
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=6, hours=23)), OPERATOR)
+    home.settle()
+    assert statuses(home)[-1] == "waiting"
+    # and when its time is over, then it has its last answer, and nothing of it is left
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(hours=1)), OPERATOR)
+    home.settle()
+    final = home.receipts(SENDER)[-1]
+    assert (final["message_id"], final["status"], final["codes"][0]["code"]) == ("m-1", "refused", "E_WAITING_EXPIRED")
+    assert final["type"] == "record_attendance.v1"
+    assert home.wired.vault.held_count() == 0
+    # once
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(hours=1)), OPERATOR)
+    other_intake(home).step()
+    home.settle()
+    assert home.receipts(SENDER)[-1] == final
+    # and who sends it once more is told the same
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    again = home.receipts(SENDER)[-1]
+    assert (again["status"], again["first"], again["number"]) == ("already_recorded", "refused", final["number"])
+
+
+def test_what_waits_is_refused_in_time_also_where_another_history_was_gone_through_before(home: House) -> None:
+    """A store that is brought in line with its topic has other events in the place of its own."""
+    home.send(SENDER, "m-1", "record_attendance.v1", attendance(home, period_id="message:m-0"))
+    home.settle()
+    home.wired.vault._database.write(lambda ask: ask("DELETE FROM held", ()))
+    # given that it was noted up to where another history had nothing that waits
+    home.wired.store.place({"intake/expired": home.wired.store.stream_version(LEDGER_STREAM), "intake/expired/of": 1})
+    home.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=7)), OPERATOR)
+    other_intake(home).step()
+    home.settle()
+    final = home.receipts(SENDER)[-1]
+    assert (final["message_id"], final["codes"][0]["code"]) == ("m-1", "E_WAITING_EXPIRED")
+
+
+def changed(home: House, message_id: str, **fields: Any) -> Any:
+    """What intake answers to a message about somebody of whom its sender may not know."""
+    recipient = home.wired.store.directory.recipients["authority"]
+    body = orjson.dumps({"identity_code": UNKNOWN_CODE, **BENEFIT, **fields})
+    return home.wired.receiving.receive(Incoming(recipient, message_id, "change_benefit_status.v1", body)).receipt
+
+
+OTHERWISE = {"from_on": "2025-02-01"}
+
+
+def test_of_two_messages_that_come_under_one_id_at_one_moment_the_one_that_was_kept_first_is_answered(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, second = Answering._note, []
+
+    def meanwhile(answering: Answering, message: Incoming, event: Any) -> Any:
+        if not second:
+            second.append(None)
+            second.append(changed(home, "b-1", **OTHERWISE))
+        return note(answering, message, event)
+
+    # when another one comes after the first was kept, and before that is recorded
+    with monkeypatch.context() as at_once:
+        at_once.setattr(Answering, "_note", meanwhile)
+        first = changed(home, "b-1")
+    # then the first waits, and the other one is told why it does not
+    assert (first.status, second[1].status) == ("waiting", "refused")
+    assert ([code.code for code in second[1].codes], second[1].number) == (["E_KEY_REUSED"], None)
+    # and the first gets its last answer
+    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["status"]) == ("b-1", "recorded")
+    assert home.wired.vault.held() == []
+    again = changed(home, "b-1")
+    assert (again.status, again.first) == ("already_recorded", "recorded")
+
+
+@pytest.mark.parametrize("days", [0, 8])
+def test_what_was_kept_by_who_died_before_it_promised_anything_waits_a_week_when_it_comes_again(
+    home: House, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    # given a message that was kept, and never recorded
+    with monkeypatch.context() as dying:
+        dying.setattr(home.wired.store, "note", lambda *_, **__: 1 // 0)
+        dying.setattr(home.wired.receiving, "_refused", lambda message, error, dry_run: (_ for _ in ()).throw(error))
+        with pytest.raises(ZeroDivisionError):
+            changed(home, "b-1")
+    now = home.wired.store.now() + timedelta(days=days)
+    if days:
+        home.wired.store.execute(AdvanceClock(to_at=now), OPERATOR, "later")
+    # when another one comes under its id, then that is not taken for it
+    assert changed(home, "b-1", **OTHERWISE).status == "refused"
+    # and when it comes again, then it waits for as long as any other
+    again = changed(home, "b-1")
+    assert (again.status, again.number is not None) == ("waiting", True)
+    assert again.until >= now + timedelta(days=6, hours=23)
+    [held] = home.wired.vault.held()
+    assert held.held_until_at == again.until
 
 
 def test_an_intake_that_dies_while_a_message_waits_still_answers_it(home: House) -> None:

@@ -141,6 +141,13 @@ HELD = {
     "a later end": ("UPDATE held SET held_until_at = '2031-01-01T00:00:00+00:00'", "the message p-2 waits until 2025-"),
     "an earlier end": ("UPDATE held SET held_until_at = '2025-01-01T00:00:00+00:00'", "the message p-2 waits until 2025-"),
     "no end": ("UPDATE held SET held_until_at = 'soon'", "the message p-2 waits until 2025-"),
+    "an end of no zone": ("UPDATE held SET held_until_at = '2025-09-12T09:00:00'", "the message p-2 waits until 2025-"),
+    **{
+        f"a payload that is {name}": (
+            f"UPDATE held SET sealed = {cell}", "the message p-2 that waits is not what its row in the vault says"
+        )
+        for name, cell in (("empty", "x''"), ("a byte", "x'00'"), ("a text", "'x'"), ("no text", "CAST(x'ff' AS TEXT)"))
+    },
 }
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from blocks import ROOT
 from deploy.cli import main
 from deploy.logs import lines_to
 from deploy.settings import LogForm
-from domain.log_ids import Concerning, note_ids, sane_id
+from domain.log_ids import Concerning, also_concerning, note_ids, sane_id
+from domain.store import Keys, SqliteDatabase, Vault
+from domain.store.sealed.vault import HeldMessage
 
 SECRET = "140598-903F Kaisa Virtanen"
 
@@ -219,6 +222,49 @@ def test_a_failure_names_what_was_being_worked_on_and_the_nearest_holds(log: log
 )
 def test_an_id_that_others_chose_stands_in_a_log_only_where_it_names_nobody(given: str, stands: bool) -> None:
     assert sane_id(given) == (given if stands else "")
+
+
+@pytest.mark.parametrize("name", ["message_id", "request_id"])
+def test_an_id_that_others_chose_is_looked_at_wherever_it_is_named(log: logging.Logger, name: str) -> None:
+    log.addHandler(lines_to(stream := io.StringIO()))
+    # given the three ways in which a line is told what it is about
+    try:
+        with Concerning({name: "140598-903F", "position": 1}):
+            log.warning("inside")
+            also_concerning({name: "140598-903F"})
+            log.warning("further inside")
+            note_ids(failure := ValueError(), {name: "140598-903F"})
+            raise failure
+    except ValueError:
+        log.exception("outside")
+    with Concerning({name: "tampere-2025-03-03.0001"}):
+        log.warning("sane")
+    # then none says an id that may name somebody, and all the rest stays
+    assert "140598" not in stream.getvalue()
+    *about, sane = (json.loads(one) for one in stream.getvalue().splitlines())
+    assert [one["position"] for one in about] == [1, 1, 1]
+    assert sane[name] == "tampere-2025-03-03.0001"
+
+
+def test_a_message_that_waits_and_was_spoilt_is_said_without_an_id_that_names_its_client(tmp_path: Path) -> None:
+    keys, vaults = (SqliteDatabase(tmp_path / f"{name}.db") for name in ("keys", "vault"))
+    Keys.migrate(keys)
+    Vault.migrate(vaults)
+    vault = Vault(vaults, Keys(keys, b"m" * 32))
+    # given messages that wait, of which one has a personal identity code in its id
+    for message_id in ("140598-903F", "tampere-2025-03-03.0001"):
+        vault.keep_held(HeldMessage("0000005-1", "provider", message_id, datetime(2025, 3, 10, tzinfo=UTC), b"{}"))
+    vaults.write(lambda ask: ask("UPDATE held SET sealed = %s", (b"spoilt" * 10,)))
+    stream, logger = io.StringIO(), logging.getLogger("kuty.vault")
+    logger.addHandler(writes := lines_to(stream))
+    try:
+        assert vault.held() == []
+    finally:
+        logger.removeHandler(writes)
+    # then both are told of, the one by its sender alone
+    said = [json.loads(one) for one in stream.getvalue().splitlines()]
+    assert [one.get("message_id") for one in said] == [None, "tampere-2025-03-03.0001"]
+    assert "140598" not in stream.getvalue()
 
 
 def test_a_command_that_fails_in_a_way_nobody_foresaw_says_where_and_quotes_nothing(

@@ -200,17 +200,28 @@ def test_held_messages_are_read_when_their_turn_comes(ground: Ground, monkeypatc
     assert vault.held_beside("s2", "provider", "m3") == (0, 0)
 
 
-def test_a_message_waits_as_long_as_its_sender_was_promised(ground: Ground) -> None:
-    """An attempt may have broken off before anything was promised: the next one says until when."""
+def test_a_message_that_waits_is_replaced_and_let_go_of_by_no_other_one_under_its_id(ground: Ground) -> None:
     vault = ground.vault()
-    broken_off, promised, again = (
-        HeldMessage("s01", "provider", "m1", datetime(2025, 2, n, tzinfo=UTC), b"{}") for n in (1, 2, 3)
-    )
-    vault.keep_held(broken_off)
-    vault.keep_held(promised)
-    assert vault.held() == [promised]
-    vault.keep_held(again, promised=True)
-    assert vault.held() == [promised]
+    first, second = (HeldMessage("s01", "provider", "m1", datetime(2025, 2, n, tzinfo=UTC), b"%d" % n) for n in (1, 2))
+    # when two are kept under one id, then each is told which of them is
+    assert vault.keep_held(first) == first
+    assert vault.keep_held(second) == first
+    vault.drop_held("s01", "provider", "m1", second.payload)
+    assert vault.held() == [first]
+    # and it gives way to who was promised an answer
+    assert vault.keep_held(second, over=True) == second
+    assert vault.held() == [second]
+    vault.drop_held("s01", "provider", "m1", second.payload)
+    assert vault.held() == []
+
+
+def test_a_message_that_does_not_open_is_replaced_by_the_one_that_comes_under_its_id(ground: Ground) -> None:
+    vault = ground.vault()
+    spoilt, fresh = (HeldMessage("s01", "provider", "m1", datetime(2025, 2, n, tzinfo=UTC), b"{}") for n in (1, 2))
+    vault.keep_held(spoilt)
+    ground.owned("vault").write(lambda ask: ask("UPDATE held SET sealed = %s", (b"spoilt" * 10,)))
+    assert vault.keep_held(fresh) == fresh
+    assert vault.held() == [fresh]
 
 
 def test_every_look_at_a_client_is_logged(ground: Ground) -> None:
@@ -269,7 +280,10 @@ def test_a_vault_that_went_back_is_missed_by_who_has_written_or_read_it(ground: 
     assert ours.find(CODE) == theirs.find(CODE) == "b" * 32
 
 
-def test_a_message_that_waits_and_was_spoilt_stops_nobody_elses(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("until_at", ["no time", "2025-01-09T00:00:00"], ids=["no time", "a time of no zone"])
+def test_a_message_that_waits_and_was_spoilt_stops_nobody_elses(
+    ground: Ground, caplog: pytest.LogCaptureFixture, until_at: str
+) -> None:
     vault = ground.vault()
     until = datetime(2025, 1, 9, tzinfo=UTC)
     for number in range(3):
@@ -277,7 +291,7 @@ def test_a_message_that_waits_and_was_spoilt_stops_nobody_elses(ground: Ground, 
     ground.owned("vault").write(
         lambda ask: [
             ask("UPDATE held SET sealed = %s WHERE message_id = %s", (b"spoilt" * 10, "message-2025-0")),
-            ask("UPDATE held SET held_until_at = %s WHERE message_id = %s", ("no time", "message-2025-1")),
+            ask("UPDATE held SET held_until_at = %s WHERE message_id = %s", (until_at, "message-2025-1")),
         ]
     )
     with caplog.at_level(logging.CRITICAL, "kuty.vault"):

@@ -22,7 +22,7 @@ from deploy.cli import main
 from deploy.halts import ADVICE, FOLDER, HALTS, Advice, advice_on, told_of_line
 from deploy.migration import migrate
 from deploy.settings import Settings
-from domain.store import NewerTables, StoreUnavailable
+from domain.store import NewerTables, StoreUnavailable, TablesGone
 
 RUNBOOKS = ROOT / FOLDER
 EVERY = {each for each in vars(halts).values() if isinstance(each, Advice)}
@@ -61,6 +61,7 @@ def test_every_kind_of_halt_is_answered_by_its_own_advice(kind: type[Exception])
         (TopicDamaged("kuty.demo.events.v1", "the batch at offset 7 fails its checksum"), halts.DAMAGED_TOPIC),
         (KeyError("whatever"), halts.MISTAKE),
         (psycopg.errors.UndefinedTable('relation "keys" does not exist'), halts.TABLES),
+        (TablesGone('relation "keys" does not exist'), halts.TABLES),
         (psycopg.errors.InvalidSchemaName("no schema has been selected"), halts.TABLES),
         (psycopg.errors.InsufficientPrivilege("permission denied for table keys"), halts.TABLES),
         (OSError(errno.ENOSPC, "No space left on device"), halts.DISK),

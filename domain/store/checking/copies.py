@@ -54,7 +54,7 @@ class CheckedKeys(Keys):
             "SELECT key_id, wrapped FROM matter_keys WHERE key_id > %s ORDER BY key_id LIMIT %s", (after, PAGE)
         ):
             for key_id, wrapped in rows:
-                yield str(key_id), self._is_own(str(key_id), bytes(wrapped))
+                yield str(key_id), self._is_own(str(key_id), wrapped)
             after = str(rows[-1][0])
 
     def _is_own(self, key_id: str, wrapped: bytes) -> bool:
@@ -105,13 +105,12 @@ class CheckedVault(Vault):
         ):
             for client, code, temporary, sealed, changing in rows:
                 try:
-                    record = self._open(f"client|{client}", bytes(sealed), ClientRecord)
+                    record = self._open(f"client|{client}", sealed, ClientRecord)
                 except Damaged:
                     yield Entry(client, None, True, bool(changing))
                     continue
                 own = (self._index(record.identity_code), self._temporary_index(record.temporary_identifier))
-                found = tuple(bytes(index) if index is not None else None for index in (code, temporary))
-                yield Entry(client, record, found == own, bool(changing))
+                yield Entry(client, record, (code, temporary) == own, bool(changing))
             after = str(rows[-1][0])
 
     def strange_cards(self) -> Iterator[str]:
@@ -120,7 +119,7 @@ class CheckedVault(Vault):
             "SELECT person, org, from_on, until_on, sealed FROM staff ORDER BY person, org, from_on"
         ):
             try:
-                card = self._open(f"staff|{person}|{org}|{from_on}", bytes(sealed), StaffCard)
+                card = self._open(f"staff|{person}|{org}|{from_on}", sealed, StaffCard)
             except Damaged:
                 yield f"{person} of {org} from {from_on}"
                 continue
@@ -137,7 +136,7 @@ class CheckedVault(Vault):
             for number, client, sealed in rows:
                 after = int(number)
                 try:
-                    self._opened(f"use|{client}", bytes(sealed))
+                    self._opened(f"use|{client}", sealed)
                 except Damaged:
                     yield str(client)
 
@@ -152,7 +151,7 @@ class CheckedVault(Vault):
             except ValueError:
                 until = None
             try:
-                self._opened(f"held|{org}|{task}|{message_id}", bytes(sealed))
+                self._opened(f"held|{org}|{task}|{message_id}", sealed)
                 opens = True
             except Damaged:
                 opens = False

@@ -27,7 +27,7 @@ from domain.store.deciding.kept_answers import Content
 from domain.store.ended import enter, is_ended
 from domain.store.event_store import Entries, EventStore
 from domain.store.receiving.asked import Asked, Refusal, Unreadable, Waiting
-from domain.store.receiving.held import packed
+from domain.store.receiving.held import packed, unpacked
 from domain.store.receiving.knowing import NOBODY
 from domain.store.receiving.look_ups import LookUps
 from domain.store.receiving.sender_names import use_of
@@ -149,13 +149,13 @@ class Answering:
         log([looked])
         return decide(client=client, dry_run=self.dry_run, **said)
 
-    def _refuse(self, message: Incoming, reasons: tuple[Reason, ...]) -> Future[Answer]:
+    def _refuse(self, message: Incoming, reasons: tuple[Reason, ...], *, dry_run: bool = False) -> Future[Answer]:
         return self.store.refuse(
             reasons,
             caller_of(message, self.kinds),
             message.message_id,
             content=_content(message),
-            dry_run=self.dry_run,
+            dry_run=self.dry_run or dry_run,
             input_position=message.place,
             group=self.group,
         )
@@ -166,13 +166,18 @@ class Answering:
         if waiting >= MOST_WAITING or size + len(kept) > MOST_WAITING_BYTES:
             return Begun(self._refuse(message, (Reason("E_TOO_MANY_WAITING"),)))
         # Whose row in the vault was lost, and who comes again, waits for as long as it was told at first.
-        promised = self.store.waits((sender.org, sender.task), message.message_id)
-        kept_until = self.store.waits_until((sender.org, sender.task), message.message_id) if promised else None
-        until = kept_until or self.store.now() + HELD_FOR
+        promised = self.store.waits_until(caller_of(message, self.kinds), message.message_id, _content(message))
+        until = promised or self.store.now() + HELD_FOR
         if not self.dry_run:
             # Kept before it is recorded: a message that was promised an answer is never lost.
-            held_message = HeldMessage(sender.org, sender.task, message.message_id, until, kept)
-            self.vault.keep_held(held_message, promised=promised)
+            own = HeldMessage(sender.org, sender.task, message.message_id, until, kept)
+            stands = self.vault.keep_held(own, over=promised is not None)
+            if not _is_of(message, stands):
+                # Somebody is about to promise that one its answer: this one came under the same id, and second.
+                return Begun(self._refuse(message, (Reason("E_KEY_REUSED"),), dry_run=True))
+            if stands.held_until_at <= self.store.now() < until:
+                stands = self.vault.keep_held(own, over=True)  # left by who died before it was promised anything
+            until = stands.held_until_at
         held = self._note(
             message,
             MessageHeld(
@@ -188,16 +193,22 @@ class Answering:
 
     def _let_go(self, message: Incoming) -> None:
         """Nothing waits under an id that has its last answer, or that was never taken, as that of an entry which waits under
-        its former one."""
+        its former one. What another message has kept under it stays."""
         sender = message.recipient
         if not self.store.waits((sender.org, sender.task), message.message_id):
-            self.vault.drop_held(sender.org, sender.task, message.message_id)
+            self.vault.drop_held(sender.org, sender.task, message.message_id, packed(message))
 
     def _note(self, message: Incoming, event: Event) -> Future[Answer]:
         return self.store.note(
             event, caller_of(message, self.kinds), message.message_id, content=_content(message), dry_run=self.dry_run,
             input_position=message.place, group=self.group,
         )  # fmt: skip
+
+
+def _is_of(message: Incoming, held: HeldMessage) -> bool:
+    """Whether it is this very message that is kept, however its JSON was written."""
+    kept = unpacked(message.recipient, held)
+    return (kept.person, _content(kept).said()) == (message.person, _content(message).said())
 
 
 def _content(message: Incoming) -> Content:

@@ -23,6 +23,7 @@ from domain.refusals import Reason
 from domain.store.event_store import EventStore
 from domain.store.receiving.answering import Answering, Begun
 from domain.store.receiving.asked import Asked, Refusal, Waiting, asked_by, unreadable
+from domain.store.receiving.expiring import Expiring
 from domain.store.receiving.held import unpacked
 from domain.store.receiving.look_ups import LookUps
 from domain.store.receiving.sender_names import SenderNames
@@ -56,6 +57,7 @@ class Receiving:
         self._pseudonyms = pseudonyms
         self._kinds = kinds
         self._sent = frozenset(name for kind in kinds for name in message_types(kind))
+        self._expiring = Expiring(store, vault)
         self.look_ups = LookUps(store, vault)
 
     def receive(self, message: Incoming, *, dry_run: bool = False) -> Received:
@@ -79,14 +81,18 @@ class Receiving:
 
     def retry_all(self, pass_on: Callable[[Recipient, Received], bool]) -> Iterator[bool]:
         """Try every message again that waits, each when it is asked for: whether it has its final answer, and that is passed
-        on. One whose answer is not is kept, and its answer given once more, as a repeat."""
+        on. One whose answer is not is kept, and its answer given once more, as a repeat.
+
+        Whose time is over is refused first, by what was promised and not by what the vault has of it."""
+        for expired in self._expiring.each():
+            yield expired is not None and pass_on(expired[0], Received(expired[1]))
         for held in self._vault.each_held():
             sender = self._store.directory.recipient(held.sender_org, held.sender_task)
             if sender is None:
                 continue
-            message = unpacked(sender, held)
+            message, own = unpacked(sender, held), (held.sender_org, held.sender_task)
             try:
-                if self._store.now() >= held.held_until_at:
+                if self._store.now() >= held.held_until_at and not self._store.waits(own, held.message_id):
                     asked = [Asked(message, Refusal((Reason("E_WAITING_EXPIRED"),)))]
                 else:
                     asked = list(self._asked(message, again=True))
@@ -97,7 +103,7 @@ class Receiving:
             except Exception as error:
                 received = self._refused(message, error)
             if passed_on := pass_on(sender, received):
-                self._vault.drop_held(held.sender_org, held.sender_task, held.message_id)
+                self._vault.drop_held(*own, held.message_id, held.payload)
             yield passed_on
 
     def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.store.sealed.opening import opened
 from domain.store.tables.database import Ask, Database, Rows, StoreUnavailable, marks
 
 MATTER_KEY_BYTES = 32
@@ -107,9 +108,10 @@ def key_id_of(matter: str) -> str:
     return f"{matter}/1"
 
 
-def _proof(key_id: str, wrapped: bytes) -> str:
-    """By what a destruction is known: SHA-256, in hex, of the key as it was kept."""
-    return hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + wrapped).hexdigest()
+def _proof(key_id: str, wrapped: object) -> str:
+    """By what a destruction is known: SHA-256, in hex, of the key as it was kept, also where that is no key."""
+    kept = wrapped if isinstance(wrapped, bytes) else str(wrapped).encode()
+    return hashlib.sha256(b"kuty/destroyed|" + key_id.encode() + b"|" + kept).hexdigest()
 
 
 def _in_parts(ask: Ask, statement: str, names: Sequence[str]) -> Rows:
@@ -199,7 +201,7 @@ class Keys:
         rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (PROBE,))
         if not rows:
             raise WrongMasterKey("these are other keys than at the start: the one that is looked for is not among them")
-        self._unwrap(PROBE, bytes(rows[0][0]))
+        self._unwrap(PROBE, rows[0][0])
 
     def create(self, matters: Iterable[str]) -> dict[str, bytes]:
         """The keys of the matters by key id, made in one commit where they are missing: whoever asks has looked that nothing
@@ -287,16 +289,16 @@ class Keys:
     def found(self, name: str) -> bytes | None:
         """The key under a name, none where there is none: nothing is made."""
         rows = self._database.read("SELECT wrapped FROM named_keys WHERE name = %s", (name,))
-        return self._unwrap(name, bytes(rows[0][0])) if rows else None
+        return self._unwrap(name, rows[0][0]) if rows else None
 
     def _made(self, name: str) -> bytes:
         if name != PROBE:
             self.named(PROBE)
         fresh = self._wrap(name, os.urandom(NAMED_KEY_BYTES))
 
-        def work(ask: Ask) -> bytes:
+        def work(ask: Ask) -> object:
             ask("INSERT INTO named_keys VALUES (%s, %s) ON CONFLICT (name) DO NOTHING", (name, fresh))
-            return bytes(ask("SELECT wrapped FROM named_keys WHERE name = %s", (name,))[0][0])
+            return ask("SELECT wrapped FROM named_keys WHERE name = %s", (name,))[0][0]
 
         return self._unwrap(name, self._database.write(work))
 
@@ -313,7 +315,7 @@ class Keys:
                 if noted is None:
                     raise LookupError(f"no key {key_id}")
                 return noted
-            proof = _proof(key_id, bytes(gone[0][0])) if noted in (None, LOST) else noted
+            proof = _proof(key_id, gone[0][0]) if noted in (None, LOST) else noted
             while not _note(ask, _next_number(ask), key_id, proof):
                 continue
             return proof
@@ -329,7 +331,7 @@ class Keys:
         key_id = key_id_of(matter)
         wrapped = self._database.read("SELECT wrapped FROM matter_keys WHERE key_id = %s", (key_id,))
         if wrapped:
-            return _proof(key_id, bytes(wrapped[0][0])), False
+            return _proof(key_id, wrapped[0][0]), False
         noted = _proof_noted(self._database.read, key_id)
         return "" if noted in (None, LOST) else noted, True
 
@@ -423,7 +425,7 @@ class Keys:
 
     def _learned(self, rows: Rows, erasures: int) -> dict[str, bytes]:
         """Keys that were read or made just now, which are remembered unless keys were destroyed meanwhile."""
-        keys = {str(key_id): self._unwrap(key_id, bytes(wrapped)) for key_id, wrapped, _ in rows}
+        keys = {str(key_id): self._unwrap(key_id, wrapped) for key_id, wrapped, _ in rows}
         with self._lock:
             self._newest = max([self._newest, *((int(number), str(key_id)) for key_id, _, number in rows if number)])
             if self.erasures == erasures:  # else one of them may be gone: they are read again when they are needed
@@ -436,8 +438,8 @@ class Keys:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._master.encrypt(nonce, key, name.encode())
 
-    def _unwrap(self, name: str, wrapped: bytes) -> bytes:
+    def _unwrap(self, name: str, wrapped: object) -> bytes:
         try:
-            return self._master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], name.encode())
+            return opened(self._master, wrapped, name.encode())
         except InvalidTag as error:
             raise WrongMasterKey(f"key {name} was wrapped by another master key") from error

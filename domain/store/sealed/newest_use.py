@@ -43,7 +43,7 @@ class NewestUse:
         with self._lock:
             known = self._number, self._sealed
         rows = ask(f"SELECT number, sealed FROM uses WHERE number = %s OR number = ({_LAST}) ORDER BY number", known[:1])
-        lines = [(int(number), bytes(sealed)) for number, sealed in rows]
+        lines = [(int(number), sealed) for number, sealed in rows]
         if known[0] and known not in lines:
             raise VaultWentBack(f"line {known[0]} of the use log, which was there, is not")
         for number, sealed in lines[-1:]:

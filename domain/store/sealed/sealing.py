@@ -29,8 +29,8 @@ from domain.event import Erased, Event
 from domain.record import DECISION, Damaged, Record, bound_bytes
 from domain.store.sealed.field_classes import joined, section_bytes, split
 from domain.store.sealed.keys import Keys
+from domain.store.sealed.opening import NONCE_BYTES, opened
 
-NONCE_BYTES = 12
 CIPHERS_KEPT = 16_384
 
 
@@ -117,7 +117,7 @@ class Sealer:
                 for section in sections:
                     sealed, bound = record.sections[section], before + section.encode() + behind
                     cipher = self._cipher(record.header.key_id, key, section)
-                    contents.append(orjson.loads(cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)))
+                    contents.append(orjson.loads(opened(cipher, sealed, bound)))
                 return contents
             except (InvalidTag, ValueError):
                 reached = max(reached, len(contents))

@@ -28,6 +28,7 @@ from domain.log_ids import Concerning
 from domain.record import Damaged
 from domain.store.sealed.keys import VAULT, VAULT_INDEX, Keys
 from domain.store.sealed.newest_use import NewestUse
+from domain.store.sealed.opening import NONCE_BYTES, opened
 from domain.store.tables.database import Ask, Database, NotUnique, Rows, marks
 from domain.vocabulary import (
     Actor,
@@ -47,7 +48,6 @@ from domain.vocabulary import (
 log = logging.getLogger("kuty.vault")
 
 M = TypeVar("M", bound=BaseModel)
-_NONCE_BYTES = 12
 
 TABLES = (
     """
@@ -72,7 +72,9 @@ TABLES = (
 
 
 _KEPT = "SELECT code_index, sealed, changing FROM clients WHERE subject_ref = %s"
-_HELD = "SELECT sealed FROM held WHERE sender_org = %s AND sender_task = %s AND message_id = %s"
+_HELD_KEY = "(sender_org, sender_task, message_id)"
+_HELD = f"SELECT held_until_at, sealed FROM held WHERE {_HELD_KEY} = (%s, %s, %s)"
+_REPLACE = "UPDATE SET held_until_at = excluded.held_until_at, sealed = excluded.sealed"
 _HELD_AFTER = (
     "SELECT held_until_at, message_id, sender_org, sender_task FROM held"
     " WHERE (held_until_at, message_id, sender_org, sender_task) > (%s, %s, %s, %s)"
@@ -219,9 +221,9 @@ class Vault:
         """The keys are those under which the vault was sealed, and it has what was seen in it. Raises `Damaged`,
         `VaultWentBack`."""
         for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM clients LIMIT 1"):
-            self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+            self._open(f"client|{ref}", sealed, ClientRecord)
         for ref, sealed in self._database.read("SELECT subject_ref, sealed FROM uses LIMIT 1"):
-            self._open(f"use|{ref}", bytes(sealed), Use)
+            self._open(f"use|{ref}", sealed, Use)
 
     def register(self, subject_ref: str, record: ClientRecord) -> str:
         """Enter a person under a random reference, before the event that makes it a client is committed.
@@ -276,7 +278,7 @@ class Vault:
             for ref, sealed in self._database.read(
                 f"SELECT subject_ref, sealed FROM clients WHERE subject_ref IN ({marks(len(some))})", some
             ):
-                found[ref] = self._open(f"client|{ref}", bytes(sealed), ClientRecord)
+                found[ref] = self._open(f"client|{ref}", sealed, ClientRecord)
         return found
 
     def look(self, subject_ref: str) -> Kept | None:
@@ -345,8 +347,8 @@ class Vault:
         if not rows:
             return None
         [(index, sealed, changing)] = rows
-        row = (bytes(index) if index is not None else None, bytes(sealed))
-        untold = frozenset(bytes(changing).decode().split(",")) if changing else frozenset[str]()
+        row = (index, sealed)
+        untold = frozenset(changing.decode().split(",")) if changing else frozenset[str]()
         return Kept(self._open(f"client|{subject_ref}", row[1], ClientRecord), untold, row)
 
     def _put(self, ask: Ask, subject_ref: str, known: Kept, new: Kept) -> bool:
@@ -370,7 +372,7 @@ class Vault:
                 f" WHERE subject_ref IN ({marks(len(some))})",
                 some,
             ):
-                found.append(Entered(ref, *(bytes(column) if column is not None else None for column in columns)))
+                found.append(Entered(ref, *columns))
         return found
 
     def enter_again(self, entry: Entered) -> str:
@@ -418,22 +420,24 @@ class Vault:
                 " AND from_on <= %s AND (until_on IS NULL OR until_on >= %s) ORDER BY from_on",
                 (*some, day, day),
             ):
-                found[person] = self._open(f"staff|{person}|{org}|{from_on}", bytes(sealed), StaffCard)
+                found[person] = self._open(f"staff|{person}|{org}|{from_on}", sealed, StaffCard)
         return found
 
-    def keep_held(self, message: HeldMessage, *, promised: bool = False) -> None:
-        """Keep a message that waits. One whose sender was `promised` an answer stays as it was kept then; what an attempt
-        left before that is replaced."""
-        unless = "NOTHING" if promised else "UPDATE SET held_until_at = excluded.held_until_at, sealed = excluded.sealed"
-        place = f"held|{message.sender_org}|{message.sender_task}|{message.message_id}"
-        self._database.write(
-            lambda ask: ask(
-                "INSERT INTO held VALUES (%s, %s, %s, %s, %s)"
-                f" ON CONFLICT (sender_org, sender_task, message_id) DO {unless}",
-                (message.sender_org, message.sender_task, message.message_id, message.held_until_at.isoformat(),
-                 self._sealed(place, message.payload)),
-            )
-        )
+    def keep_held(self, message: HeldMessage, *, over: bool = False) -> HeldMessage:
+        """Keep a message that waits; what stands under its id then. That is another one where one is kept already, for it is
+        about to be promised its answer: with `over` it is replaced, and so is one that does not open."""
+        named = (message.sender_org, message.sender_task, message.message_id)
+        row = (*named, message.held_until_at.isoformat(), self._sealed(f"held|{'|'.join(named)}", message.payload))
+
+        def work(ask: Ask) -> HeldMessage:
+            for do in (_REPLACE if over else "NOTHING", _REPLACE):
+                ask(f"INSERT INTO held VALUES (%s, %s, %s, %s, %s) ON CONFLICT {_HELD_KEY} DO {do}", row)
+                for until_at, sealed in ask(_HELD, named):
+                    if (stands := self._held(*named, until_at, sealed)) is not None:
+                        return stands
+            return message
+
+        return self._database.write(work)
 
     def each_held(self) -> Iterator[HeldMessage]:
         """The messages that wait, the first to run out first. Each is read when it is asked for: a sender may let many wait,
@@ -442,8 +446,8 @@ class Vault:
         after: tuple[str, ...] = ("", "", "", "")
         while page := self._database.read(_HELD_AFTER, (*after, HELD_PAGE)):
             for until_at, message_id, org, task in page:
-                for (sealed,) in self._database.read(_HELD, (org, task, message_id)):
-                    if (held := self._held(org, task, message_id, until_at, bytes(sealed))) is not None:
+                for _, sealed in self._database.read(_HELD, (org, task, message_id)):
+                    if (held := self._held(org, task, message_id, until_at, sealed)) is not None:
                         yield held
             after = page[-1]
 
@@ -454,7 +458,10 @@ class Vault:
     def _held(self, org: str, task: str, message_id: str, until_at: str, sealed: bytes) -> HeldMessage | None:
         try:
             payload = self._opened(f"held|{org}|{task}|{message_id}", sealed)
-            return HeldMessage(org, task, message_id, datetime.fromisoformat(until_at), payload)
+            until = datetime.fromisoformat(until_at)
+            if until.tzinfo is None:
+                raise ValueError("a time of no zone is none")
+            return HeldMessage(org, task, message_id, until, payload)
         except (Damaged, ValueError):
             if (row := (org, task, message_id)) not in self._spoilt:
                 self._spoilt.add(row)
@@ -478,14 +485,17 @@ class Vault:
         )
         return int(count), int(size)
 
-    def drop_held(self, sender_org: str, sender_task: str, message_id: str) -> None:
-        """Let go of a message that has got its final answer."""
-        self._database.write(
-            lambda ask: ask(
-                "DELETE FROM held WHERE sender_org = %s AND sender_task = %s AND message_id = %s",
-                (sender_org, sender_task, message_id),
-            )
-        )
+    def drop_held(self, sender_org: str, sender_task: str, message_id: str, payload: bytes | None = None) -> None:
+        """Let go of a message that has got its final answer; with a `payload` only where it is that which is kept."""
+        named = (sender_org, sender_task, message_id)
+
+        def work(ask: Ask) -> None:
+            for until_at, sealed in ask(_HELD, named):
+                stands = self._held(*named, until_at, sealed) if payload is not None else None
+                if payload is None or (stands is not None and stands.payload == payload):
+                    ask(f"DELETE FROM held WHERE {_HELD_KEY} = (%s, %s, %s) AND sealed = %s", (*named, sealed))
+
+        self._database.write(work)
 
     def log_use(self, uses: Sequence[Use]) -> None:
         """Write looks at clients' records to the use log."""
@@ -519,7 +529,7 @@ class Vault:
     def uses(self, subject_ref: str) -> list[Use]:
         """Every look at a client's record, the first one first."""
         rows = self._database.read("SELECT sealed FROM uses WHERE subject_ref = %s ORDER BY number", (subject_ref,))
-        return [self._open(f"use|{subject_ref}", bytes(sealed), Use) for (sealed,) in rows]
+        return [self._open(f"use|{subject_ref}", sealed, Use) for (sealed,) in rows]
 
     def _index(self, identity_code: str | None) -> bytes | None:
         if not identity_code:
@@ -538,12 +548,12 @@ class Vault:
         return model.model_validate_json(self._opened(place, sealed))
 
     def _sealed(self, place: str, plain: bytes) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, place.encode())
 
     def _opened(self, place: str, sealed: bytes) -> bytes:
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
+            return opened(self._cipher, sealed, place.encode())
         except InvalidTag as error:
             raise Damaged(f"{place.split('|')[0]}: an entry of the vault was not sealed so") from error
 

@@ -56,12 +56,20 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 """How a connection that broke or cannot be made shows; the last one where this process may open nothing more."""
 
 
+NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
+NO_RIGHTS = (psycopg.errors.InsufficientPrivilege,)
+
+
 class NewerTables(Exception):
     """The tables are of a newer program than this one, which would misread them: run that one."""
 
 
 class StoreUnavailable(Exception):
     """The database does not answer. What was asked for may or may not have been done: ask again under the same id."""
+
+
+class TablesGone(StoreUnavailable):
+    """Tables are not there any more, or this login may not use them: a person has to put them right."""
 
 
 class NotUnique(Exception):
@@ -194,6 +202,8 @@ class PostgresDatabase:
                     self._connection = None
                     if attempt == ATTEMPTS - 1:
                         raise StoreUnavailable(str(error)) from error
+                except (*NO_TABLES, *NO_RIGHTS) as error:
+                    raise TablesGone(str(error)) from error
         raise AssertionError("unreachable")
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -278,11 +288,18 @@ class SqliteDatabase:
                 self._connection = open_sqlite(self._path)
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(str(error)) from error
+            # Text where bytes belong is a damaged cell, and no database that does not answer.
+            self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
             # A destroyed key must not stay readable in a free page of the file.
             self._connection.execute("PRAGMA secure_delete=ON")
             self._file = file
             self._connections += 1
         return self._connection
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether a question to a file failed because its table is not there."""
+    return "no such table" in str(error)
 
 
 def file_at(path: Path) -> tuple[int, int] | None:
@@ -352,6 +369,6 @@ def _ask_file(connection: sqlite3.Connection, statement: str, parameters: Sequen
     try:
         return connection.execute(statement.replace("%s", "?"), parameters).fetchall()
     except sqlite3.OperationalError as error:
-        raise StoreUnavailable(str(error)) from error
+        raise (TablesGone if is_gone(error) else StoreUnavailable)(str(error)) from error
     except sqlite3.IntegrityError as error:
         raise NotUnique from error

@@ -26,6 +26,8 @@ from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import (
     LONGEST_CALL_S,
     LOST,
+    NO_RIGHTS,
+    NO_TABLES,
     POSTGRES_SETTINGS,
     SESSION_TIMEOUTS,
     StoreUnavailable,
@@ -49,7 +51,7 @@ from domain.store.tables.recorders import (
     row_of,
 )
 from domain.store.tables.relayed import GROWN, PARK, Book, Parked, Range
-from domain.store.tables.seen import EPOCH, NO_RIGHTS, NO_TABLES, Seen, check_epoch
+from domain.store.tables.seen import EPOCH, Seen, check_epoch
 from domain.store.tables.watchdog import WATCHDOG
 
 T = TypeVar("T")

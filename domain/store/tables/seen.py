@@ -10,15 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 
-import psycopg
-
 from domain.record import digest
-from domain.store.tables.database import LOOK_AGAIN_S, Ask, StoreUnavailable
+from domain.store.tables.database import LOOK_AGAIN_S, NO_RIGHTS, Ask, StoreUnavailable
 from domain.store.tables.migrations import NoLedger, NotMigrated
 from domain.store.tables.packing import unpacked
 
-NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
-NO_RIGHTS = (psycopg.errors.InsufficientPrivilege,)
 EPOCH = "SELECT epoch FROM ledger"
 
 

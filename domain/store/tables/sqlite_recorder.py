@@ -16,7 +16,7 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, check_known, file_at, marks, open_sqlite
+from domain.store.tables.database import StoreUnavailable, check_known, file_at, is_gone, marks, open_sqlite
 from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import (
@@ -316,11 +316,6 @@ class SqliteRecorder(SQLiteProcessRecorder):
             lambda statement, values: opened.connection.execute(statement.replace("%s", "?"), values).fetchall(),
         )  # fmt: skip
         return opened.connection
-
-
-def is_gone(error: BaseException) -> bool:
-    """Whether a question failed because its table is not there."""
-    return "no such table" in str(error)
 
 
 class _Opened:
