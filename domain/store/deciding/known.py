@@ -168,10 +168,11 @@ class Known:
 
     def remember(self, remembered: Remembered) -> None:
         """Keep a committed pathway, unless a later one, or a later look at it, is kept already or some of it may have been
-        erased meanwhile."""
+        erased meanwhile. Of somebody of whom nothing is recorded there is nothing to keep: of such as are asked about, and
+        become no clients, there is no end."""
         client = remembered.pathway.client
         with self._lock:
-            if remembered.erasures != self._keys.erasures:
+            if remembered.erasures != self._keys.erasures or remembered.end == NOTHING:
                 return
             before = self._pathways.get(client)
             if before is not None:
@@ -184,7 +185,8 @@ class Known:
             if remembered.looked_at < self._caught_up_at:
                 self._stale.add(client)  # what others wrote between the two may not be in it
             while self._facts > FACTS_KEPT and len(self._pathways) > 1:
-                _, oldest = self._pathways.popitem(last=False)
+                evicted, oldest = self._pathways.popitem(last=False)
+                self._stale.discard(evicted)
                 self._facts -= len(oldest.pathway.facts)
 
     def _recall(self, client: str) -> Remembered | None:
