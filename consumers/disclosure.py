@@ -17,7 +17,7 @@ from contextlib import suppress
 from consumers.disclosed import FOLLOWED, LINES, NAME, Memory, is_coming, kept_place, line_of, place_found, repeated_up_to
 from consumers.late import AFTER, UPTO, WALKED
 from consumers.named import Known
-from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, requested
+from consumers.redelivery import WINDOW, Redelivery, Repeating, begin, check_may_begin, requested
 from consumers.telling import Batch, Means
 from domain.answers import Answer
 from domain.context import Caller
@@ -86,8 +86,11 @@ class Disclosure:
         """Begin to repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16), unless that
         epoch, or any other redelivery to it, has begun: then that one is meant.
 
-        May be asked of any thread or process. Raises `LookupError` for a recipient that was never told anything.
+        Whether it may begin is judged here, for whoever asked for it may have been killed before it began. May be asked of
+        any thread or process. Raises `LookupError` for a recipient that was never told anything, `SentOnceMoreOften` where
+        the epoch was asked for, `NotAllToldYet`.
         """
+        check_may_begin(self.store, recipient, epoch)  # not in our turn: the follower may be about to come there
         with self._turn:
             begun = begin(self.store, recipient, self.random_id, self.policy.version, epoch=epoch, window=self._window)
             if self._memory is not None and begun.lines == self._memory.lines + 1:

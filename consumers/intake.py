@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import datetime
 
-from consumers import wire
+from consumers import relay, wire
 from consumers.log import (
     UNREADABLE,
     Broker,
@@ -45,7 +45,7 @@ RETRY_S = 0.1
 AT_ONCE = 16
 """Topics that are worked through beside each other; within a topic one message follows the other."""
 LOOK_AGAIN_S = 1.0
-"""How long a topic that is gone waits for the next look, in seconds."""
+"""How long a topic that is not there waits for the next look, in seconds, unless the relay has made topics meanwhile."""
 
 
 class Intake:
@@ -65,6 +65,8 @@ class Intake:
         self._gone: set[str] = set()
         """Those that stand still because they are not there."""
         self._look_again_at = 0.0
+        self._made = -1
+        """Where the relay was when it was looked for new topics."""
         self._retried_at: tuple[int, datetime] | None = None
         """The head and the minute when everything that waits had been tried, and those when that was begun."""
         self._trying_at: tuple[int, datetime] | None = None
@@ -153,10 +155,16 @@ class Intake:
         recipients = self._store.directory.recipients.values()
         named = {wire.in_topic(self._store.ledger, recipient.short_name): recipient for recipient in recipients}
         wanted = {topic: recipient for topic, recipient in named.items() if topic not in self._standing_still}
-        if self._gone and time.monotonic() >= self._look_again_at:
-            self._look_again_at = time.monotonic() + LOOK_AGAIN_S
-        elif wanted.keys() == self._followed.keys():
-            return wanted
+        now = time.monotonic()
+        if wanted.keys() == self._followed.keys():
+            if not self._gone or now < self._look_again_at:
+                return wanted
+        elif (made := self._store.tracking(relay.TRACKING)) == self._made and now < self._look_again_at:
+            # To ask for all topics at every step costs the broker more than all else, while many join.
+            return {topic: one for topic, one in wanted.items() if topic in self._followed}
+        else:
+            self._made = made
+        self._look_again_at = now + LOOK_AGAIN_S
         there = self._broker.topics()
         back = self._gone & there.keys()
         self._gone -= back
@@ -183,7 +191,7 @@ class Intake:
             self._reader = self._broker.reader(EACH_TOPIC)
             self._followed = {}
         if topics.keys() != self._followed.keys():
-            self._stands = {topic: self._store.tracking(topic) for topic in topics}
+            self._stands = {**dict.fromkeys(topics, 0), **self._store.trackings(list(topics))}
             self._reader.follow(self._stands)
         self._followed = topics
         return self._reader
@@ -191,7 +199,7 @@ class Intake:
     def _stop_following(self) -> None:
         if self._reader is not None:
             self._reader.close()
-        self._reader, self._followed = None, {}
+        self._reader, self._followed, self._made = None, {}, -1
 
     def _take(self, polled: Mapping[str, Sequence[Read]]) -> int:
         if len(polled) <= 1:

@@ -48,8 +48,8 @@ class LostEnds:
         self.behind: dict[str, int] = {}
 
     def compare(self, topics: Iterable[str]) -> None:
-        """Compare the topics with what was acknowledged, and the last record that stands with its bytes; those that lack
-        something of it are behind from here on. Raises `TopicGone`, `BrokerUnavailable`."""
+        """Compare the topics with what was acknowledged; those that lack something of it are behind from here on. Raises
+        `TopicGone`, `BrokerUnavailable`."""
         ends = self._store.acknowledged_ends()
         present = self._broker.end_offsets(topics)
         self._next |= present
@@ -57,7 +57,7 @@ class LostEnds:
         for topic in present:
             if noted.get(self._noted(topic)):
                 self.behind[topic] = ends[topic].position if topic in ends else 0
-        self._find({topic: offset for topic, offset in present.items() if topic in ends}, ends, by_bytes=True)
+        self._find({topic: offset for topic, offset in present.items() if topic in ends}, ends)
 
     def given(self, taken: Iterable[tuple[str, int]]) -> set[str]:
         """The broker has just given records these offsets: which topics have lost their end. One whose offset was given
@@ -98,13 +98,10 @@ class LostEnds:
         """Under what name it is kept that a topic is behind (1)."""
         return f"{self._name}/behind/{topic}"
 
-    def _find(
-        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], surely: Container[str] = (), *,
-        by_bytes: bool = False,
-    ) -> set[str]:  # fmt: skip
+    def _find(self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], surely: Container[str] = ()) -> set[str]:
         """Which of the topics have lost their end; below an offset of each it is looked for what stands."""
         lost: set[str] = set()
-        for topic, row in self._last_standing(below, ends, by_bytes).items():
+        for topic, row in self._last_standing(below, ends).items():
             end = ends.get(topic)
             whole = end is None or (row is not None and row.offset == end.offset)
             if whole and topic not in surely:
@@ -124,9 +121,10 @@ class LostEnds:
         return lost
 
     def _last_standing(
-        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged], by_bytes: bool
+        self, below: Mapping[str, int], ends: Mapping[str, Acknowledged]
     ) -> dict[str, Acknowledged | None]:
-        """By topic, the last record below an offset that stands where the broker acknowledged it, or that retention took."""
+        """By topic, the last record below an offset that stands where the broker acknowledged it, or that retention took.
+        Each that is looked at is compared with its bytes: who wrote over our end may have taken our numbers, too."""
         begins = self._broker.begin_offsets(below)
         searches: dict[str, _Search] = {}
         for topic, offset in below.items():
@@ -141,9 +139,7 @@ class LostEnds:
             for topic, row in asked.items():
                 one = searches[topic]
                 read = reads.get(topic)
-                # The last one alone is compared by its bytes: before it, the numbers say where to look.
-                to_compare = by_bytes and row.offset + 1 == one.high
-                if read is not None and _stands(row, read) and (not to_compare or self._is_ours(row, read)):
+                if read is not None and _stands(row, read) and self._is_ours(row, read):
                     one.found, one.low = row, row.offset + 1
                 else:
                     one.high = row.offset
@@ -167,12 +163,10 @@ class LostEnds:
         """Whether a record is what was sent there, as far as the store says it: where its position is not known, where
         nobody can read it any more, or an opening of the ledger has given it up, the numbers are all there is."""
         try:
-            outgoing, _ = self._packing.pack(self._store.records(row.position - 1, 1))
+            sent = self._packing.sent_as(row)
         except (Damaged, KeysLost):
             return True
-        place = (row.topic, row.epoch, row.sequence)
-        sent = [out for out in outgoing if (out.topic, out.epoch, out.entry.sequence) == place]
-        return all(is_ours(self._store, out, read) for out in sent)
+        return sent is None or is_ours(self._store, sent, read)
 
 
 def _stands(row: Acknowledged, read: Read) -> bool:

@@ -14,7 +14,7 @@ from domain.events import Erased, Event, OrganisationJoined
 from domain.log_ids import note_ids
 from domain.receipts import receipt_of
 from domain.record import Record
-from domain.store import EventStore
+from domain.store import Acknowledged, EventStore
 
 Senders = dict[tuple[str, str], tuple[int, str]]
 """By (organisation, task): the position of the joining, and the recipient's short name."""
@@ -32,14 +32,16 @@ class Outgoing(NamedTuple):
 
 
 class Packing:
-    """Turns events of one ledger into outgoing records. `pseudonyms` gives those of a recipient by its short name."""
+    """Turns events of one ledger into outgoing records: what becomes of one depends on what stands before it in the feed,
+    never on when or beside what it is packed. `pseudonyms` gives those of a recipient by its short name."""
 
     def __init__(self, store: EventStore, pseudonyms: Callable[[str], Pseudonyms]) -> None:
         self._store = store
         self._pseudonyms = pseudonyms
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
-        self._left_at: dict[str, int] = {}
+        self._up_to = 0
+        self._left_at: dict[tuple[str, int], int] = {}
         self._senders: Senders | None = None
         self._organiser_org = ""
 
@@ -51,7 +53,9 @@ class Packing:
         return wanted
 
     def pack(self, records: Sequence[Record]) -> tuple[list[Outgoing], dict[str, TopicSettings]]:
-        """The outgoing records in feed order, and the topics of the recipients that join among them."""
+        """The outgoing records in feed order, and the topics of the recipients that join among them. The records are a part
+        of the feed without a hole."""
+        self._come_to(records)
         senders = self._known_senders()
         outgoing: list[Outgoing] = []
         topics: dict[str, TopicSettings] = {}
@@ -79,7 +83,43 @@ class Packing:
             except Exception as error:
                 note_ids(error, {"event_id": record.header.event_id, "position": record.position})
                 raise
+        self._up_to = max(self._up_to, records[-1].position if records else 0)
         return outgoing, topics
+
+    def sent_as(self, row: Acknowledged) -> Outgoing | None:
+        """What is sent where the broker has acknowledged a record; none where nothing is any more: an opening of the ledger
+        may have given it up. Raises `Damaged`, `KeysLost`."""
+        outgoing, _ = self.pack(self._event_of(row))
+        place = (row.topic, row.epoch, row.sequence)
+        return next((out for out in outgoing if (out.topic, out.epoch, out.entry.sequence) == place), None)
+
+    def _event_of(self, row: Acknowledged) -> Sequence[Record]:
+        """The event by its number in the topic: the position that was kept may be an earlier one's."""
+        position, recipient = row.position, row.topic.split(".")[3]
+        match wire.kind_of(row.topic):
+            case "out":
+                return self._store.stream(f"recipient/{recipient}/{row.epoch}", row.sequence - 1, 1)
+            case "events":
+                position = row.sequence
+            case "receipts":
+                senders = [sender for sender, (_, name) in self._known_senders().items() if name == recipient]
+                for sender in senders:
+                    position = self._store.position_of(sender, row.sequence) or position
+        return self._store.records(position - 1, 1)
+
+    def _come_to(self, records: Sequence[Record]) -> None:
+        """What is remembered is true of the feed up to a position. These records say what they add to it; where others have
+        sent what stands between, it is forgotten."""
+        if not records:
+            return
+        if records[0].position > self._up_to + 1:
+            self._left_at, self._senders = {}, None
+            self._up_to = self._store.head()
+        for record in records:
+            if record.header.name in DISCLOSURES and record.header.stream_version == 1:
+                recipient, epoch = told_to(record)
+                for earlier in range(1, epoch):
+                    self._left_at.pop((recipient, earlier), None)
 
     def _is_opened(self, record: Record) -> bool:
         header = record.header
@@ -117,14 +157,10 @@ class Packing:
         none of it may stand behind the beginning of the next one (proof-of-delivery.md)."""
         if not self._store.epochs.goes_out(recipient, epoch, record.position):
             return True
-        stream = record.header.stream
-        if record.header.stream_version == 1:
-            earlier = (f"recipient/{recipient}/{number}" for number in range(1, epoch))
-            self._left_at |= {left: record.position for left in earlier if self._left_at.get(left, NEVER) == NEVER}
-        left_at = self._left_at.get(stream)
-        if left_at is None:
-            left_at = self._left_at[stream] = self._next_begins_at(recipient, epoch)
-        return record.position > left_at
+        line = (recipient, epoch)
+        if line not in self._left_at:
+            self._left_at[line] = self._next_begins_at(*line)
+        return record.position > self._left_at[line]
 
     def _next_begins_at(self, recipient: str, epoch: int) -> int:
         # One after the other, but for where an opening of the ledger began the line anew.

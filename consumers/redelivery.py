@@ -77,10 +77,7 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
     if store.answer(caller.sender, key, caller.person) is None:  # a repeat is answered whatever was erased or begun since
         if not any(readable(store, records) for records in pages(store, told.stream)):
             raise LookupError(f"nothing was told to {recipient}")
-        if not coming:
-            if store.mode == "live":
-                _check_may_begin(store, newest)
-            check_told(store)
+        check_may_begin(store, recipient, newest.epoch + 1)
     event = RedeliveryRequested(recipient=recipient, recipient_epoch=newest.epoch + (not coming))
     answer = store.note(event, caller, key, content=Content("redelivery", b"{}", recipient)).result()
     [recorded] = store.records(answer.position - 1, 1) if answer.events else [None]
@@ -88,7 +85,19 @@ def requested(store: EventStore, recipient: str, caller: Caller, key: str) -> tu
     return answer, kept.recipient_epoch if isinstance(kept, RedeliveryRequested) else 0
 
 
-def _check_may_begin(store: EventStore, newest: Line) -> None:
+def check_may_begin(store: EventStore, recipient: str, epoch: int = 0) -> None:
+    """A fresh epoch may begin now, if it takes one: the one that was asked for, or another redelivery, may have begun, or
+    there is nothing to repeat. Who asks for none (0) is not refused for how often it was asked. Raises `SentOnceMoreOften`,
+    `NotAllToldYet`."""
+    newest = line_of(store, recipient)
+    if not newest.sequence or is_coming(store, newest) or 0 < epoch <= newest.epoch:
+        return
+    if epoch and store.mode == "live":
+        _check_how_often(store, newest)
+    _check_told(store)
+
+
+def _check_how_often(store: EventStore, newest: Line) -> None:
     """Every epoch behind the first one holds everything, whoever began it. Raises `SentOnceMoreOften`."""
     lines = (Line(newest.recipient, epoch) for epoch in range(newest.epoch, 1, -1))
     firsts = (store.stream(line.stream, 0, 1) for line in lines)  # none of an epoch that was passed over
@@ -97,7 +106,7 @@ def _check_may_begin(store: EventStore, newest: Line) -> None:
         raise SentOnceMoreOften(newest.epoch, wait)
 
 
-def check_told(store: EventStore) -> None:
+def _check_told(store: EventStore) -> None:
     """Everything that is recorded by now was told, within a moment: what was told and is lawful no more has been taken back,
     and is not repeated. Raises `NotAllToldYet`."""
     head, give_up_at = store.head(), time.monotonic() + TOLD_WITHIN_S

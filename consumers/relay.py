@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from consumers import wire
 from consumers.doubts import MARGIN, Doubts, StoreBehindTopic, acknowledged
 from consumers.heartbeats import Heartbeats
-from consumers.log import Broker, BrokerUnavailable, TopicGone, TopicRefused, TopicSettings, size_of
+from consumers.log import Broker, BrokerUnavailable, TopicDamaged, TopicGone, TopicRefused, TopicSettings, size_of
 from consumers.lost_ends import LostEnds
 from consumers.outgoing import Outgoing, Packing, within_epochs
 from consumers.published import ending
@@ -36,6 +36,8 @@ WIDER_BY = 64 * 1024
 """Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
 GONE, TOO_LARGE = "topic_gone", "too_large"
 """What is not refused for good: a topic that is not there is made again, and the events topic takes what was recorded."""
+DAMAGED = "damaged"
+"""What stands in the topic cannot be read, so that nobody knows what it lacks."""
 
 
 class FeedRefused(Exception):
@@ -60,7 +62,8 @@ class Relay:
 
     `window` is in positions of the feed, 500 to 2,000; `replication` is copies of each new topic, none: the cluster's own
     default. Raises `StoreBehindTopic`, `FeedRefused`, `TopicSettingsDiffer`, `TopicRefused` and, when the broker does
-    not answer, `BrokerUnavailable`: then the next step asks the topics what they have.
+    not answer, `BrokerUnavailable`: then the next step asks the topics what they have. So it does after `TopicDamaged` of
+    the events topic; any other one that is damaged is parked.
     """
 
     name = "relay"
@@ -99,7 +102,7 @@ class Relay:
 
     @property
     def parked(self) -> Mapping[str, Parked]:
-        """The topics that the broker refuses, with position and code."""
+        """The topics that the broker refuses or cannot give back, with position and code."""
         return self._parked
 
     def step(self) -> int:
@@ -112,6 +115,11 @@ class Relay:
             log.error("topic %s is gone: it is made again and filled from the store", gone.topic)
             self._position, self._in_flight, self._doubt = -1, None, True
             raise BrokerUnavailable(str(gone)) from gone
+        except TopicDamaged as damaged:
+            if damaged.topic == self._events_topic:
+                raise
+            self._set_aside(damaged)
+            return 0
 
     def _step(self) -> int:
         if self._position < 0:
@@ -189,14 +197,25 @@ class Relay:
         if gone is not None:
             raise TopicGone(gone)
         for parked in refused.values():
-            self._park(parked, next(out for out in left if out.topic == parked.topic))
+            if parked.topic == self._events_topic:
+                self._insist(parked, next(out for out in left if out.topic == parked.topic))
+            else:
+                self._park(parked)
         window.left = self._without_parked(left)
         return not window.left
 
-    def _park(self, parked: Parked, refused: Outgoing) -> None:
-        if parked.topic == self._events_topic:
-            self._insist(parked, refused)
-            return
+    def _set_aside(self, damaged: TopicDamaged) -> None:
+        """A topic cannot be read, and all others are sent to. What the broker may have taken of it is looked for when it is
+        taken up."""
+        log.error("%s", damaged, extra={"topic": damaged.topic})
+        end = self._store.acknowledged_ends().get(damaged.topic)
+        self._park(Parked(damaged.topic, (end.position if end is not None else 0) + 1, DAMAGED))
+        if (window := self._in_flight) is not None:
+            window.left = self._without_parked(window.left)
+            window.rows = [row for row in window.rows if row.topic != damaged.topic]
+            window.given = [one for one in window.given if one[0] != damaged.topic]
+
+    def _park(self, parked: Parked) -> None:
         log.error(
             "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
             parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},

@@ -70,6 +70,11 @@ class Feed:
     def opened_all(self, records: Sequence[Record]) -> list[Event | Erased]:
         return [self.contents[record.position] for record in records]
 
+    def position_of(self, sender: tuple[str, str], number: int) -> int | None:
+        headers = [record.header for record in self.records(0, self.head())]
+        numbered = [((one.actor_org, one.actor_task), one.answer_number) for one in headers]
+        return numbered.index((sender, number)) + 1 if (sender, number) in numbered else None
+
     def head(self) -> int:
         return self.recorder.head()
 

@@ -16,7 +16,7 @@ from consumers.disclosed import LINES, is_told
 from consumers.disclosure import Disclosure
 from consumers.late import ONCE_MORE
 from consumers.log import Broker
-from consumers.redelivery import Redelivery, check_told
+from consumers.redelivery import Redelivery
 from deploy.choosing import reopening
 from deploy.commands.printed import failed, many, progress
 from deploy.feed import Feed, broker_alone, feed_of_store, feed_of_topic, follower_of
@@ -58,7 +58,7 @@ def rebuild_recipient(arguments: argparse.Namespace, settings: Settings) -> int:
             begun = _begun(wired, arguments.what, old) if old else None
             redelivery = begun or _begin(wired, arguments.what, alone=settings.embedded)
             if old >= redelivery.epoch:
-                redelivery = _once_more(wired.disclosure, redelivery)
+                redelivery = _once_more(wired, redelivery, alone=settings.embedded)
         except LookupError as nothing:
             return failed(str(nothing))
         except NotAllToldYet as behind:
@@ -95,16 +95,15 @@ def _begin(wired: Wired, recipient: str, *, alone: bool) -> Redelivery:
     asked_at = wired.store.head()
     while alone and not is_told(wired.store, asked_at):
         wired.disclosure.step()
-    check_told(wired.store)
     return wired.disclosure.begin_redelivery(recipient)
 
 
-def _once_more(disclosure: Disclosure, redelivery: Redelivery) -> Redelivery:
+def _once_more(wired: Wired, redelivery: Redelivery, *, alone: bool) -> Redelivery:
     """Somebody else has begun the epoch that answers: the ledger has begun none as high. By the one that has begun now it is
     found out, where that was not known, and the next one is believed."""
     while not redelivery.ended:
-        redelivery = disclosure.repeat(redelivery.recipient)
-    return disclosure.begin_redelivery(redelivery.recipient)
+        redelivery = wired.disclosure.repeat(redelivery.recipient)
+    return _begin(wired, redelivery.recipient, alone=alone)
 
 
 def _built(disclosure: Disclosure, roles: Sequence[Role], model: ReadModel, redelivery: Redelivery) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from house import CODE, LEDGER, UNKNOWN_CODE, House
 from provider_days import BENEFIT, DAYS, SENDER, attendance, statuses, week_after
-from stories import EXPERT, INTAKE, OPERATOR, REFERRER, last
+from stories import CONTRACTS, EXPERT, INTAKE, OPERATOR, REFERRER, joining, last
 
 from consumers import wire
 from consumers.embedded_broker import EmbeddedReader
@@ -462,6 +462,29 @@ def test_a_topic_that_lost_its_end_is_read_from_its_beginning(home: House) -> No
     home.settle()
     assert home.receipts(SENDER)[-1]["message_id"] == "new"
     assert home.wired.store.tracking(topic) == 2
+
+
+def test_while_many_join_the_broker_is_asked_for_all_topics_when_some_were_made(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.intake.LOOK_AGAIN_S", 3600.0)
+    intake, broker, looks = home.wired.intake, home.wired.broker, list[int]()
+    topics = broker.topics
+    monkeypatch.setattr(broker, "topics", lambda: looks.append(1) or topics())
+    # given some who have joined, and a relay that has not come to them
+    for number, org in enumerate(("0000031-8", "0000032-6", "0000033-4")):
+        since = home.wired.store.today()
+        home.execute(joining(org, "provider", {"provider": f"late-{number}"}, since, occurred_on=since), CONTRACTS)
+        for _ in range(20):
+            intake.step()
+    # then the broker is asked once, and others are answered meanwhile
+    home.send(SENDER, "m-1", "record_attendance.v1", {})
+    intake.step()
+    assert (len(looks), home.wired.store.tracking(wire.in_topic(LEDGER, SENDER))) == (1, 1)
+    # when their topics are made, then they are followed at the next step
+    home.wired.relay.step()
+    home.send("late-2", "m-2", "record_attendance.v1", {})
+    assert intake.step() == 1
 
 
 def test_a_topic_that_is_gone_stands_still_until_it_is_there_again(

@@ -11,7 +11,7 @@ from feed_by_hand import EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, 
 
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
-from consumers.log import Entry
+from consumers.log import BrokerUnavailable, Entry
 from consumers.relay import Relay, resume_request
 from domain.events import CommandRefused, Erased
 from domain.store import Parked
@@ -62,6 +62,68 @@ def after_beats(feed: Feed, broker: EmbeddedBroker, beaten: int = 3, **settings:
     feed.tell("kela")
     run(relay)
     return relay
+
+
+FOREIGN = b'{"foreign":true}'
+
+
+def overwritten(broker: EmbeddedBroker, name: str, lost: int, written: int) -> None:
+    """The topic loses its end, and somebody else writes there under the same numbers."""
+    ours = topic(broker, name)
+    broker.lose_end(name, lost)
+    taken = ours[len(ours) - lost :][:written]
+    broker.append([(name, Entry(read.key, FOREIGN, read.headers)) for read in taken])
+
+
+def of_ours(broker: EmbeddedBroker, name: str) -> list[int | None]:
+    """What stands in the topic of what we sent, without repetitions."""
+    return sorted({wire.sequence_of(read) for read in topic(broker, name) if read.value != FOREIGN})
+
+
+def nine_each(feed: Feed, in_turns: bool = True) -> None:
+    """Nine publications to kela and nine receipts to the county, each behind one of the other, or behind all of them."""
+    answer = CommandRefused(command="start_period", codes=(), content_mac="0" * 64)
+    for number in range(1, 10):
+        feed.tell("kela")
+        if in_turns:
+            feed.add("refusals/x", answer, number=number)
+    for number in range(1, 1 if in_turns else 10):
+        feed.add("refusals/x", answer, number=number)
+
+
+@pytest.mark.parametrize("foreign", range(1, 10))
+@pytest.mark.parametrize("name", [OUT, RECEIPTS])
+@pytest.mark.parametrize("in_turns", [True, False], ids=["in turns", "one behind the other"])
+def test_what_somebody_else_wrote_over_the_end_is_sent_again_however_much_it_is(
+    feed: Feed, broker: EmbeddedBroker, name: str, foreign: int, in_turns: bool
+) -> None:
+    nine_each(feed, in_turns)
+    settle(relay_of(feed, broker))
+    overwritten(broker, name, foreign, foreign)
+    settle(relay_of(feed, broker))
+    assert of_ours(broker, name) == list(range(1, 10))
+    # and none of ours that stood before it was sent again
+    assert topic(broker, name)[9].value != FOREIGN
+    assert wire.sequence_of(topic(broker, name)[9]) == 10 - foreign
+    # and that is that
+    written = len(topic(broker, name))
+    settle(relay_of(feed, broker))
+    assert len(topic(broker, name)) == written
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+@pytest.mark.parametrize("in_turns", [True, False], ids=["in turns", "one behind the other"])
+def test_what_somebody_else_writes_over_the_end_while_the_relay_runs_is_no_record_of_ours(
+    feed: Feed, broker: EmbeddedBroker, written: int, in_turns: bool
+) -> None:
+    nine_each(feed, in_turns)
+    relay = relay_of(feed, broker)
+    settle(relay)
+    # given a topic that loses four records, of which somebody else writes fewer
+    overwritten(broker, OUT, 4, written)
+    feed.tell("kela")
+    settle(relay)
+    assert of_ours(broker, OUT) == list(range(1, 11))
 
 
 @pytest.mark.parametrize("lost", [2, 3, 4, 6])
@@ -202,6 +264,32 @@ def test_of_two_epochs_the_later_one_is_sent_again_alone(feed: Feed, broker: Emb
     settle(relay_of(feed, broker))
     lines = [(wire.line_of(read)[1], wire.sequence_of(read)) for read in topic(broker, OUT) if wire.sequence_of(read)]
     assert lines == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+
+@pytest.mark.parametrize("restart", [True, False], ids=["while it was down", "while it ran"])
+def test_a_topic_filled_again_has_each_epoch_before_the_next_one_begins(
+    feed: Feed, broker: EmbeddedBroker, restart: bool
+) -> None:
+    # given three epochs, of which the first was told in beside the second
+    feed.tell("kela", times=2)
+    feed.tell("kela", times=2, epoch=2)
+    feed.tell("kela")
+    feed.tell("kela", epoch=2)
+    settle(relay_of(feed, broker))
+    feed.tell("kela", epoch=3)
+    relay = relay_of(feed, broker)
+    settle(relay)
+    # when a relay that has itself sent the third one alone, or none, finds that the topic is gone
+    broker.delete_topics([OUT])
+    feed.tell("kela", epoch=3)
+    if restart:
+        relay = relay_of(feed, broker)
+    else:
+        with pytest.raises(BrokerUnavailable, match="is not there"):
+            relay.step()
+    settle(relay)
+    lines = [(wire.line_of(read)[1], wire.sequence_of(read)) for read in topic(broker, OUT)]
+    assert lines == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2)]
 
 
 @pytest.mark.parametrize("restart", [True, False], ids=["while it was down", "while it ran"])

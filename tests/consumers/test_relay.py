@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
@@ -12,11 +13,13 @@ from consumers import wire
 from consumers.doubts import StoreBehindTopic
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.heartbeats import Heartbeats
-from consumers.log import BrokerUnavailable, TopicRefused
+from consumers.log import BrokerUnavailable, TopicDamaged, TopicRefused
 from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
 from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, Erased, LedgerOpened
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
+
+COUNTYS = wire.out_topic("demo", "county")
 
 
 @pytest.fixture
@@ -409,6 +412,101 @@ def test_a_topic_whose_record_is_refused_for_good_is_parked_with_one_line_that_s
     assert len(said) == 1
     assert said[0].startswith(f"topic {refused} is parked at position ")
     assert said[0].endswith("docs/runbooks/a-parked-topic.md says what to do")
+
+
+@pytest.fixture
+def damaged(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Topics whose records cannot be read, as where a disk of the broker gives back other bytes than it was given."""
+    topics: set[str] = set()
+
+    def failing(look: Callable[..., Any]) -> Callable[..., Any]:
+        def looked(asked: Iterable[str], *more: Any) -> Any:
+            asked = asked if isinstance(asked, dict) else list(asked)
+            for name in topics.intersection(asked):
+                raise TopicDamaged(name, "the batch at offset 2 fails its checksum")
+            return look(asked, *more)
+
+        return looked
+
+    monkeypatch.setattr(broker, "at", failing(broker.at))
+    monkeypatch.setattr(broker, "tail", failing(broker.tail))
+    return topics
+
+
+def starts_anew(feed: Feed, broker: EmbeddedBroker, relay: Relay) -> Relay:
+    return relay_of(feed, broker)
+
+
+def is_in_doubt(feed: Feed, broker: EmbeddedBroker, relay: Relay) -> Relay:
+    broker.leave_in_doubt(appended=3)
+    return relay
+
+
+def is_given_an_offset_again(feed: Feed, broker: EmbeddedBroker, relay: Relay) -> Relay:
+    broker.lose_end(OUT, 1)
+    return relay
+
+
+def fills_another_topic(feed: Feed, broker: EmbeddedBroker, relay: Relay) -> Relay:
+    broker.make_again(OUT)
+    broker.make_again(COUNTYS)
+    return relay_of(feed, broker)
+
+
+@pytest.mark.parametrize("finds", [starts_anew, is_in_doubt, is_given_an_offset_again, fills_another_topic])
+def test_a_topic_that_cannot_be_read_is_parked_and_nobody_else_waits(
+    feed: Feed, broker: EmbeddedBroker, damaged: set[str], caplog: pytest.LogCaptureFixture, finds: Any
+) -> None:
+    relay = relay_of(feed, broker)
+    feed.tell("kela", times=3)
+    feed.tell("county", times=3)
+    run(relay)
+    # given a topic that a disk of the broker has damaged, and a relay that has to look there
+    relay = finds(feed, broker, relay)
+    damaged.add(OUT)
+    for _ in range(2):
+        feed.tell("kela")
+        feed.tell("county")
+    run(relay)
+    run(relay)
+    # then it is left out with one line that says what to do, and everybody else is told
+    assert [(name, parked.code) for name, parked in relay.parked.items()] == [(OUT, "damaged")]
+    assert (sequences(broker, COUNTYS), sequences(broker, EVENTS)[-1]) == ([1, 2, 3, 4, 5], feed.head())
+    said = [line.getMessage() for line in caplog.records if "is parked" in line.getMessage()]
+    assert len(said) == 1
+    assert said[0].endswith("damaged; docs/runbooks/a-parked-topic.md says what to do")
+    # also by the next relay
+    relay = relay_of(feed, broker)
+    feed.tell("county")
+    run(relay)
+    assert (sequences(broker, COUNTYS)[-1], len(relay.parked)) == (6, 1)
+    # and taken up before it can be read it stays parked
+    feed.place({resume_request(OUT): 1})
+    for _ in range(3):
+        relay.step()
+    assert [parked.code for parked in feed.parked().values()] == ["damaged"]
+    # when another copy leads, and it is taken up, then everything that was told stands in it
+    damaged.clear()
+    resume(relay, feed, feed.parked()[OUT].position)
+    assert set(sequences(broker, OUT)) == {1, 2, 3, 4, 5}
+    assert len({(read.value, read.headers) for read in topic(broker, OUT)}) == 5
+    assert feed.acknowledged_ends()[OUT].sequence == 5
+
+
+def test_while_the_full_record_cannot_be_read_nothing_is_sent_and_then_everything_is(
+    feed: Feed, broker: EmbeddedBroker, damaged: set[str]
+) -> None:
+    run(relay_of(feed, broker))
+    damaged.add(EVENTS)
+    feed.tell("kela")
+    relay = relay_of(feed, broker)
+    for _ in range(2):
+        with pytest.raises(TopicDamaged, match=EVENTS):
+            relay.step()
+    assert (feed.parked(), sequences(broker, OUT)) == ({}, [])
+    damaged.clear()
+    run(relay)
+    assert (sequences(broker, EVENTS), sequences(broker, OUT)) == ([1, 2, 3], [1])
 
 
 def test_the_events_topic_takes_what_an_older_version_recorded_without_a_bound(

@@ -13,7 +13,7 @@ from disclosure.test_repeated_as_held import facts_held
 from disclosure.told import held_by_an_agency
 from stories import CONTRACTS, EXPERT, FUND, INSTRUCTOR, KELA, MEMBERS, joining, subsidy
 
-from consumers.disclosed import is_coming, line_of
+from consumers.disclosed import is_coming, is_told, line_of
 from consumers.wire import publication_of
 from domain.disclosure.desired import view_of
 from domain.disclosure.publications import Publication, publication_hash
@@ -79,8 +79,11 @@ class World:
             self.ledger.say(joining(*next(member for member in MEMBERS if member[0] == KELA)), CONTRACTS)
 
     def repeat(self) -> None:
-        """Everything is asked for once more."""
-        if line_of(self.ledger.store, self.recipient).sequence:
+        """Everything is asked for once more, and begins when the follower has told what stands in the feed."""
+        store = self.ledger.store
+        if line_of(store, self.recipient).sequence:
+            while not is_told(store, store.head()):
+                self.follower.step()
             self.ledger.follower(window=self.chance.randint(1, 9)).begin_redelivery(self.recipient)
 
     def _change_payer(self, client: str) -> None:

@@ -36,6 +36,12 @@ def payer_replaced(ledger: Ledger) -> str:
     return first.event_id
 
 
+def days_in(ledger: Ledger, epoch: int) -> set[str]:
+    """The facts of which an epoch tells the payer."""
+    facts = {publication.id: fact for fact, publication in first_told(ledger, PAYER)}
+    return {facts[one.id] for one in ledger.told(PAYER, epoch) if one.subject and one.kind != "withdrawn"}
+
+
 @pytest.mark.usefixtures("at_once")
 def test_it_does_not_begin_before_what_stood_in_the_feed_when_it_was_asked_for_is_told(ledger: Ledger) -> None:
     day = payer_replaced(ledger)
@@ -54,8 +60,44 @@ def test_it_does_not_begin_before_what_stood_in_the_feed_when_it_was_asked_for_i
     follow(follower)
     again = ledger.told(PAYER, 2)
     assert facts_held(ledger, PAYER, again) == lawful_facts(ledger, PAYER)
-    facts = {publication.id: fact for fact, publication in first_told(ledger, PAYER)}
-    assert day not in {facts[one.id] for one in again if one.subject and one.kind != "withdrawn"}
+    assert day not in days_in(ledger, 2)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_one_that_was_asked_for_and_did_not_begin_is_judged_again_where_it_begins(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given one that was asked for at the head, and whoever was to begin it was killed when that was recorded
+    client = told_of(ledger, ledger.follower())
+    first, *_ = days_of(ledger, client)
+    killed = ledger.follower()
+
+    def kill(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(killed, "begin_redelivery", kill)
+    with pytest.raises(ConnectionError):
+        killed.redeliver_once(PAYER, OPERATOR, "once-more")
+    # and the payer is replaced, while the follower stands still
+    replace_the_payer(ledger, client, first)
+    follower, head = ledger.follower(), ledger.store.head()
+    # when it is asked for again under its key, or begun in any other way
+    for begin in (
+        lambda: follower.redeliver_once(PAYER, OPERATOR, "once-more"),
+        lambda: follower.begin_redelivery(PAYER, 2),
+        lambda: follower.begin_redelivery(PAYER),
+    ):
+        # then it does not begin
+        with pytest.raises(NotAllToldYet):
+            begin()
+    assert ledger.store.head() == head
+    # and when the follower has come there, it begins under that key without the day
+    follow(follower)
+    answer, begun = follower.redeliver_once(PAYER, OPERATOR, "once-more")
+    assert begun is not None
+    assert (answer.status, begun.epoch) == ("already_recorded", 2)
+    follow(follower)
+    assert first.event_id not in days_in(ledger, 2)
 
 
 def test_it_waits_a_moment_for_a_follower_that_is_coming(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ class Acknowledged(NamedTuple):
 
 
 class Parked(NamedTuple):
-    """The broker will never take the topic's record of this position (`code` says why): the relay goes on without it."""
+    """The broker will never take the topic's record of this position, or cannot give back what stands before it (`code` says
+    why): the relay goes on without it."""
 
     topic: str
     position: int
