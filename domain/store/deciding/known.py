@@ -27,8 +27,8 @@ from domain.store.tables.seen import hash_of
 from domain.streams import LEDGER_MATTER
 
 FACTS_KEPT = 100_000
-"""Facts of all remembered pathways together, about two kilobytes each. A pathway without any counts like a fact: of those who
-are asked about and become no clients there is no end."""
+"""Facts of all remembered pathways together, about two kilobytes each. A pathway counts as one more: of those who are asked
+about and become no clients there is no end."""
 ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
