@@ -36,6 +36,8 @@ class LedgerDoor:
     epoch for a recipient, once under a caller's key, and gives the answer and how far that epoch has come, or none where the
     key stands for something else; it raises `LookupError` where there is nothing to repeat, `SentOnceMoreOften` and
     `NotAllToldYet`.
+    `told_up_to` gives the epoch and the sequence up to which a recipient has read all that it was told by now; none while a
+    redelivery has still to come to its end before anybody can say so.
     `acknowledged` is given in a live ledger: "told on" then means when the broker took a publication.
     """
 
@@ -46,6 +48,7 @@ class LedgerDoor:
     receiving: Receiving
     models: ReadModels
     publications: Callable[[str, int | None, int, int], tuple[int, Sequence[Publication]]]
+    told_up_to: Callable[[str], tuple[int, int] | None]
     lag: Callable[[], Mapping[str, int]]
     lagging: Callable[[], Sequence[str]]
     redeliver: Callable[[str, Caller, str], tuple[Answer, Repeated | None]]

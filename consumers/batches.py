@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from consumers.log import UNREADABLE, Read, TopicDamaged
-from consumers.record_format import decoded_records, of_a_sender
+from consumers.record_format import decoded_records
 from consumers.unpacking import TooLarge, unpacked
+from consumers.wire import of_a_sender
 
 logger = logging.getLogger(__name__)
 
@@ -39,29 +40,42 @@ class Batch(NamedTuple):
     appended: int | None
 
 
+class OneByOne(Iterator[Read]):
+    """The records of a sender's batch, each made when it is asked for. `size` is how much is held for them until then, in
+    bytes."""
+
+    def __init__(self, reads: Iterator[Read], size: int) -> None:
+        self.size = size
+        self._reads = reads
+
+    def __next__(self) -> Read:
+        return next(self._reads)
+
+
 def reads_of(batch: Batch) -> Iterable[Read]:
-    """The records of a batch in their order. For what of a sender's nobody can read, or is more than is read, stands one
-    `UNREADABLE` with its last offset, and so for what unpacks to too much. Raises `TopicDamaged` for one of our own that
-    cannot be read."""
-    if of_a_sender(batch.topic) and batch.number > MOST_RECORDS:
+    """The records of a batch in their order. For what of a sender's nobody can read or unpack, or is more than is read, one
+    `UNREADABLE` stands with its last offset. Raises `TopicDamaged` for one of our own that cannot be read."""
+    is_theirs = of_a_sender(batch.topic)
+    if is_theirs and batch.number > MOST_RECORDS:
         return [_passed_over(batch, batch.base_offset, f"it has {batch.number} records, of {MOST_RECORDS} that are taken")]
     content, begin = batch.content, batch.begin
     if batch.codec:
         try:
             content, begin = unpacked(batch.codec, content[begin:]), 0
         except TooLarge as error:
+            if not is_theirs:
+                raise _damaged(batch, error) from error
             return [_passed_over(batch, batch.base_offset, error)]
     reads = decoded_records(
         batch.topic, content, begin, batch.number, batch.base_offset, batch.last_offset, batch.first, batch.appended
     )
-    if of_a_sender(batch.topic):
-        return _as_far_as_readable(batch, reads)
+    if is_theirs:
+        size = len(batch.content) + (len(content) if batch.codec else 0)
+        return OneByOne(_as_far_as_readable(batch, reads), size)
     try:
         return list(reads)
     except (IndexError, ValueError) as error:
-        raise TopicDamaged(
-            batch.topic, f"the batch at offset {batch.base_offset} cannot be read: {_said(error)}"
-        ) from error
+        raise _damaged(batch, error) from error
 
 
 def _as_far_as_readable(batch: Batch, reads: Iterator[Read]) -> Iterator[Read]:
@@ -76,8 +90,12 @@ def _as_far_as_readable(batch: Batch, reads: Iterator[Read]) -> Iterator[Read]:
             yield _passed_over(batch, after, _said(error))
 
 
+def _damaged(batch: Batch, error: IndexError | ValueError) -> TopicDamaged:
+    return TopicDamaged(batch.topic, f"the batch at offset {batch.base_offset} cannot be read: {_said(error)}")
+
+
 def _passed_over(batch: Batch, after: int, why: object) -> Read:
-    """What stands for the records of a batch from an offset on. Their sender is told by its receipt, and we by this line."""
+    """What stands for the records of a sender's batch from an offset on. It is told by its receipt, and we by this line."""
     logger.error(
         "%s: nothing is read of the batch at offsets %d to %d: %s", batch.topic, after, batch.last_offset, why,
         extra={"topic": batch.topic},

@@ -212,6 +212,21 @@ def live_line_of(store: EventStore, recipient: str) -> Line:
     return line_before(store, line) if line.sequence and is_coming(store, line) else line
 
 
+def told_up_to(store: EventStore, recipient: str) -> tuple[int, int] | None:
+    """(epoch, sequence): who has read up to there has all that the recipient was told by now. None while something was told
+    beside a redelivery that is on its way: it is sent behind the history, and only the end of that says where."""
+    lines = store.tracking(LINES)
+    newest = line_of(store, recipient)
+    told = newest
+    if newest.sequence and is_coming(store, newest):
+        told = line_before(store, newest)
+        [begun], [last] = store.stream(newest.stream, 0, 1), store.stream(told.stream, told.sequence - 1, 1)
+        if last.position > begun.position:
+            return None
+    # What was read while a redelivery began or ended is of two lines.
+    return (told.epoch, told.sequence) if store.tracking(LINES) == lines else None
+
+
 def end_of(store: EventStore, line: Line) -> Line:
     """The end of an epoch, read from its stream."""
     version = store.stream_version(line.stream)

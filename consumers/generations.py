@@ -39,7 +39,8 @@ class Generation:
     def __init__(self, model: ReadModel, digest: Digest, position: Position, parked: set[bytes]) -> None:
         self.position = position
         self.waiting: dict[int, Read] = {}
-        self.repeated: dict[int, str] = {}
+        self._repeated: dict[int, tuple[str, int]] = {}
+        """What came once more of what is written: its hash, and where it stands."""
         self.fault = ""
         self._model, self._digest = model, digest
         self._parked = parked
@@ -50,6 +51,7 @@ class Generation:
         self._newest = b""
         self._until = position.until_sequence
         self._passed_over = 0
+        self._stands_at = 0
         self._named, self._named_at = 0, 0
         """The last sequence that a heartbeat has named beyond what has come, and the offset of the first such heartbeat."""
         self._clear()
@@ -71,7 +73,9 @@ class Generation:
 
     @property
     def held_offsets(self) -> list[int]:
-        """Where the records stand that are held back, a heartbeat among them."""
+        """Where the records stand that are held back, a heartbeat among them, or at which it stands still."""
+        if self.fault:
+            return [self._stands_at]
         return [read.offset for read in self.waiting.values()] + ([self._named_at] if self._named else [])
 
     @property
@@ -100,11 +104,11 @@ class Generation:
                 self._end_history_at(named)
         elif sequence <= self._sequence:
             if not is_erased(headers, read.value):
-                self._repeat(sequence, publication_hash(read.headers, read.value))
+                self._repeat(sequence, publication_hash(read.headers, read.value), read.offset)
         else:
             held = self.waiting.setdefault(sequence, read)
             if (held.headers, held.value) != (read.headers, read.value) and not is_erased(headers, read.value):
-                raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+                raise self._came_twice(sequence)
             if len(self.waiting) > look_ahead:
                 raise self.gap
 
@@ -129,9 +133,11 @@ class Generation:
         known = self._recent.get(1) or self._known_hashes([1]).get(1)
         return not is_erased(dict(first.headers), first.value) and known != publication_hash(first.headers, first.value)
 
-    def stand_still(self, reason: str) -> None:
-        """Take nothing in any more; the first reason is the one that is told."""
-        self.fault = self.fault or reason
+    def stand_still(self, reason: str, offset: int) -> None:
+        """Take nothing in any more, from a record of the topic on; the first reason is the one that is told."""
+        if not self.fault:
+            self._stands_at = min([*self.held_offsets, offset])
+            self.fault = reason
         self.waiting, self._named = {}, 0
 
     def _end_history_at(self, sequence: int) -> None:
@@ -139,14 +145,17 @@ class Generation:
             self._until = sequence
 
     def check_repeated(self) -> None:
-        """Compare repetitions of what was written earlier. Raises `LineFault`."""
-        if not self.repeated:
+        """Compare repetitions of what was written earlier; stand still at the first that is none."""
+        if not self._repeated:
             return
-        known = self._known_hashes(list(self.repeated))
-        for sequence, came in self.repeated.items():
+        known = self._known_hashes(list(self._repeated))
+        for sequence, (came, offset) in self._repeated.items():
             if known.get(sequence) != came:
-                raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
-        self.repeated = {}
+                self.stand_still(str(self._came_twice(sequence)), offset)
+        self._repeated = {}
+
+    def _came_twice(self, sequence: int) -> LineFault:
+        return LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
 
     def _known_hashes(self, sequences: list[int]) -> dict[int, str]:
         known = self._model.hashes(self.position.epoch, sequences)
@@ -267,13 +276,14 @@ class Generation:
         with self._model.look(self.position.epoch) as look:
             return next((row for row in look.replaced([publication]) if row.known_until is None), None)
 
-    def _repeat(self, sequence: int, came: str) -> None:
-        if sequence <= self._written:
-            if self.repeated.setdefault(sequence, came) != came:
-                raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+    def _repeat(self, sequence: int, came: str, offset: int) -> None:
+        if sequence > self._written:
+            if self._recent[sequence] != came:
+                raise self._came_twice(sequence)
             return
-        if self._recent[sequence] != came:
-            raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} came twice with different bytes")
+        known, known_at = self._repeated.setdefault(sequence, (came, offset))
+        if known != came:  # which of the two is not what is written is not known yet
+            self.stand_still(str(self._came_twice(sequence)), known_at)
 
     def _new_blocks(self) -> list[tuple[bytes, int, bytes, bytes]]:
         if not self._strangers:

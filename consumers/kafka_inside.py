@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import dropwhile
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -23,13 +24,15 @@ from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from consumers.batches import Batch, reads_of
+from consumers.batches import Batch, OneByOne, reads_of
 from consumers.log import BrokerUnavailable, Entry, Read, TopicDamaged
 from consumers.packing import packed
 from consumers.record_format import encoded_record
 
 BATCH_BYTES = 1_000_000
 METADATA_STEP_S = 0.02
+MOST_WAITING = 64 * 1024 * 1024
+"""Bytes of batches that are open while their topics wait for a turn, of all topics together."""
 LEADERS_S = 60.0
 """How long it is taken that topics have the same leaders, as long as nobody says otherwise."""
 
@@ -229,7 +232,15 @@ def read_whole(consumer: KafkaConsumer) -> None:
 
 
 class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """What the client's fetcher takes records from; gives `Read`s."""
+    """What the client's fetcher takes records from; gives `Read`s. `held` is how much is held of the batch that is open, in
+    bytes."""
+
+    held = 0
+    _open: Iterator[Read] | None = None
+
+    def let_go(self) -> None:
+        """Hold nothing of the batch that is open: it is opened once more when its next record is asked for."""
+        self._open, self.held = None, 0
 
     def _unpack_records(self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any) -> Iterator[Read]:
         try:
@@ -239,7 +250,7 @@ class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
                 self.leader_epoch = batch.leader_epoch
                 taken_back = self._was_taken_back(batch)  # also asked of what ends a transaction
                 if not (batch.is_control_batch or taken_back):
-                    for read in batch_reads(tp.topic, batch):
+                    for read in self._opened(tp.topic, batch):
                         self.records_read += 1
                         self.next_fetch_offset = read.offset + 1
                         yield read
@@ -250,6 +261,25 @@ class WholeBatches(Fetcher.PartitionRecords):  # type: ignore[misc]
             self.drain()  # the client asks what has not ended for its next record, for ever
             raise
         self.drain()
+
+    def _opened(self, topic: str, batch: Any) -> Iterable[Read]:
+        reads = batch_reads(topic, batch)
+        if not isinstance(reads, OneByOne):
+            return reads
+        self._open, self.held = reads, reads.size
+        return self._one_by_one(topic, batch)
+
+    def _one_by_one(self, topic: str, batch: Any) -> Iterator[Read]:
+        """The records of a sender's batch, of which nothing may be held while a turn is waited for."""
+        while self._open is not None and (read := next(self._open, None)) is not None:
+            yield read
+            if self._open is None and read.offset < batch.last_offset:
+                self._opened(topic, batch)
+                self._open = dropwhile(self._was_given, self._open or ())
+        self.let_go()
+
+    def _was_given(self, read: Read) -> bool:
+        return read.offset < self.next_fetch_offset
 
     def _was_taken_back(self, batch: Any) -> bool:
         """Whether the batch is of a transaction that was given up, as the broker says beside what is fetched."""
@@ -322,6 +352,9 @@ class Turns:
                 max_records -= self._fetcher._append(given, part, min(max_records, self._each), update_offsets)
                 if part:
                     self._line.append(part)
+                    # Its next turn is farther away than that of any other.
+                    if sum([one.held for one in self._line]) > MOST_WAITING:
+                        part.let_go()
         except Exception as error:
             if not given:
                 raise

@@ -30,8 +30,12 @@ LOOK_AHEAD = 1_000
 
 MISSING = ("gap: ", " is gone: ", "the topic begins at ")
 """What stands in the reasons that say that records are not there."""
-NOT_TAKEN = "what came cannot be taken in"
+NOT_OPENED, NOT_TAKEN = "its read model cannot be opened", "what came cannot be taken in"
 """How the reason begins where the log is as it must be, and the model or the program is not."""
+NOT_READ = "its topic cannot be read"
+"""How it begins where the broker does not give what it has."""
+SET_BACK = (NOT_OPENED, NOT_READ, NOT_TAKEN)
+"""How the reasons begin that are gone once it works again: nothing is wrong in the log."""
 GAP_RUNBOOK, MADE_AGAIN_RUNBOOK, MODEL_RUNBOOK = "a-gap-in-a-topic", "a-topic-made-again", "a-read-model-that-fails"
 
 
@@ -48,9 +52,8 @@ class Line:
         self._generations: dict[int, Generation] = {}
         self._begun: set[int] = set()
         """The epochs whose first record stands before the place up to which the topic was read, as it is now."""
-        self._left: dict[int, int] = {}
-        """Up to which sequence an epoch had come whose model was dropped."""
-        self._held_at: int | None = None
+        self._over: dict[int, list[int]] = {}
+        """Of older epochs, what had come of each when a newer one began: up to which sequence all, then each one beyond."""
         self._offered: Generation | None = None
         self._said = ""
         self._unwritten = False
@@ -89,7 +92,7 @@ class Line:
     def load(self, topic_id: str, first_offset: int) -> None:
         """Begin where the model stands. `first_offset` is the first record that the topic still has."""
         self.feed = self._model.feed()
-        self._generations, self._held_at = {}, None
+        self._generations, self._over = {}, self._model.over()
         for epoch, position in self._model.positions().items():
             with self._model.look(epoch) as look:
                 parked = {record.client.encode() for record in look.parked()}
@@ -97,6 +100,9 @@ class Line:
             if batch := generation.retry():
                 self._model.write([batch], self.feed)
                 generation.written()
+        if self.feed.halted.startswith(NOT_OPENED):  # it is now, also where nothing comes
+            self.feed = replace(self.feed, halted="")
+            self._model.write([], self.feed)
         self._begun = {epoch for epoch, generation in self._generations.items() if generation.position.sequence}
         known = self.feed.topic_id
         self.read_offset = self.feed.next_offset
@@ -111,7 +117,7 @@ class Line:
             self.read_offset = first_offset
             lost = f"the topic begins at offset {first_offset}, {self.feed.next_offset} was next"
             if self._generations:
-                self.halt(lost, held_at=self.feed.next_offset)
+                self.halt(lost)
         else:
             self._recall_what_is_lacking()
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0)
@@ -120,18 +126,13 @@ class Line:
         """What the newest epoch lacks is found anew by reading on. What an older one lacks that still answers is not, for
         reading goes on behind it; and nothing of it comes any more."""
         live = self._generations.get(self.feed.live_epoch)
-        if live is None or not self.is_rebuilding:
-            return
-        if self.feed.halted and not self.feed.halted.startswith(NOT_TAKEN):
-            live.stand_still(self.feed.halted)
-        elif self.feed.waiting_for == live.known + 1:
-            live.stand_still(str(live.gap))
+        if live is not None and self.is_rebuilding and self.feed.halted and not self.feed.halted.startswith(SET_BACK):
+            live.stand_still(self.feed.halted, self.feed.next_offset)
 
-    def halt(self, reason: str, held_at: int | None = None) -> None:
+    def halt(self, reason: str) -> None:
         """Stand still; go on only with a newer epoch. `write_halt` says so in the model."""
         for generation in self._generations.values():
-            generation.stand_still(reason)
-        self._held_at = held_at if held_at is not None else self.feed.next_offset
+            generation.stand_still(reason, self.feed.next_offset)
         self.feed = replace(self.feed, halted=reason, waiting_for=0)
         self._unwritten = True
         self._say_halted()
@@ -142,10 +143,10 @@ class Line:
         self._unwritten = False
 
     def leave(self, reason: str) -> None:
-        """After an exception of `take`, have it in the model why what came is not in it: who asks is not to take it for all
-        that was told. The next `take` takes it back. Where the log itself has a fault, that stays the reason."""
+        """After an exception, have it in the model why what comes is not in it: who asks is not to take it for all that was
+        told. The next `take` takes it back. Where the log itself has a fault, that stays the reason."""
         feed = self._model.feed()
-        if not feed.halted or feed.halted.startswith(NOT_TAKEN):
+        if not feed.halted or feed.halted.startswith(SET_BACK):
             self._model.write([], replace(feed, halted=reason))
 
     def _say_halted(self) -> None:
@@ -217,23 +218,31 @@ class Line:
         if self._generations:
             # Which generation answers is decided before the next one begins.
             self._commit(first)
+        over = {old: came for old in self._generations if any(came := self._came(old))}
+        self._over = {old: came for old, came in self._over.items() if old < epoch} | over
+        self._model.begin(Position(epoch), over)
         for old in [e for e in self._generations if e != self.feed.live_epoch]:
-            self._left[old] = self._generations.pop(old).known
+            del self._generations[old]
             self._model.drop(old)
-        self._model.begin(Position(epoch))
         self._generations[epoch] = generation = Generation(self._model, self._digest, Position(epoch), set())
-        self._held_at = None
         return generation
+
+    def _came(self, epoch: int) -> list[int]:
+        """Up to which sequence all of an epoch has come, and what has come of it beyond."""
+        until, *beyond = self._over.get(epoch, [0])
+        if generation := self._generations.get(epoch):
+            return [max(until, generation.known), *sorted({*beyond, *generation.waiting})]
+        return [until, *beyond]
 
     def _check_over(self, epoch: int, last: int) -> None:
         """An epoch is over where the next one has begun: what comes of it is a repetition. Raises `LineFault`."""
         newest = max(self._generations, default=0)
         if epoch >= newest or newest not in self._begun or self._generations[newest].fault:
             return
-        old = self._generations.get(epoch)
-        # Of one that is older than all of which there is a model, nobody may know any more how far it had come.
-        known = self._left.get(epoch, 0 if epoch > min(self._generations) else last) if old is None else old.known
-        if last > known and (old is None or last not in old.waiting):
+        if epoch not in self._over and epoch < min(self._generations):
+            return  # nobody knows any more how far it had come
+        until, *beyond = self._came(epoch)
+        if last > until and last not in beyond:
             raise LineFault(f"epoch {epoch} goes on behind the beginning of epoch {newest}")
 
     def _begins_otherwise(self, epoch: int, first: Read) -> bool:
@@ -263,26 +272,27 @@ class Line:
 
     def _commit(self, last: Read) -> None:
         for generation in self._generations.values():
-            try:
-                generation.check_repeated()
-            except LineFault as fault:
-                self._stand_still(generation, str(fault), last.offset)
+            generation.check_repeated()
         changed = [generation for generation in self._generations.values() if generation.changed]
         batches = [generation.batch() for generation in changed]
         newest = self._generations[max(self._generations)] if self._generations else None
         live = self.feed.live_epoch
         if newest is not None and newest.position.epoch != live and newest.history_ended:
             live = newest.position.epoch
-        # What the generation that answers lacks is lacking in the answers, while a newer one is built too.
-        concerned = [one for one in (newest, self._generations.get(live)) if one is not None]
+        # What the generation that answers lacks is lacking in the answers, while a newer one is built too. Reading goes on
+        # behind it, for the newer one alone.
+        answering = self._generations.get(live)
+        if answering is not None and answering is not newest and answering.missing:
+            answering.stand_still(str(answering.gap), last.offset)
+        concerned = [one for one in (newest, answering) if one is not None]
         offsets = newest.held_offsets if newest is not None else []
         self.feed = replace(
             self.feed,
             live_epoch=live,
-            next_offset=self._held_at if self._held_at is not None else min([*offsets, self.read_offset]),
+            next_offset=min([*offsets, self.read_offset]),
             read_at=_moment(last.timestamp),
             halted=next((one.fault for one in concerned if one.fault), "") if concerned else self.feed.halted,
-            waiting_for=next((one.missing for one in concerned if one.missing), 0),
+            waiting_for=newest.missing if newest is not None else 0,
         )
         self._model.write(batches, self.feed)
         for parked in (aside for batch in batches for aside in batch.parked):
@@ -298,9 +308,7 @@ class Line:
 
     def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
         for faulty in [generation] if generation else list(self._generations.values()):
-            if not faulty.fault:
-                self._held_at = min([*faulty.held_offsets, offset])
-                faulty.stand_still(reason)
+            faulty.stand_still(reason, offset)
         if not self._generations:
             self.feed = replace(self.feed, halted=reason)
 
@@ -310,7 +318,7 @@ def runbook_of(halted: str) -> str:
     is not the topic's fault."""
     if any(words in halted for words in MISSING):
         return GAP_RUNBOOK
-    return MODEL_RUNBOOK if halted.startswith(NOT_TAKEN) else MADE_AGAIN_RUNBOOK
+    return MODEL_RUNBOOK if halted.startswith((NOT_OPENED, NOT_TAKEN)) else MADE_AGAIN_RUNBOOK
 
 
 def _moment(milliseconds: int) -> datetime:

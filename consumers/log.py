@@ -88,7 +88,8 @@ class BrokerUnavailable(BrokerError):
 
 class TopicDamaged(BrokerUnavailable):
     """Bytes of the topic are not what was written: a checksum fails, or a batch of our own cannot be read. Another copy of
-    them may be whole: until the broker gives that one, nobody reads on there."""
+    them may be whole, and a person sees to it that the broker gives that one. Intake does not look there again before it is
+    started anew."""
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(f"topic {topic} is damaged: {why}")

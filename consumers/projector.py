@@ -16,8 +16,8 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from consumers.lines import LOOK_AHEAD, NOT_TAKEN, Line
-from consumers.log import Broker, OffsetOutOfRange, Read, TopicGone
+from consumers.lines import LOOK_AHEAD, NOT_OPENED, NOT_READ, NOT_TAKEN, Line
+from consumers.log import Broker, OffsetOutOfRange, Read, TopicDamaged, TopicGone
 from consumers.setbacks import Setbacks, Told, by_its_type
 from consumers.waits import Waits
 from consumers.wire import out_topic
@@ -39,7 +39,7 @@ LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
 MADE_WITHIN_S = 60.0
 """A model that is not there is being made for a recipient that joined; after so many seconds somebody has to look."""
-NOT_OPENED, NOT_WRITTEN = "its read model cannot be opened", "that it stands still cannot be written"
+NOT_WRITTEN = "that it stands still cannot be written"
 
 
 class Standing(NamedTuple):
@@ -127,17 +127,26 @@ class Projector:
         except TopicGone as gone:
             # Also while another recipient joins: its line is opened at the next step, without the one that is gone. That one
             # is opened again when its topic is there again.
-            self._followed = self._served = frozenset()
-            self._look_again_at = 0.0
-            if line_gone := self._lines.pop(gone.topic, None):
+            if line_gone := self._take_out(gone.topic):
                 self._gone[gone.topic] = line_gone
                 line_gone.halt(str(gone))
                 self._write_halts()
+            return 0
+        except TopicDamaged as damaged:
+            if unread := self._take_out(damaged.topic):
+                end = self._reader.ends().get(damaged.topic, unread.read_offset)
+                self._set_back(damaged.topic, unread.short_name, NOT_READ, damaged, unread.offset, end, unread)
             return 0
         if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
             # While the database takes these in, the next ones are read.
             self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
         return self._take(polled)
+
+    def _take_out(self, topic: str) -> Line | None:
+        """Its line, if there is one, is opened again where its model stands; the others are followed anew."""
+        self._followed = self._served = frozenset()
+        self._look_again_at = 0.0
+        return self._lines.pop(topic, None)
 
     def _write_halts(self) -> None:
         for topic, line in [*self._lines.items(), *self._gone.items()]:
@@ -220,32 +229,33 @@ class Projector:
             taking = {topic: self._taking.submit(self._lines[topic].take, reads) for topic, reads in polled.items()}
             wait_for(taking.values())
             outcomes = {topic: _outcome(one.result) for topic, one in taking.items()}
-        failed: dict[str, tuple[Line, Exception]] = {}
+        failed: list[tuple[Line, Exception]] = []
         for topic, outcome in outcomes.items():
             if isinstance(outcome, Exception):
                 # What the line holds in memory is ahead of its model now: begin again where the model stands.
-                failed[topic] = self._lines.pop(topic), outcome
-                self._followed = self._served = frozenset()
-                self._look_again_at = 0.0
+                if line := self._take_out(topic):
+                    failed.append((line, outcome))
                 continue
-            self._setbacks.over(topic, NOT_OPENED, NOT_WRITTEN, NOT_TAKEN)
+            self._setbacks.over(topic, NOT_OPENED, NOT_READ, NOT_WRITTEN, NOT_TAKEN)
             if self._clock is not None and polled[topic]:
                 VISIBLE.took(max(0.0, self._clock() - polled[topic][-1].timestamp / 1000))
-        for topic, (line, error) in failed.items():
-            reads = polled[topic]
-            self._set_back(topic, line.short_name, NOT_TAKEN, error, reads[0].offset, reads[-1].offset + 1)
-            if not isinstance(error, StoreUnavailable | PositionMoved):
-                with suppress(Exception):  # it is shown all the same
-                    line.leave(self._setbacks.present()[topic].why)
+        for line, error in failed:
+            reads = polled[line.topic]
+            self._set_back(line.topic, line.short_name, NOT_TAKEN, error, reads[0].offset, reads[-1].offset + 1, line)
         return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
 
-    def _set_back(self, topic: str, short_name: str, what: str, error: Exception, offset: int, end: int) -> None:
-        """The recipient waits by itself: its model has the topic up to `offset`, and that ends at `end`. Raises what it
-        failed with where that is the database, which answers nobody."""
+    def _set_back(
+        self, topic: str, short_name: str, what: str, error: Exception, offset: int, end: int, line: Line | None = None
+    ) -> None:
+        """The recipient waits by itself: its model has the topic up to `offset`, and that ends at `end`. With a `line`, its
+        model says so. Raises what it failed with where that is the database, which answers nobody."""
         if answers_nobody(self._models, error):
             self._look_again_at = 0.0  # the next step finds the same, until it answers
             raise error
         self._setbacks.add(topic, short_name, what, error, offset, end)
+        if line is not None and not isinstance(error, StoreUnavailable | PositionMoved):
+            with suppress(Exception):  # it is shown all the same
+                line.leave(self._setbacks.present()[topic].why)
 
     def _serve(self) -> None:
         """Open a line for each recipient that has a topic and a model and none yet; follow exactly those."""
@@ -268,6 +278,7 @@ class Projector:
 
     def _open(self, topic: str, wanted: tuple[str, Kind], topic_id: str, begin: int) -> None:
         short_name, kind = wanted
+        line = None
         try:
             line = Line(short_name, topic, self._models.of(short_name), kind.facts, self._look_ahead)
             line.load(topic_id, begin)
@@ -275,7 +286,7 @@ class Projector:
             now = self._monotonic()
             if isinstance(error, NotProvisioned) and now - self._not_made.setdefault(topic, now) < MADE_WITHIN_S:
                 return
-            self._set_back(topic, short_name, NOT_OPENED, error, begin, self._broker.end_offsets([topic])[topic])
+            self._set_back(topic, short_name, NOT_OPENED, error, begin, self._broker.end_offsets([topic])[topic], line)
             return
         self._not_made.pop(topic, None)
         self._lines[topic] = line

@@ -7,6 +7,7 @@ goes. Tests compare the two byte by byte.
 from collections.abc import Iterator
 
 from consumers.log import UNREADABLE, Entry, Headers, Read
+from consumers.wire import of_a_sender
 from domain.varints import varint
 
 SHORT = 8_192
@@ -54,11 +55,6 @@ def _written(name: str) -> bytes:
     if len(_written_names) < NAMES_KEPT:
         _written_names[name] = written
     return written
-
-
-def of_a_sender(topic: str) -> bool:
-    """Whether others write to the topic, with clients of their choice."""
-    return ".in." in topic
 
 
 def decoded_records(

@@ -68,8 +68,15 @@ def receipts_topic(ledger: str, recipient: str) -> str:
 
 
 def kind_of(topic: str) -> str:
-    """Of one of our topics: events, in, out or receipts."""
-    return topic.split(".")[2]
+    """Of one of our topics: events, in, out or receipts; of any other one something else. A ledger or a recipient may have
+    one of these names, too: where the word stands says what it means."""
+    parts = topic.split(".")
+    return parts[2] if len(parts) > 3 else ""
+
+
+def of_a_sender(topic: str) -> bool:
+    """Whether others write to the topic, with clients of their choice."""
+    return kind_of(topic) == "in"
 
 
 def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
@@ -80,9 +87,7 @@ def recipient_topics(ledger: str, recipient: str) -> dict[str, TopicSettings]:
 def codec_of(topic: str) -> int:
     """The codec of a topic's batches, as Kafka's record format numbers them; 0 for none. The full feed by zstd: who reads it
     is an auditor, and may choose a client. What agencies read by gzip, which every client of Kafka unpacks by itself."""
-    if topic.endswith(".events.v1"):
-        return ZSTD
-    return GZIP if ".out." in topic or ".receipts." in topic else 0
+    return {"events": ZSTD, "out": GZIP, "receipts": GZIP}.get(kind_of(topic), 0)
 
 
 # --- The full record -------------------------------------------------------------------------------------------------
@@ -244,7 +249,7 @@ def line_of(read: Read) -> tuple[str, int]:
     recipient's, elsewhere the ledger's as `ledger_line` has it."""
     named = number_of(dict(read.headers).get("ce_epoch"))
     epoch = FIRST if named is None else named
-    return read.topic, epoch if ".out." in read.topic else ledger_line(epoch)
+    return read.topic, epoch if kind_of(read.topic) == "out" else ledger_line(epoch)
 
 
 def says_the_same(read: Read, entry: Entry) -> bool:

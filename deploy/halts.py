@@ -11,7 +11,7 @@ import psycopg
 
 from consumers.doubts import StoreBehindTopic
 from consumers.lines import MODEL_RUNBOOK
-from consumers.log import BrokerError, BrokerUnavailable, TopicRefused, TopicSettingsDiffer
+from consumers.log import BrokerError, BrokerUnavailable, TopicDamaged, TopicRefused, TopicSettingsDiffer
 from consumers.relay import FeedRefused
 from consumers.setbacks import Told
 from domain.catalogue import UnknownEvent
@@ -63,6 +63,7 @@ BROKER = Advice("a-broker-that-does-not-answer", "look after the broker; whateve
 DISK = Advice("a-disk-that-is-full", "make room; whatever waits goes on by itself")
 GAP = Advice("a-gap-in-a-topic", "let the recipient's topic be delivered again")
 MADE_AGAIN = Advice("a-topic-made-again", "let the recipient's topic be delivered again")
+DAMAGED_TOPIC = Advice("a-topic-made-again", "have another copy of the topic lead, or the topic made again")
 MODEL = Advice(MODEL_RUNBOOK, "mend or replace the recipient's read model; others are served meanwhile")
 PARKED_CLIENT = Advice("a-parked-client", "take a version that can digest the record, and start the projector again")
 AHEAD = Advice("a-clock-that-was-ahead", "set the machine's clock right, and see what was recorded meanwhile")
@@ -109,6 +110,8 @@ def advice_on(error: BaseException) -> Advice:
         return MODEL
     if isinstance(error, StoreUnavailable | psycopg.OperationalError | psycopg.InterfaceError | sqlite3.OperationalError):
         return DATABASE
+    if isinstance(error, TopicDamaged):
+        return DAMAGED_TOPIC
     if isinstance(error, BrokerError | ConnectionError):
         return BROKER
     return MISTAKE

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.caller import DevelopmentIssuer, Verifier
 from api.ledgers import LedgerDoor, Repeated
-from consumers.disclosed import line_of
+from consumers.disclosed import line_of, told_up_to
 from consumers.log import BrokerUnavailable
 from consumers.wire import publication_of
 from deploy.describe.served import agency_documents
@@ -50,6 +50,7 @@ def door_of(wired: Wired) -> LedgerDoor:
         receiving=wired.receiving,
         models=wired.models,
         publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),
+        told_up_to=lambda short_name: told_up_to(wired.store, short_name),
         lag=_asked_again_later(wired.lag),
         lagging=_asked_again_later(wired.lagging),
         redeliver=lambda short_name, caller, key: redelivered(wired, short_name, caller, key),

@@ -9,7 +9,7 @@ with the position (design D11, D16). This page is the port; the SQL stands in `r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -203,8 +203,11 @@ class ReadModel(Protocol):
     def positions(self) -> dict[int, Position]:
         """Every generation that is there, by epoch."""
 
-    def begin(self, position: Position) -> None:
-        """Make the empty tables of a generation; nothing when they are there."""
+    def over(self) -> dict[int, list[int]]:
+        """Of older epochs, what had come of each when a newer one began: up to which sequence all, then each one beyond."""
+
+    def begin(self, position: Position, over: Mapping[int, Sequence[int]]) -> None:
+        """Make the empty tables of a generation, unless they are there, and keep what had come of those before it."""
 
     def hashes(self, epoch: int, sequences: Sequence[int]) -> dict[int, str]:
         """Hashes of publications that are in the model, to tell a repetition from a forgery."""

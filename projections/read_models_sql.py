@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -186,10 +186,20 @@ class SqlModel(Generic[R]):
         with self._looking() as run:
             return _positions(run)
 
-    def begin(self, position: Position) -> None:
-        """Make the empty tables of a generation; nothing when they are there."""
+    def over(self) -> dict[int, list[int]]:
+        """Of older epochs, what had come of each when a newer one began."""
+        with self._looking() as run:
+            return {epoch: orjson.loads(came) for epoch, came in run.all("SELECT epoch, came FROM epochs_over")}
+
+    def begin(self, position: Position, over: Mapping[int, Sequence[int]]) -> None:
+        """Make the empty tables of a generation, unless they are there, and keep what had come of those before it."""
         with self._writing() as run:
             self._make(run, GENERATION, position.epoch)
+            run.change("DELETE FROM epochs_over WHERE epoch >= ?", (position.epoch,))
+            run.many(
+                "INSERT INTO epochs_over (epoch, came) VALUES (?, ?) ON CONFLICT (epoch) DO UPDATE SET came = excluded.came",
+                [(epoch, orjson.dumps(came).decode()) for epoch, came in over.items()],
+            )
             run.change(
                 "INSERT INTO generations (epoch, sequence, chain_hash, newest_at, until_sequence) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (epoch) DO NOTHING",

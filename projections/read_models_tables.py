@@ -30,8 +30,10 @@ CREATE TABLE IF NOT EXISTS generations (
 CREATE TABLE IF NOT EXISTS feed (
     one INTEGER PRIMARY KEY CHECK (one = 1), live_epoch BIGINT NOT NULL, next_offset BIGINT NOT NULL,
     topic_id TEXT NOT NULL, read_at {time}, heartbeat_at {time}, halted TEXT NOT NULL, waiting_for BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS epochs_over (epoch BIGINT PRIMARY KEY, came TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS migrations (version BIGINT NOT NULL)
 """
+"""`epochs_over` is made in models of before, too: without it a program knows less, and does nothing wrong."""
 
 VERSION = 1
 """Of these tables. A model of a newer program is not touched by an older one; one that was made before versions were kept is

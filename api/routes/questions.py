@@ -232,18 +232,14 @@ async def visible(door: LedgerDoor, short_name: str, token: str, looks: Looks, c
         head = await until("head", door.store.head, partial(lt, head))
         position = await run_in_threadpool(door.store.position_meant, read)
     await until("told", lambda: door.store.tracking("disclosure"), lambda told: told >= position)
-    epoch, sequence = await run_in_threadpool(_end, door, short_name)
+    end = partial(door.told_up_to, short_name)
+    # Each asks for itself at last: what is found for many may have been looked for before this write was told.
+    while (found := await run_in_threadpool(end)) is None:
+        await until(f"end of {short_name}", end, lambda there: there is not None)
+    epoch, sequence = found
     if sequence:
         there = lambda reached: reached.live_epoch >= epoch and reached.sequences.get(epoch, 0) >= sequence  # noqa: E731
         await until(f"model of {short_name}", lambda: _reached(door, short_name), there)
-
-
-def _end(door: LedgerDoor, short_name: str) -> tuple[int, int]:
-    """(epoch, sequence) of the last thing that the recipient was told."""
-    epoch = 1
-    while door.store.stream_version(f"recipient/{short_name}/{epoch + 1}"):
-        epoch += 1
-    return epoch, door.store.stream_version(f"recipient/{short_name}/{epoch}")
 
 
 class _Reached(NamedTuple):

@@ -55,8 +55,8 @@ def measure(servers: Servers, quick: bool) -> Figures:
     sample = [range(after, after + BATCH) for after in range(0, events - BATCH, max(BATCH, events // stretches))]
     sent = [one for each in sample for one in on_the_wire(parts, each.start, each.stop)]
     clear_sent = sum(clear_of(record) for each in sample for record in parts.store.records(each.start, BATCH))
-    full = {size: _sent_again(parts, sent, ".events.", size, clear_sent) for size in (BATCH, 1)}
-    told = {size: _sent_again(parts, sent, ".out.", size) for size in (BATCH, 1)}
+    full = {size: _sent_again(parts, sent, "events", size, clear_sent) for size in (BATCH, 1)}
+    told = {size: _sent_again(parts, sent, "out", size) for size in (BATCH, 1)}
     figures = Figures()
     figures.keep(
         {
@@ -109,7 +109,7 @@ def _sent_again(
     themselves that it is made of."""
     by_topic: dict[str, list[Entry]] = {}
     for topic, entry in sent:
-        if kind in topic:
+        if wire.kind_of(topic) == kind:
             by_topic.setdefault(topic, []).append(entry)
     fresh, bootstrap = f"disk-{uuid.uuid4().hex[:8]}", parts.settings.kafka
     named = {topic: topic.replace(parts.store.ledger, fresh) for topic in by_topic}

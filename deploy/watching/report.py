@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from consumers import disclosed, relay, wire
+from consumers.lines import NOT_OPENED
 from consumers.log import BrokerError
-from consumers.projector import NOT_OPENED
 from deploy.backup.taking import last_backups
 from deploy.halts import AHEAD, BEHIND, PARKED, Advice, advice_on, first_line, told_of_line
 from deploy.settings import Settings

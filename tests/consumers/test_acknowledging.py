@@ -178,7 +178,7 @@ def test_the_record_says_it_to_the_minute_and_the_table_exactly(live: Stage) -> 
     assert exactly(COUNTY, 1, max(told) + 1) is None
 
 
-def test_of_ten_years_of_minutes_no_more_is_remembered_than_two_numbers_each() -> None:
+def test_of_each_minute_that_is_recorded_no_more_is_remembered_than_two_numbers() -> None:
     minutes = 20_000
 
     def facts() -> Iterator[Any]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from consumers.batches import MOST_RECORDS
 from consumers.kafka_inside import PackingBuilder, batch_reads
 from consumers.log import UNREADABLE, Entry, Headers, Read, TopicDamaged
 from consumers.record_format import MOST_HEADERS, encoded_record
-from consumers.unpacking import GZIP
+from consumers.unpacking import GZIP, LARGEST_UNPACKED
 from domain.varints import varint
 
 IN, OUT = "kuty.x.in.provider.v1", "kuty.x.out.provider.v1"
@@ -78,6 +79,23 @@ def test_of_a_senders_batch_is_read_what_can_be_and_one_record_stands_for_the_re
 def test_the_same_in_a_topic_of_our_own_is_damage_and_says_where(lie: bytes) -> None:
     with pytest.raises(TopicDamaged, match=rf"{OUT} is damaged: the batch at offset 0 cannot be read"):
         list(batch_reads(OUT, batch([record(0), lie, record(2)])))
+
+
+@pytest.mark.parametrize("topic", [OUT, "kuty.x.events.v1", "kuty.x.receipts.provider.v1"])
+@pytest.mark.parametrize("wrong", ["more than is unpacked", "bytes that cannot be unpacked", "a codec that nobody knows"])
+def test_what_cannot_be_unpacked_in_a_topic_of_our_own_is_damage_too(wrong: str, topic: str) -> None:
+    """Nobody answers it there, and no reader of ours knows such a record."""
+    packed = batch([record(0, b"x" * (LARGEST_UNPACKED if wrong == "more than is unpacked" else 10))])
+    content = bytes(packed._buffer)
+    given = SimpleNamespace(
+        _buffer=content[:-9] if wrong == "bytes that cannot be unpacked" else content, _pos=packed._pos,
+        compression_type=7 if wrong == "a codec that nobody knows" else GZIP, records_count=1, base_offset=0, last_offset=0,
+        first_timestamp=1, max_timestamp=1, timestamp_type=0, LOG_APPEND_TIME=1,
+    )  # fmt: skip
+    with pytest.raises(TopicDamaged, match=rf"{topic} is damaged: the batch at offset 0 cannot be read"):
+        list(batch_reads(topic, given))
+    # of a sender's the line goes on
+    assert told(batch_reads(IN, given)) == [(0, False)]
 
 
 def test_bytes_behind_a_senders_last_record_take_nothing_from_it() -> None:

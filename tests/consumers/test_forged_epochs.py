@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 from history_as_1 import county, kela
-from publications_given import LEDGER, Told
+from publications_given import LEDGER, Told, damaged
 from stage import COUNTY, KELA, Stage
 
 from consumers.embedded_broker import EmbeddedBroker
@@ -101,13 +101,14 @@ def test_a_line_that_stood_still_when_somebody_else_began_an_epoch_stands_still_
     assert is_whole(stage, 2)
 
 
-def test_two_epochs_that_somebody_else_began_are_found_like_one(stage: Stage) -> None:
+@pytest.mark.parametrize("restart", [True, False])
+def test_two_epochs_that_somebody_else_began_are_found_like_one(stage: Stage, restart: bool) -> None:
     entries = kela().entries
-    comes(stage, *entries[:60])
-    comes(stage, beginning(2))
-    comes(stage, beginning(3))
-    assert comes(stage, *entries[60:]) == "epoch 1 goes on behind the beginning of epoch 3"
-    comes(stage, *redelivered(2))
+    comes(stage, *entries[:60], restart=restart)
+    comes(stage, beginning(2), restart=restart)
+    comes(stage, beginning(3), restart=restart)
+    assert comes(stage, *entries[60:], restart=restart) == "epoch 1 goes on behind the beginning of epoch 3"
+    comes(stage, *redelivered(2), restart=restart)
     assert is_whole(stage, 2)
 
 
@@ -159,18 +160,34 @@ def test_what_comes_twice_of_an_epoch_that_is_over_is_harmless(stage: Stage, res
     assert is_whole(stage, 2)
 
 
-def test_what_comes_twice_of_an_epoch_that_stood_still_is_harmless(stage: Stage) -> None:
-    entries = kela().entries
-    comes(stage, *entries[:40], Entry(b"k", b"junk", ()), *entries[40:], *redelivered(2)[:30], *entries[-20:])
-    comes(stage, *redelivered(2)[30:])
+@pytest.mark.parametrize("restart", [True, False])
+def test_what_comes_twice_of_an_epoch_that_stood_still_is_harmless(stage: Stage, restart: bool) -> None:
+    entries, again = kela().entries, redelivered(2)
+    comes(stage, *entries[:40], Entry(b"k", b"junk", ()), *entries[40:], *again[:30], restart=restart)
+    comes(stage, *entries[-20:], restart=restart)
+    comes(stage, *again[30:])
     assert is_whole(stage, 2)
 
 
-def test_what_comes_twice_of_an_epoch_with_a_hole_is_harmless(stage: Stage) -> None:
-    entries = kela().entries
-    comes(stage, *entries[:60], *entries[61:], *redelivered(2)[:30], *entries[65:])
-    comes(stage, *redelivered(2)[30:])
+@pytest.mark.parametrize("restart", [True, False])
+def test_what_comes_twice_of_an_epoch_with_a_hole_is_harmless(stage: Stage, restart: bool) -> None:
+    entries, again = kela().entries, redelivered(2)
+    comes(stage, *entries[:60], *entries[61:], *again[:30], restart=restart)
+    comes(stage, *entries[65:], restart=restart)
+    comes(stage, *again[30:])
     assert is_whole(stage, 2)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_what_comes_twice_of_an_epoch_that_was_broken_off_is_harmless(stage: Stage, restart: bool) -> None:
+    """A relay that was thought dead, or a topic whose end was lost and filled again."""
+    comes(stage, *kela().entries, *redelivered(2)[:10], *redelivered(3)[:10], restart=restart)
+    assert comes(stage, *redelivered(2)[5:10], beat(2, 10), restart=restart) == ""
+    comes(stage, *redelivered(3)[10:])
+    assert is_whole(stage, 3)
+    # and what is new of it is still none of ours
+    comes(stage, *redelivered(4)[:10], restart=restart)
+    assert comes(stage, redelivered(2)[10], restart=restart) == "epoch 2 goes on behind the beginning of epoch 4"
 
 
 @pytest.mark.parametrize("restart", [True, False])
@@ -204,6 +221,44 @@ def test_an_epoch_may_follow_one_that_was_never_sent(stage: Stage) -> None:
     """Where an opening of the ledger gave up a history, the line goes on in the first epoch that neither history had."""
     comes(stage, *kela().entries, *redelivered(4))
     assert is_whole(stage, 4)
+
+
+# --- A fault of one epoch, where another one answers ---
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_a_fault_of_an_epoch_that_no_longer_answers_holds_nothing_up(stage: Stage, restart: bool) -> None:
+    entries, again = kela().entries, redelivered(2)
+    comes(stage, *entries, *again[:10])
+    # when one of the epoch that answers comes twice with different bytes, while a fresh one is built
+    reason = comes(stage, damaged(entries[5], ce_time=b"2025-01-01T00:00:00Z"))
+    assert reason == "sequence 6 of epoch 1 came twice with different bytes"
+    assert not stage.asked().complete
+    # then this is said until the fresh one answers
+    assert comes(stage, *again[10:20], restart=restart) == reason
+    assert not stage.asked().complete
+    comes(stage, *again[20:])
+    assert is_whole(stage, 2)
+    # and afterwards the line stands at the end of its topic
+    end = stage.broker.end_offsets([TOPIC])[TOPIC]
+    assert (stage.feed().next_offset, stage.standing().offset) == (end, end)
+    # so that nothing is wrong with it either when the topic has dropped what was read
+    stage.broker.delete_before({TOPIC: end})
+    assert comes(stage, beat(2, ENDS), restart=True) == ""
+    assert is_whole(stage, 2)
+
+
+def test_a_fresh_epoch_is_built_over_a_new_start_though_the_topic_has_dropped_where_the_one_before_stood_still(
+    stage: Stage,
+) -> None:
+    entries, again = kela().entries, redelivered(2)
+    comes(stage, *entries[:40], Entry(b"k", b"junk", ()), *entries[40:])
+    comes(stage, *again[:30])
+    stage.broker.delete_before({TOPIC: ENDS + 1})
+    # when the projector is started again in its middle
+    assert comes(stage, *again[30:40], restart=True) == "offset 40 is neither a publication nor a heartbeat"
+    comes(stage, *again[40:])
+    assert is_whole(stage, 2)
 
 
 # --- Numbers that no table takes ---

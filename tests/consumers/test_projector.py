@@ -160,6 +160,20 @@ def test_a_repetition_with_other_bytes_halts(stage: Stage) -> None:
     assert stage.asked().freshness.sequence <= 77
 
 
+def test_a_repetition_with_other_bytes_halts_over_every_new_start(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put(entries[:40])
+    stage.drain()
+    # given that others came with it, and it once more as it was
+    stage.put([damaged(entries[10], ce_purpose=b"marketing"), entries[10], *entries[40:]])
+    stage.drain()
+    for _ in range(3):
+        stage.restart()
+        stage.put([heartbeat(1, 40, "urn:kuty:organisation:0000001-9", datetime(2025, 9, 30, 12, 0, tzinfo=UTC))])
+        stage.drain()
+        assert stage.feed().halted == "sequence 11 of epoch 1 came twice with different bytes"
+
+
 def test_records_may_come_out_of_order_within_the_look_ahead(stage: Stage) -> None:
     entries = kela().entries
     stage.put([*entries[:5], *entries[6:20]])

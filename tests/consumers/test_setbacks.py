@@ -17,14 +17,17 @@ from logins import login_dsn
 from publications_given import LEDGER, damaged
 from stage import KELA, Stage
 
+from consumers.embedded_broker import EmbeddedReader
 from consumers.generations import Generation
-from consumers.lines import NOT_TAKEN
-from consumers.log import Read
-from consumers.projector import MADE_WITHIN_S, NOT_OPENED
+from consumers.lines import NOT_OPENED, NOT_READ, NOT_TAKEN, Line
+from consumers.log import Read, TopicDamaged
+from consumers.projector import MADE_WITHIN_S
 from consumers.setbacks import LONGEST_PAUSE_S
+from consumers.wire import out_topic
 from deploy.halts import told_of_line
 from deploy.local.parts import Postgres
 from deploy.roles import Running
+from deploy.watching.process import fault_of_line
 from domain.directory import Recipient
 from domain.store import StoreUnavailable
 from projections.read_models import NotProvisioned, ReadModels, schema_name
@@ -35,7 +38,7 @@ FIRST, SECOND, THIRD = RECIPIENTS = [Recipient(name, KELA.org, KELA.task, KELA.f
 FEW = kela().entries[:5]
 MORE = kela().entries[5:10]
 DEADLINE_S = 30.0
-MODEL_PAGE = "docs/runbooks/a-read-model-that-fails.md"
+MODEL_PAGE, TOPIC_PAGE = "docs/runbooks/a-read-model-that-fails.md", "docs/runbooks/a-topic-made-again.md"
 
 
 @dataclass
@@ -258,6 +261,89 @@ def test_a_record_that_cannot_be_taken_in_slows_nobody_else_and_answers_say_so(
     assert 1 <= len(lines) <= 3
     assert lines[0].exc_info
     assert MODEL_PAGE in lines[0].getMessage()
+
+
+def test_a_topic_that_is_damaged_holds_up_nobody_else_and_answers_say_so(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.drain()
+    topic, poll = out_topic(LEDGER, SECOND.short_name), EmbeddedReader.poll
+
+    def damaged_poll(reader: EmbeddedReader, limit: int, timeout: float) -> dict[str, list[Read]]:
+        if topic in reader.positions():
+            raise TopicDamaged(topic, "the batch at offset 5 fails its checksum")
+        return poll(reader, limit, timeout)
+
+    # when a disk of the broker gives back other bytes of one recipient's topic, and all are told more
+    with monkeypatch.context() as damage:
+        damage.setattr(EmbeddedReader, "poll", damaged_poll)
+        for recipient in RECIPIENTS:
+            stage.put(MORE, recipient)
+        seconds_go_by(stage, 60)
+        # then the others have it
+        assert offsets(stage, *RECIPIENTS) == [10, 5, 10]
+        assert stage.asked(recipient=FIRST).complete
+        # and whoever asks the one is told that it is not all, and the operator what to do
+        why = f"{NOT_READ}: topic {topic} is damaged: the batch at offset 5 fails its checksum"
+        failing = stage.standing(SECOND)
+        assert (failing.halted, failing.offset, failing.to_do.rpartition(": ")[2]) == (why, 5, TOPIC_PAGE)
+        answered = stage.asked(recipient=SECOND)
+        assert (answered.complete, answered.freshness.halted) == (False, why)
+        assert fault_of_line("b", why).to_do == failing.to_do
+        assert 1 <= len(said(caplog)) <= 3
+        # also after a new start
+        stage.restart()
+        seconds_go_by(stage, 3)
+        assert (stage.standing(SECOND).halted, stage.asked(recipient=SECOND).complete) == (why, False)
+    # when a copy leads that is whole, then it goes on by itself
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+    assert stage.asked(recipient=SECOND).complete
+
+
+def test_while_a_model_cannot_be_opened_its_answers_say_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.drain()
+    load = Line.load
+
+    def loads(line: Line, *given: Any) -> None:
+        if line.short_name == "b":
+            raise RuntimeError("what nobody thought of")
+        load(line, *given)
+
+    # when more is told, and the program cannot open a model that can be asked
+    with monkeypatch.context() as failing:
+        failing.setattr(Line, "load", loads)
+        stage.restart()
+        stage.put(MORE, SECOND)
+        seconds_go_by(stage, 3)
+        answered = stage.asked(recipient=SECOND)
+        assert (answered.complete, answered.freshness.halted) == (False, stage.standing(SECOND).halted)
+        assert answered.freshness.halted.startswith(f"{NOT_OPENED}: ")
+        assert fault_of_line("b", answered.freshness.halted).to_do.endswith(MODEL_PAGE)
+        assert stage.asked(recipient=FIRST).complete
+    # and when it can, then it has what came
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.asked(recipient=SECOND).complete) == ([10], True)
+
+
+def test_a_model_that_can_be_opened_again_says_so_though_nothing_comes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.restart(look_ahead=20)
+    stage.put(MORE[1:], SECOND)
+    stage.drain()
+    assert (stage.feed(SECOND).halted, stage.feed(SECOND).waiting_for) == ("", 6)
+    with monkeypatch.context() as failing:
+        failing.setattr(Line, "load", lambda *_: 1 / 0)
+        stage.restart()
+        seconds_go_by(stage, 3)
+        assert stage.feed(SECOND).halted.startswith(NOT_OPENED)
+    stage.later(LONGEST_PAUSE_S)
+    stage.projector.step()
+    # then what the topic itself lacks is all that is said
+    assert (stage.feed(SECOND).halted, stage.feed(SECOND).waiting_for, stage.feed(FIRST).halted) == ("", 6, "")
 
 
 @pytest.mark.parametrize("why", ["", "gap: sequence 6 of epoch 1 is missing"])

@@ -278,7 +278,7 @@ def most():
 
 batch = DefaultRecordBatch(bytearray(Path(sys.argv[1]).read_bytes()))
 before = most()
-[read] = batch_reads("t", batch)
+[read] = batch_reads("kuty.x.in.provider.v1", batch)
 print(len(read.value), read.headers[0][0], most() - before)
 """
 """What a process reads of a batch, and how much memory more than before it has had at once, kB. (`ru_maxrss` is no less than
@@ -321,4 +321,5 @@ def test_a_codec_that_nobody_knows_makes_a_batch_that_is_passed_over() -> None:
         first_timestamp, max_timestamp, timestamp_type, LOG_APPEND_TIME = 1, 2, 1, 1
         base_offset, last_offset, records_count = 10, 14, 5
 
-    assert batch_reads("t", Batch()) == [Read("t", 14, 2, None, b"", UNREADABLE)]
+    topic = "kuty.x.in.provider.v1"
+    assert batch_reads(topic, Batch()) == [Read(topic, 14, 2, None, b"", UNREADABLE)]

@@ -133,8 +133,8 @@ def jumped(place: Place, issuer: Issuer, machine: IllMachine, asked: Asked, jump
 
 
 def check_times(wired: Wired, most: timedelta) -> None:
-    """Nothing is decided before what was decided already, nobody is told of anything before it was recorded, no stream goes
-    back in time, and nothing is later than the clock ever was. source: docs/decisions/0028"""
+    """As record 0028 promises: nothing is decided before what was decided already, nobody is told of anything before it was
+    recorded, no stream goes back in time; and nothing is later than the clock ever was."""
     records = check_store(wired)
     recorded_at = {record.header.event_id: record.header.recorded_at for record in records}
     decided: list[Record] = []

@@ -43,7 +43,7 @@ def entry(sequence: int, publication: bytes, body: bytes = b"{}", lookup: bytes 
 
 
 def put(model: ReadModel, *entries: Entry, expected: int = 0) -> None:
-    model.begin(Position(1))
+    model.begin(Position(1), {})
     model.write([Batch(Position(1, expected + len(entries), "f" * 64), expected, list(entries))], Feed(1, len(entries)))
 
 
@@ -243,9 +243,32 @@ def test_the_models_are_looked_at_and_weighed(kind: str, request: pytest.Fixture
         models = PostgresModels(login_dsn(dsn), "test", connections=3)
     models.check()
     before = models.size()
-    models.of("recipient").begin(Position(1))
+    models.of("recipient").begin(Position(1), {})
     assert models.size() > before
     models.close()
+
+
+def test_what_had_come_of_older_epochs_is_kept_until_one_of_them_begins_once_more(model: ReadModel) -> None:
+    model.begin(Position(1), {})
+    model.begin(Position(2), {1: [5, 7, 8]})
+    model.begin(Position(3), {1: [9], 2: [4]})
+    assert model.over() == {1: [9], 2: [4]}
+    # also when the generation itself is dropped
+    model.drop(2)
+    model.begin(Position(5), {3: [1]})
+    assert model.over() == {1: [9], 2: [4], 3: [1]}
+    # when an epoch begins once more, then nothing is known of it and of newer ones
+    model.begin(Position(2), {1: [9]})
+    assert model.over() == {1: [9]}
+
+
+def test_a_model_of_before_is_opened_and_knows_nothing_of_older_epochs(tmp_path: Path) -> None:
+    with closing(SqliteModels(tmp_path, "test")) as models:
+        models.of("recipient").begin(Position(1), {})
+    with closing(sqlite3.connect(tmp_path / "test" / "recipient.db")) as connection:
+        connection.execute("DROP TABLE epochs_over")
+    with closing(SqliteModels(tmp_path, "test")) as models:
+        assert (models.of("recipient").over(), [*models.of("recipient").positions()]) == ({}, [1])
 
 
 def test_a_model_in_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:

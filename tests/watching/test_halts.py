@@ -16,7 +16,7 @@ from blocks import ROOT
 
 from consumers import generations, lines, projector
 from consumers.lines import runbook_of
-from consumers.log import BrokerUnavailable, TopicGone
+from consumers.log import BrokerUnavailable, TopicDamaged, TopicGone
 from deploy import halts
 from deploy.cli import main
 from deploy.halts import ADVICE, FOLDER, HALTS, Advice, advice_on, told_of_line
@@ -58,6 +58,7 @@ def test_every_kind_of_halt_is_answered_by_its_own_advice(kind: type[Exception])
         (psycopg.OperationalError("connection refused"), halts.DATABASE),
         (BrokerUnavailable("no answer within 15 s"), halts.BROKER),
         (TopicGone("kuty.demo.events.v1"), halts.BROKER),
+        (TopicDamaged("kuty.demo.events.v1", "the batch at offset 7 fails its checksum"), halts.DAMAGED_TOPIC),
         (KeyError("whatever"), halts.MISTAKE),
         (psycopg.errors.UndefinedTable('relation "keys" does not exist'), halts.TABLES),
         (psycopg.errors.InvalidSchemaName("no schema has been selected"), halts.TABLES),
