@@ -6,11 +6,15 @@ import re
 from typing import Any
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from api.problems import problem
 from domain.json_gate import LIMIT, read_json
 
 JSON = "application/json"
+LARGE = 8_192
+"""Bytes of a body above which reading and judging it takes so long that nobody else is to wait for it: it is done beside the
+loop."""
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A repeat keeps what it took (`*+`): blanks that either of two could take would be tried in every way, for years.
 _MEDIA_TYPE = re.compile(
@@ -55,4 +59,9 @@ def media_type(request: Request) -> str:
 
 async def json_body(request: Request) -> dict[str, Any]:
     """The object in the body. Raises Problem or BadJson."""
-    return read_json(await raw_body(request))
+    return await object_in(await raw_body(request))
+
+
+async def object_in(raw: bytes) -> dict[str, Any]:
+    """The object that the bytes hold. Raises BadJson."""
+    return read_json(raw) if len(raw) <= LARGE else await run_in_threadpool(read_json, raw)

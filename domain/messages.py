@@ -2,7 +2,8 @@
 
 Everybody names clients and parts by the pseudonyms of the own recipient, or a part by `message:<message id>`, the
 sender's own message that began it; a client also by the personal identity code, in the one field for it. All that is
-wrong with a body is told at once, each with its place. source: integration.md 2, domain/pathway.md 4.8
+wrong with a body is told at once, each with its place; of one with too long a list no more than that is looked at.
+source: integration.md 2, domain/pathway.md 4.8
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from domain.dates import FROM_OUTSIDE
 from domain.disclosure.kinds import Kind
 from domain.envelopes import MESSAGE_ID
 from domain.identifiers import is_identity_code, normal_code
-from domain.json_gate import LIMIT
+from domain.json_gate import LIMIT, below
 from domain.message_fields import UNRESOLVED, diagnoses_in, places, reasons_of, resolved, too_long_lists
-from domain.refusals import Reason, Refused, refuse
+from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
 
 CLIENT = "client"
@@ -145,10 +146,12 @@ class _Reading:
         self._client: str | None = None
         self._anybody: str | None = None
         self._nobody = False
+        self._begun: dict[str, Begun | HeldReason | None] = {}
 
     def wish(self, kind: CommandKind, fields: Mapping[str, Any], client: str | None) -> Wish:
         self._client = client
-        self._reasons += too_long_lists(fields)
+        if too_long := too_long_lists(fields):
+            raise Refused(*self._reasons, *too_long)  # before anybody is asked what its entries stand for
         translated = resolved(fields, places(kind.command), self._resolve)
         raw = orjson.dumps(translated)
         if len(raw) > LIMIT:  # in normal form a text may be longer than it came
@@ -206,7 +209,9 @@ class _Reading:
             return UNRESOLVED
         if text.startswith(BY_MESSAGE):
             message_id = text[len(BY_MESSAGE) :]
-            begun = self._names.begun_by(message_id)
+            if message_id not in self._begun:
+                self._begun[message_id] = self._names.begun_by(message_id)
+            begun = self._begun[message_id]
             if isinstance(begun, str) and self._waiting and _MAY_COME.fullmatch(message_id):
                 self._waits = self._waits or begun
                 return UNRESOLVED
@@ -232,17 +237,21 @@ def _meant(begun: Begun, kind: str, pointer: str) -> str | None:
 def of_group(body: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The single days of a group's message, numbered from 1: what is said once holds for each entry.
 
-    Raises Refused when the message as a whole has no list of entries, or more than `MOST_CLIENTS`.
+    Raises Refused when the message as a whole has no list of entries, or more than `MOST_CLIENTS`; and when it says once,
+    beside them, what none of them may say.
     """
     entries = body.get("entries")
-    if "entries" not in body:
-        raise refuse("E_FIELD_MISSING", "/entries")
-    if not isinstance(entries, list) or not entries:
-        raise refuse("E_FIELD_TYPE", "/entries")
-    if len(entries) > MOST_CLIENTS:
-        raise refuse("E_TOO_LARGE", "/entries")
-    wrong = [n for n, one in enumerate(entries) if not isinstance(one, dict)]
-    if wrong:
-        raise Refused(*(Reason("E_FIELD_TYPE", f"/entries/{n}") for n in wrong))
     shared = {name: value for name, value in body.items() if name != "entries"}
-    return [(number, {**shared, **one}) for number, one in enumerate(entries, start=1)]
+    sayable = {CLIENT, IDENTITY_CODE, *COMMANDS[GROUP_OF].command.model_fields}
+    wrong = [Reason("E_FIELD_NOT_ALLOWED", below("", name)) for name in shared if name not in sayable]
+    if "entries" not in body:
+        wrong.append(Reason("E_FIELD_MISSING", "/entries"))
+    elif not isinstance(entries, list) or not entries:
+        wrong.append(Reason("E_FIELD_TYPE", "/entries"))
+    elif len(entries) > MOST_CLIENTS:
+        wrong.append(Reason("E_TOO_LARGE", "/entries"))
+    else:
+        wrong += [Reason("E_FIELD_TYPE", f"/entries/{n}") for n, one in enumerate(entries) if not isinstance(one, dict)]
+    if wrong:
+        raise Refused(*wrong)
+    return [(number, {**shared, **one}) for number, one in enumerate(entries or (), start=1)]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,15 +17,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
-from api.bodies import raw_body
+from api.bodies import LARGE, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.routing import doors
 from domain.answers import OwnVersion
 from domain.commands import CommandKind
-from domain.json_gate import read_json
 from domain.message_schemas import body_schema
-from domain.messages import Names, NoNames, wish_of_body
+from domain.messages import Begun, HeldReason, Names, NoNames, Wish, wish_of_body
 from domain.refusals import Reason, Refused
 from domain.rulebook import COMMANDS
 from domain.store import LOOKING, Content
@@ -125,13 +125,13 @@ async def command(
         client, expected = await spoken_of(signed, name, request)
     key = idempotency_key(request)
     raw = await raw_body(request)
-    body = read_json(raw)
+    body = await object_in(raw)
     door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client)
     found: dict[str, Any] = {}
     if not may_post(signed, kind):
         return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
     try:
-        wish = wish_of_body(kind, body, client, names_of(signed))
+        wish = await _wished(signed, kind, body, client, len(raw))
     except Refused as refused:
         return await refusal(signed, key, said, refused)
     if client is None:
@@ -148,6 +148,36 @@ async def command(
     return await answered_beside(signed, key, kind.name, answer)
 
 
+async def _wished(signed: SignedIn, kind: CommandKind, body: Mapping[str, Any], client: str | None, size: int) -> Wish:
+    """What the body of so many bytes asks for. Raises Refused."""
+    names = names_of(signed)
+    if size <= LARGE:
+        with suppress(_NotAtHand):
+            return wish_of_body(kind, body, client, _NamesAtHand(names))
+    # What is long, or has to be asked of the database, may take its time: nobody else waits for it.
+    return await run_in_threadpool(wish_of_body, kind, body, client, names)
+
+
+class _NotAtHand(Exception):
+    """What a name stands for has to be asked of the database."""
+
+
+class _NamesAtHand:
+    """A caller's names as far as they are read without asking the database; raises `_NotAtHand` for the others."""
+
+    def __init__(self, names: Names) -> None:
+        self.part = names.part
+
+    def event(self, publication_id: str, client: str | None) -> str | None:
+        raise _NotAtHand
+
+    def begun_by(self, message_id: str) -> Begun | HeldReason | None:
+        raise _NotAtHand
+
+    def client(self, identity_code: str) -> str | None:
+        raise _NotAtHand
+
+
 def may_post(signed: SignedIn, kind: CommandKind) -> bool:
     """Whether the caller's organisation posts such a command: what an agency's system may not send, its workers may not
     post; the system itself sends messages. Asked before everything else that is done for a command."""
@@ -157,7 +187,8 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
 
 async def refusal(signed: SignedIn, key: str, said: Content, refused: Refused) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
-    recorded = signed.door.store.refuse(refused.codes, signed.caller, key, content=said)
+    refuse = partial(signed.door.store.refuse, refused.codes, signed.caller, key, content=said)
+    recorded = refuse() if len(said.raw) <= LARGE else await run_in_threadpool(refuse)
     return await answered_beside(signed, key, said.type, await asyncio.wrap_future(recorded))
 
 

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
-from api.bodies import JSON, json_body, media_type, raw_body
+from api.bodies import JSON, json_body, media_type, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
@@ -28,7 +28,7 @@ from domain.disclosure.once_more import SentOnceMoreOften
 from domain.disclosure.publications import Publication
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
-from domain.json_gate import escaped, read_json, shortened
+from domain.json_gate import escaped, shortened
 from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
@@ -166,7 +166,7 @@ async def send_message(
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
     faults: list[Reason] = []
     if given == STRUCTURED:
-        headers, raw, faults = _unwrapped(read_json(raw))
+        headers, raw, faults = _unwrapped(await object_in(raw))
     else:
         headers = _attributes(request)
     try:
@@ -348,7 +348,7 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     own = signed.on_the_line()
     key = idempotency_key(request)
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
-        fields = read_json(await raw_body(request))
+        fields = await json_body(request)
         if fields:
             raise Problem(*(Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in fields))
     try:

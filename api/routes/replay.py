@@ -98,8 +98,7 @@ async def read_history(
     client: Client, signed: SignedInCaller, order: Order = "recorded"
 ) -> Response:
     """Every fact of the client; a correction says what it changed, and names a fact by its `event_id`."""
-    reference = _reference(signed, client, "history")
-    return await _answer(signed, reference, _history, order)
+    return await _answer(signed, client, _history, order)
 
 
 def _history(signed: SignedIn, reference: str, order: str) -> dict[str, Any]:
@@ -141,8 +140,7 @@ def _in_terms(name: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 async def read_case(client: Client, signed: SignedInCaller, on: On = None, known_at: KnownAt = None) -> Response:
     """The state of the client's cases and every fact in force on the day, as it was known at the time."""
-    reference = _reference(signed, client, "as-of")
-    return await _answer(signed, reference, _case, on, known_at)
+    return await _answer(signed, client, _case, on, known_at)
 
 
 def _case(signed: SignedIn, reference: str, on: date | None, known_at: datetime | date | None) -> dict[str, Any]:
@@ -169,8 +167,7 @@ def _case(signed: SignedIn, reference: str, on: date | None, known_at: datetime 
 
 async def read_told(client: Client, signed: SignedInCaller) -> Response:
     """Every disclosure about the client, in the order of telling."""
-    reference = _reference(signed, client, "told")
-    return await _answer(signed, reference, _told)
+    return await _answer(signed, client, _told)
 
 
 def _told(signed: SignedIn, reference: str) -> dict[str, Any]:
@@ -181,14 +178,13 @@ def _told(signed: SignedIn, reference: str) -> dict[str, Any]:
 
 async def read_told_by(client: Client, recipient: ShortName, signed: SignedInCaller, by: KnownAt = None) -> Response:
     """What one recipient had been told by a time, and not otherwise since. `time_used` says which time counts."""
-    reference = _reference(signed, client, "told")
-    if recipient not in signed.door.store.directory.recipients:
-        raise problem("E_NOT_FOUND")
-    return await _answer(signed, reference, _told_by, recipient, by)
+    return await _answer(signed, client, _told_by, recipient, by)
 
 
 def _told_by(signed: SignedIn, reference: str, recipient: str, by: datetime | date | None) -> dict[str, Any]:
     store = signed.door.store
+    if recipient not in store.directory.recipients:
+        raise problem("E_NOT_FOUND")
     at = moment(by) or store.now()
     records = _told_records(signed, reference)
     told = told_by(records, store.opened, recipient, at, client=reference, acknowledged=signed.door.acknowledged)
@@ -221,8 +217,7 @@ def _told_records(signed: SignedIn, reference: str) -> list[Record]:
 
 async def read_decisions(client: Client, signed: SignedInCaller) -> Response:
     """Every decision about the client, run again. `same` is none where it cannot be run, and `not_run` says why."""
-    reference = _reference(signed, client, "decisions")
-    return await _answer(signed, reference, _decisions)
+    return await _answer(signed, client, _decisions)
 
 
 def _decisions(signed: SignedIn, reference: str) -> dict[str, Any]:
@@ -245,7 +240,7 @@ def _rerun(signed: SignedIn, rerun: Rerun) -> dict[str, Any]:
     return stated
 
 
-def _reference(signed: SignedIn, client: str, what: str) -> str:
+def _reference(signed: SignedIn, client: str) -> str:
     """The client's reference, for those who may replay. Raises Problem (`E_NOT_FOUND`)."""
     own = signed.own
     if own.task != "organiser" or signed.caller.role not in WHOLE | IN_TERMS:
@@ -253,12 +248,13 @@ def _reference(signed: SignedIn, client: str, what: str) -> str:
     return signed.client(client)
 
 
-async def _answer(signed: SignedIn, reference: str, function: Callable[..., dict[str, Any]], *given: Any) -> Response:
-    return await run_in_threadpool(_answered, signed, reference, function, *given)
+async def _answer(signed: SignedIn, client: str, function: Callable[..., dict[str, Any]], *given: Any) -> Response:
+    # From the first question on: whether the caller may know the client is asked of the database, too.
+    return await run_in_threadpool(_answered, signed, client, function, *given)
 
 
-def _answered(signed: SignedIn, reference: str, function: Callable[..., dict[str, Any]], *given: Any) -> Response:
-    door = signed.door
+def _answered(signed: SignedIn, client: str, function: Callable[..., dict[str, Any]], *given: Any) -> Response:
+    door, reference = signed.door, _reference(signed, client)
     version = door.store.stream_version(reference)  # before the reading: a later fact makes `If-Match` stale
     if version == 0:
         raise problem("E_NOT_FOUND")

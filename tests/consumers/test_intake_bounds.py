@@ -15,6 +15,8 @@ from stories import INSTRUCTOR
 from consumers import wire
 from consumers.log import Entry
 from domain.context import Caller
+from domain.json_gate import LIMIT, read_json
+from domain.messages import wish_of_message
 from domain.record import LARGEST_RECORD
 
 SYSTEM = Caller(INSTRUCTOR.org, INSTRUCTOR.task, "system", "system")
@@ -96,6 +98,59 @@ def test_a_group_of_wrong_entries_is_summed_up_in_fifty_codes(home: House) -> No
     summary = next(receipt for receipt in home.receipts(SENDER) if receipt["message_id"] == "group")
     assert (summary["status"], len(summary["codes"]), len(summary["parts"])) == ("refused", 50, 100)
     assert summary["more"] == 100 * 4 - 50
+
+
+LARGE = [[1]] * 50_000
+
+
+@pytest.mark.parametrize(
+    ("said", "entry", "told"),
+    [
+        # what is said once, and no entry may say
+        ({"zzz": LARGE}, {}, [("E_FIELD_NOT_ALLOWED", "/zzz")]),
+        # what an entry may say, larger than it can be
+        ({"day_status": LARGE}, {}, [("E_TOO_LARGE", "/entries")]),
+        ({"day_status": "x" * 2_000}, {"hours": "x" * 2_000}, [("E_TOO_LARGE", "/entries")]),
+        # as much as entries may be
+        ({"day_status": "x" * 1_000}, {"hours": "x" * 1_000}, None),
+    ],
+)
+def test_a_groups_message_is_as_much_work_as_a_single_one_of_its_size_may_be(
+    home: House,
+    monkeypatch: pytest.MonkeyPatch,
+    said: dict[str, Any],
+    entry: dict[str, Any],
+    told: list[tuple[str, str]] | None,
+) -> None:
+    # design D24; domain/pathway.md 4.9 Bounds
+    message_id = home.id()
+    raw = orjson.dumps({"entries": [{"client": home.name(SENDER), **entry}] * 100, **said})
+    assert len(raw) <= LIMIT
+    read: list[int] = []
+    judged: list[int] = []
+
+    def reading(raw: bytes) -> dict[str, Any]:
+        read.append(len(raw))
+        return read_json(raw)
+
+    def wishing(kind: Any, body: dict[str, Any], names: Any) -> Any:
+        judged.append(len(orjson.dumps(body)))
+        return wish_of_message(kind, body, names)
+
+    monkeypatch.setattr("domain.store.receiving.asked.read_json", reading)
+    monkeypatch.setattr("domain.store.deciding.kept_answers.read_json", reading)
+    monkeypatch.setattr("domain.store.receiving.asked.wish_of_message", wishing)
+    home.send(SENDER, message_id, "record_group_attendance.v1", raw)
+    home.wired.intake.step()
+    # once when it comes, once to know it again, and its entries to know them again
+    assert sum(read) <= 2 * len(raw) + LIMIT
+    assert sum(judged) <= LIMIT
+    home.settle()
+    receipt = next(one for one in reversed(home.receipts(SENDER)) if one["message_id"] == message_id)
+    if told is not None:
+        assert (receipt["status"], codes(receipt), judged) == ("refused", told, [])
+    else:
+        assert (receipt["status"], len(receipt["parts"]), len(judged)) == ("refused", 100, 100)
 
 
 @pytest.mark.parametrize(

@@ -1036,6 +1036,33 @@ def test_a_pathway_that_was_being_folded_while_its_key_was_destroyed_is_not_kept
     other.close()
 
 
+def test_those_of_whom_nothing_is_recorded_are_remembered_within_the_bound(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # design D24: of such as are asked about, and become no clients, there is no end
+    monkeypatch.setattr("domain.store.deciding.known.FACTS_KEPT", 5)
+    for _ in range(10):
+        assert store.pathway(new_id()).version == 0
+        assert store.execute(Register(), WORKER, new_id(), client=new_id(), dry_run=True).status == "recorded"
+    assert len(store._known._pathways) == 5
+
+
+def test_of_a_pathway_that_is_forgotten_nothing_is_kept(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = ground.open(), ground.open()
+    clients = [new_client(store), new_client(store)]
+    # given a pathway that others have written to
+    other.execute(day(0), PROVIDER, "1", client=clients[0])
+    store.execute(Register(), WORKER, new_id(), dry_run=True)
+    assert store._known._stale == {clients[0]}
+    # when there is room for one of a registration and two days
+    monkeypatch.setattr("domain.store.deciding.known.FACTS_KEPT", 3)
+    store.execute(day(1), PROVIDER, "2", client=clients[1])
+    # then neither it nor a word about it is kept
+    assert (store._known._pathways.keys(), store._known._stale) == ({clients[1]}, set())
+    store.close()
+    other.close()
+
+
 def test_a_stored_decision_tells_what_was_asked_and_by_whom(store: EventStore) -> None:
     client = new_client(store)
     store.execute(day(0), PROVIDER, "1", client=client, look_ups={"lives_in_area": True})

@@ -251,6 +251,23 @@ def test_a_worker_who_names_a_message_that_is_not_there_is_told_where(reason: He
     assert [(reason.code, reason.pointer) for reason in refused.value.codes] == [("E_TARGET", "/target_event_id")]
 
 
+def test_of_a_body_with_too_long_a_list_nobody_is_asked_what_it_names(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(names, "begun_by", asked.append)
+    body = {"target_event_id": "message:m-1", "further": [{"target_event_id": "message:m-1"}] * 401}
+    told = refusals("correct_fact", {"client": attendance(names)["client"], **body}, names)
+    assert (told, asked) == ([("E_TOO_LARGE", "/further")], [])
+
+
+def test_what_a_message_began_is_asked_once_for_a_body(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(names, "begun_by", asked.append)
+    body = {"target_event_id": "message:m-1", "further": [{"target_event_id": f"message:m-{n % 2}"} for n in range(400)]}
+    with pytest.raises(Refused):
+        wish_of_body(COMMANDS["correct_fact"], body, CLIENT, names)
+    assert asked == ["m-1", "m-0"]
+
+
 def test_a_group_has_at_most_a_hundred_entries() -> None:
     assert len(of_group({"entries": [{}] * 100})) == 100
     with pytest.raises(Refused) as refused:
@@ -272,6 +289,7 @@ def test_a_group_is_many_single_days() -> None:
         ({}, "E_FIELD_MISSING", "/entries"),
         ({"entries": []}, "E_FIELD_TYPE", "/entries"),
         ({"entries": [{}, 1]}, "E_FIELD_TYPE", "/entries/1"),
+        ({"entries": [{}], "note/book": "for all"}, "E_FIELD_NOT_ALLOWED", "/note~1book"),
     ],
 )
 def test_a_group_needs_its_entries(body: dict[str, Any], code: str, pointer: str) -> None:

@@ -27,7 +27,8 @@ from domain.store.tables.seen import hash_of
 from domain.streams import LEDGER_MATTER
 
 FACTS_KEPT = 100_000
-"""Facts of all remembered pathways together, about two kilobytes each."""
+"""Facts of all remembered pathways together, about two kilobytes each. A pathway counts as one more: of those who are asked
+about and become no clients there is no end."""
 ENDS_KEPT = 50_000
 RECENT_S = 0.1
 """How old the register may be that tells who calls; what is decided is decided with the present one."""
@@ -58,6 +59,10 @@ class Remembered(NamedTuple):
     looked_at: float
 
 
+def _weight(remembered: Remembered) -> int:
+    return 1 + len(remembered.pathway.facts)
+
+
 class Known:
     """The memory of one ledger in one process."""
 
@@ -77,7 +82,7 @@ class Known:
         self._directory_topics = frozenset(directory_topics)
         self._lock = threading.RLock()
         self._pathways: OrderedDict[str, Remembered] = OrderedDict()
-        self._facts = 0
+        self._weight = 0
         self._stale: set[str] = set()
         self._caught_up_at = float("-inf")
         """When what is remembered was last compared with what others had written: all but `_stale` was the present one."""
@@ -182,15 +187,16 @@ class Known:
             if before is not None:
                 if (before.end.version, before.looked_at) >= (remembered.end.version, remembered.looked_at):
                     return
-                self._facts -= len(before.pathway.facts)
+                self._weight -= _weight(before)
             self._pathways[client] = remembered
             self._pathways.move_to_end(client)
-            self._facts += len(remembered.pathway.facts)
+            self._weight += _weight(remembered)
             if remembered.looked_at < self._caught_up_at:
                 self._stale.add(client)  # what others wrote between the two may not be in it
-            while self._facts > FACTS_KEPT and len(self._pathways) > 1:
-                _, oldest = self._pathways.popitem(last=False)
-                self._facts -= len(oldest.pathway.facts)
+            while self._weight > FACTS_KEPT and len(self._pathways) > 1:
+                evicted, oldest = self._pathways.popitem(last=False)
+                self._stale.discard(evicted)
+                self._weight -= _weight(oldest)
 
     def _recall(self, client: str) -> Remembered | None:
         self._keys.look()
@@ -206,7 +212,7 @@ class Known:
         with self._lock:
             self._pathways.clear()
             self._stale.clear()
-            self._facts = 0
+            self._weight = 0
 
     def opened(self, rows: Sequence[Row]) -> Iterable[tuple[Record, Stated]]:
         """The records of rows with their events. Raises `Damaged`."""

@@ -17,9 +17,9 @@ from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
 from domain.envelopes import Incoming, entry_id
 from domain.events import MessageQuarantined, RefusalCode
-from domain.json_gate import BadJson, read_json
+from domain.json_gate import LIMIT, BadJson, read_json
 from domain.messages import GROUP, GROUP_OF, HeldReason, Names, Waits, Wish, message_types, of_group, wish_of_message
-from domain.refusals import Reason, Refused, named
+from domain.refusals import Reason, Refused, named, refuse
 
 
 class Refusal(NamedTuple):
@@ -103,12 +103,18 @@ def unreadable(
 
 
 def _entries(message: Incoming, body: dict[str, Any]) -> list[tuple[Incoming, dict[str, Any]]]:
-    """The entries of a group's message, each as a message of its own. Raises Refused."""
+    """The entries of a group's message, each as a message of its own. What is said once is said by each of them, and judged
+    with it: together they may be as large as one message. Raises Refused."""
     alone = replace(message, type=message.type.replace(GROUP, GROUP_OF), place=None)
-    return [
-        (replace(alone, message_id=entry_id(message.message_id, n), raw=orjson.dumps(entry)), entry)
-        for n, entry in of_group(body)
-    ]
+    entries: list[tuple[Incoming, dict[str, Any]]] = []
+    size = 0
+    for n, entry in of_group(body):
+        raw = orjson.dumps(entry)
+        size += len(raw)
+        if size > LIMIT:
+            raise refuse("E_TOO_LARGE", "/entries")
+        entries.append((replace(alone, message_id=entry_id(message.message_id, n), raw=raw), entry))
+    return entries
 
 
 def _wished(kind: CommandKind, body: dict[str, Any], names: Names) -> What:

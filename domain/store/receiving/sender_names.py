@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,6 +34,7 @@ class SenderNames:
     client_name: str = ""
     again: bool = False
     _told: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
+    _facts: dict[str, Collection[str]] = field(default_factory=dict, compare=False)
 
     def knows(self, client: str) -> bool:
         """Whether the sender may know that there is this client. source: domain/pathway.md 4.9"""
@@ -63,7 +65,9 @@ class SenderNames:
             reference = self.pseudonyms.reference(name)
         except UnknownPseudonym:
             return None
-        return reference if reference in self.store.pathway(client).facts else None
+        if client not in self._facts:
+            self._facts[client] = self.store.pathway(client).facts
+        return reference if reference in self._facts[client] else None
 
     def _source_of(self, client: str) -> dict[str, str]:
         """By publication, the fact of the client that it told; read once, for a message may name many."""
