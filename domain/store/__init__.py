@@ -35,6 +35,8 @@ from domain.store.tables.database import (
     POSTGRES_SETTINGS,
     Database,
     NewerTables,
+    NoLedger,
+    NotMigrated,
     PostgresDatabase,
     SqliteDatabase,
     StoreUnavailable,
@@ -42,7 +44,7 @@ from domain.store.tables.database import (
     lock_number,
     write_ahead,
 )
-from domain.store.tables.migrations import NoLedger, NotMigrated, migrate_postgres, migrate_sqlite, schema_of
+from domain.store.tables.migrations import migrate_postgres, migrate_sqlite, schema_of
 from domain.store.tables.postgres_recorder import PostgresRecorder
 from domain.store.tables.recorders import AnswerRow, Conflict, Lost
 from domain.store.tables.relayed import Acknowledged, Parked

@@ -27,7 +27,7 @@ from deploy.roles import settle
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.chapters.ledgers.decisions import AdvanceClock
-from domain.store import schema_of
+from domain.store import NotMigrated, schema_of
 from projections.audit import rerun_decisions, verify_chains
 from projections.disclosure_audit import rerun_disclosures
 
@@ -197,6 +197,10 @@ def test_an_equal_store_is_rebuilt_from_its_topic(before: Before, tmp_path: Path
     at, expected = before
     target = Settings(home=tmp_path / "rebuilt", ledger=LEDGER)
     migrate(target)
+    with pytest.raises(NotMigrated, match=r"keys\.db is at version 1, not 2"):
+        open_ledger_parts(target, apart=at)
+    # when its keys and its vault are brought to what this version needs
+    migrate(at)
     with feed_of_topic(at) as published:
         fresh = open_ledger_parts(target, apart=at)
         assert fresh.store.append_raw(published.records(), follower_of) == expected["head"]

@@ -68,6 +68,14 @@ class StoreUnavailable(Exception):
     """The database does not answer. What was asked for may or may not have been done: ask again under the same id."""
 
 
+class NotMigrated(Exception):
+    """The tables are missing or older than this program: run the migration command."""
+
+
+class NoLedger(NotMigrated):
+    """There are no tables, and as far as this process has seen there never were."""
+
+
 class TablesGone(StoreUnavailable):
     """Tables are not there any more, or this login may not use them: a person has to put them right."""
 
@@ -131,7 +139,7 @@ class Database(Protocol):
         come to the same when its effect is already there. Raises `StoreUnavailable`, `NotUnique`."""
 
     def check(self, versions: Sequence[str]) -> None:
-        """The tables are of no version beyond these. Raises `NewerTables`, `StoreUnavailable`."""
+        """The tables are of the last of these versions. Raises `NewerTables`, `NotMigrated`, `StoreUnavailable`."""
 
     def migrate(self, versions: Sequence[str]) -> None:
         """Bring the tables to the newest version; `versions` are scripts in order, `{bytes}` and `{number}` standing
@@ -168,7 +176,7 @@ class PostgresDatabase:
             raise NotUnique from error
 
     def check(self, versions: Sequence[str]) -> None:
-        check_known(f"schema {self._schema}", self.read(NEWEST)[0][0], versions)
+        check_present(f"schema {self._schema}", self.read(NEWEST)[0][0], versions)
 
     def migrate(self, versions: Sequence[str]) -> None:
         with psycopg.connect(self._dsn, **POSTGRES_SETTINGS) as connection:
@@ -250,7 +258,7 @@ class SqliteDatabase:
             return result
 
     def check(self, versions: Sequence[str]) -> None:
-        check_known(str(self._path), self.read(NEWEST)[0][0], versions)
+        check_present(str(self._path), self.read(NEWEST)[0][0], versions)
 
     def migrate(self, versions: Sequence[str]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -351,6 +359,13 @@ def check_known(what: str, version: int, versions: Sequence[str]) -> None:
     """The tables are of no version that this program does not know. Raises `NewerTables`."""
     if version > len(versions):
         raise NewerTables(f"{what} is at version {version}, and this program knows versions up to {len(versions)}")
+
+
+def check_present(what: str, version: int, versions: Sequence[str]) -> None:
+    """The tables are of this program's version. Raises `NewerTables`, `NotMigrated`."""
+    check_known(what, version, versions)
+    if version < len(versions):
+        raise NotMigrated(f"{what} is at version {version}, not {len(versions)}")
 
 
 def missing_versions(what: str, versions: Sequence[str], done: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:

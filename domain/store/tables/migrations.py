@@ -169,14 +169,6 @@ SQLITE: Sequence[str] = (
 )
 
 
-class NotMigrated(Exception):
-    """The tables are missing or older than this program: run the migration command."""
-
-
-class NoLedger(NotMigrated):
-    """There are no tables, and as far as this process has seen there never were."""
-
-
 def schema_of(ledger: str) -> str:
     """The PostgreSQL schema of a ledger."""
     return "kuty_" + ledger.replace("-", "_")

@@ -30,11 +30,12 @@ from domain.store.tables.database import (
     NO_TABLES,
     POSTGRES_SETTINGS,
     SESSION_TIMEOUTS,
+    NotMigrated,
     StoreUnavailable,
     check_known,
     lock_number,
 )
-from domain.store.tables.migrations import POSTGRES, NotMigrated, schema_of
+from domain.store.tables.migrations import POSTGRES, schema_of
 from domain.store.tables.packing import as_written
 from domain.store.tables.postgres_writing import PostgresWriting, register_columns
 from domain.store.tables.recorders import (

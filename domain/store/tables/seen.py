@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 
 from domain.record import digest
-from domain.store.tables.database import LOOK_AGAIN_S, NO_RIGHTS, Ask, StoreUnavailable
-from domain.store.tables.migrations import NoLedger, NotMigrated
+from domain.store.tables.database import LOOK_AGAIN_S, NO_RIGHTS, Ask, NoLedger, NotMigrated, StoreUnavailable
 from domain.store.tables.packing import unpacked
 
 EPOCH = "SELECT epoch FROM ledger"

@@ -16,8 +16,17 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from domain.record import Header
 from domain.store.tables.commit_signal import CommitSignal
-from domain.store.tables.database import StoreUnavailable, check_known, file_at, is_gone, marks, open_sqlite
-from domain.store.tables.migrations import SQLITE, NoLedger, NotMigrated
+from domain.store.tables.database import (
+    NoLedger,
+    NotMigrated,
+    StoreUnavailable,
+    check_known,
+    file_at,
+    is_gone,
+    marks,
+    open_sqlite,
+)
+from domain.store.tables.migrations import SQLITE
 from domain.store.tables.packing import as_written
 from domain.store.tables.recorders import (
     EVENT_COLUMNS,

@@ -21,8 +21,7 @@ from domain.store.tables.copying.places import (
     Snapshot,
     scripts_of,
 )
-from domain.store.tables.database import POSTGRES_SETTINGS, StoreUnavailable, check_known, lock_number
-from domain.store.tables.migrations import NotMigrated
+from domain.store.tables.database import POSTGRES_SETTINGS, NotMigrated, StoreUnavailable, check_known, lock_number
 
 FETCHED = 50
 """Rows that the server sends at a time: fifty of the largest records are fifty megabytes."""

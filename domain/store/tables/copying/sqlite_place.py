@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.store.tables.copying.places import BEGUN, NOT_IN_TIME, STAGED, Filling, NotEmpty, Part, Snapshot, scripts_of
-from domain.store.tables.database import StoreUnavailable, check_known, open_sqlite
-from domain.store.tables.migrations import NotMigrated, statements
+from domain.store.tables.database import NotMigrated, StoreUnavailable, check_known, open_sqlite
+from domain.store.tables.migrations import statements
 
 
 @dataclass
