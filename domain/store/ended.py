@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from domain.record import Damaged
 from domain.store.reading import LedgerReading
 from domain.store.sealed.keys import key_id_of
 from domain.store.sealed.vault import ClientRecord, Vault
@@ -57,7 +58,11 @@ def taken_up(store: LedgerReading, vault: Vault, entered: Callable[[], str]) -> 
     nothing of who is a client. It is sealed anew: who lets go of entries of which nobody became a client leaves this one."""
     while True:
         kept = entered()
-        if store.stream_version(kept):
-            return kept, b""
-        with suppress(LookupError):  # somebody has let go of it at this moment
-            return kept, vault.change(kept).row[1]
+        is_client = bool(store.stream_version(kept))
+        try:
+            sealed = vault.take_up(kept, anew=not is_client)
+        except LookupError:
+            continue  # somebody has let go of it at this moment
+        except Damaged:
+            return kept, b""  # what it says is not needed here; who reads it finds that it cannot be read
+        return kept, b"" if is_client else sealed
