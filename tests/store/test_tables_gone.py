@@ -23,10 +23,12 @@ TAKEN = {
 
 
 @pytest.mark.parametrize(("part", "table"), [("vault", "held"), ("keys", "destroyed_keys")])
-@pytest.mark.parametrize("what", TAKEN)
+@pytest.mark.parametrize(
+    ("ground", "what"),
+    [("sqlite", "tables"), *(("postgresql", what) for what in TAKEN)],  # a file has neither rights nor schemas
+    indirect=["ground"],
+)
 def test_where_tables_are_gone_nothing_is_known_of_what_is_asked(ground: Ground, what: str, part: str, table: str) -> None:
-    if ground.kind == "sqlite" and what != "tables":
-        pytest.skip("a file has neither rights nor schemas")
     clock = Clock()
     keys, vault = ground.keys(clock), ground.vault()
     made = keys.create(["a"])
