@@ -2,7 +2,7 @@
 
 The position in a topic is stored in the transaction of the decision itself. A receipt that no event stands for, that of a
 repeat, is published here before the position moves. Bytes that cannot be read and messages that must wait stop nobody.
-So does a sender whose receipts cannot be published; its own messages wait for that.
+Nor does a sender whose receipts cannot be published; its own messages wait for that.
 A topic that was made again, or lost its end, is read from its beginning: by their ids no message is decided twice.
 source: integration.md 2, design D11, D13, D18
 """

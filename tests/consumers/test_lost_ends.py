@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_by_hand import EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
+from feed_by_hand import EVENTS, NOW, OUT, Feed, relay_of, run, sequences, topic
 
 from consumers import wire
 from consumers.embedded_broker import EmbeddedBroker
@@ -18,19 +16,6 @@ from domain.store import Parked
 
 COUNTYS = wire.out_topic("demo", "county")
 RECEIPTS = wire.receipts_topic("demo", "county")
-
-
-@pytest.fixture
-def feed(tmp_path: Path) -> Iterator[Feed]:
-    with fed(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(lambda: NOW)
-    yield broker
-    broker.close()
 
 
 def beats(relay: Relay, times: int) -> None:

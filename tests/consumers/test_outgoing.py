@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from feed_by_hand import Feed, fed
+from feed_by_hand import Feed
 
 from consumers import wire
 from consumers.outgoing import Outgoing, Packing
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.events import CommandRefused
-
-
-@pytest.fixture
-def feed(tmp_path: Path) -> Iterator[Feed]:
-    with fed(tmp_path) as made:
-        yield made
 
 
 def packing_of(feed: Feed) -> Packing:

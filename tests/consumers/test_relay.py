@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
+from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, relay_of, run, sequences, topic
 
 from consumers import wire
 from consumers.doubts import StoreBehindTopic
@@ -20,19 +20,6 @@ from domain.events import CommandRefused, Erased, LedgerOpened
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
 
 COUNTYS = wire.out_topic("demo", "county")
-
-
-@pytest.fixture
-def feed(tmp_path: Path) -> Iterator[Feed]:
-    with fed(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(lambda: NOW)
-    yield broker
-    broker.close()
 
 
 def test_every_event_reaches_the_events_topic_in_order(feed: Feed, broker: EmbeddedBroker) -> None:

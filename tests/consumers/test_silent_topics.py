@@ -5,13 +5,12 @@ source: design D8, D11
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_by_hand import EVENTS, NOW, OUT, Feed, fed, relay_of, run, sequences, topic
+from feed_by_hand import EVENTS, NOW, OUT, Feed, relay_of, run, sequences, topic
 
 from consumers import lost_ends, wire
 from consumers.doubts import HELD, MARGIN
@@ -22,19 +21,6 @@ from domain.events import CommandRefused
 
 COUNTYS = wire.out_topic("demo", "county")
 RECEIPTS = wire.receipts_topic("demo", "county")
-
-
-@pytest.fixture
-def feed(tmp_path: Path) -> Iterator[Feed]:
-    with fed(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(lambda: NOW)
-    yield broker
-    broker.close()
 
 
 @pytest.fixture
