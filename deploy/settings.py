@@ -207,7 +207,8 @@ class Settings:
         default=False, metadata=_means("Serve a live ledger. Without it only simulated ones are served.")
     )
     relay_window: int = field(
-        default=8000, metadata=_means("Positions in one window of the relay at most, 500 to 8,000; 16 MB of events end it, too.")
+        default=8000,
+        metadata=_means("Positions in one window of the relay at most, 500 to 8,000; 16 MB of events end it, too."),
     )
     heartbeat_s: float = field(
         default=60.0, metadata=_means("Seconds of silence after which a recipient's topic gets a heartbeat.")

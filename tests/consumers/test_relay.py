@@ -77,7 +77,9 @@ def test_as_many_as_wait_go_out_in_one_window_and_are_read_in_pages(
     assert sequences(broker, OUT) == list(range(1, 27))
 
 
-def test_large_events_end_a_window_before_it_is_full(feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_events_end_a_window_before_it_is_full(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # given events of 1 MB, of which a window takes a bit more than three, in pages of two
     monkeypatch.setattr(relaying, "PAGE", 2)
     monkeypatch.setattr(relaying, "WINDOW_BYTES", 3_500_000)
