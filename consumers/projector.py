@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from consumers.lines import LOOK_AHEAD, NOT_OPENED, NOT_READ, NOT_TAKEN, Line
-from consumers.log import Broker, OffsetOutOfRange, Read, TopicDamaged, TopicGone, answers_of
+from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, TopicDamaged, TopicGone, answers_of
 from consumers.setbacks import Setbacks, Told, by_its_type
 from consumers.waits import Waits
 from consumers.wire import out_topic
@@ -267,10 +267,8 @@ class Projector:
                 there = self._broker.topics()
                 asked = dict.fromkeys(topic for topic in missing if topic in there)
                 begins, silent = answers_of(self._broker.begin_offsets, asked)
-                for topic, error in silent.items():
-                    self._set_back(topic, wanted[topic][0], NOT_OPENED, error, 0, 0)
-                for topic, begin in begins.items():
-                    self._open(topic, wanted[topic], there[topic], begin)
+                for topic in asked:
+                    self._open(topic, wanted[topic], there[topic], silent.get(topic) or begins[topic])
             if wanted.keys() <= self._lines.keys():
                 self._served = frozenset(wanted)
         if frozenset(self._lines) != self._followed:
@@ -279,17 +277,24 @@ class Projector:
     def _with_models(self) -> Iterator[tuple[Recipient, Kind]]:
         return ((recipient, kind) for recipient in self._recipients() if (kind := model_of(recipient)))
 
-    def _open(self, topic: str, wanted: tuple[str, Kind], topic_id: str, begin: int) -> None:
+    def _open(self, topic: str, wanted: tuple[str, Kind], topic_id: str, begin: int | BrokerUnavailable) -> None:
+        """Open its line where its model stands; `begin` is where its topic begins, or why that is not known."""
         short_name, kind = wanted
-        line = None
+        line, what, at = None, NOT_OPENED, 0
         try:
-            line = Line(short_name, topic, self._models.of(short_name), kind.facts, self._look_ahead)
+            model = self._models.of(short_name)
+            line = Line(short_name, topic, model, kind.facts, self._look_ahead)
+            if isinstance(begin, BrokerUnavailable):
+                what, at = NOT_READ, model.feed().next_offset
+                raise begin
+            at = begin
             line.load(topic_id, begin)
         except Exception as error:
             now = self._monotonic()
             if isinstance(error, NotProvisioned) and now - self._not_made.setdefault(topic, now) < MADE_WITHIN_S:
                 return
-            self._set_back(topic, short_name, NOT_OPENED, error, begin, self._broker.end_offsets([topic])[topic], line)
+            ends, _ = answers_of(self._broker.end_offsets, {} if what == NOT_READ else {topic: None})
+            self._set_back(topic, short_name, what, error, at, ends.get(topic, at), line)
             return
         self._not_made.pop(topic, None)
         self._lines[topic] = line
