@@ -274,16 +274,47 @@ def test_of_two_messages_that_come_under_one_id_at_one_moment_the_one_that_was_k
     assert (again.status, again.first) == ("already_recorded", "recorded")
 
 
-@pytest.mark.parametrize("days", [0, 8])
-def test_what_was_kept_by_who_died_before_it_promised_anything_waits_a_week_when_it_comes_again(
-    home: House, monkeypatch: pytest.MonkeyPatch, days: int
-) -> None:
-    # given a message that was kept, and never recorded
+def is_kept_by_who_dies(home: House, monkeypatch: pytest.MonkeyPatch, message_id: str) -> None:
+    """A message is kept, and never recorded."""
     with monkeypatch.context() as dying:
         dying.setattr(home.wired.store, "note", lambda *_, **__: 1 // 0)
         dying.setattr(home.wired.receiving, "_refused", lambda message, error, dry_run: (_ for _ in ()).throw(error))
         with pytest.raises(ZeroDivisionError):
-            changed(home, "b-1")
+            changed(home, message_id)
+
+
+def test_each_that_waits_has_its_last_answer_when_its_time_is_over_whichever_was_kept_first(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = home.wired.store.now()
+
+    def comes(days: int) -> None:
+        home.wired.store.execute(AdvanceClock(to_at=began + timedelta(days=days)), OPERATOR, f"day {days}")
+        home.settle()
+
+    # given one that was kept by who died before it promised anything, and comes again after another one
+    is_kept_by_who_dies(home, monkeypatch, "b-1")
+    comes(5)
+    promised = {"b-2": changed(home, "b-2").until}
+    comes(6)
+    promised["b-1"] = changed(home, "b-1").until
+    # then it waits for a week from then on, and so is it kept
+    assert promised == {name: began + timedelta(days=days) for name, days in (("b-2", 12), ("b-1", 13))}
+    assert {held.message_id: held.held_until_at for held in home.wired.vault.held()} == promised
+    # and each is refused on its day
+    for day, name in ((12, "b-2"), (13, "b-1")):
+        comes(day)
+        final = home.receipts("authority")[-1]
+        assert (final["message_id"], final["status"]) == (name, "refused")
+        assert final["codes"][0]["code"] == "E_WAITING_EXPIRED"
+    assert home.wired.vault.held() == []
+
+
+@pytest.mark.parametrize("days", [0, 3, 8])
+def test_what_was_kept_by_who_died_before_it_promised_anything_waits_a_week_when_it_comes_again(
+    home: House, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    is_kept_by_who_dies(home, monkeypatch, "b-1")
     now = home.wired.store.now() + timedelta(days=days)
     if days:
         home.wired.store.execute(AdvanceClock(to_at=now), OPERATOR, "later")
