@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -236,11 +237,40 @@ def test_what_waits_is_refused_in_time_also_where_another_history_was_gone_throu
     assert (final["message_id"], final["codes"][0]["code"]) == ("m-1", "E_WAITING_EXPIRED")
 
 
-def changed(home: House, message_id: str, **fields: Any) -> Any:
+def test_who_waits_too_long_takes_away_nothing_that_another_was_promised_under_the_same_id(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """design D13: an id belonged to the person who used it, in ledgers where a system's was not its own yet."""
+    began = home.wired.store.now()
+    first = changed(home, "b-1")
+    # given another person's message that waits under its id since two days later, and is what the vault has under it
+    home.execute(AdvanceClock(to_at=began + timedelta(days=2)), OPERATOR)
+    home.wired.vault.drop_held(*SYSTEM.sender, "b-1")
+    with monkeypatch.context() as before:
+        before.setattr("domain.store.receiving.answering.caller_of", lambda *_: replace(SYSTEM, person="P-2"))
+        second = changed(home, "b-1", person="P-2", **OTHERWISE)
+    assert (first.status, second.status) == ("waiting", "waiting")
+    [kept] = home.wired.vault.held()
+    # when the first one's time is over, then the other one waits on
+    home.execute(AdvanceClock(to_at=first.until), OPERATOR)
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["codes"][0]["code"]) == ("b-1", "E_WAITING_EXPIRED")
+    assert home.wired.vault.held() == [kept]
+    # until its own is
+    home.execute(AdvanceClock(to_at=second.until), OPERATOR)
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["codes"][0]["code"]) == ("b-1", "E_WAITING_EXPIRED")
+    assert final["number"] > second.number
+    assert home.wired.vault.held() == []
+
+
+def changed(home: House, message_id: str, person: str = "system", **fields: Any) -> Any:
     """What intake answers to a message about somebody of whom its sender may not know."""
     recipient = home.wired.store.directory.recipients["authority"]
     body = orjson.dumps({"identity_code": UNKNOWN_CODE, **BENEFIT, **fields})
-    return home.wired.receiving.receive(Incoming(recipient, message_id, "change_benefit_status.v1", body)).receipt
+    return home.wired.receiving.receive(Incoming(recipient, message_id, "change_benefit_status.v1", body, person)).receipt
 
 
 OTHERWISE = {"from_on": "2025-02-01"}
