@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
@@ -51,7 +51,7 @@ AT_ONCE = 16
 """Topics that are worked through beside each other; within a topic one message follows the other."""
 NOT_TOLD = "its receipts cannot be published"
 LOOK_AGAIN_S = 1.0
-"""How long a topic that is not there waits for the next look, in seconds, unless the relay has made topics meanwhile."""
+"""How long a topic that is not there waits for the next look, in seconds, unless the relay may have made it meanwhile."""
 
 
 class Intake:
@@ -85,6 +85,9 @@ class Intake:
         self._look_again_at = 0.0
         self._made = -1
         """Where the relay was when it was looked for new topics."""
+        self._named: Set[str] = set()
+        self._joined_by = 0
+        """Where the relay has to come until all have their topics who have joined."""
         self._retried_at: tuple[int, datetime] | None = None
         """The head and the minute when everything that waits had been tried, and those when that was begun."""
         self._trying_at: tuple[int, datetime] | None = None
@@ -192,11 +195,9 @@ class Intake:
         if wanted.keys() == self._followed.keys():
             if not self._gone or now < self._look_again_at:
                 return wanted
-        elif (made := self._store.tracking(relay.TRACKING)) == self._made and now < self._look_again_at:
+        elif not self._may_be_made(named.keys()) and now < self._look_again_at:
             # To ask for all topics at every step costs the broker more than all else, while many join.
             return {topic: one for topic, one in wanted.items() if topic in self._followed}
-        else:
-            self._made = made
         self._look_again_at = now + LOOK_AGAIN_S
         there = self._broker.topics()
         back = self._gone & there.keys()
@@ -207,6 +208,13 @@ class Intake:
         topics = {topic: one for topic, one in named.items() if topic in there and topic not in aside}
         silent = self._look_for_others({topic: there[topic] for topic in topics.keys() - self._followed.keys()})
         return {topic: one for topic, one in topics.items() if topic not in silent}
+
+    def _may_be_made(self, named: Set[str]) -> bool:
+        """Whether topics may have been made since they were last looked for: those of who has joined, and no other ones."""
+        if named != self._named:
+            self._named, self._joined_by = named, self._store.head()
+        before, self._made = self._made, self._store.tracking(relay.TRACKING)
+        return before < self._joined_by and before != self._made
 
     def _aside(self) -> set[str]:
         """The topics that nothing is to be read of now."""

@@ -636,6 +636,7 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(home: House, res
 def test_a_topic_made_again_that_does_not_say_where_it_begins_holds_up_nobody_else(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("consumers.intake.LOOK_AGAIN_S", 0.0)
     topic, broker = wire.in_topic(LEDGER, SENDER), home.wired.broker
     home.send(SENDER, "old-1", "record_attendance.v1", {})
     home.settle()
@@ -694,6 +695,28 @@ def test_while_many_join_the_broker_is_asked_for_all_topics_when_some_were_made(
     home.wired.relay.step()
     home.send("late-2", "m-2", "record_attendance.v1", {})
     assert intake.step() == 1
+
+
+def test_while_one_topic_is_not_there_the_broker_is_not_asked_for_all_of_them_whenever_something_is_published(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a topic that was deleted while intake was down
+    monkeypatch.setattr("consumers.intake.LOOK_AGAIN_S", 3600.0)
+    broker, looks = home.wired.broker, list[int]()
+    broker.delete_topics([wire.in_topic(LEDGER, SENDER)])
+    intake = other_intake(home)
+    intake.step()
+    topics = broker.topics
+    monkeypatch.setattr(broker, "topics", lambda: looks.append(1) or topics())
+    # when others are answered and told
+    for number in range(5):
+        home.send("authority", f"a-{number}", "start_plan.v1", {})
+        steps(intake)
+        home.wired.relay.step()
+    # then the broker was asked when intake began, and not again
+    assert looks == []
+    assert intake.behind() == 0
+    intake.close()
 
 
 def test_a_topic_that_is_gone_stands_still_until_it_is_there_again(
