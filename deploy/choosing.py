@@ -7,7 +7,7 @@ after what is given up has been written to a file: killed at any point, it is as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +39,7 @@ from domain.store import (
     Reopening,
     Sealer,
     hash_of,
+    let_go,
     reopening_postgres,
     reopening_sqlite,
 )
@@ -291,17 +292,13 @@ class _Choosing:
 
 def _let_go(wired: Wired, given_up: GivenUp) -> int:
     """Take the clients out of the vault of whom nothing is recorded any more: how many that were. Who has been registered
-    again meanwhile stays, and who is about to be: that seals the entry anew."""
-    # Another look than that of the parts that are open: these began in the epoch that may be over.
-    recorder, gone = open_recorder(wired.settings), 0
+    again meanwhile stays, and who is about to be: that seals the entry otherwise than the file knows it."""
     clients = {client.subject_ref: client for client in given_up.clients}
-    try:
-        for entry in wired.vault.copied(list(clients)):
-            if clients[entry.subject_ref].is_still(entry) and not recorder.stream_version(entry.subject_ref):
-                gone += wired.vault.let_go(entry.subject_ref, entry.sealed or b"")
-    finally:
-        recorder.close()
-    return gone
+    entries = wired.vault.copied(list(clients))
+    sealed = {entry.subject_ref: entry.sealed or b"" for entry in entries if clients[entry.subject_ref].is_still(entry)}
+    # Another look than that of the parts that are open: these began in the epoch that may be over.
+    with closing(open_recorder(wired.settings)) as recorder:
+        return let_go(recorder.stream_version, wired.vault, sealed)
 
 
 def _finished(wired: Wired, file: Path | None) -> int:

@@ -48,7 +48,7 @@ class SealedClient(NamedTuple):
 
     def is_still(self, entry: Entered) -> bool:
         """Whether the vault has the entry as it was."""
-        return self.as_it_was in ("", _digest(entry))
+        return self.as_it_was == _digest(entry)
 
 
 def _digest(entry: Entered) -> str:

@@ -17,7 +17,7 @@ from domain.decided import decision_of
 from domain.record import Record
 from domain.refusals import explained
 from domain.rulebook import COMMANDS
-from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable, taken_up
+from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable, let_go, taken_up
 
 logger = logging.getLogger("kuty.resubmit")
 
@@ -50,7 +50,8 @@ WHY_NOT = {
 
 
 def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
-    """Decide again, one by one. Raises `StoreUnavailable`: give it again; `NotGivenUp`."""
+    """Decide again, one by one. Who does not become a client again leaves the vault, unless somebody else holds the entry;
+    broken off, it leaves there whom it has entered. Raises `StoreUnavailable`: give it again; `NotGivenUp`."""
     answers = {given.position: given for given in given_up.answers if given.number is not None}
     idle = [given for given in given_up.answers if given.number is None]
     clients = {client.subject_ref: client for client in given_up.clients}
@@ -69,27 +70,20 @@ def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
             yield _decided(wired, record, given, now)
     for given in idle:
         yield Line(given, "not decided", WHY_NOT[given.status])
-    _let_go(wired, ours)
+    let_go(wired.store.stream_version, wired.vault, ours)
 
 
 def _entered(wired: Wired, client: SealedClient, ours: dict[str, bytes]) -> dict[str, str]:
-    """Under which reference a client is in the vault now; nothing for one who is erased. Of whom it was entered for, `ours`
-    tells how it was sealed."""
+    """Under which reference a client is in the vault now; nothing for one who is erased. `ours` tells how those
+    entries are sealed that nobody else has taken up since they were given up."""
     key = wired.keys.opening((client.key_id,)).get(client.key_id)
     if key is None:
         return {}
     entry = open_client(client, key)
-    now, sealed = taken_up(wired.store, wired.vault, lambda: wired.vault.enter_again(entry))
-    if now == client.subject_ref and sealed:
-        ours[now] = sealed
-    return {client.subject_ref: now}
-
-
-def _let_go(wired: Wired, ours: Mapping[str, bytes]) -> None:
-    """Who did not become a client again leaves the vault, unless somebody else has taken the entry up."""
-    for reference, sealed in ours.items():
-        if not wired.store.stream_version(reference):
-            wired.vault.let_go(reference, sealed)
+    taken = taken_up(wired.store, wired.vault, lambda: wired.vault.enter_again(entry))
+    if taken.was == entry.sealed != taken.sealed:
+        ours[taken.reference] = taken.sealed
+    return {client.subject_ref: taken.reference}
 
 
 def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) -> Line:
