@@ -38,8 +38,9 @@ class NotGivenUp(Exception):
 
 
 class SealedClient(NamedTuple):
-    """A client's entry under the key `key_id`. `as_it_was` is the SHA-256, in hex, of what the vault's own key sealed: by it
-    an entry is known that nobody has taken up since. Empty in files from before."""
+    """A client's entry under the key `key_id`; `sealed` is empty where nothing is kept that says who it is. `as_it_was` is
+    the SHA-256, in hex, of what the vault's own key sealed: by it an entry is known that nobody has taken up since. Empty
+    where the vault had none."""
 
     subject_ref: str
     key_id: str
@@ -56,7 +57,7 @@ def _digest(entry: Entered) -> str:
 
 
 def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
-    """Seal an entry under the key of a matter; of one whose key was destroyed nothing is kept that says who it is."""
+    """Seal an entry under the key of a matter; without one nothing is kept that says who it is."""
     if key is None:
         return SealedClient(entry.subject_ref, key_id, b"", _digest(entry))
     nonce = os.urandom(NONCE_BYTES)

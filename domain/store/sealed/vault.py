@@ -487,6 +487,10 @@ class Vault:
                     )  # fmt: skip
             return None
 
+    def holds(self, sender_org: str, sender_task: str, message_id: str) -> bool:
+        """Whether a message waits under the id."""
+        return bool(self._database.read(_HELD, (sender_org, sender_task, message_id)))
+
     def held_count(self) -> int:
         """How many messages wait."""
         return int(self._database.read("SELECT count(*) FROM held")[0][0])
