@@ -238,6 +238,9 @@ def test_keys_that_are_lost_since_stop_deciding_until_it_is_said_that_they_stay_
     assert said(ledger, capsys, "resubmit", str(ledger.kept))[0] == 0
     with closing(sqlite3.connect(keys)) as database:
         assert database.execute("SELECT proof FROM destroyed_keys WHERE key_id = ?", (key_id,)).fetchall() == [("lost",)]
+    with ledger.house() as home:
+        home.settle()
+    audited(ledger, capsys)
 
 
 @pytest.mark.parametrize("is_there", [True, False])
