@@ -10,7 +10,7 @@ and whoever needs one from a `Read` passes a function `sequence_of`. Timestamps 
 source: design D11, D12, D17
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
@@ -142,6 +142,9 @@ class Reader(Protocol):
     def ends(self) -> dict[str, int]:
         """The offset that the next record of each topic will get, as the broker said when it was last asked for records; a
         topic of which it has said nothing is left out. May be asked by another thread."""
+
+    def silent(self) -> Set[str]:
+        """Those of the topics of which nothing comes because nobody leads them, as the broker said last."""
 
     def close(self) -> None: ...
 

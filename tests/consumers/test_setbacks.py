@@ -21,7 +21,7 @@ from consumers.embedded_broker import EmbeddedReader
 from consumers.generations import Generation
 from consumers.lines import NOT_OPENED, NOT_READ, NOT_TAKEN, Line
 from consumers.log import BrokerUnavailable, Read, TopicDamaged
-from consumers.projector import MADE_WITHIN_S
+from consumers.projector import MADE_WITHIN_S, SILENT_FOR_S
 from consumers.setbacks import LONGEST_PAUSE_S
 from consumers.wire import out_topic
 from deploy.halts import told_of_line
@@ -171,6 +171,35 @@ def test_a_topic_that_does_not_answer_keeps_nobody_else_from_being_served(
     assert stage.asked(recipient=FIRST).complete
     # and it goes on by itself when it has one
     silent.clear()
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+    assert stage.asked(recipient=SECOND).complete
+
+
+def test_a_topic_that_loses_its_leader_while_it_is_followed_is_read_by_nobody_and_answers_say_so(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.drain()
+    silent = without_leader(stage, monkeypatch)
+    monkeypatch.setattr(EmbeddedReader, "silent", lambda reader: silent & reader.positions().keys())
+    # when nobody leads it for a moment, as while another broker takes it over
+    seconds_go_by(stage, int(SILENT_FOR_S) - 2)
+    assert (said(caplog), stage.asked(recipient=SECOND).complete) == ([], True)
+    # and when that lasts
+    for recipient in (FIRST, THIRD):
+        stage.put(MORE, recipient)
+    seconds_go_by(stage, 60)
+    # then the others are served, and it is said of the one, and told to whoever asks it
+    assert offsets(stage, FIRST, THIRD) == [10, 10]
+    failing, answered = stage.standing(SECOND), stage.asked(recipient=SECOND)
+    assert failing.halted.startswith(f"{NOT_READ}: ")
+    assert (failing.offset, failing.to_do.rpartition(": ")[2]) == (5, BROKER_PAGE)
+    assert (answered.complete, answered.freshness.halted.startswith(f"{NOT_READ}: ")) == (False, True)
+    assert 1 <= len(said(caplog)) <= 4
+    # and when it is led again, then it goes on by itself
+    silent.clear()
+    stage.put(MORE, SECOND)
     stage.later(LONGEST_PAUSE_S)
     stage.drain()
     assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")

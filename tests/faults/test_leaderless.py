@@ -84,6 +84,9 @@ def test_of_a_topic_without_a_leader_nothing_is_known_and_of_the_others_everythi
     broker = KafkaBroker(Connection(first.bootstrap, deadline_s=DEADLINE_OF_A_CALL_S))
     window = [(topic, Entry(None, b"told", ())) for topic in (HERE, AWAY)]
     until(lambda: {outcome.status for outcome in broker.append(window)} == {"acknowledged"})
+    reader = broker.reader()
+    reader.follow({HERE: 0, AWAY: 0})
+    assert (sum(len(reads) for reads in reader.poll(10, 5.0).values()) > 0, reader.silent()) == (True, set())
     second.kill()
     second.wait()
 
@@ -107,5 +110,8 @@ def test_of_a_topic_without_a_leader_nothing_is_known_and_of_the_others_everythi
         assert (found.keys(), silent.keys()) == ({HERE}, {AWAY})
         assert as_it_is(found[HERE])
         assert f"{AWAY} has no leader" in str(silent[AWAY])
+    # and whoever follows both gets what the one has, and is told of the other
+    until(lambda: not reader.poll(10, 0.1) and reader.silent() == {AWAY})
+    reader.close()
     broker.close()
     admin.close()
