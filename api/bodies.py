@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -11,10 +15,15 @@ from starlette.concurrency import run_in_threadpool
 from api.problems import problem
 from domain.json_gate import LIMIT, read_json
 
+T = TypeVar("T")
 JSON = "application/json"
 LARGE = 8_192
 """Bytes of a body above which reading and judging it takes so long that nobody else is to wait for it: it is done beside the
 loop."""
+MOST_LARGE = 1
+"""Large bodies that are read or judged at a time: two would keep the loop from its turn four times as long. The others wait,
+and keep no thread from anybody."""
+_turns = ThreadPoolExecutor(MOST_LARGE, "large-bodies")
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A repeat keeps what it took (`*+`): blanks that either of two could take would be tried in every way, for years.
 _MEDIA_TYPE = re.compile(
@@ -64,4 +73,16 @@ async def json_body(request: Request) -> dict[str, Any]:
 
 async def object_in(raw: bytes) -> dict[str, Any]:
     """The object that the bytes hold. Raises BadJson."""
-    return read_json(raw) if len(raw) <= LARGE else await run_in_threadpool(read_json, raw)
+    return await judged(len(raw), read_json, raw)
+
+
+async def judged(size: int, judge: Callable[..., T], *given: Any) -> T:
+    """What comes of a body of so many bytes where the database is not asked: at once, and of a large one beside the loop."""
+    return judge(*given) if size <= LARGE else await beside(size, judge, *given)
+
+
+async def beside(size: int, work: Callable[..., T], *given: Any) -> T:
+    """What comes of a body of so many bytes, worked out beside the loop: of a large one in its turn."""
+    if size <= LARGE:
+        return await run_in_threadpool(work, *given)
+    return await asyncio.get_running_loop().run_in_executor(_turns, copy_context().run, work, *given)
