@@ -149,7 +149,7 @@ async def command(
 
 async def _wished(signed: SignedIn, kind: CommandKind, body: Mapping[str, Any], client: str | None, size: int) -> Wish:
     """What the body of so many bytes asks for. Raises Refused."""
-    if size <= LARGE:
+    if size <= LARGE and signed.has_names_at_hand:
         with suppress(_NotAtHand):
             return wish_of_body(kind, body, client, _NamesAtHand(names_of(signed)))
     # What is long, or has to be asked of the database, may take its time: nobody else waits for it.
