@@ -75,9 +75,10 @@ def test_one_that_was_asked_for_and_did_not_begin_is_judged_again_where_it_begin
     def kill(*_: object, **__: object) -> None:
         raise ConnectionError
 
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+    with monkeypatch.context() as patch:
         patch.setattr("consumers.disclosure.begin", kill)
-        killed.redeliver_once(PAYER, OPERATOR, "once-more")
+        with pytest.raises(ConnectionError):
+            killed.redeliver_once(PAYER, OPERATOR, "once-more")
     # and the payer is replaced, while the follower stands still
     replace_the_payer(ledger, client, first)
     follower, head = ledger.follower(), ledger.store.head()
