@@ -180,7 +180,8 @@ class _Choosing:
         return self._done(opened, choice, 0, void, withdrawn, kept)
 
     def _nobody_wrote(self, at: Reopening) -> None:
-        head, last = at.writing.head(), at.writing.at(at.writing.head())
+        head = at.writing.head()
+        last = max(at.writing.lasts(head - 1), default=None)
         if (head, hash_of(last.state) if last else "") != (self._found.store.end, self._found.store.hash):
             raise NothingToChoose(
                 f"somebody wrote into the store while it was compared, which ends at {head} now: stop what writes, and "
