@@ -23,7 +23,10 @@ loop."""
 MOST_LARGE = 1
 """Large bodies that are read or judged at a time: two would keep the loop from its turn four times as long. The others wait,
 and keep no thread from anybody."""
+MOST_WAITING = 64
+"""Large bodies that are there at a time, 16 MiB: more would not be answered before everybody's time is over."""
 _turns = ThreadPoolExecutor(MOST_LARGE, "large-bodies")
+_there = 0
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A repeat keeps what it took (`*+`): blanks that either of two could take would be tried in every way, for years.
 _MEDIA_TYPE = re.compile(
@@ -34,7 +37,7 @@ _CHARSET = re.compile(rf';\s*charset=(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")', re.IGN
 
 async def raw_body(request: Request, limit: int = LIMIT, taken: tuple[str, ...] = (JSON,)) -> bytes:
     """The bytes of the body. Raises Problem: `E_CONTENT_TYPE`, `E_CONTENT_ENCODING`, or `E_TOO_LARGE` before all of it is
-    read."""
+    read; `E_UNAVAILABLE` for a large one where enough of those wait."""
     if media_type(request) not in taken:
         raise problem("E_CONTENT_TYPE", Accept=", ".join(taken))
     encodings = request.headers.getlist("content-encoding")
@@ -48,6 +51,8 @@ async def raw_body(request: Request, limit: int = LIMIT, taken: tuple[str, ...] 
         read += some
         if len(read) > limit:
             raise problem("E_TOO_LARGE")
+    if len(read) > LARGE and _there >= MOST_WAITING:
+        raise problem("E_UNAVAILABLE")
     return bytes(read)
 
 
@@ -85,4 +90,9 @@ async def beside(size: int, work: Callable[..., T], *given: Any) -> T:
     """What comes of a body of so many bytes, worked out beside the loop: of a large one in its turn."""
     if size <= LARGE:
         return await run_in_threadpool(work, *given)
-    return await asyncio.get_running_loop().run_in_executor(_turns, copy_context().run, work, *given)
+    global _there
+    _there += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_turns, copy_context().run, work, *given)
+    finally:
+        _there -= 1

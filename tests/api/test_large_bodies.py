@@ -153,41 +153,80 @@ def test_the_writer_of_the_ledger_reads_no_body_whatever_was_said_under_its_key_
     assert "by the writer" not in watched.of("read")
 
 
+class Slow:
+    """Large bodies are posted that nobody comes to the end of reading before they may `go_on`; at `most` so many at a time
+    are read."""
+
+    def __init__(self, home: House, patch: pytest.MonkeyPatch) -> None:
+        self.reading = self.most = 0
+        self.go_on = threading.Event()
+        self._count = threading.Lock()
+        by, path, body = decided(home, bodies.LARGE)
+        self.path, self.raw = f"/ledgers/{LEDGER}{path}", orjson.dumps(body)
+        self.headers = lambda: home.headers(by, **{"idempotency-key": home.id(), "content-type": "application/json"})
+        patch.setattr(bodies, "read_json", self._read)
+
+    def _read(self, raw: bytes) -> Any:
+        with self._count:
+            self.reading += 1
+            self.most = max(self.most, self.reading)
+        assert self.go_on.wait(60)
+        with self._count:
+            self.reading -= 1
+        return read_json(raw)
+
+    async def posted(self, http: httpx.AsyncClient, many: int) -> list[asyncio.Task[httpx.Response]]:
+        """So many, all of them on their way."""
+        posting = [asyncio.create_task(http.post(self.path, content=self.raw, headers=self.headers())) for _ in range(many)]
+        while bodies._there < many:
+            await asyncio.sleep(0.01)
+        return posting
+
+
 def test_large_bodies_take_turns_and_keep_no_thread_from_a_reading(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading, most, count, go_on = 0, 0, threading.Lock(), threading.Event()
-
-    def slow(raw: bytes) -> Any:
-        nonlocal reading, most
-        with count:
-            reading += 1
-            most = max(most, reading)
-        assert go_on.wait(60)
-        with count:
-            reading -= 1
-        return read_json(raw)
-
-    monkeypatch.setattr(bodies, "read_json", slow)
-    by, path, body = decided(home, bodies.LARGE)
-    raw = orjson.dumps(body)
-    keys = [{"idempotency-key": home.id(), "content-type": "application/json"} for _ in range(60)]
+    slow = Slow(home, monkeypatch)
 
     async def scene() -> None:
         transport = httpx.ASGITransport(app=home.http.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
-            post = lambda named: http.post(f"/ledgers/{LEDGER}{path}", content=raw, headers=home.headers(by, **named))  # noqa: E731
             try:
-                # given more large bodies than there are threads, of which none comes to its end
-                posting = [asyncio.create_task(post(named)) for named in keys]
-                while not reading:
-                    await asyncio.sleep(0.01)
+                # given more large bodies than there are threads
+                posting = await slow.posted(http, 60)
                 # then a reading that asks the database is answered
                 asking = http.get(f"/ledgers/{LEDGER}/health", headers=home.headers(OWN_WORKER))
                 assert (await asyncio.wait_for(asking, 30)).status_code == 200
             finally:
-                go_on.set()
+                slow.go_on.set()
             assert {answer.status_code for answer in await asyncio.gather(*posting)} == {409}
 
     asyncio.run(scene())
-    assert most == bodies.MOST_LARGE
+    assert slow.most == bodies.MOST_LARGE
+
+
+def test_where_enough_large_bodies_wait_another_one_is_to_come_again_and_a_short_one_is_taken(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "MOST_WAITING", 3)
+    slow = Slow(home, monkeypatch)
+    by, path, short = unreadable(home, 0)
+
+    async def scene() -> None:
+        transport = httpx.ASGITransport(app=home.http.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            try:
+                posting = await slow.posted(http, 3)
+                turned_away = await http.post(slow.path, content=slow.raw, headers=slow.headers())
+                assert (turned_away.status_code, turned_away.headers["retry-after"]) == (503, "1")
+                assert turned_away.json()["codes"][0]["code"] == "E_UNAVAILABLE"
+                monkeypatch.setattr(bodies, "read_json", read_json)
+                raw, named = orjson.dumps(short), {**slow.headers(), **home.headers(by)}
+                assert (await http.post(f"/ledgers/{LEDGER}{path}", content=raw, headers=named)).status_code == 422
+            finally:
+                slow.go_on.set()
+            # and when those that were there are answered, so is the next one
+            assert {answer.status_code for answer in await asyncio.gather(*posting)} == {409}
+            assert (await http.post(slow.path, content=slow.raw, headers=slow.headers())).status_code == 409
+
+    asyncio.run(scene())
