@@ -67,7 +67,6 @@ from domain.store import (
     Token,
     UnknownToken,
 )
-from domain.store.deciding import known
 
 DEADLINE_S = 60.0
 
@@ -1147,7 +1146,7 @@ def test_nothing_is_decided_before_what_was_decided_elsewhere_though_what_was_to
 ) -> None:
     """Record 0028: what is told is dated when it was sealed, and then the last event is not the latest one."""
     if who == "was left far behind":
-        monkeypatch.setattr(known, "MANY", 1)
+        monkeypatch.setattr("domain.store.deciding.known.MANY", 1)
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     ahead = ground.open(wall_clock=lambda: noon + timedelta(seconds=1))
     right, teller = ground.open(wall_clock=lambda: noon), ground.open(wall_clock=lambda: noon)
