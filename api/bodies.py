@@ -21,8 +21,8 @@ LARGE = 8_192
 """Bytes of a body above which reading and judging it takes so long that nobody else is to wait for it: it is done beside the
 loop."""
 MOST_LARGE = 1
-"""Large bodies that are read or judged at a time: two would keep the loop from its turn four times as long. The others wait,
-and keep no thread from anybody."""
+"""Large bodies that are read or judged at a time: beside two the loop comes to its turn some three times as late. The others
+wait, and keep no thread from anybody."""
 MOST_WAITING = 64
 """Large bodies that are there at a time, 16 MiB: more would not be answered before everybody's time is over."""
 _turns = ThreadPoolExecutor(MOST_LARGE, "large-bodies")
