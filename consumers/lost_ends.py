@@ -165,7 +165,7 @@ class LostEnds:
         return self.behind.get(topic, self._store.tracking(self._name))
 
     def _fall_behind(self, topic: str, position: int) -> None:
-        self.behind[topic] = position
+        self.behind[topic] = min(position, self.behind.get(topic, position))
         self._store.place({self._noted(topic): 1})
 
     def _fall_silent(self, failed: Mapping[str, BrokerUnavailable]) -> None:

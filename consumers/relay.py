@@ -214,7 +214,7 @@ class Relay:
         left = [out for out in window.left if out.topic in silent]
         sent = [out for out in window.left if out.topic not in silent]
         outcomes = self._broker.append([(out.topic, out.entry) for out in sent]) if sent else []
-        refused: dict[str, Parked] = {}
+        refused: dict[str, tuple[Outgoing, str]] = {}
         for out, outcome in zip(sent, outcomes, strict=True):
             if outcome.status == "acknowledged":
                 window.rows.append(acknowledged(out, outcome.offset, outcome.timestamp))
@@ -222,15 +222,19 @@ class Relay:
                 continue
             left.append(out)
             if outcome.status == "refused":
-                refused.setdefault(out.topic, Parked(out.topic, out.position, outcome.code))
-        gone = next((parked.topic for parked in refused.values() if parked.code == GONE), None)
+                refused.setdefault(out.topic, (out, outcome.code))
+        gone = next((topic for topic, (_, code) in refused.items() if code == GONE), None)
         if gone is not None:
             raise TopicGone(gone)
-        for parked in refused.values():
-            if parked.topic == self._events_topic:
-                self._insist(parked, next(out for out in left if out.topic == parked.topic))
-            else:
-                self._park(parked)
+        for topic, (out, code) in refused.items():
+            if topic == self._events_topic:
+                self._insist(out, code)
+                continue
+            # What is in doubt before the refused one may not be there either.
+            missing = Parked(topic, min(one.position for one in left if one.topic == topic), code)
+            said = "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do"
+            log.error(said, *missing, extra={"topic": topic, "position": missing.position})
+            self._park(missing)
         window.left = self._without_parked(left)
         self._leave_unknown(window, asked)
         return not window.left
@@ -247,49 +251,55 @@ class Relay:
         for topic in unknown:
             if self._unknown[topic] >= ATTEMPTS:
                 self._ends.leave(topic)
-                self._leave_out(window, topic)
+                self._leave_out(window, {topic})
 
-    def _leave_out(self, window: Window, topic: str) -> None:
-        """What the broker may have taken of it is looked for when it is taken up or filled."""
-        window.left = [out for out in window.left if out.topic != topic]
-        window.rows = [row for row in window.rows if row.topic != topic]
-        window.given = [one for one in window.given if one[0] != topic]
+    def _leave_out(self, window: Window, topics: set[str]) -> None:
+        """What the broker may have taken of them is looked for when they are taken up or filled."""
+        window.left = [out for out in window.left if out.topic not in topics]
+        window.rows = [row for row in window.rows if row.topic not in topics]
+        window.given = [one for one in window.given if one[0] not in topics]
 
     def _set_aside(self, damaged: TopicDamaged) -> None:
         """A topic cannot be read, and all others are sent to."""
-        log.error("%s", damaged, extra={"topic": damaged.topic})
-        end = self._store.acknowledged_ends().get(damaged.topic)
-        self._park(Parked(damaged.topic, (end.position if end is not None else 0) + 1, DAMAGED))
+        topic, position = damaged.topic, self._whole_up_to(damaged.topic)
+        log.error(
+            "%s; it is parked from behind position %d; docs/runbooks/a-parked-topic.md says what to do",
+            damaged, position, extra={"topic": topic, "position": position},
+        )  # fmt: skip
+        self._park(Parked(topic, position + 1, DAMAGED))
         if self._in_flight is not None:
-            self._leave_out(self._in_flight, damaged.topic)
+            self._leave_out(self._in_flight, {topic})
+
+    def _whole_up_to(self, topic: str) -> int:
+        """Up to which position a topic has everything that it is to have: no farther than it was acknowledged, nor than it
+        was filled, nor than where it was parked, though behind that the broker may have taken more."""
+        end, parked = self._store.acknowledged_ends().get(topic), self._store.parked().get(topic)
+        taken = end.position if end is not None else 0
+        return min(taken, self._ends.behind.get(topic, taken), parked.position - 1 if parked is not None else taken)
 
     def _park(self, parked: Parked) -> None:
-        log.error(
-            "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
-            parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
-        )  # fmt: skip
         # What an operator asked for is done with: refused once more, it stays parked until he asks again.
         self._store.place({resume_request(parked.topic): 0})
         self._store.park(parked)
         self._parked[parked.topic] = parked
         self._ends.forget([parked.topic])
 
-    def _insist(self, parked: Parked, refused: Outgoing) -> None:
+    def _insist(self, refused: Outgoing, code: str) -> None:
         """The feed has no holes: the topic is widened for what an older version recorded without a bound. Raises
         `FeedRefused` for whatever else it is, and where that does not help."""
-        place, size = f"position {parked.position} of {parked.topic}", size_of(refused.entry)
-        if parked.code != TOO_LARGE:
-            what = f"{place} is refused by the broker ({parked.code})"
+        place, size = f"position {refused.position} of {refused.topic}", size_of(refused.entry)
+        if code != TOO_LARGE:
+            what = f"{place} is refused by the broker ({code})"
             raise FeedRefused(f"{what}: have it take the record, then start the relay again")
         wanted = f"max.message.bytes={size + WIDER_BY}"
         if self._widened_to >= size:
             raise FeedRefused(f"{place} has {size} bytes: set {wanted} or more on that topic, then start the relay again")
         try:
-            self._broker.widen(parked.topic, size + WIDER_BY)
+            self._broker.widen(refused.topic, size + WIDER_BY)
         except TopicRefused as denied:
             raise FeedRefused(f"{denied}: set {wanted} on it, then start the relay again") from denied
         self._widened_to = size + WIDER_BY
-        log.warning("topic %s takes records of %d bytes now, for position %d", parked.topic, size, parked.position)
+        log.warning("topic %s takes records of %d bytes now, for position %d", refused.topic, size, refused.position)
 
     def _going_on(self, outgoing: list[Outgoing]) -> list[Outgoing]:
         return [out for out in self._without_parked(outgoing) if out.topic not in self._ends.behind]
@@ -354,13 +364,10 @@ class Relay:
         """Take up the parked topics that an operator asked for: what each missed is sent from the store. It stays asked for
         until all of it is there or something is refused again: a relay that starts meanwhile goes on with it."""
         asked = self._store.trackings([resume_request(topic) for topic in self._parked]) if self._parked else {}
-        for topic, parked in list(self._parked.items()):
+        for topic in list(self._parked):
             if asked.get(resume_request(topic)):
                 self._ends.compare([topic])
-                end = self._store.acknowledged_ends().get(topic)
-                # What the broker took beside the refused one may not have been kept as acknowledged.
-                taken = end.position if end is not None else 0
-                self._ends.behind[topic] = min(parked.position - 1, taken, self._ends.behind.get(topic, taken))
+                self._ends.behind[topic] = self._whole_up_to(topic)
                 del self._parked[topic]
 
     def _beat(self) -> None:
