@@ -13,6 +13,7 @@ source: design D11, D12, D24; faults.md 4
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -245,13 +246,16 @@ class Relay:
         if self._events_topic in unknown:
             self._unknown.clear()  # it is the broker
             return
+        self._leave_out(window, self._not_known_again(asked, unknown))
+
+    def _not_known_again(self, asked: set[str], unknown: set[str]) -> set[str]:
+        """Of the topics of which an attempt has told nothing those of which several in turn have not: they are left out."""
         for topic in asked - unknown:
             del self._unknown[topic]
         self._unknown.update(unknown)
-        for topic in unknown:
-            if self._unknown[topic] >= ATTEMPTS:
-                self._ends.leave(topic)
-                self._leave_out(window, {topic})
+        left = {topic for topic in unknown if self._unknown[topic] >= ATTEMPTS}
+        self._ends.leave(left)
+        return left
 
     def _leave_out(self, window: Window, topics: set[str]) -> None:
         """What the broker may have taken of them is looked for when they are taken up or filled."""
@@ -344,18 +348,22 @@ class Relay:
         outgoing, _ = self._packing.pack(records)
         missing = [out for out in outgoing if out.position > behind.get(out.topic, self._position)]
         missing, end = within_epochs(missing, end)
-        window = Window(end, missing)
-        if not self._delivered(window, doubt=True):
+        window, began = Window(end, missing), time.monotonic()
+        delivered = self._delivered(window, doubt=True)
+        if behind.keys() & self._ends.silent.keys():
+            self._ends.rest(began)
+        if not delivered:
             return 0
         lost = self._ends.given(window.given) | self._ends.silent.keys()  # meanwhile: it is sent once more
         rows = [row for row in window.rows if row.topic not in lost]
         self._store.acknowledge(TRACKING, self._position, rows)
         self._note(rows)
-        for topic in behind.keys() - lost - self._parked.keys():
-            self._ends.behind[topic] = max(behind[topic], end)
+        filled = behind.keys() - lost - self._parked.keys()
+        self._ends.filled(filled, end)
+        for topic in filled:
             if self._ends.behind[topic] >= self._position:
                 self._store.unpark(topic)
-                self._ends.filled(topic)
+                self._ends.has_everything(topic)
                 # A window that was made without it is made anew.
                 self._in_flight, self._doubt = None, True
         return end - start
@@ -379,8 +387,11 @@ class Relay:
         given = [(topic, one.offset) for (topic, _), one in zip(due, outcomes, strict=True) if one.status == "acknowledged"]
         self._ends.given(given)
         self._ends.note((topic, offset) for topic, offset in given if topic not in self._ends.behind)
-        if any(outcome.status == "unknown" for outcome in outcomes):
+        unknown = {topic for (topic, _), one in zip(due, outcomes, strict=True) if one.status == "unknown"}
+        if unknown:
             self._doubt = True
+            self._broker.end_offsets([self._events_topic])  # where that does not answer, it is the broker
+        self._not_known_again({topic for topic, _ in due}, unknown)
 
 
 def resume_request(topic: str) -> str:
