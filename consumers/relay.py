@@ -15,14 +15,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from consumers import wire
 from consumers.doubts import Doubts, StoreBehindTopic, acknowledged
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, BrokerUnavailable, TopicDamaged, TopicGone, TopicRefused, TopicSettings, size_of
-from consumers.lost_ends import LostEnds
+from consumers.lost_ends import LostEnds, behind_by_notes
 from consumers.outgoing import Outgoing, Packing, within_epochs
 from consumers.published import ending
 from domain.counts import SENT
@@ -392,6 +392,16 @@ class Relay:
             self._doubt = True
             self._broker.end_offsets([self._events_topic])  # where that does not answer, it is the broker
         self._not_known_again({topic for topic, _ in due}, unknown)
+
+
+def behind(store: EventStore, recipients: Iterable[str]) -> dict[str, int]:
+    """The topics that lack something, because they do not answer or are being filled: up to which position each has
+    everything. Besides the full record those of the recipients with these short names; what is parked is not among them for
+    that. From what is stored, so that any process can ask."""
+    named = [wire.events_topic(store.ledger)]
+    for name in recipients:
+        named += [wire.out_topic(store.ledger, name), wire.receipts_topic(store.ledger, name)]
+    return behind_by_notes(TRACKING, store, named)
 
 
 def resume_request(topic: str) -> str:

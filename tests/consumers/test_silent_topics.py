@@ -159,6 +159,25 @@ def test_a_topic_that_falls_silent_while_it_is_filled_holds_up_nobody(
     assert set(sequences(broker, OUT)) == {1, 2, 3}
 
 
+def test_whose_topic_is_left_out_and_since_when_can_be_seen_until_it_is_filled(
+    feed: Feed, broker: EmbeddedBroker, silent: set[str]
+) -> None:
+    relay = is_running(feed, broker)
+    assert relaying.behind(feed, ["kela", "county"]) == {}
+    left_at = feed.head()
+    silent.add(OUT)
+    feed.tell("kela", times=3)
+    steps(relay, ATTEMPTS + 1)
+    assert relaying.behind(feed, ["kela", "county"]) == {OUT: left_at}
+    # and how far it is while it is filled
+    silent.clear()
+    relay = relay_of(feed, broker, window=1)
+    relay.step()
+    assert relaying.behind(feed, ["kela", "county"]) == {OUT: left_at + 1}
+    settle(relay)
+    assert relaying.behind(feed, ["kela", "county"]) == {}
+
+
 def test_a_topic_that_lost_its_end_while_it_was_silent_is_filled_from_there(
     feed: Feed, broker: EmbeddedBroker, silent: set[str]
 ) -> None:
