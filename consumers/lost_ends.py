@@ -4,7 +4,8 @@ A broker that was killed, lost a disk or was deleted gives offsets anew: what wa
 behind that nothing of it does. Where that is, is looked up in the topics: the last record that stands where the broker
 acknowledged it. Such a topic is behind until all that it lacks was sent again, and remembered as that in the store, so that
 a relay that is killed meanwhile goes on there. Where somebody else's record stands instead of ours, ours does not stand.
-A topic of which the broker says nothing, while it answers otherwise, is behind too, and compared when it answers again.
+A topic of which the broker says nothing, while it answers otherwise, is behind too, and compared when it answers again; so
+is one that takes nothing. Everybody else waits for both ever more rarely.
 
 source: design D11, D21
 """

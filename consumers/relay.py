@@ -43,7 +43,8 @@ WINDOW_BYTES = 16 * 1024 * 1024
 FILLING = 2_000
 """Positions of the feed in one window for topics that are behind: all others wait for it."""
 ATTEMPTS = 3
-"""After so many attempts in turn at a window, a topic of which alone nothing is known is left out."""
+"""After so many attempts in turn, at windows and heartbeats, a topic of which nothing is known while the full record is well
+is left out."""
 WIDER_BY = 64 * 1024
 """Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
 GONE, TOO_LARGE = "topic_gone", "too_large"

@@ -85,7 +85,7 @@ class Figured(Collector):
         yield _gauge("kuty_time_stands_seconds", "How far the last event is dated ahead of the clock.", figures.stands_s)
         yield _gauge("kuty_held", "Messages that wait for what they refer to.", figures.held)
         yield _gauge("kuty_parked_topics", "Topics whose next record the broker refuses.", len(figures.parked))
-        number = len(figures.topics_behind)
+        number = len(figures.topics_behind.keys() - figures.parked.keys())
         yield _gauge("kuty_topics_behind", "Topics that do not answer, or that are being filled, at the relay.", number)
 
     def _recipients(self, figures: Figures) -> Iterator[Metric]:

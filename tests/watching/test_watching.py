@@ -442,6 +442,7 @@ def test_what_waits_is_parked_or_has_halted_is_counted(home: House, monkeypatch:
     assert counted() == there
     # and a topic that is left out, whose recipient lacks what was told since
     is_behind(home, "county", 3)
+    is_behind(home, "provider-s01", 3)  # and one that is parked, too
     there |= {"kuty_topics_behind": 1}
     assert counted() == there
     found = figures(text_of(Figured(Watched(wired, EVERYTHING, [running]))))
