@@ -69,7 +69,7 @@ async def answered_beside(
     signed: SignedIn, command_id: str, command: str, answer: Answer, differing: Sequence[str] | None = None
 ) -> Response:
     """`answered`, beside the loop where the database is asked: nobody else waits for it then."""
-    if answer.number is not None:
+    if answer.number is not None and signed.has_names_at_hand:
         return answered(signed, command_id, command, answer, differing=differing)
     return await run_in_threadpool(partial(answered, signed, command_id, command, answer, differing=differing))
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -11,10 +15,18 @@ from starlette.concurrency import run_in_threadpool
 from api.problems import problem
 from domain.json_gate import LIMIT, read_json
 
+T = TypeVar("T")
 JSON = "application/json"
 LARGE = 8_192
 """Bytes of a body above which reading and judging it takes so long that nobody else is to wait for it: it is done beside the
 loop."""
+MOST_LARGE = 1
+"""Large bodies that are read or judged at a time: beside two the loop comes to its turn some three times as late. The others
+wait, and keep no thread from anybody."""
+MOST_WAITING = 64
+"""Large bodies that are there at a time, 16 MiB: more would not be answered before everybody's time is over."""
+_turns = ThreadPoolExecutor(MOST_LARGE, "large-bodies")
+_there = 0
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A repeat keeps what it took (`*+`): blanks that either of two could take would be tried in every way, for years.
 _MEDIA_TYPE = re.compile(
@@ -25,7 +37,7 @@ _CHARSET = re.compile(rf';\s*charset=(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")', re.IGN
 
 async def raw_body(request: Request, limit: int = LIMIT, taken: tuple[str, ...] = (JSON,)) -> bytes:
     """The bytes of the body. Raises Problem: `E_CONTENT_TYPE`, `E_CONTENT_ENCODING`, or `E_TOO_LARGE` before all of it is
-    read."""
+    read; `E_UNAVAILABLE` for a large one where enough of those wait."""
     if media_type(request) not in taken:
         raise problem("E_CONTENT_TYPE", Accept=", ".join(taken))
     encodings = request.headers.getlist("content-encoding")
@@ -39,6 +51,8 @@ async def raw_body(request: Request, limit: int = LIMIT, taken: tuple[str, ...] 
         read += some
         if len(read) > limit:
             raise problem("E_TOO_LARGE")
+    if len(read) > LARGE and _there >= MOST_WAITING:
+        raise problem("E_UNAVAILABLE")
     return bytes(read)
 
 
@@ -64,4 +78,21 @@ async def json_body(request: Request) -> dict[str, Any]:
 
 async def object_in(raw: bytes) -> dict[str, Any]:
     """The object that the bytes hold. Raises BadJson."""
-    return read_json(raw) if len(raw) <= LARGE else await run_in_threadpool(read_json, raw)
+    return await judged(len(raw), read_json, raw)
+
+
+async def judged(size: int, judge: Callable[..., T], *given: Any) -> T:
+    """What comes of a body of so many bytes where the database is not asked: at once, and of a large one beside the loop."""
+    return judge(*given) if size <= LARGE else await beside(size, judge, *given)
+
+
+async def beside(size: int, work: Callable[..., T], *given: Any) -> T:
+    """What comes of a body of so many bytes, worked out beside the loop: of a large one in its turn."""
+    if size <= LARGE:
+        return await run_in_threadpool(work, *given)
+    global _there
+    _there += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_turns, copy_context().run, work, *given)
+    finally:
+        _there -= 1

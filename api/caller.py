@@ -165,13 +165,19 @@ class SignedIn:
 
     def client_at_hand(self, pseudonym: str) -> str | None:
         """The same where it is certain without asking the database; none where that has to be asked."""
-        if self.caller.role == "client":
+        names = self.door.pseudonyms_at_hand(self.own.short_name)
+        if self.caller.role == "client" or names is None:
             return None
         try:
-            client = self.door.pseudonyms(self.own.short_name).reference(pseudonym)
+            client = names.reference(pseudonym)
         except UnknownPseudonym:
             return None
         return client if known_at_hand(self.own, client, self.door.store, kinds()) else None
+
+    @property
+    def has_names_at_hand(self) -> bool:
+        """Whether the caller's names can be read and written without asking the database."""
+        return self.recipient is None or self.door.pseudonyms_at_hand(self.recipient.short_name) is not None
 
     def names(self, client_name: str = "") -> SenderNames:
         """What the caller's names stand for. Raises Problem (`E_NOT_FOUND`) where there is no recipient."""

@@ -36,6 +36,8 @@ class LedgerDoor:
     epoch for a recipient, once under a caller's key, and gives the answer and how far that epoch has come, or none where the
     key stands for something else; it raises `LookupError` where there is nothing to repeat, `SentOnceMoreOften` and
     `NotAllToldYet`.
+    `pseudonyms` are those of a recipient by its short name; `pseudonyms_at_hand` the same, none where the keys would have to
+    be asked.
     `told_up_to` gives the epoch and the sequence up to which a recipient has read all that it was told by now; none while a
     redelivery has still to come to its end before anybody can say so.
     `acknowledged` is given in a live ledger: "told on" then means when the broker took a publication.
@@ -45,6 +47,7 @@ class LedgerDoor:
     store: EventStore
     vault: Vault
     pseudonyms: Callable[[str], Pseudonyms]
+    pseudonyms_at_hand: Callable[[str], Pseudonyms | None]
     receiving: Receiving
     models: ReadModels
     publications: Callable[[str, int | None, int, int], tuple[int, Sequence[Publication]]]

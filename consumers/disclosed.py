@@ -171,11 +171,17 @@ def _ids_in(store: EventStore, line: Line) -> set[str]:
 
 
 def line_of(store: EventStore, recipient: str) -> Line:
-    """The end of a recipient's newest epoch, read from its stream."""
-    epoch = store.epochs.line_begins(recipient)
-    while store.stream_version(Line(recipient, epoch + 1).stream):
-        epoch += 1
-    return end_of(store, Line(recipient, epoch))
+    """A recipient's newest epoch, counted by its stream; nothing is opened, and no hash is known (`end_of`)."""
+    line = _counted(store, recipient, store.epochs.line_begins(recipient))
+    while (later := _counted(store, recipient, line.epoch + 1)).sequence:
+        line = later
+    return line
+
+
+def _counted(store: EventStore, recipient: str, epoch: int) -> Line:
+    line = Line(recipient, epoch)
+    line.sequence = store.stream_version(line.stream)
+    return line
 
 
 def history_of(store: EventStore, line: Line) -> Mapping[str, int]:
@@ -187,16 +193,16 @@ def history_of(store: EventStore, line: Line) -> Mapping[str, int]:
 
 
 def line_before(store: EventStore, line: Line) -> Line:
-    """The line that is repeated in this one: as it says itself, else the last one before it in which something was told; an
-    empty one where there is none."""
+    """The line that is repeated in this one, counted: as it says itself, else the last one before it in which something was
+    told; an empty one where there is none."""
     said = history_of(store, line).get("replaces_epoch")
-    before = [Line(line.recipient, epoch) for epoch in ([said] if said else range(line.epoch - 1, 0, -1))]
-    told = [one for one in before if store.stream_version(one.stream)]
+    before = (_counted(store, line.recipient, epoch) for epoch in ([said] if said else range(line.epoch - 1, 0, -1)))
+    told = [one for one in before if one.sequence]
     if line.epoch == store.epochs.line_begins(line.recipient):
         # The opening may have come upon a redelivery: then all that was told stands in the line that this had not left.
         while len(told) > 1 and _ids_in(store, told[0]) <= _ids_in(store, told[1]):
             told.pop(0)
-    return end_of(store, told[0] if told else Line(line.recipient, line.epoch))
+    return told[0] if told else _counted(store, line.recipient, line.epoch)
 
 
 def is_coming(store: EventStore, newest: Line) -> bool:
@@ -209,7 +215,7 @@ def live_line_of(store: EventStore, recipient: str) -> Line:
     """The end of the epoch in which a recipient is told what happens now: the old one while a redelivery is on its way, and
     repeats from there whatever is told meanwhile."""
     line = line_of(store, recipient)
-    return line_before(store, line) if line.sequence and is_coming(store, line) else line
+    return end_of(store, line_before(store, line) if line.sequence and is_coming(store, line) else line)
 
 
 def told_up_to(store: EventStore, recipient: str) -> tuple[int, int] | None:

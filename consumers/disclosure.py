@@ -80,17 +80,24 @@ class Disclosure:
         which three have begun within 24 hours, `NotAllToldYet` where the follower is behind.
         """
         answer, epoch = requested(self.store, recipient, caller, key)
-        return answer, self.begin_redelivery(recipient, epoch) if epoch else None
+        if not epoch:
+            return answer, None
+        # Whoever asked for it before may have been killed before it began: then it is judged again.
+        begin_now = self._begin if answer.first is None else self.begin_redelivery
+        return answer, begin_now(recipient, epoch)
 
     def begin_redelivery(self, recipient: str, epoch: int = 0) -> Redelivery:
         """Begin to repeat to a recipient, in a fresh epoch, every publication that is still lawful (design D16), unless that
         epoch, or any other redelivery to it, has begun: then that one is meant.
 
-        Whether it may begin is judged here, for whoever asked for it may have been killed before it began. May be asked of
-        any thread or process. Raises `LookupError` for a recipient that was never told anything, `SentOnceMoreOften` where
-        the epoch was asked for, `NotAllToldYet`.
+        Whether it may begin is judged here. May be asked of any thread or process. Raises `LookupError` for a recipient that
+        was never told anything, `SentOnceMoreOften` where the epoch was asked for, `NotAllToldYet`.
         """
         check_may_begin(self.store, recipient, epoch)  # not in our turn: the follower may be about to come there
+        return self._begin(recipient, epoch)
+
+    def _begin(self, recipient: str, epoch: int) -> Redelivery:
+        """Begin what was judged."""
         with self._turn:
             begun = begin(self.store, recipient, self.random_id, self.policy.version, epoch=epoch, window=self._window)
             if self._memory is not None and begun.lines == self._memory.lines + 1:

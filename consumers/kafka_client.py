@@ -21,7 +21,8 @@ def answering() -> Iterator[None]:
     except kafka_errors.UnknownTopicOrPartitionError as error:
         raise TopicGone(str(error)) from error
     except kafka_errors.KafkaError as error:
-        raise BrokerUnavailable(f"the broker does not answer as it should: {_said(error)}") from error
+        topics = getattr(error, "topics", ())
+        raise BrokerUnavailable(f"the broker does not answer as it should: {_said(error)}", topics) from error
 
 
 def _said(error: kafka_errors.KafkaError) -> str:

@@ -13,7 +13,7 @@ Nothing else in the project looks inside; figures: docs/explanation/benchmarks.m
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import dropwhile
 from typing import Any, NamedTuple
 
@@ -74,6 +74,20 @@ def leaderless(client: KafkaConsumer, topics: Iterable[str]) -> set[str]:
     return {topic for topic in topics if metadata.leader_for_partition(TopicPartition(topic, 0)) == NOBODY}
 
 
+def by_leader(client: KafkaConsumer, topics: Iterable[str]) -> list[list[TopicPartition]]:
+    """The partitions of topics that it has learned, those that one broker leads together."""
+    led: dict[Any, list[TopicPartition]] = {}
+    for partition in (TopicPartition(topic, 0) for topic in topics):
+        led.setdefault(_metadata(client).leader_for_partition(partition), []).append(partition)
+    return [*led.values()]
+
+
+def about(error: kafka_errors.KafkaError, partitions: Iterable[TopicPartition]) -> kafka_errors.KafkaError:
+    """The same error, with the topics that it is about."""
+    error.topics = frozenset(partition.topic for partition in partitions)
+    return error
+
+
 class Incarnations:
     """The ids of the topics that a consumer follows, as the broker told them last; `refreshes` counts how often it did."""
 
@@ -108,13 +122,31 @@ class Administration(KafkaAdminClient):  # type: ignore[misc]
         if now >= self._ask_again_at or not self._leaders.keys() >= set(partitions):
             found = await super()._async_get_leader_for_partitions(partitions)
             if without := found.get(NOBODY):
-                raise kafka_errors.LeaderNotAvailableError(f"{min(without).topic} has no leader")
+                raise about(kafka_errors.LeaderNotAvailableError(f"{min(without).topic} has no leader"), without)
             self._leaders = {partition: leader for leader, led in found.items() for partition in led}
             self._ask_again_at = now + LEADERS_S
         leading: dict[Any, Any] = {}
         for partition in partitions:
             leading.setdefault(self._leaders[partition], set()).add(partition)
         return leading
+
+    async def _async_list_partition_offsets(self, asked: Mapping[TopicPartition, Any], *given: Any, **named: Any) -> Any:
+        """Each leader is asked by itself: of one that does not answer it is said whose topics it leads."""
+        found: dict[TopicPartition, Any] = {}
+        failed: kafka_errors.KafkaError | None = None
+        silent: set[TopicPartition] = set()
+        for led in (await self._async_get_leader_for_partitions(asked)).values():
+            some = {partition: asked[partition] for partition in led}
+            try:
+                found |= await super()._async_list_partition_offsets(some, *given, **named)
+            except kafka_errors.UnknownTopicOrPartitionError:
+                raise
+            except kafka_errors.KafkaError as error:
+                failed = error
+                silent |= led
+        if failed is not None:
+            raise about(failed, silent)
+        return found
 
     def _list_partition_offsets_process_response(self, response: Any) -> Any:
         try:

@@ -10,7 +10,17 @@ from kafka import errors as kafka_errors
 
 from consumers.broker_settings import Connection, client_settings
 from consumers.kafka_client import answering
-from consumers.kafka_inside import Incarnations, ends_of, leaderless, learn_topics, positions_of, read_whole, take_turns
+from consumers.kafka_inside import (
+    Incarnations,
+    about,
+    by_leader,
+    ends_of,
+    leaderless,
+    learn_topics,
+    positions_of,
+    read_whole,
+    take_turns,
+)
 from consumers.log import BrokerUnavailable, OffsetOutOfRange, Read, TopicGone
 
 FOR_ONE = 16 * 1024
@@ -118,7 +128,7 @@ def read_tails(connection: Connection, back: Mapping[str, int]) -> dict[str, lis
             consumer.seek(TopicPartition(topic, 0), max(begins[topic], end - back[topic]))
         while waiting:
             if time.monotonic() > give_up_at:
-                raise BrokerUnavailable(f"the tails of {len(waiting)} topics did not come in time")
+                raise BrokerUnavailable(f"the tails of {len(waiting)} topics did not come in time", waiting)
             for partition, records in consumer.poll(timeout_ms=500).items():
                 tails[partition.topic] += records
                 if records[-1].offset + 1 >= waiting.get(partition.topic, 0):
@@ -137,7 +147,8 @@ def read_at(connection: Connection, offsets: Mapping[str, int]) -> dict[str, Rea
             consumer.seek(TopicPartition(topic, 0), offset)
         while len(found) < len(offsets):
             if time.monotonic() > give_up_at:
-                raise BrokerUnavailable(f"records of {len(offsets) - len(found)} topics did not come in time")
+                missing = offsets.keys() - found.keys()
+                raise BrokerUnavailable(f"records of {len(missing)} topics did not come in time", missing)
             for partition, records in consumer.poll(timeout_ms=500).items():
                 found.setdefault(partition.topic, records[0])
                 consumer.pause(partition)
@@ -162,8 +173,18 @@ def _offsets(
     if not wanted:
         return {}
     _learn(consumer, wanted, connection)
-    answer = ask([TopicPartition(topic, 0) for topic in wanted], timeout_ms=connection.deadline_s * 1000)
-    return {partition.topic: offset for partition, offset in answer.items()}
+    offsets: dict[str, int] = {}
+    failed: kafka_errors.KafkaError | None = None
+    for led in by_leader(consumer, wanted):
+        try:
+            answer = ask(led, timeout_ms=connection.deadline_s * 1000)
+        except kafka_errors.KafkaError as error:
+            failed = error
+        else:
+            offsets |= {partition.topic: offset for partition, offset in answer.items()}
+    if failed is not None:
+        raise about(failed, [TopicPartition(topic, 0) for topic in wanted - offsets.keys()])
+    return offsets
 
 
 def _learn(consumer: KafkaConsumer, topics: set[str], connection: Connection) -> None:
@@ -171,4 +192,4 @@ def _learn(consumer: KafkaConsumer, topics: set[str], connection: Connection) ->
     if absent:
         raise TopicGone(min(absent))
     if without := leaderless(consumer, topics):
-        raise BrokerUnavailable(f"{min(without)} has no leader")
+        raise BrokerUnavailable(f"{min(without)} has no leader", without)

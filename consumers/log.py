@@ -10,6 +10,8 @@ and whoever needs one from a `Read` passes a function `sequence_of`. Timestamps 
 source: design D11, D12, D17
 """
 
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
@@ -48,6 +50,9 @@ UNREADABLE: Headers = (("kuty-unreadable", b"too large"),)
 """The headers of what stands for a record of which more would have to be made than is good for us, or for what of a batch
 nobody can read: it is there, and nothing of it is read."""
 
+ANSWERS_WITHIN_S = 60.0
+"""So long a question about many topics goes on, of which some are not answered."""
+
 Status = Literal["acknowledged", "refused", "unknown"]
 
 
@@ -85,7 +90,12 @@ class BrokerError(Exception):
 
 
 class BrokerUnavailable(BrokerError):
-    """No answer within the deadline. Nothing is known; try again later."""
+    """No answer within the deadline. Nothing is known; try again later. `topics` are those of which nothing is known, where
+    it is known which these are."""
+
+    def __init__(self, why: str = "", topics: Iterable[str] = ()) -> None:
+        super().__init__(why)
+        self.topics = frozenset(topics)
 
 
 class TopicDamaged(BrokerUnavailable):
@@ -198,21 +208,28 @@ def answers_of(
     ask: Callable[[dict[str, V]], Mapping[str, T]], asked: Mapping[str, V]
 ) -> tuple[dict[str, T], dict[str, BrokerUnavailable]]:
     """What a broker says of topics, and of which it says nothing and why: one topic without a leader silences no other one.
-    All are asked at once, and each by itself only where that fails. Raises what `ask` does, `TopicDamaged` too, but no other
-    `BrokerUnavailable`."""
-    try:
-        return dict(ask(dict(asked))), {}
-    except TopicDamaged:
-        raise
-    except BrokerUnavailable as error:
-        if len(asked) == 1:
-            return {}, dict.fromkeys(asked, error)
+    All are asked at once; where that fails, once more without those of which nothing is known, or in halves where it is not
+    said which these are. After `ANSWERS_WITHIN_S` no more is asked, and whoever was not is silent. Raises what `ask`
+    does, `TopicDamaged` too, but no other `BrokerUnavailable`."""
+    give_up_at = time.monotonic() + ANSWERS_WITHIN_S
     found: dict[str, T] = {}
     silent: dict[str, BrokerUnavailable] = {}
-    for topic, about in asked.items():
-        alone, failed = answers_of(ask, {topic: about})
-        found |= alone
-        silent |= failed
+    parts = deque([dict(asked)])
+    while parts:
+        part = parts.popleft()
+        if time.monotonic() > give_up_at:
+            silent |= dict.fromkeys(part, BrokerUnavailable("others were waited for too long"))
+            continue
+        try:
+            found |= ask(part) if part else {}
+        except TopicDamaged:
+            raise
+        except BrokerUnavailable as error:
+            said_of = part.keys() & error.topics or (part.keys() if len(part) == 1 else set())
+            silent |= dict.fromkeys(said_of, error)
+            rest = [topic for topic in part if topic not in said_of]
+            middle = len(rest) if said_of else len(rest) // 2
+            parts += [{topic: part[topic] for topic in some} for some in (rest[:middle], rest[middle:])]
     return found, silent
 
 

@@ -95,7 +95,7 @@ class Packing:
 
     def _event_of(self, row: Acknowledged) -> Sequence[Record]:
         """The event by its number in the topic: the position that was kept may be an earlier one's."""
-        position, recipient = row.position, row.topic.split(".")[3]
+        position, recipient = row.position, wire.whose(row.topic)
         match wire.kind_of(row.topic):
             case "out":
                 return self._store.stream(f"recipient/{recipient}/{row.epoch}", row.sequence - 1, 1)

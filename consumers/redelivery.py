@@ -144,7 +144,7 @@ class Repeating:
 
     def __init__(self, store: EventStore, recipient: str, epoch: int = 0) -> None:
         newest = line_of(store, recipient)
-        self._fresh = end_of(store, Line(recipient, epoch)) if epoch else newest
+        self._fresh = end_of(store, Line(recipient, epoch) if epoch else newest)
         self._stored = store.tracking(repeated_up_to(recipient))
         self._kept = place_of(store, newest) if newest.sequence and newest.epoch == self._fresh.epoch else 0
         self.ended = not self._kept and self._fresh.sequence > 0

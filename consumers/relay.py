@@ -13,15 +13,16 @@ source: design D11, D12, D24; faults.md 4
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from consumers import wire
 from consumers.doubts import Doubts, StoreBehindTopic, acknowledged
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, BrokerUnavailable, TopicDamaged, TopicGone, TopicRefused, TopicSettings, size_of
-from consumers.lost_ends import LostEnds
+from consumers.lost_ends import LostEnds, behind_by_notes
 from consumers.outgoing import Outgoing, Packing, within_epochs
 from consumers.published import ending
 from domain.counts import SENT
@@ -42,7 +43,8 @@ WINDOW_BYTES = 16 * 1024 * 1024
 FILLING = 2_000
 """Positions of the feed in one window for topics that are behind: all others wait for it."""
 ATTEMPTS = 3
-"""After so many attempts in turn at a window, a topic of which alone nothing is known is left out."""
+"""After so many attempts in turn, at windows and heartbeats, a topic of which nothing is known while the full record is well
+is left out."""
 WIDER_BY = 64 * 1024
 """Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
 GONE, TOO_LARGE = "topic_gone", "too_large"
@@ -214,7 +216,7 @@ class Relay:
         left = [out for out in window.left if out.topic in silent]
         sent = [out for out in window.left if out.topic not in silent]
         outcomes = self._broker.append([(out.topic, out.entry) for out in sent]) if sent else []
-        refused: dict[str, Parked] = {}
+        refused: dict[str, tuple[Outgoing, str]] = {}
         for out, outcome in zip(sent, outcomes, strict=True):
             if outcome.status == "acknowledged":
                 window.rows.append(acknowledged(out, outcome.offset, outcome.timestamp))
@@ -222,15 +224,19 @@ class Relay:
                 continue
             left.append(out)
             if outcome.status == "refused":
-                refused.setdefault(out.topic, Parked(out.topic, out.position, outcome.code))
-        gone = next((parked.topic for parked in refused.values() if parked.code == GONE), None)
+                refused.setdefault(out.topic, (out, outcome.code))
+        gone = next((topic for topic, (_, code) in refused.items() if code == GONE), None)
         if gone is not None:
             raise TopicGone(gone)
-        for parked in refused.values():
-            if parked.topic == self._events_topic:
-                self._insist(parked, next(out for out in left if out.topic == parked.topic))
-            else:
-                self._park(parked)
+        for topic, (out, code) in refused.items():
+            if topic == self._events_topic:
+                self._insist(out, code)
+                continue
+            # What is in doubt before the refused one may not be there either.
+            missing = Parked(topic, min(one.position for one in left if one.topic == topic), code)
+            said = "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do"
+            log.error(said, *missing, extra={"topic": topic, "position": missing.position})
+            self._park(missing)
         window.left = self._without_parked(left)
         self._leave_unknown(window, asked)
         return not window.left
@@ -241,55 +247,64 @@ class Relay:
         if self._events_topic in unknown:
             self._unknown.clear()  # it is the broker
             return
+        self._leave_out(window, self._not_known_again(asked, unknown))
+
+    def _not_known_again(self, asked: set[str], unknown: set[str]) -> set[str]:
+        """Of the topics of which an attempt has told nothing those of which several in turn have not: they are left out."""
         for topic in asked - unknown:
             del self._unknown[topic]
         self._unknown.update(unknown)
-        for topic in unknown:
-            if self._unknown[topic] >= ATTEMPTS:
-                self._ends.leave(topic)
-                self._leave_out(window, topic)
+        left = {topic for topic in unknown if self._unknown[topic] >= ATTEMPTS}
+        self._ends.leave(left)
+        return left
 
-    def _leave_out(self, window: Window, topic: str) -> None:
-        """What the broker may have taken of it is looked for when it is taken up or filled."""
-        window.left = [out for out in window.left if out.topic != topic]
-        window.rows = [row for row in window.rows if row.topic != topic]
-        window.given = [one for one in window.given if one[0] != topic]
+    def _leave_out(self, window: Window, topics: set[str]) -> None:
+        """What the broker may have taken of them is looked for when they are taken up or filled."""
+        window.left = [out for out in window.left if out.topic not in topics]
+        window.rows = [row for row in window.rows if row.topic not in topics]
+        window.given = [one for one in window.given if one[0] not in topics]
 
     def _set_aside(self, damaged: TopicDamaged) -> None:
         """A topic cannot be read, and all others are sent to."""
-        log.error("%s", damaged, extra={"topic": damaged.topic})
-        end = self._store.acknowledged_ends().get(damaged.topic)
-        self._park(Parked(damaged.topic, (end.position if end is not None else 0) + 1, DAMAGED))
+        topic, position = damaged.topic, self._whole_up_to(damaged.topic)
+        log.error(
+            "%s; it is parked from behind position %d; docs/runbooks/a-parked-topic.md says what to do",
+            damaged, position, extra={"topic": topic, "position": position},
+        )  # fmt: skip
+        self._park(Parked(topic, position + 1, DAMAGED))
         if self._in_flight is not None:
-            self._leave_out(self._in_flight, damaged.topic)
+            self._leave_out(self._in_flight, {topic})
+
+    def _whole_up_to(self, topic: str) -> int:
+        """Up to which position a topic has everything that it is to have: no farther than it was acknowledged, nor than it
+        was filled, nor than where it was parked, though behind that the broker may have taken more."""
+        end, parked = self._store.acknowledged_ends().get(topic), self._store.parked().get(topic)
+        taken = end.position if end is not None else 0
+        return min(taken, self._ends.behind.get(topic, taken), parked.position - 1 if parked is not None else taken)
 
     def _park(self, parked: Parked) -> None:
-        log.error(
-            "topic %s is parked at position %d: %s; docs/runbooks/a-parked-topic.md says what to do",
-            parked.topic, parked.position, parked.code, extra={"topic": parked.topic, "position": parked.position},
-        )  # fmt: skip
         # What an operator asked for is done with: refused once more, it stays parked until he asks again.
         self._store.place({resume_request(parked.topic): 0})
         self._store.park(parked)
         self._parked[parked.topic] = parked
         self._ends.forget([parked.topic])
 
-    def _insist(self, parked: Parked, refused: Outgoing) -> None:
+    def _insist(self, refused: Outgoing, code: str) -> None:
         """The feed has no holes: the topic is widened for what an older version recorded without a bound. Raises
         `FeedRefused` for whatever else it is, and where that does not help."""
-        place, size = f"position {parked.position} of {parked.topic}", size_of(refused.entry)
-        if parked.code != TOO_LARGE:
-            what = f"{place} is refused by the broker ({parked.code})"
+        place, size = f"position {refused.position} of {refused.topic}", size_of(refused.entry)
+        if code != TOO_LARGE:
+            what = f"{place} is refused by the broker ({code})"
             raise FeedRefused(f"{what}: have it take the record, then start the relay again")
         wanted = f"max.message.bytes={size + WIDER_BY}"
         if self._widened_to >= size:
             raise FeedRefused(f"{place} has {size} bytes: set {wanted} or more on that topic, then start the relay again")
         try:
-            self._broker.widen(parked.topic, size + WIDER_BY)
+            self._broker.widen(refused.topic, size + WIDER_BY)
         except TopicRefused as denied:
             raise FeedRefused(f"{denied}: set {wanted} on it, then start the relay again") from denied
         self._widened_to = size + WIDER_BY
-        log.warning("topic %s takes records of %d bytes now, for position %d", parked.topic, size, parked.position)
+        log.warning("topic %s takes records of %d bytes now, for position %d", refused.topic, size, refused.position)
 
     def _going_on(self, outgoing: list[Outgoing]) -> list[Outgoing]:
         return [out for out in self._without_parked(outgoing) if out.topic not in self._ends.behind]
@@ -334,18 +349,22 @@ class Relay:
         outgoing, _ = self._packing.pack(records)
         missing = [out for out in outgoing if out.position > behind.get(out.topic, self._position)]
         missing, end = within_epochs(missing, end)
-        window = Window(end, missing)
-        if not self._delivered(window, doubt=True):
+        window, began = Window(end, missing), time.monotonic()
+        delivered = self._delivered(window, doubt=True)
+        if behind.keys() & self._ends.silent.keys():
+            self._ends.rest(began)
+        if not delivered:
             return 0
         lost = self._ends.given(window.given) | self._ends.silent.keys()  # meanwhile: it is sent once more
         rows = [row for row in window.rows if row.topic not in lost]
         self._store.acknowledge(TRACKING, self._position, rows)
         self._note(rows)
-        for topic in behind.keys() - lost - self._parked.keys():
-            self._ends.behind[topic] = max(behind[topic], end)
+        filled = behind.keys() - lost - self._parked.keys()
+        self._ends.filled(filled, end)
+        for topic in filled:
             if self._ends.behind[topic] >= self._position:
                 self._store.unpark(topic)
-                self._ends.filled(topic)
+                self._ends.has_everything(topic)
                 # A window that was made without it is made anew.
                 self._in_flight, self._doubt = None, True
         return end - start
@@ -354,13 +373,10 @@ class Relay:
         """Take up the parked topics that an operator asked for: what each missed is sent from the store. It stays asked for
         until all of it is there or something is refused again: a relay that starts meanwhile goes on with it."""
         asked = self._store.trackings([resume_request(topic) for topic in self._parked]) if self._parked else {}
-        for topic, parked in list(self._parked.items()):
+        for topic in list(self._parked):
             if asked.get(resume_request(topic)):
                 self._ends.compare([topic])
-                end = self._store.acknowledged_ends().get(topic)
-                # What the broker took beside the refused one may not have been kept as acknowledged.
-                taken = end.position if end is not None else 0
-                self._ends.behind[topic] = min(parked.position - 1, taken, self._ends.behind.get(topic, taken))
+                self._ends.behind[topic] = self._whole_up_to(topic)
                 del self._parked[topic]
 
     def _beat(self) -> None:
@@ -372,8 +388,21 @@ class Relay:
         given = [(topic, one.offset) for (topic, _), one in zip(due, outcomes, strict=True) if one.status == "acknowledged"]
         self._ends.given(given)
         self._ends.note((topic, offset) for topic, offset in given if topic not in self._ends.behind)
-        if any(outcome.status == "unknown" for outcome in outcomes):
+        unknown = {topic for (topic, _), one in zip(due, outcomes, strict=True) if one.status == "unknown"}
+        if unknown:
             self._doubt = True
+            self._broker.end_offsets([self._events_topic])  # where that does not answer, it is the broker
+        self._not_known_again({topic for topic, _ in due}, unknown)
+
+
+def behind(store: EventStore, recipients: Iterable[str]) -> dict[str, int]:
+    """The topics that lack something, because they do not answer or are being filled: up to which position each has
+    everything. Besides the full record those of the recipients with these short names; what is parked is not among them for
+    that. From what is stored, so that any process can ask."""
+    named = [wire.events_topic(store.ledger)]
+    for name in recipients:
+        named += [wire.out_topic(store.ledger, name), wire.receipts_topic(store.ledger, name)]
+    return behind_by_notes(TRACKING, store, named)
 
 
 def resume_request(topic: str) -> str:

@@ -74,6 +74,11 @@ def kind_of(topic: str) -> str:
     return parts[2] if len(parts) > 3 else ""
 
 
+def whose(topic: str) -> str:
+    """The short name of the recipient that has one of our topics; empty for the full record."""
+    return "" if kind_of(topic) == "events" else topic.split(".")[3]
+
+
 def of_a_sender(topic: str) -> bool:
     """Whether others write to the topic, with clients of their choice."""
     return kind_of(topic) == "in"

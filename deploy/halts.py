@@ -61,6 +61,7 @@ TABLES = Advice(
 DAMAGED = Advice("a-damaged-record", "find out with `kuty audit chains` what does not add up")
 DATABASE = Advice("a-database-that-does-not-answer", "look after the database; whatever waits goes on by itself")
 BROKER = Advice("a-broker-that-does-not-answer", "look after the broker; whatever waits goes on by itself")
+LEFT_OUT = Advice("a-broker-that-does-not-answer", "look after the topic's copies; it gets what it lacks by itself")
 DISK = Advice("a-disk-that-is-full", "make room; whatever waits goes on by itself")
 GAP = Advice("a-gap-in-a-topic", "let the recipient's topic be delivered again")
 MADE_AGAIN = Advice("a-topic-made-again", "let the recipient's topic be delivered again")

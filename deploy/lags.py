@@ -12,6 +12,7 @@ from consumers import wire
 from consumers.clerk import Clerk
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.intake import Intake
+from consumers.lost_ends import note_of
 from consumers.projector import place_of
 from domain.directory import Recipient
 from domain.store import EventStore
@@ -43,11 +44,13 @@ class Lags:
         }
 
     def of_models(self, recipients: Iterable[Recipient]) -> Mapping[str, int]:
-        """By short name, how many records that the broker has taken are not in the recipient's model yet. Where many are
-        behind, some may be so by less: what the projector notes is a moment old."""
+        """By short name, how many records that the broker has taken are not in the recipient's model yet, and how many
+        events have come since its topic was left out. Where many are behind, some may be so by less: what the projector
+        notes is a moment old."""
         store = self._store
         topics = {r.short_name: wire.out_topic(store.ledger, r.short_name) for r in recipients if model_of(r)}
-        ends, noted = store.acknowledged_ends(), store.trackings([place_of(topic) for topic in topics.values()])
+        left = {topic: note_of(relaying.TRACKING, topic) for topic in topics.values()}
+        ends, noted = store.acknowledged_ends(), store.trackings([*map(place_of, topics.values()), *left.values()])
         behind: dict[str, int] = {}
         for name, topic in topics.items():
             if topic in ends:
@@ -65,4 +68,6 @@ class Lags:
                     raise
             else:
                 behind[name] = max(0, ends[topics[name]].offset + 1 - feed.next_offset)
+        for name in [name for name, topic in topics.items() if noted.get(left[topic])]:
+            behind[name] = behind.get(name, 0) + store.head() + 1 - noted[left[topics[name]]]
         return behind

@@ -47,6 +47,7 @@ def door_of(wired: Wired) -> LedgerDoor:
         store=wired.store,
         vault=wired.vault,
         pseudonyms=wired.pseudonyms,
+        pseudonyms_at_hand=wired.pseudonyms_at_hand,
         receiving=wired.receiving,
         models=wired.models,
         publications=lambda short_name, epoch, after, limit: publications(wired, short_name, epoch, after, limit),

@@ -109,10 +109,14 @@ class Wired:
 
     def pseudonyms(self, short_name: str) -> Pseudonyms:
         """A recipient's own names."""
-        known = self._pseudonyms.get(short_name)
+        known = self.pseudonyms_at_hand(short_name)
         if known is None:
             known = self._pseudonyms[short_name] = Pseudonyms(self.store.pseudonym_key(short_name))
         return known
+
+    def pseudonyms_at_hand(self, short_name: str) -> Pseudonyms | None:
+        """The same where they were asked for before; the keys are not asked."""
+        return self._pseudonyms.get(short_name)
 
     @cached_property
     def receiving(self) -> Receiving:

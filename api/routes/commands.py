@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
-from api.bodies import LARGE, object_in, raw_body
+from api.bodies import LARGE, beside, judged, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.routing import doors
-from domain.answers import OwnVersion
+from domain.answers import Answer, OwnVersion
 from domain.commands import CommandKind
 from domain.message_schemas import body_schema
 from domain.messages import Begun, HeldReason, Names, NoNames, Wish, wish_of_body
@@ -126,7 +126,7 @@ async def command(
     key = idempotency_key(request)
     raw = await raw_body(request)
     body = await object_in(raw)
-    door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client)
+    door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client, body)
     found: dict[str, Any] = {}
     if not may_post(signed, kind):
         return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
@@ -137,10 +137,9 @@ async def command(
     if client is None:
         expected_version(signed, None, request)
     if kind.name in LOOKING:
-        found = await run_in_threadpool(door.receiving.look_ups.of, kind, wish.command, client)
+        found = await beside(len(raw), door.receiving.look_ups.of, kind, wish.command, client)
     decide = partial(
-        door.store.execute_async, wish.command, caller, key, client=client, expected_version=expected, look_ups=found,
-        content=said,
+        decided, signed, said, wish.command, caller, key, client=client, expected_version=expected, look_ups=found
     )  # fmt: skip
     if before is not None and (await decide(dry_run=True)).status == "recorded":
         await before()
@@ -150,12 +149,11 @@ async def command(
 
 async def _wished(signed: SignedIn, kind: CommandKind, body: Mapping[str, Any], client: str | None, size: int) -> Wish:
     """What the body of so many bytes asks for. Raises Refused."""
-    names = names_of(signed)
-    if size <= LARGE:
+    if size <= LARGE and signed.has_names_at_hand:
         with suppress(_NotAtHand):
-            return wish_of_body(kind, body, client, _NamesAtHand(names))
+            return wish_of_body(kind, body, client, _NamesAtHand(names_of(signed)))
     # What is long, or has to be asked of the database, may take its time: nobody else waits for it.
-    return await run_in_threadpool(wish_of_body, kind, body, client, names)
+    return await beside(size, lambda: wish_of_body(kind, body, client, names_of(signed)))
 
 
 class _NotAtHand(Exception):
@@ -188,8 +186,18 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
 async def refusal(signed: SignedIn, key: str, said: Content, refused: Refused) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
     refuse = partial(signed.door.store.refuse, refused.codes, signed.caller, key, content=said)
-    recorded = refuse() if len(said.raw) <= LARGE else await run_in_threadpool(refuse)
+    recorded = await judged(len(said.raw), refuse)
     return await answered_beside(signed, key, said.type, await asyncio.wrap_future(recorded))
+
+
+async def decided(signed: SignedIn, said: Content, *asked: Any, **options: Any) -> Answer:
+    """The answer to a command that the body holds (`EventStore.execute_async`). Beside the decision all of the body is gone
+    through once more, to know it again: of a large one beside the loop."""
+    store = signed.door.store
+    if len(said.raw) <= LARGE:
+        return await store.execute_async(*asked, content=said, **options)
+    waiting = await beside(len(said.raw), partial(store.submit, *asked, content=said, **options))
+    return await asyncio.wrap_future(waiting)
 
 
 def names_of(signed: SignedIn) -> Names:

@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import answered_beside, expected_version, json_response
-from api.bodies import object_in, raw_body
+from api.bodies import beside, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import idempotency_key
 from api.problems import Problem
-from api.routes.commands import Client, add, command, may_post, names_of, refusal, spoken_of
+from api.routes.commands import Client, add, command, decided, may_post, names_of, refusal, spoken_of
 from api.routing import doors
 from domain.answers import Answer
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
@@ -106,11 +106,11 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     raw = await raw_body(request)
     body = await object_in(raw)
     kind = COMMANDS[REGISTER]
-    said = Content(kind.name, raw)
+    said = Content(kind.name, raw, read=body)
     if not may_post(signed, kind) or signed.caller.role not in kind.roles:
         # Before the person is looked for: whether he is known is told to the county's own alone.
         return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
-    stated, record, wish, reasons = await run_in_threadpool(_divided, signed, kind, None, body, IDENTITY_FIELDS)
+    stated, record, wish, reasons = await beside(len(raw), _divided, signed, kind, None, body, IDENTITY_FIELDS)
     if wish and not reasons:
         named = [name for name in stated if getattr(record, name) is not None]
         reasons = judge_identity(getattr(wish.command, "identity_kind", ""), named)
@@ -122,13 +122,13 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     client: str | None = None
     over: tuple[Kept, Kept] | None = None
     found: dict[str, Any] = {"identity_code_valid": code is not None}
-    store, asked = signed.door.store, (wish.command, signed.caller, key)
+    asked = (signed, said, wish.command, signed.caller, key)
     named_by = signed.door.vault.mark_of(record, IDENTITY_FIELDS)
-    judged = await store.execute_async(*asked, look_ups=found, dry_run=True, named_by=named_by, content=said)
+    judged = await decided(*asked, look_ups=found, dry_run=True, named_by=named_by)
     if judged.status != "refused" and judged.first is None:
         # Of a person who does not become a client nothing is kept; whoever did is not entered again by a repeat.
         client, found, over = await run_in_threadpool(_entered, signed, record)
-    answer = await store.execute_async(*asked, client=client, look_ups=found, named_by=named_by, content=said)
+    answer = await decided(*asked, client=client, look_ups=found, named_by=named_by)
     if client is not None and over is not None:
         await run_in_threadpool(_settle_entry, signed, client, over, answer)
     # Known before, or by whoever was faster: then what he said holds.
@@ -152,25 +152,25 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     raw = await raw_body(request)
     body = await object_in(raw)
     kind = COMMANDS[CHANGE]
-    said = Content(kind.name, raw, reference)
+    said = Content(kind.name, raw, reference, body)
     if signed.caller.task != "organiser" or signed.caller.role not in kind.roles:
         return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
-    stated, record, wish, reasons = await run_in_threadpool(_divided, signed, kind, reference, body, CHANGEABLE)
+    stated, record, wish, reasons = await beside(len(raw), _divided, signed, kind, reference, body, CHANGEABLE)
     if "identity_code" in stated and stated["identity_code"] is None:
         reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
     if reasons or wish is None:
         reasons += _code_in_no_form(stated, reasons)
         return await refusal(signed, key, said, Refused(*reasons))
     details = {name: getattr(record, name) for name in stated}
-    store, vault, asked = signed.door.store, signed.door.vault, (wish.command, signed.caller, key)
+    vault, asked = signed.door.vault, (signed, said, wish.command, signed.caller, key)
     # The details are no part of the command, and yet what is asked for: a key that is used again for others is refused.
     named_by = f"{reference}|{vault.mark_of(record, details)}"
-    known: dict[str, Any] = {"client": reference, "expected_version": expected, "named_by": named_by, "content": said}
+    known: dict[str, Any] = {"client": reference, "expected_version": expected, "named_by": named_by}
     seen: Kept | None = None
     changed: Kept | None = None
     while True:
         seen, found = await run_in_threadpool(_changes, signed, reference, details)
-        judged = await store.execute_async(*asked, **known, look_ups=found, dry_run=True)
+        judged = await decided(*asked, **known, look_ups=found, dry_run=True)
         if judged.status != "recorded":
             break
         if seen is None:
@@ -181,7 +181,7 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
             changed = await run_in_threadpool(partial(vault.change, reference, seen=seen, changing=kinds, **details))
             break
     await run_in_threadpool(_log_change, signed, reference)
-    answer = await store.execute_async(*asked, **known, look_ups=found)
+    answer = await decided(*asked, **known, look_ups=found)
     if changed is not None and seen is not None:
         if "refused" in (answer.status, answer.first):
             await run_in_threadpool(vault.take_back, reference, seen, changed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from math import ceil
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
@@ -17,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
-from api.bodies import JSON, json_body, media_type, object_in, raw_body
+from api.bodies import JSON, beside, judged, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
@@ -28,7 +29,7 @@ from domain.disclosure.once_more import SentOnceMoreOften
 from domain.disclosure.publications import Publication
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
-from domain.json_gate import escaped, shortened
+from domain.json_gate import escaped, read_json, shortened
 from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
@@ -166,7 +167,7 @@ async def send_message(
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
     faults: list[Reason] = []
     if given == STRUCTURED:
-        headers, raw, faults = _unwrapped(await object_in(raw))
+        headers, raw, faults = await judged(len(raw), _unwrapped, raw)
     else:
         headers = _attributes(request)
     try:
@@ -176,7 +177,7 @@ async def send_message(
     if faults:
         raise Problem(*faults)
     spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
-    received = await run_in_threadpool(signed.door.receiving.receive, spoken, dry_run=dry_run)
+    received = await beside(len(raw), partial(signed.door.receiving.receive, spoken, dry_run=dry_run))
     content = received.receipt.content()
     if received.entries:
         content["receipts"] = [receipt.content() for receipt in received.entries]
@@ -202,10 +203,11 @@ def _written(value: str) -> bytes:
     return unquote_to_bytes(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value)
 
 
-def _unwrapped(event: Mapping[str, Any]) -> tuple[dict[str, bytes], bytes, list[Reason]]:
+def _unwrapped(structured: bytes) -> tuple[dict[str, bytes], bytes, list[Reason]]:
     """The attributes and the data of a CloudEvent in structured mode (its JSON format 1.0.2), as in binary mode: a null is
     no attribute, an extension may be a boolean or a whole number; and what is wrong with it (`E_ENVELOPE`,
-    `E_CONTENT_TYPE`), but for the attributes that every mode has."""
+    `E_CONTENT_TYPE`), but for the attributes that every mode has. Raises BadJson."""
+    event = read_json(structured)
     attributes = {name: value for name, value in event.items() if name not in DATA and value is not None}
     wrong = [name for name, value in attributes.items() if not isinstance(value, str if name in DEFINED else str | int)]
     texts = {f"ce_{name}": b"" if name in wrong else str(value).encode() for name, value in attributes.items()}
@@ -319,21 +321,38 @@ def _stated(publication: Publication) -> dict[str, Any]:
 async def client_reference(request: Request, signed: SignedInCaller) -> Response:
     """The caller's own name for a client whom it may know. The search is logged as use, and answers the same about everybody
     else, whether he is a client or not (domain/pathway.md 4.9)."""
-    own = signed.on_the_line()
-    body = await json_body(request)
+    signed.on_the_line()
+    raw = await raw_body(request)
+    code = await judged(len(raw), _code_in, raw)
+    name = await run_in_threadpool(_name_under, signed, code)
+    if name is None:
+        raise problem("E_NOT_FOUND")
+    return json_response({"ledger": signed.door.ledger, "client": name})
+
+
+def _code_in(raw: bytes) -> str:
+    """The personal identity code that a body asks about. Raises BadJson, Refused."""
+    body = read_json(raw)
     code = body.get("identity_code")
-    wrong = [Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in body if name != "identity_code"]
+    wrong = _not_allowed(name for name in body if name != "identity_code")
     if not isinstance(code, str):
         wrong.append(Reason("E_FIELD_TYPE" if "identity_code" in body else "E_FIELD_MISSING", "/identity_code"))
     if wrong:
         raise Refused(*wrong)
-    code = normal_code(code)
-    if not is_identity_code(code):
+    normal: str = normal_code(code)
+    if not is_identity_code(normal):
         raise refuse("E_IDENTITY_CODE", "/identity_code")
-    client = await run_in_threadpool(signed.names().client, code)
-    if client is None:
-        raise problem("E_NOT_FOUND")
-    return json_response({"ledger": signed.door.ledger, "client": signed.door.pseudonyms(own.short_name).of(client)})
+    return normal
+
+
+def _name_under(signed: SignedIn, code: str) -> str | None:
+    """The caller's own name for the client of a personal identity code, where it may know him."""
+    client = signed.names().client(code)
+    return signed.door.pseudonyms(signed.own.short_name).of(client) if client is not None else None
+
+
+def _not_allowed(names: Iterable[str]) -> list[Reason]:
+    return [Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in names]
 
 
 async def redeliver(request: Request, signed: SignedInCaller) -> Response:
@@ -348,9 +367,9 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     own = signed.on_the_line()
     key = idempotency_key(request)
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
-        fields = await json_body(request)
-        if fields:
-            raise Problem(*(Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in fields))
+        raw = await raw_body(request)
+        if wrong := await judged(len(raw), lambda: _not_allowed(read_json(raw))):
+            raise Problem(*wrong)
     try:
         answer, begun = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
     except LookupError as error:

@@ -115,7 +115,8 @@ def _endpoint(by_key: dict[str, Question[Any, Any]]) -> Endpoint:
         if question is None or signed.caller.role not in question.who:
             raise problem("E_NOT_FOUND")
         parameters = _asked(request, question)
-        _check_cursor(signed, own.short_name, parameters)
+        if isinstance(parameters, Paged) and parameters.names_in_cursor:
+            await run_in_threadpool(_check_cursor, signed, own.short_name, parameters)
         token = request.headers.get(TOKEN, "")
         if token:
             await visible(signed.door, own.short_name, token, request.app.state.looks, request.app.state.closing)
@@ -136,15 +137,14 @@ def _asked(request: Request, question: Question[Any, Any]) -> Parameters:
     return asked
 
 
-def _check_cursor(signed: SignedIn, short_name: str, parameters: Parameters) -> None:
+def _check_cursor(signed: SignedIn, short_name: str, parameters: Paged) -> None:
     """Raises Problem (`E_QUERY`) for a cursor that no answer to the recipient can have held."""
-    if isinstance(parameters, Paged):
-        pseudonyms = signed.door.pseudonyms(short_name)
-        try:
-            for name in parameters.names_in_cursor:
-                pseudonyms.reference(name)
-        except UnknownPseudonym as error:
-            raise problem("E_QUERY", "/after") from error
+    pseudonyms = signed.door.pseudonyms(short_name)
+    try:
+        for name in parameters.names_in_cursor:
+            pseudonyms.reference(name)
+    except UnknownPseudonym as error:
+        raise problem("E_QUERY", "/after") from error
 
 
 def _answer(signed: SignedIn, question: Question[Any, Any], parameters: Parameters) -> Response:

@@ -1,7 +1,7 @@
 """The figures of one process in Prometheus' text format. Labels are roles, codes and recipients' short names, and bounded.
 
-By recipient only those are told who are late, stand still or have somebody parked, the worst first, `MOST_RECIPIENTS` at
-most: of the others there are sums, so that a thousand recipients cost no more than a few.
+By recipient only those are told who are late, left out, stand still or have somebody parked, the worst first,
+`MOST_RECIPIENTS` at most: of the others there are sums, so that a thousand recipients cost no more than a few.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ class Figured(Collector):
         yield _gauge("kuty_time_stands_seconds", "How far the last event is dated ahead of the clock.", figures.stands_s)
         yield _gauge("kuty_held", "Messages that wait for what they refer to.", figures.held)
         yield _gauge("kuty_parked_topics", "Topics whose next record the broker refuses.", len(figures.parked))
+        number = len(figures.topics_behind.keys() - figures.parked.keys())
+        yield _gauge("kuty_topics_behind", "Topics that do not answer, or that are being filled, at the relay.", number)
 
     def _recipients(self, figures: Figures) -> Iterator[Metric]:
         standings = {standing.short_name: standing for standing in figures.standings}
@@ -137,7 +139,7 @@ class Together(Collector):
 
 
 def _by_recipient(figures: Figures, standings: Mapping[str, Standing]) -> Iterator[Metric]:
-    behind = _family("kuty_recipient_lag", "Records or messages before the role, of the worst.", ["role", "recipient"])
+    behind = _family("kuty_recipient_lag", "What the role has before it, of the worst.", ["role", "recipient"])
     late = _family("kuty_recipient_lag_seconds", "Since when the oldest waits, of the worst.", ["role", "recipient"])
     halted = _family("kuty_recipient_halted", "A recipient whose line stands still.", ["recipient"])
     parked = _family("kuty_recipient_clients_parked", "Clients parked at the recipient.", ["recipient"])
@@ -147,6 +149,8 @@ def _by_recipient(figures: Figures, standings: Mapping[str, Standing]) -> Iterat
         for name in worst[:MOST_RECIPIENTS]:
             behind.add_metric([role, name], some[name])
             late.add_metric([role, name], waits[name])
+    for name, lacks in figures.lacking.most_common(MOST_RECIPIENTS):
+        behind.add_metric(["relay", name], lacks)
     for standing in [one for one in standings.values() if one.halted][:MOST_RECIPIENTS]:
         halted.add_metric([standing.short_name], 1)
     for standing in [one for one in standings.values() if one.parked_clients][:MOST_RECIPIENTS]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from consumers.intake import Intake
 from consumers.lines import GAP_RUNBOOK, MODEL_RUNBOOK, NOT_READ, runbook_of
 from consumers.log import TopicGone
 from consumers.projector import Projector, Standing
-from deploy.halts import BROKER, DAMAGED_TOPIC, DATABASE, GAP, MADE_AGAIN, MODEL, PARKED, PARKED_CLIENT
+from deploy.halts import BROKER, DAMAGED_TOPIC, DATABASE, GAP, LEFT_OUT, MADE_AGAIN, MODEL, PARKED, PARKED_CLIENT
 from deploy.roles import Running, Supervised
 from deploy.watching.lateness import Lateness
 from deploy.watching.looking import Fault, Look, Looked, NoAnswer, fault_of, look_at
@@ -51,15 +52,22 @@ def said_once(failures: Mapping[str, BaseException]) -> dict[str, BaseException]
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a look at the ledger gave. `behind` (events, messages, records) and `late_s` (seconds) are by role and whom it
-    serves; a role that serves all alike stands there by its own name. `stands_s` is how long time stands still yet."""
+    serves; a role that serves all alike stands there by its own name. `topics_behind`: up to which position the topics have
+    everything that the relay has left out or fills, where it runs here. `stands_s` is how long time stands still yet."""
 
     head: int = 0
     behind: dict[str, dict[str, int]] = field(default_factory=dict)
     late_s: dict[str, dict[str, float]] = field(default_factory=dict)
     standings: Sequence[Standing] = ()
     parked: dict[str, str] = field(default_factory=dict)
+    topics_behind: dict[str, int] = field(default_factory=dict)
     held: int = 0
     stands_s: float = 0.0
+
+    @property
+    def lacking(self) -> Counter[str]:
+        """By recipient, how many events have come since a topic of it was left out."""
+        return lacking(self.topics_behind, self.head)
 
 
 class Watched:
@@ -161,7 +169,11 @@ class Watched:
             for name, some in places.items()
         }
         parked = {row.topic: row.code for row in store.parked().values()}
-        return Figures(head, behind, late_s, standings, parked, wired.vault.held_count(), store.time_stands_for())
+        joined = [recipient.short_name for recipient in wired.recipients()] if "relay" in self.names else []
+        topics_behind = relay.behind(store, joined) if joined else {}
+        return Figures(
+            head, behind, late_s, standings, parked, topics_behind, wired.vault.held_count(), store.time_stands_for()
+        )
 
     def _bytes_on_disk(self) -> dict[str, int]:
         settings = self.wired.settings
@@ -193,10 +205,28 @@ def fault_of_wait(short_name: str, missing: int) -> Fault:
     return Fault(f"recipient {short_name}", f"waits for sequence {missing}, which is missing", GAP.told)
 
 
+def lacking(topics_behind: Mapping[str, int], head: int) -> Counter[str]:
+    """By recipient, how many events there are behind the positions up to which these topics have everything."""
+    found: Counter[str] = Counter()
+    for topic, position in topics_behind.items():
+        if name := wire.whose(topic):
+            found[name] = max(found[name], head - position)
+    return found
+
+
+def fault_of_topic(topic: str, position: int) -> Fault:
+    """That the relay has left a topic out or fills it, and what to do."""
+    why = f"does not answer, or is being filled: it has what was told up to position {position}"
+    return Fault(f"topic {topic}", why, LEFT_OUT.told)
+
+
 def _of_recipients(figures: Figures, names: Sequence[str]) -> Iterator[Fault]:
     if "relay" in names:
         for topic, code in sorted(figures.parked.items()):
             yield Fault(f"topic {topic}", f"parked: {code}", PARKED.told)
+        for topic, position in sorted(figures.topics_behind.items()):
+            if topic not in figures.parked:
+                yield fault_of_topic(topic, position)
     for standing in figures.standings:
         if standing.halted:
             yield fault_of_line(standing.short_name, standing.halted, standing.to_do)

@@ -17,9 +17,19 @@ from deploy.settings import Settings
 from deploy.watching.asking import Answered, fault_of_silent, processes
 from deploy.watching.looking import Fault, fault_of
 from deploy.watching.port import UP
-from deploy.watching.process import API, STANDS_STILL, WRITING, fault_of_line, fault_of_wait, free_bytes, said_once
+from deploy.watching.process import (
+    API,
+    STANDS_STILL,
+    WRITING,
+    fault_of_line,
+    fault_of_topic,
+    fault_of_wait,
+    free_bytes,
+    lacking,
+    said_once,
+)
 from deploy.wiring import PROVISIONER, ROLES, InUse, Wired, open_ledger_parts, open_recorder
-from domain.store import NoLedger, StoreUnavailable
+from domain.store import EventStore, NoLedger, StoreUnavailable
 from projections.kinds import model_of
 from projections.read_models import NotProvisioned, answers_nobody
 
@@ -195,6 +205,8 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
         if stands_s > AHEAD_S:
             report.add(Fault("time", f"the last event is dated {stands_s:.0f} s ahead of the clock", AHEAD.told))
         joined = wired.recipients()
+        if not any(role.name == "relay" and role.runs_at for role in report.roles):
+            _say_of_topics(report, wired.store, [recipient.short_name for recipient in joined])
         own = sum(model_of(one) is None for one in joined)
         here = report.recipients.pop(HERE, None)
         said = {"joined": len(joined), HERE: here, "keep their own": own or None, **report.recipients}
@@ -217,6 +229,14 @@ def _looks(report: Report, wired: Wired) -> Iterator[tuple[str, Callable[[], obj
     yield "broker", of_topics
     yield WRITING, wired.store.check_writing
     yield "read models", lambda: _say_of_models(report, wired)
+
+
+def _say_of_topics(report: Report, store: EventStore, recipients: Sequence[str]) -> None:
+    """Where no relay says it: which topics it has left out or was filling."""
+    parked, behind = store.parked(), relay.behind(store, recipients)
+    for topic in behind.keys() - parked.keys():
+        report.add(fault_of_topic(topic, behind[topic]))
+    report.late_recipients |= lacking(behind, store.head())
 
 
 def _say_of_models(report: Report, wired: Wired) -> None:

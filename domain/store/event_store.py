@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import date, datetime
+from functools import cache
 from typing import Any, TypeAlias
 
 from domain.answers import Answer
@@ -27,13 +28,13 @@ from domain.rules import RuleSet
 from domain.store.deciding.again import command_of, job_of
 from domain.store.deciding.chaining import Place, compose
 from domain.store.deciding.circumstances import Circumstances, Clock, KindOf, wall_clock
-from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, LoopReply, NoteJob, Reply, new_future
+from domain.store.deciding.jobs import AppendJob, CommandJob, GroupJob, KnownBy, LoopReply, NoteJob, Reply, new_future
 from domain.store.deciding.kept_answers import (
     Content,
     answer_of,
     content_hash,
+    every_hash,
     hashes_of,
-    is_hash_of,
     refusal_event,
     still_waiting,
 )
@@ -47,7 +48,6 @@ from domain.streams import LEDGER_MATTER
 
 Entries: TypeAlias = list[CommandJob | NoteJob]
 """Those of a group's message, until they are handed over together."""
-Said: TypeAlias = tuple[bytes, str, dict[str, Any], Caller, None]
 
 
 class EventStore(LedgerReading):
@@ -158,8 +158,8 @@ class EventStore(LedgerReading):
         `caller` is the sender, `command_id` the message's id; its content tells a repeat from another message.
         """
         future = new_future()
-        said, repeats = self._message(content, caller)
-        job = NoteJob(event, caller, command_id, content_hash(*said), input_position, future, repeats, dry_run)
+        hashed, known_by = self._message(content, caller)
+        job = NoteJob(event, caller, command_id, hashed, input_position, future, known_by, dry_run)
         self._hand_over(job, group)
         return future
 
@@ -177,17 +177,17 @@ class EventStore(LedgerReading):
     ) -> Future[Answer]:
         """Record that a body was refused before it became a command: its codes are kept, the body is not."""
         future = new_future()
-        said, repeats = self._message(content, caller)
-        event = refusal_event(content.type, reasons, content_hash(*said), client)
-        job = NoteJob(event, caller, command_id, content_hash(*said), input_position, future, repeats, dry_run)
+        hashed, known_by = self._message(content, caller)
+        event = refusal_event(content.type, reasons, hashed, client)
+        job = NoteJob(event, caller, command_id, hashed, input_position, future, known_by, dry_run)
         self._hand_over(job, group)
         return future
 
     def waits_until(self, caller: Caller, message_id: str, content: Content) -> datetime | None:
         """Until when this very message waits, as its sender was told (the ledger's time, UTC); none where it does not."""
-        _, repeats = self._message(content, caller)
+        _, known_by = self._message(content, caller)
         for row in still_waiting(self._recorder.answers_to(caller.sender, message_id)):
-            if any(map(repeats, hashes_of(row))):
+            if not known_by().isdisjoint(hashes_of(row)):
                 for _, _, position in answer_of(row).events:
                     for event in self.opened_all(self.records(position - 1, 1)):
                         if isinstance(event, MessageHeld) and event.message_id == message_id:
@@ -197,14 +197,15 @@ class EventStore(LedgerReading):
     def expire(self, record: Record, held: MessageHeld, caller: Caller) -> Answer | None:
         """Refuse what waits since a record in which its sender was told so, for its time is over; none where it has its last
         answer. Of the message itself nothing has to be there but its hash."""
-        for row in still_waiting(self._recorder.answers_to(caller.sender, held.message_id)):
-            if row.position == record.position:
-                event = refusal_event(held.message_type, (Reason("E_WAITING_EXPIRED"),), row.content_hash, None)
-                job = NoteJob(event, caller, held.message_id, row.content_hash, None, new_future(), row.content_hash.__eq__)
-                self._writer.put(job)
-                answer: Answer = job.reply.result()
-                return answer
-        return None
+        given = still_waiting(self._recorder.answers_to(caller.sender, held.message_id))
+        hashed = next((row.content_hash for row in given if row.position == record.position), None)
+        if hashed is None:
+            return None
+        event = refusal_event(held.message_type, (Reason("E_WAITING_EXPIRED"),), hashed, None)
+        job = NoteJob(event, caller, held.message_id, hashed, None, new_future(), lambda: frozenset({hashed}))
+        self._writer.put(job)
+        answer: Answer = job.reply.result()
+        return answer
 
     def submit_group(
         self,
@@ -221,10 +222,9 @@ class EventStore(LedgerReading):
         The entries' futures are answered before this one, unless it raises `StoreUnavailable`.
         """
         future = new_future()
-        said, repeats = self._message(content, caller)
-        hashed = content_hash(*said)
+        hashed, known_by = self._message(content, caller)
         self._writer.put(
-            GroupJob(content.type, entries, caller, message_id, hashed, dry_run, input_position, future, repeats)
+            GroupJob(content.type, entries, caller, message_id, hashed, dry_run, input_position, future, known_by)
         )
         return future
 
@@ -249,12 +249,17 @@ class EventStore(LedgerReading):
         else:
             group.append(job)
 
-    def _message(self, content: Content, caller: Caller) -> tuple[Said, Callable[[str], bool]]:
-        """What a message is known by, and whether a hash is that of the same one: however its JSON was written, whether it
-        waited, was refused or was set aside. What was kept of older ones is the bytes alone."""
-        said = self._content_key, "message", content.said(), caller, None
-        older = self._content_key, "message", {"content": content.raw.hex()}, caller, None
-        return said, lambda known: any(is_hash_of(known, *one) for one in (said, older))
+    def _message(self, content: Content, caller: Caller) -> tuple[str, KnownBy]:
+        """The hash of a message, and all by which the same one is known: however its JSON was written, whether it waited,
+        was refused or was set aside. What was kept of older ones is the bytes alone."""
+        key, said = self._content_key, content.said
+
+        @cache
+        def known_by() -> frozenset[str]:
+            now, older = (every_hash(key, "message", each, caller, None) for each in (said, {"content": content.raw.hex()}))
+            return now | older
+
+        return content_hash(key, "message", said, caller, None), known_by
 
     # --- followers ---
 
@@ -390,15 +395,15 @@ class EventStore(LedgerReading):
         body = command.model_dump(mode="json", exclude_none=True)
         about = client if kind.target == "client" else None
         said = (self._content_key, kind.name, body, caller)
+        message_hash, of_message = self._message(content, caller) if content is not None else ("", frozenset[str])
 
-        def repeats(known: str) -> bool:
-            as_decided = any(is_hash_of(known, *said, whom) for whom in {named_by or about, about})
-            return as_decided or (content is not None and self._message(content, caller)[1](known))
+        @cache
+        def known_by() -> frozenset[str]:
+            return of_message().union(*(every_hash(*said, whom) for whom in {named_by or about, about}))
 
         job = CommandJob(
             command, kind, body, caller, command_id, client, content_hash(*said, named_by or about), expected_version,
-            look_ups or {}, dry_run, input_position, reply, repeats,
-            message_hash=content_hash(*self._message(content, caller)[0]) if content is not None else "",
+            look_ups or {}, dry_run, input_position, reply, known_by, message_hash=message_hash,
             message_type=content.type if content is not None else "",
         )  # fmt: skip
         self._hand_over(job, group)

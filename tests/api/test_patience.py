@@ -6,19 +6,20 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-from house import LEDGER, House, house_after
+from house import LEDGER, UNKNOWN_CODE, House, house, house_after
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
-from stories import INSTRUCTOR, OWN_WORKER
+from stories import ASSOCIATION, AUTHORITY, CONTRACTS, COUNTY, EXPERT, INSTRUCTOR, INTAKE, OWN_WORKER
 
-from api import bodies, problems
+from api import problems
 from api.problems import LastResort
-from api.routes import commands
+from domain.context import Caller
 
 POST: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -93,14 +94,8 @@ def test_who_goes_away_in_the_middle_of_the_content_is_no_fault_of_ours(caplog: 
 # --- A database that does not answer -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house_after("17", tmp_path_factory.mktemp("silent")) as at:
-        yield at
-
-
 class Silent:
-    """A database of which each question waits until it is let go; `on_loop` are those that the loop itself asked."""
+    """Databases of which each question waits until it is let go; `on_loop` are those that the loop itself asked."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -122,51 +117,64 @@ class Silent:
 
 @contextmanager
 def silent(home: House) -> Iterator[Silent]:
-    """Nothing is at hand that was asked before."""
-    recorder, database = home.wired.store._recorder, Silent()
+    """Store, keys and vault fall silent; nothing is at hand that was asked before."""
+    wired, database = home.wired, Silent()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("domain.store.deciding.known.RECENT_S", -1.0)
         patch.setattr("domain.store.deciding.known.RECENT_PATHWAY_S", -1.0)
         for name in ("rows", "stream_rows", "matter_rows", "head", "last", "stream_version", "answers_to"):
-            patch.setattr(recorder, name, database.question(name, getattr(recorder, name)))
+            patch.setattr(wired.store._recorder, name, database.question(name, getattr(wired.store._recorder, name)))
+        for part, beside in (("keys", wired.keys._database), ("vault", wired.vault._database)):
+            for name in ("read", "write"):
+                patch.setattr(beside, name, database.question(f"{part}.{name}", getattr(beside, name)))
         yield database
 
 
 NAMED = {"correction_reason": "wrong_entry", "new_values": {"hours": 4}}
 BY_MESSAGE = {**NAMED, "target_event_id": "message:nobody's"}
+UNHEARD_OF = {"identity_kind": "identity_code", "registered_from": "own_contact", "family_name": "Uusi"}
+RECIPIENTS = {COUNTY: "county", AUTHORITY: "authority", ASSOCIATION: "provider-s01"}
 
 
 @pytest.mark.parametrize(
     ("by", "path", "body", "status"),
     [
-        (INSTRUCTOR, "corrections", lambda home: BY_MESSAGE, 409),
-        (OWN_WORKER, "corrections", lambda home: {**NAMED, "target_event_id": in_history(home)}, 409),
-        (INSTRUCTOR, "corrections", lambda home: {**NAMED, "target_event_id": "0" * 32}, 409),
-        (OWN_WORKER, "details", lambda home: {"note": "x" * 100_000}, 422),
-        (OWN_WORKER, "history", None, 200),
-        (OWN_WORKER, "as-of", None, 200),
-        (OWN_WORKER, "told", None, 200),
-        (OWN_WORKER, "told/provider-s01", None, 200),
-        (OWN_WORKER, "decisions", None, 200),
+        (INSTRUCTOR, "clients/{name}/corrections", BY_MESSAGE, 409),
+        (OWN_WORKER, "clients/{name}/corrections", {**NAMED, "target_event_id": "{fact}"}, 409),
+        (INSTRUCTOR, "clients/{name}/corrections", {**NAMED, "target_event_id": "0" * 32}, 409),
+        (OWN_WORKER, "clients/{name}/details", {"note": "x" * 100_000}, 422),
+        (OWN_WORKER, "clients/{name}/details", {"phone": "+358401234567"}, 201),
+        (INTAKE, "clients", {**UNHEARD_OF, "identity_code": UNKNOWN_CODE}, 201),
+        (CONTRACTS, "contracts", {"provider_org_id": COUNTY}, 422),
+        (INSTRUCTOR, "client-references", {"identity_code": UNKNOWN_CODE}, 404),
+        (OWN_WORKER, "clients/{name}/history", None, 200),
+        (OWN_WORKER, "clients/{name}/as-of", None, 200),
+        (OWN_WORKER, "clients/{name}/told", None, 200),
+        (OWN_WORKER, "clients/{name}/told/provider-s01", None, 200),
+        (OWN_WORKER, "clients/{name}/decisions", None, 200),
+        (EXPERT, "recipients/authority/customers?after={name}", None, 200),
     ],
 )
-def test_while_the_database_is_asked_for_one_others_are_answered(
-    home: House, by: Any, path: str, body: Callable[[House], dict[str, Any]] | None, status: int
+def test_while_a_database_is_asked_for_one_others_are_answered(
+    tmp_path: Path, by: Caller, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
-    name = home.name("county" if by is OWN_WORKER else "provider-s01")
-    headers = home.headers(by, **{"idempotency-key": home.id(), "content-type": "application/json"})
-    raw = orjson.dumps(body(home)) if body is not None else b""
+    with house_after("17", tmp_path) as home:
+        said = {"{name}": home.name(RECIPIENTS[by.org]), "{fact}": in_history(home)}
+        headers = home.headers(by, **{"idempotency-key": home.id(), "content-type": "application/json"})
+    raw, address = orjson.dumps(body).decode() if body is not None else "", f"/ledgers/{LEDGER}/{path}"
+    for word, stands_for in said.items():
+        raw, address = raw.replace(word, stands_for), address.replace(word, stands_for)
 
-    async def scene() -> None:
+    async def scene(home: House) -> None:
         transport = httpx.ASGITransport(app=home.http.app)
         with silent(home) as database:
             async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
-                method, address = "GET" if body is None else "POST", f"/ledgers/{LEDGER}/clients/{name}/{path}"
+                method = "GET" if body is None else "POST"
                 try:
-                    # given a question that the database does not answer
-                    asking = asyncio.create_task(http.request(method, address, content=raw, headers=headers))
+                    # given a question that no database answers
+                    asking = asyncio.create_task(http.request(method, address, content=raw.encode(), headers=headers))
                     await asyncio.wait_for(database.asked.wait(), 60)
-                    # then somebody who asks nothing of it is answered
+                    # then somebody who asks nothing of them is answered
                     assert (await http.get("/")).status_code == 200
                     assert not asking.done()
                 finally:
@@ -174,51 +182,23 @@ def test_while_the_database_is_asked_for_one_others_are_answered(
                 answer = await asking
         assert (answer.status_code, database.on_loop) == (status, []), answer.text
 
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize(("size", "on_loop"), [(0, True), (200_000, False)])
-def test_what_is_long_is_read_and_judged_beside_the_loop(
-    size: int, on_loop: bool, home: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A short body that asks nothing of the database costs no change of threads.
-    name = home.name("provider-s01")
-    headers = home.headers(INSTRUCTOR, **{"idempotency-key": home.id(), "content-type": "application/json"})
-    raw = orjson.dumps({"period_id": name, "day_status": "nothing we know", "hours": "x" * size})
-    told: list[tuple[str, bool]] = []
-
-    async def scene() -> None:
-        loop = threading.get_ident()
-
-        def noted(what: str, done: Callable[..., Any]) -> Callable[..., Any]:
-            def doing(*args: Any) -> Any:
-                told.append((what, threading.get_ident() == loop))
-                return done(*args)
-
-            return doing
-
-        monkeypatch.setattr(bodies, "read_json", noted("read", bodies.read_json))
-        monkeypatch.setattr(commands, "wish_of_body", noted("judged", commands.wish_of_body))
-        transport = httpx.ASGITransport(app=home.http.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
-            answer = await http.post(f"/ledgers/{LEDGER}/clients/{name}/attendance", content=raw, headers=headers)
-        assert answer.status_code == 422
-
-    asyncio.run(scene())
-    assert told == [("read", on_loop), ("judged", on_loop)]
+    # in a process that has asked nothing yet
+    with house(tmp_path) as fresh:
+        asyncio.run(scene(fresh))
 
 
 def test_a_client_is_looked_up_once_however_many_of_his_facts_are_named(
-    home: House, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    recorder = home.wired.store._recorder
-    stream_rows = recorder.stream_rows
-    monkeypatch.setattr(recorder, "stream_rows", lambda name, *more: asked.append(name) or stream_rows(name, *more))
-    fact = {"target_event_id": in_history(home)}
-    body = {**NAMED, **fact, "further": [fact] * 300}
-    assert home.post(f"/clients/{home.name('county')}/corrections", OWN_WORKER, body).status_code == 409
-    assert asked.count(home.aino) <= 2
+    with house_after("17", tmp_path) as home:
+        recorder = home.wired.store._recorder
+        stream_rows = recorder.stream_rows
+        monkeypatch.setattr(recorder, "stream_rows", lambda name, *more: asked.append(name) or stream_rows(name, *more))
+        fact = {"target_event_id": in_history(home)}
+        body = {**NAMED, **fact, "further": [fact] * 300}
+        assert home.post(f"/clients/{home.name('county')}/corrections", OWN_WORKER, body).status_code == 409
+        assert asked.count(home.aino) <= 2
 
 
 def in_history(home: House) -> str:

@@ -14,7 +14,7 @@ from consumers import wire
 from consumers.doubts import MARGIN, StoreBehindTopic
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.heartbeats import Heartbeats
-from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicDamaged, TopicRefused
+from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome, Read, TopicDamaged, TopicRefused
 from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
 from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, Erased, LedgerOpened
@@ -571,9 +571,11 @@ def test_a_topic_that_cannot_be_read_is_parked_and_nobody_else_waits(
     # then it is left out with one line that says what to do, and everybody else is told
     assert [(name, parked.code) for name, parked in relay.parked.items()] == [(OUT, "damaged")]
     assert (sequences(broker, COUNTYS), sequences(broker, EVENTS)[-1]) == ([1, 2, 3, 4, 5], feed.head())
-    said = [line.getMessage() for line in caplog.records if "is parked" in line.getMessage()]
-    assert len(said) == 1
-    assert said[0].endswith("damaged; docs/runbooks/a-parked-topic.md says what to do")
+    [said] = [line.getMessage() for line in caplog.records if "damaged" in line.getMessage()]
+    assert said == (
+        f"topic {OUT} is damaged: the batch at offset 2 fails its checksum; it is parked from behind position "
+        f"{feed.parked()[OUT].position - 1}; docs/runbooks/a-parked-topic.md says what to do"
+    )
     # also by the next relay
     relay = relay_of(feed, broker)
     feed.tell("county")
@@ -590,6 +592,106 @@ def test_a_topic_that_cannot_be_read_is_parked_and_nobody_else_waits(
     assert set(sequences(broker, OUT)) == {1, 2, 3, 4, 5}
     assert len({(read.value, read.headers) for read in topic(broker, OUT)}) == 5
     assert feed.acknowledged_ends()[OUT].sequence == 5
+
+
+def refusing(broker: EmbeddedBroker, numbers: Mapping[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The topic does not take these numbers, as the status says, and takes what comes behind them."""
+    append = broker.append
+
+    def appended(entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
+        said = [numbers.get(entry.sequence) if name == OUT else None for name, entry in entries]
+        taken = iter(append([one for one, status in zip(entries, said, strict=True) if not status]))
+        of_status = {"refused": Outcome("refused", code="record_refused"), "unknown": UNKNOWN}
+        return [of_status[status] if status else next(taken) for status in said]
+
+    monkeypatch.setattr(broker, "append", appended)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_refused_is_sent_though_the_topic_was_found_damaged_while_it_was_filled(
+    feed: Feed, broker: EmbeddedBroker, damaged: set[str], monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    # given a topic that has refused a record and taken the one behind it
+    refuses = {3: "refused"}
+    refusing(broker, refuses, monkeypatch)
+    feed.tell("kela", times=4)
+    run(relay)
+    assert (sequences(broker, OUT), feed.parked()[OUT].position) == ([1, 2, 4], 5)
+    refuses.clear()
+    # when it is taken up, and found damaged while it is filled, and so once more
+    damaged.add(OUT)
+    for _ in range(2):
+        feed.place({resume_request(OUT): 1})
+        for _ in range(4):
+            relay.step()
+        assert [parked.code for parked in feed.parked().values()] == ["damaged"]
+        if restarted:
+            relay = relay_of(feed, broker)
+    damaged.clear()
+    resume(relay, feed, feed.parked()[OUT].position)
+    # then nothing is missing
+    assert set(sequences(broker, OUT)) == {1, 2, 3, 4}
+
+
+def test_what_was_in_doubt_before_a_refused_record_is_sent_when_the_topic_is_taken_up(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = relay_of(feed, broker)
+    run(relay)
+    # given a record that the topic did not take though nobody knows, one that it refused, and one that it took
+    away = {1: "unknown", 2: "refused"}
+    refusing(broker, away, monkeypatch)
+    feed.tell("kela", times=3)
+    run(relay)
+    assert (sequences(broker, OUT), [one.code for one in feed.parked().values()]) == ([3], ["record_refused"])
+    away.clear()
+    resume(relay, feed, feed.parked()[OUT].position)
+    assert set(sequences(broker, OUT)) == {1, 2, 3}
+
+
+def test_a_topic_that_is_damaged_again_is_filled_from_where_it_is_whole(
+    feed: Feed, broker: EmbeddedBroker, damaged: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a topic that lost everything, of which a window was sent again
+    feed.tell("kela", times=12)
+    run(relay_of(feed, broker))
+    broker.make_again(OUT)
+    relay = relay_of(feed, broker, window=3)
+    relay.step()
+    before = len(sequences(broker, OUT))
+    # when it is damaged then
+    damaged.add(OUT)
+    for _ in range(3):
+        relay.step()
+    assert before < 12
+    # then it is parked behind what it has
+    assert feed.parked()[OUT].position <= feed.acknowledged_ends()[OUT].position + 1
+    damaged.clear()
+    resume(relay, feed, feed.parked()[OUT].position)
+    assert set(sequences(broker, OUT)) == set(range(1, 13))
+
+
+def test_a_topic_that_is_parked_in_the_window_in_which_its_end_was_lost_is_left_alone_and_filled_when_it_is_taken_up(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.tell("kela", times=4)
+    relay = relay_of(feed, broker)
+    run(relay)
+    # given that the end is lost, and of what comes then the first one is taken and the second one refused
+    broker.lose_end(OUT, 2)
+    refuses = {6: "refused"}
+    refusing(broker, refuses, monkeypatch)
+    feed.tell("kela", times=2)
+    run(relay)
+    written = len(topic(broker, OUT))
+    for _ in range(3):
+        relay.step()
+    assert (list(feed.parked()), len(topic(broker, OUT))) == ([OUT], written)
+    refuses.clear()
+    resume(relay, feed, feed.parked()[OUT].position)
+    assert set(sequences(broker, OUT)) == set(range(1, 7))
 
 
 def test_while_the_full_record_cannot_be_read_nothing_is_sent_and_then_everything_is(

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from feed_by_hand import EVENTS, NOW, OUT, Feed, relay_of, run, sequences, topic
 
-from consumers import lost_ends, wire
+from consumers import log, lost_ends, wire
+from consumers import relay as relaying
 from consumers.doubts import HELD, MARGIN
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome
@@ -47,6 +48,8 @@ def silent(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     for name in ("begin_offsets", "end_offsets", "tail", "at"):
         monkeypatch.setattr(broker, name, failing(getattr(broker, name)))
     monkeypatch.setattr(lost_ends, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(lost_ends, "SECOND_LOOK_S", 0.0)
+    monkeypatch.setattr(lost_ends, "REST", 0)
     return topics
 
 
@@ -154,6 +157,25 @@ def test_a_topic_that_falls_silent_while_it_is_filled_holds_up_nobody(
     silent.clear()
     settle(relay)
     assert set(sequences(broker, OUT)) == {1, 2, 3}
+
+
+def test_whose_topic_is_left_out_and_since_when_can_be_seen_until_it_is_filled(
+    feed: Feed, broker: EmbeddedBroker, silent: set[str]
+) -> None:
+    relay = is_running(feed, broker)
+    assert relaying.behind(feed, ["kela", "county"]) == {}
+    left_at = feed.head()
+    silent.add(OUT)
+    feed.tell("kela", times=3)
+    steps(relay, ATTEMPTS + 1)
+    assert relaying.behind(feed, ["kela", "county"]) == {OUT: left_at}
+    # and how far it is while it is filled
+    silent.clear()
+    relay = relay_of(feed, broker, window=1)
+    relay.step()
+    assert relaying.behind(feed, ["kela", "county"]) == {OUT: left_at + 1}
+    settle(relay)
+    assert relaying.behind(feed, ["kela", "county"]) == {}
 
 
 def test_a_topic_that_lost_its_end_while_it_was_silent_is_filled_from_there(
@@ -270,3 +292,267 @@ def test_after_a_doubt_about_many_topics_not_all_their_tails_are_held_at_once(
 def _counted(held: list[int], tails: dict[str, list[Any]]) -> dict[str, list[Any]]:
     held.append(sum(map(len, tails.values())))
     return tails
+
+
+# --- For how long everybody else waits --------------------------------------------------------------------------------
+
+
+class Clock:
+    """Seconds that only grow, as far as a test has them grow."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (lost_ends, relaying, log):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_a_quiet_topic_that_does_not_answer_is_left_out_and_gets_its_heartbeats_when_it_does(
+    feed: Feed, broker: EmbeddedBroker, silent: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = relay_of(feed, broker, heartbeat_s=0.0)
+    run(relay)
+    tried: list[str] = []
+    append = broker.append
+    monkeypatch.setattr(broker, "append", lambda given: tried.extend(name for name, _ in given) or append(given))
+    silent.add(OUT)
+    for _ in range(3 * ATTEMPTS):
+        relay.step()
+    # then so many heartbeats of it were waited for, and those of others went on
+    assert tried.count(OUT) == ATTEMPTS
+    assert len(topic(broker, COUNTYS)) > 3 * ATTEMPTS
+    silent.clear()
+    before = len(topic(broker, OUT))
+    settle(relay)
+    relay.step()
+    assert len(topic(broker, OUT)) > before
+
+
+def test_where_the_broker_takes_no_heartbeats_no_topic_is_left_out(
+    feed: Feed, broker: EmbeddedBroker, silent: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    relay = relay_of(feed, broker, heartbeat_s=0.0)
+    run(relay)
+    silent.update({OUT, COUNTYS, EVENTS})
+    for _ in range(3 * ATTEMPTS):
+        with pytest.raises(BrokerUnavailable):
+            relay.step()
+    silent.clear()
+    settle(relay)
+    assert "does not answer" not in caplog.text
+
+
+DEADLINE_S = 15.0
+
+
+@pytest.fixture
+def takes_nothing(broker: EmbeddedBroker, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Topics that can be read, and take nothing, as where too few of their copies are in step. To find out takes long."""
+    topics: set[str] = set()
+    append = broker.append
+
+    def appended(entries: list[tuple[str, Entry]]) -> list[Outcome]:
+        clock.now += DEADLINE_S if any(name in topics for name, _ in entries) else 0.0
+        taken = iter(append([one for one in entries if one[0] not in topics]))
+        return [UNKNOWN if name in topics else next(taken) for name, _ in entries]
+
+    monkeypatch.setattr(broker, "append", appended)
+    return topics
+
+
+@pytest.mark.parametrize("beating", [False, True])
+def test_a_topic_that_can_be_read_and_takes_nothing_holds_everybody_up_ever_more_rarely(
+    feed: Feed,
+    broker: EmbeddedBroker,
+    clock: Clock,
+    takes_nothing: set[str],
+    caplog: pytest.LogCaptureFixture,
+    beating: bool,
+) -> None:
+    relay = relay_of(feed, broker, heartbeat_s=0.0 if beating else 1e9)
+    run(relay)
+    takes_nothing.add(OUT)
+    if not beating:
+        feed.tell("kela")
+    waited = 0.0
+    for _ in range(200):
+        feed.tell("county")
+        began = clock.now
+        relay.step()
+        waited += clock.now - began
+        clock.now = began + 60.0
+    # then it was tried a few times, and then a twentieth of the time at most
+    assert waited <= ATTEMPTS * DEADLINE_S + 200 * 60.0 / 20
+    # and that is said once, though it goes on
+    assert caplog.text.count("does not answer") == 1
+    assert [number for number in sequences(broker, COUNTYS) if number] == list(range(1, 201))
+    # and when it takes something again it has everything within ten minutes
+    takes_nothing.clear()
+    feed.tell("kela")
+    for _ in range(int(lost_ends.LONGEST_PAUSE_S / 60.0) + 1):
+        clock.now += 60.0
+        relay.step()
+    assert set(sequences(broker, OUT)) >= ({1} if beating else {1, 2})
+    # and is waited for as any other if it falls silent once more
+    takes_nothing.add(OUT)
+    feed.tell("kela")
+    for _ in range(ATTEMPTS + 1):
+        relay.step()
+    assert caplog.text.count("does not answer") == 2
+
+
+@pytest.mark.parametrize("noted", [None, 1])
+def test_whoever_starts_while_a_topic_is_silent_goes_through_what_it_lacks_alone(
+    feed: Feed, broker: EmbeddedBroker, silent: set[str], monkeypatch: pytest.MonkeyPatch, noted: int | None
+) -> None:
+    # given a long feed, of which little was told to one, and then nothing for long
+    feed.tell("kela")
+    feed.tell("county", times=300)
+    run(relay_of(feed, broker))
+    head = feed.head()
+    relay = relay_of(feed, broker)
+    run(relay)
+    silent.add(OUT)
+    feed.tell("kela")
+    steps(relay, ATTEMPTS)
+    if noted:
+        feed.place({lost_ends.note_of("relay", OUT): noted})  # as an older version kept it
+    # when another one starts meanwhile
+    relay = relay_of(feed, broker)
+    relay.step()
+    silent.clear()
+    packed: list[int] = []
+    pack = relay._packing.pack
+    monkeypatch.setattr(relay._packing, "pack", lambda some: packed.extend(one.position for one in some) or pack(some))
+    settle(relay)
+    # then it goes on where the topic was left, or at what was acknowledged where that was not kept
+    assert sequences(broker, OUT) == [1, 2]
+    assert len(packed) <= (head if noted else 3)
+
+
+def test_whoever_starts_while_a_topic_is_filled_goes_on_where_it_was(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.tell("county", times=60)
+    feed.tell("kela", times=3)
+    run(relay_of(feed, broker))
+    broker.make_again(OUT)
+    relay = relay_of(feed, broker, window=10)
+    for _ in range(4):
+        relay.step()
+    relay = relay_of(feed, broker, window=10)
+    packed: list[int] = []
+    pack = relay._packing.pack
+    monkeypatch.setattr(relay._packing, "pack", lambda some: packed.extend(one.position for one in some) or pack(some))
+    settle(relay)
+    assert sequences(broker, OUT) == [1, 2, 3]
+    # the comparing of ends looks at what was sent before
+    assert len(packed) <= feed.head() - 40 + 10
+
+
+def test_a_topic_that_another_broker_leads_a_moment_later_is_not_left_out(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: Clock
+) -> None:
+    feed.tell("kela")
+    run(relay_of(feed, broker))
+    chosen_at = 0.2
+    for name in ("begin_offsets", "end_offsets", "at"):
+        asked_of = getattr(broker, name)
+
+        def ask(asked: Any, asked_of: Any = asked_of) -> Any:
+            asked = asked if isinstance(asked, dict) else list(asked)
+            if OUT in asked and clock.now < chosen_at:
+                raise BrokerUnavailable("a partition has no leader")
+            return asked_of(asked)
+
+        monkeypatch.setattr(broker, name, ask)
+    # when a relay starts while the leader is being chosen
+    relay = relay_of(feed, broker)
+    feed.tell("kela")
+    run(relay)
+    assert sequences(broker, OUT) == [1, 2]
+    assert "does not answer" not in caplog.text
+
+
+def test_of_many_silent_topics_one_is_asked_until_it_answers_and_then_all_are_together(
+    feed: Feed, broker: EmbeddedBroker, silent: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.join(*(f"agency-{number}" for number in range(3)))
+    outs = [wire.out_topic("demo", f"agency-{number}") for number in range(3)]
+    for number in range(3):
+        feed.tell(f"agency-{number}")
+    relay = is_running(feed, broker)
+    silent.update(outs)
+    for number in range(3):
+        feed.tell(f"agency-{number}")
+    steps(relay, ATTEMPTS)
+    asked: list[list[str]] = []
+    end_offsets = broker.end_offsets
+
+    def counted(names: Iterable[str]) -> Any:
+        asked.append(sorted(names))
+        return end_offsets(asked[-1])
+
+    monkeypatch.setattr(broker, "end_offsets", counted)
+    steps(relay, 3)
+    assert [len(names) for names in asked] == [1, 1, 1]
+    # each in its turn
+    assert sorted(name for names in asked for name in names) == outs
+    silent.clear()
+    steps(relay, 1)
+    assert sorted(len(names) for names in asked[3:]) == [1, 2]
+    settle(relay)
+    assert [sequences(broker, name) for name in outs] == [[1, 2]] * 3
+
+
+THOUSAND = [f"t{number}" for number in range(1_000)]
+
+
+@pytest.mark.parametrize(("silent_ones", "questions"), [(1, 21), (3, 55)])
+def test_whose_topic_does_not_answer_is_found_with_few_questions(silent_ones: int, questions: int) -> None:
+    silent, asked = set(THOUSAND[::400][:silent_ones]), []
+
+    def ask(some: dict[str, None]) -> dict[str, int]:
+        asked.append(len(some))
+        if silent & some.keys():
+            raise BrokerUnavailable("some partition has no leader")
+        return dict.fromkeys(some, 7)
+
+    found, failed = log.answers_of(ask, dict.fromkeys(THOUSAND))
+    assert (failed.keys(), found.keys()) == (silent, set(THOUSAND) - silent)
+    assert len(asked) <= questions
+
+
+def test_where_the_broker_says_whose_topics_these_are_all_others_are_asked_once_more() -> None:
+    silent, asked = set(THOUSAND[:300]), []
+
+    def ask(some: dict[str, None]) -> dict[str, int]:
+        asked.append(len(some))
+        if silent & some.keys():
+            raise BrokerUnavailable("300 partitions have no leader", silent & some.keys())
+        return dict.fromkeys(some, 7)
+
+    found, failed = log.answers_of(ask, dict.fromkeys(THOUSAND))
+    assert (failed.keys(), found.keys()) == (silent, set(THOUSAND) - silent)
+    assert asked == [1_000, 700]
+
+
+def test_a_question_that_nobody_answers_ends_in_time(clock: Clock) -> None:
+    def ask(some: dict[str, None]) -> dict[str, int]:
+        clock.now += DEADLINE_S
+        raise BrokerUnavailable("no answer in time")
+
+    found, failed = log.answers_of(ask, dict.fromkeys(THOUSAND))
+    assert (found, failed.keys()) == ({}, set(THOUSAND))
+    assert clock.now <= log.ANSWERS_WITHIN_S + 2 * DEADLINE_S

@@ -17,7 +17,9 @@ from stories import COUNTY, OPERATOR
 from consumers import wire
 from consumers.disclosed import LINES
 from consumers.late import AFTER, UPTO, WALKED
+from consumers.lost_ends import note_of
 from consumers.projector import place_of
+from consumers.relay import TRACKING
 from deploy.commands.rebuilding import take_over_positions
 from deploy.feed import feed_of_store, feed_of_topic, follower_of, records_of
 from deploy.migration import ledger_file, migrate
@@ -81,6 +83,16 @@ def test_the_projector_lags_by_what_the_broker_has_taken(lived: House) -> None:
     assert wired.lag()["projector"] > 0
     lived.settle()
     assert wired.lag()["projector"] == 0
+
+
+def test_a_recipient_whose_topic_is_left_out_lags_by_what_was_told_since(lived: House) -> None:
+    lived.settle()
+    wired, topic = lived.wired, wire.out_topic("house", "county")
+    wired.store.place({note_of(TRACKING, topic): 5 + 1})
+    lags = wired.lags.of_models(wired.recipients())
+    assert {name: records for name, records in lags.items() if records} == {"county": wired.store.head() - 5}
+    wired.store.place({note_of(TRACKING, topic): 0})
+    assert not any(wired.lag().values())
 
 
 def test_a_model_of_which_was_noted_too_little_is_asked_itself(lived: House) -> None:

@@ -67,17 +67,18 @@ def test_it_does_not_begin_before_what_stood_in_the_feed_when_it_was_asked_for_i
 def test_one_that_was_asked_for_and_did_not_begin_is_judged_again_where_it_begins(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given one that was asked for at the head, and whoever was to begin it was killed when that was recorded
+    # given one that was asked for at the head, and whoever was to begin it was killed behind that being recorded
     client = told_of(ledger, ledger.follower())
     first, *_ = days_of(ledger, client)
     killed = ledger.follower()
 
-    def kill(*_: object) -> None:
+    def kill(*_: object, **__: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(killed, "begin_redelivery", kill)
-    with pytest.raises(ConnectionError):
-        killed.redeliver_once(PAYER, OPERATOR, "once-more")
+    with monkeypatch.context() as patch:
+        patch.setattr("consumers.disclosure.begin", kill)
+        with pytest.raises(ConnectionError):
+            killed.redeliver_once(PAYER, OPERATOR, "once-more")
     # and the payer is replaced, while the follower stands still
     replace_the_payer(ledger, client, first)
     follower, head = ledger.follower(), ledger.store.head()
@@ -98,6 +99,33 @@ def test_one_that_was_asked_for_and_did_not_begin_is_judged_again_where_it_begin
     assert (answer.status, begun.epoch) == ("already_recorded", 2)
     follow(follower)
     assert first.event_id not in days_in(ledger, 2)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_one_that_was_recorded_has_been_judged_and_is_not_held_up_by_what_is_recorded_behind_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given one that is asked for at the head
+    follower = ledger.follower()
+    client = told_of(ledger, follower)
+    first, *_ = days_of(ledger, client)
+    note = ledger.store.note
+
+    def beside(*asked: object, **more: object) -> object:
+        recorded = note(*asked, **more)  # type: ignore[arg-type]
+        recorded.result()
+        replace_the_payer(ledger, client, first)
+        return recorded
+
+    # when the payer is replaced between its being recorded and its beginning, while the follower stands still
+    monkeypatch.setattr(ledger.store, "note", beside)
+    answer, begun = follower.redeliver_once(PAYER, OPERATOR, "once-more")
+    # then it has begun, and what is no longer lawful is taken back behind the history
+    assert begun is not None
+    assert (answer.status, begun.epoch) == ("recorded", 2)
+    follow(follower)
+    assert facts_held(ledger, PAYER, ledger.told(PAYER, 2)) == lawful_facts(ledger, PAYER)
+    assert first.event_id not in lawful_facts(ledger, PAYER)
 
 
 def test_it_waits_a_moment_for_a_follower_that_is_coming(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from deploy.settings import Settings
 from deploy.wiring import PROVISIONER, ROLES
 
 PROCESSES = ("api", PROVISIONER, *ROLES)
-READY_DEADLINE_S = 90.0
+READY_DEADLINE_S = 240.0
 STOP_DEADLINE_S = 20.0
 LOOK_AGAIN_S = 0.02
 ROOT = Path(__file__).parents[2]

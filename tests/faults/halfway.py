@@ -25,7 +25,7 @@ from deploy.world import LedgerWorld
 
 SEED = 2
 """Gives a correction."""
-REST_DEADLINE_S = 120.0
+REST_DEADLINE_S = 240.0
 
 
 class Halfway(NamedTuple):

@@ -19,7 +19,7 @@ from deploy.local.ports import free_port
 from deploy.settings import Settings
 from deploy.wiring import opened
 
-REST_DEADLINE_S = 120.0
+REST_DEADLINE_S = 240.0
 TICKS = 300
 """Three seconds of the machine's processors, for each role."""
 

@@ -24,7 +24,7 @@ from deploy.local.ports import free_port
 from deploy.settings import Settings
 from deploy.wiring import opened
 
-REST_DEADLINE_S = 120.0
+REST_DEADLINE_S = 240.0
 def test_an_api_that_can_open_nothing_more_goes_on_with_those_it_has_and_with_all_when_it_can(
     home: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from deploy.local.ports import PartFailed, free_port
 from deploy.settings import Settings
 from deploy.wiring import opened
 
-REST_DEADLINE_S = 60.0
+REST_DEADLINE_S = 240.0
 
 
 def test_an_embedded_ledger_whose_disk_is_full_takes_nothing_and_goes_on_when_there_is_room(

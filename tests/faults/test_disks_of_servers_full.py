@@ -28,7 +28,7 @@ from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import Settings
 
-REST_DEADLINE_S = 120.0
+REST_DEADLINE_S = 240.0
 TAKEN_WITHOUT = 6
 """So many commands at least are given while a server that they do not need has no room."""
 

@@ -44,7 +44,7 @@ DAYS = 37
 KILLS, KILLS_OF_THE_CAMPAIGN = 5, 40
 FIRST_CALL, LAST_CALL = 20, 900
 """Between these calls of its life intake is killed: while it starts, before its first message, and behind many."""
-REST_DEADLINE_S = 180.0
+REST_DEADLINE_S = 240.0
 GROUP = "record_group_attendance"
 
 

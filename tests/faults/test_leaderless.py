@@ -21,6 +21,8 @@ from deploy.local.parts import PartsWanted
 from deploy.local.ports import free_port
 
 HERE, AWAY = "kuty.leaderless.out.here.v1", "kuty.leaderless.out.away.v1"
+AWAY_TOO = "kuty.leaderless.out.away-too.v1"
+ALL = (HERE, AWAY, AWAY_TOO)
 DEADLINE_S = 60.0
 DEADLINE_OF_A_CALL_S = 15.0
 
@@ -80,7 +82,7 @@ def test_of_a_topic_without_a_leader_nothing_is_known_and_of_the_others_everythi
         return True
 
     until(lambda: made(HERE, 1))
-    until(lambda: made(AWAY, 2))
+    until(lambda: made(AWAY, 2) and made(AWAY_TOO, 2))
     broker = KafkaBroker(Connection(first.bootstrap, deadline_s=DEADLINE_OF_A_CALL_S))
     window = [(topic, Entry(None, b"told", ())) for topic in (HERE, AWAY)]
     until(lambda: {outcome.status for outcome in broker.append(window)} == {"acknowledged"})
@@ -100,16 +102,23 @@ def test_of_a_topic_without_a_leader_nothing_is_known_and_of_the_others_everythi
     assert (here.status, away.status) == ("acknowledged", "unknown")
     # and whatever is asked of both is answered of the one
     asked: list[tuple[Callable[[Any], Mapping[str, Any]], dict[str, int], Callable[[Any], Any]]] = [
-        (broker.begin_offsets, {HERE: 0, AWAY: 0}, lambda begin: begin == 0),
-        (broker.end_offsets, {HERE: 0, AWAY: 0}, lambda to: to == here.offset + 1),
-        (broker.tail, {HERE: 1, AWAY: 1}, lambda reads: [read.offset for read in reads] == [here.offset]),
-        (broker.at, {HERE: 0, AWAY: 0}, lambda read: read.offset == 0),
+        (broker.begin_offsets, dict.fromkeys(ALL, 0), lambda begin: begin == 0),
+        (broker.end_offsets, dict.fromkeys(ALL, 0), lambda to: to == here.offset + 1),
+        (broker.tail, dict.fromkeys(ALL, 1), lambda reads: [one.offset for one in reads] == [here.offset]),
+        (broker.at, dict.fromkeys(ALL, 0), lambda read: read.offset == 0),
     ]
     for ask, about, as_it_is in asked:
-        found, silent = answers_of(ask, about)
-        assert (found.keys(), silent.keys()) == ({HERE}, {AWAY})
+        times: list[int] = []
+
+        def counted(some: Any, ask: Any = ask, times: list[int] = times) -> Any:
+            times.append(len(some))
+            return ask(some)
+
+        found, silent = answers_of(counted, about)
+        assert (found.keys(), silent.keys()) == ({HERE}, {AWAY, AWAY_TOO})
         assert as_it_is(found[HERE])
-        assert f"{AWAY} has no leader" in str(silent[AWAY])
+        assert f"{AWAY_TOO} has no leader" in str(silent[AWAY])
+        assert times == [3, 1]
     # and whoever follows both gets what the one has, and is told of the other
     until(lambda: not reader.poll(10, 0.1) and reader.silent() == {AWAY})
     reader.close()

@@ -14,6 +14,8 @@ import pytest
 from house import LEDGER, House, house_after
 
 from consumers import wire
+from consumers.lost_ends import note_of
+from consumers.relay import TRACKING
 from deploy.cli import main
 from deploy.halts import BROKER, DATABASE
 from deploy.migration import ledger_file
@@ -180,6 +182,25 @@ def test_what_halted_is_parked_or_stands_still_is_shown_with_what_to_do(
         assert f"docs/runbooks/{page}.md" in shown[place:].splitlines()[1], said
     assert shown.count(f"topic {parked}") == 1  # though the process and the store both say it
     assert "1 stand still" in shown
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_topic_that_is_left_out_is_shown_with_what_to_do_and_its_recipient_is_behind(
+    home: House, capsys: pytest.CaptureFixture[str], runs: bool
+) -> None:
+    topic = wire.out_topic(LEDGER, "county")
+    home.wired.store.place({note_of(TRACKING, topic): 3 + 1})
+    if runs:
+        running = Running(home.wired.roles(), home.wired.wait)
+        with watched_at(home.wired.settings, EVERYTHING, Shown(Watched(home.wired, EVERYTHING, [running]))):
+            code, shown = status(capsys)
+    else:
+        code, shown = status(capsys)
+    assert code == 1
+    said = f"topic {topic}: does not answer, or is being filled: it has what was told up to position 3"
+    assert "docs/runbooks/a-broker-that-does-not-answer.md" in shown[shown.index(said) :].splitlines()[1]
+    assert shown.count(f"topic {topic}") == 1
+    assert re.search(rf"county\D+{home.wired.store.head() - 3}\b", shown)
 
 
 def test_without_a_projector_the_models_say_who_stands_still(home: House, capsys: pytest.CaptureFixture[str]) -> None:

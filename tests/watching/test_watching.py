@@ -28,7 +28,9 @@ from stories import OWN_WORKER
 from consumers import wire
 from consumers.doubts import StoreBehindTopic
 from consumers.log import BrokerUnavailable
+from consumers.lost_ends import note_of
 from consumers.projector import Projector, Standing, place_of
+from consumers.relay import TRACKING
 from deploy.halts import BROKER, GAP, told_of_line
 from deploy.local.ports import PartFailed
 from deploy.migration import ledger_file
@@ -280,6 +282,25 @@ def test_what_is_parked_is_not_ready_at_the_relay_and_does_not_stop_the_api(home
     assert (fault.why, fault.to_do.rpartition("/")[2]) == ("parked: too_large", "a-parked-topic.md")
 
 
+def is_behind(home: House, recipient: str, position: int) -> str:
+    """The relay has left a recipient's topic out since a position, and keeps that so."""
+    topic = wire.out_topic(LEDGER, recipient)
+    home.wired.store.place({note_of(TRACKING, topic): position + 1})
+    return topic
+
+
+def test_a_topic_that_is_left_out_is_not_ready_at_the_relay_and_does_not_stop_the_api(home: House) -> None:
+    topic = is_behind(home, "kela-payment", 3)
+    assert faults(home, API) == {}
+    fault = faults(home, "relay")[f"topic {topic}"]
+    assert fault.why == "does not answer, or is being filled: it has what was told up to position 3"
+    assert fault.to_do.endswith("a-broker-that-does-not-answer.md")
+    # one that is parked, too, is said to be that
+    home.wired.store.park(Parked(topic, 4, "too_large"))
+    time.sleep(1.0)  # for so long a look is fresh
+    assert faults(home, "relay")[f"topic {topic}"].why == "parked: too_large"
+
+
 def test_a_recipient_that_stands_still_is_not_ready_at_the_projector(home: House) -> None:
     home.wired.broker.delete_topics([wire.out_topic(LEDGER, "kela-payment")])
     while not any(standing.halted for standing in home.wired.projector.standings()):
@@ -378,7 +399,7 @@ def test_what_waits_is_parked_or_has_halted_is_counted(home: House, monkeypatch:
     """What the alarms of the same names go by."""
     wired, whose = home.wired, home.name("county").encode()
     running = Running(wired.roles(), wired.wait)  # not begun: as it stands
-    plain = ("kuty_held", "kuty_parked_topics", "kuty_clients_parked", "kuty_recipients_halted")
+    plain = ("kuty_held", "kuty_parked_topics", "kuty_topics_behind", "kuty_clients_parked", "kuty_recipients_halted")
     named = ("kuty_recipient_clients_parked", "kuty_recipient_halted", "kuty_role_halted")
 
     def counted() -> dict[str, float]:
@@ -419,6 +440,13 @@ def test_what_waits_is_parked_or_has_halted_is_counted(home: House, monkeypatch:
         wired.store.park(Parked(wire.out_topic(LEDGER, name), 3, "too_large"))
     there |= {"kuty_parked_topics": 2}
     assert counted() == there
+    # and a topic that is left out, whose recipient lacks what was told since
+    is_behind(home, "county", 3)
+    is_behind(home, "provider-s01", 3)  # and one that is parked, too
+    there |= {"kuty_topics_behind": 1}
+    assert counted() == there
+    found = figures(text_of(Figured(Watched(wired, EVERYTHING, [running]))))
+    assert found["kuty_recipient_lag"]["county", "relay"] == wired.store.head() - 3
     # and a role that has halted
     running.roles[1].halted = "bytes do not add up"
     assert counted() == {**there, f"kuty_role_halted {running.roles[1].role.name}": 1}

@@ -39,11 +39,11 @@ def job_of(
     decision: Decision, header: Header, command: Command, client: str | None, content_hash: str, look_ups: Mapping[str, Any]
 ) -> CommandJob:
     """What is put to the writer: a repeat of it is known by the hashes that it had, or by its hash now."""
-    known = {content_hash, header.content_hash, header.message_hash}
+    known_by = frozenset(filter(None, (content_hash, header.content_hash, header.message_hash)))
     kind = COMMANDS[decision.command]
     body: dict[str, Any] = command.model_dump(mode="json", exclude_none=True)
     return CommandJob(
         command, kind, body, decision.caller, decision.command_id, client, content_hash, None, look_ups, False,
-        None, new_future(), lambda hash: hash in known, decision_id=decision.decision_id,
+        None, new_future(), lambda: known_by, decision_id=decision.decision_id,
         message_hash=header.message_hash or "",
     )  # fmt: skip

@@ -169,7 +169,7 @@ class Batch:
         waits = isinstance(job, NoteJob) and not job.final
         rows = [*(row for row in given if row.final), *still_waiting(given)]
         former = [row for row in former if row.final] or former
-        same = next((row for row in (*rows, *former) if any(map(job.repeats, hashes_of(row)))), None)
+        same = next((row for row in (*rows, *former) if not job.known_by().isdisjoint(hashes_of(row))), None)
         if same is None:
             taken = any(job.caller.any_person or row.person == job.caller.person for row in rows)
             return Answer("refused", codes=(Reason("E_KEY_REUSED"),)) if taken else None
@@ -237,7 +237,7 @@ class Batch:
     def _waited(self, job: CommandJob) -> bool:
         """Whether its sender was told that this very message waits, and has no last answer yet."""
         given = self._given.get((*job.caller.sender, job.command_id), ())
-        return any(job.repeats(known) for row in still_waiting(given) for known in hashes_of(row))
+        return any(not job.known_by().isdisjoint(hashes_of(row)) for row in still_waiting(given))
 
     def _fresh(self, context: Context) -> Context:
         """A context of its own: the ids must not depend on how far the decision came before it said no."""

@@ -51,6 +51,8 @@ class LoopReply:
 
 Reply: TypeAlias = Future[Any] | LoopReply
 """Where the outcome goes: to a thread that waits, or to a task."""
+KnownBy: TypeAlias = Callable[[], frozenset[str]]
+"""The hashes by which a repeat is known: made once, of what was read before it was handed over, where the id is known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,8 +71,8 @@ class CommandJob:
     dry_run: bool
     input_position: tuple[str, int] | None
     reply: Reply
-    repeats: Callable[[str], bool]
-    """Whether a hash is that of this very command, or of the message that it came in."""
+    known_by: KnownBy
+    """The hashes of this very command, and of the message that it came in."""
     decision_id: str = field(default_factory=_random_id)
     ids: Ids = field(default_factory=present_ids)
     asked_at: float = field(default_factory=time.perf_counter)
@@ -99,8 +101,8 @@ class NoteJob:
     content_hash: str
     input_position: tuple[str, int] | None
     reply: Reply
-    repeats: Callable[[str], bool]
-    """Whether a hash is that of this very message."""
+    known_by: KnownBy
+    """The hashes of this very message."""
     dry_run: bool = False
     decision_id: str = field(default_factory=_random_id)
     ids: Ids = field(default_factory=present_ids)
@@ -125,8 +127,8 @@ class GroupJob:
     dry_run: bool
     input_position: tuple[str, int] | None
     reply: Reply
-    repeats: Callable[[str], bool]
-    """Whether a hash is that of this very message."""
+    known_by: KnownBy
+    """The hashes of this very message."""
     decision_id: str = field(default_factory=_random_id)
     ids: Ids = field(default_factory=present_ids)
     asked_at: float = field(default_factory=time.perf_counter)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -85,19 +86,22 @@ def refusal_event(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Content:
-    """A message, or a body before it became a command: its type, its bytes as they came, and whom it speaks of where the
-    bytes do not say so."""
+    """A message, or a body before it became a command: its type, its bytes as they came, whom it speaks of where the bytes
+    do not say so, and what they hold where they were read already."""
 
     type: str
     raw: bytes
     about: str | None = None
+    read: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
+    @cached_property
     def said(self) -> dict[str, Any]:
         """What it says, the same however its JSON was written."""
         try:
-            normal = orjson.dumps(read_json(self.raw), option=orjson.OPT_SORT_KEYS)
+            read = read_json(self.raw) if self.read is None else self.read
+            normal = orjson.dumps(read, option=orjson.OPT_SORT_KEYS)
         except BadJson:
             normal = self.raw
         return {"type": self.type, "content": normal.hex(), "about": self.about}
@@ -108,9 +112,9 @@ def content_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, cl
     return _hashed(key, name, body, caller, caller.role, client)
 
 
-def is_hash_of(known: str, key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> bool:
-    """Whether the hash is that of the same content from the same sender, in whichever role its system spoke then."""
-    return any(_hashed(key, name, body, caller, role, client) == known for role in (caller.role, *caller.or_role))
+def every_hash(key: bytes, name: str, body: dict[str, Any], caller: Caller, client: str | None) -> frozenset[str]:
+    """The hashes of the same content from the same sender, in whichever role its system spoke then."""
+    return frozenset(_hashed(key, name, body, caller, role, client) for role in (caller.role, *caller.or_role))
 
 
 def _hashed(key: bytes, name: str, body: dict[str, Any], caller: Caller, role: str, client: str | None) -> str:

@@ -208,7 +208,7 @@ class Answering:
 def _is_of(message: Incoming, held: HeldMessage) -> bool:
     """Whether it is this very message that is kept, however its JSON was written."""
     kept = unpacked(message.recipient, held)
-    return (kept.person, _content(kept).said()) == (message.person, _content(message).said())
+    return (kept.person, _content(kept).said) == (message.person, _content(message).said)
 
 
 def _content(message: Incoming) -> Content:
