@@ -50,6 +50,9 @@ RETRY_S = 0.1
 AT_ONCE = 16
 """Topics that are worked through beside each other; within a topic one message follows the other."""
 NOT_TOLD = "its receipts cannot be published"
+LONGEST_PAUSE_S = 300.0
+"""How long a sender who cannot be told waits for the next try, at most, in seconds: while one is under way, all wait for the
+deadline of an append (15 s), which is a twentieth of their time then."""
 LOOK_AGAIN_S = 1.0
 """How long a topic that is not there waits for the next look, in seconds, unless the relay may have made it meanwhile."""
 
@@ -74,7 +77,7 @@ class Intake:
         self._broker = broker
         self._receiving = receiving
         self._wait = wait
-        self._setbacks = Setbacks(explain, monotonic)
+        self._setbacks = Setbacks(explain, monotonic, LONGEST_PAUSE_S)
         """Senders who cannot be told, by in topic."""
         self._reader: Reader | None = None
         self._followed: dict[str, Recipient] = {}

@@ -15,9 +15,8 @@ from house import LEDGER, UNKNOWN_CODE, House
 from provider_days import BENEFIT, SENDER, attendance, week_after
 
 from consumers import wire
-from consumers.intake import EACH_TOPIC, NOT_TOLD, Intake
+from consumers.intake import EACH_TOPIC, LONGEST_PAUSE_S, NOT_TOLD, Intake
 from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome
-from consumers.setbacks import LONGEST_PAUSE_S
 from deploy.halts import told_of_line
 from deploy.watching.process import Watched
 from domain.store import StoreUnavailable
@@ -130,10 +129,10 @@ def test_who_cannot_be_told_is_tried_again_after_pauses_that_grow(
 ) -> None:
     repeated(home)
     topic, silence.leads = silence.of(OTHER), leads
-    # when five minutes go by
-    seconds_go_by(intake, clock, 5 * MINUTE)
-    # then a topic without a leader has been waited for once, and another one after 1, 2, 4, 8, 16 and then 30 seconds each
-    assert silence.asked == {topic: 1 if not leads else 14}
+    # when twenty minutes go by
+    seconds_go_by(intake, clock, 20 * MINUTE)
+    # then a topic without a leader has been waited for once, and another one after 1, 2, 4, … and then 300 seconds each
+    assert silence.asked == {topic: 1 if not leads else 12}
     # and it was said seldom, with what to do
     said = [line.getMessage() for line in caplog.records if line.name == "consumers.setbacks"]
     assert 1 <= len(said) <= 8

@@ -23,11 +23,10 @@ from provider_days import SENDER
 from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
-from consumers.intake import Intake
+from consumers.intake import LONGEST_PAUSE_S, Intake
 from consumers.kafka_inside import batch_reads
 from consumers.log import DAY_MS, UNKNOWN, UNREADABLE, Entry, Outcome, Read, Reader, TopicDamaged, TopicSettings
 from consumers.record_format import LARGEST_RECORD, encoded_record
-from consumers.setbacks import LONGEST_PAUSE_S
 from consumers.unpacking import GZIP, LARGEST_UNPACKED, LZ4, SNAPPY, ZSTD, TooLarge, unpacked
 from deploy.local.kafka_node import LocalKafka
 from deploy.local.parts import PartsWanted
