@@ -156,7 +156,7 @@ class Disclosure:
         if memory is None or memory.erasures != self.store.erasures:
             self._known.forget()
             memory = Memory(self.store, self.store.tracking(NAME), self.policy.kinds)
-        head = self.store.head()
+        head, recorded_at = self.store.end()
         if head <= memory.position:
             if memory.lines != self.store.tracking(LINES):
                 memory = Memory(self.store, memory.position, self.policy.kinds)
@@ -166,7 +166,7 @@ class Disclosure:
         last = records[-1].position if records else 0
         to = last if len(records) == self._batch else max(head, last)
         before = memory.position
-        if not self._commit(memory, Batch(self._means, memory, records) if records else None, to):
+        if not self._commit(memory, Batch(self._means, memory, records, recorded_at) if records else None, to):
             return 1
         self._known.changed(record.header.stream for record in records)
         memory.trim()

@@ -85,11 +85,11 @@ class Doubts:
 
         One window was on its way, so of a topic no more than the window has of it, and twice where it was sent again. What
         stands further back is sent once more, which does no harm. Of the full record it would: there another history may
-        stand, and two whole windows are read."""
+        stand."""
         there = self._broker.topics()
         back = {topic: 2 * count + MARGIN for topic, count in Counter(out.topic for out in left).items() if topic in there}
         if self._events_topic in back:
-            back[self._events_topic] = max(2 * self._window + MARGIN, back[self._events_topic])
+            back[self._events_topic] = self.look_back(left[0].position - 1)
         part: dict[str, int] = {}
         for topic, count in sorted(back.items()):
             if part and sum(part.values()) + count > HELD:
@@ -98,6 +98,17 @@ class Doubts:
             part[topic] = count
         if part:
             yield part
+
+    def look_back(self, position: int) -> int:
+        """How many records at the end of the events topic what was sent behind a position stands among: all that stands
+        behind its last acknowledged one, two whole windows at most; and two where that was acknowledged behind the position,
+        or where the topic does not reach."""
+        widest = 2 * self._window + MARGIN
+        last = self._store.acknowledged_ends().get(self._events_topic)
+        if last is None or last.position > position:
+            return widest
+        behind = self._broker.end_offsets([self._events_topic])[self._events_topic] - last.offset - 1
+        return min(behind + MARGIN, widest) if behind >= 0 else widest
 
     def _ours(self, out: Outgoing, reads: Sequence[Read]) -> Read | None:
         """The first of the records in a place that is ours. Raises `StoreBehindTopic`."""

@@ -1,9 +1,11 @@
 """The relay: every event of the feed to Kafka, in order, once in effect, without trusting the broker's client.
 
-One window of the feed is in flight. After any doubt nothing is believed but the topics themselves: the tails of the window's
-topics are read, and sending resumes at the first missing sequence with identical bytes. A record that the broker refuses for
-good parks that topic, not the relay; a topic that does not answer holds it up for a few attempts. One that is gone is made
-again; one that lacks something is filled from the store, a window of it after each window of the others (`lost_ends`).
+One window of the feed is in flight, as wide as what waits: a broker's work is by request and topic, so that where many
+recipients are told a wide window costs it hardly more than a narrow one. After any doubt nothing is believed but the topics
+themselves: the tails of its topics are read, and sending resumes at the first missing sequence with identical bytes.
+A record that the broker refuses for good parks that topic, not the relay; a topic that does not answer holds it up for a few
+attempts. One that is gone is made again; one that lacks something is filled from the store, a narrow window of it after each
+of the others (`lost_ends`).
 
 source: design D11, D12, D24; faults.md 4
 """
@@ -16,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from consumers import wire
-from consumers.doubts import MARGIN, Doubts, StoreBehindTopic, acknowledged
+from consumers.doubts import Doubts, StoreBehindTopic, acknowledged
 from consumers.heartbeats import Heartbeats
 from consumers.log import Broker, BrokerUnavailable, TopicDamaged, TopicGone, TopicRefused, TopicSettings, size_of
 from consumers.lost_ends import LostEnds
@@ -25,6 +27,7 @@ from consumers.published import ending
 from domain.counts import SENT
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.epochs import FIRST
+from domain.record import Record
 from domain.store import Acknowledged, EventStore, Parked
 
 log = logging.getLogger("kuty.relay")
@@ -32,6 +35,12 @@ log = logging.getLogger("kuty.relay")
 TRACKING = "relay"
 """Name of the relay's position in the store."""
 HEARTBEAT_S = 60.0
+PAGE = 500
+"""So many events are read from the store at once."""
+WINDOW_BYTES = 16 * 1024 * 1024
+"""A window takes no further page once it has so many bytes of events: a feed of large ones fills no memory."""
+FILLING = 2_000
+"""Positions of the feed in one window for topics that are behind: all others wait for it."""
 ATTEMPTS = 3
 """After so many attempts in turn at a window, a topic of which alone nothing is known is left out."""
 WIDER_BY = 64 * 1024
@@ -62,9 +71,9 @@ class Window:
 class Relay:
     """Publishes one ledger. One of it runs at a time; a second one could only write identical duplicates.
 
-    `window` is in positions of the feed, 500 to 2,000; `replication` is copies of each new topic, none: the cluster's own
-    default. Raises `StoreBehindTopic`, `FeedRefused`, `TopicSettingsDiffer`, `TopicRefused` and, when the broker does
-    not answer, `BrokerUnavailable`: then the next step asks the topics what they have. So it does after `TopicDamaged` of
+    `window` is in positions of the feed, at most; `replication` is copies of each new topic, none: the cluster's own
+    default. Raises `StoreBehindTopic`, `FeedRefused`, `TopicSettingsDiffer`, `TopicRefused` and, when the broker does not
+    answer, `BrokerUnavailable`: then the next step asks the topics what they have. So it does after `TopicDamaged` of
     the events topic; any other one that is damaged is parked.
     """
 
@@ -76,7 +85,7 @@ class Relay:
         broker: Broker,
         pseudonyms: Callable[[str], Pseudonyms],
         *,
-        window: int = 1000,
+        window: int = 8000,
         heartbeat_s: float = HEARTBEAT_S,
         replication: int | None = None,
     ) -> None:
@@ -88,6 +97,8 @@ class Relay:
         self._replication = replication
         self._events_topic = wire.events_topic(store.ledger)
         self._position = -1
+        self._found_up_to = 0
+        """The last event that stood on the events topic at the start: up to there somebody has sent before."""
         self._parked: dict[str, Parked] = {}
         self._ends = LostEnds(TRACKING, store, broker, self._packing)
         self._doubts = Doubts(store, broker, window)
@@ -134,7 +145,7 @@ class Relay:
         """Send one window of the feed to all topics that are neither parked nor behind."""
         self._take_back_erased()
         if self._in_flight is None:
-            records = self._store.records(self._position, self._window)
+            records = self._waiting(self._position, self._window)
             if not records:
                 self._take_up()
                 self._beat()
@@ -151,7 +162,7 @@ class Relay:
             self._make_topics(window.new_topics)
             window.new_topics = {}
         doubt, self._doubt = self._doubt, True  # until every outcome is known
-        if not self._delivered(window, doubt):
+        if not self._delivered(window, doubt or before < self._found_up_to):
             return 0
         self._doubt = False
         # Before anything is kept: what stands behind a lost end is sent again behind what was lost.
@@ -164,6 +175,20 @@ class Relay:
         self._position, self._in_flight = window.end, None
         self._beat()
         return window.end - before
+
+    def _waiting(self, after: int, most: int) -> list[Record]:
+        """The events behind a position, up to so many, and up to the page with which they have the bytes of a window. Who
+        reads once more behind the same position reads no fewer: so far back a doubt has to look (`Doubts`)."""
+        records: list[Record] = []
+        held = 0
+        while len(records) < most and held < WINDOW_BYTES:
+            wanted = min(PAGE, most - len(records))
+            page = self._store.records(records[-1].position if records else after, wanted)
+            records += page
+            held += sum(len(record.state) for record in page)
+            if len(page) < wanted:
+                break
+        return records
 
     def _note(self, rows: Sequence[Acknowledged]) -> None:
         self._heartbeats.note(rows)
@@ -279,7 +304,8 @@ class Relay:
         self._parked = dict(self._store.parked())
         topics = self._packing.topics_of(self._store.directory.recipients)
         self._make_topics(topics)
-        tail = self._broker.tail({self._events_topic: 2 * self._window + MARGIN})[self._events_topic]
+        position = self._store.tracking(TRACKING)
+        tail = self._broker.tail({self._events_topic: self._doubts.look_back(position)})[self._events_topic]
         ahead, hash = ending(tail, self._store.epochs) or (0, "")
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
@@ -289,7 +315,7 @@ class Relay:
         self._ends.forget(list(self._ends.behind))
         self._ends.compare(topic for topic in topics if wire.kind_of(topic) != "in" and topic not in self._parked)
         self._heartbeats.note(self._store.acknowledged_ends().values())
-        self._position = self._store.tracking(TRACKING)
+        self._position, self._found_up_to = position, ahead
 
     def _make_topics(self, topics: Mapping[str, TopicSettings]) -> None:
         self._broker.create_topics({name: replace(topic, replication=self._replication) for name, topic in topics.items()})
@@ -302,7 +328,8 @@ class Relay:
         if not behind:
             return 0
         start = min(behind.values())
-        records = [r for r in self._store.records(start, self._window) if r.position <= self._position]
+        waiting = self._waiting(start, min(self._window, FILLING))
+        records = [record for record in waiting if record.position <= self._position]
         end = records[-1].position if records else self._position
         outgoing, _ = self._packing.pack(records)
         missing = [out for out in outgoing if out.position > behind.get(out.topic, self._position)]

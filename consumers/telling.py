@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from consumers.disclosed import Followed, Memory
@@ -54,24 +55,39 @@ class _Told(NamedTuple):
 
 
 class Batch:
-    """The publications of one batch. The memory moves along; it is thrown away unless the batch is committed."""
+    """The publications of one batch. The memory moves along; it is thrown away unless the batch is committed. `recorded_at`
+    is when the last event of the feed was recorded, up to which the records reach; without it the store is asked for the
+    time."""
 
-    def __init__(self, means: Means, memory: Memory, records: Sequence[Record]) -> None:
+    def __init__(
+        self, means: Means, memory: Memory, records: Sequence[Record], recorded_at: datetime | None = None
+    ) -> None:
         self.sealed: list[Record] = []
         self._means = means
         self._store = means.store
         self._memory = memory
-        self._now = self._store.now()
+        events = self._store.opened_all(records)
+        self._now = self._time(records, events, recorded_at)
         self._at = self._circumstances()
         self._cards: dict[str, Mapping[str, Any]] = {}
         clients = {r.header.stream for r in records if is_client_stream(r.header.stream)}
         self._people = {key: record.model_dump(mode="json") for key, record in means.vault.get(clients).items()}
-        for record, event in zip(records, self._store.opened_all(records), strict=True):
+        for record, event in zip(records, events, strict=True):
             try:
                 self._take(record, event)
             except Exception as error:
                 note_ids(error, {"event_id": record.header.event_id, "position": record.position})
                 raise
+
+    def _time(self, records: Sequence[Record], events: Sequence[Event | Erased], recorded_at: datetime | None) -> datetime:
+        """When it is told: not before what it is told of, nor before the last event that was recorded."""
+        if recorded_at is None:
+            return self._store.now()
+        register = self._memory.directory
+        for record, event in zip(records, events, strict=True):
+            if record.header.name in DIRECTORY_EVENTS:
+                register = enter(register, event, record.position)
+        return self._store.now_at(register, max([recorded_at, *(record.header.recorded_at for record in records)]))
 
     def _take(self, record: Record, event: Event | Erased) -> None:
         if record.header.name in DIRECTORY_EVENTS:

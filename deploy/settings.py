@@ -206,7 +206,10 @@ class Settings:
     allow_live: bool = field(
         default=False, metadata=_means("Serve a live ledger. Without it only simulated ones are served.")
     )
-    relay_window: int = field(default=2000, metadata=_means("Positions in one window of the relay, 500 to 2,000."))
+    relay_window: int = field(
+        default=8000,
+        metadata=_means("Positions in one window of the relay at most, 500 to 8,000; 16 MB of events end it, too."),
+    )
     heartbeat_s: float = field(
         default=60.0, metadata=_means("Seconds of silence after which a recipient's topic gets a heartbeat.")
     )
@@ -316,7 +319,7 @@ _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("watch_port", lambda port: 0 <= port <= MOST_PORT, f"from 0 to {MOST_PORT}"),
     ("watched", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9464, with commas"),
     ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),
-    ("relay_window", lambda positions: 500 <= positions <= 2000, "from 500 to 2000"),
+    ("relay_window", lambda positions: 500 <= positions <= 8000, "from 500 to 8000"),
     ("heartbeat_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
     ("kafka_deadline_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
     ("replication", lambda copies: 0 <= copies <= MOST_COPIES, f"from 0 to {MOST_COPIES}"),

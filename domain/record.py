@@ -138,6 +138,11 @@ def read_record(state: bytes, position: int, epoch: int) -> Record:
     return Record(header, header_bytes, sections, position, epoch, state)
 
 
+def header_of(state: bytes) -> Header:
+    """The header in stored bytes, without a look at the sections. Raises `Damaged`."""
+    return Header.from_bytes(state.partition(b"\n")[0])
+
+
 def is_two_lines(header: bytes, state: bytes) -> bool:
     """Whether a record is written as it was at first, its sections an object of base64 in a second line."""
     return state.startswith(b"{", len(header) + 1)

@@ -20,7 +20,7 @@ from domain.context import HELSINKI, Caller, Draft
 from domain.decided import Decision
 from domain.directory import Directory
 from domain.events import Event, MessageHeld
-from domain.record import Header, Record
+from domain.record import Header, Record, header_of
 from domain.refusals import Reason
 from domain.rulebook import kind_of
 from domain.rules import RuleSet
@@ -345,15 +345,23 @@ class EventStore(LedgerReading):
         """The ledger's time, UTC: the wall clock, or in a simulated ledger its own; never behind the last recording."""
         return self._around.now(*self._last())
 
+    def now_at(self, directory: Directory, last_at: datetime | None) -> datetime:
+        """The same for whoever knows the register as it stands and when the last event was recorded (`end`)."""
+        return self._around.now(directory, last_at)
+
+    def end(self) -> tuple[int, datetime | None]:
+        """The position of the last event, and when it was recorded."""
+        last = self._recorder.last()
+        return (last.position, header_of(last.state).recorded_at) if last else (0, None)
+
     def time_stands_for(self) -> float:
         """For how many seconds yet a live ledger's time stands still: the clock was ahead at the last event."""
         return self._around.stands_for(*self._last())
 
     def _last(self) -> tuple[Directory, datetime | None]:
         """The register at the last event, and when that was recorded."""
-        last = self._recorder.last()
-        last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
-        return self._known.directory(last.position if last else 0), last_at
+        head, last_at = self.end()
+        return self._known.directory(head), last_at
 
     def today(self) -> date:
         """The ledger's local date (Europe/Helsinki)."""

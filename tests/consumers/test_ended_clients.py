@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 from house import UNKNOWN_CODE, House, house_after
+from provider_days import DAYS, SENDER, attendance, week_after
 from stories import COUNTY, OWN_WORKER
 
 from deploy.migration import keys_database
+from deploy.wiring import opened
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
 from domain.store import is_ended, key_id_of
+from domain.store.deciding.known import ENDS
 
 OFFICER = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
 REGISTRATION = {
@@ -69,6 +73,39 @@ def test_the_clerk_forgets_whose_own_matter_has_ended(home: House) -> None:
     end(home, home.aino, next(iter(home.pathway.cases.values())).opened.matter)
     home.settle()
     assert home.wired.vault.get([home.aino])
+
+
+def test_who_tells_asks_for_ended_matters_where_others_have_ended_one_and_never_else(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell(day: date) -> None:
+        home.send(SENDER, f"m-{day}", "record_attendance.v1", attendance(home, day))
+        home.wired.intake.step()
+        assert elsewhere.disclosure.step()
+
+    with week_after(tmp_path) as home, opened(home.wired.settings) as elsewhere:
+        # given a process that tells and knows of every end, while another one decides
+        tell(DAYS[0])
+        asked: list[Any] = []
+        rows = elsewhere.store._recorder.matter_rows
+
+        def look(matters: Any, topics: Any, *rest: Any, **named: Any) -> Any:
+            asked.extend([matters] if topics == ENDS else [])
+            return rows(matters, topics, *rest, **named)
+
+        monkeypatch.setattr(elsewhere.store._recorder, "matter_rows", look)
+        # when what is recorded ends nothing, then nothing is asked, whoever recorded it
+        for day in DAYS[1:]:
+            tell(day)
+        assert asked == []
+        # and when a matter ends, it is known before anything more is told
+        matter = next(iter(home.pathway.cases.values())).opened.matter
+        end(home, home.aino, matter)
+        elsewhere.disclosure.step()
+        assert asked
+        assert matter in elsewhere.store._known.ended
+        # and who decided it knows it as well
+        assert matter in home.wired.store._known.ended
 
 
 @pytest.mark.parametrize("forgotten", [True, False])

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, relay_of, run, sequences, topic
 
+from consumers import relay as relaying
 from consumers import wire
-from consumers.doubts import StoreBehindTopic
+from consumers.doubts import MARGIN, StoreBehindTopic
 from consumers.embedded_broker import EmbeddedBroker
 from consumers.heartbeats import Heartbeats
-from consumers.log import BrokerUnavailable, TopicDamaged, TopicRefused
+from consumers.log import BrokerUnavailable, Entry, Outcome, Read, TopicDamaged, TopicRefused
 from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
 from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, Erased, LedgerOpened
+from domain.record import Record
 from domain.store import Acknowledged, Parked, SqliteRecorder, migrate_sqlite
 
 COUNTYS = wire.out_topic("demo", "county")
@@ -27,6 +29,116 @@ def test_every_event_reaches_the_events_topic_in_order(feed: Feed, broker: Embed
     assert run(relay_of(feed, broker, window=10)) == 27
     assert [wire.read_full_record(read) for read in topic(broker, EVENTS)] == feed.records(0, 100)
     assert sequences(broker, OUT) == list(range(1, 26))
+
+
+class Asked:
+    """What a relay asks of a store and of a broker, and what it sends."""
+
+    def __init__(self, feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pages: list[int] = []
+        self.sent: list[int] = []
+        self.tails: list[Mapping[str, int]] = []
+        records, append, tail = feed.records, broker.append, broker.tail
+
+        def read(after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
+            self.pages.append(limit)
+            return records(after, limit, names)
+
+        def send(topic_entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
+            self.sent.append(sum(name == EVENTS for name, _ in topic_entries))
+            return append(topic_entries)
+
+        def look(back: Mapping[str, int]) -> dict[str, list[Read]]:
+            self.tails.append(back)
+            return tail(back)
+
+        monkeypatch.setattr(feed, "records", read)
+        monkeypatch.setattr(broker, "append", send)
+        monkeypatch.setattr(broker, "tail", look)
+
+
+def test_as_many_as_wait_go_out_in_one_window_and_are_read_in_pages(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a store that is read in pages of four, and a window of ten
+    monkeypatch.setattr(relaying, "PAGE", 4)
+    relay = relay_of(feed, broker, window=10)
+    run(relay)
+    feed.tell("kela", times=25)
+    asked = Asked(feed, broker, monkeypatch)
+    # when 25 wait, then one
+    run(relay)
+    feed.tell("kela")
+    run(relay)
+    # then they are sent in as few windows as can be, and nothing is asked for beyond what waits
+    assert asked.sent == [10, 10, 5, 1]
+    assert asked.pages == [4, 4, 2, 4, 4, 2, 4, 4, 4, 4, 4]
+    assert sequences(broker, EVENTS) == list(range(1, 29))
+    assert sequences(broker, OUT) == list(range(1, 27))
+
+
+def test_large_events_end_a_window_before_it_is_full(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given events of 1 MB, of which a window takes a bit more than three, in pages of two
+    monkeypatch.setattr(relaying, "PAGE", 2)
+    monkeypatch.setattr(relaying, "WINDOW_BYTES", 3_500_000)
+    relay = relay_of(feed, broker, window=100)
+    run(relay)
+    for _ in range(10):
+        feed.add("refusals/x", CommandRefused(command="start_period", codes=(), content_mac="0" * 64), size=1_000_000)
+    asked = Asked(feed, broker, monkeypatch)
+    run(relay)
+    assert asked.sent == [4, 4, 2]
+    assert sequences(broker, EVENTS) == list(range(1, 13))
+
+
+@pytest.mark.parametrize("windows", [[8, 8], [8, 3], [3, 8]], ids=str)
+@pytest.mark.parametrize("appended", [0, 2, 7, 16])
+def test_who_starts_after_a_kill_finds_what_a_wide_window_had_brought(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, windows: list[int], appended: int
+) -> None:
+    # given a relay that is killed while a part of its window is in the topics
+    monkeypatch.setattr(relaying, "PAGE", 3)
+    first, second = windows
+    relay = relay_of(feed, broker, window=first)
+    run(relay)
+    feed.tell("kela", times=20)
+    broker.leave_in_doubt(appended=appended)
+    relay.step()
+    # when another one starts, of the same or another width
+    run(relay_of(feed, broker, window=second))
+    # then nothing of it stands twice on the full record, nor lacks anywhere
+    assert [read.offset for read in topic(broker, EVENTS)] == list(range(22))
+    assert sequences(broker, EVENTS) == list(range(1, 23))
+    assert sequences(broker, OUT) == list(range(1, 21))
+
+
+def test_after_a_doubt_no_more_of_the_full_record_is_read_than_may_be_of_the_window(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a long record whose relay was killed with a window of five on its way
+    feed.tell("county", times=300)
+    relay = relay_of(feed, broker)
+    run(relay)
+    feed.tell("kela", times=5)
+    broker.leave_in_doubt(appended=4)
+    relay.step()
+    # when another one starts
+    asked = Asked(feed, broker, monkeypatch)
+    run(relay_of(feed, broker))
+    # then it reads what stands behind the last acknowledged record, and some before that
+    assert {back[EVENTS] for back in asked.tails if EVENTS in back} == {MARGIN + 2}
+    assert sequences(broker, EVENTS) == list(range(1, feed.head() + 1))
+    # and two whole windows where it compares anew what was acknowledged, or the topic ends before that
+    feed.recorder.place({TRACKING: 100})
+    asked.tails.clear()
+    run(relay_of(feed, broker))
+    assert {back[EVENTS] for back in asked.tails if EVENTS in back} == {2 * 500 + MARGIN}
+    broker.make_again(EVENTS)
+    asked.tails.clear()
+    run(relay_of(feed, broker))
+    assert asked.tails[0] == {EVENTS: 2 * 500 + MARGIN}
 
 
 def test_a_recipient_that_joins_gets_its_topics_before_its_first_record(feed: Feed, broker: EmbeddedBroker) -> None:

@@ -30,7 +30,8 @@ def fault_seed() -> str:
 
 @pytest.fixture(scope="session")
 def campaign() -> bool:
-    """Whether everything is tried (`make faults`), or a sample of it (`make test`)."""
+    """Whether everything is tried (`make faults`), or a sample of it (`make test`). Of the environment's
+    `KUTY_FAULT_CAMPAIGN`, `seeded` leaves out what every seed tries alike."""
     return bool(os.environ.get("KUTY_FAULT_CAMPAIGN"))
 
 
@@ -42,11 +43,15 @@ def killing(request: pytest.FixtureRequest, machine: IllMachine, fault_seed: str
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long is a part of the campaign alone."""
-    if not os.environ.get("KUTY_FAULT_CAMPAIGN"):
-        long = [item for item in items if item.get_closest_marker("campaign")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    """What takes long is a part of the campaign alone, and what no seed changes need not be run by each."""
+    wanted = os.environ.get("KUTY_FAULT_CAMPAIGN")
+    left_out = [
+        item for item in items
+        if (not wanted and item.get_closest_marker("campaign"))
+        or (wanted == "seeded" and "fault_seed" not in getattr(item, "fixturenames", ()))
+    ]  # fmt: skip
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -66,7 +66,7 @@ TAKEN_WITHOUT = 4
 def test_a_full_disk_under_one_of_the_files_holds_up_what_needs_it_alone(
     kept: str, parts_folder: Path, home: Path, tmp_path: Path
 ) -> None:
-    with small_disk(parts_folder / f"disk-of-{kept}", 32) as disk:
+    with small_disk(parts_folder / f"disk-under-{kept}", 32) as disk:
         settings = Settings(ledger="filled", home=home, port=free_port())
         with begun(settings) as (_, place):
             pass

@@ -71,14 +71,18 @@ def test_commands_go_on_while_the_read_models_have_no_room(
             pass
         asked = Asked(place)
         with running(settings) as wired:
-            # when it is full, and what has room in pages that are there is written
+            until(lambda: at_head(wired), "rest", REST_DEADLINE_S)
+            log = own_postgres.folder / "server.log"
+            before = log.stat().st_size
+            # when it is full, which is said once the room in pages that are there is taken
             small.fill()
             answers: list[int] = []
-            while wired.lag()["projector"] < TAKEN_WITHOUT:
+            while len(answers) < TAKEN_WITHOUT or b"No space left on device" not in log.read_bytes()[before:]:
                 answers.append(asked.one().status)
                 assert len(answers) < MOST, "the read models have come after all"
             # then every command is taken, and what is known is shown
             assert answers == [201] * len(answers)
+            assert wired.lag()["projector"]
             assert place.read().status == 200
             # and when there is room, the read models come after
             small.empty()

@@ -72,7 +72,7 @@ class Batch:
         self.ends: dict[str, End] = {}
         self.pathways: dict[str, Pathway] = {}
         self.outcomes: list[Outcome] = []
-        self._ended: set[str] = set()
+        self.ended: set[str] = set()
         self._committed = known.head
         self._writing = writing
         self._known = known
@@ -290,7 +290,7 @@ class Batch:
             elif draft.event.NAME in DIRECTORY_EVENTS:
                 self.directory = enter(self.directory, draft.event, self.head)
             if isinstance(draft.event, PayloadKeyDestroyed):
-                self._ended.add(draft.event.destroyed_matter)
+                self.ended.add(draft.event.destroyed_matter)
             added.append(staged)
             events.append((draft.event_id, draft.event.NAME, self.head))
         self.order += added
@@ -336,7 +336,7 @@ class Batch:
             raise Conflict("{} is at {}, not at {}".format(*moved))
         if rows:
             # What was sealed before the record said so does not stand behind it: the next look knows.
-            ended = self._known.ended_by(self._committed) | self._ended
+            ended = self._known.ended_by(self._committed) | self.ended
             if late := next((h for _, h in rows if h.matter in ended), None):
                 raise Conflict(f"{late.stream}: nothing is recorded in the matter {late.matter} any more")
         if job.over_own and new == self.head:

@@ -18,7 +18,7 @@ from domain.directory import Directory, Recipient, enter
 from domain.disclosure.kept import held_of
 from domain.events import Erased, Event, PayloadKeyDestroyed
 from domain.pathway import Pathway, evolve
-from domain.record import Header, Record, fact_of, read_record
+from domain.record import Record, fact_of, header_of, read_record
 from domain.store.sealed.keys import Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.tables.database import StoreUnavailable
@@ -165,7 +165,7 @@ class Known:
     def fold(self, client: str, rows: Sequence[Row], known: Remembered | None, asked_at: float) -> Remembered:
         """A pathway with the events that follow what is known of it, all that there were at `asked_at`; remembered."""
         pathway, end, erasures, _ = known or Remembered(Pathway(client), NOTHING, self._keys.erasures, asked_at)
-        if known and rows and Header.from_bytes(rows[0].state.partition(b"\n")[0]).previous_hash != end.hash:
+        if known and rows and header_of(rows[0].state).previous_hash != end.hash:
             # Another history stands there now than the one that is remembered: of the two together nothing is made.
             self._forget_pathways()
             raise StoreUnavailable("what is remembered of a client is not what stands before the newest events: ask again")
@@ -244,7 +244,7 @@ class Known:
         last = writing.at(head)
         if last is not None:
             self._recorder.seen.note(head, hash_of(last.state))
-        self.last_at = Header.from_bytes(last.state.partition(b"\n")[0]).recorded_at if last else None
+        self.last_at = header_of(last.state).recorded_at if last else None
         self.head = head
 
     def _forget_streams(self, head: int, foreign: Sequence[tuple[str, str]]) -> None:
@@ -255,6 +255,8 @@ class Known:
             self._stale.update(self._pathways.keys() & {stream for stream, _ in foreign})
             if self._directory_head == self.head and not any(topic in self._directory_topics for _, topic in foreign):
                 self._directory_head = head
+        if self._ended_read == self.head and not any(topic in ENDS for _, topic in foreign):
+            self._ended_read = head
         self.numbers.clear()
 
     def pathways(self, writing: Writing, clients: Iterable[str]) -> dict[str, Remembered]:
@@ -295,8 +297,13 @@ class Known:
             self.keep_end(stream, known)
         return known
 
-    def advance(self, head: int, at: datetime | None, directory: Directory, numbers: dict[Sender, int]) -> None:
+    def advance(
+        self, head: int, at: datetime | None, directory: Directory, numbers: dict[Sender, int], ended: Iterable[str]
+    ) -> None:
         """Take over what a batch of our own has committed."""
+        if self._ended_read == self.head:
+            self.ended.update(ended)
+            self._ended_read = head
         with self._lock:
             self.head, self.last_at = head, at
             self._directory, self._directory_head = directory, head

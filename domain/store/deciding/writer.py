@@ -243,7 +243,7 @@ class Writer:
                 self._known.remember(Remembered(pathway, end, batch.erasures, committed_at))
             else:
                 self._known.keep_end(stream, end)
-        self._known.advance(batch.head, batch.last_at, batch.directory, batch.numbers)
+        self._known.advance(batch.head, batch.last_at, batch.directory, batch.numbers, batch.ended)
 
 
 def _code_of(job: CommandJob, error: BaseException) -> str:

@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row, tuple_row
 
-from domain.record import Header
+from domain.record import header_of
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import (
     LONGEST_CALL_S,
@@ -191,7 +191,7 @@ class PostgresRecorder(PostgresProcessRecorder):
                 head = writing.head()
                 rows = [
                     Row(head + n, str(stored.originator_id), stored.originator_version, stored.topic, stored.state,
-                        Header.from_bytes(stored.state.partition(b"\n")[0]).matter)
+                        header_of(stored.state).matter)
                     for n, stored in enumerate(stored_events, 1)
                 ]  # fmt: skip
                 writing.write(rows, (), {tracking.application_name: tracking.notification_id} if tracking else {})

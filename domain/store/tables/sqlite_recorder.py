@@ -14,7 +14,7 @@ from typing import Any
 from eventsourcing.persistence import Notification, StoredEvent, Tracking
 from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
-from domain.record import Header
+from domain.record import header_of
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import (
     NoLedger,
@@ -135,7 +135,7 @@ class SqliteRecorder(SQLiteProcessRecorder):
             head = writing.head()
             rows = [
                 Row(head + n, str(stored.originator_id), stored.originator_version, stored.topic, stored.state,
-                    Header.from_bytes(stored.state.partition(b"\n")[0]).matter)
+                    header_of(stored.state).matter)
                 for n, stored in enumerate(stored_events, 1)
             ]  # fmt: skip
             writing.write(rows, (), {tracking.application_name: tracking.notification_id} if tracking else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -25,7 +26,11 @@ class SmallDisk:
         with self._ballast.open("ab") as ballast:
             while (left := self.left() - leave) >= BLOCK:
                 at = ballast.seek(0, os.SEEK_END)
-                os.posix_fallocate(ballast.fileno(), at, left // BLOCK * BLOCK)
+                try:
+                    os.posix_fallocate(ballast.fileno(), at, left // BLOCK * BLOCK)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:  # somebody else took some of it meanwhile
+                        raise
 
     def empty(self) -> None:
         """Give it back."""
