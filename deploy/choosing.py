@@ -7,7 +7,7 @@ after what is given up has been written to a file: killed at any point, it is as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from consumers import wire
 from consumers.disclosed import LINES
 from consumers.disclosed import NAME as DISCLOSURE
 from consumers.late import ONCE_MORE
-from deploy.commands.printed import many
+from deploy.commands.printed import many, some
 from deploy.feed import follower_of, records_of
 from deploy.given_up import GivenUp, NotGivenUp, Origin, SealedClient, keep, put_in_place, read, seal_client
 from deploy.histories import Compared, History, NothingToChoose, begins_client, compare
@@ -25,12 +25,13 @@ from deploy.left_off import lost, unanswered
 from deploy.migration import ledger_file
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_recorder
-from domain.events import Erased, PayloadKeyDestroyed
+from domain.events import Erased, PayloadKeyDestroyed, SubjectRegistered
 from domain.receipts import receipt_of
-from domain.record import Record, read_record
+from domain.record import Damaged, Record, read_record
 from domain.store import (
     AnswerRow,
     Choice,
+    ClientRecord,
     Given,
     Ground,
     Lost,
@@ -39,6 +40,7 @@ from domain.store import (
     Reopening,
     Sealer,
     hash_of,
+    let_go,
     reopening_postgres,
     reopening_sqlite,
 )
@@ -80,13 +82,16 @@ class Chosen:
     unreadable: int
     unknown: int
     """Clients of the history that holds whom the vault does not know."""
+    nobody: int
+    """Clients of what is given up of whom nothing is kept that says who they are."""
     destroyed: tuple[str, ...]
     """The matters whose keys were destroyed in the history that is given up: what holds has no word of that."""
     file: Path | None
 
 
-def adopt(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
+def adopt(wired: Wired, persons: Persons, file: Path | None, lost_for_good: bool = False) -> Chosen:
     """Bring the store in line with its topic; what is given up goes to `file`, in the home folder unless it is named.
+    Clients whom that registers, and of whom nobody would be kept, stop it, unless these are `lost_for_good`.
 
     Raises `NothingToChoose`, `NotGivenUp`, `BrokerError`, `Lost` where nothing is done, `OutcomeUnknown`, the database's own
     errors.
@@ -100,11 +105,11 @@ def adopt(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
         if left := _finished(wired, file):
             raise NothingToChoose(f"the topic was adopted already; {many(left, *LEFT)} the vault now")
         raise NothingToChoose("the store has all that the topic has, event by event: nothing to adopt")
-    return _Choosing(wired, found, persons, file).adopt()
+    return _Choosing(wired, found, persons, file, lost_for_good).adopt()
 
 
-def new_epoch(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
-    """Go on with the store's history. Raises as `adopt` does."""
+def new_epoch(wired: Wired, persons: Persons, file: Path | None, lost_for_good: bool = False) -> Chosen:
+    """Go on with the store's history. Stops and raises as `adopt` does."""
     found = compare(wired)
     if not found.store.end:
         raise NothingToChoose("the store is empty: `kuty rebuild store --from-topic` makes it from the topic")
@@ -114,7 +119,7 @@ def new_epoch(wired: Wired, persons: Persons, file: Path | None) -> Chosen:
         raise NothingToChoose(
             "the topic has nothing that the store has not: nothing is to be given up, the relay sends what is missing"
         )
-    return _Choosing(wired, found, persons, file).go_on()
+    return _Choosing(wired, found, persons, file, lost_for_good).go_on()
 
 
 def usual_file(wired: Wired, epoch: int) -> Path:
@@ -130,7 +135,10 @@ def reopening(settings: Settings) -> AbstractContextManager[Reopening]:
 
 
 class _Choosing:
-    def __init__(self, wired: Wired, found: Compared, persons: Persons, file: Path | None) -> None:
+    def __init__(
+        self, wired: Wired, found: Compared, persons: Persons, file: Path | None, lost_for_good: bool
+    ) -> None:
+        self._lost_for_good = lost_for_good
         self._wired, self._found, self._persons = wired, found, persons
         self._old_epoch = max(wired.store.epochs.newest, found.topic.epoch)
         self._file = file or usual_file(wired, self._old_epoch)
@@ -180,7 +188,8 @@ class _Choosing:
         return self._done(opened, choice, 0, void, withdrawn, kept)
 
     def _nobody_wrote(self, at: Reopening) -> None:
-        head, last = at.writing.head(), at.writing.at(at.writing.head())
+        head = at.writing.head()
+        last = max(at.writing.lasts(head - 1), default=None)
         if (head, hash_of(last.state) if last else "") != (self._found.store.end, self._found.store.hash):
             raise NothingToChoose(
                 f"somebody wrote into the store while it was compared, which ends at {head} now: stop what writes, and "
@@ -216,24 +225,52 @@ class _Choosing:
         if not void and not given:
             yield None
             return
-        elsewhere = self._wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
-        began = {r.header.stream: r.header.key_id for r in void if begins_client(r) and not elsewhere(r.header.stream)}
-        if lost := self._wired.keys.lost(began.values()):
-            raise NotGivenUp(
-                f"of {many(len(lost), *BEGAN)} in what is to be given up the key is not there, and nobody would be kept of"
-                " whom it registers: put the keys in their place, or have `kuty restore` note them as lost"
-            )
-        keys = self._wired.keys.get(began.values())
-        clients: list[SealedClient] = [
-            seal_client(entry, key_id := began[entry.subject_ref], keys.get(key_id))
-            for entry in self._wired.vault.copied(sorted(began))
-        ]
+        clients = self._clients(history, void)
         origin = Origin(self._wired.store.ledger, history.epoch, self._found.common, history.end, history.hash)
         unfinished = keep(self._file, origin, clients, given, void)
         try:
             yield Kept(unfinished, origin)
         finally:
             unfinished.unlink(missing_ok=True)
+
+    def _clients(self, history: History, void: list[Record]) -> list[SealedClient]:
+        """Whom the history makes a client, and the one that holds does not. Of whom it is known that nobody knows them, for
+        the key was destroyed or noted as lost, or the vault is told so, nothing is kept. Where a key or an entry is only not
+        there, it may come back: raises `NotGivenUp`, unless it is lost for good."""
+        wired = self._wired
+        elsewhere = wired.store.stream_version if history is self._found.topic else set(self._found.began).__contains__
+        began = {r.header.stream: r for r in void if begins_client(r) and not elsewhere(r.header.stream)}
+        key_ids = {client: record.header.key_id for client, record in began.items()}
+        keys, lost = wired.keys.get(key_ids.values()), set(wired.keys.lost(key_ids.values()))
+        entries = {entry.subject_ref: entry for entry in wired.vault.copied(sorted(began))}
+        found: list[SealedClient] = []
+        missing: list[str] = []
+        for client, key_id in sorted(key_ids.items()):
+            entry, key = entries.get(client), keys.get(key_id)
+            knows = key is not None and self._is_named(began[client])
+            if key_id in lost or (key is not None and knows is None):
+                missing.append(client)
+            kept = seal_client(entry, key_id, key if knows else None) if entry else SealedClient(client, key_id, b"")
+            found.append(kept)
+        if missing and not self._lost_for_good:
+            raise NotGivenUp(
+                f"of {many(len(missing), *BEGAN)} in what is to be given up ({some(missing)}) the key is not there, or the"
+                " vault has no entry that can be read, and nobody would be kept of whom it registers: put the newest keys"
+                " and vault in their place; where they are lost for good, give the command again with --lost-for-good"
+            )
+        return found
+
+    def _is_named(self, record: Record) -> bool | None:
+        """Whether the vault says who the client is whom this registers; none where it has no entry that can be read."""
+        event = self._sealer.open(record)
+        try:
+            known = self._wired.vault.look(record.header.stream)
+        except Damaged:
+            return None
+        if known is None:
+            return None
+        has_name = isinstance(event, SubjectRegistered) and event.identity_kind != "none"
+        return not has_name or known.record != ClientRecord()
 
     def _commit(
         self, at: Reopening, end: int, withdrawn: list[Given], kept: Kept | None, positions: Mapping[str, int]
@@ -249,8 +286,9 @@ class _Choosing:
     def _done(
         self, epoch: int, choice: Choice, taken_over: int, void: list[Record], withdrawn: list[Given], kept: Kept | None
     ) -> Chosen:
-        if kept is not None:
-            _let_go(self._wired, read(self._file))
+        given_up = read(self._file) if kept is not None else None
+        if given_up is not None:
+            _let_go(self._wired, given_up)
         destroyed = [self._sealer.open(r) for r in void if r.header.name == PayloadKeyDestroyed.NAME]
         registered = self._found.began if choice.ground == "adopted" else []
         known = self._wired.vault.get(registered)
@@ -258,6 +296,7 @@ class _Choosing:
             epoch, choice.ground, taken_over, len(void), len(withdrawn), choice.lines,
             self._found.unreadable if choice.ground == "adopted" else 0,
             sum(client not in known for client in registered),
+            sum(not client.sealed for client in given_up.clients) if given_up is not None else 0,
             tuple(event.destroyed_matter for event in destroyed if isinstance(event, PayloadKeyDestroyed)),
             self._file if kept is not None else None,
         )  # fmt: skip
@@ -291,17 +330,13 @@ class _Choosing:
 
 def _let_go(wired: Wired, given_up: GivenUp) -> int:
     """Take the clients out of the vault of whom nothing is recorded any more: how many that were. Who has been registered
-    again meanwhile stays, and who is about to be: that seals the entry anew."""
-    # Another look than that of the parts that are open: these began in the epoch that may be over.
-    recorder, gone = open_recorder(wired.settings), 0
+    again meanwhile stays, and who is about to be: that seals the entry otherwise than the file knows it."""
     clients = {client.subject_ref: client for client in given_up.clients}
-    try:
-        for entry in wired.vault.copied(list(clients)):
-            if clients[entry.subject_ref].is_still(entry) and not recorder.stream_version(entry.subject_ref):
-                gone += wired.vault.let_go(entry.subject_ref, entry.sealed or b"")
-    finally:
-        recorder.close()
-    return gone
+    entries = wired.vault.copied(list(clients))
+    sealed = {entry.subject_ref: entry.sealed or b"" for entry in entries if clients[entry.subject_ref].is_still(entry)}
+    # Another look than that of the parts that are open: these began in the epoch that may be over.
+    with closing(open_recorder(wired.settings)) as recorder:
+        return let_go(recorder.stream_version, wired.vault, sealed)
 
 
 def _finished(wired: Wired, file: Path | None) -> int:

@@ -182,12 +182,16 @@ def _ledgers(commands: Sub) -> None:
         second = f"staff reference of who chose with them; {NOT_CHECKED}"
         each.add_argument("--second", required=True, metavar="PERSON", help=second)
         _path(each, "--given-up", metavar="FILE", help="where what is given up is kept; in the home folder unless given")
+        lost = "both know that key or vault entry of a client who is given up is gone: nothing of who that is can be kept"
+        each.add_argument("--lost-for-good", action="store_true", help=lost)
     again = _command(
         commands, "resubmit", ("epochs", "resubmit"), "decide the commands of a history that was given up again",
         "In their order, each once under its own id, as things stand now: whoever sent it gets its receipt. Says for each "
         "what came, and what cannot be decided again. May be given again after it was broken off.",
     )  # fmt: skip
     _path(again, "file", help="what `kuty ledger adopt` or `kuty ledger new-epoch` kept")
+    gone = "keys that are not there are noted as lost: what was given up under them is not decided"
+    again.add_argument("--lost-for-good", action="store_true", help=gone)
     clock = _group(commands, "clock", "the time of a simulated ledger")
     advance = _command(
         clock, "advance", ("ledgers", "advance_clock"), "move the clock of a simulated ledger forward",

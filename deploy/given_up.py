@@ -9,6 +9,7 @@ destroyed for it, too. Nobody but its owner may read it.
 from __future__ import annotations
 
 import base64
+import errno
 import glob
 import hashlib
 import hmac
@@ -37,8 +38,9 @@ class NotGivenUp(Exception):
 
 
 class SealedClient(NamedTuple):
-    """A client's entry under the key `key_id`. `as_it_was` is the SHA-256, in hex, of what the vault's own key sealed: by it
-    an entry is known that nobody has taken up since. Empty in files from before."""
+    """A client's entry under the key `key_id`; `sealed` is empty where nothing is kept that says who it is. `as_it_was` is
+    the SHA-256, in hex, of what the vault's own key sealed: by it an entry is known that nobody has taken up since. Empty
+    where the vault had none."""
 
     subject_ref: str
     key_id: str
@@ -47,7 +49,7 @@ class SealedClient(NamedTuple):
 
     def is_still(self, entry: Entered) -> bool:
         """Whether the vault has the entry as it was."""
-        return self.as_it_was in ("", _digest(entry))
+        return self.as_it_was == _digest(entry)
 
 
 def _digest(entry: Entered) -> str:
@@ -55,7 +57,7 @@ def _digest(entry: Entered) -> str:
 
 
 def seal_client(entry: Entered, key_id: str, key: bytes | None) -> SealedClient:
-    """Seal an entry under the key of a matter; of one whose key was destroyed nothing is kept that says who it is."""
+    """Seal an entry under the key of a matter; without one nothing is kept that says who it is."""
     if key is None:
         return SealedClient(entry.subject_ref, key_id, b"", _digest(entry))
     nonce = os.urandom(NONCE_BYTES)
@@ -159,20 +161,39 @@ def put_in_place(unfinished: Path, path: Path, origin: Origin) -> None:
     if read(unfinished).origin != origin:
         raise NotGivenUp(f"{unfinished} holds another history than was to be given up: nothing is done")
     try:
-        os.link(unfinished, path)  # of two ledgers that name the same file the second finds it taken
-        unfinished.unlink()
+        _take(unfinished, path)
     except FileExistsError:
         _check_place(path, origin)
         unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF):  # there are file systems that know of no such thing
+            raise
     finally:
         os.close(folder)
 
 
+def _take(unfinished: Path, path: Path) -> None:
+    """Of two ledgers that name the same file the second finds it taken. Raises `FileExistsError`."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise
+    except OSError:  # this file system has no second names: as vfat, and many that are mounted from elsewhere
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        unfinished.replace(path)
+    else:
+        unfinished.unlink()
+
+
 def _check_place(path: Path, origin: Origin) -> None:
-    if path.exists() and read(path).origin != origin:
+    if not path.exists():
+        return
+    if not path.stat().st_size:
+        raise NotGivenUp(f"{path} is empty: delete it, or name another file")
+    if read(path).origin != origin:
         raise NotGivenUp(f"{path} holds another history that was given up: name another file")
 
 

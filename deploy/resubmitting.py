@@ -9,7 +9,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from deploy.given_up import GivenUp, SealedClient, open_client
+from deploy.commands.printed import many, some
+from deploy.given_up import GivenUp, NotGivenUp, SealedClient, open_client
+from deploy.histories import begins_client
 from deploy.wiring import Wired
 from domain.answers import Answer
 from domain.commands import Command
@@ -17,7 +19,8 @@ from domain.decided import decision_of
 from domain.record import Record
 from domain.refusals import explained
 from domain.rulebook import COMMANDS
-from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable, taken_up
+from domain.store import Given, KeyDestroyed, NoSuchCommand, Sealer, StoreUnavailable, let_go, taken_up
+from domain.streams import is_client_stream
 
 logger = logging.getLogger("kuty.resubmit")
 
@@ -38,7 +41,9 @@ class Line(NamedTuple):
         return f"{who}: {self.came}{f', {self.why}' if self.why else ''}"
 
 
-NOBODY = "of who the client is nothing was kept, for the key was destroyed or lost"
+NOBODY = "nobody can say who the client is: its key was destroyed or lost, or the vault had no entry to be read"
+ERASED = "its key was destroyed or lost"
+NO_LONGER = "it waited, and does not wait in the vault now: where it has no other answer, its sender may send it again"
 WHY_NOT = {
     "refused": "of what was refused nothing was kept: its sender may send it again",
     "waiting": "it waits in the vault, and intake tries it again by itself",
@@ -49,47 +54,77 @@ WHY_NOT = {
 }
 
 
+def note_lost(wired: Wired, given_up: GivenUp, lost_for_good: bool) -> None:
+    """Nothing is decided while a key is not there under which something was given up: what comes later may depend on it,
+    and would be refused for good. Raises `NotGivenUp`; keys that are `lost_for_good` are noted as that instead, as `kuty
+    restore` does it with those under which something is recorded."""
+    nobody, answered = _nobody(wired, given_up), {given.position for given in given_up.answers}
+    matters = {
+        record.header.key_id: record.header.matter
+        for record in given_up.events()
+        if (record.position in answered or is_client_stream(record.header.stream)) and record.header.stream not in nobody
+    }
+    lost = [key_id for key_id in wired.keys.lost(matters) if not wired.store.of_matter([matters[key_id]])]
+    if lost and not lost_for_good:
+        raise NotGivenUp(
+            f"{many(len(lost), 'key is', 'keys are')} not there under which something was given up ({some(lost)}), and what"
+            " depends on it would be refused for good: put the newest keys in their place; where they are lost for good,"
+            " give the command again with --lost-for-good"
+        )
+    wired.keys.give_up(lost)
+
+
 def resubmitted(wired: Wired, given_up: GivenUp) -> Iterator[Line]:
-    """Decide again, one by one. Raises `StoreUnavailable`: give it again; `NotGivenUp`."""
+    """Decide again, one by one. Who does not become a client again leaves the vault, unless somebody else holds the entry;
+    broken off, it leaves there whom it has entered. Raises `StoreUnavailable`: give it again; `NotGivenUp`."""
     answers = {given.position: given for given in given_up.answers if given.number is not None}
     idle = [given for given in given_up.answers if given.number is None]
     clients = {client.subject_ref: client for client in given_up.clients}
-    nobody = {client.subject_ref for client in given_up.clients if not client.sealed}
+    nobody = _nobody(wired, given_up)
     now: dict[str, str] = {}
     ours: dict[str, bytes] = {}
     for record in given_up.events():
         stream = record.header.stream
-        if record.header.stream_version == 1 and stream in clients and stream not in nobody:
+        if begins_client(record) and stream in clients and stream not in nobody:
             # Before it is decided, as any registration. Who was entered meanwhile under another reference is the same
             # person: the rest is about that one.
-            now |= _entered(wired, clients[stream], ours)
+            if taken := _entered(wired, clients[stream], ours):
+                now[stream] = taken
+            else:
+                nobody.add(stream)
         if (given := answers.get(record.position)) and stream in nobody:
             yield Line(given, "not decided", NOBODY)
         elif given:
             yield _decided(wired, record, given, now)
     for given in idle:
-        yield Line(given, "not decided", WHY_NOT[given.status])
-    _let_go(wired, ours)
+        yield _not_decided(wired, given)
+    let_go(wired.store.stream_version, wired.vault, ours)
 
 
-def _entered(wired: Wired, client: SealedClient, ours: dict[str, bytes]) -> dict[str, str]:
-    """Under which reference a client is in the vault now; nothing for one who is erased. Of whom it was entered for, `ours`
-    tells how it was sealed."""
+def _nobody(wired: Wired, given_up: GivenUp) -> set[str]:
+    """Those who became clients in what was given up, and of whom the file does not say who they are."""
+    known = {client.subject_ref for client in given_up.clients if client.sealed}
+    began = {record.header.stream for record in given_up.events() if begins_client(record)}
+    return {client for client in began - known if not wired.store.stream_version(client)}
+
+
+def _entered(wired: Wired, client: SealedClient, ours: dict[str, bytes]) -> str | None:
+    """Under which reference a client is in the vault now: none for one who is erased, or whose entry cannot be read. `ours`
+    tells how those entries are sealed that nobody else has taken up since they were given up."""
     key = wired.keys.opening((client.key_id,)).get(client.key_id)
     if key is None:
-        return {}
+        return None
     entry = open_client(client, key)
-    now, sealed = taken_up(wired.store, wired.vault, lambda: wired.vault.enter_again(entry))
-    if now == client.subject_ref and sealed:
-        ours[now] = sealed
-    return {client.subject_ref: now}
+    taken = taken_up(wired.store, wired.vault, lambda: wired.vault.enter_again(entry))
+    if taken.was == entry.sealed != taken.sealed:
+        ours[taken.reference] = taken.sealed
+    return taken.reference if taken.sealed or wired.store.stream_version(taken.reference) else None
 
 
-def _let_go(wired: Wired, ours: Mapping[str, bytes]) -> None:
-    """Who did not become a client again leaves the vault, unless somebody else has taken the entry up."""
-    for reference, sealed in ours.items():
-        if not wired.store.stream_version(reference):
-            wired.vault.let_go(reference, sealed)
+def _not_decided(wired: Wired, given: Given) -> Line:
+    if given.status == "waiting" and not wired.vault.holds(*given.sender, given.own_id):
+        return Line(given, "not decided", NO_LONGER)
+    return Line(given, "not decided", WHY_NOT[given.status])
 
 
 def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) -> Line:
@@ -97,7 +132,7 @@ def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) ->
         decision = decision_of(record, Sealer(wired.keys).decision(record))
         if decision is None:
             erased = given.status == "recorded" and record.header.key_id not in wired.keys.get((record.header.key_id,))
-            return Line(given, "not decided", "its key was destroyed" if erased else WHY_NOT[given.status])
+            return Line(given, "not decided", ERASED) if erased else _not_decided(wired, given)
         client = now.get(decision.client or "", decision.client)
         kind, then = COMMANDS.get(decision.command), decision.look_ups
 
@@ -110,7 +145,7 @@ def _decided(wired: Wired, record: Record, given: Given, now: dict[str, str]) ->
     except NoSuchCommand as gone:
         return Line(given, "not decided", str(gone))
     except KeyDestroyed:
-        return Line(given, "not decided", "its key was destroyed")
+        return Line(given, "not decided", ERASED)
     except Exception as error:
         # A mistake of ours, or a damaged line, stops none of the others.
         logger.error("deciding a command again failed", exc_info=error)

@@ -12,7 +12,7 @@ from deploy.commands.printed import failed, many, said
 from deploy.commands.references import wrong_persons
 from deploy.given_up import NotGivenUp, read
 from deploy.histories import NothingToChoose
-from deploy.resubmitting import Came, resubmitted
+from deploy.resubmitting import Came, note_lost, resubmitted
 from deploy.settings import Settings
 from deploy.wiring import Wired, open_ledger_parts
 from domain.store import Lost
@@ -29,7 +29,7 @@ def open_epoch(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _choose(
-    choose: Callable[[Wired, Persons, Path | None], Chosen], arguments: argparse.Namespace, settings: Settings
+    choose: Callable[[Wired, Persons, Path | None, bool], Chosen], arguments: argparse.Namespace, settings: Settings
 ) -> int:
     if wrong := wrong_persons(arguments.by, arguments.second):
         return failed(wrong)
@@ -39,7 +39,7 @@ def _choose(
     wired = open_ledger_parts(settings)
     try:
         with wired.keys.lost_count_as_erased():  # both people are told how many events they are
-            done = choose(wired, Persons(arguments.by, arguments.second), file)
+            done = choose(wired, Persons(arguments.by, arguments.second), file, arguments.lost_for_good)
     except (NothingToChoose, NotGivenUp, OutcomeUnknown) as why:
         return failed(str(why))
     except Lost as silent:
@@ -61,6 +61,9 @@ def _choose(
     if done.unknown:
         unknown = many(done.unknown, "client that was taken over is", "clients that were taken over are")
         said(f"{unknown} not in the vault: restore it from its newest backup.")
+    if done.nobody:
+        of = many(done.nobody, "client", "clients")
+        print(f"Of {of} of what was given up nothing is kept that says who that is.")
     for matter in done.destroyed:
         said(f"The key of the matter {matter} was destroyed in what was given up: `kuty resubmit` records that again.")
     if done.file:
@@ -88,6 +91,7 @@ def resubmit(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         if wired.store.epochs.newest <= given_up.origin.epoch:
             return failed(f"what {arguments.file} holds was not given up yet: give `kuty ledger adopt` or `new-epoch` again")
+        note_lost(wired, given_up, arguments.lost_for_good)
         for line in resubmitted(wired, given_up):
             came[line.came] += 1
             print(line)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from tqdm import tqdm
+
+MOST_NAMED = 5
 
 
 def failed(reason: str) -> int:
@@ -23,6 +26,12 @@ def said(line: str) -> None:
 def many(count: int, one: str, more: str) -> str:
     """So many of something, as one says it: `1 event was`, `2 events were`."""
     return f"{count} {one if count == 1 else more}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of them, and how many there are more."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def progress(what: str, total: int | None = None) -> tqdm[Any]:

@@ -10,7 +10,7 @@ from domain.store.checking.copies import CheckedKeys, CheckedVault
 from domain.store.checking.windows import examine, opened_each, said_by
 from domain.store.deciding.again import NoSuchCommand
 from domain.store.deciding.kept_answers import Content
-from domain.store.ended import carry_out, enter, is_ended, taken_up
+from domain.store.ended import carry_out, enter, is_ended, let_go, taken_up
 from domain.store.event_store import Entries, EventStore
 from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
 from domain.store.own_keys import check_own_keys
@@ -130,6 +130,7 @@ __all__ = [
     "is_ended",
     "key_id_of",
     "known_at_hand",
+    "let_go",
     "lock_number",
     "migrate_postgres",
     "migrate_sqlite",

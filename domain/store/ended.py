@@ -3,8 +3,9 @@ between person and reference. source: domain/privacy.md 3.4"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from domain.record import Damaged
 from domain.store.reading import LedgerReading
@@ -50,19 +51,32 @@ def enter(store: LedgerReading, vault: Vault, offered: str, record: ClientRecord
             vault.forget(kept)
         return kept
 
-    return taken_up(store, vault, entered)[0]
+    return taken_up(store, vault, entered).reference
 
 
-def taken_up(store: LedgerReading, vault: Vault, entered: Callable[[], str]) -> tuple[str, bytes]:
-    """Take up the entry of who is about to become a client: the reference that `entered` gives, and how it is sealed now;
-    nothing of who is a client. It is sealed anew: who lets go of entries of which nobody became a client leaves this one."""
+class TakenUp(NamedTuple):
+    """An entry that was taken up: how it was sealed, and how it is now. That is the same where the person is a client; both
+    are empty where it cannot be read."""
+
+    reference: str
+    was: bytes
+    sealed: bytes
+
+
+def taken_up(store: LedgerReading, vault: Vault, entered: Callable[[], str]) -> TakenUp:
+    """Take up the entry of who is about to become a client, under the reference that `entered` gives. It is sealed anew: who
+    lets go of entries of which nobody became a client leaves this one. Of who is a client it stays as it is."""
     while True:
         kept = entered()
-        is_client = bool(store.stream_version(kept))
         try:
-            sealed = vault.take_up(kept, anew=not is_client)
+            return TakenUp(kept, *vault.take_up(kept, anew=not store.stream_version(kept)))
         except LookupError:
             continue  # somebody has let go of it at this moment
         except Damaged:
-            return kept, b""  # what it says is not needed here; who reads it finds that it cannot be read
-        return kept, b"" if is_client else sealed
+            return TakenUp(kept, b"", b"")  # what it says is not needed here; who reads it finds that it cannot be read
+
+
+def let_go(stream_version: Callable[[str], int], vault: Vault, sealed: Mapping[str, bytes]) -> int:
+    """Take those out of the vault of whom nothing is recorded, as long as their entries are sealed so: how many that were.
+    Nobody names a seal that is somebody else's: by it who is about to register the person holds the entry."""
+    return sum(not stream_version(client) and vault.let_go(client, seal) for client, seal in sealed.items())

@@ -13,10 +13,10 @@ from stories import COUNTY, OWN_WORKER
 
 from deploy.migration import keys_database
 from deploy.wiring import opened
+from domain.catalogue import types_of
 from domain.chapters.retention.decisions import DestroyPayloadKey
 from domain.context import Caller
 from domain.store import is_ended, key_id_of
-from domain.store.deciding.known import ENDS
 
 OFFICER = Caller(COUNTY, "organiser", "data_protection_officer", "T-01")
 REGISTRATION = {
@@ -90,7 +90,7 @@ def test_who_tells_asks_for_ended_matters_where_others_have_ended_one_and_never_
         rows = elsewhere.store._recorder.matter_rows
 
         def look(matters: Any, topics: Any, *rest: Any, **named: Any) -> Any:
-            asked.extend([matters] if topics == ENDS else [])
+            asked.extend([matters] if topics == types_of(["payload_key.destroyed"]) else [])
             return rows(matters, topics, *rest, **named)
 
         monkeypatch.setattr(elsewhere.store._recorder, "matter_rows", look)

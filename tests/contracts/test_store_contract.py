@@ -1140,6 +1140,31 @@ def test_recorded_time_never_runs_back(ground: Ground) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("who", ["knew what was before", "has seen nothing yet", "was left far behind"])
+def test_nothing_is_decided_before_what_was_decided_elsewhere_though_what_was_told_stands_between(
+    ground: Ground, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Record 0028: what is told is dated when it was sealed, and then the last event is not the latest one."""
+    if who == "was left far behind":
+        monkeypatch.setattr("domain.store.deciding.known.MANY", 1)
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    ahead = ground.open(wall_clock=lambda: noon + timedelta(seconds=1))
+    right, teller = ground.open(wall_clock=lambda: noon), ground.open(wall_clock=lambda: noon)
+    # given a client, and what is sealed to be told of it
+    client = new_client(right)
+    told = disclosure(right, client, "")
+    # when a process whose clock is ahead decides before that is committed, and another one behind it
+    ahead.execute(day(0), PROVIDER, new_id(), client=client)
+    teller.append([told], tracking=("disclosure", 0, 1))
+    last = ground.open(wall_clock=lambda: noon) if who == "has seen nothing yet" else right
+    last.execute(day(1), PROVIDER, new_id(), client=client)
+    # then the times of what was decided only rise
+    decided = [one.header.recorded_at for one in ahead.records(0, 100) if not one.header.stream.startswith("recipient/")]
+    assert decided == [noon, noon + timedelta(seconds=1), noon + timedelta(seconds=1)]
+    for store in {ahead, right, teller, last}:
+        store.close()
+
+
 def test_a_pathway_can_be_seen_as_it_was_known_at_a_position(store: EventStore) -> None:
     client = new_client(store)
     for number in range(3):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -115,6 +118,65 @@ def test_of_two_ledgers_at_one_moment_one_gets_the_name(tmp_path: Path, monkeypa
         placed.append(other)
     # then what has the name is the history of the one that was told so
     assert [read(path).origin] == placed
+
+
+@pytest.fixture(params=[errno.EPERM, errno.ENOTSUP, errno.ENOSYS], ids=errno.errorcode.__getitem__)
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose file system gives a file one name: vfat, CIFS, many that are mounted from elsewhere."""
+
+    def refused(*_: object) -> None:
+        raise OSError(request.param, "no second name")
+
+    monkeypatch.setattr("os.link", refused)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_where_a_file_has_one_name_alone_it_gets_its_own_all_the_same(tmp_path: Path) -> None:
+    path, other = tmp_path / "given-up.jsonl", STORE._replace(ledger="other")
+    one, two = (keep(path, origin, [], [], []) for origin in (STORE, other))
+    put_in_place(one, path, STORE)
+    with pytest.raises(NotGivenUp, match="holds another history that was given up"):
+        put_in_place(two, path, other)
+    assert read(path).origin == STORE
+    # and the same one takes its place again
+    put_in_place(keep(path, STORE, [], [], []), path, STORE)
+    assert [file.name for file in tmp_path.iterdir() if file != two] == ["given-up.jsonl"]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_where_a_file_has_one_name_alone_one_of_two_ledgers_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is taken first, and what takes it is no history yet: who comes then is told that it is not free."""
+    path, other = tmp_path / "given-up.jsonl", STORE._replace(ledger="other")
+    one, two = (keep(path, origin, [], [], []) for origin in (STORE, other))
+    replace, refused = Path.replace, list[str]()
+
+    def in_the_middle(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        with pytest.raises(NotGivenUp) as why:
+            put_in_place(two, path, other)
+        refused.append(str(why.value))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", in_the_middle)
+    put_in_place(one, path, STORE)
+    assert refused == [f"{path} is empty: delete it, or name another file"]
+    assert read(path).origin == STORE
+
+
+def test_a_folder_that_cannot_be_flushed_takes_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, flush = tmp_path / "given-up.jsonl", os.fsync
+    unfinished = keep(path, STORE, [], [], [])
+
+    def of_files_alone(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "not for folders")
+        flush(number)
+
+    monkeypatch.setattr("os.fsync", of_files_alone)
+    put_in_place(unfinished, path, STORE)
+    assert read(path).origin == STORE
 
 
 def test_what_another_ledger_is_writing_is_left_alone(tmp_path: Path) -> None:

@@ -241,10 +241,12 @@ class Known:
             self._caught_up_at = self._keys.clock()  # nobody else has committed meanwhile: the ledger's lock is ours
         if not self.shares:
             return
-        last = writing.at(head)
-        if last is not None:
-            self._recorder.seen.note(head, hash_of(last.state))
-        self.last_at = header_of(last.state).recorded_at if last else None
+        lasts = writing.lasts(self.head)
+        if lasts:
+            self._recorder.seen.note(head, hash_of(max(lasts).state))
+        # What was sealed before its turn may be dated before what it stands behind: the last event is not the latest.
+        times = [self.last_at, *(header_of(row.state).recorded_at for row in lasts)]
+        self.last_at = max(filter(None, times), default=None)
         self.head = head
 
     def _forget_streams(self, head: int, foreign: Sequence[tuple[str, str]]) -> None:

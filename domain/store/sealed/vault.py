@@ -315,16 +315,17 @@ class Vault:
         except NotUnique as error:
             raise CodeTaken from error
 
-    def take_up(self, subject_ref: str, *, anew: bool) -> bytes:
-        """Seal an entry anew, so that who saw it before does not let go of it; how it is sealed now. Without `anew` it stays
-        as it is, for the same work: how long it takes tells nobody who is known. Raises `LookupError` where it is gone."""
+    def take_up(self, subject_ref: str, *, anew: bool) -> tuple[bytes, bytes]:
+        """Seal an entry anew, so that who saw it before does not let go of it; how it was sealed and how it is now. Without
+        `anew` it stays as it is, for the same work: how long it takes tells nobody who is known. Raises `LookupError` where
+        it is gone, `Damaged`."""
 
-        def work(ask: Ask) -> bytes:
+        def work(ask: Ask) -> tuple[bytes, bytes]:
             while (known := self._kept(subject_ref, ask(_KEPT, (subject_ref,)))) is not None:
                 sealed = self._seal(f"client|{subject_ref}", known.record)
                 row = (known.row[0], sealed if anew else known.row[1])
                 if self._put(ask, subject_ref, known, known._replace(row=row)):
-                    return row[1]
+                    return known.row[1], row[1]
             raise LookupError(f"no client {subject_ref} in the vault")
 
         return self._database.write(work)
@@ -485,6 +486,10 @@ class Vault:
                         " `kuty audit chains` names it: docs/runbooks/a-damaged-record.md", org, task,
                     )  # fmt: skip
             return None
+
+    def holds(self, sender_org: str, sender_task: str, message_id: str) -> bool:
+        """Whether a message waits under the id."""
+        return bool(self._database.read(_HELD, (sender_org, sender_task, message_id)))
 
     def held_count(self) -> int:
         """How many messages wait."""

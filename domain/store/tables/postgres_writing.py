@@ -14,7 +14,16 @@ from psycopg.pq import Format
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import LOST
 from domain.store.tables.packing import packed
-from domain.store.tables.recorders import EVENT_COLUMNS, MANY, AnswerRow, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import (
+    EVENT_COLUMNS,
+    MANY,
+    SEALED_BEFORE_ITS_TURN,
+    AnswerRow,
+    Lost,
+    Row,
+    Sender,
+    row_of,
+)
 from domain.store.tables.watchdog import WATCHDOG
 
 LONGEST_CALL_S = 6.0
@@ -39,7 +48,11 @@ WRITE = (
 )
 """Everything that a batch writes, and the hint to those who follow, in one statement."""
 FOREIGN = f"SELECT originator_id, topic FROM events WHERE notification_id > %s LIMIT {MANY + 1}"
-LAST_BEHIND = f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id DESC LIMIT 1"
+LASTS = (
+    f"(SELECT {EVENT_COLUMNS} FROM events WHERE notification_id > %s ORDER BY notification_id DESC LIMIT 1) UNION ALL"
+    f" (SELECT {EVENT_COLUMNS} FROM events WHERE notification_id > %s AND topic <> ALL(%s)"
+    " ORDER BY notification_id DESC LIMIT 1)"
+)
 NUMBERS = (
     "SELECT w.o, w.t, coalesce(max(a.answer_number), 0) FROM unnest(%s::text[], %s::text[]) AS w(o, t)"
     " LEFT JOIN LATERAL (SELECT answer_number FROM answers WHERE sender_org = w.o AND sender_task = w.t"
@@ -112,6 +125,11 @@ def _senders(senders: Iterable[Sender]) -> tuple[_TextColumn, _TextColumn]:
     return _texts(org for org, _ in asked), _texts(task for _, task in asked)
 
 
+def _behind(after: int) -> tuple[int, int, _TextColumn]:
+    """What `LASTS` takes."""
+    return after, after, _texts(SEALED_BEFORE_ITS_TURN)
+
+
 def _numbered(rows: Iterable[tuple[str, str, int]]) -> dict[Sender, int]:
     return {(org, task): number for org, task, number in rows}
 
@@ -148,7 +166,7 @@ class PostgresWriting:
             # What will be asked when others have written meanwhile: nobody waits for us while we hold the lock.
             foreign = last = counted = None
             if after is not None:
-                foreign, last = self._run(FOREIGN, (after,)), self._run(LAST_BEHIND, (after,))
+                foreign, last = self._run(FOREIGN, (after,)), self._run(LASTS, _behind(after))
                 counted = self._run(NUMBERS, _senders({(org, task) for org, task, _ in wanted})) if wanted else None
             tracked = self._run(TRACKED, (_texts(followers),)) if followers else None
             rows = begun.fetchall()
@@ -156,7 +174,7 @@ class PostgresWriting:
             self.tables: int
             self.epoch, self.tables = opened.fetchall()[0]
             self._foreign: list[tuple[str, str]] = foreign.fetchall() if foreign else []
-            self._last = [row_of(row) for row in last.fetchall()] if last else []
+            self._lasts = [row_of(row) for row in last.fetchall()] if last else []
             self._numbers = _numbered(counted.fetchall()) if counted else {}
             self._tracking: dict[str, int] = dict.fromkeys(followers, 0)
             self._tracking |= dict(tracked.fetchall()) if tracked else {}
@@ -197,11 +215,8 @@ class PostgresWriting:
         )
         return [row_of(row) for row in rows]
 
-    def at(self, position: int) -> Row | None:
-        if self._last and self._last[0].position == position:
-            return self._last[0]
-        rows = self._ask(f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id = %s", (position,))
-        return row_of(rows[0]) if rows else None
+    def lasts(self, after: int) -> list[Row]:
+        return self._lasts if after == self._after else [row_of(row) for row in self._ask(LASTS, _behind(after))]
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:
         if self._tracking.keys() >= set(names):

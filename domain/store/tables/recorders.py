@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from domain.answers import Status
+from domain.catalogue import DISCLOSURES, types_of
+from domain.events import PublicationsAcknowledged
 from domain.store.tables.database import Ask
 from domain.store.tables.packing import unpacked
 from domain.store.tables.relayed import Book, Parked, Range
@@ -26,6 +28,8 @@ ANSWER_COUNTS = (
 """One query for both databases: of what waits only that which has no last answer yet."""
 GROWN_STREAMS = "SELECT originator_id, max(notification_id) FROM events WHERE notification_id > %s GROUP BY originator_id"
 EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state, matter"
+SEALED_BEFORE_ITS_TURN = types_of((*DISCLOSURES, PublicationsAcknowledged.NAME))
+"""What is dated by whoever seals it, some moments before it is written (record 0028)."""
 ANSWER_COLUMNS = (
     "sender_org, sender_task, command_id, final, content_hash, answer_number, status, first_position, answer,"
     " sender_person"
@@ -160,8 +164,9 @@ class Writing(Protocol):
     def ends(self, streams: Sequence[str]) -> list[Row]:
         """The last event of each stream that has one."""
 
-    def at(self, position: int) -> Row | None:
-        """The event at a position."""
+    def lasts(self, after: int) -> list[Row]:
+        """Of the events behind a position the last one, and the last one of those that are dated when they are written: none
+        is dated later than one of these. Either may be missing, and both may be the same."""
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:
         """The positions of followers; one that has none is left out."""

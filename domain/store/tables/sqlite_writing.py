@@ -10,7 +10,7 @@ from typing import Any
 from domain.store.tables.commit_signal import CommitSignal
 from domain.store.tables.database import marks
 from domain.store.tables.packing import packed
-from domain.store.tables.recorders import EVENT_COLUMNS, AnswerRow, Lost, Row, Sender, row_of
+from domain.store.tables.recorders import EVENT_COLUMNS, SEALED_BEFORE_ITS_TURN, AnswerRow, Lost, Row, Sender, row_of
 
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -67,9 +67,11 @@ class SqliteWriting:
             )
         ]
 
-    def at(self, position: int) -> Row | None:
-        rows = self._ask(f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id = %s", (position,))
-        return row_of(rows[0]) if rows else None
+    def lasts(self, after: int) -> list[Row]:
+        others = f" AND topic NOT IN ({marks(len(SEALED_BEFORE_ITS_TURN))})"
+        asked = f"SELECT {EVENT_COLUMNS} FROM events WHERE notification_id > %s{{}} ORDER BY notification_id DESC LIMIT 1"
+        found = [*self._ask(asked.format(""), (after,)), *self._ask(asked.format(others), (after, *SEALED_BEFORE_ITS_TURN))]
+        return [row_of(row) for row in found]
 
     def tracking(self, names: Sequence[str]) -> dict[str, int]:
         return dict(self._ask(f"SELECT * FROM tracking WHERE application_name IN ({marks(len(names))})", list(names)))
