@@ -302,6 +302,9 @@ class _PostgresRun:
         with self.connection.cursor() as cursor:
             cursor.executemany(statement.replace("?", "%s"), rows)
 
+    def has(self, table: str) -> bool:
+        return self.all("SELECT to_regclass(?) IS NOT NULL", (table,)) == [(True,)]
+
 
 def _line(entry: Entry) -> bytes:
     (sequence, publication, kind, client, name, part, lookup, occurred_on, from_on, until_on, known_from, known_until,

@@ -29,7 +29,7 @@ from projections.read_models import (
     Row,
     Selection,
 )
-from projections.read_models_tables import GENERATION, INDEXES, STATE, VERSION
+from projections.read_models_tables import GENERATION, INDEXES, LONGEST_HALT, OVER, PARKED, STATE, VERSION
 
 COLUMNS = ", ".join(Entry._fields)
 READ_COLUMNS = ", ".join(name for name in Entry._fields if name != "hash")
@@ -55,6 +55,10 @@ class Run(Protocol):
 
     def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """The statement once for each row of values."""
+
+    def has(self, table: str) -> bool:
+        """Whether the table is there."""
+        ...
 
 
 def conditions(selection: Selection) -> tuple[str, list[Any]]:
@@ -162,11 +166,14 @@ class SqlModel(Generic[R]):
             run.change(statement)
 
     def check_version(self) -> None:
-        """The tables are of no newer program; they are made when they are not there. Raises `NewerTables`."""
+        """The tables are of no newer program; they are made when they are not there, and are of this one from now on. Raises
+        `NewerTables`."""
         with self._writing() as run:
             self._make(run, STATE)
             run.change(f"INSERT INTO migrations SELECT {VERSION} WHERE NOT EXISTS (SELECT 1 FROM migrations)")
             [(version,)] = run.all("SELECT max(version) FROM migrations")
+            if version < VERSION:
+                run.change("UPDATE migrations SET version = ?", (VERSION,))
         if version > VERSION:
             raise NewerTables(f"{self.name} is at version {version}, and this program knows versions up to {VERSION}")
 
@@ -189,17 +196,22 @@ class SqlModel(Generic[R]):
     def over(self) -> dict[int, list[int]]:
         """Of older epochs, what had come of each when a newer one began."""
         with self._looking() as run:
+            if not run.has("epochs_over"):
+                return {}
             return {epoch: orjson.loads(came) for epoch, came in run.all("SELECT epoch, came FROM epochs_over")}
 
     def begin(self, position: Position, over: Mapping[int, Sequence[int]]) -> None:
         """Make the empty tables of a generation, unless they are there, and keep what had come of those before it."""
         with self._writing() as run:
             self._make(run, GENERATION, position.epoch)
-            run.change("DELETE FROM epochs_over WHERE epoch >= ?", (position.epoch,))
-            run.many(
-                "INSERT INTO epochs_over (epoch, came) VALUES (?, ?) ON CONFLICT (epoch) DO UPDATE SET came = excluded.came",
-                [(epoch, orjson.dumps(came).decode()) for epoch, came in over.items()],
-            )
+            if over or run.has("epochs_over"):
+                self._make(run, OVER)
+                run.change("DELETE FROM epochs_over WHERE epoch >= ?", (position.epoch,))
+                run.many(
+                    "INSERT INTO epochs_over (epoch, came) VALUES (?, ?) "
+                    "ON CONFLICT (epoch) DO UPDATE SET came = excluded.came",
+                    [(epoch, orjson.dumps(came).decode()) for epoch, came in over.items()],
+                )
             run.change(
                 "INSERT INTO generations (epoch, sequence, chain_hash, newest_at, until_sequence) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (epoch) DO NOTHING",
@@ -258,6 +270,8 @@ class SqlModel(Generic[R]):
             )
         for sequence in batch.released:
             run.change(f"DELETE FROM parked_{epoch} WHERE sequence = ?", (sequence,))
+        if batch.parked:
+            self._make(run, PARKED, epoch)
         for parked in batch.parked:
             headers = orjson.dumps([[name, base64.b64encode(value).decode()] for name, value in parked.headers]).decode()
             run.change(
@@ -289,7 +303,8 @@ class SqlModel(Generic[R]):
 def feed_values(feed: Feed) -> tuple[Any, ...]:
     """What `FEED_VALUES` takes."""
     return (
-        feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted, feed.waiting_for
+        feed.live_epoch, feed.next_offset, feed.topic_id, feed.read_at, feed.heartbeat_at, feed.halted[:LONGEST_HALT],
+        feed.waiting_for,
     )  # fmt: skip
 
 
@@ -307,6 +322,8 @@ def _positions(run: Run) -> dict[int, Position]:
 
 
 def _parked(run: Run, epoch: int) -> list[Parked]:
+    if not run.has(f"parked_{epoch}"):
+        return []
     rows = run.all(f"SELECT sequence, client, reason, headers, value FROM parked_{epoch} ORDER BY sequence")
     return [
         Parked(

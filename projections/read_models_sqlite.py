@@ -113,6 +113,9 @@ class _SqliteRun:
     def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         self._connection.executemany(statement, rows)
 
+    def has(self, table: str) -> bool:
+        return bool(self.all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
+
 
 @contextmanager
 def _answering() -> Iterator[None]:

@@ -242,7 +242,7 @@ def test_a_model_of_a_newer_program_stops_nobody_else(stage: Stage, place: Place
     # then the others are served, and it says which program is missing
     assert offsets(stage, FIRST, THIRD) == [5, 5]
     failing = stage.standing(SECOND)
-    assert "is at version 999, and this program knows versions up to 1" in failing.halted
+    assert "is at version 999, and this program knows versions up to 2" in failing.halted
     assert failing.to_do.endswith("docs/runbooks/newer-tables.md")
 
 

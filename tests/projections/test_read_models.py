@@ -22,6 +22,7 @@ from projections.read_models import (
     Feed,
     NoSuchGeneration,
     NotProvisioned,
+    Parked,
     Position,
     PositionMoved,
     ReadModel,
@@ -29,8 +30,10 @@ from projections.read_models import (
     Selection,
     schema_name,
 )
-from projections.read_models_postgres import NotMade, PostgresModels, make_login, provision_recipients
+from projections.read_models_postgres import NotMade, PostgresModel, PostgresModels, make_login, provision_recipients
+from projections.read_models_sql import SqlModel
 from projections.read_models_sqlite import SqliteModels
+from projections.read_models_tables import OVER, PARKED, VERSION
 from projections.recipients.kela_benefits import KIND
 
 
@@ -45,6 +48,15 @@ def entry(sequence: int, publication: bytes, body: bytes = b"{}", lookup: bytes 
 def put(model: ReadModel, *entries: Entry, expected: int = 0) -> None:
     model.begin(Position(1), {})
     model.write([Batch(Position(1, expected + len(entries), "f" * 64), expected, list(entries))], Feed(1, len(entries)))
+
+
+def tables_of(model: ReadModel) -> set[str]:
+    assert isinstance(model, SqlModel)
+    names = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    if isinstance(model, PostgresModel):
+        names = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    with model._looking() as run:
+        return {name for (name,) in run.all(names)}
 
 
 BESIDE = pytest.mark.parametrize("beside", [0, 50], ids=["few", "many"])
@@ -262,13 +274,58 @@ def test_what_had_come_of_older_epochs_is_kept_until_one_of_them_begins_once_mor
     assert model.over() == {1: [9]}
 
 
-def test_a_model_of_before_is_opened_and_knows_nothing_of_older_epochs(tmp_path: Path) -> None:
+def test_a_table_that_hardly_anybody_needs_is_made_for_who_needs_it(model: ReadModel) -> None:
+    put(model, entry(1, b"p1"))
+    assert tables_of(model) == {"clients_1", "facts_1", "feed", "generations", "migrations"}
+    with model.look() as look:
+        assert (look.parked(), model.over()) == ([], {})
+    parked = Parked(1, 2, "client-1", "it cannot be read", (("ce_id", b"p2"),), b"{")
+    model.write([Batch(Position(1, 2, "e" * 64), 1, parked=[parked])], Feed(1, 2))
+    model.begin(Position(2), {1: [2]})
+    with model.look() as look:
+        assert (look.parked(), model.over()) == ([parked], {1: [2]})
+    assert tables_of(model) >= {"parked_1", "epochs_over", "facts_2"}
+    model.write([Batch(Position(1, 3, "d" * 64), 2, [entry(2, b"p2")], released=[2])], Feed(1, 3))
+    with model.look() as look:
+        assert look.parked() == []
+    model.write([], Feed(2, 3))
+    model.drop(1)
+    assert tables_of(model) == {"clients_2", "epochs_over", "facts_2", "feed", "generations", "migrations"}
+
+
+def test_a_recipient_in_postgres_has_no_table_for_long_values_but_where_there_are_some(postgres: Postgres) -> None:
+    dsn = postgres.fresh_database()
+    make_login(dsn, "kuty_test_projector", "secret")
+    provision_recipients(dsn, "test", ["recipient"], ["kuty_test_projector"])
+    with closing(PostgresModels(login_dsn(dsn), "test", connections=1)) as models:
+        put(models.of("recipient"), entry(1, b"p1"))
+    with psycopg.connect(dsn) as connection:
+        asked = "SELECT relname FROM pg_class WHERE reltoastrelid <> 0 AND relnamespace = %s::regnamespace"
+        found = connection.execute(asked, (schema_name("test", "recipient"),)).fetchall()
+    assert {name for (name,) in found} == {"facts_1", "clients_1"}
+
+
+def test_why_a_line_stands_still_is_kept_up_to_a_length(model: ReadModel) -> None:
+    model.write([], Feed(halted="ä" * 400))
+    assert model.feed().halted == "ä" * 360
+
+
+def test_a_model_of_the_first_version_is_read_on_and_is_of_this_one_from_then_on(tmp_path: Path) -> None:
     with closing(SqliteModels(tmp_path, "test")) as models:
-        models.of("recipient").begin(Position(1), {})
+        put(models.of("recipient"), entry(1, b"p1"))
     with closing(sqlite3.connect(tmp_path / "test" / "recipient.db")) as connection:
-        connection.execute("DROP TABLE epochs_over")
+        connection.executescript(PARKED.format(epoch=1) + ";" + OVER)
+        connection.execute("INSERT INTO parked_1 VALUES (2, 'client-1', 'it cannot be read', '[]', '')")
+        connection.execute("INSERT INTO epochs_over VALUES (1, '[5, 7]')")
+        connection.execute("UPDATE migrations SET version = 1")
+        connection.commit()
     with closing(SqliteModels(tmp_path, "test")) as models:
-        assert (models.of("recipient").over(), [*models.of("recipient").positions()]) == ({}, [1])
+        model = models.of("recipient")
+        with model.look() as look:
+            assert look.parked() == [Parked(1, 2, "client-1", "it cannot be read", (), b"")]
+        assert model.over() == {1: [5, 7]}
+    with closing(sqlite3.connect(tmp_path / "test" / "recipient.db")) as connection:
+        assert connection.execute("SELECT version FROM migrations").fetchall() == [(VERSION,)]
 
 
 def test_a_model_in_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
@@ -277,7 +334,7 @@ def test_a_model_in_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> N
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("UPDATE migrations SET version = 999")
         connection.commit()
-    with pytest.raises(NewerTables, match=r"recipient\.db is at version 999, and this program knows versions up to 1"):
+    with pytest.raises(NewerTables, match=r"recipient\.db is at version 999, and this program knows versions up to 2"):
         SqliteModels(tmp_path, "test").of("recipient")
 
 
@@ -296,6 +353,6 @@ def test_a_model_in_a_schema_of_a_newer_program_is_left_alone_and_one_without_a_
         assert connection.execute(f"UPDATE {schema}.migrations SET version = 999".encode()).rowcount == 1
     with (
         closing(PostgresModels(login_dsn(dsn), "test", connections=1)) as models,
-        pytest.raises(NewerTables, match=f"schema {schema} is at version 999, and this program knows versions up to 1"),
+        pytest.raises(NewerTables, match=f"schema {schema} is at version 999, and this program knows versions up to 2"),
     ):
         models.of("recipient")
