@@ -2,7 +2,8 @@
 
 The position in a topic is stored in the transaction of the decision itself. A receipt that no event stands for, that of a
 repeat, is published here before the position moves. Bytes that cannot be read and messages that must wait stop nobody.
-Nor does a sender whose receipts cannot be published; its own messages wait for that.
+Nor does a sender whose receipts cannot be published: its own messages wait for that, and are tried again after a pause of
+their own, while the others are read on.
 A topic that was made again, or lost its end, is read from its beginning: by their ids no message is decided twice.
 source: integration.md 2, design D11, D13, D18
 """
@@ -12,9 +13,10 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from datetime import datetime
 
 from consumers import relay, wire
@@ -30,6 +32,7 @@ from consumers.log import (
     TopicGone,
     answers_of,
 )
+from consumers.setbacks import Setback, Setbacks, Told, by_its_type
 from domain.directory import Recipient
 from domain.envelopes import TooLargeEnvelope, UnreadableEnvelope, attributes_of, read_envelope, readable_id
 from domain.log_ids import Concerning, Ids
@@ -46,20 +49,36 @@ RETRY_S = 0.1
 """How long a step tries what waits, in seconds; the next one goes on with it."""
 AT_ONCE = 16
 """Topics that are worked through beside each other; within a topic one message follows the other."""
+NOT_TOLD = "its receipts cannot be published"
+LONGEST_PAUSE_S = 300.0
+"""How long a sender who cannot be told waits for the next try, at most, in seconds: while one is under way, all wait for the
+deadline of an append (15 s), which is a twentieth of their time then."""
 LOOK_AGAIN_S = 1.0
-"""How long a topic that is not there waits for the next look, in seconds, unless the relay has made topics meanwhile."""
+"""How long a topic that is not there waits for the next look, in seconds, unless the relay may have made it meanwhile."""
 
 
 class Intake:
-    """The role. Its position in a topic is the first offset that has not been answered."""
+    """The role. Its position in a topic is the first offset that has not been answered. `wait` is how long a step waits for
+    messages, in seconds; `explain` words why a sender cannot be told; `monotonic` gives seconds that only grow."""
 
     name = "intake"
 
-    def __init__(self, store: EventStore, broker: Broker, receiving: Receiving, *, wait: float = WAIT_S) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        broker: Broker,
+        receiving: Receiving,
+        *,
+        wait: float = WAIT_S,
+        explain: Callable[[Exception], Told] = by_its_type,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._broker = broker
         self._receiving = receiving
         self._wait = wait
+        self._setbacks = Setbacks(explain, monotonic, LONGEST_PAUSE_S)
+        """Senders who cannot be told, by in topic."""
         self._reader: Reader | None = None
         self._followed: dict[str, Recipient] = {}
         self._stands: dict[str, int] = {}
@@ -69,25 +88,30 @@ class Intake:
         self._look_again_at = 0.0
         self._made = -1
         """Where the relay was when it was looked for new topics."""
+        self._named: Set[str] = set()
+        self._joined_by = 0
+        """Where the relay has to come until all have their topics who have joined."""
         self._retried_at: tuple[int, datetime] | None = None
         """The head and the minute when everything that waits had been tried, and those when that was begun."""
         self._trying_at: tuple[int, datetime] | None = None
         self._trying: Iterator[bool] | None = None
-        self._untold: dict[str, BrokerUnavailable] = {}
-        """Senders who cannot be told the last answer to what waited, in the round that was begun last."""
+        self._untold: set[str] = set()
+        """The in topics of those who could not be told the last answer to what waited, in the round that was begun last."""
         self._pool = ThreadPoolExecutor(AT_ONCE, "intake")
 
     def step(self) -> int:
         """Answer what has come, and try again what waits; the number of messages answered, 0 only where there is nothing
         more to do.
 
-        Raises `BrokerUnavailable` and the store's `StoreUnavailable`: nothing is lost by calling again.
+        Raises `BrokerUnavailable` where nothing can be read, and the store's `StoreUnavailable`: nothing is lost by calling
+        again.
         """
         try:
             reader = self._follow()
             wait = self._wait if self._trying is None else 0.0  # there is something to do meanwhile
             polled = reader.poll(POLL_LIMIT, wait) if self._followed else {}
             answered = self._take(polled)
+            self._leave_untold(reader, polled)
             self._pass_over(reader)
         except OffsetOutOfRange as lost:
             self._stop_following()
@@ -133,7 +157,13 @@ class Intake:
         reader, followed = self._reader, self._followed
         ends = reader.ends() if reader is not None else {}
         stands = {topic: (self._stands.get(topic, end), end) for topic, end in ends.items() if topic in followed}
-        return {followed[topic].short_name: (at, end) for topic, (at, end) in stands.items() if end > at}
+        aside = {one.short_name: (one.offset, one.end) for topic, one in self.set_back.items() if topic not in followed}
+        return aside | {followed[topic].short_name: (at, end) for topic, (at, end) in stands.items() if end > at}
+
+    @property
+    def set_back(self) -> Mapping[str, Setback]:
+        """The senders who cannot be told, by in topic: they are tried again. May be asked by another thread."""
+        return self._setbacks.present()
 
     @property
     def standing_still(self) -> frozenset[str]:
@@ -162,24 +192,36 @@ class Intake:
         """The topics of the recipients that are there; one that has just joined has its topics a moment later."""
         recipients = self._store.directory.recipients.values()
         named = {wire.in_topic(self._store.ledger, recipient.short_name): recipient for recipient in recipients}
-        wanted = {topic: recipient for topic, recipient in named.items() if topic not in self._standing_still}
+        aside = self._aside()
+        wanted = {topic: recipient for topic, recipient in named.items() if topic not in aside}
         now = time.monotonic()
         if wanted.keys() == self._followed.keys():
             if not self._gone or now < self._look_again_at:
                 return wanted
-        elif (made := self._store.tracking(relay.TRACKING)) == self._made and now < self._look_again_at:
+        elif not self._may_be_made(named.keys()) and now < self._look_again_at:
             # To ask for all topics at every step costs the broker more than all else, while many join.
             return {topic: one for topic, one in wanted.items() if topic in self._followed}
-        else:
-            self._made = made
         self._look_again_at = now + LOOK_AGAIN_S
         there = self._broker.topics()
         back = self._gone & there.keys()
         self._gone -= back
         self._standing_still -= back
-        topics = {topic: one for topic, one in named.items() if topic in there and topic not in self._standing_still}
+        self._setbacks.only(frozenset(named))
+        aside = self._aside()
+        topics = {topic: one for topic, one in named.items() if topic in there and topic not in aside}
         silent = self._look_for_others({topic: there[topic] for topic in topics.keys() - self._followed.keys()})
         return {topic: one for topic, one in topics.items() if topic not in silent}
+
+    def _may_be_made(self, named: Set[str]) -> bool:
+        """Whether topics may have been made since they were last looked for: those of who has joined, and no other ones."""
+        if named != self._named:
+            self._named, self._joined_by = named, self._store.head()
+        before, self._made = self._made, self._store.tracking(relay.TRACKING)
+        return before < self._joined_by and before != self._made
+
+    def _aside(self) -> set[str]:
+        """The topics that nothing is to be read of now."""
+        return self._standing_still.union(filter(self._setbacks.waits, self.set_back))
 
     def _look_for_others(self, there: Mapping[str, str]) -> Collection[str]:
         """A topic that is another one than when it was last followed is read from its beginning. Which of these do not say
@@ -218,17 +260,28 @@ class Intake:
         wait_for(taken)  # also for those beside one that failed: else the next step would read their topics once more
         return sum(one.result() for one in taken)
 
+    def _leave_untold(self, reader: Reader, polled: Mapping[str, Sequence[Read]]) -> None:
+        """Read no further where a message is not answered: its topic is read from there when its sender is tried again."""
+        untold = {topic for topic, reads in polled.items() if reads and self._stands[topic] <= reads[-1].offset}
+        if untold:
+            self._followed = {topic: one for topic, one in self._followed.items() if topic not in untold}
+            self._stands = {topic: self._stands[topic] for topic in self._followed}
+            reader.follow(self._stands)
+
     def _take_topic(self, reads: Sequence[Read]) -> int:
-        """One topic's messages in their order: the next one may refer to this one."""
-        for read in reads:
+        """One topic's messages in their order, for the next one may refer to this one, up to one whose sender cannot be
+        told; how many are answered."""
+        for answered, read in enumerate(reads):
             recipient, headers = self._followed[read.topic], attributes_of(read.headers)
             about: Ids = {"recipient": recipient.short_name, "topic": read.topic, "offset": read.offset}
             with Concerning({**about, "message_id": readable_id(headers) or ""}):
-                self._take_one(read, recipient, headers)
+                if not self._take_one(read, recipient, headers):
+                    return answered
             self._stands[read.topic] = read.offset + 1
         return len(reads)
 
-    def _take_one(self, read: Read, recipient: Recipient, headers: Mapping[str, bytes]) -> None:
+    def _take_one(self, read: Read, recipient: Recipient, headers: Mapping[str, bytes]) -> bool:
+        """Whether it is answered."""
         place = (read.topic, read.offset + 1)
         try:
             if read.headers == UNREADABLE:
@@ -238,9 +291,11 @@ class Intake:
             received = self._receiving.quarantine(recipient, wrong, read.value, place, readable_id(headers))
         else:
             received = self._receiving.receive(message)
-        self._publish(recipient, received.repeats)
+        if not self._tell(recipient, received.repeats):
+            return False
         if not received.placed:
             self._store.track(*place)
+        return True
 
     def _pass_over(self, reader: Reader) -> None:
         """Move on where nothing is given, as behind the end of a transaction: else we would seem late for ever."""
@@ -249,12 +304,33 @@ class Intake:
                 self._store.track(topic, position)
                 self._stands[topic] = position
 
+    def _tell(self, recipient: Recipient, receipts: Sequence[Receipt]) -> bool:
+        """Publish receipts that no event stands for, to one who does not wait for another try; whether all of them are with
+        the broker, or refused by it."""
+        if not receipts:
+            return True
+        topic = wire.in_topic(self._store.ledger, recipient.short_name)
+        if self._setbacks.waits(topic):
+            return False
+        try:
+            if topic in self.set_back:
+                # One without a leader says so at once; to append to it would hold up all others until the deadline.
+                with suppress(TopicGone):
+                    self._broker.end_offsets([wire.receipts_topic(self._store.ledger, recipient.short_name)])
+            self._publish(recipient, receipts)
+        except BrokerUnavailable as error:
+            reader, at = self._reader, self._stands.get(topic, 0)
+            end = reader.ends().get(topic, at) if reader is not None else at
+            self._setbacks.add(topic, recipient.short_name, NOT_TOLD, error, at, end)
+            return False
+        self._setbacks.over(topic, NOT_TOLD)
+        return True
+
     def _publish(self, recipient: Recipient, receipts: Sequence[Receipt]) -> None:
-        """Publish receipts that no event stands for. Raises `BrokerUnavailable` unless all are acknowledged."""
+        """Raises `BrokerUnavailable` unless all are acknowledged or refused."""
         topic = wire.receipts_topic(self._store.ledger, recipient.short_name)
         source = self._store.directory.organiser
-        entries = [(topic, wire.receipt_entry(receipt, source)) for receipt in receipts]
-        outcomes = self._broker.append(entries) if entries else []
+        outcomes = self._broker.append([(topic, wire.receipt_entry(receipt, source)) for receipt in receipts])
         if any(outcome.status == "unknown" for outcome in outcomes):
             raise BrokerUnavailable(f"a receipt on {topic} was not acknowledged")
         for outcome in outcomes:
@@ -262,14 +338,14 @@ class Intake:
                 logger.error("a receipt on %s was refused: %s", topic, outcome.code)
 
     def _retry(self) -> int:
-        """Try what waits, whenever something was recorded or the ledger's time went on: a little at each step, for
-        what comes is to be read meanwhile. How many got their last answer, at least 1 while others are still to be tried.
-        Raises `BrokerUnavailable` when all had their turn and some could not be told: then all of it is tried again."""
+        """Try what waits, whenever something was recorded, the ledger's time went on, or a sender is to be tried again who
+        could not be told: a little at each step, for what comes is to be read meanwhile. How many got their last answer, at
+        least 1 while others are still to be tried."""
         if self._trying is None:
             seen = self._head_and_minute()
-            if seen == self._retried_at:
+            if seen == self._retried_at and (not self._untold or all(map(self._setbacks.waits, self._untold))):
                 return 0
-            self._trying_at, self._trying, self._untold = seen, self._receiving.retry_all(self._pass_on), {}
+            self._trying_at, self._trying, self._untold = seen, self._receiving.retry_all(self._pass_on), set()
         done, until = 0, time.monotonic() + RETRY_S
         try:
             for answered in self._trying:
@@ -280,19 +356,15 @@ class Intake:
             self._trying = None  # all of it is tried again
             raise
         self._trying = None
-        for error in self._untold.values():
-            raise error
         self._retried_at = self._trying_at
         return done or int(self._head_and_minute() != self._retried_at)
 
     def _pass_on(self, recipient: Recipient, received: Received) -> bool:
         """Publish the last answer to what waited, where no event stands for it; whether the sender is told, or will be."""
-        if received.repeats and recipient.short_name not in self._untold:
-            try:
-                self._publish(recipient, received.repeats)
-            except BrokerUnavailable as error:
-                self._untold[recipient.short_name] = error
-        return not received.repeats or recipient.short_name not in self._untold
+        told = self._tell(recipient, received.repeats)
+        if not told:
+            self._untold.add(wire.in_topic(self._store.ledger, recipient.short_name))
+        return told
 
     def _head_and_minute(self) -> tuple[int, datetime]:
         return self._store.head(), self._store.now().replace(second=0, microsecond=0)

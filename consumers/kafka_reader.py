@@ -1,7 +1,7 @@
 """Reading from Kafka: a reader without a group, and the tails and offsets of many topics."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,6 +50,7 @@ class KafkaReader:
         self._topics = Incarnations(self._consumer)
         self._incarnations: dict[str, Any] = {}
         self._checked = 0
+        self._silent: Set[str] = frozenset()
 
     def follow(self, positions: Mapping[str, int]) -> None:
         with answering():
@@ -58,6 +59,7 @@ class KafkaReader:
             if absent:
                 raise TopicGone(min(absent))
             self._incarnations = {topic: self._topics.id_of(topic) for topic in positions}
+            self._silent = leaderless(self._consumer, positions)
             for topic, offset in positions.items():
                 self._consumer.seek(TopicPartition(topic, 0), offset)
 
@@ -77,6 +79,9 @@ class KafkaReader:
 
     def ends(self) -> dict[str, int]:
         return ends_of(self._consumer)
+
+    def silent(self) -> Set[str]:
+        return self._silent
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=500)
@@ -100,6 +105,7 @@ class KafkaReader:
         if refreshes == self._checked:
             return
         self._checked = refreshes
+        self._silent = leaderless(self._consumer, self._incarnations)
         for topic, incarnation in self._incarnations.items():
             present = self._topics.id_of(topic)
             if present is None:

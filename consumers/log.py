@@ -12,7 +12,7 @@ source: design D11, D12, D17
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
@@ -152,6 +152,9 @@ class Reader(Protocol):
     def ends(self) -> dict[str, int]:
         """The offset that the next record of each topic will get, as the broker said when it was last asked for records; a
         topic of which it has said nothing is left out. May be asked by another thread."""
+
+    def silent(self) -> Set[str]:
+        """Those of the topics of which nothing comes because nobody leads them, as the broker said last."""
 
     def close(self) -> None: ...
 

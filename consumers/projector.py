@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from consumers.lines import LOOK_AHEAD, NOT_OPENED, NOT_READ, NOT_TAKEN, Line
-from consumers.log import Broker, OffsetOutOfRange, Read, TopicDamaged, TopicGone, answers_of
+from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, TopicDamaged, TopicGone, answers_of
 from consumers.setbacks import Setbacks, Told, by_its_type
 from consumers.waits import Waits
 from consumers.wire import out_topic
@@ -37,6 +37,8 @@ NOTE_S = 0.2
 """How often it is said where models stand, at most, in seconds."""
 LOOK_AGAIN_S = 1.0
 """How long a recipient without topic or model waits for the next look, in seconds."""
+SILENT_FOR_S = 10.0
+"""A topic that nobody has led for so many seconds is not about to be led by another broker."""
 MADE_WITHIN_S = 60.0
 """A model that is not there is being made for a recipient that joined; after so many seconds somebody has to look."""
 NOT_WRITTEN = "that it stands still cannot be written"
@@ -97,6 +99,7 @@ class Projector:
         """Lines whose topic is not there; they stand still until it is."""
         self._not_made: dict[str, float] = {}
         """Since when a topic has been without a model."""
+        self._silent_since: dict[str, float] = {}
         self._followed: frozenset[str] = frozenset()
         self._served: frozenset[str] = frozenset()
         self._look_again_at = 0.0
@@ -109,6 +112,7 @@ class Projector:
         database answers nobody: nothing is lost by calling again."""
         try:
             self._write_halts()
+            self._leave_silent()
             self._serve()
             self._look_around()
             if not self._lines:
@@ -141,6 +145,18 @@ class Projector:
             # While the database takes these in, the next ones are read.
             self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
         return self._take(polled)
+
+    def _leave_silent(self) -> None:
+        """What its topic has is not known where nobody leads that: its model says so, and its line is opened again when the
+        topic says where it begins."""
+        now = self._monotonic()
+        self._silent_since = {topic: self._silent_since.get(topic, now) for topic in self._reader.silent()}
+        silent = [topic for topic, since in self._silent_since.items() if now - since >= SILENT_FOR_S]
+        ends = self._reader.ends() if silent else {}
+        for topic in silent:
+            if line := self._take_out(topic):
+                error = BrokerUnavailable(f"{topic} has no leader")
+                self._set_back(topic, line.short_name, NOT_READ, error, line.offset, ends.get(topic, line.read_offset), line)
 
     def _take_out(self, topic: str) -> Line | None:
         """Its line, if there is one, is opened again where its model stands; the others are followed anew."""
@@ -267,10 +283,8 @@ class Projector:
                 there = self._broker.topics()
                 asked = dict.fromkeys(topic for topic in missing if topic in there)
                 begins, silent = answers_of(self._broker.begin_offsets, asked)
-                for topic, error in silent.items():
-                    self._set_back(topic, wanted[topic][0], NOT_OPENED, error, 0, 0)
-                for topic, begin in begins.items():
-                    self._open(topic, wanted[topic], there[topic], begin)
+                for topic in asked:
+                    self._open(topic, wanted[topic], there[topic], silent.get(topic) or begins[topic])
             if wanted.keys() <= self._lines.keys():
                 self._served = frozenset(wanted)
         if frozenset(self._lines) != self._followed:
@@ -279,17 +293,24 @@ class Projector:
     def _with_models(self) -> Iterator[tuple[Recipient, Kind]]:
         return ((recipient, kind) for recipient in self._recipients() if (kind := model_of(recipient)))
 
-    def _open(self, topic: str, wanted: tuple[str, Kind], topic_id: str, begin: int) -> None:
+    def _open(self, topic: str, wanted: tuple[str, Kind], topic_id: str, begin: int | BrokerUnavailable) -> None:
+        """Open its line where its model stands; `begin` is where its topic begins, or why that is not known."""
         short_name, kind = wanted
-        line = None
+        line, what, at = None, NOT_OPENED, 0
         try:
-            line = Line(short_name, topic, self._models.of(short_name), kind.facts, self._look_ahead)
+            model = self._models.of(short_name)
+            line = Line(short_name, topic, model, kind.facts, self._look_ahead)
+            if isinstance(begin, BrokerUnavailable):
+                what, at = NOT_READ, model.feed().next_offset
+                raise begin
+            at = begin
             line.load(topic_id, begin)
         except Exception as error:
             now = self._monotonic()
             if isinstance(error, NotProvisioned) and now - self._not_made.setdefault(topic, now) < MADE_WITHIN_S:
                 return
-            self._set_back(topic, short_name, NOT_OPENED, error, begin, self._broker.end_offsets([topic])[topic], line)
+            ends, _ = answers_of(self._broker.end_offsets, {} if what == NOT_READ else {topic: None})
+            self._set_back(topic, short_name, what, error, at, ends.get(topic, at), line)
             return
         self._not_made.pop(topic, None)
         self._lines[topic] = line

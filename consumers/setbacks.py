@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
-"""How long a recipient waits for the next try after its first failure, then twice as long each time, up to these; in
-seconds."""
+"""How long a recipient waits for the next try after its first failure, then twice as long each time, up to these where
+nothing else is said; in seconds."""
 OVER_FOR_S = 60.0
 """Who has not failed for so many seconds fails for the first time."""
 
@@ -55,12 +55,16 @@ class Setback:
 
 
 class Setbacks:
-    """Who fails by himself, by topic. `explain` words a failure; `clock` gives seconds that only grow."""
+    """Who fails by himself, by topic. `explain` words a failure; `clock` gives seconds that only grow; `longest` is how long
+    the longest pause is, in seconds."""
 
     def __init__(
-        self, explain: Callable[[Exception], Told] = by_its_type, clock: Callable[[], float] = time.monotonic
+        self,
+        explain: Callable[[Exception], Told] = by_its_type,
+        clock: Callable[[], float] = time.monotonic,
+        longest: float = LONGEST_PAUSE_S,
     ) -> None:
-        self._explain, self._clock = explain, clock
+        self._explain, self._clock, self._longest = explain, clock, longest
         self._present: dict[str, Setback] = {}
         self._sayings: dict[str, tuple[Saying, float]] = {}
 
@@ -77,7 +81,7 @@ class Setbacks:
         """It has failed (again), at what: it waits, and is said once in a while."""
         told = self._explain(error)
         setback = self._present.get(topic) or Setback(short_name, offset=offset)
-        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(setback.failures, 10))
+        pause = min(self._longest, FIRST_PAUSE_S * 2 ** min(setback.failures, 10))
         setback.failures += 1
         setback.what, setback.why, setback.to_do = what, f"{what}: {told.why}", told.to_do
         setback.end = max(setback.end, end)

@@ -126,7 +126,7 @@ class Wired:
     @cached_property
     def intake(self) -> Intake:
         """The role that takes messages in."""
-        intake = Intake(self.store, self.broker, self.receiving, wait=self.wait_s)
+        intake = Intake(self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line)
         self._closing.insert(0, intake.close)
         return intake
 

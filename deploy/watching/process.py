@@ -139,6 +139,8 @@ class Watched:
         if "intake" in self.names:
             for topic in sorted(self.wired.intake.standing_still):
                 yield Fault(f"topic {topic}", "intake stands still there", MADE_AGAIN.told)
+            for one in self.wired.intake.set_back.values():
+                yield Fault(f"recipient {one.short_name}", one.why, one.to_do)
 
     # --- in numbers ---
 

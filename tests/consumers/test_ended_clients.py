@@ -108,6 +108,23 @@ def test_who_tells_asks_for_ended_matters_where_others_have_ended_one_and_never_
         assert matter in home.wired.store._known.ended
 
 
+def test_who_tells_copies_no_list_of_all_the_matters_that_have_ever_ended(home: House) -> None:
+    class Ended(set[str]):
+        def __or__(self, _: Any) -> Any:
+            raise AssertionError("as much work for every event as matters have ended")
+
+        union = copy = __or__
+
+    known = home.wired.store._known
+    known.ended = Ended(known.ended)
+    # when a matter ends, and is told of
+    matter = next(iter(home.pathway.cases.values())).opened.matter
+    end(home, home.aino, matter)
+    home.settle()
+    # then it is among them, and none was copied
+    assert matter in known.ended
+
+
 @pytest.mark.parametrize("forgotten", [True, False])
 def test_who_was_forgotten_or_is_about_to_be_is_registered_anew_like_anybody(home: House, forgotten: bool) -> None:
     before = registered(home)

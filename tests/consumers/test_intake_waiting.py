@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from stories import CONTRACTS, EXPERT, INTAKE, OPERATOR, REFERRER, joining, last
 from consumers import wire
 from consumers.embedded_broker import EmbeddedReader
 from consumers.intake import EACH_TOPIC, Intake
-from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome, TopicDamaged
+from consumers.log import BrokerUnavailable, Outcome, TopicDamaged
 from domain.chapters.ledgers.decisions import AdvanceClock
 from domain.chapters.referrals.decisions import SubmitReferral
 from domain.context import Caller
@@ -236,11 +237,40 @@ def test_what_waits_is_refused_in_time_also_where_another_history_was_gone_throu
     assert (final["message_id"], final["codes"][0]["code"]) == ("m-1", "E_WAITING_EXPIRED")
 
 
-def changed(home: House, message_id: str, **fields: Any) -> Any:
+def test_who_waits_too_long_takes_away_nothing_that_another_was_promised_under_the_same_id(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """design D13: an id belonged to the person who used it, in ledgers where a system's was not its own yet."""
+    began = home.wired.store.now()
+    first = changed(home, "b-1")
+    # given another person's message that waits under its id since two days later, and is what the vault has under it
+    home.execute(AdvanceClock(to_at=began + timedelta(days=2)), OPERATOR)
+    home.wired.vault.drop_held(*SYSTEM.sender, "b-1")
+    with monkeypatch.context() as before:
+        before.setattr("domain.store.receiving.answering.caller_of", lambda *_: replace(SYSTEM, person="P-2"))
+        second = changed(home, "b-1", person="P-2", **OTHERWISE)
+    assert (first.status, second.status) == ("waiting", "waiting")
+    [kept] = home.wired.vault.held()
+    # when the first one's time is over, then the other one waits on
+    home.execute(AdvanceClock(to_at=first.until), OPERATOR)
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["codes"][0]["code"]) == ("b-1", "E_WAITING_EXPIRED")
+    assert home.wired.vault.held() == [kept]
+    # until its own is
+    home.execute(AdvanceClock(to_at=second.until), OPERATOR)
+    home.settle()
+    final = home.receipts("authority")[-1]
+    assert (final["message_id"], final["codes"][0]["code"]) == ("b-1", "E_WAITING_EXPIRED")
+    assert final["number"] > second.number
+    assert home.wired.vault.held() == []
+
+
+def changed(home: House, message_id: str, person: str = "system", **fields: Any) -> Any:
     """What intake answers to a message about somebody of whom its sender may not know."""
     recipient = home.wired.store.directory.recipients["authority"]
     body = orjson.dumps({"identity_code": UNKNOWN_CODE, **BENEFIT, **fields})
-    return home.wired.receiving.receive(Incoming(recipient, message_id, "change_benefit_status.v1", body)).receipt
+    return home.wired.receiving.receive(Incoming(recipient, message_id, "change_benefit_status.v1", body, person)).receipt
 
 
 OTHERWISE = {"from_on": "2025-02-01"}
@@ -274,16 +304,47 @@ def test_of_two_messages_that_come_under_one_id_at_one_moment_the_one_that_was_k
     assert (again.status, again.first) == ("already_recorded", "recorded")
 
 
-@pytest.mark.parametrize("days", [0, 8])
-def test_what_was_kept_by_who_died_before_it_promised_anything_waits_a_week_when_it_comes_again(
-    home: House, monkeypatch: pytest.MonkeyPatch, days: int
-) -> None:
-    # given a message that was kept, and never recorded
+def is_kept_by_who_dies(home: House, monkeypatch: pytest.MonkeyPatch, message_id: str) -> None:
+    """A message is kept, and never recorded."""
     with monkeypatch.context() as dying:
         dying.setattr(home.wired.store, "note", lambda *_, **__: 1 // 0)
         dying.setattr(home.wired.receiving, "_refused", lambda message, error, dry_run: (_ for _ in ()).throw(error))
         with pytest.raises(ZeroDivisionError):
-            changed(home, "b-1")
+            changed(home, message_id)
+
+
+def test_each_that_waits_has_its_last_answer_when_its_time_is_over_whichever_was_kept_first(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = home.wired.store.now()
+
+    def comes(days: int) -> None:
+        home.wired.store.execute(AdvanceClock(to_at=began + timedelta(days=days)), OPERATOR, f"day {days}")
+        home.settle()
+
+    # given one that was kept by who died before it promised anything, and comes again after another one
+    is_kept_by_who_dies(home, monkeypatch, "b-1")
+    comes(5)
+    promised = {"b-2": changed(home, "b-2").until}
+    comes(6)
+    promised["b-1"] = changed(home, "b-1").until
+    # then it waits for a week from then on, and so is it kept
+    assert promised == {name: began + timedelta(days=days) for name, days in (("b-2", 12), ("b-1", 13))}
+    assert {held.message_id: held.held_until_at for held in home.wired.vault.held()} == promised
+    # and each is refused on its day
+    for day, name in ((12, "b-2"), (13, "b-1")):
+        comes(day)
+        final = home.receipts("authority")[-1]
+        assert (final["message_id"], final["status"]) == (name, "refused")
+        assert final["codes"][0]["code"] == "E_WAITING_EXPIRED"
+    assert home.wired.vault.held() == []
+
+
+@pytest.mark.parametrize("days", [0, 3, 8])
+def test_what_was_kept_by_who_died_before_it_promised_anything_waits_a_week_when_it_comes_again(
+    home: House, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    is_kept_by_who_dies(home, monkeypatch, "b-1")
     now = home.wired.store.now() + timedelta(days=days)
     if days:
         home.wired.store.execute(AdvanceClock(to_at=now), OPERATOR, "later")
@@ -333,6 +394,7 @@ def test_the_last_answer_to_what_waited_is_not_lost_where_nothing_was_left_to_re
             raise BrokerUnavailable
 
     with monkeypatch.context() as broken:
+        broken.setattr("consumers.setbacks.FIRST_PAUSE_S", 0.0)
         broken.setattr(Intake, "_publish", away)
         if sent_again:
             broken.setattr(Intake, "_retry", lambda _: 0)
@@ -375,9 +437,9 @@ def test_what_waited_is_let_go_of_when_its_answer_was_passed_on(home: House, mon
     assert not home.wired.store.waits(SYSTEM.sender, "b-1")
     # when the broker does not take what the next one says of it
     with monkeypatch.context() as broken:
+        broken.setattr("consumers.setbacks.FIRST_PAUSE_S", 0.0)
         broken.setattr(home.wired.broker, "append", lambda entries: [Outcome("unknown") for _ in entries])
-        with pytest.raises(BrokerUnavailable):
-            steps(home.wired.intake)
+        steps(home.wired.intake)
     # then it is said once more
     assert [one.message_id for one in home.wired.vault.held()] == ["b-1"]
     home.settle()
@@ -482,73 +544,6 @@ def test_a_round_that_broke_off_is_begun_again(home: House, monkeypatch: pytest.
     assert tried == ["w-0", "w-1"]
 
 
-# --- a sender who cannot be told anything ---
-
-
-def without_leader(monkeypatch: pytest.MonkeyPatch, home: House, sender: str) -> None:
-    """Nothing is known of what is sent to this sender's receipts; a step has time for all that waits."""
-    monkeypatch.setattr("consumers.intake.RETRY_S", 1e9)
-    topic, append = wire.receipts_topic(LEDGER, sender), home.wired.broker.append
-
-    def appended(entries: Sequence[tuple[str, Entry]]) -> list[Outcome]:
-        return [UNKNOWN for _ in entries] if any(name == topic for name, _ in entries) else append(entries)
-
-    monkeypatch.setattr(home.wired.broker, "append", appended)
-
-
-def test_what_one_sender_has_waiting_is_decided_though_a_repeat_of_another_cannot_be_answered(
-    home: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given a message that waits, and a repeat of another sender, whose receipts topic has no leader
-    home.send("authority", "a-1", "start_plan.v1", {})
-    waits_for_nobody(home, "w-0")
-    home.settle()
-    with monkeypatch.context() as broken:
-        without_leader(broken, home, "authority")
-        home.send("authority", "a-1", "start_plan.v1", {})
-        # when what it waits for comes
-        home.send(SENDER, "nobody's", "record_attendance.v1", {})
-        for _ in range(3):
-            with pytest.raises(BrokerUnavailable):
-                home.wired.intake.step()
-        # then it is decided
-        assert home.wired.vault.held() == []
-    home.settle()
-    assert home.receipts("authority")[-1]["status"] == "already_recorded"
-
-
-def test_what_one_sender_has_waiting_is_decided_though_another_cannot_be_told_its_last_answer(
-    home: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given a message that waited and was decided, when intake was killed before it let go of it, and one of another sender
-    home.send("authority", "b-1", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
-    home.settle()
-    waits_for_nobody(home, "w-0")
-    home.send("authority-referrer", "r-1", "submit_referral.v1", {"identity_code": UNKNOWN_CODE, **REFERRAL})
-    with monkeypatch.context() as killed:
-        killed.setattr(home.wired.vault, "drop_held", _raising)
-        with pytest.raises(StoreUnavailable):
-            steps(home.wired.intake)
-    assert [held.message_id for held in home.wired.vault.held()] == ["b-1", "w-0"]
-    with monkeypatch.context() as broken:
-        # when what the other one waits for comes, and nothing can be sent to the first sender
-        without_leader(broken, home, "authority")
-        home.send(SENDER, "nobody's", "record_attendance.v1", {})
-        for _ in range(3):
-            with pytest.raises(BrokerUnavailable):
-                home.wired.intake.step()
-        # then the other one's is decided, and what could not be told is kept
-        assert [held.message_id for held in home.wired.vault.held()] == ["b-1"]
-    home.settle()
-    assert home.wired.vault.held() == []
-    told = [one["status"] for one in home.receipts("authority") if one["message_id"] == "b-1"]
-    assert {"recorded", "already_recorded"} <= set(told)
-
-
-def _raising(*_: object) -> None:
-    raise StoreUnavailable
-
-
 # --- many messages of one sender ---
 
 
@@ -641,6 +636,7 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(home: House, res
 def test_a_topic_made_again_that_does_not_say_where_it_begins_holds_up_nobody_else(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("consumers.intake.LOOK_AGAIN_S", 0.0)
     topic, broker = wire.in_topic(LEDGER, SENDER), home.wired.broker
     home.send(SENDER, "old-1", "record_attendance.v1", {})
     home.settle()
@@ -699,6 +695,28 @@ def test_while_many_join_the_broker_is_asked_for_all_topics_when_some_were_made(
     home.wired.relay.step()
     home.send("late-2", "m-2", "record_attendance.v1", {})
     assert intake.step() == 1
+
+
+def test_while_one_topic_is_not_there_the_broker_is_not_asked_for_all_of_them_whenever_something_is_published(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a topic that was deleted while intake was down
+    monkeypatch.setattr("consumers.intake.LOOK_AGAIN_S", 3600.0)
+    broker, looks = home.wired.broker, list[int]()
+    broker.delete_topics([wire.in_topic(LEDGER, SENDER)])
+    intake = other_intake(home)
+    intake.step()
+    topics = broker.topics
+    monkeypatch.setattr(broker, "topics", lambda: looks.append(1) or topics())
+    # when others are answered and told
+    for number in range(5):
+        home.send("authority", f"a-{number}", "start_plan.v1", {})
+        steps(intake)
+        home.wired.relay.step()
+    # then the broker was asked when intake began, and not again
+    assert looks == []
+    assert intake.behind() == 0
+    intake.close()
 
 
 def test_a_topic_that_is_gone_stands_still_until_it_is_there_again(

@@ -21,7 +21,7 @@ from consumers.embedded_broker import EmbeddedReader
 from consumers.generations import Generation
 from consumers.lines import NOT_OPENED, NOT_READ, NOT_TAKEN, Line
 from consumers.log import BrokerUnavailable, Read, TopicDamaged
-from consumers.projector import MADE_WITHIN_S
+from consumers.projector import MADE_WITHIN_S, SILENT_FOR_S
 from consumers.setbacks import LONGEST_PAUSE_S
 from consumers.wire import out_topic
 from deploy.halts import told_of_line
@@ -39,6 +39,7 @@ FEW = kela().entries[:5]
 MORE = kela().entries[5:10]
 DEADLINE_S = 30.0
 MODEL_PAGE, TOPIC_PAGE = "docs/runbooks/a-read-model-that-fails.md", "docs/runbooks/a-topic-made-again.md"
+BROKER_PAGE = "docs/runbooks/a-broker-that-does-not-answer.md"
 
 
 @dataclass
@@ -151,26 +152,88 @@ def test_a_model_that_cannot_be_opened_keeps_nobody_behind_it_from_being_served(
 def test_a_topic_that_does_not_answer_keeps_nobody_else_from_being_served(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a recipient whose topic has no leader, when the projector starts
-    begin_offsets, silent = stage.broker.begin_offsets, {out_topic(LEDGER, SECOND.short_name)}
-
-    def leaderless(topics: Iterable[str]) -> dict[str, int]:
-        topics = list(topics)
-        if silent.intersection(topics):
-            raise BrokerUnavailable("a partition has no leader")
-        return begin_offsets(topics)
-
-    monkeypatch.setattr(stage.broker, "begin_offsets", leaderless)
+    # given a recipient that is told more, and whose topic has no leader when the projector starts again
+    stage.drain()
+    for recipient in RECIPIENTS:
+        stage.put(MORE, recipient)
+    silent = without_leader(stage, monkeypatch)
+    stage.restart()
     seconds_go_by(stage, 60)
-    # then the others are served, it is shown with its reason, and was said seldom
-    assert offsets(stage, FIRST, THIRD) == [5, 5]
-    assert stage.standing(SECOND).halted == f"{NOT_OPENED}: a partition has no leader"
+    # then the others are served, it is shown with its reason and where its model stands, and was said seldom
+    assert offsets(stage, FIRST, THIRD) == [10, 10]
+    why = f"{NOT_READ}: a partition has no leader"
+    failing = stage.standing(SECOND)
+    assert (failing.halted, failing.offset, failing.to_do.rpartition(": ")[2]) == (why, 5, BROKER_PAGE)
     assert 1 <= len(said(caplog)) <= 3
+    # and whoever asks it is told that it is not all
+    answered = stage.asked(recipient=SECOND)
+    assert (answered.complete, answered.freshness.halted) == (False, why)
+    assert stage.asked(recipient=FIRST).complete
     # and it goes on by itself when it has one
     silent.clear()
     stage.later(LONGEST_PAUSE_S)
     stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+    assert stage.asked(recipient=SECOND).complete
+
+
+def test_a_topic_that_loses_its_leader_while_it_is_followed_is_read_by_nobody_and_answers_say_so(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.drain()
+    silent = without_leader(stage, monkeypatch)
+    monkeypatch.setattr(EmbeddedReader, "silent", lambda reader: silent & reader.positions().keys())
+    # when nobody leads it for a moment, as while another broker takes it over
+    seconds_go_by(stage, int(SILENT_FOR_S) - 2)
+    assert (said(caplog), stage.asked(recipient=SECOND).complete) == ([], True)
+    # and when that lasts
+    for recipient in (FIRST, THIRD):
+        stage.put(MORE, recipient)
+    seconds_go_by(stage, 60)
+    # then the others are served, and it is said of the one, and told to whoever asks it
+    assert offsets(stage, FIRST, THIRD) == [10, 10]
+    failing, answered = stage.standing(SECOND), stage.asked(recipient=SECOND)
+    assert failing.halted.startswith(f"{NOT_READ}: ")
+    assert (failing.offset, failing.to_do.rpartition(": ")[2]) == (5, BROKER_PAGE)
+    assert (answered.complete, answered.freshness.halted.startswith(f"{NOT_READ}: ")) == (False, True)
+    assert 1 <= len(said(caplog)) <= 4
+    # and when it is led again, then it goes on by itself
+    silent.clear()
+    stage.put(MORE, SECOND)
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
+    assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
+    assert stage.asked(recipient=SECOND).complete
+
+
+def test_a_model_that_cannot_be_opened_and_whose_topic_does_not_say_where_it_ends_keeps_nobody_else_waiting(
+    stage: Stage, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.spoil()
+    silent = without_leader(stage, monkeypatch, "end_offsets")
+    seconds_go_by(stage, 5)
+    assert offsets(stage, FIRST, THIRD) == [5, 5]
+    assert stage.standing(SECOND).halted.startswith(f"{NOT_OPENED}: ")
+    silent.clear()
+    place.mend()
+    stage.later(LONGEST_PAUSE_S)
+    stage.drain()
     assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([5], "")
+
+
+def without_leader(stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str = "begin_offsets") -> set[str]:
+    """The topics that do not say where they begin, or end: the second recipient's."""
+    ask, silent = getattr(stage.broker, name), {out_topic(LEDGER, SECOND.short_name)}
+
+    def asked(topics: Iterable[str]) -> dict[str, int]:
+        topics = list(topics)
+        if silent.intersection(topics):
+            raise BrokerUnavailable("a partition has no leader")
+        found: dict[str, int] = ask(topics)
+        return found
+
+    monkeypatch.setattr(stage.broker, name, asked)
+    return silent
 
 
 def test_a_model_of_a_newer_program_stops_nobody_else(stage: Stage, place: Place) -> None:

@@ -23,9 +23,9 @@ from provider_days import SENDER
 from consumers import wire
 from consumers.broker import KafkaBroker
 from consumers.broker_settings import Connection
-from consumers.intake import Intake
+from consumers.intake import LONGEST_PAUSE_S, Intake
 from consumers.kafka_inside import batch_reads
-from consumers.log import DAY_MS, UNREADABLE, Entry, Read, Reader, TopicDamaged, TopicSettings
+from consumers.log import DAY_MS, UNKNOWN, UNREADABLE, Entry, Outcome, Read, Reader, TopicDamaged, TopicSettings
 from consumers.record_format import LARGEST_RECORD, encoded_record
 from consumers.unpacking import GZIP, LARGEST_UNPACKED, LZ4, SNAPPY, ZSTD, TooLarge, unpacked
 from deploy.local.kafka_node import LocalKafka
@@ -167,6 +167,50 @@ def test_what_stands_behind_an_open_transaction_is_seen_to_wait_for_intake(
         sender.commit_transaction()
         steps_until(intake, lambda: intake.waiting() == {})
         assert home.wired.store.tracking(topic) == 3  # two messages and the end of the transaction
+
+
+def test_who_cannot_be_told_is_read_on_from_where_it_stands_while_the_others_are_read(
+    broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = {name: wire.in_topic(LEDGER, name) for name in (SENDER, "authority")}
+    receipts = wire.receipts_topic(LEDGER, SENDER)
+    broker.create_topics({topic: TopicSettings(retention_ms=90 * DAY_MS) for topic in topics.values()})
+    broker.create_topics({receipts: wire.OUT})
+    begins, told = broker.end_offsets(topics.values()), broker.end_offsets([receipts])[receipts]
+    append, seconds, silent = broker.append, [0.0], [receipts]
+
+    def appended(entries: Any) -> list[Outcome]:
+        return [UNKNOWN for _ in entries] if silent and entries[0][0] == receipts else append(entries)
+
+    monkeypatch.setattr(broker, "append", appended)
+
+    def send(name: str, *message_ids: str) -> None:
+        for message_id in message_ids:
+            named = (("ce_specversion", b"1.0"), ("ce_id", message_id.encode()), ("ce_type", b"start_plan.v1"))
+            append([(topics[name], Entry(None, b"{}", named))])
+
+    with house_after("1", tmp_path) as home, closing(
+        Intake(home.wired.store, broker, home.wired.receiving, wait=0.2, monotonic=lambda: seconds[0])
+    ) as intake:
+        store = home.wired.store
+        store.place(begins)
+
+        def answered(name: str) -> int:
+            return store.tracking(topics[name]) - begins[topics[name]]
+
+        # given a repeat of one sender that cannot be answered, and messages behind it
+        send(SENDER, "m-1", "m-1", "m-2", "m-3")
+        send("authority", "a-1")
+        steps_until(intake, lambda: answered("authority") == 1 and answered(SENDER) == 1)
+        # then the others are read on, and it is not
+        send("authority", "a-2", "a-3")
+        steps_until(intake, lambda: answered("authority") == 3)
+        assert (answered(SENDER), broker.end_offsets([receipts])[receipts]) == (1, told)
+        # and when it can be told, then it is read from there, and told once
+        silent.clear()
+        seconds[0] += LONGEST_PAUSE_S
+        steps_until(intake, lambda: answered(SENDER) == 4)
+        assert broker.end_offsets([receipts])[receipts] == told + 1
 
 
 def steps_until(intake: Intake, there: Callable[[], bool]) -> None:

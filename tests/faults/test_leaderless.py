@@ -86,6 +86,9 @@ def test_of_a_topic_without_a_leader_nothing_is_known_and_of_the_others_everythi
     broker = KafkaBroker(Connection(first.bootstrap, deadline_s=DEADLINE_OF_A_CALL_S))
     window = [(topic, Entry(None, b"told", ())) for topic in (HERE, AWAY)]
     until(lambda: {outcome.status for outcome in broker.append(window)} == {"acknowledged"})
+    reader = broker.reader()
+    reader.follow({HERE: 0, AWAY: 0})
+    assert (sum(len(reads) for reads in reader.poll(10, 5.0).values()) > 0, reader.silent()) == (True, set())
     second.kill()
     second.wait()
 
@@ -116,5 +119,8 @@ def test_of_a_topic_without_a_leader_nothing_is_known_and_of_the_others_everythi
         assert as_it_is(found[HERE])
         assert f"{AWAY_TOO} has no leader" in str(silent[AWAY])
         assert times == [3, 1]
+    # and whoever follows both gets what the one has, and is told of the other
+    until(lambda: not reader.poll(10, 0.1) and reader.silent() == {AWAY})
+    reader.close()
     broker.close()
     admin.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -331,3 +331,13 @@ def put_back(ground: Ground, name: str, backup: Mapping[str, list[tuple[Any, ...
 
     database.write(work)
     database.close()
+
+
+def put_of_version(ground: Ground, name: str, tables: Sequence[str]) -> None:
+    """Put empty tables of keys or vault, of the last of these versions, in the place of those that are there."""
+    owner = ground.owned(name)
+    owner.write(lambda ask: [ask(f"DROP TABLE {table}", ()) for table in (*TABLES_BESIDE[name], "migrations")])
+    owner.migrate(tables)
+    if ground.kind == "postgresql":
+        grant(ground.place, f"kuty_{name}", LOGIN, APPENDED[name])
+    owner.close()

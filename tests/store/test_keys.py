@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store.small_ledger import MASTER_KEY, WITHIN_S, Clock, Ground, kept, put_back
+from store.small_ledger import MASTER_KEY, WITHIN_S, Clock, Ground, kept, put_back, put_of_version
 
+from deploy.halts import KEYS_LOST, advice_on
 from domain.store import (
     KeyDestroyed,
     Keys,
@@ -243,6 +244,25 @@ def test_keys_that_went_back_are_believed_by_nobody_who_made_or_read_what_is_los
     put_back(ground, "keys", newer)
     assert ours.get(["a/1", "b/1"]) == theirs.get(["a/1", "b/1"])
     ours.check()
+
+
+def test_keys_from_before_an_upgrade_under_a_running_process_are_keys_that_went_back(ground: Ground) -> None:
+    """design D21: nothing mends itself there, and it is no mistake in the program."""
+    clock = Clock()
+    ours = ground.keys(clock)
+    made = ours.create(["a"])
+    newer = kept(ground, "keys")
+    # when a copy stands in their place that an older program made
+    put_of_version(ground, "keys", TABLES[:1])
+    for ask in (ours.look, lambda: ours.get(["b/1"]), lambda: ours.create(["b"])):
+        clock.seconds += WITHIN_S
+        with pytest.raises(KeysWentBack, match="version 2 of its tables") as back:
+            ask()
+        assert advice_on(back.value) == KEYS_LOST
+    # and when the right ones are there again, it goes on
+    put_of_version(ground, "keys", TABLES)
+    put_back(ground, "keys", newer)
+    assert ours.get(["a/1"]) == made
 
 
 def test_a_named_key_that_went_back_is_missed(ground: Ground) -> None:

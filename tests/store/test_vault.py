@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pytest
-from store.small_ledger import Clock, Ground, kept, put_back
+from store.small_ledger import Clock, Ground, kept, put_back, put_of_version
 
+from deploy.halts import VAULT_LOST, advice_on
 from domain.identifiers import synthetic_identity_code
 from domain.record import Damaged
 from domain.store import ClientRecord, CodeTaken, Moved, PostalAddress, StaffCard, Use, Vault, VaultWentBack
-from domain.store.sealed.vault import HeldMessage
+from domain.store.sealed.vault import TABLES, HeldMessage
 
 CODE = synthetic_identity_code(date(1990, 5, 17), 901)
 OTHER = synthetic_identity_code(date(1985, 2, 3), 955)
@@ -278,6 +279,26 @@ def test_a_vault_that_went_back_is_missed_by_who_has_written_or_read_it(ground: 
     # then the person is not entered a second time, and all go on when the right one is there again
     put_back(ground, "vault", newer)
     assert ours.find(CODE) == theirs.find(CODE) == "b" * 32
+
+
+def test_a_vault_from_before_an_upgrade_under_a_running_process_is_one_that_went_back(ground: Ground) -> None:
+    """design D21: nothing mends itself there, and it is no mistake in the program."""
+    clock = Clock()
+    ours = Vault(ground.database("vault"), ground.keys(clock), clock=clock)
+    ours.register("a" * 32, PERSON)
+    newer = kept(ground, "vault")
+    # when a copy stands in its place that an older program made, and which lacks no look at anybody
+    put_of_version(ground, "vault", TABLES[:1])
+    for ask in (ours.check, lambda: ours.find(CODE), lambda: ours.register("b" * 32, PERSON)):
+        clock.seconds += 1
+        with pytest.raises(VaultWentBack, match="version 2 of its tables, which was there, is not") as back:
+            ask()
+        assert advice_on(back.value) == VAULT_LOST
+    # and when the right one is there again, it goes on
+    put_of_version(ground, "vault", TABLES)
+    put_back(ground, "vault", newer)
+    clock.seconds += 1
+    assert ours.find(CODE) == "a" * 32
 
 
 @pytest.mark.parametrize("until_at", ["no time", "2025-01-09T00:00:00"], ids=["no time", "a time of no zone"])

@@ -336,8 +336,8 @@ class Batch:
             raise Conflict("{} is at {}, not at {}".format(*moved))
         if rows:
             # What was sealed before the record said so does not stand behind it: the next look knows.
-            ended = self._known.ended_by(self._committed) | self.ended
-            if late := next((h for _, h in rows if h.matter in ended), None):
+            ended = self._known.ended_by(self._committed)
+            if late := next((h for _, h in rows if h.matter in ended or h.matter in self.ended), None):
                 raise Conflict(f"{late.stream}: nothing is recorded in the matter {late.matter} any more")
         if job.over_own and new == self.head:
             new = over

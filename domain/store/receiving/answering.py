@@ -175,9 +175,9 @@ class Answering:
             if not _is_of(message, stands):
                 # Somebody is about to promise that one its answer: this one came under the same id, and second.
                 return Begun(self._refuse(message, (Reason("E_KEY_REUSED"),), dry_run=True))
-            if stands.held_until_at <= self.store.now() < until:
-                stands = self.vault.keep_held(own, over=True)  # left by who died before it was promised anything
-            until = stands.held_until_at
+            if stands.held_until_at != until:
+                # Left by who died before it was promised anything: what is promised first is over first (`Expiring`).
+                self.vault.keep_held(own, over=True)
         held = self._note(
             message,
             MessageHeld(

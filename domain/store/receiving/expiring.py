@@ -71,7 +71,8 @@ class Expiring:
         if recipient is not None:
             receipt = receipt_of_answer(held.message_id, held.message_type, answer)
             yield recipient, replace(receipt, epoch=self._store.epochs.of(answer.position))
-        self._vault.drop_held(*sender.sender, held.message_id)
+        if not self._store.waits(sender.sender, held.message_id):  # else it is another's that is kept
+            self._vault.drop_held(*sender.sender, held.message_id)
 
 
 def _number(record: Record) -> int:

@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.store.sealed.opening import opened
-from domain.store.tables.database import Ask, Database, Rows, StoreUnavailable, marks
+from domain.store.tables.database import Ask, Database, Rows, StoreUnavailable, lost_version, marks
 
 MATTER_KEY_BYTES = 32
 NAMED_KEY_BYTES = 64
@@ -341,7 +341,10 @@ class Keys:
 
     def _look_for_known(self, ask: Ask, new: bool) -> None:
         """Look whether the newest key is there that this process has seen, which no copy from before has; the named keys;
-        the destruction that it has seen last; and with `new` every key that it knows. Raises `KeysWentBack`."""
+        the destruction that it has seen last; and with `new` the tables and every key that it knows. Raises
+        `KeysWentBack`."""
+        if new and (lost := lost_version(ask, TABLES)):
+            raise KeysWentBack([lost])
         newest = ask("SELECT number, key_id FROM matter_keys WHERE number = (SELECT max(number) FROM matter_keys)", ())
         with self._lock:
             seen, named = self._newest, list(self._named)

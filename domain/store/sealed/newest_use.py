@@ -37,9 +37,8 @@ class NewestUse:
             if number > self._number:
                 self._number, self._sealed = number, sealed
 
-    def look(self, ask: Ask, new: bool) -> None:
-        """Look whether it stands there, and for the last one that does, whether or not the connection is `new`. Raises
-        `VaultWentBack`."""
+    def look(self, ask: Ask) -> None:
+        """Look whether it stands there, and for the last one that does. Raises `VaultWentBack`."""
         with self._lock:
             known = self._number, self._sealed
         rows = ask(f"SELECT number, sealed FROM uses WHERE number = %s OR number = ({_LAST}) ORDER BY number", known[:1])

@@ -27,9 +27,9 @@ from domain.identifiers import normal_code
 from domain.log_ids import Concerning
 from domain.record import Damaged
 from domain.store.sealed.keys import VAULT, VAULT_INDEX, Keys
-from domain.store.sealed.newest_use import NewestUse
+from domain.store.sealed.newest_use import NewestUse, VaultWentBack
 from domain.store.sealed.opening import NONCE_BYTES, opened
-from domain.store.tables.database import Ask, Database, NotUnique, Rows, marks
+from domain.store.tables.database import Ask, Database, NotUnique, Rows, lost_version, marks
 from domain.vocabulary import (
     Actor,
     Contact,
@@ -205,9 +205,14 @@ class Vault:
         self._database = database
         self._newest = NewestUse()
         self._spoilt: set[tuple[str, str, str]] = set()
-        database.guard(self._newest.look, clock)
+        database.guard(self._look, clock)
         self._cipher = AESGCM(keys.named(VAULT, self._has_entries)[:32])
         self._index_key = keys.named(VAULT_INDEX, self._has_entries)
+
+    def _look(self, ask: Ask, new: bool) -> None:
+        if new and (lost := lost_version(ask, TABLES)):
+            raise VaultWentBack(f"{lost}, which was there, is not")
+        self._newest.look(ask)
 
     def _has_entries(self) -> bool:
         return any(self._database.read(f"SELECT 1 FROM {table} LIMIT 1") for table in ("clients", "staff", "held", "uses"))

@@ -368,6 +368,11 @@ def check_present(what: str, version: int, versions: Sequence[str]) -> None:
         raise NotMigrated(f"{what} is at version {version}, not {len(versions)}")
 
 
+def lost_version(ask: Ask, versions: Sequence[str]) -> str:
+    """What tables lack that this program knows were of the last of these versions, in words; empty where they are."""
+    return f"version {len(versions)} of its tables" if ask(NEWEST, ())[0][0] < len(versions) else ""
+
+
 def missing_versions(what: str, versions: Sequence[str], done: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
     """The scripts that have not run, with their numbers. Raises `NewerTables`."""
     there = {row[0] for row in done}
