@@ -214,7 +214,7 @@ class Relay:
         if doubt:
             rows, window.left, silent = self._doubts.settled(window.left)
             window.rows += rows
-        left = [out for out in window.left if out.topic in silent]
+        left, given = [out for out in window.left if out.topic in silent], len(window.given)
         sent = [out for out in window.left if out.topic not in silent]
         outcomes = self._broker.append([(out.topic, out.entry) for out in sent]) if sent else []
         refused: dict[str, tuple[Outgoing, str]] = {}
@@ -239,9 +239,10 @@ class Relay:
             log.error(said, *missing, extra={"topic": topic, "position": missing.position})
             self._park(missing)
         window.left = self._without_parked(left)
+        unknown = {out.topic for out in window.left}
         # What is left of a window is tried alone once the full record has taken its part.
-        taken = bool(window.given) or any(row.topic == self._events_topic for row in window.rows)
-        self._leave_out(window, self._not_known_again(asked, {out.topic for out in window.left}, taken))
+        full = self._events_topic not in unknown and any(row.topic == self._events_topic for row in window.rows)
+        self._leave_out(window, self._not_known_again(asked, unknown, full or len(window.given) > given))
         return not window.left
 
     def _not_known_again(self, asked: set[str], unknown: set[str], taken: bool) -> set[str]:

@@ -463,9 +463,10 @@ def test_when_a_cluster_that_took_nothing_for_hours_is_well_everybody_is_told_at
     assert "does not answer" not in caplog.text
 
 
+@pytest.mark.parametrize("before", ["a quiet ledger", "a window half taken"])
 @pytest.mark.parametrize("event", [True, False], ids=["and the full record", "and a heartbeat"])
 def test_who_was_left_out_before_a_cluster_took_nothing_is_told_as_soon_as_anybody_is(
-    feed: Feed, broker: EmbeddedBroker, clock: Clock, takes_nothing: set[str], event: bool
+    feed: Feed, broker: EmbeddedBroker, clock: Clock, takes_nothing: set[str], event: bool, before: str
 ) -> None:
     relay = beating(feed, broker, clock)
     # given a topic that has taken nothing for so long that it is tried every ten minutes
@@ -474,6 +475,10 @@ def test_who_was_left_out_before_a_cluster_took_nothing_is_told_as_soon_as_anybo
     a_minute_later(relay, clock, 60)
     assert OUT in relay._ends.silent
     # and then no topic takes anything
+    if before == "a window half taken":
+        takes_nothing |= CLUSTER - {COUNTYS}
+        feed.tell("county")
+        a_minute_later(relay, clock)
     takes_nothing |= CLUSTER
     a_minute_later(relay, clock, 5)
     while not relay._ends.silent or relay._ends.silent[OUT] - clock.now < 500.0:
