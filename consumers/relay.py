@@ -326,8 +326,7 @@ class Relay:
         topics = self._packing.topics_of(self._store.directory.recipients)
         self._make_topics(topics)
         position = self._store.tracking(TRACKING)
-        tail = self._broker.tail({self._events_topic: self._doubts.look_back(position)})[self._events_topic]
-        ahead, hash = ending(tail, self._store.epochs) or (0, "")
+        ahead, hash = ending(self._doubts.full_record(position), self._store.epochs) or (0, "")
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
         if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:
