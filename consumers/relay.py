@@ -108,6 +108,7 @@ class Relay:
         """How many attempts have told nothing of a topic since it took something, as far as they count."""
         self._in_vain: set[str] = set()
         """The topics that were tried since any topic took something, and took nothing."""
+        self._least = False
         self._erasures = 0
         self._widened_to = 0
         self._doubt = True
@@ -349,7 +350,10 @@ class Relay:
             return 0
         # Who was tried in vain waits for the others: what they take says that it is not the broker.
         behind = {topic: up_to for topic, up_to in behind.items() if topic not in self._in_vain} or behind
-        start = min(behind.values())
+        # In turns with those that lack most, who lacks least: it is soon done with, and waits for no long filling.
+        self._least = not self._least
+        start = max(behind.values()) if self._least else min(behind.values())
+        behind = {topic: up_to for topic, up_to in behind.items() if up_to >= start}
         waiting = self._waiting(start, min(self._window, FILLING))
         records = [record for record in waiting if record.position <= self._position]
         end = records[-1].position if records else self._position
