@@ -32,11 +32,12 @@ MISSING = ("gap: ", " is gone: ", "the topic begins at ")
 """What stands in the reasons that say that records are not there."""
 NOT_OPENED, NOT_TAKEN = "its read model cannot be opened", "what came cannot be taken in"
 """How the reason begins where the log is as it must be, and the model or the program is not."""
-NOT_READ = "its topic cannot be read"
-"""How it begins where the broker does not give what it has."""
-SET_BACK = (NOT_OPENED, NOT_READ, NOT_TAKEN)
+NOT_ANSWERED, NOT_READ = "its topic does not answer", "its topic cannot be read"
+"""How it begins where the broker does not give what it has: nobody leads the topic, or its bytes are damaged."""
+SET_BACK = (NOT_OPENED, NOT_ANSWERED, NOT_READ, NOT_TAKEN)
 """How the reasons begin that are gone once it works again: nothing is wrong in the log."""
 GAP_RUNBOOK, MADE_AGAIN_RUNBOOK, MODEL_RUNBOOK = "a-gap-in-a-topic", "a-topic-made-again", "a-read-model-that-fails"
+BROKER_RUNBOOK = "a-broker-that-does-not-answer"
 
 
 class Line:
@@ -57,6 +58,8 @@ class Line:
         self._offered: Generation | None = None
         self._said = ""
         self._unwritten = False
+        self.was_set_back = False
+        """Whether the model says that something failed, of a topic that is still the same, and nothing has come since."""
 
     @property
     def halted(self) -> str:
@@ -75,7 +78,7 @@ class Line:
 
     @property
     def has_halt_to_write(self) -> bool:
-        """Whether it is not in the model yet that the line stands still."""
+        """Whether it is not in the model yet that the line stands still, or does so no more."""
         return self._unwritten
 
     @property
@@ -100,9 +103,9 @@ class Line:
             if batch := generation.retry():
                 self._model.write([batch], self.feed)
                 generation.written()
-        if self.feed.halted.startswith(NOT_OPENED):  # it is now, also where nothing comes
+        self.was_set_back = self.feed.halted.startswith(SET_BACK)
+        if self.was_set_back:
             self.feed = replace(self.feed, halted="")
-            self._model.write([], self.feed)
         self._begun = {epoch for epoch, generation in self._generations.items() if generation.position.sequence}
         known = self.feed.topic_id
         self.read_offset = self.feed.next_offset
@@ -111,6 +114,7 @@ class Line:
             # follows is taken; anything else halts.
             logger.warning("%s: topic %s was made again, and is read from its beginning", self.short_name, self.topic)
             self._begun.clear()
+            self.was_set_back = False
             self.read_offset = first_offset
             self.feed = replace(self.feed, topic_id=topic_id, halted="", waiting_for=0, next_offset=first_offset)
         elif self.feed.next_offset < first_offset:
@@ -126,7 +130,7 @@ class Line:
         """What the newest epoch lacks is found anew by reading on. What an older one lacks that still answers is not, for
         reading goes on behind it; and nothing of it comes any more."""
         live = self._generations.get(self.feed.live_epoch)
-        if live is not None and self.is_rebuilding and self.feed.halted and not self.feed.halted.startswith(SET_BACK):
+        if live is not None and self.is_rebuilding and self.feed.halted:
             live.stand_still(self.feed.halted, self.feed.next_offset)
 
     def halt(self, reason: str) -> None:
@@ -138,13 +142,19 @@ class Line:
         self._say_halted()
 
     def write_halt(self) -> None:
-        """Have it in the model that the line stands still."""
+        """Have it in the model that the line stands still, or does so no more."""
         self._model.write([], self.feed)
         self._unwritten = False
 
+    def go_on(self) -> None:
+        """All that the topic has is taken in, also where nothing came: nothing fails any more. `write_halt` says so in the
+        model."""
+        self._unwritten |= self.was_set_back
+        self.was_set_back = False
+
     def leave(self, reason: str) -> None:
         """After an exception, have it in the model why what comes is not in it: who asks is not to take it for all that was
-        told. The next `take` takes it back. Where the log itself has a fault, that stays the reason."""
+        told. The next `take` takes it back, or `go_on`. Where the log itself has a fault, that stays the reason."""
         feed = self._model.feed()
         if not feed.halted or feed.halted.startswith(SET_BACK):
             self._model.write([], replace(feed, halted=reason))
@@ -303,7 +313,7 @@ class Line:
             )  # fmt: skip
         for generation in changed:
             generation.written()
-        self._unwritten = False
+        self._unwritten = self.was_set_back = False
         self._say_halted()
 
     def _stand_still(self, generation: Generation | None, reason: str, offset: int) -> None:
@@ -316,6 +326,8 @@ class Line:
 def runbook_of(halted: str) -> str:
     """Which runbook says what to do about a line that stands still: something is missing, something else stands there, or it
     is not the topic's fault."""
+    if halted.startswith(NOT_ANSWERED):
+        return BROKER_RUNBOOK
     if any(words in halted for words in MISSING):
         return GAP_RUNBOOK
     return MODEL_RUNBOOK if halted.startswith((NOT_OPENED, NOT_TAKEN)) else MADE_AGAIN_RUNBOOK

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from consumers.lines import LOOK_AHEAD, NOT_OPENED, NOT_READ, NOT_TAKEN, Line
+from consumers.lines import LOOK_AHEAD, NOT_ANSWERED, NOT_OPENED, NOT_READ, NOT_TAKEN, SET_BACK, Line
 from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, TopicDamaged, TopicGone, answers_of
 from consumers.setbacks import Setbacks, Told, by_its_type
 from consumers.waits import Waits
@@ -41,7 +41,7 @@ SILENT_FOR_S = 10.0
 """A topic that nobody has led for so many seconds is not about to be led by another broker."""
 MADE_WITHIN_S = 60.0
 """A model that is not there is being made for a recipient that joined; after so many seconds somebody has to look."""
-NOT_WRITTEN = "that it stands still cannot be written"
+NOT_WRITTEN = "whether it stands still cannot be written"
 
 
 class Standing(NamedTuple):
@@ -144,7 +144,10 @@ class Projector:
         if sum(map(len, polled.values())) >= READ_AHEAD_FROM:
             # While the database takes these in, the next ones are read.
             self._ahead = self._reading.submit(self._reader.poll, self._limit, 0.0)
-        return self._take(polled)
+        taken = self._take(polled)
+        if self._ahead is None:
+            self._let_go_on()
+        return taken
 
     def _leave_silent(self) -> None:
         """What its topic has is not known where nobody leads that: its model says so, and its line is opened again when the
@@ -156,7 +159,23 @@ class Projector:
         for topic in silent:
             if line := self._take_out(topic):
                 error = BrokerUnavailable(f"{topic} has no leader")
-                self._set_back(topic, line.short_name, NOT_READ, error, line.offset, ends.get(topic, line.read_offset), line)
+                end = ends.get(topic, line.read_offset)
+                self._set_back(topic, line.short_name, NOT_ANSWERED, error, line.offset, end, line)
+
+    def _let_go_on(self) -> None:
+        """Who failed goes on, also where nothing comes, once the topic is read to its end, and as far as it was known to
+        go."""
+        failed = self._setbacks.present()
+        doubtful = [topic for topic, line in self._lines.items() if topic in failed or line.was_set_back]
+        if not doubtful:
+            return
+        at, ends, silent = self._reader.positions(), self._reader.ends(), self._reader.silent()
+        for topic in (at.keys() & ends.keys() & set(doubtful)) - silent:
+            known = failed[topic].end if topic in failed else 0
+            if at[topic] >= max(ends[topic], known):
+                self._setbacks.over(topic, *SET_BACK)
+                self._lines[topic].go_on()
+        self._write_halts()
 
     def _take_out(self, topic: str) -> Line | None:
         """Its line, if there is one, is opened again where its model stands; the others are followed anew."""
@@ -252,7 +271,7 @@ class Projector:
                 if line := self._take_out(topic):
                     failed.append((line, outcome))
                 continue
-            self._setbacks.over(topic, NOT_OPENED, NOT_READ, NOT_WRITTEN, NOT_TAKEN)
+            self._setbacks.over(topic, *SET_BACK, NOT_WRITTEN)
             if self._clock is not None and polled[topic]:
                 VISIBLE.took(max(0.0, self._clock() - polled[topic][-1].timestamp / 1000))
         for line, error in failed:
@@ -301,7 +320,7 @@ class Projector:
             model = self._models.of(short_name)
             line = Line(short_name, topic, model, kind.facts, self._look_ahead)
             if isinstance(begin, BrokerUnavailable):
-                what, at = NOT_READ, model.feed().next_offset
+                what, at = NOT_ANSWERED, model.feed().next_offset
                 raise begin
             at = begin
             line.load(topic_id, begin)
@@ -309,13 +328,12 @@ class Projector:
             now = self._monotonic()
             if isinstance(error, NotProvisioned) and now - self._not_made.setdefault(topic, now) < MADE_WITHIN_S:
                 return
-            ends, _ = answers_of(self._broker.end_offsets, {} if what == NOT_READ else {topic: None})
+            ends, _ = answers_of(self._broker.end_offsets, {} if what == NOT_ANSWERED else {topic: None})
             self._set_back(topic, short_name, what, error, at, ends.get(topic, at), line)
             return
         self._not_made.pop(topic, None)
         self._lines[topic] = line
         self._gone.pop(topic, None)
-        self._setbacks.over(topic, NOT_OPENED)
 
 
 def _outcome(take: Callable[[], int]) -> int | Exception:

@@ -63,6 +63,7 @@ class Times:
 
 ANSWERED = Total("kuty_answers", "Commands and messages that were answered, by what became of them.", ["status"])
 REFUSED = Total("kuty_refusals", "Codes of what was refused or set aside; one refusal may have several.", ["code"])
+TURNED_AWAY = Total("kuty_bodies_turned_away", "Large bodies that were answered 503 because enough of them were there.")
 RECORDED = Total("kuty_events_recorded", "Events that this process has recorded.")
 SENT = Total("kuty_records_sent", "Records that the broker has acknowledged, by the kind of topic.", ["topic"])
 WORKED = Total("kuty_role_work", "What the role has worked off: events, messages or records.", ["role"])
@@ -71,5 +72,5 @@ COMMAND = Times("kuty_command_seconds", "From a command's coming to its answer, 
 COMMIT = Times("kuty_commit_seconds", "One transaction of the writer, from its beginning to its commit.")
 STEP = Times("kuty_role_step_seconds", "One step of the role that had something to do.", ["role"])
 VISIBLE = Times("kuty_visible_seconds", "From the broker's taking a recipient's record to its being in the read model.")
-TOTALS = (ANSWERED, REFUSED, RECORDED, SENT, WORKED, FAILED)
+TOTALS = (ANSWERED, REFUSED, TURNED_AWAY, RECORDED, SENT, WORKED, FAILED)
 TIMES = (COMMAND, COMMIT, STEP, VISIBLE)

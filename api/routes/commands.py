@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
-from api.bodies import LARGE, beside, judged, object_in, raw_body
+from api.bodies import LARGE, asking, judged, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.routing import doors
@@ -125,7 +125,7 @@ async def command(
         client, expected = await spoken_of(signed, name, request)
     key = idempotency_key(request)
     raw = await raw_body(request)
-    body = await object_in(raw)
+    body = await object_in(raw, signed.caller.sender)
     door, caller, said = signed.door, signed.caller, Content(kind.name, raw, client, body)
     found: dict[str, Any] = {}
     if not may_post(signed, kind):
@@ -137,7 +137,7 @@ async def command(
     if client is None:
         expected_version(signed, None, request)
     if kind.name in LOOKING:
-        found = await beside(len(raw), door.receiving.look_ups.of, kind, wish.command, client)
+        found = await asking(caller.sender, len(raw), door.receiving.look_ups.of, kind, wish.command, client)
     decide = partial(
         decided, signed, said, wish.command, caller, key, client=client, expected_version=expected, look_ups=found
     )  # fmt: skip
@@ -149,11 +149,12 @@ async def command(
 
 async def _wished(signed: SignedIn, kind: CommandKind, body: Mapping[str, Any], client: str | None, size: int) -> Wish:
     """What the body of so many bytes asks for. Raises Refused."""
-    if size <= LARGE and signed.has_names_at_hand:
+    sender = signed.caller.sender
+    if signed.has_names_at_hand:
         with suppress(_NotAtHand):
-            return wish_of_body(kind, body, client, _NamesAtHand(names_of(signed)))
-    # What is long, or has to be asked of the database, may take its time: nobody else waits for it.
-    return await beside(size, lambda: wish_of_body(kind, body, client, names_of(signed)))
+            return await judged(sender, size, wish_of_body, kind, body, client, _NamesAtHand(names_of(signed)))
+    # What has to be asked of the database may take its time: nobody else waits for it.
+    return await asking(sender, size, lambda: wish_of_body(kind, body, client, names_of(signed)))
 
 
 class _NotAtHand(Exception):
@@ -186,17 +187,18 @@ def may_post(signed: SignedIn, kind: CommandKind) -> bool:
 async def refusal(signed: SignedIn, key: str, said: Content, refused: Refused) -> Response:
     """The answer to a body that is readable but wrong: the refusal is recorded, its content is not."""
     refuse = partial(signed.door.store.refuse, refused.codes, signed.caller, key, content=said)
-    recorded = await judged(len(said.raw), refuse)
+    recorded = await judged(signed.caller.sender, len(said.raw), refuse)
     return await answered_beside(signed, key, said.type, await asyncio.wrap_future(recorded))
 
 
-async def decided(signed: SignedIn, said: Content, *asked: Any, **options: Any) -> Answer:
+async def decided(signed: SignedIn, said: Content, *given: Any, **options: Any) -> Answer:
     """The answer to a command that the body holds (`EventStore.execute_async`). Beside the decision all of the body is gone
     through once more, to know it again: of a large one beside the loop."""
     store = signed.door.store
     if len(said.raw) <= LARGE:
-        return await store.execute_async(*asked, content=said, **options)
-    waiting = await beside(len(said.raw), partial(store.submit, *asked, content=said, **options))
+        return await store.execute_async(*given, content=said, **options)
+    hand_over = partial(store.submit, *given, content=said, **options)
+    waiting = await judged(signed.caller.sender, len(said.raw), hand_over)
     return await asyncio.wrap_future(waiting)
 
 

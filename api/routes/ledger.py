@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import answered_beside, expected_version, json_response
-from api.bodies import beside, object_in, raw_body
+from api.bodies import asking, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import idempotency_key
 from api.problems import Problem
@@ -104,13 +104,15 @@ async def register_client(request: Request, signed: SignedInCaller) -> Response:
     """The identity goes to the vault, the command holds none of it. A known code is answered with the known client."""
     key = idempotency_key(request)
     raw = await raw_body(request)
-    body = await object_in(raw)
+    body = await object_in(raw, signed.caller.sender)
     kind = COMMANDS[REGISTER]
     said = Content(kind.name, raw, read=body)
     if not may_post(signed, kind) or signed.caller.role not in kind.roles:
         # Before the person is looked for: whether he is known is told to the county's own alone.
         return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
-    stated, record, wish, reasons = await beside(len(raw), _divided, signed, kind, None, body, IDENTITY_FIELDS)
+    stated, record, wish, reasons = await asking(
+        signed.caller.sender, len(raw), _divided, signed, kind, None, body, IDENTITY_FIELDS
+    )
     if wish and not reasons:
         named = [name for name in stated if getattr(record, name) is not None]
         reasons = judge_identity(getattr(wish.command, "identity_kind", ""), named)
@@ -150,12 +152,14 @@ async def change_details(request: Request, client: Client, signed: SignedInCalle
     reference, expected = await spoken_of(signed, client, request)
     key = idempotency_key(request)
     raw = await raw_body(request)
-    body = await object_in(raw)
+    body = await object_in(raw, signed.caller.sender)
     kind = COMMANDS[CHANGE]
     said = Content(kind.name, raw, reference, body)
     if signed.caller.task != "organiser" or signed.caller.role not in kind.roles:
         return await refusal(signed, key, said, Refused(Reason("E_NOT_ENTITLED")))
-    stated, record, wish, reasons = await beside(len(raw), _divided, signed, kind, reference, body, CHANGEABLE)
+    stated, record, wish, reasons = await asking(
+        signed.caller.sender, len(raw), _divided, signed, kind, reference, body, CHANGEABLE
+    )
     if "identity_code" in stated and stated["identity_code"] is None:
         reasons.append(Reason("E_FIELD_TYPE", "/identity_code"))
     if reasons or wish is None:

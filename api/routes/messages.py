@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
-from api.bodies import JSON, beside, judged, media_type, raw_body
+from api.bodies import JSON, asking, judged, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
@@ -167,7 +167,7 @@ async def send_message(
     raw = await raw_body(request, taken=(JSON, STRUCTURED))
     faults: list[Reason] = []
     if given == STRUCTURED:
-        headers, raw, faults = await judged(len(raw), _unwrapped, raw)
+        headers, raw, faults = await judged(signed.caller.sender, len(raw), _unwrapped, raw)
     else:
         headers = _attributes(request)
     try:
@@ -177,7 +177,7 @@ async def send_message(
     if faults:
         raise Problem(*faults)
     spoken = Incoming(own, message.message_id, message.type, raw, signed.caller.person)
-    received = await beside(len(raw), partial(signed.door.receiving.receive, spoken, dry_run=dry_run))
+    received = await asking(signed.caller.sender, len(raw), partial(signed.door.receiving.receive, spoken, dry_run=dry_run))
     content = received.receipt.content()
     if received.entries:
         content["receipts"] = [receipt.content() for receipt in received.entries]
@@ -323,7 +323,7 @@ async def client_reference(request: Request, signed: SignedInCaller) -> Response
     else, whether he is a client or not (domain/pathway.md 4.9)."""
     signed.on_the_line()
     raw = await raw_body(request)
-    code = await judged(len(raw), _code_in, raw)
+    code = await judged(signed.caller.sender, len(raw), _code_in, raw)
     name = await run_in_threadpool(_name_under, signed, code)
     if name is None:
         raise problem("E_NOT_FOUND")
@@ -368,7 +368,7 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     key = idempotency_key(request)
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         raw = await raw_body(request)
-        if wrong := await judged(len(raw), lambda: _not_allowed(read_json(raw))):
+        if wrong := await judged(signed.caller.sender, len(raw), lambda: _not_allowed(read_json(raw))):
             raise Problem(*wrong)
     try:
         answer, begun = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)

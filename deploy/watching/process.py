@@ -13,7 +13,7 @@ from typing import Any
 from consumers import disclosed, relay, wire
 from consumers.clerk import Clerk
 from consumers.intake import Intake
-from consumers.lines import GAP_RUNBOOK, MODEL_RUNBOOK, NOT_READ, runbook_of
+from consumers.lines import BROKER_RUNBOOK, GAP_RUNBOOK, MODEL_RUNBOOK, NOT_READ, runbook_of
 from consumers.log import TopicGone
 from consumers.projector import Projector, Standing
 from deploy.halts import BROKER, DAMAGED_TOPIC, DATABASE, GAP, LEFT_OUT, MADE_AGAIN, MODEL, PARKED, PARKED_CLIENT
@@ -196,7 +196,7 @@ def free_bytes(place: Path) -> int:
 def fault_of_line(short_name: str, halted: str, to_do: str = "") -> Fault:
     """That a recipient's line stands still, and what to do: what is said here, or what its reason asks for."""
     otherwise = DAMAGED_TOPIC if halted.startswith(NOT_READ) else MADE_AGAIN
-    advice = {GAP_RUNBOOK: GAP, MODEL_RUNBOOK: MODEL}.get(runbook_of(halted), otherwise)
+    advice = {BROKER_RUNBOOK: BROKER, GAP_RUNBOOK: GAP, MODEL_RUNBOOK: MODEL}.get(runbook_of(halted), otherwise)
     return Fault(f"recipient {short_name}", f"{STANDS_STILL}: {halted}", to_do or advice.told)
 
 

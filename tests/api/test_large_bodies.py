@@ -10,12 +10,13 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from house import LEDGER, House, house_after
+from house import LEDGER, UNKNOWN_CODE, House, house_after
 from stories import INSTRUCTOR, OWN_WORKER
 
 from api import bodies
 from api.routes import commands, messages
 from domain.context import Caller
+from domain.counts import TURNED_AWAY
 from domain.json_gate import read_json
 from domain.store import EventStore
 
@@ -178,7 +179,7 @@ class Slow:
     async def posted(self, http: httpx.AsyncClient, many: int) -> list[asyncio.Task[httpx.Response]]:
         """So many, all of them on their way."""
         posting = [asyncio.create_task(http.post(self.path, content=self.raw, headers=self.headers())) for _ in range(many)]
-        while bodies._there < many:
+        while bodies._there.total() < many:
             await asyncio.sleep(0.01)
         return posting
 
@@ -186,6 +187,7 @@ class Slow:
 def test_large_bodies_take_turns_and_keep_no_thread_from_a_reading(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bodies, "MOST_OF_ONE", 60)
     slow = Slow(home, monkeypatch)
 
     async def scene() -> None:
@@ -228,5 +230,73 @@ def test_where_enough_large_bodies_wait_another_one_is_to_come_again_and_a_short
             # and when those that were there are answered, so is the next one
             assert {answer.status_code for answer in await asyncio.gather(*posting)} == {409}
             assert (await http.post(slow.path, content=slow.raw, headers=slow.headers())).status_code == 409
+
+    asyncio.run(scene())
+
+
+def test_one_sender_does_not_take_everybodys_places(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MOST_OF_ONE", 2)
+    before = TURNED_AWAY.counted().get((), 0)
+    slow = Slow(home, monkeypatch)
+    by, path, other = unreadable(home, bodies.LARGE)
+
+    async def scene() -> None:
+        transport = httpx.ASGITransport(app=home.http.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            try:
+                # given as many large bodies of the county as one sender may have there, then one more is to come again
+                posting = await slow.posted(http, 2)
+                assert (await http.post(slow.path, content=slow.raw, headers=slow.headers())).status_code == 503
+                # and that of a provider is taken, and answered in its turn
+                named = {**slow.headers(), **home.headers(by)}
+                posting.append(
+                    asyncio.create_task(http.post(f"/ledgers/{LEDGER}{path}", content=orjson.dumps(other), headers=named))
+                )
+                while bodies._there.total() < 3:
+                    await asyncio.sleep(0.01)
+            finally:
+                slow.go_on.set()
+            assert [answer.status_code for answer in await asyncio.gather(*posting)] == [409, 409, 422]
+
+    asyncio.run(scene())
+    assert TURNED_AWAY.counted()[()] == before + 1
+    assert bodies._there == {}
+
+
+def test_where_the_vault_does_not_answer_a_large_body_that_asks_nothing_of_it_is_answered(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """faults.md 6: every part has room or none by itself."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def silent(*_: Any, **__: Any) -> Any:
+        asked.set()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(home.wired.vault, "find", silent)
+    by, path, large = decided(home, LONG)
+
+    async def scene() -> None:
+        transport = httpx.ASGITransport(app=home.http.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+
+            def post(where: str, body: Any, caller: Caller, **more: str) -> asyncio.Task[httpx.Response]:
+                named = {"idempotency-key": home.id(), "content-type": "application/json", **more}
+                url = f"/ledgers/{LEDGER}{where}"
+                return asyncio.create_task(http.post(url, content=orjson.dumps(body), headers=home.headers(caller, **named)))
+
+            try:
+                # given a large message that names somebody by his code
+                message = {"identity_code": UNKNOWN_CODE, "day_status": "present", "goal": "x" * LONG}
+                attributes = {"ce-id": "held", "ce-type": ATTENDANCE, "ce-specversion": "1.0"}
+                waiting = post("/in/provider-s01", message, INSTRUCTOR, **attributes)
+                while not asked.is_set():
+                    await asyncio.sleep(0.01)
+                # then a large correction beside it is decided
+                assert (await asyncio.wait_for(post(path, large, by), 30)).status_code == 409
+                assert not waiting.done()
+            finally:
+                go_on.set()
+            await waiting
 
     asyncio.run(scene())

@@ -19,7 +19,7 @@ from stage import KELA, Stage
 
 from consumers.embedded_broker import EmbeddedReader
 from consumers.generations import Generation
-from consumers.lines import NOT_OPENED, NOT_READ, NOT_TAKEN, Line
+from consumers.lines import NOT_ANSWERED, NOT_OPENED, NOT_READ, NOT_TAKEN, Line
 from consumers.log import BrokerUnavailable, Read, TopicDamaged
 from consumers.projector import MADE_WITHIN_S, SILENT_FOR_S
 from consumers.setbacks import LONGEST_PAUSE_S
@@ -161,7 +161,7 @@ def test_a_topic_that_does_not_answer_keeps_nobody_else_from_being_served(
     seconds_go_by(stage, 60)
     # then the others are served, it is shown with its reason and where its model stands, and was said seldom
     assert offsets(stage, FIRST, THIRD) == [10, 10]
-    why = f"{NOT_READ}: a partition has no leader"
+    why = f"{NOT_ANSWERED}: a partition has no leader"
     failing = stage.standing(SECOND)
     assert (failing.halted, failing.offset, failing.to_do.rpartition(": ")[2]) == (why, 5, BROKER_PAGE)
     assert 1 <= len(said(caplog)) <= 3
@@ -193,9 +193,11 @@ def test_a_topic_that_loses_its_leader_while_it_is_followed_is_read_by_nobody_an
     # then the others are served, and it is said of the one, and told to whoever asks it
     assert offsets(stage, FIRST, THIRD) == [10, 10]
     failing, answered = stage.standing(SECOND), stage.asked(recipient=SECOND)
-    assert failing.halted.startswith(f"{NOT_READ}: ")
+    assert failing.halted.startswith(f"{NOT_ANSWERED}: ")
     assert (failing.offset, failing.to_do.rpartition(": ")[2]) == (5, BROKER_PAGE)
-    assert (answered.complete, answered.freshness.halted.startswith(f"{NOT_READ}: ")) == (False, True)
+    assert (answered.complete, answered.freshness.halted) == (False, failing.halted)
+    # by its model alone, too, where no projector runs
+    assert fault_of_line("b", answered.freshness.halted).to_do == failing.to_do
     assert 1 <= len(said(caplog)) <= 4
     # and when it is led again, then it goes on by itself
     silent.clear()
@@ -204,6 +206,52 @@ def test_a_topic_that_loses_its_leader_while_it_is_followed_is_read_by_nobody_an
     stage.drain()
     assert (offsets(stage, SECOND), stage.standing(SECOND).halted) == ([10], "")
     assert stage.asked(recipient=SECOND).complete
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_topic_that_is_led_again_is_said_to_answer_though_nothing_comes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, restart: bool
+) -> None:
+    # given a topic that nobody led for a minute, and of which everything had been read
+    stage.drain()
+    silent = without_leader(stage, monkeypatch)
+    monkeypatch.setattr(EmbeddedReader, "silent", lambda reader: silent & reader.positions().keys())
+    seconds_go_by(stage, 60)
+    assert not stage.asked(recipient=SECOND).complete
+    # when it is led again
+    silent.clear()
+    if restart:
+        stage.restart()
+    stage.later(LONGEST_PAUSE_S)
+    seconds_go_by(stage, 2)
+    # then nothing stands still, and whoever asks is told so
+    assert (stage.standing(SECOND).halted, stage.asked(recipient=SECOND).freshness.halted) == ("", "")
+    assert stage.asked(recipient=SECOND).complete
+
+
+def test_a_topic_of_which_only_where_it_begins_is_known_is_not_said_to_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.drain()
+    silent = without_leader(stage, monkeypatch)
+    with monkeypatch.context() as away:
+        away.setattr(EmbeddedReader, "silent", lambda reader: silent & reader.positions().keys())
+        seconds_go_by(stage, 60)
+    silent.clear()
+    # when it has said where it begins, and the reader knows no leader, or not yet where the topic ends
+    stage.later(LONGEST_PAUSE_S)
+    topic, ends = out_topic(LEDGER, SECOND.short_name), EmbeddedReader.ends
+    for name, instead in (
+        ("silent", lambda reader: {topic}),
+        ("ends", lambda reader: {one: end for one, end in ends(reader).items() if one != topic}),
+    ):
+        with monkeypatch.context() as away:
+            away.setattr(EmbeddedReader, name, instead)
+            seconds_go_by(stage, 2)
+            assert (stage.standing(SECOND).halted != "", stage.asked(recipient=SECOND).complete) == (True, False)
+    # then it goes on when both are known
+    stage.projector.step()
+    assert (stage.standing(SECOND).halted, stage.asked(recipient=SECOND).complete) == ("", True)
 
 
 def test_a_model_that_cannot_be_opened_and_whose_topic_does_not_say_where_it_ends_keeps_nobody_else_waiting(
@@ -390,6 +438,62 @@ def test_a_topic_that_is_damaged_holds_up_nobody_else_and_answers_say_so(
     assert stage.asked(recipient=SECOND).complete
 
 
+def test_a_topic_that_is_damaged_is_said_to_be_at_every_moment_until_it_is_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a damaged topic of which each try asks twice before its bytes come
+    stage.drain()
+    topic, poll, polls = out_topic(LEDGER, SECOND.short_name), EmbeddedReader.poll, iter(range(1_000))
+
+    def damaged_poll(reader: EmbeddedReader, limit: int, timeout: float) -> dict[str, list[Read]]:
+        if topic not in reader.positions():
+            return poll(reader, limit, timeout)
+        if next(polls) % 3 == 2:
+            raise TopicDamaged(topic, "the batch at offset 5 fails its checksum")
+        return {}
+
+    with monkeypatch.context() as damage:
+        damage.setattr(EmbeddedReader, "poll", damaged_poll)
+        stage.put(MORE, SECOND)
+        seconds_go_by(stage, 3)
+        for _ in range(60):
+            seconds_go_by(stage, 1)
+            # then it is never said, not between two tries either, that all is well
+            assert stage.standing(SECOND).halted.startswith(f"{NOT_READ}: ")
+            assert stage.feed(SECOND).halted.startswith(f"{NOT_READ}: ")
+    # and not either when the copy that leads now lacks what could not be read
+    stage.broker.lose_end(topic, 5)
+    stage.later(LONGEST_PAUSE_S)
+    seconds_go_by(stage, 3)
+    assert (stage.standing(SECOND).halted != "", stage.asked(recipient=SECOND).complete) == (True, False)
+    # until it is told again
+    stage.put(MORE, SECOND)
+    stage.drain()
+    assert (stage.standing(SECOND).halted, stage.asked(recipient=SECOND).complete) == ("", True)
+
+
+def test_what_was_taken_in_although_it_failed_is_over_though_nothing_comes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a model that has what came, and whose database did not answer to that
+    stage.drain()
+    take = Line.take
+
+    def takes(line: Line, reads: Any) -> int:
+        take(line, reads)
+        raise RuntimeError("no answer to the commit")
+
+    stage.put(MORE, SECOND)
+    with monkeypatch.context() as failing:
+        failing.setattr(Line, "take", takes)
+        stage.projector.step()
+    assert (offsets(stage, SECOND), stage.asked(recipient=SECOND).complete) == ([10], False)
+    # then it stands still no longer than until the next try
+    stage.later(LONGEST_PAUSE_S)
+    seconds_go_by(stage, 2)
+    assert (stage.standing(SECOND).halted, stage.asked(recipient=SECOND).complete) == ("", True)
+
+
 def test_while_a_model_cannot_be_opened_its_answers_say_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.drain()
     load = Line.load
@@ -432,6 +536,19 @@ def test_a_model_that_can_be_opened_again_says_so_though_nothing_comes(
     stage.projector.step()
     # then what the topic itself lacks is all that is said
     assert (stage.feed(SECOND).halted, stage.feed(SECOND).waiting_for, stage.feed(FIRST).halted) == ("", 6, "")
+
+
+def test_a_model_of_one_who_was_told_nothing_that_is_still_there_can_be_opened_again_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.broker.delete_before({out_topic(LEDGER, SECOND.short_name): 5})
+    with monkeypatch.context() as failing:
+        failing.setattr(Line, "load", lambda *_: 1 / 0)
+        seconds_go_by(stage, 3)
+        assert stage.feed(SECOND).halted.startswith(NOT_OPENED)
+    stage.later(LONGEST_PAUSE_S)
+    seconds_go_by(stage, 2)
+    assert (stage.standing(SECOND).halted, stage.feed(SECOND).halted) == ("", "")
 
 
 @pytest.mark.parametrize("why", ["", "gap: sequence 6 of epoch 1 is missing"])

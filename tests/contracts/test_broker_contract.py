@@ -284,6 +284,27 @@ def test_a_reader_knows_where_its_topics_ended_and_asks_nobody(broker: Broker) -
     reader.close()
 
 
+def test_a_reader_knows_where_a_topic_ended_of_which_nothing_comes(broker: Broker) -> None:
+    busy, idle = new_topic(broker), new_topic(broker)
+    for name in (busy, idle):
+        broker.append(window(name, 1, 2, 3))
+    reader = broker.reader()
+    reader.follow({busy: 0, idle: 0})
+    read_until(reader, 6)
+    # when it was not followed for a while, and is followed again from its end on
+    reader.follow({busy: 3})
+    broker.append(window(busy, 4))
+    read_until(reader, 1)
+    reader.follow({busy: 4, idle: 3})
+    # then the reader soon says that it stands there
+    give_up_at = time.monotonic() + 10.0
+    while reader.ends().get(idle) != 3:
+        assert time.monotonic() < give_up_at
+        assert reader.poll(10, 0.1) == {}
+    assert (reader.positions()[idle], reader.silent()) == (3, set())
+    reader.close()
+
+
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 8_191, 8_192, 70_000, 900_000])
 def test_records_and_headers_of_any_length_survive(broker: Broker, topic: str, size: int) -> None:
     headers = (("ce_id", b"h" * min(size, 20_000)), ("ce_tyyppi_ä", b"\x00"))

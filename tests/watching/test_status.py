@@ -14,6 +14,7 @@ import pytest
 from house import LEDGER, House, house_after
 
 from consumers import wire
+from consumers.lines import NOT_ANSWERED
 from consumers.lost_ends import note_of
 from consumers.relay import TRACKING
 from deploy.cli import main
@@ -216,6 +217,9 @@ def test_without_a_projector_it_is_shown_whose_model_fails_and_who_waits(
 ) -> None:
     model = home.wired.models.of("authority")
     model.write([], replace(model.feed(), waiting_for=6))
+    unread = home.wired.models.of("kela-payment")
+    silent = f"{NOT_ANSWERED}: {wire.out_topic(LEDGER, 'kela-payment')} has no leader"
+    unread.write([], replace(unread.feed(), halted=silent))
     home.wired.close()
     folder = home.wired.settings.home / LEDGER / "models" / LEDGER
     for left in folder.glob("county.db*"):
@@ -225,10 +229,11 @@ def test_without_a_projector_it_is_shown_whose_model_fails_and_who_waits(
     for said, page in (
         ("recipient county: stands still: its read model cannot be opened: DatabaseError", "a-read-model-that-fails"),
         ("recipient authority: waits for sequence 6, which is missing", "a-gap-in-a-topic"),
+        (f"recipient kela-payment: stands still: {silent}", "a-broker-that-does-not-answer"),
     ):
         place = shown.index(said)
         assert f"docs/runbooks/{page}.md" in shown[place:].splitlines()[1], said
-    assert "1 stand still" in shown
+    assert "2 stand still" in shown
 
 
 def test_an_empty_place_says_what_is_missing(
