@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 from consumers import wire
-from consumers.log import Broker, BrokerUnavailable, Read, answers_of
+from consumers.log import Broker, BrokerUnavailable, OffsetOutOfRange, Read, answers_of
 from consumers.outgoing import Outgoing
 from domain.events import DisclosureMade, Erased
 from domain.store import Acknowledged, EventStore
@@ -25,6 +26,12 @@ MARGIN = 100
 """Records beyond what may have been sent that a tail reaches back, for heartbeats among them."""
 HELD = 10_000
 """Records of tails that are held at once, where no topic alone has more."""
+
+PART = 500
+"""Records of the full record that are asked for at once: two windows of large ones are more than memory holds, or the broker
+gives within its deadline."""
+PART_S = 30.0
+"""So many seconds each part is waited for."""
 
 Place = tuple[str, int, int]
 """Topic, epoch and sequence."""
@@ -68,28 +75,32 @@ class Doubts:
         """What stands in the places of these records, the first one first, and the topics that do not answer."""
         asked = {_place(out) for out in left}
         places: dict[Place, list[Read]] = {}
-        silent: dict[str, BrokerUnavailable] = {}
-        for back in self._backs(left):
-            tails, failed = answers_of(self._broker.tail, back)
-            silent |= failed
-            for read in (read for reads in tails.values() for read in reads):
+
+        def look(reads: Iterable[Read]) -> None:
+            for read in reads:
                 sequence = wire.sequence_of(read)
                 if sequence is not None and (place := (*wire.line_of(read), sequence)) in asked:
                     places.setdefault(place, []).append(read)
-        if self._events_topic in silent:
-            raise silent[self._events_topic]
-        return places, set(silent)
 
-    def _backs(self, left: Sequence[Outgoing]) -> Iterator[Mapping[str, int]]:
-        """How far back each topic is read, in parts that are read one after the other.
+        counts = Counter(out.topic for out in left)
+        if counts.pop(self._events_topic, 0):
+            look(self.full_record(left[0].position - 1))
+        silent: set[str] = set()
+        for back in self._backs(counts):
+            tails, failed = answers_of(self._broker.tail, back)
+            silent |= failed.keys()
+            for reads in tails.values():
+                look(reads)
+        return places, silent
+
+    def _backs(self, counts: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
+        """How far back each topic but the full record is read, in parts that are read one after the other.
 
         One window was on its way, so of a topic no more than the window has of it, and twice where it was sent again. What
         stands further back is sent once more, which does no harm. Of the full record it would: there another history may
         stand."""
         there = self._broker.topics()
-        back = {topic: 2 * count + MARGIN for topic, count in Counter(out.topic for out in left).items() if topic in there}
-        if self._events_topic in back:
-            back[self._events_topic] = self.look_back(left[0].position - 1)
+        back = {topic: 2 * count + MARGIN for topic, count in counts.items() if topic in there}
         part: dict[str, int] = {}
         for topic, count in sorted(back.items()):
             if part and sum(part.values()) + count > HELD:
@@ -99,16 +110,33 @@ class Doubts:
         if part:
             yield part
 
-    def look_back(self, position: int) -> int:
-        """How many records at the end of the events topic what was sent behind a position stands among: all that stands
-        behind its last acknowledged one, two whole windows at most; and two where that was acknowledged behind the position,
-        or where the topic does not reach."""
+    def full_record(self, position: int) -> Iterator[Read]:
+        """The records at the end of the events topic, in order, that what was sent behind a position stands among. Raises
+        `TopicGone`, `TopicDamaged`, and `BrokerUnavailable`, also where the topic loses its end meanwhile."""
+        topic = self._events_topic
+        end = self._broker.end_offsets([topic])[topic]
+        offset = max(self._broker.begin_offsets([topic])[topic], end - self._look_back(position, end))
+        with closing(self._broker.reader()) as reader:
+            reader.follow({topic: offset})
+            while offset < end:
+                try:
+                    reads = reader.poll(PART, PART_S).get(topic, ())
+                except OffsetOutOfRange as error:
+                    raise BrokerUnavailable(str(error), [topic]) from error
+                yield from reads
+                goes_on = reader.positions().get(topic, offset)
+                if goes_on == offset:
+                    raise BrokerUnavailable(f"topic {topic} gives nothing from offset {offset} on", [topic])
+                offset = goes_on
+
+    def _look_back(self, position: int, end: int) -> int:
+        """How many records of the events topic before its end that is: all that stand behind its last acknowledged one, two
+        whole windows at most; and two where that was acknowledged behind the position, or where the topic does not reach."""
         widest = 2 * self._window + MARGIN
         last = self._store.acknowledged_ends().get(self._events_topic)
-        if last is None or last.position > position:
+        if last is None or last.position > position or end <= last.offset:
             return widest
-        behind = self._broker.end_offsets([self._events_topic])[self._events_topic] - last.offset - 1
-        return min(behind + MARGIN, widest) if behind >= 0 else widest
+        return min(end - last.offset - 1 + MARGIN, widest)
 
     def _ours(self, out: Outgoing, reads: Sequence[Read]) -> Read | None:
         """The first of the records in a place that is ours. Raises `StoreBehindTopic`."""

@@ -5,7 +5,7 @@ behind that nothing of it does. Where that is, is looked up in the topics: the l
 acknowledged it. Such a topic is behind until all that it lacks was sent again, and remembered as that in the store, so that
 a relay that is killed meanwhile goes on there. Where somebody else's record stands instead of ours, ours does not stand.
 A topic of which the broker says nothing, while it answers otherwise, is behind too, and compared when it answers again; so
-is one that takes nothing. Everybody else waits for both ever more rarely.
+is one that takes nothing while others do. Everybody else waits for both ever more rarely.
 
 source: design D11, D21
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ V = TypeVar("V")
 LOOK_AGAIN_S = 30.0
 LONGEST_PAUSE_S = 600.0
 """A topic that does not answer is looked at again after so many seconds, then after twice as many, up to these, until it
-takes something."""
+takes something, or any topic does after a time when none did."""
 REST = 20
 """After a look or an attempt that came to nothing there is none for so many times as long: everybody waits for them."""
 SECOND_LOOK_S = 0.5
@@ -68,6 +68,7 @@ class LostEnds:
         self._pauses: dict[str, float] = {}
         """How long the last pause was, in seconds, of those that have taken nothing since they did not answer."""
         self._rest_until = 0.0
+        self._nothing_taken = False
 
     def compare(self, topics: Iterable[str]) -> None:
         """Compare the topics with what was acknowledged; those that lack something of it, or do not answer, are behind from
@@ -113,6 +114,16 @@ class LostEnds:
             self.compare(due[1:])
         if self.silent.keys() & set(due):
             self.rest(now)
+
+    def nothing_taken(self, topics: Set[str]) -> None:
+        """The topics were tried, and no topic took anything. Of those that are left out ever again it is known."""
+        self._nothing_taken |= not topics <= self._pauses.keys()
+
+    def taken(self) -> None:
+        """A topic has taken something. If none did before it was the broker, and whoever was left out is looked at now."""
+        if self._nothing_taken:
+            self.silent = dict.fromkeys(self.silent, 0.0)
+            self._nothing_taken, self._rest_until = False, 0.0
 
     def rest(self, began: float) -> None:
         """What was begun at a moment (seconds that only grow) has come to nothing: it was waited for long enough."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from consumers import wire
 from consumers.log import Broker, Read
@@ -24,25 +24,31 @@ def last_published(broker: Broker, ledger: str, epochs: Epochs) -> tuple[int, st
     while True:
         tail = broker.tail({topic: back})[topic]
         # Where a relay of an epoch that is over went on, any number of void records stand behind the last one that holds.
-        if _holding(tail, epochs) or back > broker.end_offsets([topic])[topic] - broker.begin_offsets([topic])[topic]:
+        holding = _holding(_events(tail), epochs)
+        if holding or back > broker.end_offsets([topic])[topic] - broker.begin_offsets([topic])[topic]:
             return ending(tail, epochs)
         back *= FURTHER
 
 
-def ending(tail: Sequence[Read], epochs: Epochs) -> tuple[int, str] | None:
+def ending(tail: Iterable[Read], epochs: Epochs) -> tuple[int, str] | None:
     """Position and hash of the last event in the tail of an events topic. What an opening of the store has made void is
     passed over; where the tail has nothing else, it is the last event that the opening left."""
-    holding = _holding(tail, epochs)
-    if holding:
+    events = _events(tail)
+    if holding := _holding(events, epochs):
         return max(holding)[1:]
-    left = epochs[-1] if any(wire.sequence_of(read) is not None for read in tail) else None
+    left = epochs[-1] if events else None
     return (left.old_size, left.old_root) if left is not None and left.old_size else None
 
 
-def _holding(tail: Sequence[Read], epochs: Epochs) -> list[tuple[int, int, str]]:
-    """Epoch, position and hash of every event in a tail that no opening of the store has made void."""
+def _events(tail: Iterable[Read]) -> list[tuple[int, int, str]]:
+    """Epoch, position and hash of every event in a tail; nothing else of them is held."""
     return [
-        (epoch, at, hash_of(read.value))
+        (wire.line_of(read)[1] or FIRST, at, hash_of(read.value))
         for read in tail
-        if (at := wire.sequence_of(read)) is not None and not epochs.are_past(epoch := wire.line_of(read)[1] or FIRST, at)
+        if (at := wire.sequence_of(read)) is not None
     ]
+
+
+def _holding(events: Iterable[tuple[int, int, str]], epochs: Epochs) -> list[tuple[int, int, str]]:
+    """Those that no opening of the store has made void."""
+    return [event for event in events if not epochs.are_past(*event[:2])]

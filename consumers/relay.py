@@ -43,8 +43,7 @@ WINDOW_BYTES = 16 * 1024 * 1024
 FILLING = 2_000
 """Positions of the feed in one window for topics that are behind: all others wait for it."""
 ATTEMPTS = 3
-"""After so many attempts in turn, at windows and heartbeats, a topic of which nothing is known while the full record is well
-is left out."""
+"""After so many attempts, at windows, fillings and heartbeats, a topic that takes nothing while others do is left out."""
 WIDER_BY = 64 * 1024
 """Bytes beyond the record for which the events topic is widened: room for what a broker counts besides."""
 GONE, TOO_LARGE = "topic_gone", "too_large"
@@ -106,7 +105,10 @@ class Relay:
         self._doubts = Doubts(store, broker, window)
         self._in_flight: Window | None = None
         self._unknown: Counter[str] = Counter()
-        """How many attempts in turn have told nothing of a topic, while the full record was well."""
+        """How many attempts have told nothing of a topic since it took something, as far as they count."""
+        self._in_vain: set[str] = set()
+        """The topics that were tried since any topic took something, and took nothing."""
+        self._least = False
         self._erasures = 0
         self._widened_to = 0
         self._doubt = True
@@ -213,7 +215,7 @@ class Relay:
         if doubt:
             rows, window.left, silent = self._doubts.settled(window.left)
             window.rows += rows
-        left = [out for out in window.left if out.topic in silent]
+        left, given = [out for out in window.left if out.topic in silent], len(window.given)
         sent = [out for out in window.left if out.topic not in silent]
         outcomes = self._broker.append([(out.topic, out.entry) for out in sent]) if sent else []
         refused: dict[str, tuple[Outgoing, str]] = {}
@@ -238,24 +240,29 @@ class Relay:
             log.error(said, *missing, extra={"topic": topic, "position": missing.position})
             self._park(missing)
         window.left = self._without_parked(left)
-        self._leave_unknown(window, asked)
+        unknown = {out.topic for out in window.left}
+        # What is left of a window is tried alone once the full record has taken its part.
+        full = self._events_topic not in unknown and any(row.topic == self._events_topic for row in window.rows)
+        self._leave_out(window, self._not_known_again(asked, unknown, full or len(window.given) > given))
         return not window.left
 
-    def _leave_unknown(self, window: Window, asked: set[str]) -> None:
-        """Count the topics of which an attempt has told nothing, and leave out those of which several in turn have not."""
-        unknown = {out.topic for out in window.left}
-        if self._events_topic in unknown:
-            self._unknown.clear()  # it is the broker
-            return
-        self._leave_out(window, self._not_known_again(asked, unknown))
-
-    def _not_known_again(self, asked: set[str], unknown: set[str]) -> set[str]:
-        """Of the topics of which an attempt has told nothing those of which several in turn have not: they are left out."""
+    def _not_known_again(self, asked: set[str], unknown: set[str], taken: bool) -> set[str]:
+        """Of the topics of which an attempt has told nothing those of which several have not: they are left out. `taken`
+        says whether any topic took something. Where none did, it may be the broker: the attempt counts only against a topic
+        that was not tried since one did. While the full record waits nothing counts."""
         for topic in asked - unknown:
             del self._unknown[topic]
-        self._unknown.update(unknown)
-        left = {topic for topic in unknown if self._unknown[topic] >= ATTEMPTS}
-        self._ends.leave(left)
+        if taken:
+            self._ends.taken()
+            self._in_vain.clear()
+        left: set[str] = set()
+        if self._events_topic not in unknown:
+            self._unknown.update(unknown - self._in_vain)
+            left = {topic for topic in unknown if self._unknown[topic] >= ATTEMPTS}
+            self._ends.leave(left)
+        if not taken:
+            self._in_vain |= unknown
+            self._ends.nothing_taken(unknown)
         return left
 
     def _leave_out(self, window: Window, topics: set[str]) -> None:
@@ -320,8 +327,7 @@ class Relay:
         topics = self._packing.topics_of(self._store.directory.recipients)
         self._make_topics(topics)
         position = self._store.tracking(TRACKING)
-        tail = self._broker.tail({self._events_topic: self._doubts.look_back(position)})[self._events_topic]
-        ahead, hash = ending(tail, self._store.epochs) or (0, "")
+        ahead, hash = ending(self._doubts.full_record(position), self._store.epochs) or (0, "")
         if ahead > self._store.head():
             raise StoreBehindTopic(f"{self._events_topic} has position {ahead}, the store ends at {self._store.head()}")
         if ahead and self._store.records(ahead - 1, 1)[0].hash != hash:
@@ -342,7 +348,12 @@ class Relay:
         behind = {topic: up_to for topic, up_to in self._ends.behind.items() if topic not in self._ends.silent}
         if not behind:
             return 0
-        start = min(behind.values())
+        # Who was tried in vain waits for the others: what they take says that it is not the broker.
+        behind = {topic: up_to for topic, up_to in behind.items() if topic not in self._in_vain} or behind
+        # In turns with those that lack most, who lacks least: it is soon done with, and waits for no long filling.
+        self._least = not self._least
+        start = max(behind.values()) if self._least else min(behind.values())
+        behind = {topic: up_to for topic, up_to in behind.items() if up_to >= start}
         waiting = self._waiting(start, min(self._window, FILLING))
         records = [record for record in waiting if record.position <= self._position]
         end = records[-1].position if records else self._position
@@ -391,8 +402,7 @@ class Relay:
         unknown = {topic for (topic, _), one in zip(due, outcomes, strict=True) if one.status == "unknown"}
         if unknown:
             self._doubt = True
-            self._broker.end_offsets([self._events_topic])  # where that does not answer, it is the broker
-        self._not_known_again({topic for topic, _ in due}, unknown)
+        self._not_known_again({topic for topic, _ in due}, unknown, bool(given))
 
 
 def behind(store: EventStore, recipients: Iterable[str]) -> dict[str, int]:

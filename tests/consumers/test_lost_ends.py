@@ -375,3 +375,26 @@ def test_a_catch_up_whose_outcome_is_not_known_is_one_attempt_a_step(feed: Feed,
     settle(relay)
     assert told(broker) == [1, 2, 3, 4]
     assert told(broker, COUNTYS) == [1]
+
+
+def test_who_lacks_little_does_not_wait_for_whoever_lacks_much(feed: Feed, broker: EmbeddedBroker) -> None:
+    # given a topic that lacks a long record, and two that lack their last one, at different places
+    refused = CommandRefused(command="start_period", codes=(), content_mac="0" * 64)
+    feed.tell("kela", times=60)
+    for number in (1, 2):
+        feed.add("refusals/x", refused, number=number)
+    feed.tell("county", times=20)
+    run(relay_of(feed, broker))
+    broker.make_again(OUT)
+    broker.lose_end(RECEIPTS, 1)
+    broker.lose_end(COUNTYS, 1)
+    relay = relay_of(feed, broker, window=10)
+    # when there were as many windows for those two as they need, and one for the other before each
+    for _ in range(2 * (1 + 3)):
+        relay.step()
+    # then they have everything, while the other one is being filled
+    assert (told(broker, COUNTYS), told(broker, RECEIPTS)) == (list(range(1, 21)), [1, 2])
+    assert 0 < len(told(broker)) < 60
+    # and it has everything in order, too
+    settle(relay)
+    assert told(broker) == list(range(1, 61))

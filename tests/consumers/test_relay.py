@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 from feed_by_hand import COUNTY, EVENTS, NOW, OUT, Feed, relay_of, run, sequences, topic
 
+from consumers import doubts, wire
 from consumers import relay as relaying
-from consumers import wire
 from consumers.doubts import MARGIN, StoreBehindTopic
-from consumers.embedded_broker import EmbeddedBroker
+from consumers.embedded_broker import EmbeddedBroker, EmbeddedReader
 from consumers.heartbeats import Heartbeats
-from consumers.log import UNKNOWN, BrokerUnavailable, Entry, Outcome, Read, TopicDamaged, TopicRefused
+from consumers.log import (
+    UNKNOWN,
+    BrokerUnavailable,
+    Entry,
+    OffsetOutOfRange,
+    Outcome,
+    Read,
+    TopicDamaged,
+    TopicRefused,
+)
 from consumers.relay import TRACKING, FeedRefused, Relay, resume_request
 from domain.disclosure.publish import source_of
 from domain.events import CommandRefused, Erased, LedgerOpened
@@ -32,13 +41,14 @@ def test_every_event_reaches_the_events_topic_in_order(feed: Feed, broker: Embed
 
 
 class Asked:
-    """What a relay asks of a store and of a broker, and what it sends."""
+    """What a relay asks of a store and of a broker, and what it sends. `back` is how far the full record was looked back,
+    each time."""
 
     def __init__(self, feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pages: list[int] = []
         self.sent: list[int] = []
-        self.tails: list[Mapping[str, int]] = []
-        records, append, tail = feed.records, broker.append, broker.tail
+        self.back: list[int] = []
+        records, append, follow = feed.records, broker.append, EmbeddedReader.follow
 
         def read(after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
             self.pages.append(limit)
@@ -48,13 +58,13 @@ class Asked:
             self.sent.append(sum(name == EVENTS for name, _ in topic_entries))
             return append(topic_entries)
 
-        def look(back: Mapping[str, int]) -> dict[str, list[Read]]:
-            self.tails.append(back)
-            return tail(back)
+        def look(reader: EmbeddedReader, positions: Mapping[str, int]) -> None:
+            self.back += [broker.end_offsets([name])[name] - offset for name, offset in positions.items() if name == EVENTS]
+            follow(reader, positions)
 
         monkeypatch.setattr(feed, "records", read)
         monkeypatch.setattr(broker, "append", send)
-        monkeypatch.setattr(broker, "tail", look)
+        monkeypatch.setattr(EmbeddedReader, "follow", look)
 
 
 def test_as_many_as_wait_go_out_in_one_window_and_are_read_in_pages(
@@ -119,26 +129,96 @@ def test_after_a_doubt_no_more_of_the_full_record_is_read_than_may_be_of_the_win
 ) -> None:
     # given a long record whose relay was killed with a window of five on its way
     feed.tell("county", times=300)
-    relay = relay_of(feed, broker)
+    relay = relay_of(feed, broker, window=50)
     run(relay)
     feed.tell("kela", times=5)
     broker.leave_in_doubt(appended=4)
     relay.step()
     # when another one starts
     asked = Asked(feed, broker, monkeypatch)
-    run(relay_of(feed, broker))
+    run(relay_of(feed, broker, window=50))
     # then it reads what stands behind the last acknowledged record, and some before that
-    assert {back[EVENTS] for back in asked.tails if EVENTS in back} == {MARGIN + 2}
+    assert set(asked.back) == {MARGIN + 2}
     assert sequences(broker, EVENTS) == list(range(1, feed.head() + 1))
     # and two whole windows where it compares anew what was acknowledged, or the topic ends before that
     feed.recorder.place({TRACKING: 100})
-    asked.tails.clear()
+    asked.back.clear()
+    run(relay_of(feed, broker, window=50))
+    assert asked.back[0] == 2 * 50 + MARGIN
+    broker.lose_end(EVENTS, 1)
+    asked.back.clear()
+    run(relay_of(feed, broker, window=50))
+    assert asked.back[0] == 2 * 50 + MARGIN
+
+
+@pytest.mark.parametrize("why", ["the topic lost its end", "nothing was acknowledged"])
+def test_what_stands_at_the_end_of_the_full_record_is_read_in_parts(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    # given a long record, of which two wide windows have to be looked at, and too large events to have them all at once
+    feed.tell("county", times=300)
     run(relay_of(feed, broker))
-    assert {back[EVENTS] for back in asked.tails if EVENTS in back} == {2 * 500 + MARGIN}
-    broker.make_again(EVENTS)
-    asked.tails.clear()
+    if why == "the topic lost its end":
+        broker.lose_end(EVENTS, 1)
+    else:
+        feed.cut_acknowledged(EVENTS, 0)
+    monkeypatch.setattr(doubts, "PART", 40)
+    held: list[int] = []
+    select = broker._select
+
+    def counted(*asked: Any) -> list[Read]:
+        held.append(len(reads := select(*asked)))
+        return reads
+
+    monkeypatch.setattr(broker, "_select", counted)
+    relay = relay_of(feed, broker)
+    while relay.step():
+        pass
+    # then the broker gives no more than a part with any answer
+    assert 0 < max(held) <= 40
+    # and nothing lacks, nor stands there twice
+    monkeypatch.undo()
+    assert sequences(broker, EVENTS) == list(range(1, feed.head() + 1))
+
+
+def test_another_history_is_found_as_far_back_as_two_windows_reach(
+    feed: Feed, broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a record of which the last event stands before several parts of repeats of the first one
+    feed.tell("kela", times=3)
     run(relay_of(feed, broker))
-    assert asked.tails[0] == {EVENTS: 2 * 500 + MARGIN}
+    first = topic(broker, EVENTS)[0]
+    broker.append([(EVENTS, Entry(first.key, first.value, first.headers))] * 35)
+    monkeypatch.setattr(doubts, "PART", 10)
+    # when a relay starts on a store that ends before it
+    migrate_sqlite(tmp_path / "older.db")
+    older = Feed(SqliteRecorder(tmp_path / "older.db"))
+    older.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    with pytest.raises(StoreBehindTopic, match="position 5, the store ends at 1"):
+        relay_of(older, broker).step()
+    older.recorder.close()
+
+
+@pytest.mark.parametrize("error", [None, OffsetOutOfRange(EVENTS, 2, 0, 1)], ids=["silence", "its end is lost"])
+def test_a_relay_that_is_not_given_what_stands_at_the_end_of_the_full_record_waits_for_it(
+    feed: Feed, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    run(relay_of(feed, broker))
+    feed.tell("kela")
+    relay = relay_of(feed, broker)
+
+    def poll(*_: Any) -> dict[str, list[Read]]:
+        if error is not None:
+            raise error
+        return {}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedReader, "poll", poll)
+        for _ in range(2):
+            with pytest.raises(BrokerUnavailable, match=EVENTS):
+                relay.step()
+    run(relay)
+    assert (sequences(broker, EVENTS), sequences(broker, OUT)) == ([1, 2, 3], [1])
 
 
 def test_a_recipient_that_joins_gets_its_topics_before_its_first_record(feed: Feed, broker: EmbeddedBroker) -> None:
@@ -529,6 +609,7 @@ def damaged(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> set[str]
 
     monkeypatch.setattr(broker, "at", failing(broker.at))
     monkeypatch.setattr(broker, "tail", failing(broker.tail))
+    monkeypatch.setattr(broker, "wait_and_read", failing(broker.wait_and_read))
     return topics
 
 

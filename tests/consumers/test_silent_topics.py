@@ -249,14 +249,17 @@ def test_after_a_doubt_of_each_topic_only_so_much_is_read_as_could_be_on_its_way
     broker.leave_in_doubt(appended=30)
     relay.step()
     read: dict[str, int] = {}
-    tail = broker.tail
 
-    def counted(*asked: Any) -> Any:
-        found = tail(*asked)
-        read.update({name: read.get(name, 0) + len(reads) for name, reads in found.items()})
-        return found
+    def counted(look: Any) -> Any:
+        def looked(*asked: Any) -> Any:
+            found = look(*asked)
+            read.update({name: read.get(name, 0) + len(reads) for name, reads in found.items()})
+            return found
 
-    monkeypatch.setattr(broker, "tail", counted)
+        return looked
+
+    monkeypatch.setattr(broker, "tail", counted(broker.tail))
+    monkeypatch.setattr(broker, "wait_and_read", counted(broker.wait_and_read))
     settle(relay)
     # then of a recipient's topic two times that are read, and room for heartbeats; of the full record two windows
     assert (read[OUT], read[COUNTYS]) == (2 * 2 + MARGIN, 2 * 60 + MARGIN)
@@ -345,9 +348,7 @@ def test_where_the_broker_takes_no_heartbeats_no_topic_is_left_out(
     relay = relay_of(feed, broker, heartbeat_s=0.0)
     run(relay)
     silent.update({OUT, COUNTYS, EVENTS})
-    for _ in range(3 * ATTEMPTS):
-        with pytest.raises(BrokerUnavailable):
-            relay.step()
+    steps(relay, 3 * ATTEMPTS)
     silent.clear()
     settle(relay)
     assert "does not answer" not in caplog.text
@@ -410,6 +411,127 @@ def test_a_topic_that_can_be_read_and_takes_nothing_holds_everybody_up_ever_more
     for _ in range(ATTEMPTS + 1):
         relay.step()
     assert caplog.text.count("does not answer") == 2
+
+
+CLUSTER = {EVENTS, OUT, COUNTYS, RECEIPTS}
+"""Where no topic takes anything, too few brokers are left, and those that are answer all questions."""
+
+
+def a_minute_later(relay: Relay, clock: Clock, times: int = 1) -> None:
+    """What a relay with a quiet ledger does in so many minutes, with heartbeats at the end of each."""
+    for _ in range(times):
+        clock.now += 60.0
+        with suppress(BrokerUnavailable):
+            relay.step()
+
+
+def is_told_at_once(feed: Feed, broker: EmbeddedBroker, relay: Relay, clock: Clock) -> None:
+    feed.tell("kela")
+    feed.tell("county")
+    well_at = clock.now
+    steps(relay, 2)
+    for name, recipient in ((OUT, "kela"), (COUNTYS, "county")):
+        assert told(broker, name) == list(range(1, feed.versions[f"recipient/{recipient}/1"] + 1))
+    assert clock.now == well_at
+
+
+def told(broker: EmbeddedBroker, name: str) -> list[int]:
+    return [number for number in sequences(broker, name) if number]
+
+
+def beating(feed: Feed, broker: EmbeddedBroker, clock: Clock) -> Relay:
+    relay = relay_of(feed, broker)
+    relay._heartbeats._clock = clock.monotonic
+    feed.tell("kela")
+    feed.tell("county")
+    run(relay)
+    return relay
+
+
+def test_when_a_cluster_that_took_nothing_for_hours_is_well_everybody_is_told_at_once(
+    feed: Feed,
+    broker: EmbeddedBroker,
+    clock: Clock,
+    takes_nothing: set[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    relay = beating(feed, broker, clock)
+    # given a quiet ledger, and no topic that takes even a heartbeat
+    takes_nothing |= CLUSTER
+    a_minute_later(relay, clock, 120)
+    # when all of them take records again
+    takes_nothing.clear()
+    is_told_at_once(feed, broker, relay, clock)
+    # and nobody was said to be silent, for it was the broker
+    assert "does not answer" not in caplog.text
+
+
+@pytest.mark.parametrize("before", ["a quiet ledger", "a window half taken"])
+@pytest.mark.parametrize("event", [True, False], ids=["and the full record", "and a heartbeat"])
+def test_who_was_left_out_before_a_cluster_took_nothing_is_told_as_soon_as_anybody_is(
+    feed: Feed, broker: EmbeddedBroker, clock: Clock, takes_nothing: set[str], event: bool, before: str
+) -> None:
+    relay = beating(feed, broker, clock)
+    # given a topic that has taken nothing for so long that it is tried every ten minutes
+    takes_nothing.add(OUT)
+    feed.tell("kela")
+    a_minute_later(relay, clock, 60)
+    assert OUT in relay._ends.silent
+    # and then no topic takes anything
+    if before == "a window half taken":
+        takes_nothing |= CLUSTER - {COUNTYS}
+        feed.tell("county")
+        a_minute_later(relay, clock)
+    takes_nothing |= CLUSTER
+    a_minute_later(relay, clock, 5)
+    while not relay._ends.silent or relay._ends.silent[OUT] - clock.now < 500.0:
+        a_minute_later(relay, clock)
+    # when all of them are well again
+    takes_nothing.clear()
+    if event:
+        is_told_at_once(feed, broker, relay, clock)
+    else:
+        a_minute_later(relay, clock)
+        steps(relay, 1)
+        assert told(broker, OUT) == [1, 2]
+
+
+def test_of_many_quiet_topics_the_one_that_takes_nothing_is_left_out_though_each_has_its_heartbeats_at_another_time(
+    feed: Feed, broker: EmbeddedBroker, clock: Clock, takes_nothing: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    relay = beating(feed, broker, clock)
+    # given heartbeats that are never due together
+    clock.now += 30.0
+    feed.tell("county")
+    run(relay)
+    takes_nothing.add(OUT)
+    tried = 0
+    for _ in range(20 * 60):
+        clock.now += 1.0
+        before = clock.now
+        relay.step()
+        tried += clock.now > before
+    # then it is tried as often as any topic, and then ever more rarely
+    assert ATTEMPTS <= tried <= ATTEMPTS + 5
+    assert [OUT in line for line in caplog.text.splitlines() if "does not answer" in line] == [True]
+
+
+def test_what_is_being_filled_and_takes_nothing_holds_up_nobody_for_long(
+    feed: Feed, broker: EmbeddedBroker, clock: Clock, takes_nothing: set[str]
+) -> None:
+    # given a topic that was made again, and takes nothing, alone
+    beating(feed, broker, clock)
+    broker.make_again(OUT)
+    relay = relay_of(feed, broker)
+    relay._heartbeats._clock = clock.monotonic
+    takes_nothing.add(OUT)
+    began = clock.now
+    for _ in range(2 * ATTEMPTS):
+        feed.tell("county")
+        steps(relay, 1)
+    # then it is left out after so many attempts, between which others were told
+    assert clock.now - began == ATTEMPTS * DEADLINE_S
+    assert told(broker, COUNTYS) == list(range(1, 2 + 2 * ATTEMPTS))
 
 
 @pytest.mark.parametrize("noted", [None, 1])
