@@ -23,7 +23,7 @@ from consumers.relay import Relay
 from domain.events import CommandRefused, Erased
 from domain.store import hash_of
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 FOREIGN = b'{"body":{"forged":true},"kind":"fact"}'
 
 
