@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -27,7 +28,7 @@ Settings come from the environment (`kuty settings` lists them). Without any, ev
 in `var/`, no server needed. With KUTY_STORE_DSN and KUTY_KAFKA it runs on PostgreSQL and Apache Kafka."""
 
 if TYPE_CHECKING:
-    Sub = argparse._SubParsersAction[argparse.ArgumentParser]
+    Sub = argparse._SubParsersAction["Words"]
 
 T = TypeVar("T", date, datetime, date | datetime)
 ROLES = ("api", "provisioner", "intake", "clerk", "disclosure", "relay", "projector")
@@ -41,6 +42,7 @@ MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
+_OWN_NAME = re.compile(r"-[A-Za-z0-9_-]{42}")
 log = logging.getLogger("kuty.cli")
 PARTS = ("store", "keys", "vault")
 """What a backup holds, each in a file of its own."""
@@ -76,9 +78,17 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
 
 
+class Words(argparse.ArgumentParser):
+    """Takes an agency's own name for somebody (integration.md 2) for a word, also where it begins with a hyphen, as one of
+    64 does: no option looks like that."""
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        return None if _OWN_NAME.fullmatch(arg_string) else super()._parse_optional(arg_string)
+
+
 def parser() -> argparse.ArgumentParser:
     """Every word that is understood."""
-    root = argparse.ArgumentParser(prog="kuty", description=ROOT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = Words(prog="kuty", description=ROOT, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action="version", version=f"%(prog)s {_version()}", help="say which version this is")
     shtab.add_argument_to(root, help="print the script with which this shell completes these words; source it")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -100,8 +110,8 @@ def _version() -> str:
         return "that is not installed, but run where it lies"
 
 
-def _command(commands: Sub, name: str, does: tuple[str, str], help: str, more: str = "") -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(
+def _command(commands: Sub, name: str, does: tuple[str, str], help: str, more: str = "") -> Words:
+    added: Words = commands.add_parser(
         name,
         help=help,
         description=f"{help[0].upper()}{help[1:]}.{' ' if more else ''}{more}",

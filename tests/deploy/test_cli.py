@@ -441,3 +441,12 @@ def test_a_file_of_messages_with_a_mistake_is_named_with_its_line(
     file.write_text('{"type": "record_attendance.v1", "body": {}}\n{"type": "x"}\n', encoding="utf-8")
     said = told(capsys, "agency", "publish", "provider-s01", str(file), code=1)
     assert said == f"kuty: {file}:2: a message has type and body, and may have an id\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["-GDoFvXIkL6Z556aYJV4TCw5tHoSMVu0_YR4UO-g8sI", "--" + "a" * 41, "-h" + "_" * 41, "-" * 43]
+)
+def test_an_agencys_name_for_somebody_is_a_word_also_where_it_begins_with_a_hyphen(name: str) -> None:
+    assert parser().parse_args(["replay", "client", name, "--json"]).client == name
+    with pytest.raises(SystemExit):
+        parser().parse_args(["replay", "client", name[:-1]])
