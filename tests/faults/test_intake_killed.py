@@ -127,7 +127,8 @@ def test_accepted_messages_have_one_effect_and_one_receipt_however_often_intake_
         deaths = Deaths(machine, random, KILLS_OF_THE_CAMPAIGN if campaign else KILLS, range(FIRST_CALL, LAST_CALL))
         environment = {**os.environ, **settings.of_roles(("intake",)).environment()}
         with Member("intake", environment, tmp_path / "intake.log", deaths.next) as intake:
-            until(lambda: at_head(wired) and nothing_waits(wired, sender, messages), "rest", REST_DEADLINE_S)
+            # Nothing waits any more before it is asked whether all of that has gone out.
+            until(lambda: nothing_waits(wired, sender, messages) and at_head(wired), "rest", REST_DEADLINE_S)
             killed = intake.killed
             assert intake.ended_by_itself == []
         print(f"{len(messages)} messages, {len(often) - len(messages)} of them twice; intake was killed {killed} times")
