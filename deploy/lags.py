@@ -32,16 +32,16 @@ class Lags:
         self._store, self._models, self._intake, self._clerk = store, models, intake, clerk
 
     def of_roles(self) -> dict[str, int]:
-        """For each role, in the order in which a command flows through them."""
+        """For each role, in the order in which a command flows through them, each asked about what those before it had done
+        when they were asked: where nobody is behind, nothing was on its way between two of them."""
         store = self._store
-        head = store.head()
+        intake, clerk = self._intake().behind(), 0 if self._clerk().is_at_head else 1
+        disclosure = max(0, store.head() - store.tracking(DISCLOSURE))
+        relay = max(0, store.head() - store.tracking(relaying.TRACKING))
+        models = self.of_models(store.directory.recipients.values())
         return {
-            "intake": self._intake().behind(),
-            "clerk": 0 if self._clerk().is_at_head else 1,
-            "disclosure": head - store.tracking(DISCLOSURE),
-            "relay": head - store.tracking(relaying.TRACKING),
-            "projector": sum(self.of_models(store.directory.recipients.values()).values()),
-        }
+            "intake": intake, "clerk": clerk, "disclosure": disclosure, "relay": relay, "projector": sum(models.values())
+        }  # fmt: skip
 
     def of_models(self, recipients: Iterable[Recipient]) -> Mapping[str, int]:
         """By short name, how many records that the broker has taken are not in the recipient's model yet, and how many

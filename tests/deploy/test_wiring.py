@@ -64,6 +64,26 @@ def test_the_clock_waits_for_a_message_that_has_come_and_not_been_answered(lived
     assert lived.wired.lagging() == ["intake"]
 
 
+def test_the_clock_waits_for_what_is_answered_while_it_is_asked_who_is_behind(
+    lived: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given that intake answers the last message just before it is asked
+    lived.settle()
+    behind = lived.wired.intake.behind
+
+    def answering() -> int:
+        while behind():
+            lived.wired.intake.step()
+        return 0
+
+    lived.send("provider-s01", "m-9", "record_attendance.v1", {})
+    monkeypatch.setattr(lived.wired.intake, "behind", answering)
+    lagging = lived.wired.lagging()
+    # then it is behind no more, and whoever has to tell of it is
+    assert "intake" not in lagging
+    assert {"disclosure", "relay"} <= set(lagging)
+
+
 def test_the_clock_waits_for_a_notice_that_is_overdue(home: Path) -> None:
     with house(home) as one:
         # given a period that started, whose notice to the employment authority nobody has sent
@@ -124,7 +144,7 @@ def test_a_recipient_more_is_no_question_more(lived: House, monkeypatch: pytest.
     assert not any(wired.lag().values())
     # then of all models and of all topics at once
     assert len(wired.recipients()) > 5
-    assert asked == {"head": 2, "tracking": 2, "trackings": 2, "acknowledged_ends": 1, "end_offsets": 1}
+    assert asked == {"head": 3, "tracking": 2, "trackings": 2, "acknowledged_ends": 1, "end_offsets": 1}
 
 
 def test_the_embedded_broker_has_one_owner(lived: House, home: Path) -> None:
