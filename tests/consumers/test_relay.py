@@ -40,6 +40,15 @@ def test_every_event_reaches_the_events_topic_in_order(feed: Feed, broker: Embed
     assert sequences(broker, OUT) == list(range(1, 26))
 
 
+def halts_on_a_store_that_ends_before(broker: EmbeddedBroker, file: Path) -> None:
+    migrate_sqlite(file)
+    older = Feed(SqliteRecorder(file))
+    older.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
+    with pytest.raises(StoreBehindTopic, match="position 5, the store ends at 1"):
+        relay_of(older, broker).step()
+    older.recorder.close()
+
+
 class Asked:
     """What a relay asks of a store and of a broker, and what it sends. `back` is how far the full record was looked back,
     each time."""
@@ -191,12 +200,7 @@ def test_another_history_is_found_as_far_back_as_two_windows_reach(
     broker.append([(EVENTS, Entry(first.key, first.value, first.headers))] * 35)
     monkeypatch.setattr(doubts, "PART", 10)
     # when a relay starts on a store that ends before it
-    migrate_sqlite(tmp_path / "older.db")
-    older = Feed(SqliteRecorder(tmp_path / "older.db"))
-    older.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
-    with pytest.raises(StoreBehindTopic, match="position 5, the store ends at 1"):
-        relay_of(older, broker).step()
-    older.recorder.close()
+    halts_on_a_store_that_ends_before(broker, tmp_path / "older.db")
 
 
 @pytest.mark.parametrize("error", [None, OffsetOutOfRange(EVENTS, 2, 0, 1)], ids=["silence", "its end is lost"])
@@ -853,12 +857,7 @@ def test_a_topic_that_is_deleted_under_the_relay_is_made_again_and_filled(
 def test_a_store_behind_its_topic_halts_the_relay(feed: Feed, broker: EmbeddedBroker, tmp_path: Path) -> None:
     feed.tell("kela", times=3)
     run(relay_of(feed, broker))
-    migrate_sqlite(tmp_path / "older.db")
-    older = Feed(SqliteRecorder(tmp_path / "older.db"))
-    older.add("ledger", LedgerOpened(organiser_org_id=COUNTY, mode="simulated", ruleset_version="2026-03"))
-    with pytest.raises(StoreBehindTopic, match="position 5, the store ends at 1"):
-        relay_of(older, broker).step()
-    older.recorder.close()
+    halts_on_a_store_that_ends_before(broker, tmp_path / "older.db")
 
 
 def test_another_history_at_the_same_position_halts_the_relay(feed: Feed, broker: EmbeddedBroker, tmp_path: Path) -> None:

@@ -145,6 +145,14 @@ def test_what_names_a_client_of_the_fork_is_not_there_and_the_topic_is_right(
     assert decided["m-fork"].startswith("recorded, as answer")
 
 
+def is_not_registered(ledger: Forked, capsys: pytest.CaptureFixture[str], reference: str) -> None:
+    """What was given up is decided again, and of this client nothing is."""
+    code, out, _ = said(ledger, capsys, "resubmit", str(ledger.kept))
+    assert (code, came(out)["f-client"]) == (0, NOBODY)
+    with ledger.house() as home:
+        assert not home.wired.store.stream_version(reference)
+
+
 def test_of_whom_it_is_noted_that_nobody_knows_him_nothing_is_decided_again(
     ledger: Forked, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,10 +199,7 @@ def test_a_client_whom_the_file_does_not_have_is_not_registered_again(
     assert ledger.adopt() == 0
     with ledger.house() as home:
         home.wired.vault.forget(reference)
-    code, out, _ = said(ledger, capsys, "resubmit", str(ledger.kept))
-    assert (code, came(out)["f-client"]) == (0, NOBODY)
-    with ledger.house() as home:
-        assert not home.wired.store.stream_version(reference)
+    is_not_registered(ledger, capsys, reference)
 
 
 def test_what_the_vault_cannot_open_any_more_registers_nobody(
@@ -206,10 +211,7 @@ def test_what_the_vault_cannot_open_any_more_registers_nobody(
     with ledger.house() as home:
         home.wired.vault.register(reference, ClientRecord(identity_code=NEW_CODE))
     spoil_entry(ledger, reference)
-    code, out, _ = said(ledger, capsys, "resubmit", str(ledger.kept))
-    assert (code, came(out)["f-client"]) == (0, NOBODY)
-    with ledger.house() as home:
-        assert not home.wired.store.stream_version(reference)
+    is_not_registered(ledger, capsys, reference)
 
 
 def test_keys_that_are_lost_since_stop_deciding_until_it_is_said_that_they_stay_so(
