@@ -79,9 +79,9 @@ def media_type(request: Request) -> str:
     return read[1].lower() if charsets <= {"utf-8"} else ""
 
 
-async def json_body(request: Request, sender: Sender = NOBODY) -> dict[str, Any]:
-    """The object in the body. Raises Problem or BadJson."""
-    return await object_in(await raw_body(request), sender)
+async def json_body(request: Request) -> dict[str, Any]:
+    """The object in the body of whoever has not said who he is. Raises Problem or BadJson."""
+    return await object_in(await raw_body(request), NOBODY)
 
 
 async def object_in(raw: bytes, sender: Sender) -> dict[str, Any]:

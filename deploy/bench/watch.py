@@ -1,5 +1,5 @@
 """When was each publication of one recipient in the store, on its topic, in its model? The database tells it at each commit:
-to ask it every two milliseconds took a fifth of the processor that is measured."""
+to ask it 320 times a second took 4 % of the processor time that is measured."""
 
 from __future__ import annotations
 
@@ -30,14 +30,12 @@ class Reached:
     """Which number had been reached at which moment (seconds of `time.perf_counter`)."""
 
     def __init__(self) -> None:
-        self.last = 0
         self._numbers: list[int] = []
         self._moments: list[float] = []
 
     def note(self, number: int, moment: float) -> None:
         """The last number that is there now."""
-        if number > self.last:
-            self.last = number
+        if not self._numbers or number > self._numbers[-1]:
             self._numbers.append(number)
             self._moments.append(moment)
 
