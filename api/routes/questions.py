@@ -22,8 +22,8 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, TOKEN
 from api.caller import SignedIn, SignedInCaller
 from api.ledgers import LedgerDoor
+from api.parameters import ShortName
 from api.problems import Problem, problem
-from api.routes.messages import ShortName
 from api.routing import doors
 from api.waiting import Looks
 from domain.dates import FROM_OUTSIDE
@@ -171,7 +171,7 @@ def _answer(signed: SignedIn, question: Question[Any, Any], parameters: Paramete
         "answer": content,
     }
     body = orjson.dumps(stated, option=orjson.OPT_UTC_Z)
-    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+    return Response(body, 200, {"Cache-Control": "no-store", "Vary": TOKEN}, "application/json")
 
 
 def _freshness(answered: Answered[Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from house import House, house_after
 from stories import PAYER
 
-from deploy.agency.client import Follower, Halt, OverHttp, canonical
+from deploy.agency.client import Follower, Halt, OverHttp
 
 
 def out(home: House, **query: Any) -> dict[str, Any]:
@@ -51,6 +51,6 @@ def test_a_reader_that_skips_a_record_halts(tmp_path: Path) -> None:
     with house_after("14", tmp_path) as home:
         told = out(home, limit=500)["publications"]
         follower = Follower()
-        follower.take(told[0]["headers"], canonical(told[0]["value"]))
+        follower.take(told[0]["headers"], told[0]["text"].encode())
         with pytest.raises(Halt):
-            follower.take(told[2]["headers"], canonical(told[2]["value"]))
+            follower.take(told[2]["headers"], told[2]["text"].encode())
