@@ -1,6 +1,6 @@
 """What is limited, and how much of it is left: the headers `RateLimit-Policy` and `RateLimit`.
 
-source: draft-ietf-httpapi-ratelimit-headers-10, whose values are structured fields (RFC 9651)
+They are those of draft-ietf-httpapi-ratelimit-headers-10, and their values lists of structured fields. source: RFC 9651 3.1
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Quota:
 
 
 REDELIVERIES = Quota("redeliveries", MOST_IN_A_DAY, A_DAY)
-"""To one recipient of a live ledger. source: docs/decisions/0022"""
+"""To one recipient of a live ledger. See docs/decisions/0022."""
 WAITING_READERS = Quota("waiting-readers", 8, unit="concurrent-requests")
 """Of one recipient at one process of the API: some of its own system, as many while that is replaced. Each of them reads
 when something was told."""

@@ -24,7 +24,7 @@ from api.limits import DESCRIBED, REDELIVERIES, WAITING_READERS
 from api.links import described_by, links, next_page
 from api.parameters import LARGEST, PAGE, USUAL, Limit, ShortName, Wait
 from api.problems import LONGEST_WAIT_S, Problem, problem, too_often
-from api.responses import LINK, Described, refused
+from api.responses import LINK, READ_OTHERWISE, Described, refused
 from api.routing import doors
 from api.waiting import TOO_MANY_READERS, Lines
 from domain.directory import Recipient
@@ -41,14 +41,6 @@ OFTEN = too_often(
     "Three have begun within 24 hours: the newest, `epoch`, holds everything.", "Seconds until another one may begin."
 )
 """Of a redelivery in a live ledger."""
-_READ = refused(
-    {
-        401: "Nobody is signed in.",
-        404: "Not there, or not for the caller to know.",
-        422: "A parameter is wrong.",
-        503: "Not available just now; ask again.",
-    }
-)
 
 
 def routes() -> APIRouter:
@@ -66,8 +58,7 @@ def routes() -> APIRouter:
                 "description": "In the order of their sequences; none where none came in time.",
                 "headers": {**LINK, **DESCRIBED},
             },
-            **_READ,
-            **refused({409: "There is no such epoch, or the epoch has not come to this sequence."}),
+            **refused({**READ_OTHERWISE, 409: "There is no such epoch, or the epoch has not come to this sequence."}),
             429: _limited(TOO_MANY_READERS),
         },
     )
@@ -79,7 +70,7 @@ def routes() -> APIRouter:
         summary="Where your line stands, and what may come on it",
         responses={
             200: {"model": OutStatus, "description": "The present epoch.", "headers": LINK},
-            **_READ,
+            **refused(READ_OTHERWISE),
         },
     )
     begun: Described = {

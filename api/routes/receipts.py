@@ -18,7 +18,7 @@ from api.ledgers import LedgerDoor
 from api.links import described_by, links, next_page
 from api.parameters import LARGEST, USUAL, Limit
 from api.problems import problem
-from api.responses import LINK, refused
+from api.responses import LINK, READ_OTHERWISE, refused
 from api.routing import doors
 from domain.answers import Answer
 from domain.directory import Recipient
@@ -34,14 +34,6 @@ MessageId = Annotated[
         description="Your own id of the message, percent-encoded (`/` as `%2F`); of an entry of a group's message `g-1 1`.",
     ),
 ]
-_PROBLEMS = refused(
-    {
-        401: "Nobody is signed in.",
-        404: "Not there, or not for the caller to know.",
-        422: "A parameter is wrong.",
-        503: "Not available just now; ask again.",
-    }
-)
 
 
 def routes() -> APIRouter:
@@ -55,8 +47,7 @@ def routes() -> APIRouter:
         summary="Receipts since a number",
         responses={
             200: {"model": ReceiptPage, "description": "In the order of their numbers.", "headers": LINK},
-            **_PROBLEMS,
-            **refused({409: "Your line has not come to this number."}),
+            **refused({**READ_OTHERWISE, 409: "Your line has not come to this number."}),
         },
     )
     router.add_api_route(
@@ -67,8 +58,7 @@ def routes() -> APIRouter:
         summary="The receipt of a message",
         responses={
             200: {"model": StatedReceipt, "description": "The newest receipt of the message.", "headers": LINK},
-            **_PROBLEMS,
-            **refused({410: "What it says was destroyed at the end of its retention time."}),
+            **refused({**READ_OTHERWISE, 410: "What it says was destroyed at the end of its retention time."}),
         },
     )
     router.add_api_route(
@@ -79,7 +69,7 @@ def routes() -> APIRouter:
         summary="Messages that wait",
         responses={
             200: {"model": WaitingMessages, "description": "In the order of their ids.", "headers": LINK},
-            **_PROBLEMS,
+            **refused(READ_OTHERWISE),
         },
     )
     return router

@@ -78,10 +78,11 @@ def test_a_method_that_an_address_does_not_have_is_answered_with_those_that_it_h
 
 def test_head_is_get_without_content_on_every_route_that_is_read(home: House) -> None:
     described = home.http.get("/openapi.json").json()["paths"]
-    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
+    own_id = home.get("/receipts", OWN_WORKER, limit=1).json()["receipts"][0]["message_id"]
+    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county"), "message_id": own_id}
     paths = [path.format_map(named) for path, methods in described.items() if "get" in methods and "{site" not in path]
     own = [f"/ledgers/{LEDGER}/out/county?wait=0", "/openapi.json", "/", "/docs", "/asyncapi", "/asyncapi/provider.yaml"]
-    for path in (*(one for one in paths if "/out/" not in one), *own):
+    for path in (*(one for one in paths if not one.endswith("/out/county")), *own):
         read = home.http.get(path, headers=home.headers(OWN_WORKER))
         asked = home.http.head(path, headers=home.headers(OWN_WORKER))
         assert (asked.status_code, asked.content) == (read.status_code, b""), path
