@@ -107,7 +107,8 @@ async def read_receipt(request: Request, message_id: MessageId, signed: SignedIn
     """The newest receipt of one of the caller's own messages, by its id: the last one of a message that has waited.
 
     Under an id that stands for nothing there is none (`E_NOT_FOUND`): then the message has not come, its answer holds no
-    longer, or its bytes could not be read and took no id. The receipts of these stand in the line alone.
+    longer, or its bytes could not be read and took no id. The receipts of these stand in the line alone, and so does that of
+    a message whose id is `.` or `..`, which no client leaves in a path (RFC 3986 5.2.4).
     """
     own = signed.on_the_line()
     stated = await run_in_threadpool(_newest, signed, own, message_id)

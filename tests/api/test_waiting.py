@@ -134,7 +134,8 @@ def test_who_waits_for_some_types_waits_on_where_another_one_is_told(tmp_path: P
         tell("present 2025-03-24")
         page = orjson.loads(connection.getresponse().read())
         [told] = page["publications"]
-        assert (told["headers"]["ce_type"], told["headers"]["ce_logsequence"]) == ("attendance.recorded.v1", str(door.end + 2))
+        named = told["headers"]
+        assert (named["ce_type"], named["ce_logsequence"]) == ("attendance.recorded.v1", str(door.end + 2))
         assert page["next"] == door.end + 2
 
 
