@@ -381,6 +381,10 @@ def test_a_redelivery_begins_when_everything_is_told_that_was_recorded_by_then(
         assert (begun.status_code, begun.json()["status"], begun.json()["epoch"]) == (202, "recorded", 2)
 
 
+LIMITED = ('"redeliveries";q=3;w=86400', '"redeliveries";r=0;t=7201')
+"""Three in 24 hours, none left. source: RFC 9651 3.1"""
+
+
 def test_who_had_everything_sent_again_too_often_is_told_where_it_stands_and_when_to_ask(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +395,7 @@ def test_who_had_everything_sent_again_too_often_is_told_where_it_stands_and_whe
     answer = home.post("/redeliveries", PAYER, {})
     assert first_code(answer) == (429, "E_TOO_MANY_REDELIVERIES", "")
     assert (answer.headers["retry-after"], answer.json()["epoch"]) == ("7201", 4)
+    assert (answer.headers["ratelimit-policy"], answer.headers["ratelimit"]) == LIMITED
 
 
 def test_a_redelivery_takes_no_body_but_an_empty_one(home: House) -> None:
