@@ -192,9 +192,9 @@ class LedgerReading:
         return answer_of(rows[0]) if rows else None
 
     def newest_answer(self, sender: Sender, command_id: str) -> tuple[Answer, str] | None:
-        """The newest answer to what a sender said under an id, whoever said it: the last one of what has waited, and one that
-        has a number before any that has none. With it the type of what was said, where no event says that; none where nothing
-        was answered."""
+        """The newest answer to what a sender said under an id, whoever said it: the last one of what has waited, and one
+        that has a number rather than one without. With it the type of what was said, where no event says that. None where
+        nothing was answered."""
         rows = self._recorder.answers_to(sender, command_id)
         newest = max(rows, key=lambda row: (row.number or 0, row.position), default=None)
         return (answer_of(newest), type_in(newest)) if newest else None

@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Iterator[House]:
 
 def send(home: House, message_id: str, body: Any, type_name: str = DAY, name: str = "provider-s01") -> Any:
     by = PROVIDER if name == "provider-s01" else AUTHORITY
-    written = quote(message_id, safe="")  # source: CloudEvents HTTP binding 1.0.2, 3.1.3.2
+    written = quote(message_id, safe="")  # as the HTTP binding of CloudEvents has it, 3.1.3.2
     return home.post(f"/in/{name}", by, body, **{"ce-id": written, "ce-type": type_name})
 
 
