@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -65,8 +67,8 @@ def resolved(document: dict[str, Any], schema: Any, depth: int = 8) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return resolved(document, document["components"]["schemas"][name], depth - 1) if depth else {}
+        named = reduce(getitem, schema["$ref"].removeprefix("#/").split("/"), document)
+        return resolved(document, named, depth - 1) if depth else {}
     return {name: resolved(document, one, depth) for name, one in schema.items()}
 
 
@@ -87,8 +89,8 @@ def holds(document: dict[str, Any], path: str, answer: Any) -> None:
     """The answer is as its description says: status, media type, every member. A problem may have members of its own kind
     beside those (RFC 9457 3.2)."""
     operation = document["paths"][f"{LEDGER}{path}"][answer.request.method.lower()]
-    told = operation["responses"][str(answer.status_code)]
-    schema = resolved(document, told["content"][answer.headers["content-type"]]["schema"])
+    told = resolved(document, operation["responses"][str(answer.status_code)])
+    schema = told["content"][answer.headers["content-type"]]["schema"]
     assert faults(answer.json(), schema) == [], path
     assert "problem" in answer.headers["content-type"] or list(undescribed(schema, answer.json())) == [], path
 
