@@ -16,10 +16,10 @@ from urllib.parse import urljoin
 
 import pytest
 import yaml
-from house import CODE, UNKNOWN_CODE, House
+from house import CODE, UNKNOWN_CODE, House, house_after
 from json_schema import faults
 from provider_days import BENEFIT, attendance, week_after
-from stories import EXPERT, INSTRUCTOR, OWN_WORKER, PAYER
+from stories import EXPERT, INSTRUCTOR, OWN_WORKER, PAYER, STEPS
 
 from api.problems import problem_response
 from deploy.describe.asyncapi import document_of, documented
@@ -260,6 +260,18 @@ def test_what_waits_is_linked_from_page_to_page(tmp_path: Path) -> None:
         second = home.http.get(links(first)["next"], headers=home.headers(AUTHORITY))
         assert [one["message_id"] for page in (first, second) for one in page.json()["waiting"]] == ["a&0", "a&1", "a&2"]
         assert "next" not in links(second)
+
+
+def test_the_pages_of_a_question_are_linked_too(tmp_path: Path) -> None:
+    with house_after(STEPS[-1][0], tmp_path) as home:
+        path = "/recipients/authority/notices"
+        whole = home.get(path, EXPERT).json()["answer"]["notices"]
+        assert len(whole) > 1
+        found, answer = [], home.get(path, EXPERT, limit=1)
+        while "next" in links(answer):
+            found += answer.json()["answer"]["notices"]
+            answer = home.http.get(links(answer)["next"], headers=home.headers(EXPERT))
+        assert found + answer.json()["answer"]["notices"] == whole
 
 
 def test_what_a_system_reads_is_linked_to_the_document_that_describes_it(home: House) -> None:
