@@ -11,7 +11,8 @@ from house import House, house_after
 
 from api.bodies import LARGE, MOST_OF_ONE
 from api.bodies import MOST_WAITING as MOST_THERE
-from api.problems import LONGEST_ANSWER_S
+from api.parameters import PAGE
+from api.problems import LONGEST_ANSWER_S, LONGEST_WAIT_S
 from api.routes.publications import LOOKED_THROUGH
 from api.waiting import MOST_READERS
 from consumers.log import DAY_MS
@@ -23,6 +24,7 @@ from domain.message_fields import MOST_ENTRIES
 from domain.messages import MOST_CLIENTS
 from domain.store import HELD_FOR, MOST_WAITING, MOST_WAITING_BYTES
 from projections.kinds import Kind
+from projections.questions import Paged
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,6 +105,11 @@ def test_the_page_of_the_contract_says_the_same_bounds(home: House) -> None:
     assert ["| `limit` of a question | {} to {}, else {} |".format(*one) in page for one in limits] == [True]
 
 
+def most_of(paged: type[Paged]) -> int:
+    most: int = paged.model_json_schema()["properties"]["limit"]["maximum"]
+    return most
+
+
 def test_the_page_of_the_contract_states_every_limit_in_one_table() -> None:
     """docs/explanation/integration.md 4, row by row"""
     page = (ROOT / "docs/explanation/integration.md").read_text()
@@ -115,6 +122,8 @@ def test_the_page_of_the_contract_states_every_limit_in_one_table() -> None:
         "a list; a group's message": f"{MOST_ENTRIES} entries; {MOST_CLIENTS} clients",
         "messages of a sender that wait":
             f"{MOST_WAITING:,} or {MOST_WAITING_BYTES // 2**20} MiB, each for {HELD_FOR.days} days",
+        "entries of a page": f"{PAGE} of a line or of what waits; {most_of(Paged):,} of a question",
+        "a wait at `GET /out`": f"{LONGEST_WAIT_S:.0f} seconds",
         "publications that an answer with `type` looks through": f"{LOOKED_THROUGH:,}",
         "readers of a recipient that wait": f"{MOST_READERS} at a time",
         "redeliveries to a recipient of a live ledger": f"{MOST_IN_A_DAY} in {A_DAY.total_seconds() / 3600:.0f} hours",
