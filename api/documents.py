@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from api.links import described_by, links
 from domain.directory import Recipient
 from projections.kinds import kinds
 
@@ -32,6 +33,13 @@ class AgencyDocument:
     def address(self) -> str:
         """Where it is served."""
         return f"/asyncapi/{self.name}.yaml"
+
+
+def linked(request: Request, recipient: Recipient, further: str = "") -> dict[str, str]:
+    """The `Link` header of what a recipient is answered: to the next page, where there is one, and to the document of its
+    kind."""
+    document = document_for(request, recipient)
+    return links(further, described_by(document.address, YAML) if document else "")
 
 
 def document_for(request: Request, recipient: Recipient) -> AgencyDocument | None:

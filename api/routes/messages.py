@@ -21,9 +21,10 @@ from api.agency_models import Receipt as StatedReceipt
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
 from api.bodies import JSON, asking, judged, media_type, not_allowed, raw_body
 from api.caller import SignedIn, SignedInCaller
+from api.documents import linked
 from api.parameters import ShortName
 from api.problems import PROBLEM, Problem, problem
-from api.responses import Described
+from api.responses import LINK, Described
 from api.routing import doors
 from domain.directory import Recipient
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
@@ -115,11 +116,14 @@ def _answers() -> Described:
         202: "It waits for something that is not there yet.",
         MANY: "A group's message: `parts` and `receipts` say what became of each entry.",
     }
-    token = {TOKEN: {"description": "Of this write, for a reading that has to show it.", "schema": {"type": "string"}}}
-    taken: Described = {
-        status: {"model": StatedReceipt, "description": text, "headers": token} for status, text in said.items()
+    headers = {
+        TOKEN: {"description": "Of this write, for a reading that has to show it.", "schema": {"type": "string"}},
+        **LINK,
     }
-    unread = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    taken: Described = {
+        status: {"model": StatedReceipt, "description": text, "headers": headers} for status, text in said.items()
+    }
+    unread = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "headers": headers}
     wrong = {
         400: "The envelope or the body is not readable (its receipt says `quarantined`, where it has an id).",
         409: "A rule says no.",
@@ -131,7 +135,7 @@ def _answers() -> Described:
     refused: Described = {status: {"model": StatedReceipt, "description": text, **unread} for status, text in wrong.items()}
     many = "As many messages of yours wait as may."
     free = {"Retry-After": {"description": "Seconds until one of them has run out.", "schema": {"type": "integer"}}}
-    waits: Described = {429: {"model": StatedReceipt, "description": many, "headers": free}}
+    waits: Described = {429: {"model": StatedReceipt, "description": many, "headers": {**headers, **free}}}
     return {**taken, **refused, **waits, **{status: COMMAND_RESPONSES[status] for status in (401, 404, 415, 503)}}
 
 
@@ -168,7 +172,7 @@ async def send_message(
     # A group's own number stands behind those of its entries: a reading that waits for it sees them, too.
     place = signed.door.store.position_token(received.receipt.number or 0, (own.org, own.task))
     free = {"Retry-After": str(await run_in_threadpool(_free_in, signed, own))} if status == 429 else {}
-    return json_response(content, status, {TOKEN: place, **free})
+    return json_response(content, status, {TOKEN: place, **linked(request, own), **free})
 
 
 def _free_in(signed: SignedIn, own: Recipient) -> int:

@@ -17,11 +17,11 @@ from api.agency_models import OutStatus, PublicationPage, Redelivery
 from api.answers import COMMAND_RESPONSES, json_response
 from api.bodies import judged, not_allowed, raw_body
 from api.caller import SignedIn, SignedInCaller
-from api.documents import YAML, document_for
+from api.documents import document_for, linked
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
 from api.limits import DESCRIBED, REDELIVERIES, WAITING_READERS
-from api.links import described_by, links, next_page
+from api.links import next_page
 from api.parameters import LARGEST, PAGE, USUAL, Limit, ShortName, Wait
 from api.problems import LONGEST_WAIT_S, Problem, problem, too_often
 from api.responses import LINK, READ_OTHERWISE, Described, refused
@@ -74,11 +74,11 @@ def routes() -> APIRouter:
         },
     )
     begun: Described = {
-        202: {"model": Redelivery, "description": "The fresh epoch has begun.", "headers": DESCRIBED},
+        202: {"model": Redelivery, "description": "The fresh epoch has begun.", "headers": {**LINK, **DESCRIBED}},
         200: {
             "model": Redelivery,
             "description": "It had been asked for under this key before; the epoch is the same.",
-            "headers": DESCRIBED,
+            "headers": {**LINK, **DESCRIBED},
         },
     }
     router.add_api_route(
@@ -117,14 +117,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of it: in the present `epoch`, looked through up to `reached`. `more`: whether something stands behind
-    that; `ended`: whether the reader wants nothing behind that."""
+    """What there is of it: in the present `epoch`, looked through up to `reached`, and of that all that is wanted. `until`:
+    where it ends, none where it was to end in another epoch. `more`: whether something that may be wanted stands behind."""
 
     epoch: int
     told: tuple[Publication, ...]
     reached: int
+    until: int | None
     more: bool
-    ended: bool
+
+    @property
+    def answers(self) -> bool:
+        """Whether the reader is answered with it: something was found, may be found elsewhere, or is wanted no more."""
+        return bool(self.told) or self.more or self.reached == self.until
 
 
 async def read_publications(
@@ -176,8 +181,8 @@ async def read_publications(
     else:
         async with lines.reader(own.short_name, request.receive) as reader:
             found = await run_in_threadpool(_first_look, door, own, wanted)
-            while not (found.told or found.more or found.ended) and await reader.waits(give_up_at):
-                there = replace(wanted, epoch=found.epoch, after=found.reached)
+            while not found.answers and await reader.waits(give_up_at):
+                there = replace(wanted, epoch=found.epoch, after=found.reached, until=found.until)
                 found = await run_in_threadpool(_look, door, own, there)
     content = {
         "ledger": door.ledger,
@@ -185,10 +190,10 @@ async def read_publications(
         "publications": [_stated(one) for one in found.told],
         "next": found.reached,
     }
-    moved = {"until": None} if epoch not in (None, found.epoch) else {}
-    further = next_page(request, after=found.reached, epoch=found.epoch, **moved) if found.more else ""
+    place = {"after": found.reached, "epoch": found.epoch, "until": found.until}
+    further = next_page(request, **place) if found.more else ""
     left = WAITING_READERS.quota - len(lines.waiting(own.short_name))
-    return json_response(content, headers={**_linked(request, own, further), **WAITING_READERS.headers(left)})
+    return json_response(content, headers={**linked(request, own, further), **WAITING_READERS.headers(left)})
 
 
 async def _types(request: Request, own: Recipient, asked: str | None) -> frozenset[str] | None:
@@ -225,8 +230,10 @@ def _look(door: LedgerDoor, own: Recipient, wanted: Wanted) -> Found:
         size = most if until is None else min(most, until - after)
         present, page = door.publications(own.short_name, epoch, after, size)
         if epoch not in (None, present):
-            after = 0
-            if until is not None:  # it counted in the epoch that is over: the page may be shorter for it
+            # What was found so far is of an epoch that is over, and so is the end that was asked for: the page may be
+            # shorter for that.
+            after, told = 0, []
+            if until is not None:
                 epoch, until = present, None
                 continue
         epoch = present
@@ -237,10 +244,9 @@ def _look(door: LedgerDoor, own: Recipient, wanted: Wanted) -> Found:
                 if len(told) == wanted.limit:
                     break
         looked_at += len(page)
-        ended = after == until
-        more = not ended and (len(page) == size or bool(page and after < page[-1].sequence))
+        more = after != until and (len(page) == size or bool(page and after < page[-1].sequence))
         if not more or wanted.types is None or len(told) == wanted.limit or looked_at >= LOOKED_THROUGH:
-            return Found(present, tuple(told), after, more, ended)
+            return Found(present, tuple(told), after, until, more)
 
 
 def _stated(publication: Publication) -> dict[str, Any]:
@@ -252,11 +258,6 @@ def _stated(publication: Publication) -> dict[str, Any]:
         "text": value.decode(),
         "hash": publication_hash(headers, value),
     }
-
-
-def _linked(request: Request, own: Recipient, further: str = "") -> dict[str, str]:
-    document = document_for(request, own)
-    return links(further, described_by(document.address, YAML) if document else "")
 
 
 async def read_out_status(request: Request, recipient: ShortName, signed: SignedInCaller) -> Response:
@@ -282,7 +283,7 @@ async def read_out_status(request: Request, recipient: ShortName, signed: Signed
     }
     if line.coming is not None:
         content["history"] = {"publications": line.coming.publications, "repeated": line.coming.repeated}
-    return json_response(content, headers=_linked(request, own))
+    return json_response(content, headers=linked(request, own))
 
 
 def _grounds(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
@@ -304,10 +305,10 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
         raw = await raw_body(request)
         if wrong := await judged(signed.caller.sender, len(raw), lambda: not_allowed(read_json(raw))):
             raise Problem(*wrong)
-    return await run_in_threadpool(_redelivered, signed, own, key)
+    return await run_in_threadpool(_redelivered, request, signed, own, key)
 
 
-def _redelivered(signed: SignedIn, own: Recipient, key: str) -> Response:
+def _redelivered(request: Request, signed: SignedIn, own: Recipient, key: str) -> Response:
     door = signed.door
     try:
         answer, begun = door.redeliver(own.short_name, signed.caller, key)
@@ -321,7 +322,8 @@ def _redelivered(signed: SignedIn, own: Recipient, key: str) -> Response:
         raise Problem(*answer.codes)
     allowed = door.redeliveries_left(own.short_name)
     limited = REDELIVERIES.headers(*allowed) if allowed is not None else {}
+    headers = {**linked(request, own), **limited}
     stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": begun.epoch}
     come = {"publications": begun.publications, "repeated": begun.repeated}
     content = {**stated, **come, "ledger": door.ledger, "recipient": own.short_name}
-    return json_response(content, 202 if answer.first is None else 200, limited)
+    return json_response(content, 202 if answer.first is None else 200, headers)

@@ -13,9 +13,9 @@ from api.agency_models import Receipt as StatedReceipt
 from api.agency_models import ReceiptPage, WaitingMessages
 from api.answers import json_response
 from api.caller import SignedIn, SignedInCaller
-from api.documents import YAML, document_for
+from api.documents import linked
 from api.ledgers import LedgerDoor
-from api.links import described_by, links, next_page
+from api.links import next_page
 from api.parameters import LARGEST, USUAL, Limit
 from api.problems import problem
 from api.responses import LINK, READ_OTHERWISE, refused
@@ -92,7 +92,7 @@ async def read_receipts(
     reached = answers[-1].number if answers else since
     content = {"ledger": signed.door.ledger, "receipts": receipts, "next": reached}
     further = next_page(request, since=reached) if len(answers) == limit else ""
-    return json_response(content, headers=_linked(request, own, further))
+    return json_response(content, headers=linked(request, own, further))
 
 
 def _behind(door: LedgerDoor, own: Recipient, since: int, limit: int) -> tuple[list[Answer], list[dict[str, Any]]]:
@@ -112,7 +112,7 @@ async def read_receipt(request: Request, message_id: MessageId, signed: SignedIn
     """
     own = signed.on_the_line()
     stated = await run_in_threadpool(_newest, signed, own, message_id)
-    return json_response(stated, headers=_linked(request, own))
+    return json_response(stated, headers=linked(request, own))
 
 
 def _newest(signed: SignedIn, own: Recipient, message_id: str) -> dict[str, Any]:
@@ -153,7 +153,7 @@ async def read_waiting(
     if len(ids) == limit:
         content["next"] = ids[-1]
         further = next_page(request, after=ids[-1])
-    return json_response(content, headers=_linked(request, own, further))
+    return json_response(content, headers=linked(request, own, further))
 
 
 def _waiting(door: LedgerDoor, own: Recipient, after: str, limit: int) -> tuple[list[str], list[dict[str, Any]]]:
@@ -170,8 +170,3 @@ def _stated(door: LedgerDoor, own: Recipient, answers: Iterable[Answer]) -> list
     told = [receipt_of(record, event) for record, event in zip(records, door.store.opened_all(records), strict=True)]
     receipts: list[Receipt] = [receipt.named(pseudonyms) for receipt in told if receipt is not None]
     return [receipt.content() for receipt in receipts]
-
-
-def _linked(request: Request, own: Recipient, further: str = "") -> dict[str, str]:
-    document = document_for(request, own)
-    return links(further, described_by(document.address, YAML) if document else "")

@@ -283,7 +283,13 @@ def test_what_a_system_reads_is_linked_to_the_document_that_describes_it(home: H
     ):
         answer = home.http.get(f"/ledgers/house{path}", headers=home.headers(by))
         told = home.http.get(links(answer)["describedby"])
+        assert told.headers["content-type"].startswith("application/yaml")
         assert yaml.safe_load(told.text)["id"] == f"urn:kuty:asyncapi:{document}"
+
+
+def test_a_receipt_is_linked_to_the_document_of_its_kind_too(home: House) -> None:
+    answer = home.post("/in/provider-s01?dry_run=true", PROVIDER, attendance(home), **DAY, **{"ce-id": "dry-1"})
+    assert links(answer)["describedby"].endswith("/asyncapi/provider.yaml")
 
 
 def test_the_entry_pages_are_linked_to_the_description_of_the_api(home: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,27 @@ def test_a_reader_that_skips_a_record_halts(told_all: House) -> None:
     follower.take(told[0]["headers"], told[0]["text"].encode())
     with pytest.raises(Halt):
         follower.take(told[2]["headers"], told[2]["text"].encode())
+
+
+def test_a_search_that_meets_a_fresh_epoch_begins_anew(told_all: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of two epochs stands in one answer, also where the fresh one begins between two looks."""
+    monkeypatch.setattr(publications, "PAGE", 5)
+    door = told_all.http.app.state.ledgers.door("house")  # type: ignore[attr-defined]
+    own = door.store.directory.recipients["kela-payment"]
+    calls = 0
+
+    def moved(short_name: str, epoch: int | None, after: int, limit: int) -> Any:
+        nonlocal calls
+        calls += 1
+        _, page = door.publications(short_name, None, 0 if calls == 3 else after, limit)
+        return (1 if calls < 3 else 2), page
+
+    wanted = publications.Wanted(1, 0, None, frozenset({DAY}), 500)
+    found = publications._look(replace(door, publications=moved), own, wanted)
+    everything = out(told_all, limit=500)["publications"]
+    days = [one["headers"]["ce_id"] for one in everything if one["headers"]["ce_type"] == DAY]
+    assert [one.id for one in found.told] == days
+    assert found.epoch == 2
 
 
 # --- who may ---
