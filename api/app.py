@@ -15,7 +15,7 @@ from api.documents import AgencyDocument
 from api.exchange import Exchange
 from api.ledgers import LedgerDoor, Ledgers
 from api.problems import DescribedApi, LastResort, add_problems, language_of, problem_response
-from api.routes import commands, documents, ledger, messages, pages, questions, replay
+from api.routes import commands, documents, ledger, messages, pages, publications, questions, receipts, replay
 from api.routes import development as developing
 from api.waiting import Looks
 from domain.refusals import Reason
@@ -67,7 +67,7 @@ def create_app(
     async def _erased(request: Request, error: KeyDestroyed) -> Response:
         return problem_response([Reason("E_ERASED")], language_of(request))
 
-    parts = [commands, questions, messages, replay, ledger, documents, pages]
+    parts = [commands, questions, messages, receipts, publications, replay, ledger, documents, pages]
     if development is not None:
         app.state.development = development
         parts.append(developing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.problems import problem
 from domain.counts import TURNED_AWAY
-from domain.json_gate import LIMIT, read_json
+from domain.json_gate import LIMIT, escaped, read_json, shortened
+from domain.refusals import Reason
 
 T = TypeVar("T")
 Sender = tuple[str, str]
@@ -77,6 +78,11 @@ def media_type(request: Request) -> str:
         return ""
     charsets = {(plain or quoted).lower() for plain, quoted in _CHARSET.findall(read[2])}
     return read[1].lower() if charsets <= {"utf-8"} else ""
+
+
+def not_allowed(names: Iterable[str]) -> list[Reason]:
+    """That these fields of a body are none, each with its place."""
+    return [Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in names]
 
 
 async def json_body(request: Request) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What holds for every request and its answer, whichever route it is: an id, a line in the log,
-HEAD as GET without content, and an `ETag`.
+HEAD as GET without content, an `ETag`, and `Vary`.
 
-source: RFC 9110 8.8.3, 9.3.2, 13.1.2
+source: RFC 9110 8.8.3, 9.3.2, 12.5.5, 13.1.2
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.entity_tags import entity_tags
+from api.problems import PROBLEM
 from api.request_ids import NAME, REQUEST_ID, request_id
 from domain.log_ids import Concerning
 
 TAG_CHARACTERS = 22
 """Characters of base64 for the content in an `ETag`: 132 bits of its SHA-256."""
 ID_NAME = REQUEST_ID.lower().encode()
+OF_A_CALLER = ("/ledgers/", "/dev/ledgers/")
+"""How the addresses begin at which a caller is answered as himself."""
 OF_CONTENT = (b"content-length", b"content-type")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _log = logging.getLogger("kuty.access")
@@ -66,6 +69,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": [*message.get("headers", ()), (ID_NAME, self._named.encode())]}
+            self._say_what_it_depends_on(MutableHeaders(scope=message))
             if self._scope["method"] in ("GET", "HEAD") and message["status"] == 200:
                 self._held = message
             else:
@@ -80,6 +84,13 @@ class _Answer:
             if self._scope["method"] == "HEAD":
                 message = {**message, "body": b""}
         await self._send(message)
+
+    def _say_what_it_depends_on(self, headers: MutableHeaders) -> None:
+        """Name the headers of a request by which it is answered otherwise: who asks, and of a problem the language."""
+        if self._scope["path"].startswith(OF_A_CALLER):
+            headers.add_vary_header("Authorization")
+        if headers.get("Content-Type") == PROBLEM:
+            headers.add_vary_header("Accept-Language")
 
     def _is_known(self, start: Message, content: bytes) -> bool:
         """Give the answer its tag; whether the caller has this very answer already, which makes it a 304."""

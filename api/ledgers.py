@@ -9,6 +9,7 @@ from api.problems import problem
 from domain.answers import Answer
 from domain.context import Caller
 from domain.directory import Directory
+from domain.disclosure.once_more import Allowance
 from domain.disclosure.pseudonyms import Pseudonyms
 from domain.disclosure.publications import Publication
 from domain.store import EventStore, Receiving, Vault
@@ -26,6 +27,17 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Where a recipient's present epoch has come to: `last` is its last sequence, 0 before the first, `on_topic` the one
+    up to which the broker has it. `coming` is there while its history is still being repeated."""
+
+    epoch: int
+    last: int
+    on_topic: int
+    coming: Repeated | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerDoor:
     """One ledger as the API sees it.
 
@@ -35,7 +47,8 @@ class LedgerDoor:
     that epoch and what stands in it; another epoch than the reader's is read from its beginning. `redeliver` begins a fresh
     epoch for a recipient, once under a caller's key, and gives the answer and how far that epoch has come, or none where the
     key stands for something else; it raises `LookupError` where there is nothing to repeat, `SentOnceMoreOften` and
-    `NotAllToldYet`.
+    `NotAllToldYet`. `redeliveries_left` says how many more may begin, none where any number may. `line` says where a
+    recipient's line has come to.
     `pseudonyms` are those of a recipient by its short name; `pseudonyms_at_hand` the same, none where the keys would have to
     be asked.
     `told_up_to` gives the epoch and the sequence up to which a recipient has read all that it was told by now; none while a
@@ -55,6 +68,8 @@ class LedgerDoor:
     lag: Callable[[], Mapping[str, int]]
     lagging: Callable[[], Sequence[str]]
     redeliver: Callable[[str, Caller, str], tuple[Answer, Repeated | None]]
+    redeliveries_left: Callable[[str], Allowance | None]
+    line: Callable[[str], Line]
     acknowledged: Acknowledged | None = None
 
     @property

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from math import ceil
 from typing import Any, TypeVar
 
@@ -14,15 +15,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from api.problems import problem, too_often
+from api.limits import WAITING_READERS
+from api.problems import Problem, too_often
 from domain.disclosure.kept import recipient_of
+from domain.refusals import Reason
 from domain.store import EventStore
 
 T = TypeVar("T")
 LONGEST_LOOK_S = 1.0
-MOST_READERS = 8
-"""Readers of one recipient that wait at a time in one process: some of its own system, as many while that is replaced. Each
-of them reads when something was told."""
+MOST_READERS = WAITING_READERS.quota
+"""Readers of one recipient that wait at a time in one process."""
 LOOK_AGAIN_S = 0.005
 """How long after a look the next one begins where no commit says that there is something to see, seconds."""
 TOO_MANY_READERS = too_often(
@@ -123,7 +125,9 @@ class Reader:
             return False
         others = self._lines.waiting(self._recipient)
         if len(others) >= MOST_READERS:
-            raise problem("E_TOO_MANY_READERS", Retry_After=str(max(1, ceil(min(others) - time.monotonic()))))
+            free_in = timedelta(seconds=max(1, ceil(min(others) - time.monotonic())))
+            told = {"Retry-After": f"{free_in.total_seconds():.0f}", **WAITING_READERS.headers(0, free_in)}
+            raise Problem(Reason("E_TOO_MANY_READERS"), headers=told)
         if self._going is None:
             self._going = asyncio.create_task(self._gone())
         self.until = until

@@ -37,7 +37,7 @@ from consumers.lawful import Lawful, pages, readable
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
-from domain.disclosure.once_more import MOST_IN_A_DAY, NotAllToldYet, SentOnceMoreOften, wait_for_another
+from domain.disclosure.once_more import MOST_IN_A_DAY, Allowance, NotAllToldYet, SentOnceMoreOften, allowance
 from domain.disclosure.publications import Publication
 from domain.disclosure.publish import Line, empty_event, empty_publication
 from domain.events import Erased, RedeliveryRequested
@@ -92,18 +92,22 @@ def check_may_begin(store: EventStore, recipient: str, epoch: int = 0) -> None:
     newest = line_of(store, recipient)
     if not newest.sequence or is_coming(store, newest) or 0 < epoch <= newest.epoch:
         return
-    if epoch and store.mode == "live":
-        _check_how_often(store, newest)
+    if epoch and store.mode == "live" and not (allowed := _allowed(store, newest)).left:
+        raise SentOnceMoreOften(newest.epoch, allowed.more_in)
     _check_told(store)
 
 
-def _check_how_often(store: EventStore, newest: Line) -> None:
-    """Every epoch behind the first one holds everything, whoever began it. Raises `SentOnceMoreOften`."""
+def allowance_of(store: EventStore, recipient: str) -> Allowance | None:
+    """How many redeliveries to a recipient may begin now; none in a simulated ledger, where any number may."""
+    return _allowed(store, line_of(store, recipient)) if store.mode == "live" else None
+
+
+def _allowed(store: EventStore, newest: Line) -> Allowance:
+    """Every epoch behind the first one holds everything, whoever began it."""
     lines = (Line(newest.recipient, epoch) for epoch in range(newest.epoch, 1, -1))
     firsts = (store.stream(line.stream, 0, 1) for line in lines)  # none of an epoch that was passed over
     begun: list[datetime] = [first[0].header.recorded_at for first in islice(filter(None, firsts), MOST_IN_A_DAY)]
-    if wait := wait_for_another(begun, store.now()):
-        raise SentOnceMoreOften(newest.epoch, wait)
+    return allowance(begun, store.now())
 
 
 def _check_told(store: EventStore) -> None:

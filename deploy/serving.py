@@ -16,10 +16,11 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.caller import DevelopmentIssuer, Verifier
-from api.ledgers import LedgerDoor, Repeated
-from consumers.disclosed import line_of, told_up_to
+from api.ledgers import LedgerDoor, Line, Repeated
+from consumers.disclosed import is_coming, line_of, told_up_to
 from consumers.log import BrokerUnavailable
-from consumers.wire import publication_of
+from consumers.redelivery import Redelivery, allowance_of
+from consumers.wire import LARGEST_NUMBER, out_topic, publication_of
 from deploy.describe.served import agency_documents
 from deploy.listening import BoundedProtocol, BoundedServer, shared_socket
 from deploy.local.ports import PartFailed
@@ -55,6 +56,8 @@ def door_of(wired: Wired) -> LedgerDoor:
         lag=_asked_again_later(wired.lag),
         lagging=_asked_again_later(wired.lagging),
         redeliver=lambda short_name, caller, key: redelivered(wired, short_name, caller, key),
+        redeliveries_left=lambda short_name: allowance_of(wired.store, short_name),
+        line=lambda short_name: line_at(wired, short_name),
         acknowledged=ToldOn(wired.store) if wired.store.mode == "live" else None,
     )
 
@@ -63,7 +66,22 @@ def redelivered(wired: Wired, short_name: str, caller: Caller, key: str) -> tupl
     """A redelivery, begun once under the caller's key: the answer to it, and how far it has come. Raises `LookupError`,
     `SentOnceMoreOften`, `NotAllToldYet`."""
     answer, begun = wired.disclosure.redeliver_once(short_name, caller, key)
-    return answer, Repeated(begun.epoch, begun.publications, begun.repeated) if begun else None
+    return answer, _repeated(begun) if begun else None
+
+
+def line_at(wired: Wired, short_name: str) -> Line:
+    """Where a recipient's present epoch has come to, in the store and on its topic."""
+    store = wired.store
+    newest = line_of(store, short_name)
+    coming = newest.sequence > 0 and is_coming(store, newest)
+    taken = store.acknowledgement_before(out_topic(store.ledger, short_name), LARGEST_NUMBER)
+    on_topic = taken.sequence if taken is not None and taken.epoch == newest.epoch else 0
+    progress = _repeated(wired.disclosure.progress_of(short_name)) if coming else None
+    return Line(newest.epoch, newest.sequence, min(on_topic, newest.sequence), progress)
+
+
+def _repeated(begun: Redelivery) -> Repeated:
+    return Repeated(begun.epoch, begun.publications, begun.repeated)
 
 
 def _asked_again_later(look: Callable[[], T]) -> Callable[[], T]:

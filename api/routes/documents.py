@@ -10,13 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import json_response
-from api.documents import AgencyDocument
+from api.documents import YAML, AgencyDocument
+from api.links import DESCRIPTIONS
 from api.problems import problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
-
-YAML = "application/yaml"
-"""RFC 9512."""
 
 
 def routes() -> APIRouter:
@@ -30,18 +28,15 @@ def routes() -> APIRouter:
 async def listed(request: Request) -> Response:
     """Every kind of recipient: its task in three languages, whose where it is shared, and the address of its document."""
     documents: Sequence[AgencyDocument] = request.app.state.documents
-    return json_response(
+    content = [
         {
-            "documents": [
-                {
-                    "task": one.task,
-                    "label": {language: _label(one, language) for language in LANGUAGES},
-                    "address": f"/asyncapi/{one.name}.yaml",
-                }
-                for one in documents
-            ]
+            "task": one.task,
+            "label": {language: _label(one, language) for language in LANGUAGES},
+            "address": one.address,
         }
-    )
+        for one in documents
+    ]
+    return json_response({"documents": content}, headers={"Link": DESCRIPTIONS})
 
 
 def _label(document: AgencyDocument, language: str) -> str:

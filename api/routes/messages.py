@@ -1,54 +1,45 @@
-"""For agencies without Kafka: the same envelopes, receipts and sequences over HTTP (integration.md 4)."""
+"""Messages of agencies without Kafka: the same envelopes, and each is answered with its receipt (integration.md 2)."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from math import ceil
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.agency_models import ClientReference
+from api.agency_models import Receipt as StatedReceipt
 from api.answers import COMMAND_RESPONSES, TOKEN, json_response
-from api.bodies import JSON, asking, judged, media_type, raw_body
+from api.bodies import JSON, asking, judged, media_type, not_allowed, raw_body
 from api.caller import SignedIn, SignedInCaller
-from api.keys import IDEMPOTENCY_KEY, idempotency_key
-from api.ledgers import LedgerDoor
-from api.problems import LONGEST_WAIT_S, Problem, problem, too_often
+from api.documents import linked
+from api.parameters import ShortName
+from api.problems import PROBLEM, Problem, problem
+from api.responses import LINK, Described
 from api.routing import doors
-from api.waiting import TOO_MANY_READERS, Lines
-from domain.disclosure.once_more import SentOnceMoreOften
-from domain.disclosure.publications import Publication
+from domain.directory import Recipient
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
 from domain.message_schemas import message_schema
 from domain.messages import message_types
-from domain.receipts import Receipt, receipt_of
+from domain.receipts import Receipt
 from domain.refusals import Reason, Refused, refusal, refuse
 from projections.kinds import kinds
 
-PAGE = 500
-USUAL = 100
-"""Entries of an answer, unless another number is asked for."""
 STATUS = {"recorded": 201, "already_recorded": 200, "waiting": 202}
 """HTTP status of a receipt; that of its first code for any other."""
-OFTEN = too_often(
-    "Three have begun within 24 hours: the newest, `epoch`, holds everything.", "Seconds until another one may begin."
-)
-"""Of a redelivery in a live ledger."""
 MANY = 207
 """HTTP status of a group's message whose entries fared differently, or were refused. source: RFC 4918 11.1"""
-LARGEST = 2**63 - 1
-"""The highest number that a line can come to."""
 OWN_ID = (
     "Your own id of the message, unique for ever: 1 to 80 ASCII characters without a blank. Needed in binary mode; on a"
     " topic the header is `ce_id`, in structured mode the member is `id`."
@@ -61,19 +52,7 @@ DEFINED = frozenset(
 )
 """Attributes whose values are texts; any other one is an extension that is not ours."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-ShortName = Annotated[str, Path(max_length=40, description="Your recipient's short name.")]
-
-
 DryRun = Annotated[bool, Query(description="Whether only to say what would be answered: nothing is stored.")]
-Limit = Annotated[int, Query(ge=1, le=PAGE, description=f"Entries at most: 1 to {PAGE}, else {USUAL}.")]
-Wait = Annotated[
-    float,
-    Query(
-        ge=0,
-        le=LONGEST_WAIT_S,
-        description=f"Seconds to wait for the first one: 0 to {LONGEST_WAIT_S:.0f}, else {LONGEST_WAIT_S:.0f}.",
-    ),
-]
 
 
 class IdentityCode(BaseModel):
@@ -85,7 +64,7 @@ class IdentityCode(BaseModel):
 
 
 def routes() -> APIRouter:
-    """Messages in, receipts and publications out."""
+    """Messages in."""
     router = doors("/ledgers/{ledger}", "agency systems")
     sent = {name: kind for sender in kinds() for name, kind in message_types(sender).items()}
     bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(sent.items())]}
@@ -93,12 +72,9 @@ def routes() -> APIRouter:
         "/in/{recipient}",
         send_message,
         methods=["POST"],
+        operation_id="send_message",
         summary="Send a message",
-        responses={
-            **COMMAND_RESPONSES,
-            202: {"description": "It waits for something that is not there yet."},
-            MANY: {"description": "A group's message: `parts` and `receipts` say what became of each entry."},
-        },
+        responses=_answers(),
         response_class=Response,
         openapi_extra={
             "parameters": [
@@ -112,19 +88,16 @@ def routes() -> APIRouter:
             },
         },
     )
-    router.add_api_route("/receipts", read_receipts, methods=["GET"], summary="Receipts since a number")
-    router.add_api_route(
-        "/out/{recipient}",
-        read_publications,
-        methods=["GET"],
-        summary="Publications after a sequence",
-        responses={429: TOO_MANY_READERS},
-    )
     router.add_api_route(
         "/client-references",
         client_reference,
         methods=["POST"],
+        operation_id="client_reference",
         summary="Your own name for a client, by personal identity code",
+        responses={
+            200: {"model": ClientReference, "description": "By this name the client is known to you."},
+            **{status: COMMAND_RESPONSES[status] for status in (400, 401, 404, 413, 415, 422, 503)},
+        },
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -132,24 +105,38 @@ def routes() -> APIRouter:
             }
         },
     )
-    router.add_api_route(
-        "/redeliveries",
-        redeliver,
-        methods=["POST"],
-        summary="Everything again, in a fresh epoch",
-        status_code=202,
-        responses={
-            202: {"description": "The fresh epoch has begun."},
-            200: {"description": "It had been asked for under this key before; the epoch is the same."},
-            409: COMMAND_RESPONSES[409],
-            422: COMMAND_RESPONSES[422],
-            429: OFTEN,
-            503: COMMAND_RESPONSES[503],
-        },
-        response_class=Response,
-        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
-    )
     return router
+
+
+def _answers() -> Described:
+    """What a message is answered, by status: its receipt, or the problem that kept it from being read."""
+    said = {
+        201: "Recorded; `KUTY-Token` lets a reading wait for it.",
+        200: "The same was recorded before, or nothing had to be.",
+        202: "It waits for something that is not there yet.",
+        MANY: "A group's message: `parts` and `receipts` say what became of each entry.",
+    }
+    headers = {
+        TOKEN: {"description": "Of this write, for a reading that has to show it.", "schema": {"type": "string"}},
+        **LINK,
+    }
+    taken: Described = {
+        status: {"model": StatedReceipt, "description": text, "headers": headers} for status, text in said.items()
+    }
+    unread = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "headers": headers}
+    wrong = {
+        400: "The envelope or the body is not readable (its receipt says `quarantined`, where it has an id).",
+        409: "A rule says no.",
+        410: "It speaks of what was destroyed at the end of its retention time.",
+        413: "More than 256 KiB.",
+        422: "Readable, but not what the schema wants; or the id was used for other content.",
+        500: "A mistake of ours; the message is refused, and the others are not held up.",
+    }
+    refused: Described = {status: {"model": StatedReceipt, "description": text, **unread} for status, text in wrong.items()}
+    many = "As many messages of yours wait as may."
+    free = {"Retry-After": {"description": "Seconds until one of them has run out.", "schema": {"type": "integer"}}}
+    waits: Described = {429: {"model": StatedReceipt, "description": many, "headers": {**headers, **free}}}
+    return {**taken, **refused, **waits, **{status: COMMAND_RESPONSES[status] for status in (401, 404, 415, 503)}}
 
 
 async def send_message(
@@ -181,9 +168,18 @@ async def send_message(
     content = received.receipt.content()
     if received.entries:
         content["receipts"] = [receipt.content() for receipt in received.entries]
+    status = _status(received.receipt)
     # A group's own number stands behind those of its entries: a reading that waits for it sees them, too.
     place = signed.door.store.position_token(received.receipt.number or 0, (own.org, own.task))
-    return json_response(content, _status(received.receipt), {TOKEN: place})
+    free = {"Retry-After": str(await run_in_threadpool(_free_in, signed, own))} if status == 429 else {}
+    return json_response(content, status, {TOKEN: place, **linked(request, own), **free})
+
+
+def _free_in(signed: SignedIn, own: Recipient) -> int:
+    """In how many seconds one of the sender's messages that wait has run out, by the ledger's clock, at the latest: then
+    another one may wait."""
+    until = signed.door.vault.held_until(own.org, own.task)
+    return max(1, ceil((until - signed.door.store.now()).total_seconds())) if until else 1
 
 
 def _attributes(request: Request) -> dict[str, bytes]:
@@ -231,93 +227,6 @@ def _status(receipt: Receipt) -> int:
     return refusal(receipt.codes[0].code).status if receipt.codes else 409
 
 
-async def read_receipts(
-    signed: SignedInCaller,
-    since: Annotated[
-        int, Query(ge=0, le=LARGEST, description="Receipts behind this number: 0 for all, then `next` of the last answer.")
-    ] = 0,
-    limit: Limit = USUAL,
-) -> Response:
-    """The numbered answers in the caller's line, those after `since`, as they stand on the receipts topic.
-
-    A number that the line has not come to is refused (`E_NO_SUCH_PLACE`).
-    """
-    return json_response(await run_in_threadpool(_receipts, signed, since, limit))
-
-
-def _receipts(signed: SignedIn, since: int, limit: int) -> dict[str, Any]:
-    door, own = signed.door, signed.on_the_line()
-    answers = door.store.answers((own.org, own.task), since, limit)
-    if since and not answers and not door.store.answers((own.org, own.task), since - 1, 1):
-        raise problem("E_NO_SUCH_PLACE", "/since")
-    records = [record for _, answer in answers for record in door.store.records(answer.events[0][2] - 1, 1)]
-    pseudonyms = door.pseudonyms(own.short_name)
-    receipts = [receipt_of(record, event) for record, event in zip(records, door.store.opened_all(records), strict=True)]
-    return {
-        "ledger": door.ledger,
-        "receipts": [receipt.named(pseudonyms).content() for receipt in receipts if receipt is not None],
-        "next": answers[-1][1].number if answers else since,
-    }
-
-
-async def read_publications(
-    request: Request,
-    recipient: ShortName,
-    signed: SignedInCaller,
-    after: Annotated[
-        int, Query(ge=0, le=LARGEST, description="Publications behind this sequence: 0, then `next` of the last answer.")
-    ] = 0,
-    epoch: Annotated[
-        int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as it was named last; from 1.")
-    ] = None,
-    limit: Limit = USUAL,
-    wait: Wait = LONGEST_WAIT_S,
-) -> Response:
-    """What the recipient is told, after a sequence of the present epoch; waits up to `wait` seconds for the first one.
-
-    After a redelivery there is a new epoch: a reader that names the epoch it knows gets the new one from its beginning. An
-    epoch that there is none of, and a sequence behind the end of its epoch, are refused (`E_NO_SUCH_PLACE`). Whoever would
-    wait where enough readers of the recipient do is refused, too (`E_TOO_MANY_READERS`, `Retry-After`).
-    """
-    own = signed.on_the_line(recipient)
-    give_up_at = time.monotonic() + wait
-    door = signed.door
-    lines: Lines = request.app.state.waits.setdefault(door.name, Lines(door.store, request.app.state.closing))
-
-    async def look() -> tuple[int, Sequence[Publication]]:
-        present, told = await run_in_threadpool(door.publications, own.short_name, epoch, after, limit)
-        if not told or epoch not in (None, present):
-            await run_in_threadpool(_check_place, door, own.short_name, epoch, present, after)
-        return present, told
-
-    if not wait:
-        present, told = await look()
-    else:
-        async with lines.reader(own.short_name, request.receive) as reader:
-            present, told = await look()
-            while not told and await reader.waits(give_up_at):
-                present, told = await look()
-    entries = [_stated(publication) for publication in told]
-    reached = told[-1].sequence if told else after if epoch in (None, present) else 0
-    return json_response({"ledger": door.ledger, "epoch": present, "publications": entries, "next": reached})
-
-
-def _check_place(door: LedgerDoor, short_name: str, epoch: int | None, present: int, after: int) -> None:
-    """The reader was there: raises Problem (`E_NO_SUCH_PLACE`) for a place that the recipient's line never had."""
-    known = present if epoch is None else epoch
-    if known > present:
-        raise problem("E_NO_SUCH_PLACE", "/epoch")
-    if after > door.store.stream_version(f"recipient/{short_name}/{known}"):
-        raise problem("E_NO_SUCH_PLACE", "/after")
-
-
-def _stated(publication: Publication) -> dict[str, Any]:
-    """One publication: its attributes and its body, which a follower hashes as they stand."""
-    attributes = {name: value.decode() for name, value in publication.headers}
-    value: Mapping[str, Any] = orjson.loads(publication.value)
-    return {"headers": attributes, "value": value, "hash": publication.hash}
-
-
 async def client_reference(request: Request, signed: SignedInCaller) -> Response:
     """The caller's own name for a client whom it may know. The search is logged as use, and answers the same about everybody
     else, whether he is a client or not (domain/pathway.md 4.9)."""
@@ -334,7 +243,7 @@ def _code_in(raw: bytes) -> str:
     """The personal identity code that a body asks about. Raises BadJson, Refused."""
     body = read_json(raw)
     code = body.get("identity_code")
-    wrong = _not_allowed(name for name in body if name != "identity_code")
+    wrong = not_allowed(name for name in body if name != "identity_code")
     if not isinstance(code, str):
         wrong.append(Reason("E_FIELD_TYPE" if "identity_code" in body else "E_FIELD_MISSING", "/identity_code"))
     if wrong:
@@ -349,40 +258,6 @@ def _name_under(signed: SignedIn, code: str) -> str | None:
     """The caller's own name for the client of a personal identity code, where it may know him."""
     client = signed.names().client(code)
     return signed.door.pseudonyms(signed.own.short_name).of(client) if client is not None else None
-
-
-def _not_allowed(names: Iterable[str]) -> list[Reason]:
-    return [Reason("E_FIELD_NOT_ALLOWED", shortened(f"/{escaped(name)}")) for name in names]
-
-
-async def redeliver(request: Request, signed: SignedInCaller) -> Response:
-    """Begin a fresh epoch that repeats every publication that is still lawful; the old model answers until it is done.
-
-    There is nothing to say about it: a body is left out, or an object without fields. Asked again under the same key, it is
-    answered with the epoch that was begun then, and under any key while that one is on its way: `repeated` of `publications`
-    are in it. In a live ledger another one begins when the oldest of the last three is 24 hours old (429, `Retry-After`):
-    until then the newest, `epoch` of the problem, is read from its beginning. None begins before what was recorded when it
-    was asked for has been told (`E_NOT_AT_HEAD`, 503): it might take back what would be sent again.
-    """
-    own = signed.on_the_line()
-    key = idempotency_key(request)
-    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
-        raw = await raw_body(request)
-        if wrong := await judged(signed.caller.sender, len(raw), lambda: _not_allowed(read_json(raw))):
-            raise Problem(*wrong)
-    try:
-        answer, begun = await run_in_threadpool(signed.door.redeliver, own.short_name, signed.caller, key)
-    except LookupError as error:
-        raise problem("E_NO_CHANGE") from error  # nothing was ever told: there is nothing to repeat
-    except SentOnceMoreOften as often:
-        wait = {"Retry-After": str(ceil(often.wait.total_seconds()))}
-        raise Problem(*often.codes, extra={"epoch": often.epoch}, headers=wait) from often
-    if begun is None:
-        raise Problem(*answer.codes)
-    stated = {"message_id": key, "status": answer.status, "number": answer.number, "epoch": begun.epoch}
-    come = {"publications": begun.publications, "repeated": begun.repeated}
-    content = {**stated, **come, "ledger": signed.door.ledger, "recipient": own.short_name}
-    return json_response(content, 202 if answer.first is None else 200)
 
 
 def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.links import DESCRIPTIONS
 from api.problems import problem
 
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -26,12 +27,12 @@ def routes() -> APIRouter:
 
 async def first_page() -> Response:
     """What to try."""
-    return _page("index.html")
+    return _page("index.html", Link=DESCRIPTIONS)
 
 
 async def description() -> Response:
     """Every route, to be read and tried."""
-    return _page("docs.html")
+    return _page("docs.html", Link=DESCRIPTIONS)
 
 
 async def part(name: str) -> Response:
@@ -46,8 +47,9 @@ def _pages() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(WEB.iterdir()) if path.suffix in TYPES}
 
 
-def _page(name: str) -> Response:
+def _page(name: str, **more: str) -> Response:
     headers = {
+        **more,
         "Content-Security-Policy": POLICY,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

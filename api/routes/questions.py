@@ -22,8 +22,9 @@ from starlette.responses import Response
 from api.answers import COMMAND_RESPONSES, TOKEN
 from api.caller import SignedIn, SignedInCaller
 from api.ledgers import LedgerDoor
+from api.links import links, next_page
+from api.parameters import ShortName
 from api.problems import Problem, problem
-from api.routes.messages import ShortName
 from api.routing import doors
 from api.waiting import Looks
 from domain.dates import FROM_OUTSIDE
@@ -120,7 +121,7 @@ def _endpoint(by_key: dict[str, Question[Any, Any]]) -> Endpoint:
         token = request.headers.get(TOKEN, "")
         if token:
             await visible(signed.door, own.short_name, token, request.app.state.looks, request.app.state.closing)
-        return await run_in_threadpool(_answer, signed, question, parameters)
+        return await run_in_threadpool(_answer, request, signed, question, parameters)
 
     return endpoint
 
@@ -147,7 +148,7 @@ def _check_cursor(signed: SignedIn, short_name: str, parameters: Paged) -> None:
         raise problem("E_QUERY", "/after") from error
 
 
-def _answer(signed: SignedIn, question: Question[Any, Any], parameters: Parameters) -> Response:
+def _answer(request: Request, signed: SignedIn, question: Question[Any, Any], parameters: Parameters) -> Response:
     door, own = signed.door, signed.own
     try:
         answered = ask(
@@ -171,7 +172,9 @@ def _answer(signed: SignedIn, question: Question[Any, Any], parameters: Paramete
         "answer": content,
     }
     body = orjson.dumps(stated, option=orjson.OPT_UTC_Z)
-    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+    further = content.get("next") if isinstance(parameters, Paged) else None
+    headers = {"Cache-Control": "no-store", "Vary": TOKEN, **links(next_page(request, after=further) if further else "")}
+    return Response(body, 200, headers, "application/json")
 
 
 def _freshness(answered: Answered[Any]) -> dict[str, Any]:

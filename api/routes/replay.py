@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.caller import SignedIn, SignedInCaller
+from api.parameters import ShortName
 from api.problems import problem
 from api.routes.commands import Client
-from api.routes.messages import ShortName
 from api.routing import doors
 from domain.catalogue import DISCLOSURES, EVENTS
 from domain.dates import LocalDate, Moment

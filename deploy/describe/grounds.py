@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, tellings
 from domain import events as e
-from domain.catalogue import REGISTER_FACTS
+from domain.catalogue import REGISTER_FACTS, type_of, types_of
 from domain.code_lists import code_list
 from domain.directory import Recipient
 from domain.disclosure.entitlement import OWN_FACT
 from domain.disclosure.grounds import ADMINISTRATION, ground_of
 from domain.disclosure.kinds import Standing
-from domain.events import Event
+from domain.events import DisclosureWithdrawn, Event
 from domain.pathway import Fact, Pathway, Plan
 
 E = TypeVar("E", bound=Event)
@@ -34,6 +36,15 @@ def grounds_of(told: Telling) -> list[tuple[str, str]]:
     if OWN_FACT in told.forms:
         pairs |= {("LB-OWN-TASK", purpose) for _, purpose in asked}
     return sorted(pairs)
+
+
+@cache
+def grounds_by_type(column: str) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """By type of publication, those of older versions too, on what grounds a column may be told; and of the withdrawal that
+    says nothing, of what was erased before it was sent."""
+    found = {name: grounds_of(told) for told in tellings()[column] for name in types_of([told.event.NAME])}
+    purposes = {purpose for grounds in found.values() for _, purpose in grounds} | {ADMINISTRATION}
+    return {**found, type_of(DisclosureWithdrawn): [("LB-OWN-TASK", purpose) for purpose in sorted(purposes)]}
 
 
 def bases_of(columns: tuple[str, ...] = COLUMNS) -> dict[str, tuple[str, ...]]:

@@ -9,12 +9,17 @@ import yaml
 
 from api.documents import AgencyDocument
 from deploy.describe.asyncapi import document_of, documented, name_of
+from deploy.describe.grounds import grounds_by_type
 
 
 def agency_documents() -> Sequence[AgencyDocument]:
     """One for each kind of recipient, each made when it is first asked for."""
     return [
-        AgencyDocument(name_of(kind), kind.task, kind.agency_kinds, partial(_text, name_of(kind))) for kind in documented()
+        AgencyDocument(
+            name_of(kind), kind.task, kind.agency_kinds, partial(_text, name_of(kind)), kind.key,
+            partial(grounds_by_type, kind.key),
+        )
+        for kind in documented()
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from domain.refusals import Reason, Refused
 
@@ -34,9 +35,14 @@ class NotAllToldYet(Refused):
         self.head = head
 
 
-def wait_for_another(begun: Sequence[datetime], now: datetime) -> timedelta:
-    """How long another redelivery has to wait, zero where it may begin: the oldest of the three that began last has to be
-    24 hours old. `begun` is when they began, newest first, UTC."""
-    if len(begun) < MOST_IN_A_DAY:
-        return timedelta()
-    return max(timedelta(), begun[MOST_IN_A_DAY - 1] + A_DAY - now)
+class Allowance(NamedTuple):
+    """How many redeliveries to a recipient may begin now, and in what time there is one more; zero where all may."""
+
+    left: int
+    more_in: timedelta
+
+
+def allowance(begun: Sequence[datetime], now: datetime) -> Allowance:
+    """What is allowed where these have begun: one counts until it is 24 hours old. Newest first, UTC; three are enough."""
+    counted = [at for at in begun[:MOST_IN_A_DAY] if now - at < A_DAY]
+    return Allowance(MOST_IN_A_DAY - len(counted), counted[-1] + A_DAY - now if counted else timedelta())

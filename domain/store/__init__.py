@@ -16,6 +16,7 @@ from domain.store.new_epoch import Choice, Given, Ground, NewEpoch
 from domain.store.own_keys import check_own_keys
 from domain.store.reading import LedgerReading
 from domain.store.rebuild import Rebuilding
+from domain.store.receiving.answering import HELD_FOR, MOST_WAITING, MOST_WAITING_BYTES
 from domain.store.receiving.knowing import known_at_hand, told_by_others
 from domain.store.receiving.look_ups import LOOKING, registration
 from domain.store.receiving.receiving import Received, Receiving
@@ -54,9 +55,12 @@ from domain.store.tables.sqlite_recorder import SqliteRecorder
 from domain.store.tables.watchdog import WATCHDOG
 
 __all__ = [
+    "HELD_FOR",
     "LOOKING",
     "LOOK_AGAIN_S",
     "LOST",
+    "MOST_WAITING",
+    "MOST_WAITING_BYTES",
     "POSTGRES_SETTINGS",
     "STAGED",
     "WATCHDOG",

@@ -18,7 +18,7 @@ from domain.pathway import Pathway
 from domain.record import Record, read_record
 from domain.store.checking import amiss
 from domain.store.checking.amiss import Amiss
-from domain.store.deciding.kept_answers import answer_of, still_waiting
+from domain.store.deciding.kept_answers import answer_of, still_waiting, type_in
 from domain.store.deciding.known import Known
 from domain.store.openings import epochs_of
 from domain.store.rebuild import FollowerOf
@@ -190,6 +190,19 @@ class LedgerReading:
         own = [row for row in kept if person is None or row.person in (person, "")]
         rows = sorted(own, key=lambda row: (not row.final, row.person == ""))
         return answer_of(rows[0]) if rows else None
+
+    def newest_answer(self, sender: Sender, command_id: str) -> tuple[Answer, str] | None:
+        """The newest answer to what a sender said under an id, whoever said it: the last one of what has waited, and one
+        that has a number rather than one without. With it the type of what was said, where no event says that. None where
+        nothing was answered."""
+        rows = self._recorder.answers_to(sender, command_id)
+        newest = max(rows, key=lambda row: (row.number or 0, row.position), default=None)
+        return (answer_of(newest), type_in(newest)) if newest else None
+
+    def waiting(self, sender: Sender, command_ids: Iterable[str]) -> list[Answer]:
+        """Of what a sender said under some ids the answers that it waits, and had no last one since."""
+        rows = (row for one in command_ids for row in still_waiting(self._recorder.answers_to(sender, one)))
+        return [answer_of(row) for row in rows]
 
     def waits(self, sender: Sender, command_id: str) -> bool:
         """Whether something was told that it waits under the id, and has no last answer yet, whoever else may have one."""

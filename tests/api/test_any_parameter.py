@@ -60,7 +60,8 @@ class Asking:
     def ask(
         self, operation: Operation, short_name: str, by: Caller, query: dict[str, Any], headers: dict[str, str], **path: str
     ) -> Any:
-        named = {"ledger": "house", "recipient": short_name, "client": self.home.name(short_name), **path}
+        own = {"client": self.home.name(short_name), "message_id": "m-1"}
+        named = {"ledger": "house", "recipient": short_name, **own, **path}
         at = operation.path
         for name in operation.named("path"):
             at = at.replace(f"{{{name}}}", quote(named[name], safe=""))
@@ -163,7 +164,7 @@ def test_any_parameter_of_any_route_gets_a_clear_answer(asking: Asking, data: st
     query = data.draw(st.dictionaries(st.sampled_from([*names, "x"]), strange, max_size=3))
     if "wait" in operation.named("query"):
         query["wait"] = data.draw(st.sampled_from(["0", "nan", "-1", "inf"]))
-    path = data.draw(st.dictionaries(st.sampled_from(["client", "recipient", "ledger"]), strange, max_size=1))
+    path = data.draw(st.dictionaries(st.sampled_from(["client", "recipient", "ledger", "message_id"]), strange, max_size=1))
     places = [*operation.named("header"), "If-Match", "If-None-Match", "X-Request-Id", "Accept-Language", "Content-Type"]
     plain = strange.map(lambda text: "".join(letter for letter in text if letter.isprintable()).strip()[:400])
     headers = data.draw(st.dictionaries(st.sampled_from(places), plain, max_size=2))

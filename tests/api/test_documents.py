@@ -9,9 +9,22 @@ import pytest
 import yaml
 from house import House, house_after
 
+from api.bodies import LARGE, MOST_OF_ONE
+from api.bodies import MOST_WAITING as MOST_THERE
+from api.parameters import PAGE
+from api.problems import LONGEST_ANSWER_S, LONGEST_WAIT_S
+from api.routes.publications import LOOKED_THROUGH
 from api.waiting import MOST_READERS
+from consumers.log import DAY_MS
+from consumers.wire import IN, OUT, RECEIPTS
 from deploy.describe.asyncapi import document_of, documented, name_of
+from domain.disclosure.once_more import A_DAY, MOST_IN_A_DAY
+from domain.json_gate import LIMIT
+from domain.message_fields import MOST_ENTRIES
+from domain.messages import MOST_CLIENTS
+from domain.store import HELD_FOR, MOST_WAITING, MOST_WAITING_BYTES
 from projections.kinds import Kind
+from projections.questions import Paged
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,11 +94,41 @@ def test_the_page_of_the_contract_says_the_same_bounds(home: House) -> None:
         [found] = [one["schema"] for one in described[f"{ledger}{path}"]["get"]["parameters"] if one["name"] == name]
         return found["minimum"], found["maximum"], found["default"]
 
-    for path in ("/out/{recipient}", "/receipts"):
-        assert "| `limit` of `GET /out` and `GET /receipts` | {} to {}, else {} |".format(*bounds(path, "limit")) in page
+    for path in ("/out/{recipient}", "/receipts", "/waiting"):
+        row = "| `limit` of `GET /out`, `GET /receipts` and `GET /waiting` | {} to {}, else {} |"
+        assert row.format(*bounds(path, "limit")) in page
     least, most, usual = bounds("/out/{recipient}", "wait")
     assert f"| `wait` of `GET /out` | {least:g} to {most:g} seconds, else {usual:g} |" in page
     assert f"| readers of a recipient that wait at `GET /out` | {MOST_READERS} at a time" in page
     limits = {bounds(path.removeprefix(ledger), "limit") for path, ways in described.items() if "/recipients/" in path
               and any(one["name"] == "limit" for one in ways["get"]["parameters"])}  # fmt: skip
     assert ["| `limit` of a question | {} to {}, else {} |".format(*one) in page for one in limits] == [True]
+
+
+def most_of(paged: type[Paged]) -> int:
+    most: int = paged.model_json_schema()["properties"]["limit"]["maximum"]
+    return most
+
+
+def test_the_page_of_the_contract_states_every_limit_in_one_table() -> None:
+    """docs/explanation/integration.md 4, row by row"""
+    page = (ROOT / "docs/explanation/integration.md").read_text()
+    _, _, behind = page.partition("| limit | how much | beyond it |\n|---|---|---|\n")
+    table = behind.partition("\n\n")[0]
+    rows = {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for line in table.splitlines())}
+    days = {name: topic.retention_ms // DAY_MS for name, topic in (("in", IN), ("out", OUT), ("receipts", RECEIPTS))}
+    assert rows == {
+        "a body": f"{LIMIT // 1024} KiB",
+        "a list; a group's message": f"{MOST_ENTRIES} entries; {MOST_CLIENTS} clients",
+        "messages of a sender that wait":
+            f"{MOST_WAITING:,} or {MOST_WAITING_BYTES // 2**20} MiB, each for {HELD_FOR.days} days",
+        "entries of a page": f"{PAGE} of a line or of what waits; {most_of(Paged):,} of a question",
+        "a wait at `GET /out`": f"{LONGEST_WAIT_S:.0f} seconds",
+        "publications that an answer with `type` looks through": f"{LOOKED_THROUGH:,}",
+        "readers of a recipient that wait": f"{MOST_READERS} at a time",
+        "redeliveries to a recipient of a live ledger": f"{MOST_IN_A_DAY} in {A_DAY.total_seconds() / 3600:.0f} hours",
+        f"bodies of more than {LARGE // 1024} KiB that are being judged":
+            f"{MOST_THERE} at a time, {MOST_OF_ONE} of one sender (each process of the API counts its own)",
+        "what an answer may take, beyond a wait that was asked for": f"{LONGEST_ANSWER_S:.0f} seconds",
+        "what a topic keeps": ", ".join(f"{name} {number} days" for name, number in days.items()),
+    }  # fmt: skip

@@ -36,9 +36,10 @@ class Watched:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.done: list[tuple[str, str]] = []
         self.loop = 0
-        for place in ("api.bodies", "api.routes.messages", "domain.store.deciding.kept_answers"):
+        for place in ("api.bodies", "api.routes.messages", "api.routes.publications", "domain.store.deciding.kept_answers"):
             patch.setattr(f"{place}.read_json", self._noted("read", read_json))
-        patch.setattr(messages, "escaped", self._noted("named", messages.escaped))
+        for module in (bodies, messages):
+            patch.setattr(module, "escaped", self._noted("named", module.escaped))
         patch.setattr(commands, "wish_of_body", self._noted("judged", commands.wish_of_body))
         patch.setattr(EventStore, "_put", self._noted("handed over", EventStore._put))
         patch.setattr(EventStore, "refuse", self._noted("handed over", EventStore.refuse))

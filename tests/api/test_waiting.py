@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 import pytest
 from house import ISSUER, LEDGER, House, house_after
-from stories import PAYER
+from stories import PAYER, STEPS
 
 from api.app import create_app
 from api.caller import Verifier
 from api.routes import questions
 from api.routes.questions import visible
 from api.waiting import MOST_READERS, Lines, Looks
+from deploy.describe.served import agency_documents
 from deploy.local.ports import free_port
 from deploy.serving import door_of, served
 from domain.store import Token
@@ -69,15 +70,16 @@ def until(there: Callable[[], object]) -> None:
 
 
 @contextmanager
-def door_in(folder: Path) -> Iterator[Door]:
-    with house_after("14", folder) as home:
+def door_in(folder: Path, row: str = "14") -> Iterator[Door]:
+    with house_after(row, folder) as home:
         real, read = door_of(home.wired), list[str]()
 
         def publications(short_name: str, *rest: Any) -> Any:
             read.append(short_name)
             return real.publications(short_name, *rest)
 
-        app = create_app({LEDGER: replace(real, publications=publications)}, Verifier(ISSUER.public_key))
+        doors, verifier = {LEDGER: replace(real, publications=publications)}, Verifier(ISSUER.public_key)
+        app = create_app(doors, verifier, agency_documents=agency_documents())
         port = free_port()
         with served(app, "127.0.0.1", port):
             yield Door(home, port, app, read)
@@ -112,14 +114,42 @@ def test_who_waits_reads_once_for_what_he_is_told_and_not_for_what_others_record
     assert door.read == [NAME] * 4
 
 
+def test_who_waits_for_some_types_waits_on_where_another_one_is_told(tmp_path: Path) -> None:
+    with door_in(tmp_path, "13") as door:
+        home, steps = door.home, dict(STEPS)
+
+        def tell(row: str) -> None:
+            step = steps[row]
+            home.on(step.on)
+            home.execute(step.ask(home.pathway) if callable(step.ask) else step.ask, step.by, client=home.aino)
+            while home.wired.disclosure.step():
+                pass
+
+        connection = door.ask(after=door.end, wait=25, type="attendance.recorded.v1")
+        until(lambda: door.waiting == 1)
+        # when he is told that an absence was reported, he looks, and waits on
+        tell("14")
+        until(lambda: len(door.read) == 2 and door.waiting == 1)
+        # and when he is told of a day, he is answered with that
+        tell("present 2025-03-24")
+        page = orjson.loads(connection.getresponse().read())
+        [told] = page["publications"]
+        named = told["headers"]
+        assert (named["ce_type"], named["ce_logsequence"]) == ("attendance.recorded.v1", str(door.end + 2))
+        assert page["next"] == door.end + 2
+
+
 def test_more_readers_than_may_wait_are_told_when_to_come_again(door: Door) -> None:
     """docs/explanation/integration.md 4"""
     waiting = door.wait(MOST_READERS)
     status, told, headers = door.answer(after=door.end, wait=25)
     assert (status, [one["code"] for one in told["codes"]]) == (429, ["E_TOO_MANY_READERS"])
     assert 1 <= int(headers["retry-after"]) <= 25
+    assert headers["ratelimit-policy"] == f'"waiting-readers";q={MOST_READERS};qu="concurrent-requests"'
+    assert headers["ratelimit"] == f'"waiting-readers";r=0;t={headers["retry-after"]}'
     # who does not wait is answered, and so is who has something to read
-    assert door.answer(after=door.end, wait=0)[0] == 200
+    status, _, headers = door.answer(after=door.end, wait=0)
+    assert (status, headers["ratelimit"]) == (200, '"waiting-readers";r=0')
     status, told, _ = door.answer(after=0, limit=2, wait=25)
     assert (status, told["next"]) == (200, 2)
     # and when one has gone, there is room long before his time is over

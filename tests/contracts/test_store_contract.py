@@ -342,6 +342,37 @@ def test_a_held_message_waits_and_gets_a_final_answer(store: EventStore) -> None
     assert kept.status == "recorded"
 
 
+def test_the_newest_answer_under_an_id_is_the_last_one_of_what_has_waited(store: EventStore) -> None:
+    client = new_client(store)
+    assert store.newest_answer(PROVIDER.sender, "m1") is None
+    waiting = store.note(held("m1"), PROVIDER, "m1", content=M1).result(DEADLINE_S)
+    assert store.newest_answer(PROVIDER.sender, "m1") == (waiting, "")
+    assert store.waiting(PROVIDER.sender, ["m0", "m1"]) == [waiting]
+    # what somebody else uses for a key, without effect, is no answer to it
+    store.execute(day(0), PROVIDER, "told meanwhile", client=client)
+    store.execute(day(0), replace(PROVIDER, person="i2"), "m1", client=client, content=M1)
+    assert store.newest_answer(PROVIDER.sender, "m1") == (waiting, "")
+    assert store.waiting(PROVIDER.sender, ["m1"]) == [waiting]
+    # and when it has its last one, it is that, and nothing waits any more
+    last = store.execute(day(0), PROVIDER, "m1", client=client, content=M1)
+    found = store.newest_answer(PROVIDER.sender, "m1")
+    assert found is not None
+    assert (found[0].status, found[0].number) == (last.status, last.number)
+    assert store.waiting(PROVIDER.sender, ["m1"]) == []
+
+
+def test_of_what_had_no_effect_its_type_is_kept(store: EventStore) -> None:
+    client = new_client(store)
+    store.execute(day(0), PROVIDER, "1", client=client)
+    store.execute(day(0), PROVIDER, "2", client=client, content=M1)
+    store.execute(day(0), PROVIDER, "3", client=client)
+    kept = [store.newest_answer(PROVIDER.sender, key) for key in ("1", "2", "3")]
+    assert [(one[0].status, one[1]) for one in kept if one is not None] == [
+        ("recorded", ""), ("already_recorded", M1.type), ("already_recorded", "record_day")
+    ]  # fmt: skip
+    assert list(store.amiss(lambda header: None)) == []
+
+
 def test_answers_are_counted_by_what_became_of_them(store: EventStore) -> None:
     assert store.answer_counts() == {}
     client = new_client(store)

@@ -11,7 +11,7 @@ from disclosure.ledger import Ledger, follow, ledger_in, opened
 from stories import OPERATOR, READY, STEPS
 
 from consumers.disclosure import Disclosure
-from consumers.redelivery import Redelivery
+from consumers.redelivery import Redelivery, allowance_of
 from domain.disclosure.once_more import SentOnceMoreOften
 
 COUNTY = "county"
@@ -60,6 +60,20 @@ def asked_three_times(follower: Disclosure, clock: Clock) -> None:
         assert asked(follower, f"for-{epoch}").epoch == epoch
 
 
+def test_how_many_may_begin_yet_is_known_and_when_there_is_one_more(live: Ledger, clock: Clock) -> None:
+    """Each counts until it is 24 hours old."""
+    follower, day = live.follower(), timedelta(hours=24)
+    clock.at = LATER
+    assert allowance_of(live.store, COUNTY) == (3, timedelta())
+    asked_three_times(follower, clock)  # at 0, 7 and 9 o'clock
+    assert allowance_of(live.store, COUNTY) == (0, day - timedelta(hours=9))
+    for hours, left, begun_at in ((23, 0, 0), (24, 1, 7), (32, 2, 9)):
+        clock.at = LATER + timedelta(hours=hours)
+        assert allowance_of(live.store, COUNTY) == (left, timedelta(hours=begun_at + 24 - hours))
+    clock.at = LATER + timedelta(hours=33)
+    assert allowance_of(live.store, COUNTY) == (3, timedelta())
+
+
 def test_a_fourth_one_begins_when_the_first_of_three_is_24_hours_old(live: Ledger, clock: Clock) -> None:
     follower = live.follower()
     asked_three_times(follower, clock)
@@ -106,3 +120,4 @@ def test_in_a_simulated_ledger_it_is_repeated_as_often_as_one_asks(tmp_path: Pat
         follower = simulated.follower()
         follow(follower)
         assert [asked(follower, f"for-{epoch}").epoch for epoch in range(2, 7)] == [2, 3, 4, 5, 6]
+        assert allowance_of(simulated.store, COUNTY) is None

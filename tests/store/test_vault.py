@@ -183,6 +183,22 @@ def test_held_messages_wait_in_the_order_in_which_they_run_out(ground: Ground) -
     assert vault.held() == [soon, other]
 
 
+def test_the_ids_of_a_senders_held_messages_are_read_in_pages(ground: Ground) -> None:
+    vault = ground.vault()
+    for number, message_id in enumerate(("m3", "m1", "g 1", "m2")):
+        until_at = datetime(2025, 2, 4 - number, tzinfo=UTC)
+        vault.keep_held(HeldMessage("s01", "provider", message_id, until_at, b"{}"))
+    vault.keep_held(HeldMessage("s02", "provider", "m0", datetime(2025, 1, 1, tzinfo=UTC), b"{}"))
+    found, after = list[str](), ""
+    while page := vault.held_under("s01", "provider", after, 3):
+        found, after = found + page, page[-1]
+    assert sorted(found) == ["g 1", "m1", "m2", "m3"]
+    assert vault.held_under("s01", "referrer", "", 3) == []
+    # the first of them has run out on the first of February
+    assert vault.held_until("s01", "provider") == datetime(2025, 2, 1, tzinfo=UTC)
+    assert vault.held_until("s01", "referrer") is None
+
+
 def test_held_messages_are_read_when_their_turn_comes(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("domain.store.sealed.vault.HELD_PAGE", 2)
     vault = ground.vault()

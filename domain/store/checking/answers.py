@@ -87,7 +87,7 @@ def made_up_answers(recorder: Recorder, last_of: Mapping[Sender, int], upto: int
 def _says_nothing(row: AnswerRow, head: int) -> bool:
     """Whether it is the answer to a command without effect, which says where the client stood and nothing else."""
     try:
-        told = orjson.loads(row.answer).keys() <= {"client", "version", "own", "message"}
+        told = orjson.loads(row.answer).keys() <= {"client", "version", "own", "message", "type"}
     except (ValueError, AttributeError):
         return False
     return told and row.final and row.status == "already_recorded" and 0 <= row.position <= head

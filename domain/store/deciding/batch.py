@@ -231,7 +231,7 @@ class Batch:
         version, own = (pathway.version, self._own_version(pathway, job)) if pathway else (0, 0)
         idle = Answer("already_recorded", client=job.client, stream_version=version, position=self.head, own_version=own)
         if not job.dry_run:
-            self._keep(job, idle, self.head)
+            self._keep(job, idle, self.head, type_name=job.message_type or job.kind.name)
         return idle
 
     def _waited(self, job: CommandJob) -> bool:
@@ -307,12 +307,13 @@ class Batch:
         self._track(job)
         return numbered
 
-    def _keep(self, job: Told, answer: Answer, first: int, *, final: bool = True) -> None:
-        """Keep an answer under the command's id: one without effect too, for its id is used up as any other."""
+    def _keep(self, job: Told, answer: Answer, first: int, *, final: bool = True, type_name: str = "") -> None:
+        """Keep an answer under the command's id: one without effect too, for its id is used up as any other: then its
+        type is kept as well, for no event says it."""
         sender, person = job.caller.sender, job.caller.person
         row = AnswerRow(
             *sender, job.command_id, final, job.content_hash, answer.number, answer.status, first,
-            kept(answer, _message_hash(job)), person,
+            kept(answer, _message_hash(job), type_name), person,
         )  # fmt: skip
         self.answers.append(row)
         self._given.setdefault((*sender, job.command_id), []).append(row)

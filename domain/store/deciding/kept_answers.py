@@ -18,8 +18,9 @@ from domain.refusals import Reason, named
 from domain.store.tables.recorders import AnswerRow
 
 
-def kept(answer: Answer, message_hash: str = "") -> bytes:
-    """What the table keeps of an answer beside the columns of its own."""
+def kept(answer: Answer, message_hash: str = "", type_name: str = "") -> bytes:
+    """What the table keeps of an answer beside the columns of its own. `type_name` is that of the message or the command,
+    where no event says it."""
     parts: dict[str, Any] = {
         "events": answer.events,
         "codes": [[reason.code, reason.pointer] for reason in answer.codes],
@@ -32,6 +33,7 @@ def kept(answer: Answer, message_hash: str = "") -> bytes:
         "own": answer.own_version,
         "entries": answer.entries,
         "message": message_hash,
+        "type": type_name,
     }
     return orjson.dumps({name: value for name, value in parts.items() if value}, option=orjson.OPT_SORT_KEYS)
 
@@ -41,6 +43,12 @@ def hashes_of(row: AnswerRow) -> Iterator[str]:
     yield row.content_hash
     if message_hash := orjson.loads(row.answer).get("message"):
         yield message_hash
+
+
+def type_in(row: AnswerRow) -> str:
+    """The type of what was answered, where no event says it; empty where that was not kept."""
+    type_name: str = orjson.loads(row.answer).get("type", "")
+    return type_name
 
 
 def still_waiting(rows: Sequence[AnswerRow]) -> list[AnswerRow]:

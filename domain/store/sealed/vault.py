@@ -492,6 +492,22 @@ class Vault:
                     )  # fmt: skip
             return None
 
+    def held_under(self, sender_org: str, sender_task: str, after: str, limit: int) -> list[str]:
+        """The ids under which messages of a sender wait, in their order behind one; nothing of them is opened."""
+        rows = self._database.read(
+            "SELECT message_id FROM held WHERE sender_org = %s AND sender_task = %s AND message_id > %s"
+            " ORDER BY message_id LIMIT %s",
+            (sender_org, sender_task, after, limit),
+        )
+        return [message_id for (message_id,) in rows]
+
+    def held_until(self, sender_org: str, sender_task: str) -> datetime | None:
+        """When the first of a sender's messages that wait has run out, the ledger's time, UTC; none where none waits."""
+        [(until_at,)] = self._database.read(
+            "SELECT min(held_until_at) FROM held WHERE sender_org = %s AND sender_task = %s", (sender_org, sender_task)
+        )
+        return datetime.fromisoformat(until_at) if until_at else None
+
     def holds(self, sender_org: str, sender_task: str, message_id: str) -> bool:
         """Whether a message waits under the id."""
         return bool(self._database.read(_HELD, (sender_org, sender_task, message_id)))
