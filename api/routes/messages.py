@@ -88,7 +88,8 @@ def routes() -> APIRouter:
     """Messages in, receipts and publications out."""
     router = doors("/ledgers/{ledger}", "agency systems")
     sent = {name: kind for sender in kinds() for name, kind in message_types(sender).items()}
-    bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(sent.items())]}
+    messages = [{**message_schema(name, kind), "title": name} for name, kind in sorted(sent.items())]
+    bodies = {"title": "Message", "anyOf": messages}
     router.add_api_route(
         "/in/{recipient}",
         send_message,
@@ -389,6 +390,7 @@ def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
     text = {"type": "string"}
     names = ("specversion", "id", "type", "source")
     return {
+        "title": "StructuredMessage",
         "type": "object",
         "properties": {**dict.fromkeys(names, text), "datacontenttype": {"const": JSON}, "data": data},
         "required": ["specversion", "id", "type", "data"],
