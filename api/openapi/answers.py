@@ -35,6 +35,7 @@ HEADERS: Mapping[str, dict[str, Any]] = {
     "Content-Language": {"description": "The language of the texts: fi, sv or en.", "required": True},
     "WWW-Authenticate": {"description": "How to sign in: `Bearer`.", "required": True},
     "Retry-After": {"description": "Seconds until it is worth asking again.", "required": True, "schema": _SECONDS},
+    "Vary": {"description": "The headers of a request by which it is answered otherwise."},
     "Cache-Control": {"description": "Whether a copy may be kept: `no-store` says no."},
     "ETag": {"description": "Of what is read, for `If-None-Match`; of a client's record, also for `If-Match`."},
     "Accept": {"description": "The media types that are taken."},
@@ -78,7 +79,7 @@ def of_problem(status: int, text: str) -> Response:
 
 def headers_of(status: int, *, read: bool = False) -> list[str]:
     """The headers of every answer of a status, or of what is `read`, whichever route gives it."""
-    found = ["X-Request-Id", "Cache-Control"]
+    found = ["X-Request-Id", "Cache-Control", "Vary"]
     found += ["Content-Language"] if status >= 400 else []
     found += ["ETag"] if read and status in (200, 304) else []
     found += ["WWW-Authenticate"] if status == 401 else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.caller import ALGORITHM, AUDIENCE, signed_in
-from api.openapi.answers import header, header_components, headers_of, problem_components, problems
+from api.openapi.answers import HEADERS, header, header_components, headers_of, problem_components, problems
 from api.openapi.examples import with_examples
 from api.openapi.schemas import COMPONENTS, Components, never_null, pascal, plain
 from api.problems import PROBLEM, ProblemStated
@@ -71,6 +72,7 @@ IF_NONE_MATCH = {
     "description": "The `ETag` of what you have already, several of them, or `*`: answered with 304 where that is still it.",
 }
 PLACES = ("path", "query", "header")
+OF_TEXTS = {"Content-Language": {**HEADERS["Content-Language"], "required": False, "schema": _TEXT}}
 
 
 class DescribedApi(FastAPI):
@@ -105,7 +107,7 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str,
         operation["security"] = SIGNED if _is_signed(route) else []
     components = {
         "schemas": dict(sorted(named.schemas.items())),
-        "responses": problem_components(),
+        "responses": {**problem_components(), **_shared_answers(document)},
         "parameters": _shared_parameters(document),
         "headers": header_components(),
         "securitySchemes": {"token": TOKEN},
@@ -189,10 +191,34 @@ def _answers(operation: Operation, way: str, route: APIRoute) -> None:
             found[status] = {"$ref": said["$ref"]}
         else:
             of_all = header(*headers_of(int(status), read=way == "get"))
+            if of_all.keys() & OF_TEXTS.keys() and said.get("content", {}).keys() - {PROBLEM}:
+                of_all |= OF_TEXTS  # beside a problem something else, whose texts are in all languages
             said["headers"] = {**of_all, **said.get("headers", {})}
             for content in said.get("content", {}).values():
                 content["schema"] = plain(content.get("schema", {}), answer=True)
     operation["responses"] = dict(sorted(found.items()))
+
+
+def _shared_answers(document: dict[str, Any]) -> dict[str, Any]:
+    """Answers that several operations give, under a name of what they hold and of their status."""
+    lists = [operation["responses"] for _, _, operation in operations(document)]
+    given = [(status, one) for answers in lists for status, one in answers.items() if "$ref" not in one]
+    times = Counter((status, _bytes(one)) for status, one in given)
+    shared: dict[str, Any] = {}
+    for (status, written), count in times.most_common():
+        one = orjson.loads(written)
+        if count > 1:
+            shared.setdefault(_called(int(status), one), one)
+    for answers in lists:
+        for status, one in answers.items():
+            if "$ref" not in one and shared.get(name := _called(int(status), one)) == one:
+                answers[status] = {"$ref": f"#/components/responses/{name}"}
+    return shared
+
+
+def _called(status: int, described: Mapping[str, Any]) -> str:
+    held = [content["schema"].get("$ref", "") for content in described.get("content", {}).values()]
+    return "".join([*(one.rpartition("/")[2] for one in held), *HTTPStatus(status).phrase.split()])
 
 
 def _used(document: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def plain(schema: Any, *, answer: bool = False) -> Any:
             told[word] = {name: plain(one, answer=answer) for name, one in value.items()}
         else:
             told[word] = value if word in _VALUES else plain(value, answer=answer)
-    told = _or_null(_moment(_either(_typed(told))))
+    told = _or_null(_one_text(_moment(_either(_typed(told)))))
     whole = "integer" in types_of(told) and "enum" not in told
     if whole and told.get("maximum", LARGE + 1 if answer else 0) > LARGE:
         told.setdefault("format", "int64")
@@ -89,7 +89,14 @@ def _either(schema: Schema) -> Schema:
     if len(arms) != 2 or any(set(arm) != {"required"} for arm in arms):
         return schema
     told = {word: value for word, value in schema.items() if word != "oneOf"}
-    return {**told, "if": arms[0], "then": {"not": arms[1]}, "else": arms[1]}
+    [one], [other] = (arm["required"] for arm in arms)
+    either = {"required": [one], "properties": {one: True}}
+    return {
+        **told,
+        "if": either,
+        "then": {"properties": {other: False}},
+        "else": {"required": [other], "properties": {other: True}},
+    }
 
 
 def _moment(schema: Schema) -> Schema:
@@ -98,6 +105,20 @@ def _moment(schema: Schema) -> Schema:
     if arms[:2] != _MOMENT:
         return schema
     return {**schema, "anyOf": [{"type": "string", "pattern": _WRITTEN}, *arms[2:]]}
+
+
+def _one_text(schema: Schema) -> Schema:
+    """Words of two lists are words of one; words of a list beside any text are what such a text usually is."""
+    arms = schema.get("anyOf", [])
+    texts = [arm for arm in arms if arm.get("type") == "string"]
+    listed = [arm for arm in texts if "enum" in arm or "const" in arm]
+    free = [arm for arm in texts if arm not in listed]
+    if not listed or len(texts) < 2 or len(free) > 1 or any(arm not in texts and arm != _NULL for arm in arms):
+        return schema
+    words = [word for arm in listed for word in arm.get("enum", [arm.get("const")])]
+    of_list = {word: value for arm in listed for word, value in arm.items() if word == "x-code-list"}
+    one = {**free[0], "examples": words} if free else {"type": "string", "enum": words}
+    return {**schema, "anyOf": [{**one, **of_list}, *(arm for arm in arms if arm == _NULL)]}
 
 
 def _or_null(schema: Schema) -> Schema:

@@ -77,8 +77,8 @@ def test_a_method_that_an_address_does_not_have_is_answered_with_those_that_it_h
 
 
 def test_head_is_get_without_content_on_every_route_that_is_read(home: House) -> None:
-    described = home.http.get("/openapi.json").json()["paths"]
-    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
+    described = home.paths
+    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county"), "name": "county"}
     paths = [path.format_map(named) for path, methods in described.items() if "get" in methods and "{site" not in path]
     own = [f"/ledgers/{LEDGER}/out/county?wait=0", "/openapi.json", "/", "/docs", "/asyncapi", "/asyncapi/provider.yaml"]
     for path in (*(one for one in paths if "/out/" not in one), *own):
@@ -194,7 +194,7 @@ WITHOUT_A_KEY = {
 
 
 def test_whatever_changes_something_takes_a_key(home: House) -> None:
-    described = home.http.get("/openapi.json").json()["paths"]
+    described = home.paths
     without = set()
     for path, methods in described.items():
         assert not {"put", "patch", "delete"} & methods.keys(), path
@@ -206,7 +206,7 @@ def test_whatever_changes_something_takes_a_key(home: House) -> None:
 
 
 def test_every_address_that_takes_a_key_wants_it(home: House) -> None:
-    described = home.http.get("/openapi.json").json()["paths"]
+    described = home.paths
     named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
     head = home.wired.store.head()
     for path in [path for path, methods in described.items() if "post" in methods and path not in WITHOUT_A_KEY]:

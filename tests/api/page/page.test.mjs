@@ -9,7 +9,7 @@ const person = (role, task, recipient) => ({
 });
 const PEOPLE = [person("own_worker", "organiser", "county"), person("instructor", "provider", "site"), person("expert", "employment_authority", "authority")];
 const coded = (text) => ({ code: text, fi: text, sv: text, en: text });
-const question = (id, task) => ({ operationId: `${id}_x`, tags: [`questions of ${task}`], "x-title": { fi: id, sv: id, en: id }, parameters: [] });
+const question = (id, task) => ({ operationId: `${id.toLowerCase()}_x`, tags: ["questions"], "x-tasks": task.split(", "), "x-title": { fi: id, sv: id, en: id }, parameters: [] });
 const PATHS = {
   "/ledgers/{ledger}/recipients/{recipient}/clients/{client}/q": { get: question("Q1", "organiser") },
   "/ledgers/{ledger}/recipients/{recipient}/q": { get: question("Q2", "provider, employment_authority") },
