@@ -1,4 +1,4 @@
-"""The document of the whole door: every route's own description, and beside it what holds for all routes, which is said once."""
+"""The document of the whole door: every route's own description, and beside it what holds for all routes, said once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": f"An access token (RFC 9068: `typ` is `at+jwt`) for the audience `{AUDIENCE}`, signed by the ledger's issuer"
-    f" with {ALGORITHM}. It names ledger, organisation, task, role, person and purpose.",
+    "description": f"An access token (RFC 9068: `typ` is `at+jwt`) for the audience `{AUDIENCE}`, signed by the ledger's"
+    f" issuer with {ALGORITHM}. It names ledger, organisation, task, role, person and purpose.",
 }
 SERVERS = [
     {
@@ -60,8 +60,8 @@ OF_ALL: tuple[dict[str, Any], ...] = (
         "name": "X-Request-Id",
         "in": "header",
         "schema": _TEXT,
-        "description": "Your own id of this exchange: 8 to 64 letters, digits, `.`, `_` and `-`, at least one of them a digit."
-        " Another one is given where yours is none.",
+        "description": "Your own id of this exchange: 8 to 64 letters, digits, `.`, `_` and `-`, at least one of them a"
+        " digit. Another one is given where yours is none.",
     },
 )
 """Headers that every route takes."""
@@ -138,10 +138,7 @@ def _body(operation: Operation, named: Components) -> None:
 def _parameters(operation: Operation, path: str, way: str) -> None:
     """In the order of the path, then those of the query, then headers; what one is, said beside it."""
     given = [*operation.get("parameters", ()), *([IF_NONE_MATCH] if way == "get" else ()), *OF_ALL]
-    names = path.split("/")
-    places = {f"{{{one['name']}}}": one for one in given if one["in"] == "path"}
-    ordered = [places[name] for name in names if name in places]
-    ordered += [one for place in PLACES[1:] for one in given if one["in"] == place]
+    ordered = sorted(given, key=lambda one: (PLACES.index(one["in"]), path.find(f"{{{one['name']}}}")))
     operation["parameters"] = [_parameter(one) for one in ordered]
 
 

@@ -83,16 +83,20 @@ def _add(router: APIRouter, path: str, by_key: dict[str, Question[Any, Any]]) ->
         responses={200: described(told, first.title["en"])},
         response_class=Response,
         response_model=None,
-        openapi_extra={"parameters": list(_parameters(first.parameters, path)), "x-title": dict(first.title), "x-tasks": tasks},
+        openapi_extra={
+            "parameters": list(_parameters(first.parameters, path)),
+            "x-title": dict(first.title),
+            "x-tasks": tasks,
+        },
     )
 
 
 def _parameters(model: type[Parameters], path: str) -> Iterator[dict[str, Any]]:
     schema = model.model_json_schema()
-    for name, described in schema["properties"].items():
+    for name, one in schema["properties"].items():
         place = "path" if f"{{{name}}}" in path else "query"
         required = place == "path" or name in schema.get("required", ())
-        yield {"name": name, "in": place, "required": required, "schema": described}
+        yield {"name": name, "in": place, "required": required, "schema": one}
     yield {
         "name": TOKEN,
         "in": "header",
