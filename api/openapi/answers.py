@@ -35,6 +35,7 @@ HEADERS: Mapping[str, dict[str, Any]] = {
     "Content-Language": {"description": "The language of the texts: fi, sv or en.", "required": True},
     "WWW-Authenticate": {"description": "How to sign in: `Bearer`.", "required": True},
     "Retry-After": {"description": "Seconds until it is worth asking again.", "required": True, "schema": _SECONDS},
+    "Link": {"description": "The next page, and what describes this (RFC 8288)."},
     "Vary": {"description": "The headers of a request by which it is answered otherwise."},
     "Cache-Control": {"description": "Whether a copy may be kept: `no-store` says no."},
     "ETag": {"description": "Of what is read, for `If-None-Match`; of a client's record, also for `If-Match`."},

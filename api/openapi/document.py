@@ -204,8 +204,8 @@ def _shared_answers(document: dict[str, Any]) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     for (status, written), count in times.most_common():
         one = orjson.loads(written)
-        if count > 1:
-            shared.setdefault(_called(int(status), one), one)
+        if count > 1 and (name := _called(int(status), one)):
+            shared.setdefault(name, one)
     for answers in lists:
         for status, one in answers.items():
             if "$ref" not in one and shared.get(name := _called(int(status), one)) == one:
@@ -214,8 +214,9 @@ def _shared_answers(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _called(status: int, described: Mapping[str, Any]) -> str:
+    """Of what an answer holds, and its status; nothing where what it holds has no name."""
     held = [content["schema"].get("$ref", "") for content in described.get("content", {}).values()]
-    return "".join([*(one.rpartition("/")[2] for one in held), *HTTPStatus(status).phrase.split()])
+    return "".join([*(one.rpartition("/")[2] for one in held), *HTTPStatus(status).phrase.split()]) if all(held) else ""
 
 
 def _used(document: dict[str, Any]) -> dict[str, Any]:

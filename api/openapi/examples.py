@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from api.bodies import JSON
+from api.openapi.messages import MESSAGE, STRUCTURED
 from api.openapi.schemas import COMPONENTS, pascal
 
 EXAMPLES = Path(__file__).with_name("examples.toml")
 CLIENT = "rD2hJmcXq0bZ8yKpTn5wVfLs3EaGuYxQ7oBzNi1tC4M"
 """A client's name, as an agency got it."""
-MESSAGE = "Message"
-STRUCTURED = "StructuredMessage"
-"""The bodies that hold any message, without and with the attributes of its envelope."""
 VERSION = "V1"
 
 

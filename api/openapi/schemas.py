@@ -20,7 +20,7 @@ _WRITTEN = (
     "([Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$"
 )
 """A date or a moment. source: RFC 3339 5.6"""
-_VALUES = frozenset({"enum", "const", "required", "examples", "default"})
+_VALUES = frozenset({"enum", "const", "required", "examples", "default", "discriminator"})
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
@@ -90,12 +90,12 @@ def _either(schema: Schema) -> Schema:
         return schema
     told = {word: value for word, value in schema.items() if word != "oneOf"}
     [one], [other] = (arm["required"] for arm in arms)
-    either = {"required": [one], "properties": {one: True}}
+    # Each name is there as a field, too, and with no boolean for a schema: more tools read it so.
     return {
         **told,
-        "if": either,
-        "then": {"properties": {other: False}},
-        "else": {"required": [other], "properties": {other: True}},
+        "if": {"required": [one], "properties": {one: {}}},
+        "then": {"properties": {other: {"not": {}}}},
+        "else": {"required": [other], "properties": {other: {}}},
     }
 
 
@@ -159,7 +159,8 @@ class Components:
             return [self.inside(one, parent) for one in schema]
         if not isinstance(schema, dict):
             return schema
-        if "title" in schema and ("properties" in schema or all("title" in arm for arm in schema.get("anyOf", [{}]))):
+        arms = schema.get("anyOf", schema.get("oneOf", [{}]))
+        if "title" in schema and ("properties" in schema or all("title" in arm for arm in arms)):
             return self.named(schema, pascal(schema["title"]), parent)
         return self._parts(schema, parent)
 

@@ -22,6 +22,7 @@ from api.bodies import JSON, asking, judged, media_type, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
+from api.openapi.messages import any_message
 from api.problems import LONGEST_WAIT_S, Problem, problem, too_often
 from api.routing import doors
 from api.waiting import TOO_MANY_READERS, Lines
@@ -30,7 +31,6 @@ from domain.disclosure.publications import Publication
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
-from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt, receipt_of
 from domain.refusals import Reason, Refused, refusal, refuse
@@ -88,8 +88,7 @@ def routes() -> APIRouter:
     """Messages in, receipts and publications out."""
     router = doors("/ledgers/{ledger}", "agency systems")
     sent = {name: kind for sender in kinds() for name, kind in message_types(sender).items()}
-    messages = [{**message_schema(name, kind), "title": name} for name, kind in sorted(sent.items())]
-    bodies = {"title": "Message", "anyOf": messages}
+    message, structured = any_message(sent)
     router.add_api_route(
         "/in/{recipient}",
         send_message,
@@ -109,7 +108,7 @@ def routes() -> APIRouter:
             ],
             "requestBody": {
                 "required": True,
-                "content": {JSON: {"schema": bodies}, STRUCTURED: {"schema": _structured_schema(bodies)}},
+                "content": {STRUCTURED: {"schema": structured}, JSON: {"schema": message}},
             },
         },
     )
@@ -384,17 +383,6 @@ async def redeliver(request: Request, signed: SignedInCaller) -> Response:
     come = {"publications": begun.publications, "repeated": begun.repeated}
     content = {**stated, **come, "ledger": signed.door.ledger, "recipient": own.short_name}
     return json_response(content, 202 if answer.first is None else 200)
-
-
-def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
-    text = {"type": "string"}
-    names = ("specversion", "id", "type", "source")
-    return {
-        "title": "StructuredMessage",
-        "type": "object",
-        "properties": {**dict.fromkeys(names, text), "datacontenttype": {"const": JSON}, "data": data},
-        "required": ["specversion", "id", "type", "data"],
-    }
 
 
 def _header(name: str, form: re.Pattern[str], description: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Asking:
     def ask(
         self, operation: Operation, short_name: str, by: Caller, query: dict[str, Any], headers: dict[str, str], **path: str
     ) -> Any:
-        named = {"ledger": "house", "recipient": short_name, "client": self.home.name(short_name), **path}
+        named = {"ledger": "house", "recipient": short_name, "client": self.home.name(short_name), "name": "county", **path}
         at = operation.path
         for name in operation.named("path"):
             at = at.replace(f"{{{name}}}", quote(named[name], safe=""))
