@@ -103,7 +103,7 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str,
         route = by_place[path, way]
         _body(operation, named)
         _parameters(operation, path, way)
-        _answers(operation, way, route)
+        _answers(operation, way, route, named)
         operation["security"] = SIGNED if _is_signed(route) else []
     components = {
         "schemas": dict(sorted(named.schemas.items())),
@@ -169,7 +169,7 @@ def _bytes(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _answers(operation: Operation, way: str, route: APIRoute) -> None:
+def _answers(operation: Operation, way: str, route: APIRoute, named: Components) -> None:
     """A route's own answers and, beside them, those that any route of its sort gives."""
     found, given = operation["responses"], operation["parameters"]
     if PROBLEM not in found.get("422", {}).get("content", {PROBLEM: None}):
@@ -193,6 +193,8 @@ def _answers(operation: Operation, way: str, route: APIRoute) -> None:
             said["headers"] = {**of_all, **said.get("headers", {})}
             for content in said.get("content", {}).values():
                 content["schema"] = plain(content.get("schema", {}), answer=True)
+                if "properties" in content["schema"]:
+                    content["schema"] = named.named(content["schema"], pascal(operation["operationId"]))
     operation["responses"] = dict(sorted(found.items()))
 
 
