@@ -80,7 +80,7 @@ def _add(router: APIRouter, path: str, by_key: dict[str, Question[Any, Any]]) ->
         summary=f"{first.id}: {first.title['en']}",
         description=" · ".join(dict.fromkeys(q.title[language] for q in by_key.values() for language in ("fi", "sv"))),
         tags=[f"questions of {', '.join(tasks)}"],
-        responses={200: described(told, first.title["en"])},
+        responses={200: described(told, first.title["en"], *(["Link"] if issubclass(first.parameters, Paged) else ()))},
         response_class=Response,
         response_model=None,
         openapi_extra={
