@@ -159,7 +159,7 @@ class Components:
             return [self.inside(one, parent) for one in schema]
         if not isinstance(schema, dict):
             return schema
-        arms = schema.get("anyOf", schema.get("oneOf", [{}]))
+        arms: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or [{}]
         if "title" in schema and ("properties" in schema or all("title" in arm for arm in arms)):
             return self.named(schema, pascal(schema["title"]), parent)
         return self._parts(schema, parent)
