@@ -65,7 +65,7 @@ class RecordedFact(Stated):
     corrected_by: list[str]
 
 
-class History(Replayed):
+class ClientHistory(Replayed):
     """Every fact of one client."""
 
     order: Literal["recorded", "occurrence"]

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from api.caller import SignedIn, SignedInCaller
 from api.openapi.answers import described
 from api.problems import problem
-from api.replayed import CaseAsOf, Decisions, Disclosures, DisclosuresByThen, History, Replayed
+from api.replayed import CaseAsOf, ClientHistory, Decisions, Disclosures, DisclosuresByThen, Replayed
 from api.routes.commands import Client
 from api.routes.messages import ShortName
 from api.routing import doors
@@ -74,7 +74,7 @@ def routes() -> APIRouter:
     """History, the case on a day, tellings and decisions of one client."""
     router = doors("/ledgers/{ledger}/clients/{client}", "replay")
     asked: tuple[tuple[str, str, Callable[..., Awaitable[Response]], dict[str, str], type[Replayed]], ...] = (
-        ("DP1", "/history", read_history, HISTORY, History),
+        ("DP1", "/history", read_history, HISTORY, ClientHistory),
         ("CW8", "/told", read_told, TOLD, Disclosures),
         ("DP2", "/told/{recipient}", read_told_by, TOLD_BY, DisclosuresByThen),
         ("DP12", "/decisions", read_decisions, DECISIONS, Decisions),

@@ -136,6 +136,11 @@ def test_what_a_worker_or_a_system_sends_is_a_schema_with_a_name() -> None:
                if name != "RecordGroupAttendanceV1")  # fmt: skip
 
 
+def test_every_schema_is_called_as_a_class_is() -> None:
+    """Two models of one name would be told apart by where they stand in our code."""
+    assert [name for name in DOCUMENT.whole["components"]["schemas"] if not re.fullmatch("[A-Z][A-Za-z0-9]*", name)] == []
+
+
 def reached(one: Any) -> set[str]:
     """The names of all schemas that are referred to from a place of the document, and from there."""
     found: set[str] = set()
