@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.routes.questions import LedgerNamed
+from api.answers import LedgerNamed
 from domain.disclosure.publications import Kind
 from domain.messages import HeldReason
 from domain.receipts import MOST_IN_THE_WAY

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import orjson
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import SignedIn
 from api.entity_tags import entity_tags, version_in
-from api.problems import PROBLEM, Problem, problem
+from api.openapi.answers import Responses, described, problems
+from api.openapi.schemas import LeftOut
+from api.problems import Problem, problem
 from domain.answers import Answer, OwnVersion
 from domain.receipts import stated_code, stated_facts
 from domain.rulebook import COMMANDS
@@ -167,23 +170,58 @@ def _beside(signed: SignedIn, command_id: str, answer: Answer) -> dict[str, Any]
     return stated
 
 
-COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
-    201: {"description": "Recorded; `ETag` is your version of the client's record, `KUTY-Token` lets a reading wait."},
-    200: {"description": "The same was recorded before, or nothing had to be."},
-    **{
-        status: {"description": text, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-        for status, text in (
-            (400, "The body is not readable, the key is missing, or there is no such parameter."),
-            (401, "Nobody is signed in."),
-            (404, "Not there, or not for the caller to know."),
-            (409, "A rule says no."),
-            (412, "The client's record has moved on since `If-Match`."),
-            (413, "More than 256 KiB."),
-            (415, "Not application/json, or encoded."),
-            (422, "Readable, but not what the schema wants; or the key was used for other content."),
-            (503, "Not available just now; send the same again."),
-        )
-    },
+class LedgerNamed(BaseModel):
+    """Of which ledger an answer is; a simulated one says so."""
+
+    name: str
+    mode: str
+
+
+class InThreeLanguages(BaseModel):
+    """A text in Finnish, Swedish and English."""
+
+    fi: str
+    sv: str
+    en: str
+
+
+class CommandCode(BaseModel):
+    """A code that stands beside what was recorded, and where it points."""
+
+    code: str
+    pointer: str
+    text: InThreeLanguages
+    what_to_do: InThreeLanguages
+
+
+class CommandAnswer(BaseModel):
+    """What became of a command."""
+
+    message_id: str = Field(description="The caller's own key.")
+    type: str = Field(description="The command.")
+    status: Literal["recorded", "already_recorded"]
+    ledger: LedgerNamed
+    number: int | LeftOut = Field(None, description="In the caller's line; none of a client, and none without effect.")
+    facts: list[str] | LeftOut = Field(None, description="The kinds of facts that were recorded, in their order.")
+    codes: list[CommandCode] | LeftOut = Field(None, description="Why nothing had to be recorded (`IDEMPOTENT`).")
+    references: dict[str, str] | LeftOut = Field(
+        None, description="The caller's own names for the parts begun, and for a client just registered."
+    )
+    differing: list[str] | LeftOut = Field(
+        None, description="Of somebody who was a client already, the stated details that his record has otherwise."
+    )
+    warnings: list[CommandCode] | LeftOut = None
+
+
+_COMES_WITH = ("KUTY-Token", "ETag")
+COMMAND_RESPONSES: Responses = {
+    201: described(
+        CommandAnswer,
+        "Recorded; `ETag` is your version of the client's record, `KUTY-Token` lets a reading wait.",
+        *_COMES_WITH,
+    ),
+    200: described(CommandAnswer, "The same was recorded before, or nothing had to be.", *_COMES_WITH),
+    **problems(400, 401, 404, 409, 412, 413, 415, 422, 503),
 }
 
 

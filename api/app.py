@@ -14,7 +14,8 @@ from api.caller import DevelopmentIssuer, Verifier
 from api.documents import AgencyDocument
 from api.exchange import Exchange
 from api.ledgers import LedgerDoor, Ledgers
-from api.problems import DescribedApi, LastResort, add_problems, language_of, problem_response
+from api.openapi.document import DescribedApi
+from api.problems import LastResort, add_problems, language_of, problem_response
 from api.routes import commands, documents, ledger, messages, pages, publications, questions, receipts, replay
 from api.routes import development as developing
 from api.waiting import Looks
@@ -27,7 +28,10 @@ ABOUT = """The shared, provable record of a client's path through rehabilitative
 
 Everybody names clients and parts by the own names that they were given. Every command has an `Idempotency-Key`; sent
 again, it changes nothing. Problems are `application/problem+json` with stable codes, in Finnish, Swedish or English by
-`Accept-Language`. Every answer has an `X-Request-Id`, the caller's own where it sent one, and what is read an `ETag`."""
+`Accept-Language`. Every answer has an `X-Request-Id`, the caller's own where it sent one, and what is read an `ETag`.
+`HEAD` is `GET` without content; another method than those named is answered with 405 and `Allow`.
+
+A later document may describe more: further fields of an answer, routes, and parameters that may be left out."""
 
 
 def create_app(
@@ -45,6 +49,7 @@ def create_app(
         title="KUTY",
         version="1",
         description=ABOUT,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         docs_url=None,  # the ready-made page loads its parts from elsewhere; ours stands in routes/pages.py
         redoc_url=None,
         redirect_slashes=False,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
-from typing import Any
 
 from domain.disclosure.once_more import A_DAY, MOST_IN_A_DAY
 
@@ -41,9 +40,3 @@ REDELIVERIES = Quota("redeliveries", MOST_IN_A_DAY, A_DAY)
 WAITING_READERS = Quota("waiting-readers", 8, unit="concurrent-requests")
 """Of one recipient at one process of the API: some of its own system, as many while that is replaced. Each of them reads
 when something was told."""
-
-DESCRIBED: dict[str, dict[str, Any]] = {
-    "RateLimit-Policy": {"description": "What is limited, and to how much.", "schema": {"type": "string"}},
-    "RateLimit": {"description": "How much of it is left, and when there is more.", "schema": {"type": "string"}},
-}
-"""For OpenAPI, both headers."""

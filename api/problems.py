@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import FastAPI, Request
@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.openapi.schemas import LeftOut
 from api.request_ids import present_request_id
 from domain.code_lists import LANGUAGES
 from domain.dates import Dated
@@ -57,15 +58,6 @@ class Problem(Exception):
 def problem(code: str, pointer: str = "", **headers: str) -> Problem:
     """A problem of one code, to be raised; headers by their names with `_` for `-`."""
     return Problem(Reason(code, pointer), headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-
-def too_often(what: str, seconds: str) -> dict[str, Any]:
-    """For OpenAPI, a 429 with `Retry-After`: `what` it is answered to, and what happens in so many `seconds`."""
-    return {
-        "description": what,
-        "headers": {"Retry-After": {"description": seconds, "schema": {"type": "integer", "minimum": 1}}},
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
 
 
 def language_of(request: Request) -> str:
@@ -169,33 +161,30 @@ class StatedFact(Dated):
     code: str
     type: str
     occurred_on: date
-    publication_id: str | None = None
+    publication_id: str | LeftOut = None
 
 
 class ProblemStated(BaseModel):
-    """An `application/problem+json`; `request_id` is that of the answer's `X-Request-Id`. `facts_in_the_way`: of a
-    correction, the facts known to the caller that refuse it. `epoch`: of a redelivery, the newest one of his line."""
+    """An `application/problem+json`: what is wrong and what to do, each with its code. Which fields there are beside those
+    depends on what was asked."""
 
-    type: str
-    title: str
-    status: int
+    type: str = Field(description="`urn:kuty:problem:` and the first code.")
+    title: str = Field(description="What is wrong, in the language of the answer.")
+    status: int = Field(description="The status of the answer.")
     codes: list[StatedCode]
-    facts_in_the_way: list[StatedFact] | None = None
-    epoch: int | None = None
-    more: int = Field(0, description="How many codes there are beside those named: fifty are named.")
-    request_id: str
-
-
-class DescribedApi(FastAPI):
-    """An application in whose description the problem's schema stands where it is named."""
-
-    def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        schema = ProblemStated.model_json_schema(ref_template="#/components/schemas/{model}")
-        known = document.setdefault("components", {}).setdefault("schemas", {})
-        known.update(schema.pop("$defs"))
-        known["Problem"] = schema
-        return document
+    more: int | LeftOut = Field(None, description="How many codes there are beside those named: fifty are named.")
+    request_id: str = Field(description="The `X-Request-Id` of the answer.")
+    message_id: str | LeftOut = Field(None, description="Of a refused command, the caller's own key.")
+    status_word: Literal["refused", "already_recorded"] | LeftOut = Field(
+        None, description="Of a refused command: whether it is refused now, or was when its key was used first."
+    )
+    number: int | LeftOut = Field(None, description="Of a refusal that was recorded, its number in the caller's line.")
+    facts_in_the_way: list[StatedFact] | LeftOut = Field(
+        None, description="Of a correction, the facts known to the caller that refuse it."
+    )
+    parameters: list[str] | LeftOut = Field(None, description="Of an unknown parameter, those that there are.")
+    lagging: list[str] | LeftOut = Field(None, description="Of a clock that waits, the roles that are behind.")
+    epoch: int | LeftOut = Field(None, description="Of a redelivery, the newest epoch of the caller's line.")
 
 
 class LastResort:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from api.limits import WAITING_READERS
-from api.problems import Problem, too_often
+from api.problems import Problem
 from domain.disclosure.kept import recipient_of
 from domain.refusals import Reason
 from domain.store import EventStore
@@ -27,10 +27,6 @@ MOST_READERS = WAITING_READERS.quota
 """Readers of one recipient that wait at a time in one process."""
 LOOK_AGAIN_S = 0.005
 """How long after a look the next one begins where no commit says that there is something to see, seconds."""
-TOO_MANY_READERS = too_often(
-    f"There is nothing to tell yet, and {MOST_READERS} readers of this recipient wait already.",
-    "Seconds until one of those has its answer at the latest.",
-)
 
 
 class Lines:

@@ -25,7 +25,8 @@ CURSOR = "`next` of the page before; empty for the first page."
 class Answer(BaseModel):
     """What a question gives."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Whatever has no value is stated, too.
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class Coded(Answer):
@@ -122,6 +123,8 @@ class Question(Generic[P, A]):
 class Freshness:
     """How new an answer is. `read_at` is the broker's time of the last record seen, a heartbeat included;
     `newest_at` the newest publication's own. `incomplete` names the clients with something that could not be digested."""
+
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
     epoch: int
     sequence: int

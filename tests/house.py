@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from described import Described, served
 from fastapi.testclient import TestClient
 from stories import CONTRACTS, COUNTY, MEMBERS, OPERATOR, PROVIDERS, REGISTRATION, STEPS, contract, joining, provider
 
@@ -128,6 +129,11 @@ class House:
         claims = Claims(ledger=LEDGER, org=by.org, task=by.task, role=by.role, person=person, purpose=by.purpose)
         return {"authorization": f"Bearer {ISSUER.token(claims)}", **more}
 
+    @property
+    def paths(self) -> dict[str, dict[str, Any]]:
+        """What the served document says of each operation, by path and method."""
+        return served(self.http.app).paths
+
     def post(self, path: str, by: Caller | None, body: Any, key: str | None = None, **headers: str) -> Any:
         """Post to a path below the ledger; bytes go as they are."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -161,7 +167,7 @@ class House:
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     """An empty ledger in a folder."""
-    with opened(Settings(home=folder, ledger=LEDGER), wait_s=0) as wired, TestClient(app_of(wired)) as http:
+    with opened(Settings(home=folder, ledger=LEDGER), wait_s=0) as wired, Described(app_of(wired)) as http:
         yield House(wired, http)
 
 

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
-from api.bodies import LARGE, asking, judged, object_in, raw_body
+from api.bodies import JSON, LARGE, asking, judged, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.routing import doors
@@ -74,7 +74,7 @@ def add(router: APIRouter, kind: CommandKind, path: str, endpoint: Endpoint | No
             "parameters": HEADERS,
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": schema or body_schema(kind)}},
+                "content": {JSON: {"schema": schema or body_schema(kind)}},
             },
         },
     )

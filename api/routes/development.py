@@ -14,6 +14,7 @@ from api.answers import json_response
 from api.bodies import json_body
 from api.caller import Claims, DevelopmentIssuer, SignedIn, SignedInCaller
 from api.ledgers import Ledgers
+from api.openapi.answers import problems
 from api.problems import Problem, problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
@@ -30,18 +31,27 @@ WITHOUT_CLIENTS = frozenset({"contract_manager", "rule_keeper"})
 def routes() -> APIRouter:
     """People, tokens, and the clients that a recipient knows."""
     router = doors("", "development")
-    router.add_api_route("/dev/people", people, methods=["GET"], summary="Whom one can be, in every ledger")
+    router.add_api_route(
+        "/dev/people", people, methods=["GET"], operation_id="read_people", summary="Whom one can be, in every ledger"
+    )
     router.add_api_route(
         "/dev/tokens",
         make_token,
         methods=["POST"],
+        operation_id="make_token",
         summary="A token for anybody",
+        status_code=201,
+        responses=problems(404, 409),
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": Claims.model_json_schema()}}}
         },
     )
     router.add_api_route(
-        "/dev/ledgers/{ledger}/clients", clients, methods=["GET"], summary="Some clients that the caller has been told of"
+        "/dev/ledgers/{ledger}/clients",
+        clients,
+        methods=["GET"],
+        operation_id="read_some_clients",
+        summary="Some clients that the caller has been told of",
     )
     return router
 

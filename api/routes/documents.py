@@ -3,25 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import json_response
+from api.answers import InThreeLanguages, json_response
 from api.documents import YAML, AgencyDocument
 from api.links import DESCRIPTIONS
+from api.openapi.answers import described, header, problems
 from api.problems import problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
 
+Name = Annotated[str, Path(description="As the list of documents names it.")]
+
+
+class AsyncApiDocument(BaseModel):
+    """Whose document it is, and where."""
+
+    task: str
+    label: InThreeLanguages
+    address: str = Field(description="Relative to that of the API.")
+
+
+class AsyncApiDocuments(BaseModel):
+    """Every document."""
+
+    documents: list[AsyncApiDocument]
+
 
 def routes() -> APIRouter:
     """The list of documents, and each of them; nobody needs a token."""
-    router = doors()
-    router.add_api_route("/asyncapi", listed, methods=["GET"], include_in_schema=False)
-    router.add_api_route("/asyncapi/{name}.yaml", document, methods=["GET"], include_in_schema=False)
+    router = doors("", "documents")
+    router.add_api_route(
+        "/asyncapi",
+        listed,
+        methods=["GET"],
+        operation_id="list_asyncapi",
+        summary="The AsyncAPI document of each kind of recipient",
+        responses={200: described(AsyncApiDocuments, "Where each of them is.", "Link")},
+        response_class=Response,
+    )
+    router.add_api_route(
+        "/asyncapi/{name}.yaml",
+        document,
+        methods=["GET"],
+        operation_id="read_asyncapi",
+        summary="What one kind of recipient sends and gets over Kafka",
+        responses={
+            200: {
+                "description": "The AsyncAPI document.",
+                "headers": header("X-Content-Type-Options"),
+                "content": {YAML: {"schema": {"type": "string"}}},
+            },
+            **problems(404),
+        },
+        response_class=Response,
+    )
     return router
 
 
@@ -46,7 +88,7 @@ def _label(document: AgencyDocument, language: str) -> str:
     return f"{task} ({agencies})" if agencies else task
 
 
-async def document(request: Request, name: str) -> Response:
+async def document(request: Request, name: Name) -> Response:
     """The AsyncAPI document of a kind of recipient. Raises Problem (`E_NOT_FOUND`)."""
     documents: Sequence[AgencyDocument] = request.app.state.documents
     for one in documents:

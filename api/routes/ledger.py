@@ -5,19 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import answered_beside, expected_version, json_response
+from api.answers import LedgerNamed, answered_beside, expected_version, json_response
 from api.bodies import asking, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import idempotency_key
+from api.openapi.answers import described
+from api.openapi.schemas import LeftOut
 from api.problems import Problem
 from api.routes.commands import Client, add, command, decided, may_post, names_of, refusal, spoken_of
 from api.routing import doors
@@ -50,6 +53,15 @@ GROUPS: Mapping[str, frozenset[str]] = {
 CHANGEABLE = frozenset().union(*GROUPS.values())
 
 
+class Health(BaseModel):
+    """The ledger's time (UTC); what its roles have done is told to the organiser alone."""
+
+    ledger: LedgerNamed
+    now: datetime
+    lag: dict[str, int] | LeftOut = Field(None, description="How many records each role is behind.")
+    at_head: bool | LeftOut = Field(None, description="Whether none is.")
+
+
 def routes() -> APIRouter:
     """Registration, clock and health."""
     router = doors("/ledgers/{ledger}")
@@ -62,7 +74,16 @@ def routes() -> APIRouter:
     schema = {**wanted, "properties": {**wanted["properties"], **changeable}}
     add(router, COMMANDS[CHANGE], f"/clients/{{client}}/{COMMANDS[CHANGE].path}", change_details, **schema)
     add(router, COMMANDS[ADVANCE], "/clock", advance_clock)
-    router.add_api_route("/health", health, methods=["GET"], summary="How far each role is behind", tags=["ledger"])
+    router.add_api_route(
+        "/health",
+        health,
+        methods=["GET"],
+        operation_id="read_health",
+        summary="How far each role is behind",
+        tags=["ledger"],
+        responses={200: described(Health, "The ledger's time and, for the organiser, how far it is.")},
+        response_class=Response,
+    )
     return router
 
 

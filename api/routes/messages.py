@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from functools import partial
 from math import ceil
 from typing import Annotated, Any
@@ -18,19 +17,19 @@ from starlette.responses import Response
 
 from api.agency_models import ClientReference
 from api.agency_models import Receipt as StatedReceipt
-from api.answers import COMMAND_RESPONSES, TOKEN, json_response
+from api.answers import TOKEN, json_response
 from api.bodies import JSON, asking, judged, media_type, not_allowed, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.documents import linked
+from api.openapi.answers import Responses, described, of_problem
+from api.openapi.messages import any_message
 from api.parameters import ShortName
-from api.problems import PROBLEM, Problem, problem
-from api.responses import LINK, Described
+from api.problems import Problem, problem
 from api.routing import doors
 from domain.directory import Recipient
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
-from domain.message_schemas import message_schema
 from domain.messages import message_types
 from domain.receipts import Receipt
 from domain.refusals import Reason, Refused, refusal, refuse
@@ -67,7 +66,7 @@ def routes() -> APIRouter:
     """Messages in."""
     router = doors("/ledgers/{ledger}", "agency systems")
     sent = {name: kind for sender in kinds() for name, kind in message_types(sender).items()}
-    bodies = {"anyOf": [{**message_schema(name, kind), "title": name} for name, kind in sorted(sent.items())]}
+    message, structured = any_message(sent)
     router.add_api_route(
         "/in/{recipient}",
         send_message,
@@ -84,7 +83,7 @@ def routes() -> APIRouter:
             ],
             "requestBody": {
                 "required": True,
-                "content": {JSON: {"schema": bodies}, STRUCTURED: {"schema": _structured_schema(bodies)}},
+                "content": {STRUCTURED: {"schema": structured}, JSON: {"schema": message}},
             },
         },
     )
@@ -94,10 +93,7 @@ def routes() -> APIRouter:
         methods=["POST"],
         operation_id="client_reference",
         summary="Your own name for a client, by personal identity code",
-        responses={
-            200: {"model": ClientReference, "description": "By this name the client is known to you."},
-            **{status: COMMAND_RESPONSES[status] for status in (400, 401, 404, 413, 415, 422, 503)},
-        },
+        responses={200: described(ClientReference, "By this name the client is known to you.")},
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -108,7 +104,7 @@ def routes() -> APIRouter:
     return router
 
 
-def _answers() -> Described:
+def _answers() -> Responses:
     """What a message is answered, by status: its receipt, or the problem that kept it from being read."""
     said = {
         201: "Recorded; `KUTY-Token` lets a reading wait for it.",
@@ -116,14 +112,6 @@ def _answers() -> Described:
         202: "It waits for something that is not there yet.",
         MANY: "A group's message: `parts` and `receipts` say what became of each entry.",
     }
-    headers = {
-        TOKEN: {"description": "Of this write, for a reading that has to show it.", "schema": {"type": "string"}},
-        **LINK,
-    }
-    taken: Described = {
-        status: {"model": StatedReceipt, "description": text, "headers": headers} for status, text in said.items()
-    }
-    unread = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "headers": headers}
     wrong = {
         400: "The envelope or the body is not readable (its receipt says `quarantined`, where it has an id).",
         409: "A rule says no.",
@@ -132,11 +120,12 @@ def _answers() -> Described:
         422: "Readable, but not what the schema wants; or the id was used for other content.",
         500: "A mistake of ours; the message is refused, and the others are not held up.",
     }
-    refused: Described = {status: {"model": StatedReceipt, "description": text, **unread} for status, text in wrong.items()}
-    many = "As many messages of yours wait as may."
-    free = {"Retry-After": {"description": "Seconds until one of them has run out.", "schema": {"type": "integer"}}}
-    waits: Described = {429: {"model": StatedReceipt, "description": many, "headers": {**headers, **free}}}
-    return {**taken, **refused, **waits, **{status: COMMAND_RESPONSES[status] for status in (401, 404, 415, 503)}}
+    answers: Responses = {429: described(StatedReceipt, "As many messages of yours wait as may.", TOKEN, "Link")}
+    for status, text in said.items():
+        answers[status] = described(StatedReceipt, text, TOKEN, "Link")
+    for status, text in wrong.items():
+        answers[status] = {**of_problem(status, text), **described(StatedReceipt, text, TOKEN, "Link")}
+    return answers
 
 
 async def send_message(
@@ -260,14 +249,6 @@ def _name_under(signed: SignedIn, code: str) -> str | None:
     return signed.door.pseudonyms(signed.own.short_name).of(client) if client is not None else None
 
 
-def _structured_schema(data: Mapping[str, Any]) -> dict[str, Any]:
-    text = {"type": "string"}
-    names = ("specversion", "id", "type", "source")
-    return {
-        "type": "object",
-        "properties": {**dict.fromkeys(names, text), "datacontenttype": {"const": JSON}, "data": data},
-        "required": ["specversion", "id", "type", "data"],
-    }
 
 
 def _header(name: str, form: re.Pattern[str], description: str) -> dict[str, Any]:

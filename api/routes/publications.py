@@ -14,19 +14,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.agency_models import OutStatus, PublicationPage, Redelivery
-from api.answers import COMMAND_RESPONSES, json_response
+from api.answers import json_response
 from api.bodies import judged, not_allowed, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.documents import document_for, linked
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
 from api.ledgers import LedgerDoor
-from api.limits import DESCRIBED, REDELIVERIES, WAITING_READERS
+from api.limits import REDELIVERIES, WAITING_READERS
 from api.links import next_page
+from api.openapi.answers import described, of_problem, problems
 from api.parameters import LARGEST, PAGE, USUAL, Limit, ShortName, Wait
-from api.problems import LONGEST_WAIT_S, Problem, problem, too_often
-from api.responses import LINK, READ_OTHERWISE, Described, refused
+from api.problems import LONGEST_WAIT_S, Problem, problem
 from api.routing import doors
-from api.waiting import TOO_MANY_READERS, Lines
+from api.waiting import MOST_READERS, Lines
 from domain.directory import Recipient
 from domain.disclosure.once_more import SentOnceMoreOften
 from domain.disclosure.publications import Publication, publication_hash
@@ -37,10 +37,8 @@ from projections.kinds import kinds
 LOOKED_THROUGH = 2_000
 """Publications that one answer looks through for the types that were asked for."""
 LONGEST_CHOICE = 4_000
-OFTEN = too_often(
-    "Three have begun within 24 hours: the newest, `epoch`, holds everything.", "Seconds until another one may begin."
-)
-"""Of a redelivery in a live ledger."""
+LIMITED = ("RateLimit-Policy", "RateLimit")
+"""The headers of answers that a limit concerns."""
 
 
 def routes() -> APIRouter:
@@ -53,13 +51,13 @@ def routes() -> APIRouter:
         operation_id="read_publications",
         summary="Publications after a sequence",
         responses={
-            200: {
-                "model": PublicationPage,
-                "description": "In the order of their sequences; none where none came in time.",
-                "headers": {**LINK, **DESCRIBED},
-            },
-            **refused({**READ_OTHERWISE, 409: "There is no such epoch, or the epoch has not come to this sequence."}),
-            429: _limited(TOO_MANY_READERS),
+            200: described(
+                PublicationPage, "In the order of their sequences; none where none came in time.", "Link", *LIMITED
+            ),
+            409: of_problem(409, "There is no such epoch, or the epoch has not come to this sequence."),
+            429: of_problem(
+                429, f"There is nothing to tell yet, and {MOST_READERS} readers of this recipient wait already.", *LIMITED
+            ),
         },
     )
     router.add_api_route(
@@ -68,19 +66,10 @@ def routes() -> APIRouter:
         methods=["GET"],
         operation_id="read_out_status",
         summary="Where your line stands, and what may come on it",
-        responses={
-            200: {"model": OutStatus, "description": "The present epoch.", "headers": LINK},
-            **refused(READ_OTHERWISE),
-        },
+        responses={200: described(OutStatus, "The present epoch.", "Link")},
     )
-    begun: Described = {
-        202: {"model": Redelivery, "description": "The fresh epoch has begun.", "headers": {**LINK, **DESCRIBED}},
-        200: {
-            "model": Redelivery,
-            "description": "It had been asked for under this key before; the epoch is the same.",
-            "headers": {**LINK, **DESCRIBED},
-        },
-    }
+    again = "It had been asked for under this key before; the epoch is the same."
+    often = "Three have begun within 24 hours: the newest, `epoch`, holds everything."
     router.add_api_route(
         "/redeliveries",
         redeliver,
@@ -89,18 +78,15 @@ def routes() -> APIRouter:
         summary="Everything again, in a fresh epoch",
         status_code=202,
         responses={
-            **begun,
-            **{status: COMMAND_RESPONSES[status] for status in (400, 401, 404, 409, 413, 415, 422, 503)},
-            429: _limited(OFTEN),
+            202: described(Redelivery, "The fresh epoch has begun.", "Link", *LIMITED),
+            200: described(Redelivery, again, "Link", *LIMITED),
+            **problems(413, 415, 422),
+            429: of_problem(429, often, *LIMITED),
         },
         response_class=Response,
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
     return router
-
-
-def _limited(described: dict[str, Any]) -> dict[str, Any]:
-    return {**described, "headers": {**described["headers"], **DESCRIBED}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +127,7 @@ async def read_publications(
     ] = 0,
     until: Annotated[
         int | None,
-        Query(ge=0, le=LARGEST, description="Publications up to this sequence, which is waited for and nothing behind it."),
+        Query(ge=0, le=LARGEST, description="Publications up to this sequence, at least 0: it is waited for, and nothing behind it."),
     ] = None,
     epoch: Annotated[
         int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as it was named last; from 1.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import date, datetime
 from functools import partial
 from operator import lt
 from types import MappingProxyType
@@ -19,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import COMMAND_RESPONSES, TOKEN
+from api.answers import TOKEN, LedgerNamed
 from api.caller import SignedIn, SignedInCaller
 from api.ledgers import LedgerDoor
 from api.links import links, next_page
+from api.openapi.answers import described
 from api.parameters import ShortName
 from api.problems import Problem, problem
 from api.routing import doors
@@ -37,16 +39,8 @@ from projections.read_models import NoSuchGeneration, NotProvisioned
 
 VISIBLE_WITHIN_S = 5.0
 T = TypeVar("T")
-PROBLEMS: dict[int | str, dict[str, Any]] = {status: COMMAND_RESPONSES[status] for status in (401, 404, 422, 503)}
 Endpoint = Callable[..., Awaitable[Response]]
 """A route's function."""
-
-
-class LedgerNamed(BaseModel):
-    """Of which ledger an answer is; a simulated one says so."""
-
-    name: str
-    mode: str
 
 
 class Told(BaseModel):
@@ -56,8 +50,8 @@ class Told(BaseModel):
 
     ledger: LedgerNamed
     question: str
-    on: str
-    known_at: str | None
+    on: date
+    known_at: datetime | None
     complete: bool
     freshness: Freshness
 
@@ -77,29 +71,33 @@ def routes() -> APIRouter:
 def _add(router: APIRouter, path: str, by_key: dict[str, Question[Any, Any]]) -> None:
     first = next(iter(by_key.values()))
     tasks = sorted({kinds()[key].task for key in by_key})
-    answer = create_model(f"Answer{first.id}", __base__=Told, answer=(first.answer, ...))
+    told = create_model(f"Answer{first.id}", __base__=Told, answer=(first.answer, ...))
     router.add_api_route(
         f"/{path}",
         _endpoint(by_key),
         methods=["GET"],
         name=first.id,
-        operation_id="_".join([first.id, *tasks]),
+        operation_id="_".join([first.id, *tasks]).lower(),
         summary=f"{first.id}: {first.title['en']}",
         description=" · ".join(dict.fromkeys(q.title[language] for q in by_key.values() for language in ("fi", "sv"))),
         tags=[f"questions of {', '.join(tasks)}"],
-        responses={200: {"model": answer}, **PROBLEMS},
+        responses={200: described(told, first.title["en"], *(["Link"] if issubclass(first.parameters, Paged) else ()))},
         response_class=Response,
         response_model=None,
-        openapi_extra={"parameters": list(_parameters(first.parameters, path)), "x-title": dict(first.title)},
+        openapi_extra={
+            "parameters": list(_parameters(first.parameters, path)),
+            "x-title": dict(first.title),
+            "x-tasks": tasks,
+        },
     )
 
 
 def _parameters(model: type[Parameters], path: str) -> Iterator[dict[str, Any]]:
     schema = model.model_json_schema()
-    for name, described in schema["properties"].items():
+    for name, one in schema["properties"].items():
         place = "path" if f"{{{name}}}" in path else "query"
         required = place == "path" or name in schema.get("required", ())
-        yield {"name": name, "in": place, "required": required, "schema": described}
+        yield {"name": name, "in": place, "required": required, "schema": one}
     yield {
         "name": TOKEN,
         "in": "header",

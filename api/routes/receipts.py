@@ -16,9 +16,9 @@ from api.caller import SignedIn, SignedInCaller
 from api.documents import linked
 from api.ledgers import LedgerDoor
 from api.links import next_page
+from api.openapi.answers import described, of_problem
 from api.parameters import LARGEST, USUAL, Limit
 from api.problems import problem
-from api.responses import LINK, READ_OTHERWISE, refused
 from api.routing import doors
 from domain.answers import Answer
 from domain.directory import Recipient
@@ -46,8 +46,8 @@ def routes() -> APIRouter:
         operation_id="read_receipts",
         summary="Receipts since a number",
         responses={
-            200: {"model": ReceiptPage, "description": "In the order of their numbers.", "headers": LINK},
-            **refused({**READ_OTHERWISE, 409: "Your line has not come to this number."}),
+            200: described(ReceiptPage, "In the order of their numbers.", "Link"),
+            409: of_problem(409, "Your line has not come to this number."),
         },
     )
     router.add_api_route(
@@ -57,8 +57,8 @@ def routes() -> APIRouter:
         operation_id="read_receipt",
         summary="The receipt of a message",
         responses={
-            200: {"model": StatedReceipt, "description": "The newest receipt of the message.", "headers": LINK},
-            **refused({**READ_OTHERWISE, 410: "What it says was destroyed at the end of its retention time."}),
+            200: described(StatedReceipt, "The newest receipt of the message.", "Link"),
+            410: of_problem(410, "What it says was destroyed at the end of its retention time."),
         },
     )
     router.add_api_route(
@@ -67,10 +67,7 @@ def routes() -> APIRouter:
         methods=["GET"],
         operation_id="read_waiting",
         summary="Messages that wait",
-        responses={
-            200: {"model": WaitingMessages, "description": "In the order of their ids.", "headers": LINK},
-            **refused(READ_OTHERWISE),
-        },
+        responses={200: described(WaitingMessages, "In the order of their ids.", "Link")},
     )
     return router
 

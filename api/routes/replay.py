@@ -17,8 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.caller import SignedIn, SignedInCaller
+from api.openapi.answers import described
 from api.parameters import ShortName
 from api.problems import problem
+from api.replayed import CaseAsOf, ClientHistory, Decisions, Disclosures, DisclosuresByThen, Replayed
 from api.routes.commands import Client
 from api.routing import doors
 from domain.catalogue import DISCLOSURES, EVENTS
@@ -71,26 +73,34 @@ On = Annotated[LocalDate | None, Query(description="A local date (Europe/Helsink
 def routes() -> APIRouter:
     """History, the case on a day, tellings and decisions of one client."""
     router = doors("/ledgers/{ledger}/clients/{client}", "replay")
-    asked: tuple[tuple[str, str, Callable[..., Awaitable[Response]], dict[str, str]], ...] = (
-        ("DP1", "/history", read_history, HISTORY),
-        ("CW8", "/told", read_told, TOLD),
-        ("DP2", "/told/{recipient}", read_told_by, TOLD_BY),
-        ("DP12", "/decisions", read_decisions, DECISIONS),
+    asked: tuple[tuple[str, str, Callable[..., Awaitable[Response]], dict[str, str], type[Replayed]], ...] = (
+        ("DP1", "/history", read_history, HISTORY, ClientHistory),
+        ("CW8", "/told", read_told, TOLD, Disclosures),
+        ("DP2", "/told/{recipient}", read_told_by, TOLD_BY, DisclosuresByThen),
+        ("DP12", "/decisions", read_decisions, DECISIONS, Decisions),
     )
-    for question, path, endpoint, title in asked:
+    for question, path, endpoint, title, model in asked:
         router.add_api_route(
             path,
             endpoint,
             methods=["GET"],
             name=question,
-            operation_id=f"{question}_organiser",
+            operation_id=f"{question}_organiser".lower(),
             summary=f"{question}: {title['en']}",
-            tags=["questions of organiser"],
+            responses={200: described(model, title["en"])},
             response_class=Response,
-            openapi_extra={"x-title": title},
+            openapi_extra={"x-title": title, "x-tasks": ["organiser"]},
         )
     as_known = "The case as it was on a day, as it was known at a time"
-    router.add_api_route("/as-of", read_case, methods=["GET"], summary=as_known, response_class=Response)
+    router.add_api_route(
+        "/as-of",
+        read_case,
+        methods=["GET"],
+        operation_id="read_case_as_of",
+        summary=as_known,
+        responses={200: described(CaseAsOf, as_known)},
+        response_class=Response,
+    )
     return router
 
 

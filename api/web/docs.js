@@ -1,30 +1,37 @@
 // Every route out of openapi.json, with a form to try it as the person chosen on the first page.
-import { call, label, make, problem, speak, turns, word } from "/pages/words.js";
+import { call, label, make, meant, problem, speak, turns, word } from "/pages/words.js";
 
 const token = () => sessionStorage.getItem("token") || "";
 
-function example(schema) {
+// What the browser and this page say of themselves is not asked for.
+const OWN = ["Accept-Language", "If-None-Match", "X-Request-Id"];
+let described = {};
+
+function example(given) {
+  const schema = meant(described, given);
   if (!schema) return null;
   if (schema.anyOf) return example(schema.anyOf.find((one) => one.type !== "null"));
   if (schema.enum) return schema.enum[0];
-  if (schema.type === "object" || schema.properties) {
+  const type = [schema.type].flat()[0];
+  if (type === "object" || schema.properties) {
     const wanted = schema.required || Object.keys(schema.properties || {});
     return Object.fromEntries(wanted.map((name) => [name, example((schema.properties || {})[name])]));
   }
-  if (schema.type === "array") return [example(schema.items || (schema.prefixItems || [])[0])];
-  return { boolean: true, integer: 1, number: 1 }[schema.type] ?? (schema.format === "date" ? "2025-03-03" : "…");
+  if (type === "array") return [example(schema.items || (schema.prefixItems || [])[0])];
+  return { boolean: true, integer: 1, number: 1 }[type] ?? (schema.format === "date" ? "2025-03-03" : "…");
 }
 
 function form(method, path, operation) {
   const given = Object.fromEntries(["ledger", "recipient", "client"].map((name) => [name, sessionStorage.getItem(name) || ""]));
-  const fields = (operation.parameters || []).map((one) => {
+  const asked = (operation.parameters || []).map((one) => meant(described, one)).filter((one) => !OWN.includes(one.name));
+  const fields = asked.map((one) => {
     const ready = one.name === "Idempotency-Key" ? crypto.randomUUID() : one.in === "path" ? given[one.name] || "" : "";
     const input = make("input", { name: one.name, value: ready });
     return { one, input, row: make("label", {}, `${one.name} `, input, " ") };
   });
   const json = ((operation.requestBody || {}).content || {})["application/json"];
   const body = json ? make("textarea", { "aria-label": word("body") }) : null;
-  if (body) body.value = JSON.stringify(example(json.schema), null, 2);
+  if (body) body.value = JSON.stringify(json.example ?? Object.values(json.examples || {})[0]?.value ?? example(json.schema), null, 2);
   const output = make("pre", { tabindex: "0" });
   const failed = make("div", {});
   const begin = turns();
@@ -67,17 +74,19 @@ async function start() {
     localStorage.setItem("language", node.dataset.language);
     location.reload();
   }));
-  const [described, documents] = await Promise.all([call("/openapi.json"), call("/asyncapi")]);
+  const [api, documents] = await Promise.all([call("/openapi.json"), call("/asyncapi")]);
   if (documents.ok) document.getElementById("documents").append(...documents.content.documents.map((one) =>
     make("li", {}, make("a", { href: one.address }, label(one.label)), " ", make("code", {}, one.address))));
   else document.getElementById("documents").append(make("li", {}, problem(documents)));
   const root = document.getElementById("routes");
-  if (!described.ok) return root.append(problem(described));
+  if (!api.ok) return root.append(problem(api));
+  described = api.content;
   if (!token()) root.append(make("p", { class: "problem" }, word("token_needed")));
   const groups = new Map();
-  for (const [path, methods] of Object.entries(described.content.paths)) {
+  for (const [path, methods] of Object.entries(described.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const tag = (operation.tags || ["…"])[0];
+      if (tag === "documents") continue; // linked to above
       if (!groups.has(tag)) groups.set(tag, []);
       groups.get(tag).push(route(method, path, operation));
     }

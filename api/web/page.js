@@ -1,5 +1,5 @@
 // The first page: be somebody, see one client, ask. It reads the API as any other client does.
-import { STATES, UNREADABLE, call, label, language, make, problem as failure, speak, turns, word } from "/pages/words.js";
+import { STATES, UNREADABLE, call, label, language, make, meant, problem as failure, speak, turns, word } from "/pages/words.js";
 
 const at = { people: [], person: null, token: "", ledger: "", mode: "", clients: [], client: "", today: "", questions: [] };
 const byId = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@ async function start() {
   at.people = people.ok ? people.content.people : [];
   at.questions = Object.entries(described.content.paths || {}).flatMap(([path, methods]) =>
     methods.get && methods.get["x-title"]
-      ? [{ path, tasks: methods.get.tags.at(-1).replace("questions of ", "").split(", "), operation: methods.get }] : []);
+      ? [{ path, tasks: methods.get["x-tasks"], operation: methods.get, parameters: (methods.get.parameters || []).map((one) => meant(described.content, one)) }] : []);
   listPeople();
   const failed = [people, described].find((one) => !one.ok && one.status !== 404);
   if (failed) return tell("notice", () => problem(failed, start));
@@ -234,19 +234,19 @@ function listQuestions() {
   const mine = at.questions.filter((one) => one.tasks.includes(at.person.claims.task) && (at.client || !one.path.includes("{client}")));
   byId("ask-section").hidden = mine.length === 0;
   byId("questions").replaceChildren(...mine.map((one) => make("button", { type: "button", onclick: () => ask(one) },
-    `${one.operation.operationId.split("_")[0]} · ${one.operation["x-title"][language()]}`)));
+    `${one.operation.operationId.split("_")[0].toUpperCase()} · ${one.operation["x-title"][language()]}`)));
 }
 
 async function ask(question) {
   clearAnswer();
   const signal = begin("answer");
-  const wanted = new Set((question.operation.parameters || []).map((one) => one.name));
+  const wanted = new Set(question.parameters.map((one) => one.name));
   const query = new URLSearchParams();
   if (wanted.has("on") && byId("on").value) query.set("on", byId("on").value);
   if (wanted.has("known_at") && byId("known-at").value) query.set("known_at", byId("known-at").value);
   const month = at.today.slice(0, 8);
   const given = { period_from_on: `${month}01`, period_until_on: at.today, from_on: `${month}01`, until_on: at.today, since: `${month}01` };
-  for (const one of question.operation.parameters || []) {
+  for (const one of question.parameters) {
     if (one.required && one.in === "query" && given[one.name]) query.set(one.name, given[one.name]);
   }
   // A question to one's own model names oneself; one about what another was told names the first of the others.

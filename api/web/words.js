@@ -125,6 +125,11 @@ export async function call(path, { token, method = "GET", body, headers = {}, si
   return { ok: answer.ok, status: answer.status, content, headers: answer.headers };
 }
 
+// What a description says in one place and names in another: the thing itself.
+export function meant(document, one) {
+  return one && one.$ref ? one.$ref.slice(2).split("/").reduce((at, step) => at[step], document) : one;
+}
+
 // Only the newest request of a kind may write into the page. Beginning one lets go of the one before, and of all that hang on
 // it; whoever waited for an answer looks at its signal before writing.
 export function turns(hanging = {}) {

@@ -77,9 +77,10 @@ def test_a_method_that_an_address_does_not_have_is_answered_with_those_that_it_h
 
 
 def test_head_is_get_without_content_on_every_route_that_is_read(home: House) -> None:
-    described = home.http.get("/openapi.json").json()["paths"]
+    described = home.paths
     own_id = home.get("/receipts", OWN_WORKER, limit=1).json()["receipts"][0]["message_id"]
-    named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county"), "message_id": own_id}
+    about = {"client": home.name("county"), "message_id": own_id}
+    named = {"ledger": LEDGER, "recipient": "county", "name": "county", **about}
     paths = [path.format_map(named) for path, methods in described.items() if "get" in methods and "{site" not in path]
     own = [f"/ledgers/{LEDGER}/out/county?wait=0", "/openapi.json", "/", "/docs", "/asyncapi", "/asyncapi/provider.yaml"]
     for path in (*(one for one in paths if not one.endswith("/out/county")), *own):
@@ -195,7 +196,7 @@ WITHOUT_A_KEY = {
 
 
 def test_whatever_changes_something_takes_a_key(home: House) -> None:
-    described = home.http.get("/openapi.json").json()["paths"]
+    described = home.paths
     without = set()
     for path, methods in described.items():
         assert not {"put", "patch", "delete"} & methods.keys(), path
@@ -207,7 +208,7 @@ def test_whatever_changes_something_takes_a_key(home: House) -> None:
 
 
 def test_every_address_that_takes_a_key_wants_it(home: House) -> None:
-    described = home.http.get("/openapi.json").json()["paths"]
+    described = home.paths
     named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
     head = home.wired.store.head()
     for path in [path for path, methods in described.items() if "post" in methods and path not in WITHOUT_A_KEY]:

@@ -9,7 +9,7 @@ const person = (role, task, recipient) => ({
 });
 const PEOPLE = [person("own_worker", "organiser", "county"), person("instructor", "provider", "site"), person("expert", "employment_authority", "authority")];
 const coded = (text) => ({ code: text, fi: text, sv: text, en: text });
-const question = (id, task) => ({ operationId: `${id}_x`, tags: [`questions of ${task}`], "x-title": { fi: id, sv: id, en: id }, parameters: [] });
+const question = (id, task) => ({ operationId: `${id.toLowerCase()}_x`, tags: ["questions"], "x-tasks": task.split(", "), "x-title": { fi: id, sv: id, en: id }, parameters: [] });
 const PATHS = {
   "/ledgers/{ledger}/recipients/{recipient}/clients/{client}/q": { get: question("Q1", "organiser") },
   "/ledgers/{ledger}/recipients/{recipient}/q": { get: question("Q2", "provider, employment_authority") },
@@ -250,6 +250,39 @@ test("where nobody gives development tokens it is said", async () => {
   const page = await open("index.html", server({ people: gone }), { language: "sv" });
   await rest();
   assert.equal(page.at("notice").textContent, WORDS.sv.nobody_to_be);
+});
+
+test("the page of the API follows references, begins with the example, and asks for no header that the browser writes", async () => {
+  const described = {
+    paths: {
+      "/ledgers/{ledger}/in": { post: {
+        tags: ["t"], summary: "s",
+        parameters: [{ $ref: "#/components/parameters/Ledger" }, { $ref: "#/components/parameters/AcceptLanguage" }],
+        requestBody: { content: { "application/json": { schema: { $ref: "#/components/schemas/Wish" } } } },
+      } },
+      "/x": { post: { tags: ["t"], summary: "s", requestBody: { content: { "application/json": { schema: {}, example: { day: "2025-03-10" } } } } } },
+      "/asyncapi": { get: { tags: ["documents"], summary: "s" } },
+    },
+    components: {
+      parameters: { Ledger: { name: "ledger", in: "path" }, AcceptLanguage: { name: "Accept-Language", in: "header" } },
+      schemas: {
+        Wish: { type: "object", required: ["on", "parts"], properties: { on: { type: ["string", "null"], format: "date" }, parts: { type: "array", items: { $ref: "#/components/schemas/Part" } } } },
+        Part: { type: "object", properties: { hours: { type: "number" } } },
+      },
+    },
+  };
+  const page = await open("docs.html", (path) => ({ status: 200, body: path === "/openapi.json" ? described : { documents: [] } }));
+  await rest();
+  const all = page.at("routes").all((one) => one.tag === "details");
+  assert.equal(all.length, 2);
+  for (const details of all) {
+    details.open = true;
+    details.fire("toggle");
+  }
+  const [wish, x] = all.map((details) => JSON.parse(details.all((one) => one.tag === "textarea")[0].value));
+  assert.deepEqual(wish, { on: "2025-03-03", parts: [{ hours: 1 }] });
+  assert.deepEqual(x, { day: "2025-03-10" });
+  assert.deepEqual(all[0].all((one) => one.tag === "input").map((one) => one.attributes.name), ["ledger"]);
 });
 
 test("on the page of the API a request that fails is said, and of two answers the newer one stands there", async () => {

@@ -1,0 +1,1 @@
+"""The OpenAPI document of the web door: what its routes declare, and what holds for all of them, said once."""

@@ -1,0 +1,130 @@
+"""Every answer that a test gets over HTTP, held against the document that the API serves: whatever it does not describe is a
+fault, and so is what it promises and does not come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import httpx
+import orjson
+from fastapi.testclient import TestClient
+from json_schema import Inside, faults
+
+from api.app import HOSTS
+
+OF_CONTENT = {"content-type", "content-length"}
+"""Headers that speak of the content, which its media type and schema describe."""
+NO_CONTENT = {204, 304}
+ELSEWHERE = {"agency systems"}
+"""Tags of operations whose answers are described and looked at elsewhere."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """An OpenAPI document, to be asked."""
+
+    whole: Mapping[str, Any]
+
+    def meant(self, one: Mapping[str, Any]) -> dict[str, Any]:
+        """A thing, or what it refers to."""
+        found = Inside(self.whole).named(one["$ref"]) if "$ref" in one else one
+        return dict(found)
+
+    @cached_property
+    def paths(self) -> dict[str, dict[str, Any]]:
+        """Every operation by path and method, its parameters, its answers and the schema of its body in their place."""
+        return {path: {way: self._resolved(one) for way, one in ways.items()} for path, ways in self.whole["paths"].items()}
+
+    def _resolved(self, operation: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = [self.meant(one) for one in operation.get("parameters", ())]
+        responses = {status: self.meant(one) for status, one in operation["responses"].items()}
+        body = {"requestBody": self._inlined(operation["requestBody"])} if "requestBody" in operation else {}
+        return {**operation, "parameters": parameters, "responses": responses, **body}
+
+    def _inlined(self, schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [self._inlined(one) for one in schema]
+        if not isinstance(schema, dict):
+            return schema
+        named = Inside(self.whole).named(schema["$ref"]) if "$ref" in schema else schema
+        return {word: self._inlined(one) for word, one in named.items()}
+
+    @cached_property
+    def _forms(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+        named = [(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)), ways) for path, ways in self.paths.items()]
+        return [(re.compile(form), ways) for form, ways in named]
+
+    def ways(self, path: str) -> dict[str, Any] | None:
+        """The operations at a path; none where the document does not have it."""
+        return next((ways for form, ways in self._forms if form.fullmatch(path)), None)
+
+    def faults(self, request: httpx.Request, response: httpx.Response) -> list[str]:
+        """What an answer is, or lacks, that its operation does not say."""
+        ways = self.ways(request.url.raw_path.decode().partition("?")[0])
+        if ways is None or re.sub(":[0-9]*$", "", request.headers["host"]) not in HOSTS:
+            return []  # a page, nothing at all, or somebody else's address
+        operation = ways.get({"HEAD": "get"}.get(request.method, request.method.lower()))
+        if operation is None:
+            return [] if response.status_code == 405 and "allow" in response.headers else ["no such method, and no 405"]
+        if operation["tags"][0] in ELSEWHERE:
+            return []
+        described = operation["responses"].get(str(response.status_code))
+        if described is None:
+            return [f"{operation['operationId']} is not described to answer {response.status_code}"]
+        found = [*self._header_faults(response, described)]
+        if request.method != "HEAD" and response.status_code not in NO_CONTENT:
+            found += self._content_faults(response, described)
+        if response.status_code == 201 and "requestBody" in operation:
+            found += self._body_faults(request, operation)
+        return found
+
+    def _header_faults(self, response: httpx.Response, described: Mapping[str, Any]) -> Iterator[str]:
+        headers = {name.lower(): self.meant(one) for name, one in described.get("headers", {}).items()}
+        for name in response.headers:
+            if name not in headers and name not in OF_CONTENT:
+                yield f"the header {name} is not described"
+        for name, one in headers.items():
+            if one.get("required") and name not in response.headers:
+                yield f"the header {name} is missing"
+
+    def _content_faults(self, response: httpx.Response, described: Mapping[str, Any]) -> list[str]:
+        content = described.get("content", {})
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        if media_type not in content:
+            return [f"{media_type} is not described"]
+        if not media_type.endswith("json"):
+            return []
+        return faults(orjson.loads(response.content), content[media_type]["schema"], inside=Inside(self.whole, whole=True))
+
+    def _body_faults(self, request: httpx.Request, operation: Mapping[str, Any]) -> list[str]:
+        """Of a body that was taken."""
+        media_type = request.headers["content-type"].partition(";")[0].strip().lower()
+        schema = operation["requestBody"]["content"][media_type]["schema"]
+        return faults(orjson.loads(request.content), schema, "body", Inside(self.whole))
+
+
+class Described(TestClient):
+    """A client that takes no answer which the document does not describe."""
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        response = super().send(request, **options)
+        found = served(self.app).faults(request, response)
+        assert not found, (request.method, request.url.path, response.status_code, found, response.text[:500])
+        return response
+
+
+_served: dict[bool, Document] = {}
+
+
+def served(app: Any) -> Document:
+    """The document of an application, made once for all that have the same routes."""
+    for_development = hasattr(app.state, "development")
+    if for_development not in _served:
+        _served[for_development] = Document(app.openapi())
+    return _served[for_development]
+
+
