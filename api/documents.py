@@ -1,9 +1,14 @@
-"""The documents that the API serves and does not make itself: what each kind of recipient sends and gets over Kafka."""
+"""The documents that the API serves and does not make itself: what each kind of recipient sends and gets over Kafka, and the
+schemas of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
+
+Schemas: TypeAlias = Callable[[], Mapping[str, bytes]]
+"""Gives every schema as JSON, by its path below `/schemas/`; it may take a moment the first time."""
 
 
 @dataclass(frozen=True, slots=True)

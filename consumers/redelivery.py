@@ -256,7 +256,7 @@ class Repeating:
             epoch=line.epoch,
             previous_hash=line.previous_hash,
             history=history,
-            # A repetition is recorded now: its schema is where schemas are served now, which the first telling's may be no more.
+            # A repetition is recorded now, and names where schemas are served now: where they were may be no more.
             schema=schema_address(means.schemas, column, publication.type),
         )
         event = draft.event.model_copy(

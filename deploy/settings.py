@@ -21,7 +21,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LogForm = Literal["", "json", "text"]
 LOG_FORMS = ("", "json", "text")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-ADDRESS = re.compile(r"https?://[!-.0-~]+(/[!-.0-~]+)*")
+ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%-]+)*")
 LONGEST_ADDRESS = 200
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -147,8 +147,8 @@ class Settings:
     schemas_address: str = field(
         default="",
         metadata=_means(
-            "Address at which agencies reach the API's `/schemas`, like https://kuty.example: what is told from now on names its "
-            "schema there (`ce_dataschema`); what was told keeps the address that it had. Empty: http, KUTY_HOST and KUTY_PORT."
+            "Address at which agencies reach the API, like https://kuty.example: what is told from now on names its schema "
+            "below it (`ce_dataschema`), and what was told keeps the address that it had. Empty: http, KUTY_HOST, KUTY_PORT."
         ),
     )
     api_workers: int = field(

@@ -52,8 +52,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What publications of one batch have in common. `now` is the ledger's time, UTC, in whole seconds; `schemas` the address
-    under which schemas are served, empty where there is none."""
+    """What publications of one batch have in common. `now` is the ledger's time, UTC, in whole seconds; `schemas` the
+    address under which schemas are served, empty where there is none."""
 
     now: datetime
     directory: Directory
