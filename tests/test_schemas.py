@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import yaml
-from disclosure.paths import whole
-from disclosure.told import Everybody, everybody_told
 from golden import examples
 from golden.files import read
 from json_schema import faults
-from stories import as_1
+from whole_histories import published
 
-from deploy.describe.asyncapi import document_of, documented
 from deploy.describe.compatibility import WHAT_TO_DO, BreakingChange, broken
 from deploy.describe.event_schemas import event_schema
 from deploy.describe.grounds import grounds_of
@@ -33,8 +28,6 @@ from deploy.describe.schemas import (
 )
 from domain.catalogue import EVENTS, event_class
 from domain.disclosure.policy import policy
-from domain.disclosure.publications import Publication
-from domain.messages import message_types
 from projections.kinds import kinds
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs/reference/schemas"
@@ -275,18 +268,6 @@ def test_writing_refuses_to_replace_a_schema_by_one_that_breaks_somebody(tmp_pat
 # --- what is written fits ---------------------------------------------------------------------------------------------
 
 
-@cache
-def histories() -> tuple[Everybody, ...]:
-    return everybody_told(as_1()), whole().told(), whole(None).told()
-
-
-def published() -> Iterator[tuple[str, Publication]]:
-    for everybody in histories():
-        for short_name, told in everybody.told.items():
-            column = kinds().of(everybody.directory.recipients[short_name]).key
-            yield from ((column, publication) for publication in told)
-
-
 def test_every_publication_of_whole_histories_fits_its_schema_and_its_grounds() -> None:
     wrong = []
     for column, publication in published():
@@ -335,43 +316,3 @@ def test_golden_receipts_and_messages_and_a_heartbeat_fit_their_schemas() -> Non
     for name, golden in read("messages").items():
         wrong += faults(golden["body"], all_schemas()[f"messages/{name}.json"], name)
     assert wrong == []
-
-
-# --- AsyncAPI ---------------------------------------------------------------------------------------------------------
-
-
-def test_there_is_a_document_for_every_kind_of_recipient_that_is_told_facts() -> None:
-    assert [kind.column for kind in documented()] == [*COLUMNS]
-    assert {kind.key for kind in kinds() if kind.told_one_by_one} == {*COLUMNS}
-
-
-@pytest.mark.parametrize("kind", documented(), ids=lambda kind: kind.name)
-def test_a_document_lists_what_is_sent_and_told_and_every_reference_leads_somewhere(kind: Any) -> None:
-    document = document_of(kind)
-    channels = document["channels"]
-    assert set(channels["out"]["messages"]) - {"heartbeat.v1"} == {t.type for t in tellings()[kind.key]}
-    assert set(channels.get("in", {"messages": {}})["messages"]) == set(message_types(kind))
-    for reference in references(document):
-        place: Any = document
-        for step in reference.removeprefix("#/").split("/"):
-            place = place[step]
-    assert yaml.safe_load(yaml.safe_dump(document)) == document
-
-
-def references(document: Any) -> Iterator[str]:
-    if isinstance(document, dict):
-        if set(document) == {"$ref"}:
-            yield document["$ref"]
-        for inner in document.values():
-            yield from references(inner)
-    elif isinstance(document, list):
-        for inner in document:
-            yield from references(inner)
-
-
-def test_headers_of_a_publication_fit_its_document() -> None:
-    documents = {kind.key: document_of(kind) for kind in documented()}
-    for column, publication in published():
-        message = documents[column]["components"]["messages"][publication.type]
-        headers = {name: value.decode() for name, value in publication.headers}
-        assert faults(headers, {**message["headers"], "additionalProperties": False}) == []

@@ -160,6 +160,12 @@ def served_schemas() -> Mapping[str, Schema]:
     return {**older, **all_schemas()}
 
 
+def older_schema(column: str, type_name: str) -> Schema:
+    """Of what a kind of recipient was told in an older version of an event, as it was published with that version."""
+    path = OLDER / "publications" / column / f"{type_name}.json"
+    return dict(orjson.loads(path.read_bytes()))
+
+
 def is_read_by_others(path: str) -> bool:
     """Whether a schema, by its path below `schemas/`, is of what agencies' systems read."""
     return path.startswith("publications/") or path in (f"{RECEIPT}.json", f"{HEARTBEAT}.json")
