@@ -110,7 +110,7 @@ def test_every_message_of_a_channel_is_of_an_operation(kind: Kind) -> None:
 
 @KINDS
 def test_it_says_how_the_broker_is_reached_and_that_it_asks_who_one_is(kind: Kind) -> None:
-    """source: AsyncAPI 3.0, Server Object; design D16"""
+    """AsyncAPI 3.0, Server Object. source: design D16"""
     there = document(name_of(kind))
     (server,) = there["servers"].values()
     assert server["protocol"] == "kafka-secure"
@@ -122,7 +122,7 @@ def test_it_says_how_the_broker_is_reached_and_that_it_asks_who_one_is(kind: Kin
 
 @KINDS
 def test_a_receipt_is_correlated_with_the_message_that_it_answers(kind: Kind) -> None:
-    """source: integration.md 2; AsyncAPI 3.0, Correlation ID Object"""
+    """AsyncAPI 3.0, Correlation ID Object. source: integration.md 2"""
     for type_name in message_types(kind):
         assert messages(kind)[type_name]["correlationId"] == {"$ref": f"#/components/correlationIds/{SENT_BY_YOU}"}
     if not message_types(kind):

@@ -3,8 +3,7 @@
 A generator names a class by the `title` of its schema, so that every object and every list of words has one, unlike any
 other in the document unless it is the same. What a published schema says by `oneOf` of what is there is said by `if`, and
 what may be null by a list of types: both mean the same, and more tools understand them. A whole number that may be large
-says so, for they take it for one of 32 bits.
-source: AsyncAPI 3.0, Schema Object (JSON Schema draft 07)
+says so, for they take it for one of 32 bits. All of it is a Schema Object of AsyncAPI 3.0 (JSON Schema draft 07).
 """
 
 from __future__ import annotations
