@@ -33,7 +33,7 @@ _NAMES: Mapping[str, Any] = {
     "required": ["schemas"],
 }
 _NOT_THERE = {"description": "No such schema.", "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-_SERVED = {
+_SERVED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The schema (JSON Schema 2020-12).", "content": {SCHEMA: {"schema": {"type": "object"}}}},
     404: _NOT_THERE,
 }

@@ -16,7 +16,6 @@ from deploy.describe.models import class_name, merged, model
 from deploy.describe.publication_schemas import (
     WITHDRAWAL,
     Telling,
-    client_schema,
     publication_schema,
     tellings,
     withdrawal_schema,
@@ -91,7 +90,7 @@ class Messages:
             for told in tellings()[self.kind.key]
             for type_name in types_of([told.event.NAME])
         }
-        withdrawal = withdrawal_schema(self.kind.key)
+        withdrawal = self._with_shared(withdrawal_schema(self.kind.key))
         headers = _headers(WITHDRAWAL, _ALWAYS_TOLD, {"ce_prevhash": "`erased`, or as of any other publication."})
         found[WITHDRAWAL] = {
             **self._message(WITHDRAWAL, withdrawal, headers, [self._example("withdrawn", {"kind": "withdrawn"}, headers)]),
@@ -156,11 +155,9 @@ class Messages:
 
     def _with_shared(self, schema: Part) -> Part:
         """The schema with what every publication has in the same way named once."""
-        shared = {"client": ("Client", client_schema), "history": ("History", None)}
         fields = dict(schema["properties"])
-        for name, (title, made) in shared.items():
-            if name in fields:
-                self.schemas.setdefault(title, model(made(self.kind.key) if made else fields[name], title))
+        for name, title in _SHARED.items():
+            if name in fields and (made := model(fields[name], title)) == self.schemas.setdefault(title, made):
                 fields[name] = {"$ref": f"#/components/schemas/{title}"}
         return {**schema, "properties": fields}
 
@@ -188,6 +185,8 @@ class Messages:
         return {"name": name, "headers": dict(sorted(given.items())), "payload": value}
 
 
+_SHARED: Mapping[str, str] = {"kind": "PublicationKind", "client": "Client", "history": "History"}
+"""What every publication of a document has in the same way, and the name of its class."""
 _ALWAYS_TOLD: Mapping[str, str] = {
     "ce_id": "The publication's own id.",
     "ce_source": "The organiser of the ledger.",

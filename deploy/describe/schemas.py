@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from consumers.wire import HEARTBEAT
-from deploy.describe.compatibility import BreakingChange, broken
+from deploy.describe.compatibility import BreakingChange, Whose, broken
 from deploy.describe.event_schemas import DIALECT, event_schemas
 from deploy.describe.publication_schemas import WITHDRAWAL, publication_schema, tellings, withdrawal_schema
 from domain.catalogue import EVENTS
@@ -171,6 +171,11 @@ def is_read_by_others(path: str) -> bool:
     return path.startswith("publications/") or path in (f"{RECEIPT}.json", f"{HEARTBEAT}.json")
 
 
+def whose(path: str) -> Whose:
+    """Who reads and writes what a schema is of, by its path below `schemas/`."""
+    return "read" if is_read_by_others(path) else "sent" if path.startswith("messages/") else "ours"
+
+
 def is_of_older_version(path: str) -> bool:
     """Whether a schema, by its path below `schemas/`, is that of an event as it was before its newest version: nothing
     writes it any more, and it stays."""
@@ -187,7 +192,7 @@ def write_schemas(folder: Path) -> list[Path]:
     faults = [f"{name}: the schema is gone; a published type stays for ever" for name in gone]
     for name, path in committed.items():
         if name in schemas:
-            lost = broken(orjson.loads(path.read_bytes()), schemas[name], readers=is_read_by_others(name))
+            lost = broken(orjson.loads(path.read_bytes()), schemas[name], whose=whose(name))
             faults += [f"{name}: {fault}" for fault in lost]
     if faults:
         raise BreakingChange(sorted(faults))
