@@ -20,7 +20,7 @@ from deploy.describe.publication_schemas import (
     tellings,
     withdrawal_schema,
 )
-from deploy.describe.samples import id_of, sample
+from deploy.describe.samples import NAMED, id_of, sample
 from deploy.describe.schemas import heartbeat_schema, message_schemas, older_schema, receipt_schema
 from domain.catalogue import types_of
 from domain.json_gate import LIMIT
@@ -42,7 +42,7 @@ CORRELATIONS: Mapping[str, Part] = {
         "description": "The `ce_id` of your message that this answers.",
     },
 }
-SCHEMAS_AT = "https://kuty.example/schemas"
+ADDRESS = "https://kuty.example"
 """Where examples say that schemas are served."""
 _MEANS: Mapping[str, tuple[str, ...]] = {
     "correct_fact.v1": ("new_values",),
@@ -143,9 +143,10 @@ class Messages:
         payload = self._with_shared(merged(schema))
         fact = {name: sample(of, name) for name, of in merged(schema)["properties"].items() if name in ("client", "body")}
         withdrawn = {"kind": "withdrawn", "replaces": id_of("replaces")}
+        of_nobody = () if "client" in fact else ("ce_subject",)
         examples = [
-            self._example("fact", {"kind": "fact", **fact}, headers),
-            self._example("withdrawn", withdrawn, headers, without=("ce_occurredon",)),
+            self._example("fact", {"kind": "fact", **fact}, headers, without=of_nobody),
+            self._example("withdrawn", withdrawn, headers, without=(*of_nobody, "ce_occurredon")),
         ]
         return {
             **self._message(type_name, payload, headers, examples),
@@ -181,7 +182,7 @@ class Messages:
     def _example(self, name: str, value: Part, headers: Part, *, without: tuple[str, ...] = ()) -> Part:
         type_name = headers["properties"]["ce_type"]["const"]
         folder = "" if type_name in (RECEIPT, wire.HEARTBEAT) else f"publications/{self.kind.key}/"
-        given = {**sample(headers, but=without), "ce_dataschema": f"{SCHEMAS_AT}/{folder}{type_name}.json"}
+        given = {**sample(headers, but=without), "ce_dataschema": f"{ADDRESS}/schemas/{folder}{type_name}.json"}
         return {"name": name, "headers": dict(sorted(given.items())), "payload": value}
 
 
@@ -223,8 +224,7 @@ def _said(schema: Mapping[str, Any], names: tuple[str, ...]) -> Part:
 
 
 def _texts(receipt: Receipt) -> dict[str, str]:
-    schemas = SCHEMAS_AT.removesuffix("/schemas")
-    return {name: value.decode() for name, value in receipt.headers("urn:oid:1.2.246.10.19", schemas)}
+    return {name: value.decode() for name, value in receipt.headers(str(NAMED["ce_source"]), ADDRESS)}
 
 
 def _headers(type_name: str, always: Mapping[str, str], sometimes: Mapping[str, str]) -> Part:

@@ -12,14 +12,15 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 ON, AT = "2025-03-03", "2025-03-03T07:00:00Z"
+AGENCY = "0000005-1"
 NAMED: Mapping[str, Any] = {
     "account": "provider",
-    "actor_org": "0000005-1",
-    "actor_person": "K-11",
-    "actor_role": "kela_clerk",
-    "actor_task": "benefit_payment",
+    "actor_org": "0000001-9",
+    "actor_person": "W-01",
+    "actor_role": "own_worker",
+    "actor_task": "organiser",
     "association_number": "123.456",
-    "business_id": "0000005-1",
+    "business_id": AGENCY,
     "contract_id": "C-2025-1",
     "day_status": "present",
     "emergency_contact_name": "Ville Esimerkki",
@@ -50,6 +51,7 @@ NAMED: Mapping[str, Any] = {
     "ce_logsequence": "7",
     "ce_occurredon": ON,
     "ce_ruleset": "2026-03",
+    "ce_prevhash": "3e" * 32,
     "ce_source": "urn:oid:1.2.246.10.19",
     "ce_time": AT,
 }
@@ -112,10 +114,10 @@ def _text(schema: Mapping[str, Any], name: str) -> str:
         return str(NAMED[name])
     if schema.get("x-form") in FORMED:
         return FORMED[schema["x-form"]]
-    if name.endswith("_org_id"):
-        return str(NAMED["actor_org"])
-    if pattern == PUBLICATION or name.endswith("_event_id"):
+    if name.endswith("org_id"):
+        return AGENCY
+    if pattern == PUBLICATION or name.endswith(("_event_id", "ce_id")):
         return id_of(name)
-    if pattern == OWN_NAME or (name.endswith(("_id", "client")) and not pattern):
+    if pattern == OWN_NAME or (name.endswith(("_id", "client", "ce_subject")) and not pattern):
         return own_name(name)
     return id_of(name)[:longest] if name.endswith(("_id", "_hash", "_digest")) else "An example"[:longest]
