@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import DevelopmentIssuer, Verifier
-from api.documents import AgencyDocument
+from api.documents import AgencyDocument, Schemas
 from api.exchange import Exchange
 from api.ledgers import LedgerDoor, Ledgers
 from api.openapi.document import DescribedApi
 from api.problems import LastResort, add_problems, language_of, problem_response
-from api.routes import commands, documents, ledger, messages, pages, publications, questions, receipts, replay
+from api.routes import commands, documents, ledger, messages, pages, publications, questions, receipts, replay, schemas
 from api.routes import development as developing
 from api.waiting import Looks
 from domain.refusals import Reason
@@ -42,9 +42,10 @@ def create_app(
     development: DevelopmentIssuer | None = None,
     hosts: tuple[str, ...] = HOSTS,
     agency_documents: Sequence[AgencyDocument] = (),
+    published_schemas: Schemas = dict,
 ) -> FastAPI:
     """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere;
-    `agency_documents` are served to anybody who asks."""
+    `agency_documents` and `published_schemas` are served to anybody who asks."""
     app = DescribedApi(
         title="KUTY",
         version="1",
@@ -62,6 +63,7 @@ def create_app(
     app.state.looks = Looks()
     app.state.closing = threading.Event()  # set by whoever serves, when it begins to stop
     app.state.documents = agency_documents
+    app.state.schemas = published_schemas
     add_problems(app)
 
     @app.exception_handler(StoreUnavailable)
@@ -72,7 +74,7 @@ def create_app(
     async def _erased(request: Request, error: KeyDestroyed) -> Response:
         return problem_response([Reason("E_ERASED")], language_of(request))
 
-    parts = [commands, questions, messages, receipts, publications, replay, ledger, documents, pages]
+    parts = [commands, questions, messages, receipts, publications, replay, ledger, documents, schemas, pages]
     if development is not None:
         app.state.development = development
         parts.append(developing)

@@ -1,16 +1,20 @@
 """What the API is given about each kind of recipient, and does not make itself: what it sends and gets over Kafka, and on
-what grounds."""
+what grounds, and the schemas of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from starlette.requests import Request
 
 from api.links import described_by, links
 from domain.directory import Recipient
 from projections.kinds import kinds
+
+Schemas: TypeAlias = Callable[[], Mapping[str, bytes]]
+"""Gives every schema as JSON, by its path below `/schemas/`; it may take a moment the first time."""
 
 YAML = "application/yaml"
 """RFC 9512."""

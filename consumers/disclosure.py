@@ -33,7 +33,8 @@ LARGEST_WALK = 100
 
 class Disclosure:
     """The follower of one ledger. `random_id` gives 32 hex digits, `salt` 64; both are parameters for tests. `batch` is in
-    events, `window` in publications, `walk` in clients: the most that one transaction is made of."""
+    events, `window` in publications, `walk` in clients: the most that one transaction is made of. `schemas` is the address
+    under which schemas are served: what is told from now on names its own there."""
 
     name = NAME
 
@@ -49,12 +50,12 @@ class Disclosure:
         always_whole: bool = False,
         random_id: Callable[[], str] = lambda: os.urandom(16).hex(),
         salt: Callable[[], str] = lambda: os.urandom(32).hex(),
+        schemas: str = "",
     ) -> None:
         self.store = store
         self._batch, self._window, self._walk = batch, window, walk
         self.policy = rules or policy(kinds())
-        self.random_id = random_id
-        self._means = Means(store, vault, self.policy, always_whole, random_id, salt)
+        self.means = Means(store, vault, self.policy, always_whole, random_id, salt, schemas)
         self._memory: Memory | None = None
         self._known = Known(store, self.policy.kinds)
         self._repeating: OrderedDict[str, Repeating | None] = OrderedDict()
@@ -99,7 +100,7 @@ class Disclosure:
     def _begin(self, recipient: str, epoch: int) -> Redelivery:
         """Begin what was judged."""
         with self._turn:
-            begun = begin(self.store, recipient, self.random_id, self.policy.version, epoch=epoch, window=self._window)
+            begun = begin(self.store, recipient, self.means, epoch=epoch, window=self._window)
             if self._memory is not None and begun.lines == self._memory.lines + 1:
                 self._memory.lines = begun.lines
             return begun.progress()
@@ -138,7 +139,7 @@ class Disclosure:
         repeating = self._repeating.get(recipient) or Repeating(self.store, recipient)
         self._repeating[recipient] = None  # what it remembers is true again once its window is committed
         try:
-            done = repeating.window(self._window, self.random_id, self.policy.version)
+            done = repeating.window(self._window, self.means)
         except Conflict:
             # Somebody else has repeated it, or has told something meanwhile: look again.
             self._repeating.pop(recipient, None)
@@ -173,7 +174,7 @@ class Disclosure:
         last = records[-1].position if records else 0
         to = last if len(records) == self._batch else max(head, last)
         before = memory.position
-        if not self._commit(memory, Batch(self._means, memory, records, recorded_at) if records else None, to):
+        if not self._commit(memory, Batch(self.means, memory, records, recorded_at) if records else None, to):
             return 1
         self._known.changed(record.header.stream for record in records)
         memory.trim()
@@ -204,7 +205,7 @@ class Disclosure:
             return 0
         late, self._memory = memory.late, None
         joiners = {name: memory.directory.recipients[name] for name in late.walkers()}
-        batch, passed, seen = Batch(self._means, memory, []), 0, 0
+        batch, passed, seen = Batch(self.means, memory, []), 0, 0
         for registered_at, reference in self._known.clients(late.walked):
             if registered_at > late.upto or len(batch.sealed) >= self._window or seen >= self._walk:
                 break
@@ -224,7 +225,7 @@ class Disclosure:
 
     def pseudonyms(self, recipient: str) -> Pseudonyms:
         """The recipient's own names, under its own key."""
-        return self._means.pseudonyms(recipient)
+        return self.means.pseudonyms(recipient)
 
     def _find_lines(self) -> None:
         """Where the tables keep nothing of redeliveries, which an older version did not, or because they were made anew from

@@ -27,10 +27,13 @@ class Last(NamedTuple):
 class Heartbeats:
     """What the relay has to send on topics that have been quiet for `quiet_s` seconds."""
 
-    def __init__(self, store: EventStore, quiet_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: EventStore, quiet_s: float, clock: Callable[[], float] = time.monotonic, *, schemas: str = ""
+    ) -> None:
         self._store = store
         self._quiet_s = quiet_s
         self._clock = clock
+        self._schemas = schemas
         self._last: dict[str, Last] = {}
         self._look_at = 0.0
 
@@ -55,7 +58,7 @@ class Heartbeats:
             last = self._last.setdefault(topic, Last(moment, FIRST, 0))
             if moment - last.at >= self._quiet_s:
                 now = now or self._store.now()  # which is a question to the database
-                beat = wire.heartbeat(last.epoch, last.sequence, source_of(directory), now)
+                beat = wire.heartbeat(last.epoch, last.sequence, source_of(directory), now, self._schemas)
                 due.append((topic, beat))
                 self._last[topic] = last._replace(at=moment)
         return due

@@ -61,7 +61,8 @@ LOOK_AGAIN_S = 1.0
 
 class Intake:
     """The role. Its position in a topic is the first offset that has not been answered. `wait` is how long a step waits for
-    messages, in seconds; `explain` words why a sender cannot be told; `monotonic` gives seconds that only grow."""
+    messages, in seconds; `explain` words why a sender cannot be told; `monotonic` gives seconds that only grow; `schemas` is
+    the address under which schemas are served."""
 
     name = "intake"
 
@@ -74,11 +75,13 @@ class Intake:
         wait: float = WAIT_S,
         explain: Callable[[Exception], Told] = by_its_type,
         monotonic: Callable[[], float] = time.monotonic,
+        schemas: str = "",
     ) -> None:
         self._store = store
         self._broker = broker
         self._receiving = receiving
         self._wait = wait
+        self._schemas = schemas
         self._setbacks = Setbacks(explain, monotonic, LONGEST_PAUSE_S)
         """Senders who cannot be told, by in topic."""
         self._reader: Reader | None = None
@@ -334,7 +337,8 @@ class Intake:
         """Raises `BrokerUnavailable` unless all are acknowledged or refused."""
         topic = wire.receipts_topic(self._store.ledger, recipient.short_name)
         source = self._store.directory.organiser
-        outcomes = self._broker.append([(topic, wire.receipt_entry(receipt, source)) for receipt in receipts])
+        entries = [wire.receipt_entry(receipt, source, self._schemas) for receipt in receipts]
+        outcomes = self._broker.append([(topic, entry) for entry in entries])
         if any(outcome.status == "unknown" for outcome in outcomes):
             raise BrokerUnavailable(f"a receipt on {topic} was not acknowledged")
         for outcome in outcomes:

@@ -33,11 +33,13 @@ class Outgoing(NamedTuple):
 
 class Packing:
     """Turns events of one ledger into outgoing records: what becomes of one depends on what stands before it in the feed,
-    never on when or beside what it is packed. `pseudonyms` gives those of a recipient by its short name."""
+    never on when or beside what it is packed. `pseudonyms` gives those of a recipient by its short name; `schemas` is the
+    address that a receipt names its schema at."""
 
-    def __init__(self, store: EventStore, pseudonyms: Callable[[str], Pseudonyms]) -> None:
+    def __init__(self, store: EventStore, pseudonyms: Callable[[str], Pseudonyms], schemas: str = "") -> None:
         self._store = store
         self._pseudonyms = pseudonyms
+        self._schemas = schemas
         self._ledger = store.ledger
         self._events_topic = wire.events_topic(store.ledger)
         self._up_to = 0
@@ -132,7 +134,7 @@ class Packing:
         if receipt is None or joined_at > record.position:
             return []
         named = receipt.named(self._pseudonyms(sender))
-        entry = wire.receipt_entry(named, self._organiser())
+        entry = wire.receipt_entry(named, self._organiser(), self._schemas)
         line = wire.ledger_line(record.epoch)
         return [Outgoing(record.position, wire.receipts_topic(self._ledger, sender), line, entry)]
 

@@ -13,7 +13,7 @@ source: design D16
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -34,11 +34,12 @@ from consumers.disclosed import (
     repeated_up_to,
 )
 from consumers.lawful import Lawful, pages, readable
+from consumers.telling import Means
 from consumers.wire import publication_of
 from domain.answers import Answer
 from domain.context import HELSINKI, Caller, Draft
 from domain.disclosure.once_more import MOST_IN_A_DAY, Allowance, NotAllToldYet, SentOnceMoreOften, allowance
-from domain.disclosure.publications import Publication
+from domain.disclosure.publications import Publication, schema_address
 from domain.disclosure.publish import Line, empty_event, empty_publication
 from domain.events import Erased, RedeliveryRequested
 from domain.record import Record
@@ -120,9 +121,7 @@ def _check_told(store: EventStore) -> None:
         store.wait_for_commit(LOOK_AGAIN_S)
 
 
-def begin(
-    store: EventStore, recipient: str, random_id: Callable[[], str], policy_version: str, *, epoch: int, window: int
-) -> Repeating:
+def begin(store: EventStore, recipient: str, means: Means, *, epoch: int, window: int) -> Repeating:
     """Begin a fresh epoch with the first window, unless the epoch that was asked for, or another redelivery, has begun.
     Raises `LookupError` when nothing that the recipient was told is lawful."""
     while True:
@@ -136,7 +135,7 @@ def begin(
         # A line that an opening of the ledger began, and in which nothing was told yet, is a fresh one already.
         fresh = Repeating(store, recipient, newest.epoch + 1 if newest.sequence else newest.epoch)
         try:
-            if not fresh.begin(window, random_id, policy_version):
+            if not fresh.begin(window, means):
                 raise LookupError(f"nothing was told to {recipient}")
         except Conflict:
             continue
@@ -167,7 +166,7 @@ class Repeating:
         repeated = min(self._fresh.sequence, self._until)
         return Redelivery(self._recipient, self._fresh.epoch, self._until, repeated, self.ended)
 
-    def begin(self, limit: int, random_id: Callable[[], str], policy_version: str) -> bool:
+    def begin(self, limit: int, means: Means) -> bool:
         """Repeat the first window; whether there was anything to repeat. Raises `Conflict` when another has begun."""
         store, lines = self._store, self._store.tracking(LINES)
         self._now, self._directory = store.now(), store.directory
@@ -175,14 +174,14 @@ class Repeating:
         line, sealed, place = replace(self._fresh), list[Record](), 0
         while not sealed and (records := self._read(place, limit)):
             place = records[-1].header.stream_version
-            sealed = list(self._sealed(records, line, random_id, policy_version))
+            sealed = list(self._sealed(records, line, means))
         if sealed:
             name, kept = repeated_up_to(self._recipient), kept_place(place + 1, line)
             store.append(sealed, tracking=(name, self._stored, kept), also=((LINES, lines, lines + 1),))
             self._fresh, self._kept, self._stored, self.lines = line, place + 1, kept, lines + 1
         return bool(sealed)
 
-    def window(self, limit: int, random_id: Callable[[], str], policy_version: str) -> int:
+    def window(self, limit: int, means: Means) -> int:
         """Repeat what comes next of the old epoch, at most `limit` publications of it, and at its end go over; how much was
         done, 0 when it has ended before.
 
@@ -196,9 +195,9 @@ class Repeating:
         records = self._read(self._kept - 1, limit)
         place = records[-1].header.stream_version if records else self._kept - 1
         line = replace(self._fresh)
-        sealed = list(self._sealed(records, line, random_id, policy_version))
+        sealed = list(self._sealed(records, line, means))
         while place >= self._end and line.sequence < self._until and len(sealed) < limit:
-            sealed.append(self._empty(line, random_id, policy_version))
+            sealed.append(self._empty(line, means))
         if place < self._end or line.sequence < self._until:
             kept = kept_place(place + 1, line)
             store.append(sealed, tracking=(name, self._stored, kept))
@@ -219,15 +218,13 @@ class Repeating:
 
     # --- What is repeated --------------------------------------------------------------------------------------------
 
-    def _sealed(
-        self, records: list[Record], line: Line, random_id: Callable[[], str], policy_version: str
-    ) -> Iterator[Record]:
+    def _sealed(self, records: list[Record], line: Line, means: Means) -> Iterator[Record]:
         """The repetitions of what is lawful among some publications; the line moves along."""
         for record, event in self._lawful.among(records, self._end):
             header = record.header
             draft = Draft(
                 event=event,
-                event_id=random_id(),
+                event_id=means.random_id(),
                 occurred_on=self._now.astimezone(HELSINKI).date(),
                 matter=header.matter,
                 causation=header.causation,
@@ -235,12 +232,12 @@ class Repeating:
             caller = Caller(header.actor_org, header.actor_task, header.actor_role, header.actor_person, header.purpose)
             # A key may be destroyed at any moment: what can be read no more is not repeated.
             with suppress(KeyDestroyed):
-                yield self._next(publication_of(record, event), draft, caller, line, policy_version)
+                yield self._next(publication_of(record, event), draft, caller, line, means)
 
-    def _empty(self, line: Line, random_id: Callable[[], str], policy_version: str) -> Record:
+    def _empty(self, line: Line, means: Means) -> Record:
         """What stands for a publication of the history that was erased or withdrawn before it was repeated: where history
         ends has been said, and nobody is to wait for it for ever."""
-        now, directory = self._now, self._directory
+        now, directory, random_id = self._now, self._directory, means.random_id
         publication = empty_publication(random_id(), directory, now)
         if self._opening is None:
             (self._opening,) = self._store.records(0, 1)
@@ -252,16 +249,19 @@ class Repeating:
             matter=LEDGER_MATTER,
         )
         caller = Caller(directory.organiser, "organiser", "system", "system", publication.purpose)
-        return self._next(publication, draft, caller, line, policy_version)
+        return self._next(publication, draft, caller, line, means)
 
-    def _next(self, publication: Publication, draft: Draft, caller: Caller, line: Line, policy_version: str) -> Record:
+    def _next(self, publication: Publication, draft: Draft, caller: Caller, line: Line, means: Means) -> Record:
         history = {"replaces_epoch": self._before.epoch, "until_sequence": self._until} if not line.sequence else None
+        column = means.policy.kinds.of(self._directory.recipients[self._recipient]).key
         publication = replace(
             publication,
             sequence=line.sequence + 1,
             epoch=line.epoch,
             previous_hash=line.previous_hash,
             history=history,
+            # A repetition is recorded now, and names where schemas are served now: where they were may be no more.
+            schema=schema_address(means.schemas, column, publication.type),
         )
         event = draft.event.model_copy(
             update={"publication": publication.stored(), "previous_publication_hash": line.previous_hash}
@@ -275,7 +275,7 @@ class Repeating:
             draft.event_id,
             recorded_at=self._now,
             directory=self._directory,
-            policy_version=policy_version,
+            policy_version=means.policy.version,
         )
         publication = replace(publication, ruleset=record.header.ruleset_version)
         line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash

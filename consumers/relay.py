@@ -73,9 +73,9 @@ class Relay:
     """Publishes one ledger. One of it runs at a time; a second one could only write identical duplicates.
 
     `window` is in positions of the feed, at most; `replication` is copies of each new topic, none: the cluster's own
-    default. Raises `StoreBehindTopic`, `FeedRefused`, `TopicSettingsDiffer`, `TopicRefused` and, when the broker does not
-    answer, `BrokerUnavailable`: then the next step asks the topics what they have. So it does after `TopicDamaged` of
-    the events topic; any other one that is damaged is parked.
+    default; `schemas` is the address under which schemas are served. Raises `StoreBehindTopic`, `FeedRefused`,
+    `TopicSettingsDiffer`, `TopicRefused` and, when the broker does not answer, `BrokerUnavailable`: then the next step asks
+    the topics what they have. So it does after `TopicDamaged` of the events topic; any other one that is damaged is parked.
     """
 
     name = "relay"
@@ -89,12 +89,13 @@ class Relay:
         window: int = 8000,
         heartbeat_s: float = HEARTBEAT_S,
         replication: int | None = None,
+        schemas: str = "",
     ) -> None:
         self._store = store
         self._broker = broker
-        self._packing = Packing(store, pseudonyms)
+        self._packing = Packing(store, pseudonyms, schemas)
         self._window = window
-        self._heartbeats = Heartbeats(store, heartbeat_s)
+        self._heartbeats = Heartbeats(store, heartbeat_s, schemas=schemas)
         self._replication = replication
         self._events_topic = wire.events_topic(store.ledger)
         self._position = -1

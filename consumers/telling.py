@@ -29,7 +29,8 @@ REGISTERED = "subject.registered"
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What publications are made with. `random_id` gives 32 hex digits, `salt` 64."""
+    """What publications are made with. `random_id` gives 32 hex digits, `salt` 64; `schemas` is the address under which
+    schemas are served, empty where publications are to name none."""
 
     store: EventStore
     vault: Vault
@@ -37,6 +38,7 @@ class Means:
     always_whole: bool
     random_id: Callable[[], str]
     salt: Callable[[], str]
+    schemas: str = ""
     _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
 
     def pseudonyms(self, recipient: str) -> Pseudonyms:
@@ -213,6 +215,7 @@ class Batch:
             pseudonyms=means.pseudonyms,
             random_id=means.random_id,
             salt=means.salt,
+            schemas=means.schemas,
         )
 
     def _card(self, person: str) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ RECORD = b"application/vnd.kuty.record"
 TWO_LINES = b"application/x-ndjson"
 """What it is of an event that was recorded before sections were kept as bytes: its record is the same for ever."""
 HEARTBEAT = "heartbeat.v1"
+_DATASCHEMA = "ce_dataschema"
 LARGEST_NUMBER = 1 << 62
 """No epoch, sequence or position is larger: every table takes it, and what follows it."""
 ERASED = "erased"
@@ -103,7 +104,7 @@ def full_record(record: Record) -> Entry:
     h, state = record.header, record.state
     position = b"%d" % record.position
     headers = [
-        ("ce_dataschema", _schema(h.type, "event")),
+        (_DATASCHEMA, _schema(h.type)),
         ("ce_epoch", b"%d" % record.epoch),
         ("ce_id", h.event_id.encode()),
         ("ce_logsequence", position),
@@ -142,8 +143,8 @@ def read_full_record(read: Read) -> Record:
 
 
 @cache
-def _schema(type_name: str, of: str) -> bytes:
-    return f"urn:kuty:schema:{of}:{type_name}".encode()
+def _schema(type_name: str) -> bytes:
+    return f"urn:kuty:schema:event:{type_name}".encode()
 
 
 # --- Publications ----------------------------------------------------------------------------------------------------
@@ -197,17 +198,21 @@ def is_erased(headers: Mapping[str, bytes], value: bytes) -> bool:
 # --- Receipts and heartbeats -----------------------------------------------------------------------------------------
 
 
-def receipt_entry(receipt: Receipt, organiser: str) -> Entry:
-    """An answer for its sender's receipts topic."""
+def receipt_entry(receipt: Receipt, organiser: str, schemas: str = "") -> Entry:
+    """An answer for its sender's receipts topic. `schemas` is the address under which schemas are served, where there is
+    one."""
     sequence = receipt.number if receipt.numbered and receipt.number is not None else 0
-    return Entry(receipt.key, receipt.value, receipt.headers(organisation_source(organiser)), sequence)
+    return Entry(receipt.key, receipt.value, receipt.headers(organisation_source(organiser), schemas), sequence)
 
 
-def heartbeat(epoch: int, last: int, source: str, at: datetime) -> Entry:
+def heartbeat(epoch: int, last: int, source: str, at: datetime, schemas: str = "") -> Entry:
     """A sign of life on a quiet out topic: names the last sequence, has none itself (integration.md 3). `source` is that of
-    the publications, `at` is UTC. Its id is its own: while a simulated clock stands, its time is that of the one before."""
+    the publications, `at` is UTC, `schemas` as for a receipt. Its id is its own: while a simulated clock stands, its time is
+    that of the one before."""
     moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    named: Headers = ((_DATASCHEMA, f"{schemas}/schemas/{HEARTBEAT}.json".encode()),) if schemas else ()
     headers: Headers = (
+        *named,
         ("ce_epoch", b"%d" % epoch),
         ("ce_id", uuid.uuid4().hex.encode()),
         ("ce_source", source.encode()),
@@ -260,13 +265,19 @@ def line_of(read: Read) -> tuple[str, int]:
 def says_the_same(read: Read, entry: Entry) -> bool:
     """Whether a record in one of our topics is this one. Of the full feed the event's bytes are compared, of a publication
     all that its hash covers, of a receipt what was recorded of the answer: its texts are those of the version that sent
-    it."""
+    it, and its schema has the address that it had then, or none."""
     kind = kind_of(read.topic)
     if kind == "events":
         return read.value == entry.value
-    if read.headers != entry.headers:
+    if kind != "receipts":
+        return (read.headers, read.value) == (entry.headers, entry.value)
+    if _without_schema(read.headers) != _without_schema(entry.headers):
         return False
-    return read.value == entry.value or (kind == "receipts" and _without_texts(read.value) == _without_texts(entry.value))
+    return read.value == entry.value or _without_texts(read.value) == _without_texts(entry.value)
+
+
+def _without_schema(headers: Headers) -> Headers:
+    return tuple([header for header in headers if header[0] != _DATASCHEMA])
 
 
 def _without_texts(receipt: bytes) -> Any:

@@ -21,7 +21,7 @@ from consumers.disclosed import is_coming, line_of, told_up_to
 from consumers.log import BrokerUnavailable
 from consumers.redelivery import Redelivery, allowance_of
 from consumers.wire import LARGEST_NUMBER, out_topic, publication_of
-from deploy.describe.served import agency_documents
+from deploy.describe.served import agency_documents, published_schemas
 from deploy.listening import BoundedProtocol, BoundedServer, shared_socket
 from deploy.local.ports import PartFailed
 from deploy.migration import issuer_key, token_key
@@ -127,6 +127,7 @@ def app_of(wired: Wired) -> FastAPI:
         live_allowed=settings.allow_live,
         development=development if offered else None,
         agency_documents=agency_documents(),
+        published_schemas=published_schemas(settings.schemas),
     )
 
 

@@ -21,6 +21,8 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LogForm = Literal["", "json", "text"]
 LOG_FORMS = ("", "json", "text")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%-]+)*")
+LONGEST_ADDRESS = 200
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 VAR = Path("var")
@@ -142,6 +144,13 @@ class Settings:
         metadata=_means("Address that the API listens on: loopback, unless KUTY_PLAINTEXT_BEYOND_LOOPBACK allows another."),
     )
     port: int = field(default=8000, metadata=_means("Port of the API."))
+    schemas_address: str = field(
+        default="",
+        metadata=_means(
+            "Address at which agencies reach the API, like https://kuty.example: what is told from now on names its schema "
+            "below it (`ce_dataschema`), and what was told keeps the address that it had. Empty: http, KUTY_HOST, KUTY_PORT."
+        ),
+    )
     api_workers: int = field(
         default=1,
         metadata=_means(
@@ -225,6 +234,12 @@ class Settings:
     def embedded(self) -> bool:
         """Whether the broker lives in this process."""
         return not self.kafka
+
+    @property
+    def schemas(self) -> str:
+        """The address before `/schemas` that stands in what is told."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.schemas_address or f"http://{host}:{self.port}"
 
     @property
     def connection(self) -> Connection:
@@ -319,6 +334,11 @@ _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("watch_port", lambda port: 0 <= port <= MOST_PORT, f"from 0 to {MOST_PORT}"),
     ("watched", lambda text: not text or all(map(_is_address, text.split(","))), "addresses like host:9464, with commas"),
     ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),
+    (
+        "schemas_address",
+        lambda text: not text or (len(text) <= LONGEST_ADDRESS and ADDRESS.fullmatch(text) is not None),
+        f"like https://kuty.example, without a slash at its end, {LONGEST_ADDRESS} characters at most",
+    ),
     ("relay_window", lambda positions: 500 <= positions <= 8000, "from 500 to 8000"),
     ("heartbeat_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),
     ("kafka_deadline_s", lambda seconds: 0 < seconds <= A_DAY_S, "more than 0, and a day at most"),

@@ -126,7 +126,9 @@ class Wired:
     @cached_property
     def intake(self) -> Intake:
         """The role that takes messages in."""
-        intake = Intake(self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line)
+        intake = Intake(
+            self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line, schemas=self.settings.schemas
+        )
         self._closing.insert(0, intake.close)
         return intake
 
@@ -138,7 +140,7 @@ class Wired:
     @cached_property
     def disclosure(self) -> Disclosure:
         """The role that tells recipients what they may be told."""
-        return Disclosure(self.store, self.vault)
+        return Disclosure(self.store, self.vault, schemas=self.settings.schemas)
 
     @cached_property
     def relay(self) -> Relay:
@@ -150,6 +152,7 @@ class Wired:
             window=self.settings.relay_window,
             heartbeat_s=self.settings.heartbeat_s,
             replication=self.settings.replication or None,
+            schemas=self.settings.schemas,
         )
 
     @cached_property

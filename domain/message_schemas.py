@@ -8,8 +8,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from pydantic import AliasChoices
+
 from domain.chapters.attendance.decisions import RecordGroupAttendance
-from domain.commands import CommandKind
+from domain.commands import Command, CommandKind
 from domain.message_fields import MOST_ENTRIES, REF_PATTERN
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE, MOST_CLIENTS
 
@@ -26,7 +28,7 @@ def body_schema(kind: CommandKind) -> dict[str, Any]:
     """What a worker posts: the command's fields. References are the caller's own names."""
     schema = kind.command.model_json_schema()
     definitions = schema.pop("$defs", {})
-    return dict(_inlined(schema, definitions))
+    return _in_old_words_too(kind.command, dict(_inlined(schema, definitions)))
 
 
 @cache
@@ -46,6 +48,20 @@ def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     del group["$defs"]
     entries = {**group["properties"]["entries"], "maxItems": MOST_CLIENTS}
     return {**group, "properties": {**schema["properties"], **group["properties"], "entries": entries}}
+
+
+def _in_old_words_too(command: type[Command], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the names that fields had in older versions: who goes on using them is understood, and a closed schema
+    without them would say otherwise."""
+    for field in command.model_fields.values():
+        if not isinstance(field.validation_alias, AliasChoices):
+            continue
+        name, *older = map(str, field.validation_alias.choices)
+        schema["properties"] |= {one: {**schema["properties"][name], "deprecated": True} for one in older}
+        if name in schema.get("required", ()):
+            schema["required"] = [one for one in schema["required"] if one != name]
+            schema["anyOf"] = [{"required": [one]} for one in (name, *older)]
+    return schema
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:

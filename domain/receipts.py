@@ -26,6 +26,9 @@ from domain.pathway import Pathway
 from domain.record import Header, Record
 from domain.refusals import Reason, named, refusal
 
+RECEIPT = "receipt.v1"
+"""The type of a receipt; its schema has that name, too."""
+
 
 def parts_begun(events: Iterable[Event]) -> dict[str, str]:
     """The references of the parts that the events begin, by field name; the first of a name wins."""
@@ -150,16 +153,19 @@ class Receipt:
         """The record's key: the message id, so that the receipts of one message lie together."""
         return self.message_id.encode()
 
-    def headers(self, source: str) -> tuple[tuple[str, bytes], ...]:
-        """CloudEvents headers, sorted; `logsequence` only where the number is this receipt's own."""
+    def headers(self, source: str, schemas: str = "") -> tuple[tuple[str, bytes], ...]:
+        """CloudEvents headers, sorted; `logsequence` only where the number is this receipt's own, `dataschema` only where
+        there is an address under which schemas are served."""
         later = self.epoch != FIRST
         named = {
             "ce_specversion": "1.0",
             "ce_id": f"{self.message_id}:{self.status}:{self.number or 0}" + (f":{self.epoch}" if later else ""),
-            "ce_type": "receipt.v1",
+            "ce_type": RECEIPT,
             "ce_source": source,
             "content-type": "application/json",
         }
+        if schemas:
+            named["ce_dataschema"] = f"{schemas}/schemas/{RECEIPT}.json"
         if self.numbered:
             named["ce_logsequence"] = str(self.number)
             if later:

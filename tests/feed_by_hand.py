@@ -154,11 +154,13 @@ def fed(folder: Path) -> Iterator[Feed]:
     recorder.close()
 
 
-def relay_of(feed: Feed, broker: EmbeddedBroker, window: int = 500, heartbeat_s: float = 60.0) -> Relay:
+def relay_of(
+    feed: Feed, broker: EmbeddedBroker, window: int = 500, heartbeat_s: float = 60.0, schemas: str = ""
+) -> Relay:
     def pseudonyms(name: str) -> Pseudonyms:
         return Pseudonyms(name.encode().ljust(64, b"0"))
 
-    return Relay(feed, broker, pseudonyms, window=window, heartbeat_s=heartbeat_s)
+    return Relay(feed, broker, pseudonyms, window=window, heartbeat_s=heartbeat_s, schemas=schemas)
 
 
 def run(relay: Relay) -> int:

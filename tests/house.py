@@ -25,7 +25,7 @@ from api.app import create_app
 from api.caller import Claims, DevelopmentIssuer, Verifier
 from consumers import wire
 from consumers.log import Entry
-from deploy.describe.served import agency_documents
+from deploy.describe.served import agency_documents, published_schemas
 from deploy.roles import settle
 from deploy.serving import door_of
 from deploy.settings import Settings
@@ -193,4 +193,7 @@ def house_after(row: str, folder: Path) -> Iterator[House]:
 def app_of(wired: Wired) -> Any:
     """The application, with tokens that tests sign themselves."""
     doors, verifier = {LEDGER: door_of(wired)}, Verifier(ISSUER.public_key)
-    return create_app(doors, verifier, development=ISSUER, agency_documents=agency_documents())
+    return create_app(
+        doors, verifier, development=ISSUER, agency_documents=agency_documents(),
+        published_schemas=published_schemas(wired.settings.schemas),
+    )  # fmt: skip

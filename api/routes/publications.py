@@ -127,7 +127,7 @@ async def read_publications(
     ] = 0,
     until: Annotated[
         int | None,
-        Query(ge=0, le=LARGEST, description="Publications up to this sequence, at least 0: it is waited for, and nothing behind it."),
+        Query(ge=0, le=LARGEST, description="Publications up to this sequence, from 0 on: nothing behind it is waited for."),
     ] = None,
     epoch: Annotated[
         int | None, Query(ge=1, le=LARGEST, description="The epoch in which `after` counts, as it was named last; from 1.")

@@ -36,7 +36,7 @@ def published(parts: Wired) -> int:
 
 def on_the_wire(parts: Wired, after: int, upto: int) -> list[tuple[str, Entry]]:
     """What the relay sends of the events behind `after` up to `upto`: topics and bytes."""
-    packing = Packing(parts.store, parts.pseudonyms)
+    packing = Packing(parts.store, parts.pseudonyms, parts.settings.schemas)
     sent: list[tuple[str, Entry]] = []
     while after < upto:
         records: Sequence[Record] = parts.store.records(after, min(PAGE, upto - after))

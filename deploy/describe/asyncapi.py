@@ -5,21 +5,16 @@ The document is written from the recipient's side: it sends on the in topic and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from consumers import wire
 from consumers.log import TopicSettings
-from deploy.describe.grounds import grounds_of
-from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, publication_schema, tellings
-from deploy.describe.schemas import message_schemas, receipt_schema
-from domain.catalogue import types_of
+from deploy.describe.agency_messages import CORRELATIONS, JSON, Messages, Part
+from deploy.describe.publication_schemas import COLUMNS, POLICY
 from domain.code_lists import code_list
-from domain.json_gate import LIMIT
+from domain.receipts import RECEIPT
 from projections.kinds import Kind, kinds
-
-Part = dict[str, Any]
-JSON = "application/json"
 
 
 def documented() -> tuple[Kind, ...]:
@@ -34,13 +29,13 @@ def name_of(kind: Kind) -> str:
 
 def document_of(kind: Kind) -> Part:
     """The document of one kind of recipient."""
-    sent = _messages_sent(kind)
-    told = _messages_told(kind)
-    answers = {"receipt.v1": _receipt()}
+    messages = Messages(kind)
+    sent, told = messages.sent(), {**messages.told(), wire.HEARTBEAT: messages.heartbeat()}
+    answers = {RECEIPT: messages.receipt()} if sent else {}
     channels = {
-        **({"in": _channel("in", wire.IN, sent, _IN)} if sent else {}),
-        "out": _channel("out", wire.OUT, {**told, wire.HEARTBEAT: _heartbeat()}, _OUT),
-        **({"receipts": _channel("receipts", wire.RECEIPTS, answers, _RECEIPTS)} if sent else {}),
+        **({"in": _channel("in", wire.IN, sent, "What you state", _IN)} if sent else {}),
+        "out": _channel("out", wire.OUT, told, "What you are told", _OUT),
+        **({"receipts": _channel("receipts", wire.RECEIPTS, answers, "How you are answered", _RECEIPTS)} if sent else {}),
     }
     return {
         "asyncapi": "3.0.0",
@@ -49,14 +44,48 @@ def document_of(kind: Kind) -> Part:
             "title": f"KUTY for {kind.title}",
             "version": POLICY.version,
             "description": _about(kind, bool(sent)),
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+            "tags": [{"name": name, "description": about} for name, about in _TAGS.items() if sent or name != _SENDING],
+            "externalDocs": {
+                "description": "CloudEvents 1.0.2, Kafka protocol binding",
+                "url": "https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md",
+            },
         },
         "defaultContentType": JSON,
+        "servers": {"kafka": _SERVER},
         "channels": channels,
         "operations": _operations(sent, told),
-        "components": {"messages": {**sent, **told, wire.HEARTBEAT: _heartbeat(), **(answers if sent else {})}},
+        "components": {
+            "schemas": dict(sorted(messages.schemas.items())),
+            "messages": {**sent, **told, **answers},
+            "securitySchemes": _SECURITY,
+            **({"correlationIds": dict(CORRELATIONS)} if sent else {}),
+        },
     }
 
 
+_SENDING, _RECEIVING = "sending", "receiving"
+_TAGS: Mapping[str, str] = {
+    _SENDING: "What your system states, and how it is answered.",
+    _RECEIVING: "What your system is told.",
+}
+_SECURITY: Part = {
+    "scram": {"type": "scramSha512", "description": "SASL/SCRAM-SHA-512 over TLS, by user and password."},
+    "certificate": {"type": "X509", "description": "TLS with your own client certificate."},
+}
+_SERVER: Part = {
+    "host": "{broker}",
+    "protocol": "kafka-secure",
+    "title": "The ledger's Kafka",
+    "description": "Reached over TLS alone. By which of the two you are known to it was agreed when you joined.",
+    "variables": {
+        "broker": {
+            "description": "Host and port of a broker, as they were handed over when you joined.",
+            "examples": ["kafka.kuty.example:9094"],
+        }
+    },
+    "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in _SECURITY],
+}
 _IN = "Where your system writes. Messages of one key are read in their order; the topic keeps them for 7 days."
 _OUT = (
     "What you are told, and nothing else. `ce_logsequence` counts from 1 without a hole in each `ce_epoch`; `ce_prevhash` "
@@ -75,21 +104,26 @@ def _about(kind: Kind, sends: bool) -> str:
         "The same over HTTPS: `GET /ledgers/{ledger}/out/{recipient}`"
         + (", `POST /ledgers/{ledger}/in/{recipient}` and `GET /ledgers/{ledger}/receipts`." if sends else "."),
         "Clients and parts go by your own names for them, which no other recipient has.",
+        "What you read may get further fields, and code lists further codes, in the same version of a type: pass over what "
+        "you do not know. What you send has no field beside those described. The API serves each schema at `/schemas`.",
         "How the hash is made: docs/explanation/proof-of-delivery.md. Codes: docs/reference/codes.md.",
     ]
     return "\n\n".join(lines)
 
 
-def _channel(part: str, topic: TopicSettings, messages: Mapping[str, Part], about: str) -> Part:
+def _channel(part: str, topic: TopicSettings, messages: Collection[str], summary: str, about: str) -> Part:
     return {
         "address": f"kuty.{{ledger}}.{part}.{{recipient}}.v1",
         "title": {"in": "In", "out": "Out", "receipts": "Receipts"}[part],
+        "summary": f"{summary}.",
         "description": about,
+        "servers": [{"$ref": "#/servers/kafka"}],
         "parameters": {
-            "ledger": {"description": "Name of the ledger."},
-            "recipient": {"description": "Your short name."},
+            "ledger": {"description": "Name of the ledger.", "examples": ["demo"]},
+            "recipient": {"description": "Your short name.", "examples": ["kela-payment"]},
         },
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "tags": [{"name": _RECEIVING if part == "out" else _SENDING}],
         "bindings": {
             "kafka": {
                 "partitions": 1,
@@ -100,171 +134,28 @@ def _channel(part: str, topic: TopicSettings, messages: Mapping[str, Part], abou
     }
 
 
-def _operations(sent: Mapping[str, Part], told: Mapping[str, Part]) -> Part:
-    def named(channel: str, names: Mapping[str, Part]) -> list[Part]:
+def _operations(sent: Collection[str], told: Collection[str]) -> Part:
+    def named(channel: str, names: Collection[str]) -> list[Part]:
         return [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
 
-    operations: Part = {
-        "beTold": {
-            "action": "receive",
-            "channel": {"$ref": "#/channels/out"},
-            "summary": "Be told facts.",
-            "messages": named("out", {**told, wire.HEARTBEAT: {}}),
+    def operation(action: str, channel: str, names: Collection[str], title: str, summary: str) -> dict[str, Any]:
+        return {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{channel}"},
+            "title": title,
+            "summary": summary,
+            "tags": [{"name": _RECEIVING if channel == "out" else _SENDING}],
+            "messages": named(channel, names),
         }
-    }
+
+    operations: Part = {"readPublications": operation("receive", "out", told, "Read publications", "Be told facts.")}
     if sent:
-        operations["state"] = {
-            "action": "send",
-            "channel": {"$ref": "#/channels/in"},
-            "summary": "State a fact, or ask for something to be recorded. Every message is answered by a receipt.",
-            "messages": named("in", sent),
-            "reply": {
-                "channel": {"$ref": "#/channels/receipts"},
-                "messages": named("receipts", {"receipt.v1": {}}),
-            },
+        stated = "State a fact, or ask for something to be recorded. Every message is answered by a receipt."
+        operations["sendMessage"] = {
+            **operation("send", "in", sent, "Send a message", stated),
+            "reply": {"channel": {"$ref": "#/channels/receipts"}, "messages": named("receipts", [RECEIPT])},
         }
+        operations["readReceipts"] = operation(
+            "receive", "receipts", [RECEIPT], "Read receipts", "Learn how your messages were answered."
+        )
     return operations
-
-
-def _messages_sent(kind: Kind) -> dict[str, Part]:
-    headers = _headers(
-        {
-            "ce_id": "Your own id of the message, unique for ever among yours: sent again, it changes nothing.",
-            "ce_type": "The message's type.",
-            "ce_specversion": "1.0",
-        },
-        {"ce_actorperson": "Your own id of the member of staff who stated it; none means your system."},
-    )
-    return {
-        type_name: {
-            "name": type_name,
-            "title": type_name,
-            "summary": schema.get("description", ""),
-            "contentType": JSON,
-            "headers": _of_type(headers, type_name),
-            "payload": _inside(schema),
-            "bindings": _key(f"Your own name for the client where you know it, else the message id. At most {LIMIT} bytes."),
-        }
-        for type_name, schema in message_schemas(kind).items()
-    }
-
-
-def _messages_told(kind: Kind) -> dict[str, Part]:
-    """Those of older versions, too: they stand on the topic for as long as it keeps them, and come again in a redelivery."""
-    return {
-        type_name: _publication(type_name, told) if type_name == told.type else _older(type_name, told)
-        for told in tellings()[kind.key]
-        for type_name in types_of([told.event.NAME])
-    }
-
-
-def _older(type_name: str, told: Telling) -> Part:
-    """As the newest version, but for the value: its schema is the one that was published with that version."""
-    newest = _publication(told.type, told)
-    value = {
-        "type": "object",
-        "description": f"As `{type_name}` was published: publications/{told.column}/{type_name}.json among the schemas.",
-    }
-    headers = _of_type(newest["headers"], type_name)
-    return {**newest, "name": type_name, "title": type_name, "headers": headers, "payload": value}
-
-
-def _publication(type_name: str, told: Telling) -> Part:
-    schema, grounds = _inside(publication_schema(told)), grounds_of(told)
-    headers = _headers(
-        {
-            "ce_id": "The publication's own id.",
-            "ce_type": "The fact's permanent name.",
-            "ce_source": "The organiser of the ledger.",
-            "ce_specversion": "1.0",
-            "ce_time": "When it was published, UTC, in whole seconds.",
-            "ce_dataschema": "The schema of the value.",
-            "ce_logsequence": "Your own sequence, contiguous from 1 in the epoch.",
-            "ce_epoch": "Counts your redeliveries, from 1.",
-            "ce_ruleset": "The version of the rules in force.",
-            "ce_legalbasis": "On what ground you are told.",
-            "ce_purpose": "For what purpose you are told.",
-        },
-        {
-            "ce_subject": "Your own name for the client; none for a fact without one.",
-            "ce_occurredon": "The fact's own day, Europe/Helsinki; none of what is withdrawn.",
-            "ce_prevhash": "SHA-256 of your publication before; none for the first of an epoch.",
-        },
-    )
-    headers["properties"]["ce_legalbasis"]["enum"] = sorted({basis for basis, _ in grounds})
-    headers["properties"]["ce_purpose"]["enum"] = sorted({purpose for _, purpose in grounds})
-    return {
-        "name": type_name,
-        "title": type_name,
-        "summary": schema["description"],
-        "contentType": JSON,
-        "headers": _of_type(headers, type_name),
-        "payload": schema,
-        "bindings": _key("Your own name for the client; the publication's id for a fact without one."),
-        "x-legal-bases": [{"legal_basis": basis, "purpose": purpose} for basis, purpose in grounds],
-    }
-
-
-def _receipt() -> Part:
-    always = {"ce_id": "Message id, status and number.", "ce_source": "The organiser.", "ce_specversion": "1.0"}
-    headers = _headers(
-        {**always, "ce_type": "receipt.v1"},
-        {
-            "ce_logsequence": "The answer's own number; none on a repetition.",
-            "ce_epoch": "The ledger's, from its second on; none on a repetition.",
-        },
-    )
-    return {
-        "name": "receipt.v1",
-        "title": "receipt.v1",
-        "summary": "What became of one message.",
-        "contentType": JSON,
-        "headers": _of_type(headers, "receipt.v1"),
-        "payload": _inside(receipt_schema()),
-        "bindings": _key("The message id."),
-    }
-
-
-def _heartbeat() -> Part:
-    always = {"ce_id": "", "ce_source": "The organiser.", "ce_specversion": "1.0", "ce_time": "UTC.", "ce_epoch": ""}
-    return {
-        "name": wire.HEARTBEAT,
-        "title": wire.HEARTBEAT,
-        "summary": "A sign of life on a quiet topic; names the last sequence and has none itself.",
-        "contentType": JSON,
-        "headers": _of_type(_headers({**always, "ce_type": wire.HEARTBEAT}, {}), wire.HEARTBEAT),
-        "payload": {
-            "type": "object",
-            "properties": {
-                "kind": {"const": "heartbeat"},
-                "epoch": {"type": "integer", "minimum": 1},
-                "last_sequence": {"type": "integer", "minimum": 0},
-            },
-            "required": ["kind", "epoch", "last_sequence"],
-        },
-        "bindings": _key("`heartbeat`"),
-    }
-
-
-def _headers(always: Mapping[str, str], sometimes: Mapping[str, str]) -> Part:
-    named = {**always, "content-type": JSON, **sometimes}
-    return {
-        "type": "object",
-        "properties": {
-            name: {"type": "string", **({"description": text} if text else {})} for name, text in sorted(named.items())
-        },
-        "required": sorted(always),
-    }
-
-
-def _of_type(headers: Part, type_name: str) -> Part:
-    return {**headers, "properties": {**headers["properties"], "ce_type": {"type": "string", "const": type_name}}}
-
-
-def _inside(schema: Mapping[str, Any]) -> Part:
-    """A schema as part of a document: its own dialect and name stay outside."""
-    return {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
-
-
-def _key(about: str) -> Part:
-    return {"kafka": {"key": {"type": "string", "description": about}, "bindingVersion": "0.5.0"}}

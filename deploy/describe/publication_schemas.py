@@ -1,7 +1,8 @@
 """JSON Schemas of what each kind of recipient is told: the value of a record on its out topic, cut to its fields.
 
 Made from the policy's cell, the profile of the column, and the facts that the recipient may state itself, which come back
-whole. source: domain/disclosure.md 5.2-5.5
+whole. What is published is open (`deploy/describe/readers.py`), though today nothing else is told.
+source: domain/disclosure.md 5.2-5.5
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 
 from deploy.describe.event_schemas import CARRIED, DIALECT, class_words, in_order, schema_of
 from deploy.describe.origins import own_facts
+from deploy.describe.readers import opened
 from domain.catalogue import EVENTS, REGISTER_FACTS, type_of
 from domain.disclosure.entitlement import HEADER_FIELDS, OWN_FACT, classes_of, references_of
 from domain.disclosure.kinds import Kind
 from domain.disclosure.policy import Cell, Form, Profile, policy
 from domain.disclosure.publish import EVENT_REFERENCE
-from domain.events import Event
+from domain.events import DisclosureWithdrawn, Event
 from domain.store import ClientRecord, StaffCard
 from domain.vocabulary import DataClass
 from projections.kinds import kinds
@@ -26,6 +28,9 @@ from projections.kinds import kinds
 POLICY = policy(kinds())
 COLUMNS = tuple(kind.key for kind in POLICY.kinds.of_columns(POLICY.columns))
 """Every column that is told facts one by one; counts for statistics are made apart."""
+
+WITHDRAWAL = type_of(DisclosureWithdrawn)
+"""The type of a publication that holds a place and tells nothing."""
 
 Fields = dict[str, dict[str, Any]]
 PSEUDONYM = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$", "x-reference": "your own name"}
@@ -50,6 +55,19 @@ DERIVED: Mapping[str, dict[str, Any]] = {
 }
 """Fields that a form computes; the others come from a fact."""
 
+
+_WITHDRAWN: dict[str, Any] = {"type": "string", "const": "withdrawn"}
+_ALSO: Fields = {
+    "history": {
+        "type": "object",
+        "description": "Of the first one of a fresh epoch: what it repeats.",
+        "properties": {
+            "replaces_epoch": {"type": "integer", "minimum": 1, "description": "The epoch that is repeated here."},
+            "until_sequence": {"type": "integer", "minimum": 1, "description": "The last one that repeats the past."},
+        },
+    }
+}
+"""What any publication may have, whatever it tells."""
 
 IN_FORM: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("day", "attendance.recorded"): ("day_status", "account", "corrected"),
@@ -98,7 +116,12 @@ def telling(column: str, cls: type[Event]) -> Telling | None:
 
 
 def publication_schema(told: Telling) -> dict[str, Any]:
-    """The schema of the record's value: the fact, its replacement, or its withdrawal."""
+    """The published schema of the record's value: the fact, its replacement, or its withdrawal."""
+    return opened(exact_schema(told))
+
+
+def exact_schema(told: Telling) -> dict[str, Any]:
+    """The same, closed: all that is told today, and nothing else."""
     body = {
         "type": "object",
         "additionalProperties": False,
@@ -109,20 +132,32 @@ def publication_schema(told: Telling) -> dict[str, Any]:
         "client": client_schema(told.column),
         "body": body,
         "message_id": {"type": "string", "description": "The id of your own message that this answers or echoes."},
-        "history": {"type": "object", "description": "In a fresh epoch: when it was first told, and where history ends."},
     }
     if told.event.NAME in REGISTER_FACTS:
         del common["client"]
     replaces = {**PUBLICATION_ID, "description": "What this replaces or takes back; not of a `fact`."}
+    kinds_of_facts = {"type": "string", "enum": ["fact", "revised"]}
     return {
         "$schema": DIALECT,
         "$id": f"urn:kuty:schema:publication:{told.type}:{told.column}",
         "description": " ".join((told.event.__doc__ or "").split()),
         "oneOf": [
-            _object({"kind": {"enum": ["fact", "revised"]}, **common, "replaces": replaces}, ["kind"]),
-            _object({"kind": {"const": "withdrawn"}, "replaces": replaces}, ["kind"]),
+            _object({"kind": kinds_of_facts, **common, **_ALSO, "replaces": replaces}, ["kind"]),
+            _object({"kind": _WITHDRAWN, **_ALSO, "replaces": replaces}, ["kind"]),
         ],
         "x-forms": list(told.forms),
+    }
+
+
+def withdrawal_schema(column: str) -> dict[str, Any]:
+    """The published schema of what a recipient is told of nobody: a publication whose content was erased before it was sent,
+    or withdrawn before it was repeated (proof-of-delivery.md)."""
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:kuty:schema:publication:{WITHDRAWAL}:{column}",
+        "description": "A publication of nobody and without content, which takes nothing back: it holds the place of one "
+        "that was erased or withdrawn before it could be sent.",
+        **opened(_object({"kind": _WITHDRAWN, **_ALSO}, ["kind"])),
     }
 
 

@@ -1,6 +1,7 @@
-"""The JSON Schemas that are committed: events, publications by kind of recipient, messages, receipts.
+"""The JSON Schemas that are committed and served: events, publications by kind of recipient, messages, receipts, heartbeats.
 
-A schema is only ever replaced by one that everything written or read under the old one fits (design 5).
+A schema is only ever replaced by one that everything written or read under the old one fits (design 5). Those of what others
+read are open, those of what they write are closed.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ from typing import Any
 
 import orjson
 
-from deploy.describe.compatibility import BreakingChange, broken
+from consumers.wire import HEARTBEAT
+from deploy.describe.compatibility import BreakingChange, Whose, broken
 from deploy.describe.event_schemas import DIALECT, event_schemas
-from deploy.describe.publication_schemas import publication_schema, tellings
+from deploy.describe.publication_schemas import WITHDRAWAL, publication_schema, tellings, withdrawal_schema
 from domain.catalogue import EVENTS
 from domain.disclosure.kinds import Kind
 from domain.message_schemas import message_schema
 from domain.messages import message_types
-from domain.receipts import MOST_IN_THE_WAY
+from domain.receipts import MOST_IN_THE_WAY, RECEIPT
 from projections.kinds import kinds
 
+OLDER = Path(__file__).with_name("older")
+"""Schemas of events as they were before their newest version, by their paths: copies of those that are committed."""
 Schema = dict[str, Any]
 _TEXT = {"type": "string"}
 _TEXTS = {
     "type": "object",
-    "additionalProperties": False,
     "properties": {language: _TEXT for language in ("fi", "sv", "en")},
     "required": ["fi", "sv", "en"],
 }
@@ -33,7 +36,6 @@ _CODES = {
     "type": "array",
     "items": {
         "type": "object",
-        "additionalProperties": False,
         "properties": {"code": _TEXT, "pointer": _TEXT, "text": _TEXTS, "what_to_do": _TEXTS},
         "required": ["code", "pointer", "text", "what_to_do"],
     },
@@ -57,10 +59,9 @@ def receipt_schema() -> Schema:
     """The value of a record on a receipts topic."""
     return {
         "$schema": DIALECT,
-        "$id": "urn:kuty:schema:receipt:receipt.v1",
+        "$id": f"urn:kuty:schema:receipt:{RECEIPT}",
         "description": "What became of one message. A field without a value is left out.",
         "type": "object",
-        "additionalProperties": False,
         "properties": {
             "message_id": {"type": "string", "description": "The sender's own message id."},
             "type": {"type": "string", "description": "The recorded fact's type, else the message's own."},
@@ -73,7 +74,6 @@ def receipt_schema() -> Schema:
             },
             "withdraws": {
                 "type": "object",
-                "additionalProperties": False,
                 "properties": {
                     "status": _STATUS,
                     "number": {"type": "integer", "minimum": 1},
@@ -89,8 +89,7 @@ def receipt_schema() -> Schema:
                 "maxItems": MOST_IN_THE_WAY,
                 "items": {
                     "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
+                        "properties": {
                         "code": _TEXT,
                         "type": _TEXT,
                         "occurred_on": {"type": "string", "format": "date"},
@@ -118,8 +117,7 @@ def receipt_schema() -> Schema:
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "additionalProperties": False,
-                    "properties": {"message_id": _TEXT, "status": _STATUS},
+                        "properties": {"message_id": _TEXT, "status": _STATUS},
                     "required": ["message_id", "status"],
                 },
                 "description": "Of a group's message: how each entry was answered.",
@@ -129,14 +127,53 @@ def receipt_schema() -> Schema:
     }
 
 
+def heartbeat_schema() -> Schema:
+    """The value of a heartbeat on an out topic."""
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:kuty:schema:heartbeat:{HEARTBEAT}",
+        "description": "A sign of life on a quiet topic; names the last sequence and has none itself.",
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string", "const": "heartbeat"},
+            "epoch": {"type": "integer", "minimum": 1, "description": "Your epoch by now."},
+            "last_sequence": {"type": "integer", "minimum": 0, "description": "Its last publication; 0 before the first."},
+        },
+        "required": ["kind", "epoch", "last_sequence"],
+    }
+
+
 def all_schemas() -> Mapping[str, Schema]:
-    """Every schema by its path below `schemas/`."""
+    """Every schema of today by its path below `schemas/`."""
     found = {f"events/{type_name}.json": schema for type_name, schema in event_schemas().items()}
     for column, told in tellings().items():
         found |= {f"publications/{column}/{each.type}.json": publication_schema(each) for each in told}
+        found[f"publications/{column}/{WITHDRAWAL}.json"] = withdrawal_schema(column)
     for sender in kinds():
         found |= {f"messages/{type_name}.json": schema for type_name, schema in message_schemas(sender).items()}
-    return {**found, "receipt.v1.json": receipt_schema()}
+    return {**found, f"{RECEIPT}.json": receipt_schema(), f"{HEARTBEAT}.json": heartbeat_schema()}
+
+
+def served_schemas() -> Mapping[str, Schema]:
+    """Every schema of today, and those of older versions of events: what was told in them is told again in a redelivery."""
+    older = {path.relative_to(OLDER).as_posix(): orjson.loads(path.read_bytes()) for path in sorted(OLDER.rglob("*.json"))}
+    return {**older, **all_schemas()}
+
+
+def older_schema(column: str, type_name: str) -> Schema:
+    """Of what a kind of recipient was told in an older version of an event, as it was published with that version."""
+    path = OLDER / "publications" / column / f"{type_name}.json"
+    return dict(orjson.loads(path.read_bytes()))
+
+
+def is_read_by_others(path: str) -> bool:
+    """Whether a schema, by its path below `schemas/`, is of what agencies' systems read."""
+    return path.startswith("publications/") or path in (f"{RECEIPT}.json", f"{HEARTBEAT}.json")
+
+
+def whose(path: str) -> Whose:
+    """Who reads and writes what a schema is of, by its path below `schemas/`."""
+    return "read" if is_read_by_others(path) else "sent" if path.startswith("messages/") else "ours"
 
 
 def is_of_older_version(path: str) -> bool:
@@ -155,7 +192,8 @@ def write_schemas(folder: Path) -> list[Path]:
     faults = [f"{name}: the schema is gone; a published type stays for ever" for name in gone]
     for name, path in committed.items():
         if name in schemas:
-            faults += [f"{name}: {fault}" for fault in broken(orjson.loads(path.read_bytes()), schemas[name])]
+            lost = broken(orjson.loads(path.read_bytes()), schemas[name], whose=whose(name))
+            faults += [f"{name}: {fault}" for fault in lost]
     if faults:
         raise BreakingChange(sorted(faults))
     written = []

@@ -88,4 +88,5 @@ def kept_publication(record: Record, event: DisclosureMade | DisclosureWithdrawn
         message_id=kept.get("message_id"),
         history=kept.get("history"),
         classes=kept.get("classes", {}),
+        schema=kept.get("schema", ""),
     )

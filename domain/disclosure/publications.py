@@ -25,7 +25,9 @@ class Publication:
     """One publication. `time` is the disclosure's own (UTC, whole seconds); `occurred_on` the fact's local date.
 
     `client` holds identity and contact (domain/disclosure.md 5.4), `body` the fields of the cell; `classes` names the data
-    class of each of them as `client.phone` or `body.day_status` and stays inside the store.
+    class of each of them as `client.phone` or `body.day_status` and stays inside the store. `schema` is the address of the
+    value's schema as it was when the disclosure was recorded; what was told before there were addresses has none, and names
+    its schema by a URN.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Publication:
     message_id: str | None = None
     history: dict[str, Any] | None = None
     classes: dict[str, str] = field(default_factory=dict)
+    schema: str = ""
 
     @property
     def key(self) -> bytes:
@@ -57,7 +60,7 @@ class Publication:
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         """The record's headers: CloudEvents attributes in binary mode (design 5), sorted by name, absent ones left out."""
         named = {
-            "ce_dataschema": f"urn:kuty:schema:publication:{self.type}",
+            "ce_dataschema": self.schema or _urn_of(self.type),
             "ce_epoch": str(self.epoch),
             "ce_id": self.id,
             "ce_legalbasis": self.legal_basis,
@@ -104,7 +107,7 @@ class Publication:
         }
         if self.occurred_on:
             kept["occurred_on"] = self.occurred_on.isoformat()
-        for name in ("replaces", "message_id", "history"):
+        for name in ("replaces", "message_id", "history", "schema"):
             if getattr(self, name):
                 kept[name] = getattr(self, name)
         return kept
@@ -115,6 +118,7 @@ class Publication:
         try:
             a = {name: raw.decode() for name, raw in headers.items()}
             parts = orjson.loads(value)
+            schema = a["ce_dataschema"]
             return cls(
                 id=a["ce_id"],
                 type=a["ce_type"],
@@ -134,9 +138,20 @@ class Publication:
                 replaces=parts.get("replaces"),
                 message_id=parts.get("message_id"),
                 history=parts.get("history"),
+                schema="" if schema == _urn_of(a["ce_type"]) else schema,
             )
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a publication: {error}") from error
+
+
+def schema_address(schemas: str, column: str, type_name: str) -> str:
+    """Where the schema of a publication of a type, as one kind of recipient is told it, is served: `schemas` is the address
+    before `/schemas`; none where that is empty. source: integration.md 3"""
+    return f"{schemas}/schemas/publications/{column}/{type_name}.json" if schemas else ""
+
+
+def _urn_of(type_name: str) -> str:
+    return f"urn:kuty:schema:publication:{type_name}"
 
 
 def publication_hash(headers: tuple[tuple[str, bytes], ...], value: bytes) -> str:

@@ -19,7 +19,7 @@ from domain.disclosure.grounds import ADMINISTRATION
 from domain.disclosure.kinds import Standing
 from domain.disclosure.policy import Policy
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.disclosure.publications import FIRST_HASH, Publication
+from domain.disclosure.publications import FIRST_HASH, Publication, schema_address
 from domain.disclosure.reconcile import Change, Disclosed
 from domain.events import Event
 from domain.identifiers import organisation_source
@@ -52,7 +52,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What publications of one batch have in common. `now` is the ledger's time, UTC, in whole seconds."""
+    """What publications of one batch have in common. `now` is the ledger's time, UTC, in whole seconds; `schemas` the
+    address under which schemas are served, empty where there is none."""
 
     now: datetime
     directory: Directory
@@ -61,6 +62,7 @@ class Circumstances:
     pseudonyms: Callable[[str], Pseudonyms]
     random_id: Callable[[], str]
     salt: Callable[[], str]
+    schemas: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def publication_of(
 ) -> Publication:
     """The next publication of the line. `about` is none for a fact without a client."""
     fact, told, standing = change.fact, change.told, change.standing
-    pseudonyms = at.pseudonyms(line.recipient)
+    pseudonyms, type_name = at.pseudonyms(line.recipient), type_of(fact.event)
     before = known.get(fact.event_id)
     client: dict[str, Any] = {}
     body: dict[str, Any] = {}
@@ -99,7 +101,7 @@ def publication_of(
                 classes[f"client.{name}"] = letter
     return Publication(
         id=at.random_id(),
-        type=type_of(fact.event),
+        type=type_name,
         kind=change.kind,
         source=source_of(at.directory),
         subject=pseudonyms.of(about.view.pathway.client) if about is not None else "",
@@ -116,6 +118,7 @@ def publication_of(
         replaces=before.publication_id if before is not None and change.kind != "fact" else None,
         message_id=told.message_id if told is not None else None,
         classes=classes,
+        schema=schema_address(at.schemas, standing.kind.key, type_name),
     )
 
 

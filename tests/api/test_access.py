@@ -45,7 +45,9 @@ RECIPIENTS = {
     "kela-payment": PAYER,
     "provider-s01": INSTRUCTOR,
 }
-OPEN = ("/dev/people", "/dev/tokens", "/asyncapi", "/asyncapi/{name}.yaml")
+OPEN = ("/dev/people", "/dev/tokens", "/asyncapi", "/asyncapi/{name}.yaml", "/schemas", "/schemas/{type}.json",
+        "/schemas/messages/{type}.json", "/schemas/events/{type}.json",
+        "/schemas/publications/{kind}/{type}.json")  # fmt: skip
 """Routes that need no token: where one gets one, and what there is to know before."""
 
 

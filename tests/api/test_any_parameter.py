@@ -60,8 +60,9 @@ class Asking:
     def ask(
         self, operation: Operation, short_name: str, by: Caller, query: dict[str, Any], headers: dict[str, str], **path: str
     ) -> Any:
-        own = {"client": self.home.name(short_name), "message_id": "m-1", "name": "county"}
-        named = {"ledger": "house", "recipient": short_name, **own, **path}
+        own = {"client": self.home.name(short_name), "message_id": "m-1"}
+        shown = {"name": "county", "kind": "PI", "type": "receipt.v1"}
+        named = {"ledger": "house", "recipient": short_name, **own, **shown, **path}
         at = operation.path
         for name in operation.named("path"):
             at = at.replace(f"{{{name}}}", quote(named[name], safe=""))

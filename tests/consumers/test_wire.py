@@ -13,6 +13,7 @@ from consumers import wire
 from consumers.log import Entry, Read
 from domain.disclosure.publications import FIRST_HASH, Publication
 from domain.events import DisclosureMade, Erased
+from domain.receipts import Receipt
 from domain.record import Damaged, Header, Record, digest, read_record
 
 STREAM = "recipient/kela-benefit-payment/2"
@@ -151,6 +152,58 @@ def test_a_publication_is_read_from_the_wire_as_it_was_sent() -> None:
     told = wire.publication_of(record(), disclosure(publication()))
     sent = read(wire.publication_entry(told), "kuty.demo.out.kela-benefit-payment.v1")
     assert wire.read_publication(sent) == told
+
+
+def test_the_address_of_its_schema_is_kept_with_a_publication_and_sent_with_it_every_time() -> None:
+    told = replace(publication(), schema="https://kuty.example/schemas/publications/KB/period.started.v1.json")
+    kept = wire.publication_of(record(), disclosure(told))
+    assert kept == replace(told, previous_hash="22" * 32)
+    entry = wire.publication_entry(kept)
+    assert dict(entry.headers)["ce_dataschema"] == told.schema.encode()
+    assert wire.read_publication(read(entry, "kuty.demo.out.kela-benefit-payment.v1")) == kept
+
+
+def test_a_publication_that_was_told_before_there_were_addresses_names_a_urn() -> None:
+    kept = wire.publication_of(record(), disclosure(publication()))
+    assert dict(kept.headers)["ce_dataschema"] == b"urn:kuty:schema:publication:period.started.v1"
+    assert "schema" not in publication().stored()
+
+
+RECEIPTS = "kuty.demo.receipts.kela-benefit-payment.v1"
+ANSWERS = [
+    wire.receipt_entry(Receipt("m-1", "record_attendance.v1", "recorded", 7), "0000001-9", address)
+    for address in ("", "https://first.example", "https://later.example")
+]
+
+
+def test_receipts_and_heartbeats_name_the_address_of_their_schemas() -> None:
+    """source: integration.md 3"""
+    assert dict(ANSWERS[1].headers)["ce_dataschema"] == b"https://first.example/schemas/receipt.v1.json"
+    assert [name for name, _ in ANSWERS[1].headers] == sorted(name for name, _ in ANSWERS[1].headers)
+    beat = wire.heartbeat(2, 7, "urn:x", datetime(2025, 3, 3, tzinfo=UTC), "https://first.example")
+    assert dict(beat.headers)["ce_dataschema"] == b"https://first.example/schemas/heartbeat.v1.json"
+    assert [name for name, _ in beat.headers] == sorted(name for name, _ in beat.headers)
+
+
+@pytest.mark.parametrize("sent", ANSWERS, ids=["none", "first", "later"])
+@pytest.mark.parametrize("entry", ANSWERS, ids=["none", "first", "later"])
+def test_a_receipt_is_the_same_wherever_its_schema_was_when_it_was_sent(sent: Entry, entry: Entry) -> None:
+    """It is a function of what is stored but for that, and what stands in a topic stays as it was sent."""
+    assert wire.says_the_same(read(sent, RECEIPTS), entry)
+
+
+def test_a_receipt_that_differs_otherwise_is_another_one() -> None:
+    other = wire.receipt_entry(Receipt("m-1", "record_attendance.v1", "waiting", 7), "0000001-9", "https://first.example")
+    assert not wire.says_the_same(read(ANSWERS[0], RECEIPTS), other)
+    forged = ANSWERS[0]._replace(headers=(*ANSWERS[0].headers, ("x-more", b"1")))
+    assert not wire.says_the_same(read(forged, RECEIPTS), ANSWERS[0])
+
+
+def test_a_publication_under_another_schema_is_another_record() -> None:
+    """Its hash covers every header (docs/explanation/proof-of-delivery.md)."""
+    told, topic = wire.publication_of(record(), disclosure(publication())), "kuty.demo.out.kela-benefit-payment.v1"
+    other = replace(told, schema="https://kuty.example/schemas/publications/KB/period.started.v1.json")
+    assert not wire.says_the_same(read(wire.publication_entry(other), topic), wire.publication_entry(told))
 
 
 def test_a_publication_carries_nothing_of_its_source() -> None:

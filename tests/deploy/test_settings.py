@@ -33,6 +33,19 @@ def test_a_variable_is_read_as_what_its_setting_is() -> None:
     assert not settings.embedded
 
 
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"KUTY_PORT": "9000"}, "http://127.0.0.1:9000"),
+        ({"KUTY_HOST": "::1"}, "http://[::1]:8000"),
+        ({"KUTY_SCHEMAS_ADDRESS": "https://kuty.example/ledger", "KUTY_PORT": "9000"}, "https://kuty.example/ledger"),
+    ],
+)
+def test_schemas_are_named_where_the_api_is_reached(given: dict[str, str], address: str) -> None:
+    assert Settings.from_environment(given).schemas == address
+
+
 @pytest.mark.parametrize(("name", "text"), [("KUTY_PORT", "eight"), ("KUTY_ALLOW_LIVE", "maybe"), ("KUTY_HEARTBEAT_S", "x")])
 def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
     with pytest.raises(WrongSetting, match=f"{name} is '{text}'"):
@@ -59,6 +72,10 @@ def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
         ("KUTY_LOG_LEVEL", "LOUD"),
         ("KUTY_KAFKA_SECURITY", "TLS"),
         ("KUTY_HOST", "0.0.0.0"),
+        ("KUTY_SCHEMAS_ADDRESS", "kuty.example"),
+        ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/"),
+        ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/a b"),
+        ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/" + "x" * 200),
         ("KUTY_STORE_DSN", "nowhere"),
         ("KUTY_KEYS_DSN", "postgresql://kuty:kuty@127.0.0.1/keys"),
         ("KUTY_KAFKA", "kafka.example.org:9092"),

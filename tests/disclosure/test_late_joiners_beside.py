@@ -67,7 +67,7 @@ def test_what_a_late_joiner_is_told_at_the_moment_when_its_redelivery_ends_is_re
 
     monkeypatch.setattr(EventStore, "append", raced)
     with pytest.raises(Conflict):
-        repeating.window(100, role.random_id, role.policy.version)
+        repeating.window(100, role.means)
     # then all of it stands in the fresh epoch
     follow(role)
     follow(ledger.follower())

@@ -114,6 +114,7 @@ def _events(wired: Wired, names: Mapping[str, str]) -> Entries:
         stated = event.model_dump(mode="json") if isinstance(event, BaseModel) else {}
         about = ""
         if told_to:
+            stated.get("publication", {}).pop("schema", None)  # where this run serves its schemas
             subject = stated.get("publication", {}).get("subject", "")
             about = _client(wired, names, told_to, subject)
         kept = {name: getattr(header, name) for name in header.__slots__ if name not in OF_THE_RUN}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,7 +13,7 @@ from stories import as_1, register
 
 from domain import events as e
 from domain.disclosure.pseudonyms import Pseudonyms
-from domain.disclosure.publications import Publication
+from domain.disclosure.publications import Publication, schema_address
 from domain.events import Event
 from domain.identifiers import synthetic_identity_code
 from domain.messages import Begun
@@ -140,7 +141,8 @@ def _publication() -> Publication:
 
 
 def publications() -> dict[tuple[str, str], Publication]:
-    """The first publication of each type that each column gets in AS-1, and what follows when a fact is corrected."""
+    """The first publication of each type that each column gets in AS-1, and what follows when a fact is corrected: all of
+    before a schema had an address; and one that names it (`addressed`)."""
     found: dict[tuple[str, str], Publication] = {}
     everybody = Everybody(as_1().directory)
     everybody.hear(*as_1().pathway.facts.values())
@@ -154,7 +156,9 @@ def publications() -> dict[tuple[str, str], Publication]:
                 if told is everybody or publication.kind == "revised":
                     kind = "" if publication.kind == "fact" else f".{publication.kind}"
                     found.setdefault((str(column), publication.type + kind), publication)
-    return found
+    addressed = _publication()
+    schema = schema_address("https://kuty.example", "KB", addressed.type)
+    return {**found, ("addressed", addressed.type): replace(addressed, schema=schema)}
 
 
 RECEIPTS: dict[str, Receipt] = {

@@ -50,7 +50,8 @@ def understood(headers: Mapping[str, str], key: str, value: str | bytes) -> Clou
 @of("publications")
 def test_a_publication_is_a_cloud_event_to_the_sdk(golden: Golden) -> None:
     event = understood(golden["headers"], golden["key"], golden["value"])
-    assert event.get_dataschema() == f"urn:kuty:schema:publication:{event.get_type()}"
+    address = f"https://kuty.example/schemas/publications/KB/{event.get_type()}.json"
+    assert event.get_dataschema() in (f"urn:kuty:schema:publication:{event.get_type()}", address)
     assert event.get_data() == orjson.loads(golden["value"])
 
 

@@ -22,6 +22,7 @@ from stories import OWN_WORKER  # noqa: E402
 
 from deploy.cli import main  # noqa: E402
 from deploy.describe.asyncapi import document_of  # noqa: E402
+from deploy.describe import schemas as described_schemas  # noqa: E402
 from deploy.describe.schemas import write_schemas  # noqa: E402
 from deploy.feed import feed_of_store, feed_of_topic  # noqa: E402
 from domain.catalogue import UPCASTS, given_to_all, upcast, upcast_part  # noqa: E402
@@ -117,6 +118,7 @@ def environment(settings: Any) -> None:
 def described(home: House) -> dict[str, Any]:
     """Golden files and schemas of the first version beside those of the second."""
     schemas = home.wired.settings.home.parent / "schemas"
+    described_schemas.OLDER = schemas
     written = {path.relative_to(schemas).as_posix() for path in write_schemas(schemas)}
     county = next(kind for kind in kinds() if kind.key == "county")
     told = document_of(county)["channels"]["out"]["messages"]
