@@ -145,8 +145,7 @@ def _parameters(operation: Operation, path: str, way: str) -> None:
 def _parameter(given: Mapping[str, Any]) -> dict[str, Any]:
     schema = never_null(plain(given["schema"]))
     words = schema.pop("description", "")
-    described = {"name": given["name"], "in": given["in"], "required": given.get("required", False)}
-    return {**described, "description": given.get("description") or words, "schema": schema}
+    return {"required": False, **given, "description": given.get("description") or words, "schema": schema}
 
 
 def _shared_parameters(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The bodies of messages: each type under a name of its own, bare and as a CloudEvent, so that a type is told by its `type`.
+"""The bodies of messages: each type under a name of its own, bare and as a CloudEvent (1.0.2, in its JSON format), which is
+told by its `type`.
 
-source: CloudEvents 1.0.2 and its JSON format; integration.md 2
+source: integration.md 2
 """
 
 from __future__ import annotations
