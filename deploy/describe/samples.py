@@ -116,7 +116,7 @@ def _text(schema: Mapping[str, Any], name: str) -> str:
         return FORMED[schema["x-form"]]
     if name.endswith("org_id"):
         return AGENCY
-    if pattern == PUBLICATION or name.endswith(("_event_id", "ce_id")):
+    if pattern == PUBLICATION or name == "ce_id" or name.endswith("_event_id"):
         return id_of(name)
     if pattern == OWN_NAME or (name.endswith(("_id", "client", "ce_subject")) and not pattern):
         return own_name(name)

@@ -30,6 +30,8 @@ TEXTS = ("", " ", "\0", "\u202e", "\ud7ff", "\U0010ffff", "'", '"', "/", "a/b", 
 STRANGE = (*ENDS, *MOMENTS, *SECONDS, *NUMBERS, *TEXTS)
 DATES = (*ENDS, "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2025-03-10T12:00:00", *SECONDS)
 OWN_KEY = "Idempotency-Key"
+A_SCHEMA = {"kind": "KB", "type": "attendance.recorded.v1"}
+"""By which one is found that is served."""
 
 
 @dataclass(eq=False)
@@ -65,7 +67,7 @@ class Asking:
         named = {"ledger": "house", "recipient": short_name, **own, **shown, **path}
         at = operation.path
         for name in operation.named("path"):
-            at = at.replace(f"{{{name}}}", quote(named[name], safe=""))
+            at = at.replace(f"{{{name}}}", quote({**A_SCHEMA, **named}[name], safe=""))
         at += f"?{urlencode(query)}" if query else ""
         raw = orjson.dumps({}) if operation.method == "POST" else None
         sent = {"content-type": "application/json", OWN_KEY: self.home.id(), "ce-id": self.home.id(), "ce-type": "x.v1"}

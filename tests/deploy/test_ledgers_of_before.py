@@ -82,7 +82,8 @@ def on_postgres_as_it_was(file: Path, dsn: str) -> None:
 
 
 def on_topics(broker: Broker) -> dict[str, list[Any]]:
-    """How many records each topic has, and a hash of all their keys, values and headers."""
+    """How many records each topic has, and a hash of all their keys, values and headers: of a receipt without the one that
+    names its schema, which those of before had not. source: integration.md 3"""
     found: dict[str, list[Any]] = {}
     for topic in broker.topics():
         reads = broker.read(topic, 0, 100_000)
@@ -90,7 +91,8 @@ def on_topics(broker: Broker) -> dict[str, list[Any]]:
         for read in reads:
             pieces += (read.key or b"", read.value)
             for name, text in read.headers:
-                pieces += (name.encode(), text)
+                if wire.kind_of(topic) != "receipts" or name != "ce_dataschema":
+                    pieces += (name.encode(), text)
         found[topic] = [len(reads), hash_of_all(pieces)]
     return found
 
