@@ -40,6 +40,7 @@ REFERENCES = (
 SEED = 2025
 MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
+MOST_TEST_IDS = 500
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
 _OWN_NAME = re.compile(r"-[A-Za-z0-9_-]{42}")
@@ -234,6 +235,13 @@ def _histories(commands: Sub) -> None:
                     "through the commands that workers and agencies use.")  # fmt: skip
     demo.add_argument("--clients", type=_count, default=100, metavar="N", help="how many")
     demo.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same clients")
+    test_ids = _command(
+        commands, "test-ids", ("inventing", "test_ids"), "give personal identity codes and business ids that are nobody's",
+        "Codes with the numbers 900 to 999, business ids with four zeros in front; none that `kuty demo` uses. "
+        "docs/explanation/test-identities.md says why they are safe, and how their check characters are made.",
+    )  # fmt: skip
+    test_ids.add_argument("--count", type=_small_count, default=3, metavar="N", help="how many of each")
+    test_ids.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same")
     scenario = _command(
         commands, "scenario", ("measuring", "scenario"), "run client histories written in YAML",
         "Each file in a fresh simulated ledger of its own. For each step the request, or topic and offset, is printed, and "
@@ -377,6 +385,12 @@ def _count(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
     if not 0 <= number <= MOST_CLIENTS:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to {MOST_CLIENTS}")
+    return number
+
+
+def _small_count(text: str) -> int:
+    if not 1 <= (number := _count(text)) <= MOST_TEST_IDS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_TEST_IDS}")
     return number
 
 

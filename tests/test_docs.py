@@ -37,6 +37,7 @@ BIG = 100_000
 """Bytes of a file above which somebody has to say why it is kept."""
 PROSE = [
     ROOT / "README.md",
+    ROOT / "SECURITY.md",
     *(
         page
         for page in sorted(DOCS.rglob("*.md"))
