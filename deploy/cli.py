@@ -37,6 +37,8 @@ REFERENCES = (
     "all",
 )  # fmt: skip
 """What `kuty describe` writes."""
+WELCOMED = ("fund", "provider", "referrer")
+"""Agencies that `kuty agency welcome` lets join."""
 SEED = 2025
 MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
@@ -349,9 +351,17 @@ def _agencies(commands: Sub) -> None:
     follow = _command(agency, "follow", ("agency", "follow"), "print what the recipient is told, and check it",
                       "Sequence and chain of every record; it halts at a gap, and then the exit code is 1.")  # fmt: skip
     receipts = _command(agency, "receipts", ("agency", "receipts"), "print the answers to the recipient's messages")
+    welcome = _command(
+        agency, "welcome", ("agency", "welcome"), "let an invented agency join, and do what others do until it has a client",
+        "In a simulated ledger with development tokens. Each request is shown; given again, it changes nothing. "
+        "docs/how-to/first-client.md goes on from there.",
+    )  # fmt: skip
+    welcome.add_argument("kind", choices=WELCOMED, help="what the agency is")
     for each in (publish, follow, receipts):
         each.add_argument("recipient", help="its short name: provider-s01")
+    for each in (publish, follow, receipts, welcome):
         each.add_argument("--http", metavar="URL", help="over HTTP at this address, even where the settings name a Kafka")
+    for each in (publish, follow, receipts):
         each.add_argument("--token", help="who calls over HTTP; a development token unless given")
     _path(publish, "file", help="messages")
     follow.add_argument("--all", action="store_true", help="print heartbeats and repetitions too")
