@@ -249,3 +249,23 @@ def test_what_the_steps_of_a_page_write_into_the_folder_is_ignored(path: Path) -
     # A folder is ignored with what is in it.
     seen = {name for name in written - removed if not_ignored({name}) and not_ignored({f"{name}/file"})}
     assert seen == set()
+
+
+WORDS_READ, CHARACTERS_TYPED = 238, 260
+"""A minute: silent reading of plain English (Brysbaert 2019), typing by hand at 52 words (Dhakal and others 2018)."""
+
+
+@pytest.mark.parametrize("agency", ["A referrer", "A provider", "A fund"])
+def test_a_first_client_and_a_first_fact_take_less_than_ten_minutes_of_reading_and_typing(agency: str) -> None:
+    begin, *parts = (ROOT / FIRST_CLIENT).read_text(encoding="utf-8").split("\n## ")
+    wanted = [begin, *(part for part in parts if part.startswith((f"{agency}\n", "Then\n")))]
+    assert len(wanted) == 3
+    read, typed = 0, 0
+    for part in wanted:
+        for number, block in enumerate(re.split(r"^```(?:python|console)?$", part, flags=re.MULTILINE)):
+            lines = [line for line in block.splitlines() if number % 2 and (line.startswith("$ ") or "$ " not in block)]
+            typed += sum(len(line.removeprefix("$ ").strip()) + 1 for line in lines if line)
+            read += 0 if lines and "$ " not in block else len(block.split())
+    minutes = read / WORDS_READ + typed / CHARACTERS_TYPED
+    print(f"{agency}: {minutes:.1f} minutes")
+    assert minutes < 10

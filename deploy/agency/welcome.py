@@ -16,6 +16,8 @@ import yaml
 
 DEADLINE_S = 60.0
 FILE = Path(__file__).with_name("welcome.yaml")
+KEYS = "welcome"
+"""What the ids of the requests begin with."""
 
 
 class NotWelcome(Exception):
@@ -49,7 +51,7 @@ def welcome(kind: str, url: str, ledger: str, out: Callable[[str], None]) -> str
         body = _filled(step["body"], named)
         out(f"{step['who']}: POST /ledgers/{ledger}/{path} {json.dumps(body, ensure_ascii=False)}")
         token = _asked(f"{url}/dev/tokens", {"ledger": ledger, **who}, {})["token"]
-        headers = {"authorization": f"Bearer {token}", **_headers(step, f"welcome-{kind}-{number}")}
+        headers = {"authorization": f"Bearer {token}", **_headers(step, f"{KEYS}-{kind}-{number}")}
         answer = _asked(f"{url}/ledgers/{ledger}/{path}", body, headers)
         if answer["status"] not in ("recorded", "already_recorded"):
             raise NotWelcome(f"{path}: {answer['status']}")
