@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 from deploy.packages.locked import Package
 
 DATABASE = "https://api.osv.dev/v1/querybatch"
-"""OSV, which gathers the advisories of PyPA, GitHub and others. source: https://google.github.io/osv.dev/post-v1-querybatch/"""
+"""OSV, which gathers the advisories of PyPA, GitHub and others: its API, `querybatch`."""
 PATIENCE_S = 5.0
 
 

@@ -20,7 +20,6 @@ def bill(listed: Iterable[tuple[Package, str]], version: str) -> Mapping[str, An
     """The document, from packages with their licences and the product's own version.
 
     Of each package the hashes of all files that may be installed, of which an installation has one.
-    source: CycloneDX 1.6
     """
     listed = list(listed)
     own = f"pkg:generic/{PRODUCT}@{version}"

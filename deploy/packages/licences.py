@@ -71,7 +71,7 @@ def _is_expression(text: str) -> bool:
 
 def may_run(expression: str) -> bool:
     """Whether what is under the expression may run with the product: of alternatives one is enough, of what holds together
-    each has to be allowed. What is no expression allows nothing. source: SPDX 2.3, annex D"""
+    each has to be allowed. What is no expression allows nothing (SPDX 2.3, annex D)."""
     try:
         allowed, rest = _any([*_TOKEN.findall(expression), ""])
     except ValueError:

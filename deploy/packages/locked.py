@@ -32,7 +32,7 @@ class Package:
 
     @property
     def purl(self) -> str:
-        """Its package URL. source: purl specification, type pypi"""
+        """Its package URL (purl specification, type pypi)."""
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
@@ -70,5 +70,5 @@ def _read(file: Path) -> Iterator[Package]:
 
 
 def _normal(name: str) -> str:
-    """A package's name in its one spelling. source: PEP 503"""
+    """A package's name in its one spelling (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -85,12 +85,12 @@ def test_a_tool_that_builds_and_tests_may_be_under_the_gpl_but_not_under_nobody_
     ],
 )
 def test_of_alternatives_one_is_enough_and_of_what_holds_together_each_counts(expression: str, may: bool) -> None:
-    """source: SPDX 2.3, annex D: AND binds before OR, WITH before both."""
+    """SPDX 2.3, annex D: AND binds before OR, WITH before both."""
     assert licences.may_run(expression) is may
 
 
 def test_the_bill_of_materials_holds_every_pinned_package_and_who_needs_it(tmp_path: Path) -> None:
-    """source: CycloneDX 1.6: what a document must have, and every `ref` names a component of it."""
+    """CycloneDX 1.6: what a document must have, and every `ref` names a component of it."""
     out = tmp_path / "sbom.json"
     assert main(["sbom", "--root", str(ROOT), "--out", str(out)]) == 0
     told = json.loads(out.read_text(encoding="utf-8"))
@@ -159,7 +159,7 @@ def asked_at(address: str, root: Path) -> int:
 
 
 def test_every_package_is_asked_about_by_its_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """source: OSV API, querybatch: one query a package, results in the order of the queries."""
+    """The API of OSV, querybatch: one query a package, results in the order of the queries."""
     seen: list[str] = []
 
     def none_known(asked: Any) -> Any:
