@@ -268,7 +268,11 @@ def run_pages(pages: Sequence[Page], folder: Path) -> set[str]:
             shell = Shell(folder if page.clones else project, ports)
             running.callback(shell.close)
             for typed in page.typed:
-                shell.run(typed)
+                try:
+                    shell.run(typed)
+                except Exception as error:
+                    error.add_note(f"{page.path.name}, line {typed.line}")
+                    raise
         inside = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
         return {path.as_posix() for path in inside if path.parts[0] != ".venv"}
 

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +31,8 @@ from projections.kinds import kinds
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 README, TUTORIAL, FIRST_CLIENT = "README.md", "docs/tutorial.md", "docs/how-to/first-client.md"
-TYPED: Mapping[str, tuple[str, ...]] = {
-    "the first hour": (README, FIRST_CLIENT),
-    "the tutorial": (TUTORIAL,),
-    "what is checked": ("docs/explanation/proof-of-delivery.md", "docs/explanation/test-identities.md"),
-}
-"""Pages whose blocks are run, one after another, beside the servers of those before them."""
+ALONE = (TUTORIAL, "docs/explanation/proof-of-delivery.md", "docs/explanation/test-identities.md")
+"""Pages whose blocks are run in a copy of the project, beside nothing else."""
 DECISIONS = DOCS / "decisions"
 """A record is never edited: what it names may have moved since. The list of them and the design are kept as they stand."""
 BIG = 100_000
@@ -201,15 +196,16 @@ def files_named(text: str) -> list[str]:
 # --- what is typed is run ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", TYPED)
-def test_pages_do_what_they_show_and_what_they_write_is_ignored(name: str, tmp_path: Path) -> None:
-    pages = [read_page(ROOT / page) for page in TYPED[name]]
-    assert all(page.typed for page in pages), "nothing to type"
+@pytest.mark.parametrize("name", ALONE)
+def test_a_page_does_what_it_shows_and_what_it_writes_is_ignored(name: str, tmp_path: Path) -> None:
+    page = read_page(ROOT / name)
+    assert page.typed, f"{name} has nothing to type"
+    assert strangers(run_pages([page], tmp_path)) == set()
+
+
+def test_a_first_client_comes_to_the_server_of_the_readme_and_the_tutorial_holds_beside_it_with_one(tmp_path: Path) -> None:
+    pages = [read_page(ROOT / README), read_page(ROOT / FIRST_CLIENT), with_clients(1)]
     assert strangers(run_pages(pages, tmp_path)) == set()
-
-
-def test_the_tutorial_holds_with_one_client_beside_the_servers_of_the_readme(tmp_path: Path) -> None:
-    assert strangers(run_pages([read_page(ROOT / README), with_clients(1)], tmp_path)) == set()
 
 
 def with_clients(number: int) -> Page:
