@@ -51,10 +51,12 @@ def bill(listed: Iterable[tuple[Package, str]], version: str) -> Mapping[str, An
 
 
 def _component(package: Package, licence: str) -> Mapping[str, Any]:
+    group, _, name = package.name.rpartition("/")
     return {
         "bom-ref": package.purl,
         "type": "library",
-        "name": package.name,
+        **({"group": group} if group else {}),
+        "name": name,
         "version": package.version,
         # What only builds and tests is no part of what is installed.
         "scope": "required" if package.runs else "excluded",

