@@ -25,8 +25,9 @@ class NotLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One pinned package; of a jar the name is group/artifact. `asked_by` are the packages that need it, the product's own name among them; `marker` says on
-    which systems it is installed, empty for all; `runs` whether a ledger needs it, or only who builds and tests."""
+    """One pinned package; of a jar the name is group/artifact. `asked_by` are the packages that need it, the product's own
+    name among them; `marker` says on which systems it is installed, empty for all; `runs` whether a ledger needs it, or only
+    who builds and tests."""
 
     name: str
     version: str
