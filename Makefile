@@ -10,7 +10,7 @@ KUTY := .venv/bin/kuty
 PYTEST := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env run run-kafka test faults lint types bench docs clean clean-env
+.PHONY: help env run run-kafka test faults lint types licences sbom advisories bench docs clean clean-env
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,15 @@ lint: env        ## ruff
 
 types: env       ## mypy, strict
 	.venv/bin/mypy
+
+licences: env    ## every package with its licence; fails where one that runs is under the GPL, or any under nobody knows what
+	.venv/bin/python -m deploy.packages licences
+
+sbom: env        ## the bill of materials, CycloneDX, to build/sbom.cdx.json
+	.venv/bin/python -m deploy.packages sbom
+
+advisories: env  ## whether an advisory is known of a package; fails, too, where nobody could be asked
+	.venv/bin/python -m deploy.packages advisories
 
 bench: env       ## the figures, side by side with the libraries they are measured against; writes build/bench.json
 	$(KUTY) bench

@@ -37,9 +37,12 @@ REFERENCES = (
     "all",
 )  # fmt: skip
 """What `kuty describe` writes."""
+WELCOMED = ("fund", "provider", "referrer")
+"""Agencies that `kuty agency welcome` lets join."""
 SEED = 2025
 MOST_CLIENTS = 100_000
 """Of a demonstration: there are not many more identity codes that belong to nobody."""
+MOST_TEST_IDS = 500
 LONGEST_WAIT_S = 86_400
 DISTRIBUTION = "kuty"
 _OWN_NAME = re.compile(r"-[A-Za-z0-9_-]{42}")
@@ -234,6 +237,13 @@ def _histories(commands: Sub) -> None:
                     "through the commands that workers and agencies use.")  # fmt: skip
     demo.add_argument("--clients", type=_count, default=100, metavar="N", help="how many")
     demo.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same clients")
+    test_ids = _command(
+        commands, "test-ids", ("inventing", "test_ids"), "give personal identity codes and business ids that are nobody's",
+        "Codes with the numbers 900 to 999, business ids with four zeros in front; none that `kuty demo` uses. "
+        "docs/explanation/test-identities.md says why they are safe, and how their check characters are made.",
+    )  # fmt: skip
+    test_ids.add_argument("--count", type=_small_count, default=3, metavar="N", help="how many of each")
+    test_ids.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same")
     scenario = _command(
         commands, "scenario", ("measuring", "scenario"), "run client histories written in YAML",
         "Each file in a fresh simulated ledger of its own. For each step the request, or topic and offset, is printed, and "
@@ -341,9 +351,17 @@ def _agencies(commands: Sub) -> None:
     follow = _command(agency, "follow", ("agency", "follow"), "print what the recipient is told, and check it",
                       "Sequence and chain of every record; it halts at a gap, and then the exit code is 1.")  # fmt: skip
     receipts = _command(agency, "receipts", ("agency", "receipts"), "print the answers to the recipient's messages")
+    welcome = _command(
+        agency, "welcome", ("agency", "welcome"), "let an invented agency join, and do what others do until it has a client",
+        "In a simulated ledger with development tokens. Each request is shown; given again, it changes nothing. "
+        "docs/how-to/first-client.md goes on from there.",
+    )  # fmt: skip
+    welcome.add_argument("kind", choices=WELCOMED, help="what the agency is")
     for each in (publish, follow, receipts):
         each.add_argument("recipient", help="its short name: provider-s01")
+    for each in (publish, follow, receipts, welcome):
         each.add_argument("--http", metavar="URL", help="over HTTP at this address, even where the settings name a Kafka")
+    for each in (publish, follow, receipts):
         each.add_argument("--token", help="who calls over HTTP; a development token unless given")
     _path(publish, "file", help="messages")
     follow.add_argument("--all", action="store_true", help="print heartbeats and repetitions too")
@@ -377,6 +395,12 @@ def _count(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
     if not 0 <= number <= MOST_CLIENTS:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to {MOST_CLIENTS}")
+    return number
+
+
+def _small_count(text: str) -> int:
+    if not 1 <= (number := _count(text)) <= MOST_TEST_IDS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_TEST_IDS}")
     return number
 
 

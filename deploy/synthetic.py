@@ -5,7 +5,8 @@ The same seed gives the same people and the same deeds. Identity codes have the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from random import Random
@@ -14,7 +15,7 @@ from typing import Any
 from deploy.scenario.cast import Cast
 from deploy.scenario.story import Action
 from domain.holidays import is_public_holiday, is_working_day, working_days_after
-from domain.identifiers import synthetic_identity_code
+from domain.identifiers import MOST_SYNTHETIC, synthetic_business_id, synthetic_identity_code
 from domain.months import months_on
 from domain.rulebook import COMMANDS
 from domain.store import ClientRecord
@@ -42,6 +43,8 @@ GIVEN_NAMES = (
     "Venla",
 )
 SURNAMES = ("Halla", "Kaisla", "Lumi", "Pilvi", "Sammal", "Suvi", "Tuuli", "Usva")
+YOUNG_FROM, YOUNG_DAYS = date(2004, 1, 1), 1_000
+"""When those are born whom nobody has met: later than everybody of a demonstration."""
 SURNAME_ENDS = ("harju", "järvi", "koski", "lahti", "niemi", "ranta", "salmi")
 NEEDS = (
     "daily_life_and_life_management",
@@ -77,6 +80,25 @@ def synthetic_clients(count: int, seed: int) -> dict[str, ClientRecord]:
             phone=f"04000{random.randrange(100_000):05d}",
         )
     return found
+
+
+def fresh_identity_codes(count: int, seed: int) -> list[str]:
+    """So many codes of the test range for people of one's own: of nobody in a demonstration, who are all older."""
+    random, found = Random(f"{seed}/codes"), dict[str, None]()
+    while len(found) < count:
+        born_on = YOUNG_FROM + timedelta(days=random.randrange(YOUNG_DAYS))
+        found[synthetic_identity_code(born_on, random.randrange(900, 1000))] = None
+    return list(found)
+
+
+def fresh_business_ids(count: int, seed: int, taken: Container[str]) -> list[str]:
+    """So many business ids for organisations of one's own, none of those taken; all that there are where there are fewer."""
+    free = list[str]()
+    for number in range(1, MOST_SYNTHETIC + 1):
+        with suppress(ValueError):  # one number in eleven has no check digit
+            free.append(synthetic_business_id(number))
+    free = [one for one in free if one not in taken]
+    return Random(f"{seed}/organisations").sample(free, min(count, len(free)))
 
 
 @dataclass

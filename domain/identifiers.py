@@ -18,6 +18,8 @@ CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2)
 SMALLEST_NUMBER = 2
 FIRST_TEST_NUMBER = 900
+MOST_SYNTHETIC = 999
+"""The highest number of a synthetic organisation: business ids with four zeros in front."""
 
 
 def normal_code(text: Any) -> Any:
@@ -68,10 +70,25 @@ def is_business_id(text: str) -> bool:
 
     source: domain/privacy.md 3.7
     """
-    if BUSINESS_ID.fullmatch(text) is None:
-        return False
-    rest = sum(int(digit) * weight for digit, weight in zip(text[:7], WEIGHTS, strict=True)) % 11
-    return rest != 1 and int(text[8]) == (0 if rest == 0 else 11 - rest)
+    return BUSINESS_ID.fullmatch(text) is not None and text[8] == _check_digit(text[:7])
+
+
+def _check_digit(digits: str) -> str | None:
+    """The check digit of seven digits; none where they can be no business id."""
+    rest = sum(int(digit) * weight for digit, weight in zip(digits, WEIGHTS, strict=True)) % 11
+    return None if rest == 1 else str(-rest % 11)
+
+
+def synthetic_business_id(number: int) -> str:
+    """A business id for a synthetic organisation. `number` is 1 to 999.
+
+    Raises ValueError outside the range, or where the number has no check digit. source: domain/privacy.md 3.7
+    """
+    digits = f"{number:07d}"
+    check = _check_digit(digits) if 1 <= number <= MOST_SYNTHETIC else None
+    if check is None:
+        raise ValueError(f"{number} makes no business id of a synthetic organisation")
+    return f"{digits}-{check}"
 
 
 @cache

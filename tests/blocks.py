@@ -9,7 +9,7 @@
   what is shown below it has come. Everything is stopped at the end.
 - `git clone …` gives a copy of the project as it stands. A page without it begins inside such a copy.
 
-Port 8000 on the page is a free port in the run.
+A port of a page, 8000 or 8010, is a free one in the run.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PORT = re.compile(r"\b8000\b")
+PORT = re.compile(r"\b80[01]0\b")
 DEADLINE_S = 300.0
 ANY = "…"
 SERVER = re.compile(r"^(?:[A-Z]+=\S+ )*(?:make (?:[A-Z]+=\S+ )*run(?:-kafka)?\b|kuty (?:serve|up)\b)")
@@ -160,8 +161,9 @@ def copy_of_project(folder: Path) -> Path:
 class Shell:
     """One shell for a page. What its commands print, and what they start, ends with it."""
 
-    def __init__(self, folder: Path, port: str, environment: dict[str, str] | None = None) -> None:
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path, ports: dict[str, str] | None = None) -> None:
+        self.folder, self.ports = folder, {} if ports is None else ports
+        port = self.ports.setdefault("8000", free_port())
         self._environment = {
             **os.environ,
             "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', '')}",
@@ -169,10 +171,10 @@ class Shell:
             "KUTY_PORT": port,
             "COLUMNS": "120",
             "PYTHONUNBUFFERED": "1",
-            **(environment or {}),
         }
         self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
-        self._state = folder / ".shell-state"
+        self._own = Path(tempfile.mkdtemp(prefix="kuty-shell-"))
+        self._state = self._own / "state"
         self._state.write_text(f"cd {folder}\n")
         self._names: dict[str, Any] = {"__name__": "__page__"}
 
@@ -185,8 +187,13 @@ class Shell:
         else:
             self._run(typed)
 
+    def _with_free_ports(self, text: str) -> str:
+        for named in PORT.findall(text):
+            self.ports.setdefault(named, free_port())
+        return PORT.sub(lambda named: self.ports[named[0]], text)
+
     def _script(self, text: str) -> str:
-        text = PORT.sub(self.port, text)
+        text = self._with_free_ports(text)
         # Folder and variables of one command hold for the next, as in one terminal.
         keep = f'{{ echo "cd $(printf %q "$PWD")"; export -p; }} > {self._state}'
         return f"set -a\nsource {self._state}\n{text}\n__ended=$?\n{keep}\nexit $__ended\n"
@@ -212,7 +219,7 @@ class Shell:
         self._compare(typed, came)
 
     def _start(self, typed: Typed) -> None:
-        output = self.folder / f".started-{len(self._started)}"
+        output = self._own / f"started-{len(self._started)}"
         with output.open("wb") as stream:
             started = subprocess.Popen(
                 ["bash", "-c", self._script(typed.text.rstrip().removesuffix("&"))],
@@ -232,7 +239,7 @@ class Shell:
 
     def _run_python(self, typed: Typed) -> None:
         with contextlib.chdir(self.folder):
-            exec(compile("\n" * typed.line + PORT.sub(self.port, typed.text), str(typed.line), "exec"), self._names)
+            exec(compile("\n" * typed.line + self._with_free_ports(typed.text), str(typed.line), "exec"), self._names)
 
     def _compare(self, typed: Typed, came: str) -> None:
         if typed.shown and (why := differs(typed.shown, came)) is not None:
@@ -249,19 +256,25 @@ class Shell:
                 except subprocess.TimeoutExpired:
                     continue
                 break
+        shutil.rmtree(self._own, ignore_errors=True)
 
 
-def run_page(path: Path, folder: Path) -> int:
-    """Run a page in an empty folder; how many things were typed. Raises Differs at the first difference."""
-    page = read_page(path)
-    here = folder if page.clones else copy_of_project(folder)
-    shell = Shell(here, free_port())
-    try:
-        for typed in page.typed:
-            shell.run(typed)
-    finally:
-        shell.close()
-    return len(page.typed)
+def run_pages(pages: Sequence[Page], folder: Path) -> set[str]:
+    """Run pages in an empty folder, each in a shell of its own while what those before it have started goes on; the files
+    that lie in the project's folder then. Raises Differs at the first difference."""
+    project, ports = folder / "kuty" if pages[0].clones else copy_of_project(folder), dict[str, str]()
+    with contextlib.ExitStack() as running:
+        for page in pages:
+            shell = Shell(folder if page.clones else project, ports)
+            running.callback(shell.close)
+            for typed in page.typed:
+                try:
+                    shell.run(typed)
+                except Exception as error:
+                    error.add_note(f"{page.path.name}, line {typed.line}")
+                    raise
+        inside = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
+        return {path.as_posix() for path in inside if path.parts[0] != ".venv"}
 
 
 def free_port() -> str:

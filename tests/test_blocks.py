@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from blocks import Differs, Shell, differs, free_port, read_page
+from blocks import Differs, Shell, differs, read_page
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path, free_port())
+    return Shell(tmp_path)
 
 
 def run(shell: Shell, folder: Path, text: str) -> int:

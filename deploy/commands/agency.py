@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit
 from api.caller import Claims
 from consumers.broker_settings import client_settings
 from deploy.agency.client import Follower, Halt, NotReached, OverHttp, OverKafka
+from deploy.agency.welcome import NotWelcome
+from deploy.agency.welcome import welcome as welcomed
 from deploy.commands.printed import failed, said
 from deploy.serving import issuer_of
 from deploy.settings import Settings
@@ -102,6 +104,17 @@ def receipts(arguments: argparse.Namespace, settings: Settings) -> int:
         print(value.decode())
     if nothing:
         said(f"nothing came: no message of {arguments.recipient} was answered yet")
+    return 0
+
+
+@over_a_line
+def welcome(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Let an invented agency join, and do what others do until it has its first client."""
+    try:
+        short_name = welcomed(arguments.kind, _address(arguments, settings), settings.ledger, print)
+    except NotWelcome as reason:
+        return failed(str(reason))
+    print(f"{short_name} has joined {settings.ledger}")
     return 0
 
 

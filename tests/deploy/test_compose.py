@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -55,6 +56,20 @@ def test_only_loopback_is_published() -> None:
 def test_the_image_that_is_built_is_there() -> None:
     built = {service["build"]["dockerfile"] for service in SERVICES.values() if "build" in service}
     assert [(ROOT / file).exists() for file in built] == [True]
+
+
+def test_into_an_image_goes_what_it_is_built_of_and_nothing_else_of_the_folder() -> None:
+    """A later line of `.dockerignore` overrules an earlier one, and `!` lets in what a line before kept out."""
+    first, *others = _lines(ROOT / ".dockerignore")
+    assert first == "*"
+    copied = [line.split()[1:-1] for line in _lines(ROOT / "deploy/images/kuty.Dockerfile") if line.startswith("COPY ")]
+    assert {line.removeprefix("!") for line in others if line.startswith("!")} == set(chain.from_iterable(copied))
+    assert [line for line in others if not line.startswith(("!", "**/"))] == []
+
+
+def _lines(file: Path) -> list[str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def test_what_serves_a_ledger_needs_no_package_of_the_tools() -> None:

@@ -18,6 +18,7 @@ from domain.identifiers import (
     is_business_id,
     is_identity_code,
     is_test_code,
+    synthetic_business_id,
     synthetic_identity_code,
 )
 
@@ -92,6 +93,22 @@ def test_synthetic_business_ids_are_well_formed(business_id: str) -> None:
 )
 def test_a_business_id_with_a_fault_is_refused(business_id: str) -> None:
     assert not is_business_id(business_id)
+
+
+@given(st.integers(1, 999))
+def test_a_made_up_organisation_has_a_business_id_where_its_number_has_a_check_digit(number: int) -> None:
+    digits = f"{number:07d}"
+    wanted = [f"{digits}-{check}" for check in range(10) if ytunnus.is_valid(f"{digits}-{check}")]
+    try:
+        assert [synthetic_business_id(number)] == wanted
+    except ValueError:
+        assert wanted == []
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1000, 2085212])
+def test_no_business_id_is_made_that_somebody_may_have(number: int) -> None:
+    with pytest.raises(ValueError, match=str(number)):
+        synthetic_business_id(number)
 
 
 # --- against the package `python-stdnum` ------------------------------------------------------------------------------

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from datetime import date
 from pathlib import Path
 
 import pytest
+from architecture import imported
+from blocks import ROOT, Shell, read_page
 from running_ledgers import running_on
 
+from deploy.demo import demo_given
 from deploy.local.parts import Kafka, Postgres
+from deploy.scenario.given import lay_out
 from deploy.scenario.reader import read_scenario
 from deploy.scenario.results import Result
 from deploy.scenario.run import run_story
@@ -56,3 +62,25 @@ def test_bad_input_and_a_groups_day_are_answered_on_kafka_as_embedded(name: str,
     on_kafka = run_story(story, worlds_on(kafka.bootstrap, postgres.fresh_database), print)
     assert on_kafka.ok
     assert on_kafka.comparable == run_story(story, embedded_worlds(), lambda _: None).comparable
+
+
+def test_a_plain_client_follows_checks_and_sends_as_its_page_says(
+    postgres: Postgres, kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = read_page(ROOT / "docs/how-to/kafka-by-hand.md")
+    assert [typed.language for typed in page.typed] == ["python"] * 3
+    rooms = ("domain", "projections", "consumers", "api", "deploy")
+    modules = {name.split(".")[0] for typed in page.typed for name in imported(ast.parse(typed.text))}
+    assert not modules & set(rooms), "with nothing of ours"
+    with running_on(kafka.bootstrap, postgres.fresh_database)("by-hand") as world:
+        lay_out(world.store, demo_given(), date(2025, 3, 3))
+        world.provide()
+        monkeypatch.setenv("KUTY_KAFKA", kafka.bootstrap)
+        monkeypatch.setenv("KUTY_LEDGER", world.ledger)
+        shell = Shell(tmp_path)
+        try:
+            for typed in page.typed:
+                shell.run(typed)
+        finally:
+            shell.close()
+    assert "offset 0" in capsys.readouterr().out

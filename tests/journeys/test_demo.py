@@ -18,7 +18,7 @@ from deploy.scenario.cast import Cast
 from deploy.settings import Settings
 from deploy.synthetic import LAST_DAY, deeds_of, synthetic_clients
 from deploy.world import LedgerWorld, open_world
-from domain.identifiers import is_test_code
+from domain.identifiers import is_business_id, is_test_code
 
 FEW = 4
 SEED = 7
@@ -51,6 +51,20 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LedgerWorl
     folder: Path = tmp_path_factory.mktemp("demo")
     with open_world(Settings(ledger="demo", home=folder)) as world:
         yield world, run_demo(world, FEW, SEED, lines.append), lines
+
+
+def test_who_is_invented_beside_a_demonstration_is_none_of_its_people_or_organisations(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["test-ids", "--count", "200", "--seed", str(SEED)]) == 0
+    given = [line.split() for line in capsys.readouterr().out.splitlines()]
+    codes = {one for what, one in given if what == "identity_code"}
+    business_ids = {one for what, one in given if what == "business_id"}
+    assert (len(codes), len(business_ids), len(given)) == (200, 200, 400)
+    assert all(map(is_test_code, codes))
+    assert all(map(is_business_id, business_ids))
+    assert not codes & {person.identity_code for person in synthetic_clients(2000, SEED).values()}
+    assert not business_ids & set(Cast(demo_given()).organisations.values())
 
 
 def test_every_deed_of_every_client_is_recorded(shown: tuple[LedgerWorld, Shown, list[str]]) -> None:
