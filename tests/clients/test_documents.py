@@ -1,0 +1,41 @@
+"""Other people's parsers and linters take the documents without a finding."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from clients.running import Server, answers, checked
+from clients.tools import Tools
+
+
+def test_a_linter_finds_nothing_in_the_openapi_document(tools: Tools, openapi: Path) -> None:
+    """source: OpenAPI Specification 3.1, and the recommended rules of Redocly"""
+    assert tools.linted(openapi) == []
+
+
+def test_the_official_parser_finds_nothing_in_any_asyncapi_document(tools: Tools, asyncapi: list[Path]) -> None:
+    """source: AsyncAPI Specification 3.0, as its own parser has it"""
+    assert asyncapi
+    assert tools.checked("asyncapi.cjs", *asyncapi) == []
+
+
+def test_every_java_class_of_a_message_has_a_name(named: dict[str, list[str]], asyncapi: list[Path]) -> None:
+    assert named.keys() == {path.stem for path in asyncapi}
+    assert all(named.values())
+    assert [name for names in named.values() for name in names if re.search("anonymous", name, re.IGNORECASE)] == []
+
+
+def test_no_two_schemas_of_a_document_make_one_class(named: dict[str, list[str]]) -> None:
+    twice = {kind: sorted({name for name in names if names.count(name) > 1}) for kind, names in named.items()}
+    assert {kind: names for kind, names in twice.items() if names} == {}
+
+
+def test_the_java_classes_of_messages_compile(jackson: str) -> None:
+    assert "jackson-databind" in jackson
+
+
+def test_what_a_server_answers_is_what_the_document_says(tools: Tools, openapi: Path, server: Server) -> None:
+    given = answers(server)
+    assert {one["status"] for one in given} >= {200, 404}
+    assert tools.checked("answers.cjs", text=checked(openapi, given)) == []
