@@ -16,7 +16,7 @@ from clients.tools import HERE, Tools, at_hand
 
 from deploy.describe import describe
 
-collect_ignore_glob = [] if os.environ.get("KUTY_CONTRACTS") else ["test_*.py"]
+collect_ignore_glob = [] if os.environ.get("KUTY_TEST_CONTRACTS") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")

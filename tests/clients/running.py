@@ -1,4 +1,4 @@
-"""A server that anybody could have started, and what it answers when it is asked without any client: what clients have to say."""
+"""A server that anybody could have started, and what it answers without a generated client: what each of them has to say."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Server:
 
     @cached_property
     def words(self) -> list[str]:
-        """What every program of `programs/` is given: the address, the ledger, of Kela its recipient, a payee and a token, and
-        of somebody who refers a recipient, the personal identity code of somebody unknown and a token."""
+        """What every program of `programs/` is given: the address, the ledger, of Kela its recipient, a payee and a token,
+        of somebody who refers a recipient, the personal identity code of somebody unknown, and a token."""
         people = self.ask("/dev/people").json()["people"]
         referrer = next(one for one in people if one["claims"]["role"] == "referrer")
         code = synthetic_identity_code(date(1991, 2, 3), 904)
@@ -70,7 +70,7 @@ class Server:
 
     @cached_property
     def said(self) -> list[str]:
-        """What every program has to print: the ledger, days and money of the payee, how a referral would be answered, and how
+        """What every program has to print: the ledger, days and money of the payee, how a referral would be answered, how
         many publications there are and the hash of the last."""
         ledger = self.ask(f"/ledgers/{LEDGER}/health", self.token).json()["ledger"]
         asked = f"/ledgers/{LEDGER}/recipients/{RECIPIENT}/clients/{self.payee}/allowance-days"

@@ -10,12 +10,12 @@ from clients.tools import Tools
 
 
 def test_a_linter_finds_nothing_in_the_openapi_document(tools: Tools, openapi: Path) -> None:
-    """source: OpenAPI Specification 3.1, and the recommended rules of Redocly"""
+    """By the OpenAPI Specification 3.1 and the recommended rules of Redocly."""
     assert tools.linted(openapi) == []
 
 
 def test_the_official_parser_finds_nothing_in_any_asyncapi_document(tools: Tools, asyncapi: list[Path]) -> None:
-    """source: AsyncAPI Specification 3.0, as its own parser has it"""
+    """By the AsyncAPI Specification 3.0."""
     assert asyncapi
     assert tools.checked("asyncapi.cjs", *asyncapi) == []
 

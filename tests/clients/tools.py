@@ -1,8 +1,9 @@
 """The tools of others that the contracts are tried with: where they come from, and how each is run.
 
-Node and its npm come by pip with everything else in `.venv`; OpenAPI Generator by pip (`requirements.txt`), the checkers by npm
-(`package-lock.json`), the libraries of Java clients by Maven: each version is pinned, pip and npm check hashes, and Maven, which
-has none, what its repository says. What was fetched is kept in the user's own cache. A JDK and Maven have to be there already.
+Node and its npm come by pip with everything else in `.venv`; OpenAPI Generator by pip (`requirements.txt`), the checkers by
+npm (`package-lock.json`), the libraries of Java clients by Maven. Each version is pinned; pip and npm check hashes of ours,
+and Maven, which takes none, the checksums of its repository. What was fetched is kept in the user's own caches. A JDK and
+Maven have to be there already.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kuty
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 """For what runs a few seconds."""
 NEEDED = {"javac": "a JDK, 17 or later", "mvn": "Apache Maven, 3.8 or later"}
+NOTHING = "not done: no client was generated and nothing was checked"
 LONGEST_S = 900
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
@@ -85,18 +87,19 @@ class Tools:
 
     def typescript(self, folder: Path, *programs: str) -> None:
         """Compile programs strictly, with all that they take in, into `js`. Raises Failed."""
-        options = ["--strict", "--target", "es2022", "--module", "commonjs", "--lib", "es2022,dom", "--outDir", folder / "js"]
-        ran([NODE, self.modules / "typescript/bin/tsc", *options, "--types", "", *(folder / name for name in programs)])
+        options = ["--strict", "--target", "es2022", "--module", "commonjs", "--lib", "es2022,dom"]
+        sources = [folder / name for name in programs]
+        ran([NODE, self.modules / "typescript/bin/tsc", *options, "--outDir", folder / "js", *sources])
 
 
 def ran(command: Sequence[str | Path], text: str = "", **environment: str) -> str:
     """What a program says that ends well. Raises Failed."""
-    done = subprocess.run(
-        [*map(str, command)], input=text, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LONGEST_S
-    )
+    words = [*map(str, command)]
+    around = {**os.environ, **environment}
+    done = subprocess.run(words, input=text, env=around, capture_output=True, text=True, timeout=LONGEST_S)
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-60:])
-        raise Failed(f"{' '.join(Path(word).name for word in map(str, command[:3]))} … ended with {done.returncode}:\n{said}")
+        raise Failed(f"{' '.join(Path(word).name for word in words[:3])} … ended with {done.returncode}:\n{said}")
     return done.stdout
 
 
@@ -104,7 +107,7 @@ def at_hand() -> Tools:
     """Every tool, fetched where the cache has it not. Raises NotDone."""
     missing = [what for word, what in NEEDED.items() if shutil.which(word) is None]
     if missing:
-        raise NotDone(f"no client was generated and nothing was checked: there must be {' and '.join(missing)}")
+        raise NotDone(f"{NOTHING}: there must be {' and '.join(missing)}")
     modules = kept("npm", HERE / "package-lock.json", _npm) / "node_modules"
     [jar] = kept("generator", HERE / "requirements.txt", _pip).rglob("openapi-generator*.jar")
     return Tools(modules, jar)
@@ -122,7 +125,7 @@ def kept(name: str, pinned: Path, fetch: Callable[[Path], None]) -> Path:
         try:
             fetch(folder)
         except (Failed, subprocess.TimeoutExpired) as why:
-            raise NotDone(f"no client was generated and nothing was checked: {pinned.name} could not be fetched: {why}") from why
+            raise NotDone(f"{NOTHING}: what {pinned.name} names could not be fetched: {why}") from why
         try:
             folder.rename(ready)
         except OSError:

@@ -1,4 +1,5 @@
 import java.math.BigDecimal;
+import java.util.List;
 import org.openapitools.client.ApiClient;
 import org.openapitools.client.api.AgencySystemsApi;
 import org.openapitools.client.api.LedgerApi;
@@ -31,7 +32,7 @@ class Call {
         .sendMessage(AgencySystemsApi.APISendMessageRequest.newBuilder()
             .ledger(ledger).recipient(referrer).structuredMessage(new StructuredMessage(event)).dryRun(true).build());
     System.out.println("referral " + receipt.getStatus());
-    var told = new AgencySystemsApi(ours)
+    List<Publication> told = new AgencySystemsApi(ours)
         .readPublications(AgencySystemsApi.APIReadPublicationsRequest.newBuilder()
             .ledger(ledger).recipient(recipient).limit(500).waitS(BigDecimal.ZERO).build())
         .getPublications();

@@ -1,4 +1,5 @@
 import java.math.BigDecimal;
+import java.util.List;
 import org.openapitools.client.ApiClient;
 import org.openapitools.client.api.AgencySystemsApi;
 import org.openapitools.client.api.LedgerApi;
@@ -27,7 +28,7 @@ class Call {
     Receipt receipt = new AgencySystemsApi(signedIn(url, given[7]))
         .sendMessage(ledger, referrer, new StructuredMessage(event)).dryRun(true).execute();
     System.out.println("referral " + receipt.getStatus());
-    var told = new AgencySystemsApi(ours)
+    List<Publication> told = new AgencySystemsApi(ours)
         .readPublications(ledger, recipient).limit(500).waitS(BigDecimal.ZERO).execute().getPublications();
     System.out.println("told " + told.size() + " " + told.get(told.size() - 1).getHash());
   }
