@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import yaml
 from clients.running import Server, answers, checked
 from clients.tools import Tools
 
@@ -26,9 +31,21 @@ def test_every_java_class_of_a_message_has_a_name(named: dict[str, list[str]], a
     assert [name for names in named.values() for name in names if re.search("anonymous", name, re.IGNORECASE)] == []
 
 
-def test_no_two_schemas_of_a_document_make_one_class(named: dict[str, list[str]]) -> None:
-    twice = {kind: sorted({name for name in names if names.count(name) > 1}) for kind, names in named.items()}
-    assert {kind: names for kind, names in twice.items() if names} == {}
+def test_no_two_schemas_of_a_document_want_one_class(asyncapi: list[Path]) -> None:
+    """The later one would take the place of the other without a word."""
+    for path in asyncapi:
+        schemas = defaultdict[str, set[str]](set)
+        for title, schema in classes(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)):
+            schemas[title].add(schema)
+        assert [title for title, different in schemas.items() if len(different) > 1] == [], path.stem
+
+
+def classes(part: Any) -> Iterator[tuple[str, str]]:
+    """Every schema that becomes a class, by its name."""
+    if isinstance(part, dict) and isinstance(part.get("title"), str) and ("properties" in part or "enum" in part):
+        yield part["title"], json.dumps(part, sort_keys=True)
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from classes(inner)
 
 
 def test_the_java_classes_of_messages_compile(jackson: str) -> None:
