@@ -24,7 +24,7 @@ class Call {
         .source(SubmitReferralV1.SourceEnum.EMPLOYMENT_AUTHORITY)
         .legalBasis(SubmitReferralV1.LegalBasisEnum.LB_189_PLAN);
     SubmitReferralV1Event event = new SubmitReferralV1Event()
-        .specversion("1.0")
+        .specversion(SubmitReferralV1Event.SpecversionEnum._1_0)
         .id("generated-java-native-1")
         .type(SubmitReferralV1Event.TypeEnum.SUBMIT_REFERRAL_V1)
         .data(referral);
