@@ -16,7 +16,7 @@ class Verify {
     String epoch = page.get("epoch").asText(), last = given.length > 1 ? given[1] : "";
     for (JsonNode one : page.get("publications")) {
       var headers = new TreeMap<String, String>();
-      one.get("headers").fields().forEachRemaining(header -> headers.put(header.getKey(), header.getValue().asText()));
+      one.get("headers").properties().forEach(header -> headers.put(header.getKey(), header.getValue().asText()));
       var over = new StringBuilder();
       headers.forEach((name, value) -> over.append(name).append('\0').append(value).append('\n'));
       String text = one.get("text").asText(), follows = headers.getOrDefault("ce_prevhash", "");
@@ -24,7 +24,8 @@ class Verify {
       String made = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
       if (!made.equals(one.get("hash").asText()) || !new ObjectMapper().readTree(text).equals(one.get("value")))
         halt(headers.get("ce_logsequence") + " is not what its hash is over");
-      if (!epoch.equals(headers.get("ce_epoch")) || !Long.toString(++sequence).equals(headers.get("ce_logsequence")))
+      sequence += 1;
+      if (!epoch.equals(headers.get("ce_epoch")) || !Long.toString(sequence).equals(headers.get("ce_logsequence")))
         halt(sequence + " of epoch " + epoch + " is missing");
       if (!follows.equals("erased") && !last.equals("erased") && !follows.equals(last))
         halt(sequence + " does not follow the one before");

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from clients.running import Server, serving
 from clients.tools import HERE, Tools, at_hand
+from clients.verifying import EXAMPLES
 
 from deploy.describe import describe
 
@@ -52,14 +53,17 @@ def named(tools: Tools, asyncapi: list[Path], models: Path) -> dict[str, list[st
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Maven project for the classes of messages."""
+    """A Maven project for the classes of messages, with the verifier in Java beside them."""
     project = tmp_path_factory.mktemp("models")
     shutil.copyfile(HERE / "models" / "pom.xml", project / "pom.xml")
+    programs = project / "src" / "main" / "java"
+    programs.mkdir(parents=True)
+    shutil.copyfile(EXAMPLES / "Verify.java", programs / "Verify.java")
     return project
 
 
 @pytest.fixture(scope="session")
-def jackson(tools: Tools, models: Path, named: dict[str, list[str]]) -> str:
-    """The class path of the compiled classes of messages, with what reads JSON."""
+def classes(tools: Tools, models: Path, named: dict[str, list[str]]) -> str:
+    """The class path of the compiled classes of messages and of the verifier, with what reads JSON."""
     assert named
     return tools.compile_java(models)

@@ -35,21 +35,21 @@ def test_no_two_schemas_of_a_document_want_one_class(asyncapi: list[Path]) -> No
     """The later one would take the place of the other without a word."""
     for path in asyncapi:
         schemas = defaultdict[str, set[str]](set)
-        for title, schema in classes(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)):
+        for title, schema in named_classes(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)):
             schemas[title].add(schema)
         assert [title for title, different in schemas.items() if len(different) > 1] == [], path.stem
 
 
-def classes(part: Any) -> Iterator[tuple[str, str]]:
+def named_classes(part: Any) -> Iterator[tuple[str, str]]:
     """Every schema that becomes a class, by its name."""
     if isinstance(part, dict) and isinstance(part.get("title"), str) and ("properties" in part or "enum" in part):
         yield part["title"], json.dumps(part, sort_keys=True)
     for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        yield from classes(inner)
+        yield from named_classes(inner)
 
 
-def test_the_java_classes_of_messages_compile(jackson: str) -> None:
-    assert "jackson-databind" in jackson
+def test_the_java_classes_of_messages_compile(classes: str) -> None:
+    assert "jackson-databind" in classes
 
 
 def test_what_a_server_answers_is_what_the_document_says(tools: Tools, openapi: Path, server: Server) -> None:

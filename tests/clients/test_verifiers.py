@@ -15,20 +15,20 @@ Page = dict[str, Any]
 
 
 @IN_EACH_LANGUAGE
-def test_every_publication_of_a_recipient_verifies(language: str, jackson: str, server: Server) -> None:
+def test_every_publication_of_a_recipient_verifies(language: str, classes: str, server: Server) -> None:
     """source: integration.md 3"""
     told = server.page["publications"]
     assert len(told) > 10
-    assert verdict(language, jackson, server.page) == (0, f"epoch 1 verifies to {len(told)} {told[-1]['hash']}")
+    assert verdict(language, classes, server.page) == (0, f"epoch 1 verifies to {len(told)} {told[-1]['hash']}")
 
 
 @IN_EACH_LANGUAGE
-def test_a_later_page_verifies_behind_the_one_before(language: str, jackson: str, server: Server) -> None:
+def test_a_later_page_verifies_behind_the_one_before(language: str, classes: str, server: Server) -> None:
     told = server.page["publications"]
     rest = {**server.page, "publications": told[7:]}
     said = f"epoch 1 verifies to {len(told)} {told[-1]['hash']}"
-    assert verdict(language, jackson, rest, "7", told[6]["hash"]) == (0, said)
-    assert verdict(language, jackson, rest, "7", told[5]["hash"])[0] == 1
+    assert verdict(language, classes, rest, "7", told[6]["hash"]) == (0, said)
+    assert verdict(language, classes, rest, "7", told[5]["hash"])[0] == 1
 
 
 def _hash(page: Page) -> None:
@@ -68,8 +68,8 @@ CHANGES: dict[str, tuple[Callable[[Page], None], str]] = {
 
 @IN_EACH_LANGUAGE
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_was_changed_on_the_way_does_not_verify(change: str, language: str, jackson: str, server: Server) -> None:
+def test_what_was_changed_on_the_way_does_not_verify(change: str, language: str, classes: str, server: Server) -> None:
     page = copy.deepcopy(server.page)
     made, said = CHANGES[change]
     made(page)
-    assert verdict(language, jackson, page) == (1, said)
+    assert verdict(language, classes, page) == (1, said)
