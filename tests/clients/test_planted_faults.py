@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from clients.generated import python
+from clients.generated import python_untyped
 from clients.running import Server, answers, checked
 from clients.tools import Failed, Tools
 
@@ -48,7 +48,7 @@ def test_a_schema_that_lies_is_told_by_a_generated_client(
     tools: Tools, openapi: Path, server: Server, tmp_path: Path
 ) -> None:
     with pytest.raises(Failed, match=r"amount_eur\n.*valid integer"):
-        python(tools, planted(openapi, tmp_path, lie), tmp_path / "client", server.words)
+        python_untyped(tools, planted(openapi, tmp_path, lie), tmp_path / "client", server.words)
 
 
 def test_a_schema_that_lies_is_told_by_an_answer(tools: Tools, openapi: Path, server: Server, tmp_path: Path) -> None:

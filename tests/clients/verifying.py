@@ -20,8 +20,8 @@ LANGUAGES: Mapping[str, Callable[[str], list[str]]] = {
 
 
 def verdict(language: str, classes: str, page: Any, *place: str) -> tuple[int, str]:
-    """How the verifier ends, and what it says of a page behind a place: 0 where everything holds. `classes` is where Java finds
-    its own."""
+    """How the verifier ends, and what it says of a page behind a place: 0 where everything holds. `classes` is where Java
+    finds its own."""
     command = [*LANGUAGES[language](classes), *place]
     done = subprocess.run(command, input=json.dumps(page), capture_output=True, text=True, timeout=120)
     return done.returncode, (done.stdout or done.stderr).strip()
