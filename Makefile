@@ -41,7 +41,7 @@ faults: env      ## every fault, and by each seed (SEEDS="1 2 3 4") what a seed 
 	done; done; exit $$failed
 
 contracts: env   ## other people's tools on what we publish: clients generated, compiled, called (wants a JDK, Maven, registries)
-	KUTY_TEST_CONTRACTS=1 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q tests/clients
+	KUTY_TEST_CONTRACTS=1 KUTY_TEST_ASYNCAPI_CLI=$(CLI) env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q tests/clients
 
 lint: env        ## ruff
 	.venv/bin/ruff check .

