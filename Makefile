@@ -10,7 +10,7 @@ KUTY := .venv/bin/kuty
 PYTEST := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env run run-kafka test faults lint types licences sbom advisories bench docs clean clean-env
+.PHONY: help env run run-kafka test faults contracts lint types licences sbom advisories bench docs clean clean-env
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ faults: env      ## every fault, and by each seed (SEEDS="1 2 3 4") what a seed 
 	  KUTY_FAULT_SEED=$$seed KUTY_FAULT_CAMPAIGN=$$what $(PYTEST) tests/faults || failed=1; \
 	  what=seeded; \
 	done; done; exit $$failed
+
+contracts: env   ## other people's tools on what we publish: clients generated, compiled, called (wants a JDK, Maven, registries)
+	KUTY_TEST_CONTRACTS=1 KUTY_TEST_ASYNCAPI_CLI=$(CLI) env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q tests/clients
 
 lint: env        ## ruff
 	.venv/bin/ruff check .

@@ -10,6 +10,7 @@ import socket
 import time
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -30,6 +31,10 @@ TAKEN_AT_LEAST = 64 * 1024
 """... so many bytes have to be taken, or all of it."""
 LOOK_S = 2.0
 """How often each connection is looked at, in seconds; one that is being closed has that long for what it has not taken."""
+
+NO_REQUEST = "Invalid HTTP request received."
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers that say how the content of a request comes."""
 
 SAID_EVERY_S = 1.0
 _logger = logging.getLogger("kuty.api")
@@ -133,11 +138,31 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; refuse (400) what has gone on for too long."""
+        """Parse what came; refuse (400) what is no request, and what has gone on for too long."""
         self._around += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.logger.warning(NO_REQUEST)
+            self.send_400_response(NO_REQUEST)
+            return
         if self._around > LARGEST_AROUND_CONTENT and not self.transport.is_closing():
             self.send_400_response("Too much before or around the content of a request.")
+
+    def _parse(self, data: bytes) -> None:
+        """Whoever offers another protocol (`Upgrade`) is answered in this one: Java's own client offers HTTP/2 with every
+        request. The parser stops behind the headers then, though the content comes as it would otherwise: another parser,
+        who is told how it comes, goes on. Raises HttpParserError. source: RFC 9110 7.8"""
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offered:
+                framing = [(name, value) for name, value in self.headers if name in FRAMING]
+                known = b"".join(b"%b: %b\r\n" % line for line in framing)
+                data = b"POST / HTTP/1.1\r\n" + known + b"\r\n" + data[offered.args[0] :]
+                self.parser = httptools.HttpRequestParser(_GoingOn(self))
 
     def on_body(self, body: bytes) -> None:
         """Content is counted by whoever reads it."""
@@ -145,6 +170,34 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The next request begins to be counted."""
+        """The next request begins to be counted, unless the content of this one is still to come."""
+        if self.parser.should_upgrade():
+            return
         self._around, self._due = 0, None
         super().on_message_complete()
+
+
+class _GoingOn:
+    """What a protocol hears of a request whose headers it has heard, and of all that come behind it."""
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        self._protocol = protocol
+        self._heard = True
+        self.on_body, self.on_message_complete = protocol.on_body, protocol.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if not self._heard:
+            self._protocol.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._heard:
+            self._protocol.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._heard:
+            self._protocol.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self._heard:
+            self._protocol.on_headers_complete()
+        self._heard = False

@@ -144,8 +144,9 @@ class Server:
     """A uvicorn server that another thread can wait for and stop. `shared` where other processes listen there too."""
 
     def __init__(self, app: FastAPI, host: str, port: int, *, shared: bool = False) -> None:
-        settings = uvicorn.Config(app, host=host, port=port, http=BoundedProtocol, log_config=None, log_level="warning",
-                                  access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S)  # fmt: skip
+        settings = uvicorn.Config(app, host=host, port=port, http=BoundedProtocol, ws="none", log_config=None,
+                                  log_level="warning", access_log=False, lifespan="off",
+                                  timeout_graceful_shutdown=GRACE_S)  # fmt: skip
         self._server = BoundedServer(settings)
         self._app = app
         self._sockets = [shared_socket(host, port)] if shared else None

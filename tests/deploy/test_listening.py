@@ -50,6 +50,9 @@ def port() -> Iterator[int]:
     server.stop()
 
 
+OFFERS = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAA\r\n"
+
+
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as line:
@@ -225,3 +228,34 @@ def test_who_takes_an_answer_slowly_gets_all_of_it(port: int, quick: None) -> No
             taken += len(line.recv(2 * 1024 * 1024))
             time.sleep(0.03)
         assert time.monotonic() - began > 0.5
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1000], ids="in pieces of {} bytes".format)
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"Content-Length: 12\r\n\r\ntwelve bytes", id="of a length"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n8\r\ntwelve b\r\n4\r\nytes\r\n0\r\n\r\n", id="in chunks"),
+    ],
+)
+def test_who_offers_another_protocol_is_answered_in_this_one(content: bytes, pieces: int, port: int) -> None:
+    """As Java's own client does with every request. source: RFC 9110 7.8"""
+    # when the requests come one behind the other, with and without content
+    sent = SEND + OFFERS + content + ASK + OFFERS + b"\r\n" + SEND + OFFERS + content + ASK + b"Connection: close\r\n\r\n"
+    with connected(port) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(sent), pieces):
+            line.sendall(sent[at : at + pieces])
+        answer = answered(line)
+    assert statuses(answer) == [200, 200, 200, 200]
+    assert [part.split(b"\r\n\r\n")[1] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"12", b'"asked"', b"12", b'"asked"']
+
+
+def test_an_offer_of_another_protocol_hides_no_request(port: int) -> None:
+    # when what stands in the content of a request looks like another one
+    inner = ASK + b"\r\n"
+    with connected(port) as line:
+        line.sendall(SEND + OFFERS + b"Content-Length: %d\r\n\r\n" % len(inner) + inner + ASK + b"Connection: close\r\n\r\n")
+        answer = answered(line)
+    assert statuses(answer) == [200, 200]
+    assert answer.split(b"HTTP/1.1 ")[1].endswith(b"\r\n\r\n%d" % len(inner))

@@ -1,0 +1,71 @@
+"""What the contracts share: other people's tools, the documents as they are written, and one running server.
+
+They are no part of `make test`: they want registries of packages, a JDK and Maven. `make contracts` runs them, with `CLI=1`
+also what is too large for every change.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clients.running import Server, serving
+from clients.tools import HERE, Tools, at_hand
+from clients.verifying import EXAMPLES
+
+from deploy.describe import describe
+
+ASKED_FOR = {"test_asyncapi_cli.py": "KUTY_TEST_ASYNCAPI_CLI", "test_*.py": "KUTY_TEST_CONTRACTS"}
+collect_ignore_glob = [files for files, variable in ASKED_FOR.items() if not os.environ.get(variable)]
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    return at_hand()
+
+
+@pytest.fixture(scope="session")
+def openapi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The OpenAPI document, as `kuty describe` writes it."""
+    [written] = describe("openapi", tmp_path_factory.mktemp("openapi"))
+    return written
+
+
+@pytest.fixture(scope="session")
+def asyncapi(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The AsyncAPI document of each kind of recipient."""
+    return sorted(describe("asyncapi", tmp_path_factory.mktemp("asyncapi")))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def named(tools: Tools, asyncapi: list[Path], models: Path) -> dict[str, list[str]]:
+    """The names of the Java classes of each AsyncAPI document, which stand in `models`."""
+    found: dict[str, list[str]] = tools.checked("models.cjs", models / "src" / "main" / "java", *asyncapi)
+    return found
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Maven project for the classes of messages, with the verifier in Java beside them."""
+    project = tmp_path_factory.mktemp("models")
+    shutil.copyfile(HERE / "models" / "pom.xml", project / "pom.xml")
+    programs = project / "src" / "main" / "java"
+    programs.mkdir(parents=True)
+    shutil.copyfile(EXAMPLES / "Verify.java", programs / "Verify.java")
+    return project
+
+
+@pytest.fixture(scope="session")
+def classes(tools: Tools, models: Path, named: dict[str, list[str]]) -> str:
+    """The class path of the compiled classes of messages and of the verifier, with what reads JSON."""
+    assert named
+    return tools.compile_java(models)

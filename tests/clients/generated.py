@@ -1,0 +1,68 @@
+"""Clients generated from the OpenAPI document, as a vendor's developer would, and the program that calls each.
+
+The page docs/how-to/generate-a-client.md says the same options.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from clients.tools import HERE, Tools, ran
+
+PROGRAMS = HERE / "programs"
+JAVA = "--additional-properties=hideGenerationTimestamp=true,useSingleRequestParameter=true"
+"""Parameters by name: one that comes later breaks no program."""
+WAIT = "--parameter-name-mappings=wait=waitS"
+"""Every Java object has a `wait()` already."""
+
+Calling = Callable[[Tools, Path, Path, Sequence[str]], list[str]]
+
+
+def java(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
+    """Of the default library."""
+    return _java(tools, document, folder, words, "okhttp-gson", "java")
+
+
+def java_native(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
+    """Of the library `native`, which needs no other client of HTTP than the one of Java."""
+    return _java(tools, document, folder, words, "native", "java-native")
+
+
+def _java(tools: Tools, document: Path, folder: Path, words: Sequence[str], library: str, program: str) -> list[str]:
+    tools.generate("java", document, folder, "--library", library, JAVA, WAIT)
+    shutil.copyfile(PROGRAMS / program / "Call.java", folder / "src" / "main" / "java" / "Call.java")
+    return ran(["java", "-cp", tools.compile_java(folder), "Call", *words]).splitlines()
+
+
+def typescript(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
+    """By `fetch`."""
+    tools.generate("typescript-fetch", document, folder / "client")
+    shutil.copyfile(PROGRAMS / "call.ts", folder / "call.ts")
+    tools.typescript(folder, "call.ts")
+    return tools.node(folder / "js" / "call.js", *words).splitlines()
+
+
+def python(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
+    """With types that mypy takes."""
+    said = python_untyped(tools, document, folder, words)
+    quietly = ["--config-file", os.devnull, "--follow-imports", "silent", "--cache-dir", str(folder / "mypy")]
+    ran([sys.executable, "-m", "mypy", "--strict", *quietly, PROGRAMS / "call.py"], MYPYPATH=str(folder))
+    return said
+
+
+def python_untyped(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
+    """The client holds every answer against the document itself, whether or not somebody looks at the types."""
+    tools.generate("python", document, folder)
+    return ran([sys.executable, PROGRAMS / "call.py", *words], PYTHONPATH=str(folder)).splitlines()
+
+
+CLIENTS: dict[str, Calling] = {
+    "java": java,
+    "java native": java_native,
+    "typescript": typescript,
+    "python": python,
+}
