@@ -180,7 +180,7 @@ def _answers(operation: Operation, way: str, route: APIRoute, named: Components)
     wanted |= {412} if any(one["name"] == "If-Match" for one in given) else set()
     if way == "get":
         known = {"description": "You have it already: it is what `If-None-Match` names."}
-        found.setdefault("304", known | {"headers": dict(found.get("200", {}).get("headers", {}))})
+        found.setdefault("304", {**known, "headers": dict(found["200"].get("headers", {}))})
     for status, said in problems(*wanted).items():
         found.setdefault(str(status), said)
     for status, said in found.items():
