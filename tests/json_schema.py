@@ -24,7 +24,7 @@ KNOWN = {
     "additionalProperties", "items", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
     "multipleOf", "minItems", "maxItems", "examples",
 }  # fmt: skip
-IN_A_DOCUMENT = {"$ref", "if", "then", "else"}
+IN_A_DOCUMENT = {"$ref", "if", "then", "else", "not", "discriminator"}
 """Words that are read where the document is given in which the schema stands."""
 
 
@@ -45,10 +45,7 @@ class Inside:
         return reduce(lambda at, step: at[step], reference.removeprefix("#/").split("/"), self.document)
 
 
-def _faults(value: Any, schema: Mapping[str, Any] | bool, place: str, inside: Inside | None) -> Iterator[str]:
-    if isinstance(schema, bool):
-        yield from [] if schema else [f"{place}: may not be there"]
-        return
+def _faults(value: Any, schema: Mapping[str, Any], place: str, inside: Inside | None) -> Iterator[str]:
     unknown = {word for word in schema if word not in KNOWN and not word.startswith("x-")}
     unknown -= IN_A_DOCUMENT if inside else set()
     assert not unknown, f"this reader does not know {unknown}"
@@ -57,6 +54,8 @@ def _faults(value: Any, schema: Mapping[str, Any] | bool, place: str, inside: In
     if inside and "if" in schema:
         fits = not faults(value, schema["if"], place, inside)
         yield from _faults(value, schema["then" if fits else "else"], place, inside)
+    if inside and "not" in schema and not faults(value, schema["not"], place, inside):
+        yield f"{place}: {value!r} may not be there"
     for word in ("anyOf", "oneOf"):
         arms = [faults(value, arm, place, inside) for arm in schema.get(word, ())]
         if arms and all(arms):

@@ -79,6 +79,7 @@ def test_a_method_that_an_address_does_not_have_is_answered_with_those_that_it_h
 def test_head_is_get_without_content_on_every_route_that_is_read(home: House) -> None:
     described = home.http.get("/openapi.json").json()["paths"]
     named = {"ledger": LEDGER, "recipient": "county", "client": home.name("county")}
+    named |= {"kind": "KB", "type": "attendance.recorded.v1"}
     paths = [path.format_map(named) for path, methods in described.items() if "get" in methods and "{site" not in path]
     own = [f"/ledgers/{LEDGER}/out/county?wait=0", "/openapi.json", "/", "/docs", "/asyncapi", "/asyncapi/provider.yaml"]
     for path in (*(one for one in paths if "/out/" not in one), *own):
