@@ -45,10 +45,7 @@ class Inside:
         return reduce(lambda at, step: at[step], reference.removeprefix("#/").split("/"), self.document)
 
 
-def _faults(value: Any, schema: Mapping[str, Any] | bool, place: str, inside: Inside | None) -> Iterator[str]:
-    if isinstance(schema, bool):
-        yield from [] if schema else [f"{place}: may not be there"]
-        return
+def _faults(value: Any, schema: Mapping[str, Any], place: str, inside: Inside | None) -> Iterator[str]:
     unknown = {word for word in schema if word not in KNOWN and not word.startswith("x-")}
     unknown -= IN_A_DOCUMENT if inside else set()
     assert not unknown, f"this reader does not know {unknown}"

@@ -42,19 +42,7 @@ def named(kind: Kind, schema: Part) -> Part:
 
 
 def fits(kind: Kind, value: Any, schema: Part, *, whole: bool = False) -> list[str]:
-    return faults(value, _never(schema), "", _inside(name_of(kind), whole))
-
-
-@cache
-def _inside(name: str, whole: bool) -> Inside:
-    return Inside(_never(document(name)), whole)
-
-
-def _never(schema: Any) -> Any:
-    """The same, with `false` for what fits nothing: generators take the other form alone."""
-    if isinstance(schema, dict):
-        return False if schema == {"not": {}} else {word: _never(value) for word, value in schema.items()}
-    return [_never(one) for one in schema] if isinstance(schema, list) else schema
+    return faults(value, schema, "", Inside(document(name_of(kind)), whole))
 
 
 def schemas_of(kind: Kind) -> Iterator[Part]:

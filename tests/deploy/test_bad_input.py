@@ -41,11 +41,12 @@ WITHOUT_FILES = {
     "audit chains of the topic": ("audit", "chains", "--from-topic"),
     "agency follow": ("agency", "follow", "provider-s01"),
     "agency receipts": ("agency", "receipts", "provider-s01"),
+    "agency welcome": ("agency", "welcome", "fund"),
 }
 """Every command that looks at a ledger, with words that are understood."""
 WITHOUT_LEDGER = {
     "scenario", "describe", "settings", "bench", "agency publish", "backup key", "backup verify", "restore", "resubmit",
-    "status",
+    "status", "test-ids",
 }  # fmt: skip
 """The others: they are given files, or nothing; `kuty status` shows all the rest."""
 ON_KAFKA = ("clock advance", "rebuild", "rebuild store", "audit chains of the topic", "agency follow", "agency receipts")
