@@ -79,8 +79,8 @@ def test_a_method_that_an_address_does_not_have_is_answered_with_those_that_it_h
 def test_head_is_get_without_content_on_every_route_that_is_read(home: House) -> None:
     described = home.paths
     own_id = home.get("/receipts", OWN_WORKER, limit=1).json()["receipts"][0]["message_id"]
-    about = {"client": home.name("county"), "message_id": own_id}
-    named = {"ledger": LEDGER, "recipient": "county", "name": "county", "kind": "KB", "type": "attendance.recorded.v1"} | about
+    about = {"client": home.name("county"), "message_id": own_id, "kind": "KB", "type": "attendance.recorded.v1"}
+    named = {"ledger": LEDGER, "recipient": "county", "name": "county", **about}
     paths = [path.format_map(named) for path, methods in described.items() if "get" in methods and "{site" not in path]
     own = [f"/ledgers/{LEDGER}/out/county?wait=0", "/openapi.json", "/", "/docs", "/asyncapi", "/asyncapi/provider.yaml"]
     for path in (*(one for one in paths if not one.endswith("/out/county")), *own):

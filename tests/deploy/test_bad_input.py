@@ -41,11 +41,10 @@ WITHOUT_FILES = {
     "audit chains of the topic": ("audit", "chains", "--from-topic"),
     "agency follow": ("agency", "follow", "provider-s01"),
     "agency receipts": ("agency", "receipts", "provider-s01"),
-    "agency welcome": ("agency", "welcome", "fund"),
 }
 """Every command that looks at a ledger, with words that are understood."""
 WITHOUT_LEDGER = {
-    "scenario", "describe", "settings", "bench", "agency publish", "backup key", "backup verify", "restore", "resubmit",
+    "scenario", "describe", "settings", "bench", "agency publish", "agency welcome", "backup key", "backup verify", "restore", "resubmit",
     "status", "test-ids",
 }  # fmt: skip
 """The others: they are given files, or nothing; `kuty status` shows all the rest."""
