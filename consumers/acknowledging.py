@@ -91,6 +91,8 @@ class Acknowledging:
         directory = self._store.directory
         caller = Caller(directory.organiser, "organiser", "system", "system", "administration")
         version, previous = self._store.stream_end(LEDGER_STREAM)
+        (last,) = self._store.stream(LEDGER_STREAM, version - 1, 1)
+        now = max(now, last.header.recorded_at)  # the clock may have gone back since
         sealed: list[Record] = []
         for fact in facts:
             draft = Draft(fact, uuid.uuid4().hex, now.astimezone(HELSINKI).date(), LEDGER_MATTER)

@@ -241,6 +241,6 @@ def end_of(store: EventStore, line: Line) -> Line:
         (event,) = store.opened_all([last])
         publication = publication_of(last, event)
         line.sequence = version
-        line.record_hash = last.hash
+        line.record_hash, line.at = last.hash, last.header.recorded_at
         line.previous_hash = publication.previous_hash if isinstance(event, Erased) else publication.hash
     return line

@@ -53,6 +53,8 @@ NOT_TOLD = "its receipts cannot be published"
 LONGEST_PAUSE_S = 300.0
 """How long a sender who cannot be told waits for the next try, at most, in seconds: while one is under way, all wait for the
 deadline of an append (15 s), which is a twentieth of their time then."""
+TRIED = "intake/waiting"
+"""Under what name it stands in the store up to which event all that waits has been tried."""
 LOOK_AGAIN_S = 1.0
 """How long a topic that is not there waits for the next look, in seconds, unless the relay may have made it meanwhile."""
 
@@ -140,7 +142,8 @@ class Intake:
         return answered + self._retry()
 
     def behind(self) -> int:
-        """How many messages have come that are not answered yet. Raises `BrokerUnavailable`."""
+        """How many messages have come that are not answered yet, and one more where something waits that was not tried since
+        the last event was recorded: that may be what it waits for. Raises `BrokerUnavailable`."""
         topics = [wire.in_topic(self._store.ledger, name) for name in self._store.directory.recipients]
         try:
             ends = self._broker.end_offsets(topics)
@@ -149,7 +152,8 @@ class Intake:
             there = self._broker.topics()
             ends = self._broker.end_offsets([topic for topic in topics if topic in there])
         answered = self._store.trackings(topics)
-        return sum(max(0, end - answered.get(topic, 0)) for topic, end in ends.items())
+        come = sum(max(0, end - answered.get(topic, 0)) for topic, end in ends.items())
+        return come + int(self._receiving.has_waiting() and self._store.head() > self._store.tracking(TRIED))
 
     def waiting(self) -> dict[str, tuple[int, int]]:
         """By recipient that has messages before us: up to which offset they are answered, and where its topic ends as far as
@@ -357,6 +361,8 @@ class Intake:
             raise
         self._trying = None
         self._retried_at = self._trying_at
+        if self._retried_at is not None and self._receiving.has_waiting():
+            self._store.place({TRIED: self._retried_at[0]})
         return done or int(self._head_and_minute() != self._retried_at)
 
     def _pass_on(self, recipient: Recipient, received: Received) -> bool:

@@ -166,7 +166,7 @@ class Repeating:
     def begin(self, limit: int, random_id: Callable[[], str], policy_version: str) -> bool:
         """Repeat the first window; whether there was anything to repeat. Raises `Conflict` when another has begun."""
         store, lines = self._store, self._store.tracking(LINES)
-        self._now, self._directory = store.now(), store.directory
+        self._now, self._directory = self._fresh.time(store.now()), store.directory
         self._until = self._lawful.count()
         line, sealed, place = replace(self._fresh), list[Record](), 0
         while not sealed and (records := self._read(place, limit)):
@@ -188,7 +188,7 @@ class Repeating:
             return 0
         store, name = self._store, repeated_up_to(self._recipient)
         lines = store.tracking(LINES)
-        self._now, self._directory = store.now(), store.directory
+        self._now, self._directory = self._fresh.time(store.now()), store.directory
         records = self._read(self._kept - 1, limit)
         place = records[-1].header.stream_version if records else self._kept - 1
         line = replace(self._fresh)
@@ -275,6 +275,7 @@ class Repeating:
         )
         publication = replace(publication, ruleset=record.header.ruleset_version)
         line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
+        line.at = self._now
         return record
 
 

@@ -171,13 +171,13 @@ class Batch:
 
     def _publish(self, change: Change, told: _Told, source_hash: str) -> None:
         line = self._memory.line(change.standing.recipient.short_name)
-        at, followed = self._at, told.followed
+        at, now, followed = self._at, line.time(self._now), told.followed
         disclosed = followed.client.disclosed if followed else self._memory.told_of_register
         publication = publication_of(change, line, told.about, disclosed.get(line.recipient, {}), at)
         draft = Draft(
             event=event_of(publication, change, source_hash, at),
             event_id=self._means.random_id(),
-            occurred_on=self._now.astimezone(HELSINKI).date(),
+            occurred_on=now.astimezone(HELSINKI).date(),
             matter=change.fact.matter,
             causation=change.cause or change.fact.event_id,
         )
@@ -191,7 +191,7 @@ class Batch:
                 draft,
                 caller,
                 draft.event_id,
-                recorded_at=self._now,
+                recorded_at=now,
                 directory=self._memory.directory,
                 policy_version=at.policy.version,
             )
@@ -199,6 +199,7 @@ class Batch:
             # The matter was erased meanwhile: there is nothing left to tell.
             return
         line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
+        line.at = now
         self.sealed.append(record)
         if followed:
             followed.client.apply(change, publication.id)

@@ -36,18 +36,23 @@ def names_event(field: str) -> bool:
 @dataclass(slots=True)
 class Line:
     """Where a recipient's line has come to: `sequence` 0 and empty hashes before the first. `previous_hash` is that of the
-    last publication, `record_hash` that of the event which keeps it."""
+    last publication, `record_hash` that of the event which keeps it, `at` when that was recorded (UTC)."""
 
     recipient: str
     epoch: int
     sequence: int = 0
     previous_hash: str = FIRST_HASH
     record_hash: str = ""
+    at: datetime | None = None
 
     @property
     def stream(self) -> str:
         """The stream of the epoch."""
         return f"recipient/{self.recipient}/{self.epoch}"
+
+    def time(self, now: datetime) -> datetime:
+        """When the next one is told: not before the last one, though the clock went back or is another process's."""
+        return max(now, self.at) if self.at is not None else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def publication_of(
         kind=change.kind,
         source=source_of(at.directory),
         subject=pseudonyms.of(about.view.pathway.client) if about is not None else "",
-        time=at.now,
+        time=line.time(at.now).replace(microsecond=0),
         sequence=line.sequence + 1,
         epoch=line.epoch,
         ruleset=at.ruleset,

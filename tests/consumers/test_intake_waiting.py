@@ -91,6 +91,38 @@ def test_what_waits_waits_until_the_time_it_was_told_at_first_also_where_the_vau
     assert home.receipts("authority")[-1].get("until", until) == until
 
 
+def test_the_clock_waits_for_what_waited_and_may_be_decided_now(home: House) -> None:
+    """Else it would be dated by a later day than the fact that it waited for, where intake was killed between the two."""
+    # given a correction that came before the day that it corrects, and waits for it
+    wrong = {"target_event_id": "message:a-1", "correction_reason": "wrong_entry", "new_values": {"hours": 4}}
+    home.send(SENDER, "a-2", "correct_fact.v1", {"client": home.name(SENDER), **wrong})
+    home.settle()
+    assert (statuses(home)[-1], home.wired.lagging()) == ("waiting", [])
+    # when the day is recorded, and nobody tries yet what waits
+    own = home.wired.store.directory.recipients[SENDER]
+    day = Incoming(own, "a-1", "record_attendance.v1", orjson.dumps(attendance(home)))
+    assert home.wired.receiving.receive(day).receipt.status == "recorded"
+    # then the clock stands, also where everything that was recorded is told
+    while any([role.step() for role in (home.wired.disclosure, home.wired.relay)]):
+        pass
+    assert home.wired.lagging() == ["intake"]
+    home.settle()
+    assert (home.receipts(SENDER)[-1]["message_id"], statuses(home)[-1]) == ("a-2", "recorded")
+    assert home.wired.lagging() == []
+
+
+def test_what_cannot_be_decided_yet_does_not_hold_the_clock(home: House) -> None:
+    # given a message that waits for somebody of whom nobody has heard
+    home.send("authority", "b-1", "change_benefit_status.v1", {"identity_code": UNKNOWN_CODE, **BENEFIT})
+    home.settle()
+    # when something else is recorded, of which it learns nothing, and a day goes on
+    for day in (1, 2):
+        home.wired.store.execute(AdvanceClock(to_at=home.wired.store.now() + timedelta(days=1)), OPERATOR, f"day-{day}")
+        home.settle()
+        # then it waits on, and the clock may go on
+        assert (statuses(home, "authority")[-1], home.wired.lagging()) == ("waiting", [])
+
+
 REFERRAL = {"source": "employment_authority", "legal_basis": "LB-189-PLAN"}
 
 

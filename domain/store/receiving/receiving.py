@@ -106,6 +106,10 @@ class Receiving:
                 self._vault.drop_held(*own, held.message_id, held.payload)
             yield passed_on
 
+    def has_waiting(self) -> bool:
+        """Whether any message waits."""
+        return self._vault.held_count() > 0
+
     def names_of(self, recipient: Recipient, caller: Caller, client_name: str = "", *, again: bool = False) -> SenderNames:
         """What a caller's names stand for; `client_name` is the one by which it names the client, where it does."""
         pseudonyms = self._pseudonyms(recipient.short_name)
