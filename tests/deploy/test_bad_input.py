@@ -44,8 +44,8 @@ WITHOUT_FILES = {
 }
 """Every command that looks at a ledger, with words that are understood."""
 WITHOUT_LEDGER = {
-    "scenario", "describe", "settings", "bench", "agency publish", "agency welcome", "backup key", "backup verify", "restore",
-    "resubmit", "status", "test-ids",
+    "scenario", "describe", "settings", "bench", "agency publish", "agency welcome", "backup key", "backup verify",
+    "restore", "resubmit", "status", "test-ids",
 }  # fmt: skip
 """The others: they are given files, or nothing; `kuty status` shows all the rest."""
 ON_KAFKA = ("clock advance", "rebuild", "rebuild store", "audit chains of the topic", "agency follow", "agency receipts")
