@@ -11,9 +11,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.answers import LedgerNamed
+from domain.dates import Dated
 from domain.disclosure.publications import Kind
 from domain.messages import HeldReason
 from domain.receipts import MOST_IN_THE_WAY
@@ -30,7 +31,7 @@ def _left_out(schema: dict[str, Any]) -> None:
             schema["properties"][name] = {**kept, **arms[0]}
 
 
-class Stated(BaseModel):
+class Stated(Dated):
     """Whatever is stated to an agency's system."""
 
     model_config = ConfigDict(json_schema_extra=_left_out)

@@ -8,15 +8,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.answers import LedgerNamed
+from domain.dates import Dated
 from domain.pathway import CaseState
 from projections.audit import Rerun
 from projections.questions import Coded
 
 
-class Stated(BaseModel):
+class Stated(Dated):
     """What is stated whole: a field without a value is there, as null."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)

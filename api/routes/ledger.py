@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -27,7 +27,7 @@ from api.routing import doors
 from domain.answers import Answer
 from domain.chapters.clients.decisions import identifier_changes, judge_identity
 from domain.commands import CommandKind
-from domain.dates import FROM_OUTSIDE
+from domain.dates import FROM_OUTSIDE, Dated
 from domain.identifiers import is_identity_code, normal_code
 from domain.message_fields import reasons_of
 from domain.message_schemas import body_schema
@@ -53,7 +53,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
 CHANGEABLE = frozenset().union(*GROUPS.values())
 
 
-class Health(BaseModel):
+class Health(Dated):
     """The ledger's time (UTC); what its roles have done is told to the organiser alone."""
 
     ledger: LedgerNamed

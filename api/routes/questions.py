@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, ValidationError, create_model
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -29,7 +29,7 @@ from api.parameters import ShortName
 from api.problems import Problem, problem
 from api.routing import doors
 from api.waiting import Looks
-from domain.dates import FROM_OUTSIDE
+from domain.dates import FROM_OUTSIDE, Dated
 from domain.disclosure.pseudonyms import UnknownPseudonym
 from domain.refusals import Reason
 from domain.store import UnknownToken, use_of
@@ -43,7 +43,7 @@ Endpoint = Callable[..., Awaitable[Response]]
 """A route's function."""
 
 
-class Told(BaseModel):
+class Told(Dated):
     """An answer and how new it is. `on` is the local date asked about; `known_at` (UTC) the time, none for now."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
