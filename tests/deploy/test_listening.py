@@ -259,3 +259,10 @@ def test_an_offer_of_another_protocol_hides_no_request(port: int) -> None:
         answer = answered(line)
     assert statuses(answer) == [200, 200]
     assert answer.split(b"HTTP/1.1 ")[1].endswith(b"\r\n\r\n%d" % len(inner))
+
+
+def test_a_tunnel_is_not_made_and_what_follows_is_answered(port: int) -> None:
+    with connected(port) as line:
+        line.sendall(b"CONNECT /ask HTTP/1.1\r\nHost: localhost\r\n\r\n" + ASK + b"Connection: close\r\n\r\n")
+        answer = answered(line)
+    assert statuses(answer) == [405, 200]
