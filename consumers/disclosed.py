@@ -241,6 +241,7 @@ def end_of(store: EventStore, line: Line) -> Line:
         (event,) = store.opened_all([last])
         publication = publication_of(last, event)
         line.sequence = version
-        line.record_hash, line.at = last.hash, last.header.recorded_at
+        # A repetition has the time of the first telling, which a clock that was ahead may have given.
+        line.record_hash, line.at = last.hash, max(last.header.recorded_at, publication.time)
         line.previous_hash = publication.previous_hash if isinstance(event, Erased) else publication.hash
     return line

@@ -238,7 +238,7 @@ class Repeating:
         """What stands for a publication of the history that was erased or withdrawn before it was repeated: where history
         ends has been said, and nobody is to wait for it for ever."""
         now, directory, random_id = self._now, self._directory, means.random_id
-        publication = empty_publication(random_id(), directory, now)
+        publication = empty_publication(random_id(), directory, line.time(now))
         if self._opening is None:
             (self._opening,) = self._store.records(0, 1)
         opening = self._opening
@@ -279,7 +279,7 @@ class Repeating:
         )
         publication = replace(publication, ruleset=record.header.ruleset_version)
         line.sequence, line.previous_hash, line.record_hash = publication.sequence, publication.hash, record.hash
-        line.at = self._now
+        line.at = max(self._now, publication.time)
         return record
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -21,7 +22,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LogForm = Literal["", "json", "text"]
 LOG_FORMS = ("", "json", "text")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%-]+)*")
+ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
 LONGEST_ADDRESS = 200
 LEDGER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -148,7 +149,8 @@ class Settings:
         default="",
         metadata=_means(
             "Address at which agencies reach the API, like https://kuty.example: what is told from now on names its schema "
-            "below it (`ce_dataschema`), and what was told keeps the address that it had. Empty: http, KUTY_HOST, KUTY_PORT."
+            "below it (`ce_dataschema`), and what was told keeps the address that it had. Empty: KUTY_HOST and KUTY_PORT, "
+            "which is for simulated ledgers on loopback alone. The same for every process."
         ),
     )
     api_workers: int = field(
@@ -241,6 +243,14 @@ class Settings:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.schemas_address or f"http://{host}:{self.port}"
 
+    def check_schemas_address(self) -> None:
+        """What is recorded names its schemas where others find them. Raises WrongSetting."""
+        if not self.schemas_address:
+            raise WrongSetting(
+                "KUTY_SCHEMAS_ADDRESS is not set, and what is told names its schema below it for ever: the address at which "
+                "agencies reach the API, like https://kuty.example"
+            )
+
     @property
     def connection(self) -> Connection:
         """How Kafka is reached. Raises ValueError where it would be reached without TLS beyond this machine."""
@@ -283,6 +293,8 @@ class Settings:
                     f"KUTY_{name.upper()} is {getattr(self, name)!r}, which others can reach without TLS: "
                     "set KUTY_PLAINTEXT_BEYOND_LOOPBACK where a proxy with TLS or a closed network stands before it"
                 )
+        if self.host not in LOOPBACK or self.allow_live:
+            self.check_schemas_address()
         for name in DSNS:
             dsn = getattr(self, name)
             try:
@@ -328,6 +340,17 @@ def _is_address(text: str) -> bool:
     return bool(host.strip()) and re.fullmatch(r"[0-9]{1,5}", port) is not None and 1 <= int(port) <= MOST_PORT
 
 
+def _is_web_address(text: str) -> bool:
+    """Whether others reach a server by it, or a client on this machine: a wildcard is an address to listen on."""
+    if ADDRESS.fullmatch(text) is None:
+        return False
+    try:
+        named = urlsplit(text)
+        return named.port != 0 and bool(named.hostname) and (named.hostname or "").strip("0.:") != ""
+    except ValueError:
+        return False
+
+
 _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("ledger", lambda name: LEDGER_NAME.fullmatch(name) is not None, "of small letters, digits and hyphens, 40 at most"),
     ("api_workers", lambda count: 1 <= count <= MOST_WORKERS, f"from 1 to {MOST_WORKERS}"),
@@ -336,7 +359,7 @@ _LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("port", lambda port: 1 <= port <= MOST_PORT, f"from 1 to {MOST_PORT}"),
     (
         "schemas_address",
-        lambda text: not text or (len(text) <= LONGEST_ADDRESS and ADDRESS.fullmatch(text) is not None),
+        lambda text: not text or (len(text) <= LONGEST_ADDRESS and _is_web_address(text)),
         f"like https://kuty.example, without a slash at its end, {LONGEST_ADDRESS} characters at most",
     ),
     ("relay_window", lambda positions: 500 <= positions <= 8000, "from 500 to 8000"),

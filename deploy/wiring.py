@@ -139,7 +139,10 @@ class Wired:
 
     @cached_property
     def disclosure(self) -> Disclosure:
-        """The role that tells recipients what they may be told."""
+        """The role that tells recipients what they may be told. Raises WrongSetting for a live ledger without an address
+        for its schemas."""
+        if self.store.head() and self.store.directory.mode == "live":
+            self.settings.check_schemas_address()
         return Disclosure(self.store, self.vault, schemas=self.settings.schemas)
 
     @cached_property

@@ -430,6 +430,8 @@ def test_a_live_ledger_is_opened_only_where_a_setting_says_so(
     monkeypatch.setenv("KUTY_HOME", str(tmp_path))
     assert "KUTY_ALLOW_LIVE" in told(capsys, "ledger", "open", "0000001-9", "--mode", "live", code=1)
     monkeypatch.setenv("KUTY_ALLOW_LIVE", "yes")
+    assert "KUTY_SCHEMAS_ADDRESS" in told(capsys, "ledger", "open", "0000001-9", "--mode", "live", code=1)
+    monkeypatch.setenv("KUTY_SCHEMAS_ADDRESS", "https://kuty.example")
     assert "live for life" in told(capsys, "ledger", "open", "0000001-9", "--mode", "live")
     assert "E_CONFLICT" in told(capsys, "ledger", "open", "0000001-9", code=1)
 

@@ -24,6 +24,7 @@ def test_a_variable_is_read_as_what_its_setting_is() -> None:
         {
             "KUTY_PORT": "9000",
             "KUTY_ALLOW_LIVE": "true",
+            "KUTY_SCHEMAS_ADDRESS": "https://kuty.example",
             "KUTY_HEARTBEAT_S": "1.5",
             "KUTY_HOME": "/data",
             "KUTY_KAFKA": "localhost:9092",
@@ -75,6 +76,11 @@ def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
         ("KUTY_SCHEMAS_ADDRESS", "kuty.example"),
         ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/"),
         ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/a b"),
+        ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example:99999"),
+        ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/%zz"),
+        ("KUTY_SCHEMAS_ADDRESS", "http://:::"),
+        ("KUTY_SCHEMAS_ADDRESS", "http://0.0.0.0:8000"),
+        ("KUTY_SCHEMAS_ADDRESS", "http://[::]:8000"),
         ("KUTY_SCHEMAS_ADDRESS", "https://kuty.example/" + "x" * 200),
         ("KUTY_STORE_DSN", "nowhere"),
         ("KUTY_KEYS_DSN", "postgresql://kuty:kuty@127.0.0.1/keys"),
@@ -98,12 +104,21 @@ def test_variables_that_others_read_are_no_mistake() -> None:
 
 
 def test_others_may_reach_the_api_where_a_setting_says_so() -> None:
-    settings = Settings.from_environment({"KUTY_HOST": "0.0.0.0", "KUTY_PLAINTEXT_BEYOND_LOOPBACK": "yes"})
-    assert settings.host == "0.0.0.0"
+    beyond = {"KUTY_HOST": "0.0.0.0", "KUTY_PLAINTEXT_BEYOND_LOOPBACK": "yes", "KUTY_SCHEMAS_ADDRESS": "https://kuty.example"}
+    assert Settings.from_environment(beyond).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    "given", [{"KUTY_ALLOW_LIVE": "yes"}, {"KUTY_HOST": "0.0.0.0", "KUTY_PLAINTEXT_BEYOND_LOOPBACK": "yes"}]
+)
+def test_an_address_of_schemas_that_no_agency_reaches_is_not_recorded_for_ever(given: dict[str, str]) -> None:
+    with pytest.raises(WrongSetting, match=r"^KUTY_SCHEMAS_ADDRESS is not set"):
+        Settings.from_environment(given)
 
 
 def test_settings_reach_another_process_by_its_environment() -> None:
-    settings = Settings(ledger="west", port=9000, allow_live=True, home=Path("/data"), kafka="127.0.0.1:9092")
+    settings = Settings(ledger="west", port=9000, allow_live=True, home=Path("/data"), kafka="127.0.0.1:9092",
+                        schemas_address="https://kuty.example")  # fmt: skip
     assert Settings.from_environment(settings.environment()) == settings
 
 

@@ -24,8 +24,9 @@ from deploy.commands.rebuilding import take_over_positions
 from deploy.feed import feed_of_store, feed_of_topic, follower_of, records_of
 from deploy.migration import ledger_file, migrate
 from deploy.roles import HALTS
-from deploy.settings import Settings
+from deploy.settings import Settings, WrongSetting
 from deploy.wiring import BEFORE_THE_CLOCK, InUse, open_ledger_parts, open_recorder, opened
+from domain.chapters.ledgers.decisions import OpenLedger
 from domain.record import Damaged
 from domain.store import NoLedger, NotMigrated, StoreWentBack
 from projections.audit import rerun_decisions, verify_chains
@@ -82,6 +83,16 @@ def test_the_clock_waits_for_what_is_answered_while_it_is_asked_who_is_behind(
     # then it is behind no more, and whoever has to tell of it is
     assert "intake" not in lagging
     assert {"disclosure", "relay"} <= set(lagging)
+
+
+def test_a_live_ledger_tells_nothing_before_it_is_known_where_its_schemas_are(home: Path) -> None:
+    with opened(settings(home), wait_s=0) as wired:
+        opening = OpenLedger(organiser_org_id=COUNTY, mode="live", occurred_on=date(2025, 1, 2))
+        assert wired.store.execute(opening, OPERATOR, "open").status == "recorded"
+        with pytest.raises(WrongSetting, match="KUTY_SCHEMAS_ADDRESS is not set"):
+            _ = wired.disclosure
+    with opened(replace(settings(home), schemas_address="https://kuty.example"), wait_s=0) as wired:
+        assert wired.disclosure.step() > 0
 
 
 def test_the_clock_waits_for_a_notice_that_is_overdue(home: Path) -> None:

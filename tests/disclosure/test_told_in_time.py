@@ -61,6 +61,31 @@ def acknowledgement(ledger: Ledger) -> Record:
     )  # fmt: skip
 
 
+def test_nor_where_everything_was_told_once_more_in_between(processes: list[tuple[Ledger, Clock]]) -> None:
+    # given what was told by a clock that was ten years ahead
+    (clerk, _), (ahead, wrong), (right, clock) = processes
+    client = clerk.history(STEPS[:3])
+    sealed = acknowledgement(clerk)
+    wrong.at += AHEAD
+    follow(ahead.follower())
+    clerk.store.append([sealed], tracking=(NAME, 0, 0))
+    clock.at += timedelta(minutes=1)
+    # when all of it is told once more by a clock that is right, and by another process what comes then
+    follower = right.follower()
+    follow(follower)
+    follower.redeliver(COUNTY)
+    follow(follower)
+    for _, step in STEPS[3:6]:
+        right.reach(step.on)
+        right.ask(step, client)
+    follow(right.follower())
+    # then times rise in both epochs, of the record and on the wire
+    for epoch in (1, 2):
+        recorded = right.store.stream(f"recipient/{COUNTY}/{epoch}")
+        assert all(one.header.recorded_at <= two.header.recorded_at for one, two in pairwise(recorded))
+        assert all(one.time <= two.time for one, two in pairwise(right.told(COUNTY, epoch)))
+
+
 def test_a_clock_that_goes_back_does_not_take_what_is_told_back_before_what_was_told(
     processes: list[tuple[Ledger, Clock]],
 ) -> None:

@@ -154,7 +154,8 @@ def check_times(wired: Wired, most: timedelta) -> None:
 
 def settings_of(issuer: Issuer, **given: object) -> Settings:
     return Settings(
-        allow_live=True, issuer=ISSUER, issuer_key=issuer.public, heartbeat_s=1.0, port=free_port(), **given,  # type: ignore[arg-type]
+        allow_live=True, issuer=ISSUER, issuer_key=issuer.public, schemas_address="https://kuty.example", heartbeat_s=1.0,
+        port=free_port(), **given,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

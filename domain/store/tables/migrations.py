@@ -100,6 +100,10 @@ POSTGRES: Sequence[str] = (
     -- for the audit to name. (The seals of events bind the whole header from here on: an older program would not open them.)
     ALTER TABLE events ADD CONSTRAINT events_position_counts CHECK (notification_id > 0) NOT VALID;
     """,
+    """
+    -- A disclosure keeps the address of its schema from here on: an older program would give other bytes for it.
+    SELECT 1;
+    """,
 )
 
 SQLITE: Sequence[str] = (
@@ -165,6 +169,10 @@ SQLITE: Sequence[str] = (
     -- for the audit to name. (The seals of events bind the whole header from here on: an older program would not open them.)
     CREATE TRIGGER position_counts AFTER INSERT ON events WHEN NEW.notification_id < 1
         BEGIN SELECT RAISE(ABORT, 'positions begin at 1'); END;
+    """,
+    """
+    -- A disclosure keeps the address of its schema from here on: an older program would give other bytes for it.
+    SELECT 1;
     """,
 )
 
