@@ -109,7 +109,7 @@ class ReceiptPage(Stated):
 
     ledger: LedgerNamed
     receipts: list[Receipt]
-    next: int = Field(description="What `since` is next: the number of the last one, or what was asked for.")
+    next: int = Field(description="What `since` is next. Where it has moved there may be more, also behind an empty page.")
 
 
 class WaitingMessages(Stated):

@@ -17,11 +17,12 @@ from domain.json_gate import escaped
 from domain.refusals import Reason
 
 WRITTEN = {
-    "integer": re.compile(r"-?(0|[1-9][0-9]*)"),
-    "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
+    "integer": re.compile(r"-?(0|[1-9][0-9]{,18})"),
+    "number": re.compile(r"-?(0|[1-9][0-9]{,18})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?"),
     "boolean": re.compile(r"true|false"),
 }
-"""How a value is written, by its type in a schema: as in JSON (RFC 8259 3 and 6). A library takes `1_0` for 10."""
+"""How a value is written, by its type in a schema: as in JSON (RFC 8259 3 and 6), and no longer than any of ours. A library
+takes `1_0` for 10."""
 _TYPES = {int: "integer", float: "number", bool: "boolean"}
 
 

@@ -99,7 +99,8 @@ class Lines:
 
 
 class Reader:
-    """Somebody who reads a recipient's line. `until`: how long he waits, none while he does not."""
+    """Somebody who reads a recipient's line. `until`: how long he waits, none before he does; between two waits he keeps his
+    place."""
 
     def __init__(self, lines: Lines, recipient: str, receive: Receive) -> None:
         self.woken = asyncio.Event()
@@ -108,6 +109,7 @@ class Reader:
         self._recipient = recipient
         self._receive = receive
         self._error: Exception | None = None
+        self._waits = False
         self._going: asyncio.Task[None] | None = None
 
     async def waits(self, until: float) -> bool:
@@ -119,21 +121,21 @@ class Reader:
         """
         if self._lines.closing.is_set() or time.monotonic() >= until:
             return False
-        others = self._lines.waiting(self._recipient)
+        others = self._lines.waiting(self._recipient) if self.until is None else []
         if len(others) >= MOST_READERS:
             free_in = timedelta(seconds=max(1, ceil(min(others) - time.monotonic())))
             told = {"Retry-After": f"{free_in.total_seconds():.0f}", **WAITING_READERS.headers(0, free_in)}
             raise Problem(Reason("E_TOO_MANY_READERS"), headers=told)
         if self._going is None:
             self._going = asyncio.create_task(self._gone())
-        self.until = until
+        self.until, self._waits = until, True
         self._lines.look()
         woken = False
         try:
             with suppress(TimeoutError):
                 woken = await asyncio.wait_for(self.woken.wait(), until - time.monotonic())
         finally:
-            self.until = None
+            self._waits = False
         self.woken.clear()
         if self._error is not None:
             raise self._error
@@ -143,12 +145,13 @@ class Reader:
 
     def fail(self, error: Exception) -> None:
         """The look that he waits for has failed. Whoever does not wait yet looks for himself."""
-        if self.until is not None:
+        if self._waits:
             self._error = error
             self.woken.set()
 
     def leave(self) -> None:
         """Nobody listens any more whether he goes."""
+        self.until = None
         if self._going is not None:
             self._going.cancel()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import partial
-from math import ceil
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -26,7 +25,6 @@ from api.openapi.messages import any_message
 from api.parameters import ShortName
 from api.problems import Problem, problem
 from api.routing import doors
-from domain.directory import Recipient
 from domain.envelopes import FORMS, MESSAGE_ID, MESSAGE_TYPE, Incoming, UnreadableEnvelope, read_envelope
 from domain.identifiers import is_identity_code, normal_code
 from domain.json_gate import escaped, read_json, shortened
@@ -114,13 +112,13 @@ def _answers() -> Responses:
     }
     wrong = {
         400: "The envelope or the body is not readable (its receipt says `quarantined`, where it has an id).",
-        409: "A rule says no.",
+        409: "A rule says no, or as many messages of yours wait as may.",
         410: "It speaks of what was destroyed at the end of its retention time.",
         413: "More than 256 KiB.",
         422: "Readable, but not what the schema wants; or the id was used for other content.",
         500: "A mistake of ours; the message is refused, and the others are not held up.",
     }
-    answers: Responses = {429: described(StatedReceipt, "As many messages of yours wait as may.", TOKEN, "Link")}
+    answers: Responses = {}
     for status, text in said.items():
         answers[status] = described(StatedReceipt, text, TOKEN, "Link")
     for status, text in wrong.items():
@@ -160,15 +158,7 @@ async def send_message(
     status = _status(received.receipt)
     # A group's own number stands behind those of its entries: a reading that waits for it sees them, too.
     place = signed.door.store.position_token(received.receipt.number or 0, (own.org, own.task))
-    free = {"Retry-After": str(await run_in_threadpool(_free_in, signed, own))} if status == 429 else {}
-    return json_response(content, status, {TOKEN: place, **linked(request, own), **free})
-
-
-def _free_in(signed: SignedIn, own: Recipient) -> int:
-    """In how many seconds one of the sender's messages that wait has run out, by the ledger's clock, at the latest: then
-    another one may wait."""
-    until = signed.door.vault.held_until(own.org, own.task)
-    return max(1, ceil((until - signed.door.store.now()).total_seconds())) if until else 1
+    return json_response(content, status, {TOKEN: place, **linked(request, own)})
 
 
 def _attributes(request: Request) -> dict[str, bytes]:

@@ -176,7 +176,9 @@ async def read_publications(
         "publications": [_stated(one) for one in found.told],
         "next": found.reached,
     }
-    place = {"after": found.reached, "epoch": found.epoch, "until": found.until}
+    place: dict[str, Any] = {"after": found.reached, "epoch": found.epoch, "until": found.until}
+    if wanted.types is not None:
+        place["type"] = ",".join(sorted(wanted.types))
     further = next_page(request, **place) if found.more else ""
     left = WAITING_READERS.quota - len(lines.waiting(own.short_name))
     return json_response(content, headers={**linked(request, own, further), **WAITING_READERS.headers(left)})
@@ -225,7 +227,8 @@ def _look(door: LedgerDoor, own: Recipient, wanted: Wanted) -> Found:
         epoch = present
         for publication in page:
             after = publication.sequence
-            if wanted.types is None or publication.type in wanted.types:
+            # Where the history of an epoch ends stands in its first publication: who reads some types has to know, too.
+            if wanted.types is None or publication.type in wanted.types or publication.history:
                 told.append(publication)
                 if len(told) == wanted.limit:
                     break

@@ -133,6 +133,7 @@ async def read_waiting(
     after: Annotated[
         str,
         Query(
+            pattern=OWN_ID.replace("^", "^(").replace("$", ")?$"),
             max_length=LONGEST_ID,
             description=f"Messages behind this id of at most {LONGEST_ID} characters; then `next` of the last answer.",
         ),

@@ -173,11 +173,12 @@ class OverHttp:
                 yield one["headers"], one["text"].encode()  # written again, a number or a letter may come out otherwise
             for one in page.get("receipts", ()):
                 yield {}, json.dumps(one, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-            if not (page.get("publications") or page.get("receipts")):
-                return
-            after = page["next"]
+            before, known, after = after, epoch, page["next"]
             if part == "out":  # a redelivery begins a new epoch: it comes whole to who says which one is known
                 epoch = f"&epoch={page['epoch']}"
+            # An empty page may lead on: whatever it held was destroyed.
+            if not (page.get("publications") or page.get("receipts")) and after == before and known in ("", epoch):
+                return
 
     def _ask(self, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> bytes:
         request = Request(self._path + path, body, {"authorization": f"Bearer {self._token}", **(headers or {})})

@@ -125,7 +125,8 @@ def test_the_ends_of_the_calendar_and_seconds_are_no_mistake_of_ours_on_any_rout
                 assert not (taken and value in SECONDS and dated), (operation.path, name, value)
 
 
-UNWRITTEN = ("1_0", " 1", "1 ", "+1", "01", "1.", "1\n", "yes", "on", "t", "TRUE", "True", "\u0661")
+UNWRITTEN = ("1_0", " 1", "1 ", "+1", "01", "1.", "1\n", "yes", "on", "t", "TRUE", "True", "\u0661",
+             "1" * 60, "0." + "0" * 60)  # fmt: skip
 
 
 def test_a_number_or_a_truth_value_of_any_query_is_written_as_in_json(asking: Asking) -> None:

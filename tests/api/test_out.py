@@ -204,6 +204,10 @@ def test_a_reader_that_names_its_epoch_misses_nothing_of_the_next_one(tmp_path: 
         # who wants some types has been looked for them in the new one
         days = out(home, epoch=1, after=first["next"], type=PERIOD)
         assert (days["epoch"], days["next"]) == (2, first["next"])
+        # and is told where the history ends, whatever type says so: until then the old model answers
+        begins, *others = days["publications"]
+        assert begins["value"]["history"]["until_sequence"] == first["next"]
+        assert {one["headers"]["ce_type"] for one in others} <= {PERIOD}
 
 
 def test_the_reference_client_follows_into_a_fresh_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

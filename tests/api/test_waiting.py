@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from stories import PAYER, STEPS
 
 from api.app import create_app
 from api.caller import Verifier
-from api.routes import questions
+from api.routes import publications, questions
 from api.routes.questions import visible
 from api.waiting import MOST_READERS, Lines, Looks
 from deploy.describe.served import agency_documents
@@ -160,6 +161,36 @@ def test_more_readers_than_may_wait_are_told_when_to_come_again(door: Door) -> N
     for connection in waiting:
         connection.close()
     until(lambda: door.app.state.waits[LEDGER]._readers == {})
+
+
+def test_who_looks_between_two_waits_keeps_his_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_look, look = threading.Event(), publications._look
+    may_look.set()
+
+    def looked(door: Any, own: Any, wanted: Any) -> Any:
+        assert wanted.after == 0 or may_look.wait(LATE_S)
+        return look(door, own, wanted)
+
+    monkeypatch.setattr(publications, "_look", looked)
+    with door_in(tmp_path, "13") as door:
+        home, step = door.home, dict(STEPS)["14"]
+        waiting = [door.ask(after=door.end, wait=25, type="period.completed.v1") for _ in range(MOST_READERS)]
+        until(lambda: door.waiting == MOST_READERS)
+        # when something else is told, and another one comes while all of them look
+        may_look.clear()
+        home.on(step.on)
+        home.execute(step.ask(home.pathway) if callable(step.ask) else step.ask, step.by, client=home.aino)
+        while home.wired.disclosure.step():
+            pass
+        lines: Lines = door.app.state.waits[LEDGER]
+        until(lambda: not any(reader._waits for reader in lines._readers[NAME]))
+        another = door.ask(after=0, wait=25, type="period.completed.v1")
+        # then there is no room for him, and those who were there wait on
+        assert another.getresponse().status == 429
+        may_look.set()
+        until(lambda: door.waiting == MOST_READERS and all(reader._waits for reader in lines._readers[NAME]))
+        for connection in waiting:
+            connection.close()
 
 
 def test_looks_that_many_want_are_taken_once() -> None:

@@ -186,6 +186,19 @@ def test_over_http_it_sends_follows_and_reads_receipts(lived: House) -> None:
         assert [orjson.loads(value)["message_id"] for _, value in agency.records("receipts", 0.1)][-1] == "day-1"
 
 
+def test_an_empty_page_that_leads_on_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/explanation/integration.md 4: whatever a page held may have been destroyed, or be of other types"""
+    pages = {0: ([], 100), 100: ([{"message_id": "m-1"}], 101), 101: ([], 101)}
+    agency = OverHttp("", "house", "provider-s01", "")
+
+    def ask(path: str) -> bytes:
+        receipts, reached = pages[int(path.rpartition("=")[2])]
+        return orjson.dumps({"receipts": receipts, "next": reached})
+
+    monkeypatch.setattr(agency, "_ask", ask)
+    assert [value for _, value in agency.records("receipts", 0.0)] == [b'{"message_id":"m-1"}']
+
+
 def test_over_http_a_refusal_and_a_problem_are_told_in_a_line(
     lived: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

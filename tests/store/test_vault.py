@@ -194,9 +194,6 @@ def test_the_ids_of_a_senders_held_messages_are_read_in_pages(ground: Ground) ->
         found, after = found + page, page[-1]
     assert sorted(found) == ["g 1", "m1", "m2", "m3"]
     assert vault.held_under("s01", "referrer", "", 3) == []
-    # the first of them has run out on the first of February
-    assert vault.held_until("s01", "provider") == datetime(2025, 2, 1, tzinfo=UTC)
-    assert vault.held_until("s01", "referrer") is None
 
 
 def test_held_messages_are_read_when_their_turn_comes(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

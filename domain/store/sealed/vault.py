@@ -501,13 +501,6 @@ class Vault:
         )
         return [message_id for (message_id,) in rows]
 
-    def held_until(self, sender_org: str, sender_task: str) -> datetime | None:
-        """When the first of a sender's messages that wait has run out, the ledger's time, UTC; none where none waits."""
-        [(until_at,)] = self._database.read(
-            "SELECT min(held_until_at) FROM held WHERE sender_org = %s AND sender_task = %s", (sender_org, sender_task)
-        )
-        return datetime.fromisoformat(until_at) if until_at else None
-
     def holds(self, sender_org: str, sender_task: str, message_id: str) -> bool:
         """Whether a message waits under the id."""
         return bool(self._database.read(_HELD, (sender_org, sender_task, message_id)))
