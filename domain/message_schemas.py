@@ -43,7 +43,7 @@ def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     if not type_name.startswith(f"{GROUP}.v"):
         return one
     # What is said once, beside the entries, need not be said in each of them.
-    entry = {**{name: value for name, value in one.items() if name != "required"}, "title": "GroupEntry"}
+    entry = {**{name: value for name, value in one.items() if name not in ("required", "anyOf")}, "title": "GroupEntry"}
     group = dict(_inlined(RecordGroupAttendance.model_json_schema(), {"GroupEntry": entry}))
     del group["$defs"]
     entries = {**group["properties"]["entries"], "maxItems": MOST_CLIENTS}

@@ -22,7 +22,7 @@ FORMATS = {"date": date.fromisoformat, "date-time": datetime.fromisoformat}
 KNOWN = {
     "$schema", "$id", "description", "default", "title", "type", "enum", "const", "anyOf", "oneOf", "properties", "required",
     "additionalProperties", "items", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
-    "multipleOf", "minItems", "maxItems", "examples",
+    "multipleOf", "minItems", "maxItems", "examples", "deprecated",
 }  # fmt: skip
 IN_A_DOCUMENT = {"$ref", "if", "then", "else", "not", "discriminator"}
 """Words that are read where the document is given in which the schema stands."""

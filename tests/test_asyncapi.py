@@ -18,6 +18,7 @@ from deploy.describe.asyncapi import document_of, documented, name_of
 from deploy.describe.models import class_name, is_class
 from deploy.describe.publication_schemas import COLUMNS, WITHDRAWAL, tellings
 from deploy.describe.schemas import all_schemas, is_read_by_others
+from domain.code_lists import code_list
 from domain.messages import GROUP, message_types, of_group, wish_of_message
 from projections.kinds import Kind, kinds
 
@@ -160,6 +161,20 @@ def test_every_publication_of_whole_histories_fits_its_document() -> None:
         wrong += fits(kind, headers, message["headers"], whole=True)
         wrong += fits(kind, orjson.loads(publication.value), message["payload"], whole=True)
     assert wrong == []
+
+
+@KINDS
+def test_a_legal_basis_and_a_purpose_are_codes_to_which_others_may_come(kind: Kind) -> None:
+    """source: docs/decisions/0030-schemas-are-open-for-readers.md"""
+    told = [message for message in messages(kind).values() if "x-legal-bases" in message]
+    assert told
+    for message in told:
+        headers = named(kind, message["headers"])["properties"]
+        for name, code_name in (("ce_legalbasis", "legal_basis"), ("ce_purpose", "purpose")):
+            assert "enum" not in headers[name]
+            assert headers[name]["x-code-list"] == code_name
+            assert headers[name]["x-known-codes"] == sorted({ground[code_name] for ground in message["x-legal-bases"]})
+            assert set(headers[name]["x-known-codes"]) <= set(code_list(code_name).codes)
 
 
 @KINDS

@@ -6,7 +6,7 @@ Every schema that becomes a class of a typed client stands in `components/schema
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from deploy.describe.publication_schemas import (
     tellings,
     withdrawal_schema,
 )
+from deploy.describe.readers import KNOWN_CODES
 from deploy.describe.samples import NAMED, id_of, sample
 from deploy.describe.schemas import heartbeat_schema, message_schemas, older_schema, receipt_schema
 from domain.catalogue import types_of
@@ -138,8 +139,8 @@ class Messages:
         newest, grounds = publication_schema(told), grounds_of(told)
         schema = newest if type_name == told.type else older_schema(told.column, type_name)
         headers = _headers(type_name, _ALWAYS_TOLD, _SOMETIMES_TOLD)
-        headers["properties"]["ce_legalbasis"]["enum"] = sorted({basis for basis, _ in grounds})
-        headers["properties"]["ce_purpose"]["enum"] = sorted({purpose for _, purpose in grounds})
+        headers["properties"]["ce_legalbasis"] |= _known("legal_basis", {basis for basis, _ in grounds})
+        headers["properties"]["ce_purpose"] |= _known("purpose", {purpose for _, purpose in grounds})
         payload = self._with_shared(merged(schema))
         fact = {name: sample(of, name) for name, of in merged(schema)["properties"].items() if name in ("client", "body")}
         withdrawn = {"kind": "withdrawn", "replaces": id_of("replaces")}
@@ -235,6 +236,11 @@ def _headers(type_name: str, always: Mapping[str, str], sometimes: Mapping[str, 
     for name, text in sorted(named.items()):
         properties[name] = {"type": "string"} | ({"const": fixed[name]} if name in fixed else {"description": text})
     return {"type": "object", "properties": properties, "required": sorted({*always, "ce_type"})}
+
+
+def _known(name: str, codes: Collection[str]) -> Part:
+    """Of a header that is a code of a list: those that there are by now, to which others may come (as `readers.py` says)."""
+    return {"x-code-list": name, KNOWN_CODES: sorted(codes)}
 
 
 def _key(about: str) -> Part:

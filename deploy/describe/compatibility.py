@@ -1,8 +1,12 @@
-"""Whether a schema may take the place of a committed one: what was valid stays valid, what was there stays there."""
+"""Whether a schema may take the place of a committed one: what was valid stays valid, what was there stays there.
+
+Whatever word differs breaks somebody, unless it is said here how it may differ: a word that nobody thought of is found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Literal
 
 WHAT_TO_DO = """A published type is never changed so that somebody who reads or writes it breaks. Give the change a new
@@ -12,6 +16,19 @@ file, and keep the old schema. docs/how-to/add-an-event.md has the steps."""
 Schema = Mapping[str, Any]
 Whose = Literal["ours", "read", "sent"]
 """Of what a schema is: of what we write and read ourselves, of what others read, of what others send."""
+
+TELLS_NOTHING = ("description", "title", "default", "examples", "deprecated")
+"""Words that may differ as they like: no value fits more or less by them."""
+LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
+    **dict.fromkeys(("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties"), lambda old, new: new >= old),
+    **dict.fromkeys(("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties"), lambda old, new: new <= old),
+    "multipleOf": lambda old, new: old % new == 0,
+}
+"""Words that may be dropped, and differ so that all stays valid: whether a new limit takes all that the old one took. None
+may differ for those who read."""
+ARMS = ("anyOf", "oneOf")
+COMPARED = ("type", "enum", "x-known-codes", "x-forms", "properties", "required", "items", "additionalProperties", *ARMS)
+"""Words with rules of their own."""
 
 
 class BreakingChange(Exception):
@@ -29,23 +46,23 @@ def broken(old: Schema, new: Schema, place: str = "", *, whose: Whose = "ours") 
 
 
 def _broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
-    yield from _arms_broken(old, new, place, whose)
-    if ("anyOf" in old or "oneOf" in old) and "properties" not in old:
+    if old == new:
         return
-    in_arms = "anyOf" in new or "oneOf" in new
-    if old.get("type") != new.get("type") and (whose == "read" or not in_arms) and not _says_its_type(old, new):
+    if any(arms in schema for arms in ARMS for schema in (old, new)):
+        yield from _ways_broken(old, new, place, whose)
+        return
+    if old.get("type") != new.get("type") and not _says_its_type(old, new):
         yield f"{place} was {old.get('type', 'anything')} and becomes {new.get('type', 'anything')}"
         return
-    for word in ("format", "const", "pattern", "x-code-list", "x-data-class"):
+    for word in sorted((old.keys() | new.keys()) - {*TELLS_NOTHING, *LIMITS, *COMPARED}):
         if old.get(word) != new.get(word):
             yield f"{place}: {word} was {old.get(word)!r} and becomes {new.get(word)!r}"
     yield from _words_broken(old, new, place, whose)
     yield from _limits_broken(old, new, place, whose)
-    if new.get("additionalProperties") is False and old.get("additionalProperties") is not False and "properties" in old:
-        yield f"{place} is closed for other fields and was open"
     yield from _fields_broken(old, new, place, whose)
-    if isinstance(old.get("items"), Mapping):
-        yield from _broken(old["items"], new.get("items", {}), f"{place.rstrip('/')}/*", whose)
+    yield from _others_broken(old, new, place, whose)
+    if "items" in old or "items" in new:
+        yield from _inner_broken(old.get("items", True), new.get("items", True), f"{place.rstrip('/')}/*", whose)
 
 
 def _says_its_type(old: Schema, new: Schema) -> bool:
@@ -56,22 +73,31 @@ def _says_its_type(old: Schema, new: Schema) -> bool:
 
 def _words_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
     """What is listed stays listed. A reader's list does not grow either, unless it is said to be one of codes: those are
-    known ones, and not all."""
-    before, after = old.get("enum"), new.get("enum")
-    known = new.get("x-known-codes")
-    gone = [word for word in before or old.get("x-known-codes", ()) if word not in (after or known or before or ())]
-    if gone or (after is not None and before is None):
-        yield f"{place} loses {', '.join(map(str, gone)) or 'every other value'}"
+    known ones of a list that is named, and not all."""
+    before, after, known = old.get("enum"), new.get("enum"), new.get("x-known-codes")
+    words = before if before is not None else old.get("x-known-codes", ())
+    listed = after if after is not None else known
+    if known is not None and "x-code-list" not in new:
+        yield f"{place} has known codes, and no list is named of which they are"
+    if "x-known-codes" in old and known is None:
+        yield f"{place} no longer says which codes are known"
+    if after is not None and before is None:
+        yield f"{place} loses every value but {', '.join(map(str, after))}"
+    elif listed is not None and (gone := [word for word in words if word not in listed]):
+        yield f"{place} loses {', '.join(map(str, gone))}"
     if whose == "read" and before is not None:
         added = [word for word in after or () if word not in before]
         if added or (after is None and known is None):
             yield f"{place} gains {', '.join(map(str, added)) or 'every other value'}, which its readers do not know"
+    told = new.get("x-forms", ())
+    if gone := [form for form in old.get("x-forms", ()) if form not in told]:
+        yield f"{place} no longer comes as {', '.join(gone)}"
 
 
 def _limits_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
-    for limit, tighter in (("maxLength", min), ("maximum", min), ("maxItems", min), ("minLength", max), ("minimum", max)):
+    for limit, takes_all in LIMITS.items():
         before, after = old.get(limit), new.get(limit)
-        if after is not None and after != before and (before is None or tighter(before, after) == after):
+        if after is not None and after != before and (before is None or not takes_all(before, after)):
             yield f"{place}: {limit} is tighter than before, {after}"
         elif whose == "read" and before != after:
             yield f"{place}: {limit} is wider than before, {after}"
@@ -79,31 +105,72 @@ def _limits_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterat
 
 def _fields_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
     before, after = old.get("properties", {}), new.get("properties", {})
-    for name in before.keys() - after.keys():
+    for name in sorted(before.keys() - after.keys()):
         yield f"{place}: field {name} is removed"
-    for name in set(new.get("required", ())) - set(old.get("required", ())):
+    for name in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
         yield f"{place}: field {name} is required and was not"
-    for name in set(old.get("required", ())) - set(new.get("required", ())) if whose != "sent" else ():
+    for name in sorted(set(old.get("required", ())) - set(new.get("required", ()))) if whose != "sent" else ():
         yield f"{place}: field {name} may be absent and was always there"
-    for name in sorted(before.keys() & after.keys()):
-        yield from _broken(before[name], after[name], f"{place.rstrip('/')}/{name}", whose)
+    others = old.get("additionalProperties", True)
+    for name in sorted(after):
+        # To readers a field may be added; who writes what is open may have said anything under its name.
+        if name in before or isinstance(others, Mapping) or (others is True and whose != "read"):
+            yield from _inner_broken(before.get(name, others), after[name], f"{place.rstrip('/')}/{name}", whose)
 
 
-def _arms_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
+def _others_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
+    """Fields without a description of their own: what was closed for them may be opened, and never the other way round."""
+    before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
+    if after is False and before is not False:
+        yield f"{place} is closed for other fields and was open"
+    elif before is not False:
+        yield from _inner_broken(before, after, f"{place.rstrip('/')}/(other fields)", whose)
+
+
+def _inner_broken(old: Schema | bool, new: Schema | bool, place: str, whose: Whose) -> Iterator[str]:
+    """Of what may stand in a value; true and no word both say that anything may."""
+    before, after = ({} if one is True else one for one in (old, new))
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        if new is not True or whose == "read":
+            yield from _broken(before, after, place, whose)
+    elif before != after:
+        yield f"{place} was {before} and becomes {after}"
+
+
+def _ways_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
     """Every way in which a value may come has to stay, and none may be changed beyond an addition; to readers it comes in no
-    other way. Of fields of which one has to be there, one had to be before."""
-    for word in ("anyOf", "oneOf"):
-        arms, always = old.get(word, ()), set(old.get("required", ()))
-        if not arms:
-            wanted = [set(arm["required"]) for arm in new.get(word, ()) if set(arm) == {"required"}]
-            if wanted and not any(names <= always for names in wanted):
-                yield f"{place}: one of {', '.join(sorted(set.union(*wanted)))} has to be there, and had not"
-            continue
-        others = new.get(word, (new,))
-        for number, arm in enumerate(arms):
-            faults = [list(_broken(arm, other, place, whose)) for other in others]
-            if all(faults):
-                closest = min(faults, key=len)
-                yield f"{place}: way {number + 1} of {len(arms)} is gone ({closest[0]})"
-        if whose == "read" and any(all(list(_broken(arm, other, place, whose)) for arm in arms) for other in others):
-            yield f"{place} comes in a way that its readers do not know"
+    other way, and not in two at once where it came in one."""
+    if ("oneOf" in new and "oneOf" not in old) or (whose == "read" and "oneOf" in old and "oneOf" not in new):
+        yield f"{place}: whether it may come in several ways at once is not as it was"
+    ways, others = _ways(old), _ways(new)
+    faults = [[list(_broken(way, other, place, whose)) for other in others] for way in ways]
+    for number, found in enumerate(faults, 1):
+        if all(found):
+            yield f"{place}: way {number} of {len(ways)} is gone ({min(found, key=len, default=['none is left'])[0]})"
+    if whose == "read" and any(all(of_one) for of_one in zip(*faults, strict=True)):
+        yield f"{place} comes in a way that its readers do not know"
+
+
+def _ways(schema: Schema) -> list[Schema]:
+    """The ways in which a value may come, each with what is said of all of them; one where no arms are named."""
+    common = {word: value for word, value in schema.items() if word not in ARMS}
+    ways: list[Schema] = []
+    for arms in product(*(schema[word] for word in ARMS if word in schema)):
+        way: dict[str, Any] = dict(common)
+        for arm in arms:
+            way = _both(way, arm)
+        ways.append(way)
+    return ways
+
+
+def _both(one: Schema, other: Schema) -> dict[str, Any]:
+    """One schema of what two say of the same value. What both say and not alike stands apart, and stays as it is."""
+    found = dict(one)
+    for word, value in other.items():
+        if word not in found or word in TELLS_NOTHING:
+            found[word] = value
+        elif word == "required":
+            found[word] = sorted({*found[word], *value})
+        elif found[word] != value:
+            found["allOf"] = [*found.get("allOf", ()), {word: value}]
+    return found

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from free_texts import is_free_text
+from json_schema import faults
+from pydantic import AliasChoices, Field
 
 from domain import message_fields
+from domain.chapters.attendance.decisions import RecordAttendance
 from domain.chapters.guards import no_diagnosis
 from domain.directory import Recipient
 from domain.disclosure.kinds import Kind
@@ -266,6 +269,21 @@ def test_what_a_message_began_is_asked_once_for_a_body(names: Names, monkeypatch
     with pytest.raises(Refused):
         wish_of_body(COMMANDS["correct_fact"], body, CLIENT, names)
     assert asked == ["m-1", "m-0"]
+
+
+def test_what_a_group_says_once_need_not_be_in_its_entries_though_the_field_had_another_name_before() -> None:
+    """source: integration.md 2"""
+
+    class Renamed(RecordAttendance):
+        day_status: str = Field(validation_alias=AliasChoices("day_status", "status_of_day"))  # type: ignore[assignment]
+
+    kind = replace(COMMANDS["record_attendance"], command=Renamed)
+    names = ("day_status", "status_of_day")
+    assert message_schema("record_attendance.v1", kind)["anyOf"] == [{"required": [name]} for name in names]
+    group = message_schema(f"{GROUP}.v1", kind)
+    for name in names:
+        value = {"occurred_on": "2025-03-18", name: "present", "entries": [{"client": "x", "hours": 4}]}
+        assert faults(value, group) == []
 
 
 def test_a_group_has_at_most_a_hundred_entries() -> None:
