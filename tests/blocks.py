@@ -196,8 +196,8 @@ class Shell:
         return f"set -a\nsource {self._state}\n{self._with_free_ports(text)}\n"
 
     def _kept_script(self, text: str) -> str:
-        """Folder and variables of one command hold for the next, as in one terminal. Not those of what runs on: it ends while
-        others read them, and writes them as they were when it began."""
+        """Folder and variables of one command hold for the next, as in one terminal. Not those of what runs on: it ends
+        while others read them, and would write them as they were when it began."""
         keep = f'{{ echo "cd $(printf %q "$PWD")"; export -p; }} > {self._state}'
         return f"{self._script(text)}__ended=$?\n{keep}\nexit $__ended\n"
 
