@@ -193,10 +193,13 @@ class Shell:
         return PORT.sub(lambda named: self.ports[named[0]], text)
 
     def _script(self, text: str) -> str:
-        text = self._with_free_ports(text)
-        # Folder and variables of one command hold for the next, as in one terminal.
+        return f"set -a\nsource {self._state}\n{self._with_free_ports(text)}\n"
+
+    def _kept_script(self, text: str) -> str:
+        """Folder and variables of one command hold for the next, as in one terminal. Not those of what runs on: it ends
+        while others read them, and would write them as they were when it began."""
         keep = f'{{ echo "cd $(printf %q "$PWD")"; export -p; }} > {self._state}'
-        return f"set -a\nsource {self._state}\n{text}\n__ended=$?\n{keep}\nexit $__ended\n"
+        return f"{self._script(text)}__ended=$?\n{keep}\nexit $__ended\n"
 
     def _run(self, typed: Typed) -> None:
         if typed.text.startswith("git clone"):
@@ -204,7 +207,7 @@ class Shell:
             return
         wanted = int(found.group(1)) if (found := re.search(r"#\s*exit (\d+)\s*$", typed.text)) else 0
         done = subprocess.run(
-            ["bash", "-c", self._script(typed.text)],
+            ["bash", "-c", self._kept_script(typed.text)],
             cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,

@@ -86,6 +86,34 @@ $ kill -0 $(cat number)
         os.kill(number, 0)
 
 
+def test_what_is_started_changes_nothing_for_what_is_typed_after_it(shell: Shell, tmp_path: Path) -> None:
+    """As in a terminal: when a server ends, however late, the variables and the folder are those that were typed since."""
+    page = """
+```console
+$ mkdir inner && mkfifo pipe
+$ echo ready; export OF_WHAT_RUNS=1; read line < pipe &
+ready
+$ export NAME=value && cd inner
+$ echo > ../pipe
+```
+```python
+wait_until_it_has_ended()
+```
+```console
+$ echo $NAME $OF_WHAT_RUNS; basename $PWD
+value
+inner
+```
+"""
+
+    def wait() -> None:
+        [(started, _)] = shell._started
+        assert started.wait(10) == 0
+
+    shell._names["wait_until_it_has_ended"] = wait
+    assert run(shell, tmp_path, page) == 6
+
+
 def test_a_long_command_goes_on_in_the_next_line(shell: Shell, tmp_path: Path) -> None:
     assert run(shell, tmp_path, "```console\n$ echo one \\\n>   two\none two\n```\n") == 1
 

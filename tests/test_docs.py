@@ -187,6 +187,15 @@ def test_every_command_that_a_page_names_is_there(path: Path) -> None:
     assert asked - targets == set()
 
 
+@pytest.mark.parametrize("page", ["operate.md", "join-an-agency.md"])
+def test_who_begins_a_live_ledger_reads_that_the_address_of_schemas_is_set_before_it_tells_anything(page: str) -> None:
+    """What was told keeps the address that it had: afterwards is too late."""
+    text = (DOCS / "how-to" / page).read_text(encoding="utf-8")
+    [said] = [part for part in re.split(r"\n\n|\n(?=\d+\. )", text) if "KUTY_SCHEMAS_ADDRESS" in part]
+    assert re.search(r"before\b.*\blive\b", said, re.DOTALL)
+    assert "KUTY_SCHEMAS_ADDRESS" in {variable for variable, _, _ in described()}
+
+
 def files_named(text: str) -> list[str]:
     """Paths of the project in a text, as code."""
     rooms = "domain|projections|consumers|api|deploy|tests|docs"

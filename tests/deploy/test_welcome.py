@@ -83,7 +83,7 @@ def test_a_refused_request_ends_it_with_the_reason(
 def test_that_an_agency_has_joined_is_seen_as_the_how_to_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """docs/how-to/join-an-agency.md, step 3: what the county sees, and the one publication that the agency itself gets."""
+    """docs/how-to/join-an-agency.md, step 4: what the county sees, and the one publication that the agency itself gets."""
     monkeypatch.setenv("KUTY_HOME", str(tmp_path))
 
     def counted() -> int:
