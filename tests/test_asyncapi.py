@@ -165,7 +165,7 @@ def test_every_publication_of_whole_histories_fits_its_document() -> None:
 
 @KINDS
 def test_a_legal_basis_and_a_purpose_are_codes_to_which_others_may_come(kind: Kind) -> None:
-    """source: docs/decisions/0030-schemas-are-open-for-readers.md"""
+    """source: integration.md 3; decisions/0030"""
     told = [message for message in messages(kind).values() if "x-legal-bases" in message]
     assert told
     for message in told:

@@ -1,6 +1,6 @@
 """What may be changed in a committed schema, and what breaks those who read or send by it.
 
-source: docs/decisions/0030-schemas-are-open-for-readers.md
+source: integration.md 3; decisions/0030
 """
 
 from __future__ import annotations
