@@ -24,12 +24,12 @@ from domain.answers import Answer
 from domain.directory import Recipient
 from domain.receipts import Receipt, receipt_of, receipt_of_answer
 
-OWN_ID = r"^[!-~]{1,80}( [0-9]{1,3})?$"
+OWN_ID = r"[!-~]{1,80}( [0-9]{1,3})?"
 LONGEST_ID = 84
 MessageId = Annotated[
     str,
     Path(
-        pattern=OWN_ID,
+        pattern=f"^{OWN_ID}$",
         max_length=LONGEST_ID,
         description="Your own id of the message, percent-encoded (`/` as `%2F`); of an entry of a group's message `g-1 1`.",
     ),
@@ -133,7 +133,7 @@ async def read_waiting(
     after: Annotated[
         str,
         Query(
-            pattern=OWN_ID.replace("^", "^(").replace("$", ")?$"),
+            pattern=f"^({OWN_ID})?$",
             max_length=LONGEST_ID,
             description=f"Messages behind this id of at most {LONGEST_ID} characters; then `next` of the last answer.",
         ),

@@ -36,7 +36,8 @@ def names_event(field: str) -> bool:
 @dataclass(slots=True)
 class Line:
     """Where a recipient's line has come to: `sequence` 0 and empty hashes before the first. `previous_hash` is that of the
-    last publication, `record_hash` that of the event which keeps it, `at` when that was recorded (UTC)."""
+    last publication, `record_hash` that of the event which keeps it, `at` when that was recorded, or the
+    publication's own time where that is later (UTC)."""
 
     recipient: str
     epoch: int
