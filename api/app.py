@@ -6,13 +6,13 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.caller import DevelopmentIssuer, Verifier
 from api.documents import AgencyDocument, Schemas
 from api.exchange import Exchange
+from api.hosts import OwnHosts
 from api.ledgers import LedgerDoor, Ledgers
 from api.openapi.document import DescribedApi
 from api.problems import LastResort, add_problems, language_of, problem_response
@@ -22,8 +22,6 @@ from api.waiting import Looks
 from domain.refusals import Reason
 from domain.store import KeyDestroyed, StoreUnavailable
 
-HOSTS = ("localhost", "127.0.0.1", "testserver", "[::1]")
-"""Loopback only: a proxy with TLS stands before anything else."""
 ABOUT = """The shared, provable record of a client's path through rehabilitative work activity.
 
 Everybody names clients and parts by the own names that they were given. Every command has an `Idempotency-Key`; sent
@@ -40,12 +38,13 @@ def create_app(
     *,
     live_allowed: bool = False,
     development: DevelopmentIssuer | None = None,
-    hosts: tuple[str, ...] = HOSTS,
+    hosts: Sequence[str] = (),
     agency_documents: Sequence[AgencyDocument] = (),
     published_schemas: Schemas = dict,
 ) -> FastAPI:
-    """The application. `doors` may grow while it runs; `development` signs tokens for anybody, never give it elsewhere;
-    `agency_documents` and `published_schemas` are served to anybody who asks."""
+    """The application, which answers under the names of this machine and of `hosts` alone. `doors` may grow while it runs;
+    `development` signs tokens for anybody, never give it elsewhere; `agency_documents` and `published_schemas` are served to
+    anybody who asks."""
     app = DescribedApi(
         title="KUTY",
         version="1",
@@ -82,6 +81,6 @@ def create_app(
         # Not included but put there: an included router is asked twice for every request.
         app.router.routes.extend(part.routes().routes)
     app.add_middleware(LastResort)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(OwnHosts, others=hosts)
     app.add_middleware(Exchange)
     return app

@@ -17,13 +17,13 @@ from projections.audit import Rerun
 from projections.questions import Coded
 
 
-class Stated(Dated):
+class StatedWhole(Dated):
     """What is stated whole: a field without a value is there, as null."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class Replayed(Stated):
+class Replayed(StatedWhole):
     """Whose history it is, and where the full record ended when it was read."""
 
     ledger: LedgerNamed
@@ -31,7 +31,7 @@ class Replayed(Stated):
     head: int = Field(description="The last position of the full record.")
 
 
-class ChangedField(Stated):
+class ChangedField(StatedWhole):
     """What a correction made of one field; null stands for no value."""
 
     field: str
@@ -39,7 +39,7 @@ class ChangedField(Stated):
     after: Any
 
 
-class RecordedFact(Stated):
+class RecordedFact(StatedWhole):
     """One recorded fact. `occurred_on` is the day that was recorded with it, `day` the one that holds after corrections."""
 
     position: int = Field(description="In the full record.")
@@ -73,14 +73,14 @@ class ClientHistory(Replayed):
     facts: list[RecordedFact]
 
 
-class CaseThen(Stated):
+class CaseThen(StatedWhole):
     """How far a case was on the day."""
 
     case_id: str
     state: CaseState
 
 
-class FactThen(Stated):
+class FactThen(StatedWhole):
     """A fact that was in force on the day."""
 
     event_id: str
@@ -100,7 +100,7 @@ class CaseAsOf(Replayed):
     facts: list[FactThen]
 
 
-class Disclosure(Stated):
+class Disclosure(StatedWhole):
     """One thing that one recipient was told. Once its key is destroyed only place and time are left."""
 
     position: int = Field(description="In the full record.")

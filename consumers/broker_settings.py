@@ -38,12 +38,16 @@ class Connection:
     def __post_init__(self) -> None:
         if self.security not in ("PLAINTEXT", "SSL", "SASL_SSL"):
             raise ValueError(f"{self.security} is not a way to reach a broker")
-        hosts = [address.rsplit(":", 1)[0].strip("[]") for address in self.bootstrap.split(",")]
-        local = all(host in ("localhost", "127.0.0.1", "::1") for host in hosts)
-        if self.security == "PLAINTEXT" and not (local or self.plaintext_beyond_loopback):
+        if self.security == "PLAINTEXT" and not (self.on_this_machine or self.plaintext_beyond_loopback):
             raise ValueError(f"{self.bootstrap} is not on this machine: reach it over TLS")
         if self.security == "SASL_SSL" and not (self.user and self.password):
             raise ValueError("SASL_SSL needs a user and a password")
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether every broker that is asked first is on loopback."""
+        hosts = [address.rsplit(":", 1)[0].strip("[]") for address in self.bootstrap.split(",")]
+        return all(host in ("localhost", "127.0.0.1", "::1") for host in hosts)
 
 
 def client_settings(role: Role, connection: Connection) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def app_of(wired: Wired) -> FastAPI:
         {wired.store.ledger: door_of(wired)},
         Verifier(issuer_key(settings), settings.issuer) if settings.issuer else Verifier(development.public_key),
         live_allowed=settings.allow_live,
+        hosts=settings.hosts,
         development=development if offered else None,
         agency_documents=agency_documents(),
         published_schemas=published_schemas(settings.schemas),

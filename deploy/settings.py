@@ -32,6 +32,8 @@ MOST_PORT = 65_535
 MOST_WORKERS = 64
 MOST_COPIES = 32_767
 """Kafka counts them in 16 bits."""
+OF_LIBPQ = {"host": "PGHOST", "hostaddr": "PGHOSTADDR", "service": "PGSERVICE", "sslmode": "PGSSLMODE"}
+"""Of what says where a database is and whether it proves to be it, the variables that libpq reads."""
 DSN = "postgresql://user:password@host:5432/database"
 
 DSNS = ("store_dsn", "owner_dsn", "keys_dsn", "keys_owner_dsn", "vault_dsn", "vault_owner_dsn", "models_dsn")
@@ -135,8 +137,8 @@ class Settings:
     plaintext_beyond_loopback: bool = field(
         default=False,
         metadata=_means(
-            "Reach Kafka, and be reached, without TLS outside this machine: for closed networks of containers, or behind a "
-            "proxy with TLS, alone."
+            "Reach Kafka and PostgreSQL, and be reached, without TLS outside this machine: for closed networks of "
+            "containers, or behind a proxy with TLS, alone."
         ),
     )
     replication: int = field(default=0, metadata=_means("Copies of each topic that is made. 0: the cluster's own default."))
@@ -149,8 +151,9 @@ class Settings:
         default="",
         metadata=_means(
             "Address at which agencies reach the API, like https://kuty.example: what is told from now on names its schema "
-            "below it (`ce_dataschema`), and what was told keeps the address that it had. Empty: KUTY_HOST and KUTY_PORT, "
-            "which is for simulated ledgers on loopback alone. The same for every process."
+            "below it (`ce_dataschema`), and what was told keeps the address that it had; the API answers under its host's "
+            "name. Empty: KUTY_HOST and KUTY_PORT, which is for simulated ledgers on loopback alone. The same for every "
+            "process."
         ),
     )
     api_workers: int = field(
@@ -243,6 +246,13 @@ class Settings:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.schemas_address or f"http://{host}:{self.port}"
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names under which the API is asked, beside those of this machine: its own, and that of the schemas."""
+        named = urlsplit(self.schemas).hostname or ""
+        names = (name for name in (self.host, named) if name.strip("0.:"))  # on every address is none
+        return tuple(dict.fromkeys(f"[{name}]" if ":" in name else name for name in names))
+
     def check_schemas_address(self) -> None:
         """What is recorded names its schemas where others find them. Raises WrongSetting."""
         if not self.schemas_address:
@@ -304,6 +314,11 @@ class Settings:
                 raise WrongSetting(f"KUTY_{name.upper()} is no connection string like {DSN}") from None
             if dsn and not named.get("user"):
                 raise WrongSetting(f"KUTY_{name.upper()} names no user: it should be like {DSN}")
+            if dsn and not self.plaintext_beyond_loopback and (where := _reached_unproved(named)):
+                raise WrongSetting(
+                    f"KUTY_{name.upper()} reaches {where}, and does not say that its certificate is checked: add "
+                    "sslmode=verify-full (and sslrootcert), or set KUTY_PLAINTEXT_BEYOND_LOOPBACK in a closed network"
+                )
         for name in ("keys_dsn", "vault_dsn"):
             if getattr(self, name) and not self.store_dsn:
                 raise WrongSetting(f"KUTY_{name.upper()} is set, and KUTY_STORE_DSN is not: without it all is in files")
@@ -333,6 +348,16 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """The variables that give another process the same settings."""
         return {variable_of(one): str(getattr(self, one.name)) for one in fields(self)}
+
+
+def _reached_unproved(named: Mapping[str, Any]) -> str:
+    """The hosts beyond this machine at which a database is reached though nobody proves to be it; empty for none. What the
+    connection string leaves out, libpq takes from its own environment, and whatever it likes from a service file.
+    source: PostgreSQL manual 32.1.2, 32.15, 32.19.1"""
+    said = {word: named.get(word) or os.environ.get(variable, "") for word, variable in OF_LIBPQ.items()}
+    hosts = (said["hostaddr"] or said["host"] or (f"service {said['service']}" if said["service"] else "")).split(",")
+    beyond = [host for host in hosts if host and host not in LOOPBACK and not host.startswith(("/", "@"))]
+    return ",".join(beyond) if said["sslmode"] != "verify-full" else ""
 
 
 def _is_address(text: str) -> bool:

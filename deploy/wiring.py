@@ -123,11 +123,20 @@ class Wired:
         """What decides messages, over Kafka and over HTTP alike."""
         return Receiving(self.store, self.vault, self.pseudonyms, kinds())
 
+    @property
+    def schemas(self) -> str:
+        """The address before `/schemas` that stands in what is told and sent. Raises WrongSetting where it would lead to the
+        reader's own machine: for a live ledger, and where the broker is beyond this one."""
+        beyond = bool(self.settings.kafka) and not self.settings.connection.on_this_machine
+        if beyond or self.store.mode == "live":
+            self.settings.check_schemas_address()
+        return self.settings.schemas
+
     @cached_property
     def intake(self) -> Intake:
         """The role that takes messages in."""
         intake = Intake(
-            self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line, schemas=self.settings.schemas
+            self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line, schemas=self.schemas
         )
         self._closing.insert(0, intake.close)
         return intake
@@ -139,11 +148,8 @@ class Wired:
 
     @cached_property
     def disclosure(self) -> Disclosure:
-        """The role that tells recipients what they may be told. Raises WrongSetting for a live ledger without an address
-        for its schemas."""
-        if self.store.head() and self.store.directory.mode == "live":
-            self.settings.check_schemas_address()
-        return Disclosure(self.store, self.vault, schemas=self.settings.schemas)
+        """The role that tells recipients what they may be told."""
+        return Disclosure(self.store, self.vault, schemas=self.schemas)
 
     @cached_property
     def relay(self) -> Relay:
@@ -155,7 +161,7 @@ class Wired:
             window=self.settings.relay_window,
             heartbeat_s=self.settings.heartbeat_s,
             replication=self.settings.replication or None,
-            schemas=self.settings.schemas,
+            schemas=self.schemas,
         )
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -78,11 +79,22 @@ OF_TEXTS = {"Content-Language": {**HEADERS["Content-Language"], "required": Fals
 class DescribedApi(FastAPI):
     """An application whose document is complete."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(openapi_url=None, **options)  # the ready-made route makes it while everybody else waits
+        self._making = threading.Lock()
+        self._written = b""
+
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if self.openapi_schema is None:
             self.openapi_schema = _complete(super().openapi(), [one for one in self.routes if isinstance(one, APIRoute)])
         return self.openapi_schema
+
+    def written(self) -> bytes:
+        """The document as JSON. The first time it takes a moment; who asks meanwhile waits for the same."""
+        with self._making:
+            self._written = self._written or orjson.dumps(self.openapi())
+            return self._written
 
 
 def operations(document: Mapping[str, Any]) -> Iterable[tuple[str, str, Operation]]:

@@ -15,6 +15,7 @@ from api.answers import InThreeLanguages, json_response
 from api.documents import YAML, AgencyDocument
 from api.links import DESCRIPTIONS
 from api.openapi.answers import described, header, problems
+from api.openapi.document import DescribedApi
 from api.problems import problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
@@ -37,8 +38,9 @@ class AsyncApiDocuments(BaseModel):
 
 
 def routes() -> APIRouter:
-    """The list of documents, and each of them; nobody needs a token."""
+    """The description of this door, the list of documents, and each of them; nobody needs a token."""
     router = doors("", "documents")
+    router.add_api_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
     router.add_api_route(
         "/asyncapi",
         listed,
@@ -65,6 +67,12 @@ def routes() -> APIRouter:
         response_class=Response,
     )
     return router
+
+
+async def openapi(request: Request) -> Response:
+    """What is described of every route."""
+    described_api: DescribedApi = request.app
+    return Response(await run_in_threadpool(described_api.written), media_type="application/json")
 
 
 async def listed(request: Request) -> Response:

@@ -163,7 +163,7 @@ def _waiting(door: LedgerDoor, own: Recipient, after: str, limit: int) -> tuple[
 
 def _stated(door: LedgerDoor, own: Recipient, answers: Iterable[Answer]) -> list[dict[str, Any]]:
     """The receipts of answers, as they stand on the topic; what was erased is left out."""
-    records = [record for answer in answers for record in door.store.records(answer.events[0][2] - 1, 1)]
+    records = door.store.records_at([answer.events[0][2] for answer in answers])
     pseudonyms = door.pseudonyms(own.short_name)
     told = [receipt_of(record, event) for record, event in zip(records, door.store.opened_all(records), strict=True)]
     receipts: list[Receipt] = [receipt.named(pseudonyms) for receipt in told if receipt is not None]

@@ -25,7 +25,7 @@ from domain.store.rebuild import FollowerOf
 from domain.store.sealed.keys import TOKEN, Keys
 from domain.store.sealed.sealing import Sealer
 from domain.store.sealed.tokens import Token, Tokens
-from domain.store.tables.recorders import Recorder, Row, Sender
+from domain.store.tables.recorders import AnswerRow, Recorder, Row, Sender
 from domain.store.tables.relayed import ENDLESS, Acknowledged, Parked
 from domain.store.tables.seen import hash_of
 
@@ -57,6 +57,11 @@ class LedgerReading:
     def records(self, after: int, limit: int, names: Sequence[str] = ()) -> list[Record]:
         """The feed after a position, in order; `names` without version choose kinds of events. Raises `Damaged`."""
         return self._seen(self._recorder.rows(after, limit, types_of(names)))
+
+    def records_at(self, positions: Sequence[int]) -> list[Record]:
+        """The events at some positions of the feed, in the order in which these are given. Raises `Damaged`."""
+        found = {record.position: record for record in self._read(self._recorder.rows_at(positions))}
+        return [found[position] for position in positions if position in found]
 
     def pages(self, size: int, after: int = 0) -> Iterator[list[Record]]:
         """The feed after a position to its end, page by page: the next one is fetched while the last is worked on. Raises
@@ -199,10 +204,12 @@ class LedgerReading:
         newest = max(rows, key=lambda row: (row.number or 0, row.position), default=None)
         return (answer_of(newest), type_in(newest)) if newest else None
 
-    def waiting(self, sender: Sender, command_ids: Iterable[str]) -> list[Answer]:
-        """Of what a sender said under some ids the answers that it waits, and had no last one since."""
-        rows = (row for one in command_ids for row in still_waiting(self._recorder.answers_to(sender, one)))
-        return [answer_of(row) for row in rows]
+    def waiting(self, sender: Sender, command_ids: Sequence[str]) -> list[Answer]:
+        """Of what a sender said under some ids the answers that it waits, and had no last one since; in the order of ids."""
+        kept: dict[str, list[AnswerRow]] = {one: [] for one in command_ids}
+        for row in self._recorder.answers_to(sender, *command_ids):
+            kept[row.command_id].append(row)
+        return [answer_of(row) for rows in kept.values() for row in still_waiting(rows)]
 
     def waits(self, sender: Sender, command_id: str) -> bool:
         """Whether something was told that it waits under the id, and has no last answer yet, whoever else may have one."""

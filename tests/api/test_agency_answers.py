@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -17,7 +15,6 @@ from urllib.parse import urljoin
 import pytest
 import yaml
 from house import CODE, UNKNOWN_CODE, House, house_after
-from json_schema import faults
 from provider_days import BENEFIT, attendance, week_after
 from stories import EXPERT, INSTRUCTOR, OWN_WORKER, PAYER, STEPS
 
@@ -60,42 +57,8 @@ def vary(answer: Any) -> set[str]:
 # --- described ---
 
 
-def resolved(document: dict[str, Any], schema: Any, depth: int = 8) -> Any:
-    """A schema with what it names in its place, as deep as any answer goes."""
-    if isinstance(schema, list):
-        return [resolved(document, one, depth) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        named = reduce(getitem, schema["$ref"].removeprefix("#/").split("/"), document)
-        return resolved(document, named, depth - 1) if depth else {}
-    return {name: resolved(document, one, depth) for name, one in schema.items()}
-
-
-def undescribed(schema: dict[str, Any], value: Any, place: str = "") -> Iterator[str]:
-    """The members of an answer of which its description says nothing."""
-    if isinstance(value, list):
-        for one in value:
-            yield from undescribed(schema.get("items", {}), one, place)
-    elif isinstance(value, dict) and "properties" in schema:
-        for name, one in value.items():
-            if name not in schema["properties"]:
-                yield f"{place}/{name}"
-            else:
-                yield from undescribed(schema["properties"][name], one, f"{place}/{name}")
-
-
-def holds(document: dict[str, Any], path: str, answer: Any) -> None:
-    """The answer is as its description says: status, media type, every member. A problem may have members of its own kind
-    beside those (RFC 9457 3.2)."""
-    operation = document["paths"][f"{LEDGER}{path}"][answer.request.method.lower()]
-    told = resolved(document, operation["responses"][str(answer.status_code)])
-    schema = told["content"][answer.headers["content-type"]]["schema"]
-    assert faults(answer.json(), schema) == [], path
-    assert "problem" in answer.headers["content-type"] or list(undescribed(schema, answer.json())) == [], path
-
-
-def test_every_answer_is_as_it_is_described(home: House, described: dict[str, Any]) -> None:
+def test_every_sort_of_answer_comes_and_is_as_it_is_described(home: House) -> None:
+    """Each of them is held against the description as it comes (`described.Described`)."""
     body = {"identity_code": UNKNOWN_CODE, **BENEFIT}
     group = {"entries": [attendance(home, client="nobody"), attendance(home)]}
     sent = [
@@ -109,27 +72,25 @@ def test_every_answer_is_as_it_is_described(home: House, described: dict[str, An
     ]
     assert [one.status_code for one in sent] == [207, 200, 409, 422, 400, 400, 202]
     assert [one.headers["content-type"] for one in sent[-3:-1]] == ["application/json", "application/problem+json"]
-    for answer in sent:
-        holds(described, "/in/{recipient}", answer)
     home.settle()
-    for path, answer in (
-        ("/receipts", home.get("/receipts", PROVIDER, limit=500)),
-        ("/receipts", home.get("/receipts", PROVIDER, since=10_000)),
-        ("/receipts/{message_id}", home.get("/receipts/g-1", PROVIDER)),
-        ("/receipts/{message_id}", home.get("/receipts/nothing", PROVIDER)),
-        ("/waiting", home.get("/waiting", AUTHORITY)),
-        ("/waiting", home.get("/waiting", AUTHORITY, limit=0)),
-        ("/out/{recipient}", home.get("/out/provider-s01", PROVIDER, wait=0, limit=500)),
-        ("/out/{recipient}", home.get("/out/provider-s01", PROVIDER, wait=0, epoch=9)),
-        ("/out/{recipient}", home.get("/out/provider-s01", PROVIDER, wait=0, nothing=9)),
-        ("/out/{recipient}/status", home.get("/out/provider-s01/status", PROVIDER)),
-        ("/out/{recipient}/status", home.get("/out/provider-s02/status", PROVIDER)),
-        ("/client-references", home.post("/client-references", PROVIDER, {"identity_code": CODE})),
-        ("/client-references", home.post("/client-references", PROVIDER, {"identity_code": UNKNOWN_CODE})),
-        ("/redeliveries", home.post("/redeliveries", PAYER, {}, key="r-1")),
-        ("/redeliveries", home.post("/redeliveries", PAYER, {}, key="r-1")),
-    ):
-        holds(described, path, answer)
+    asked = (
+        home.get("/receipts", PROVIDER, limit=500),
+        home.get("/receipts", PROVIDER, since=10_000),
+        home.get("/receipts/g-1", PROVIDER),
+        home.get("/receipts/nothing", PROVIDER),
+        home.get("/waiting", AUTHORITY),
+        home.get("/waiting", AUTHORITY, limit=0),
+        home.get("/out/provider-s01", PROVIDER, wait=0, limit=500),
+        home.get("/out/provider-s01", PROVIDER, wait=0, epoch=9),
+        home.get("/out/provider-s01", PROVIDER, wait=0, nothing=9),
+        home.get("/out/provider-s01/status", PROVIDER),
+        home.get("/out/provider-s02/status", PROVIDER),
+        home.post("/client-references", PROVIDER, {"identity_code": CODE}),
+        home.post("/client-references", PROVIDER, {"identity_code": UNKNOWN_CODE}),
+        home.post("/redeliveries", PAYER, {}, key="r-1"),
+        home.post("/redeliveries", PAYER, {}, key="r-1"),
+    )
+    assert [one.status_code for one in asked] == [200, 409, 200, 404, 200, 422, 200, 409, 400, 200, 404, 200, 404, 202, 200]
     home.settle()
 
 
@@ -146,9 +107,18 @@ def test_the_doors_of_agency_systems_have_names_that_a_program_can_have(describe
     }  # fmt: skip
 
 
+def reached(document: dict[str, Any], name: str) -> str:
+    """The text of a schema and of all that it names, and so on."""
+    schemas, wanted, texts = document["components"]["schemas"], {name}, dict[str, str]()
+    while new := wanted - texts.keys():
+        texts |= {one: str(schemas[one]) for one in new}
+        wanted |= set(re.findall(r"#/components/schemas/(\w+)", "".join(texts.values())))
+    return "".join(texts.values())
+
+
 def test_a_field_without_a_value_is_described_as_left_out_and_never_as_null(described: dict[str, Any]) -> None:
     for name in ("Receipt", "PublicationPage", "Publication", "OutStatus", "WaitingMessages", "Redelivery"):
-        assert "null" not in str(resolved(described, described["components"]["schemas"][name])), name
+        assert "null" not in reached(described, name), name
 
 
 # --- the state of a line ---

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import yaml
-from house import House, house_after
+from house import House, house, house_after
 
 from api.bodies import LARGE, MOST_OF_ONE
 from api.bodies import MOST_WAITING as MOST_THERE
+from api.openapi.document import DescribedApi
 from api.parameters import PAGE
 from api.problems import LONGEST_ANSWER_S, LONGEST_WAIT_S
 from api.routes.publications import LOOKED_THROUGH
@@ -50,6 +55,30 @@ def test_a_document_is_served_as_it_is_written(kind: Kind, home: House, built: d
     assert answer.headers["content-type"].startswith("application/yaml")
     assert answer.content == built[f"asyncapi/{name}.yaml"]
     assert yaml.safe_load(answer.text) == document_of(kind)
+
+
+def test_while_the_description_is_made_others_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes half a second the first time; who asks meanwhile gets the same bytes."""
+    made, go_on, times = DescribedApi.openapi, threading.Event(), []
+
+    def slowly(api: DescribedApi) -> dict[str, Any]:
+        times.append(1)
+        assert go_on.wait(60)
+        return made(api)
+
+    monkeypatch.setattr(DescribedApi, "openapi", slowly)
+
+    async def scene(app: Any) -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as http:
+            asking = [asyncio.create_task(http.get("/openapi.json")) for _ in range(3)]
+            assert (await http.get("/asyncapi")).status_code == 200
+            assert not any(one.done() for one in asking)
+            go_on.set()
+            assert len({(await one).content for one in asking}) == 1
+        assert times == [1]
+
+    with house(tmp_path) as fresh:
+        asyncio.run(scene(fresh.http.app))
 
 
 def test_the_description_that_is_written_is_the_one_that_is_served_but_for_what_is_for_development(

@@ -612,8 +612,26 @@ def test_every_answer_names_its_request(home: House) -> None:
                 for bad in ("short", "with a space", "x" * 65, "of-010190-904B", "a\x7fbcdefgh", "")}  # fmt: skip
         assert len(made) == 6
         assert all(len(one) == 32 for one in made)
-    wrong_host = home.http.get("/", headers={"host": "elsewhere.example"})
-    assert (wrong_host.status_code, len(wrong_host.headers["x-request-id"])) == (400, 32)
+
+
+@pytest.mark.parametrize("path", ["/", "/openapi.json", f"/ledgers/{LEDGER}/health", "/dev/people", "/nothing"])
+@pytest.mark.parametrize(
+    "host", ["elsewhere.example", "localhost.elsewhere.example", "elsewhere.example:8000", "127.0.0.1@elsewhere.example",
+             "127.0.0.1:8000:9000", "[::2]", "::1", "localhost:x", ""]
+)  # fmt: skip
+def test_a_request_to_somebody_elses_name_is_a_problem(path: str, host: str, home: House) -> None:
+    """source: RFC 9110 7.4; a page from elsewhere whose name leads to this machine is answered nothing."""
+    answer = home.http.get(path, headers={"host": host, "accept-language": "sv"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert [one["code"] for one in answer.json()["codes"]] == ["E_HOST"]
+    assert answer.headers["content-language"] == "sv"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:9", "[::1]", "[::1]:8000"])
+def test_a_request_to_a_name_of_this_machine_is_answered(host: str, home: House) -> None:
+    for path in ("/asyncapi", "/dev/people"):
+        assert home.http.get(path, headers={"host": host}).status_code == 200
 
 
 def test_an_id_that_a_machine_made_is_kept_and_one_with_a_persons_code_in_it_is_not() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from house import LEDGER, House, house_after
 from json_schema import faults
 from stories import PAYER
 
 from consumers import wire
 from deploy.describe.schemas import served_schemas
+from deploy.serving import app_of
+from deploy.settings import Settings
+from deploy.wiring import opened
 
 ADDRESS = "http://127.0.0.1:8000"
 """Where schemas are unless KUTY_SCHEMAS_ADDRESS says otherwise."""
@@ -49,6 +54,16 @@ def test_a_schema_may_be_kept_by_anybody_and_is_not_sent_twice(home: House) -> N
     assert answer.headers["cache-control"] == "public, max-age=3600"
     again = home.http.get("/schemas/receipt.v1.json", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_schema_is_served_where_agencies_reach_the_api_and_tokens_for_anybody_are_not(tmp_path: Path) -> None:
+    """docs/explanation/integration.md 3; the proxy passes on the name under which it was asked (RFC 9110 7.2)."""
+    settings = Settings(home=tmp_path, ledger=LEDGER, schemas_address="https://kuty.example:8443/county")
+    with opened(settings, wait_s=0) as wired, TestClient(app_of(wired)) as http:
+        answer = http.get("/schemas/receipt.v1.json", headers={"host": "kuty.example:8443"})
+        assert (answer.status_code, answer.json()["$id"]) == (200, f"{settings.schemas_address}/schemas/receipt.v1.json")
+        asked = [http.get("/dev/people", headers={"host": host}).status_code for host in ("kuty.example", "localhost:8000")]
+        assert asked == [400, 200]
 
 
 @pytest.mark.parametrize(

@@ -861,6 +861,27 @@ def test_the_whole_feed_comes_page_by_page(store: EventStore) -> None:
     assert list(store.pages(3, head)) == []
 
 
+def test_what_stands_at_some_positions_comes_in_the_order_in_which_they_are_given(store: EventStore) -> None:
+    for _ in range(12):
+        new_client(store)
+    head = store.head()
+    asked = [7, 2, head, 3]
+    assert [record.position for record in store.records_at(asked)] == asked
+    assert store.records_at([2]) == store.records(1, 1)
+    assert store.records_at([head + 1, 5, *range(head + 2, head + 900)]) == store.records(4, 1)
+    assert store.records_at([]) == []
+
+
+def test_of_many_ids_those_that_wait_are_found_together(store: EventStore) -> None:
+    for number, name in enumerate(("w-1", "w-2", "w-3")):
+        store.note(held(name), PROVIDER, name, content=M1, input_position=("in", number + 1)).result(DEADLINE_S)
+    store.refuse([Reason("E_CODE")], PROVIDER, "w-2", content=M1).result(DEADLINE_S)
+    told = store.waiting(PROVIDER.sender, ["w-3", "nobody's", "w-2", "w-1"])
+    assert [answer.number for answer in told] == [3, 1]
+    assert store.waiting(PROVIDER.sender, []) == []
+    assert store.waiting(WORKER.sender, ["w-1"]) == []
+
+
 def test_positions_of_many_are_asked_together_and_may_be_set_back(store: EventStore) -> None:
     many = {f"projector/{number}": number for number in range(1_200)}
     store.place(many)

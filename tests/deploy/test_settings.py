@@ -47,6 +47,21 @@ def test_schemas_are_named_where_the_api_is_reached(given: dict[str, str], addre
     assert Settings.from_environment(given).schemas == address
 
 
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, ("127.0.0.1",)),
+        ({"KUTY_HOST": "::1"}, ("[::1]",)),
+        ({"KUTY_SCHEMAS_ADDRESS": "https://KUTY.example:8443/ledger"}, ("127.0.0.1", "kuty.example")),
+        ({"KUTY_SCHEMAS_ADDRESS": "https://[2001:db8::1]"}, ("127.0.0.1", "[2001:db8::1]")),
+        ({"KUTY_HOST": "0.0.0.0", "KUTY_SCHEMAS_ADDRESS": "https://kuty.example"}, ("kuty.example",)),
+        ({"KUTY_HOST": "::", "KUTY_SCHEMAS_ADDRESS": "https://kuty.example"}, ("kuty.example",)),
+    ],
+)
+def test_the_api_is_asked_under_its_own_address_and_that_of_the_schemas(given: dict[str, str], names: tuple[str]) -> None:
+    assert Settings.from_environment({"KUTY_PLAINTEXT_BEYOND_LOOPBACK": "true", **given}).hosts == names
+
+
 @pytest.mark.parametrize(("name", "text"), [("KUTY_PORT", "eight"), ("KUTY_ALLOW_LIVE", "maybe"), ("KUTY_HEARTBEAT_S", "x")])
 def test_a_variable_that_cannot_be_read_is_named(name: str, text: str) -> None:
     with pytest.raises(WrongSetting, match=f"{name} is '{text}'"):
@@ -131,6 +146,42 @@ def test_kafka_beyond_this_machine_is_reached_over_tls_alone() -> None:
     with pytest.raises(ValueError, match="reach it over TLS"):
         _ = Settings(kafka="kafka.example.org:9092").connection
     assert Settings(kafka="kafka.example.org:9092", kafka_security="SSL").connection.security == "SSL"
+
+
+BEYOND = "postgresql://kuty@db.example/kuty"
+
+
+@pytest.mark.parametrize("name", DSNS)
+@pytest.mark.parametrize(
+    "dsn",
+    [BEYOND, f"{BEYOND}?sslmode=prefer", f"{BEYOND}?sslmode=require", f"{BEYOND}?sslmode=verify-ca",
+     "postgresql://kuty@localhost,db.example/kuty", "postgresql://kuty@[2001:db8::1]/kuty",
+     "user=kuty host=localhost hostaddr=192.0.2.7", "user=kuty service=county"],
+)  # fmt: skip
+def test_a_database_beyond_this_machine_has_to_prove_which_it_is(name: str, dsn: str) -> None:
+    """source: PostgreSQL manual 32.19.1; names of clients went over the line in plain where a server asked for it."""
+    store = {"store_dsn": "postgresql://kuty@localhost/kuty"}
+    with pytest.raises(WrongSetting, match=rf"^KUTY_{name.upper()} reaches .* add sslmode=verify-full"):
+        Settings(**{**store, name: dsn}).check()
+    Settings(**{**store, name: dsn}, plaintext_beyond_loopback=True).check()
+    proved = f"{dsn} sslmode=verify-full" if " " in dsn else f"{dsn.partition('?')[0]}?sslmode=verify-full"
+    Settings(**{**store, name: proved}).check()
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://kuty@127.0.0.1:5432/kuty", "user=kuty host=/run/postgresql", "user=kuty", "postgresql://kuty@[::1]/k"]
+)
+def test_a_database_on_this_machine_proves_nothing(dsn: str) -> None:
+    Settings(store_dsn=dsn).check()
+
+
+def test_what_the_string_leaves_out_is_taken_from_where_libpq_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """source: PostgreSQL manual 32.15"""
+    monkeypatch.setenv("PGHOST", "db.example")
+    with pytest.raises(WrongSetting, match=r"^KUTY_STORE_DSN reaches db\.example"):
+        Settings(store_dsn="user=kuty").check()
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    Settings(store_dsn="user=kuty").check()
 
 
 def test_development_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:

@@ -89,10 +89,22 @@ def test_a_live_ledger_tells_nothing_before_it_is_known_where_its_schemas_are(ho
     with opened(settings(home), wait_s=0) as wired:
         opening = OpenLedger(organiser_org_id=COUNTY, mode="live", occurred_on=date(2025, 1, 2))
         assert wired.store.execute(opening, OPERATOR, "open").status == "recorded"
-        with pytest.raises(WrongSetting, match="KUTY_SCHEMAS_ADDRESS is not set"):
-            _ = wired.disclosure
+        for role in ("disclosure", "relay", "intake"):
+            with pytest.raises(WrongSetting, match="KUTY_SCHEMAS_ADDRESS is not set"):
+                getattr(wired, role)
     with opened(replace(settings(home), schemas_address="https://kuty.example"), wait_s=0) as wired:
         assert wired.disclosure.step() > 0
+
+
+def test_who_sends_beyond_this_machine_says_where_schemas_are_in_a_simulated_ledger_too(home: Path) -> None:
+    """What stands in a publication for good led each agency to its own machine."""
+    kafka = {"kafka": "kafka.example:9094", "kafka_security": "SSL"}
+    with opened(settings(home), wait_s=0) as wired:
+        for role in ("disclosure", "relay", "intake"):
+            with pytest.raises(WrongSetting, match="KUTY_SCHEMAS_ADDRESS is not set"):
+                getattr(replace(wired, settings=replace(wired.settings, **kafka)), role)
+        wired.settings = replace(wired.settings, **kafka, schemas_address="https://kuty.example")
+        assert wired.schemas == "https://kuty.example"
 
 
 def test_the_clock_waits_for_a_notice_that_is_overdue(home: Path) -> None:

@@ -147,7 +147,7 @@ class Answering:
         looked = use_of(caller, client, self.store.now(), "search")
         log = self.vault.log_use if found or becomes else self.vault.log_nobody
         log([looked])
-        return decide(client=client, dry_run=self.dry_run, **said)
+        return judged if self.dry_run else decide(client=client, **said)
 
     def _refuse(self, message: Incoming, reasons: tuple[Reason, ...], *, dry_run: bool = False) -> Future[Answer]:
         return self.store.refuse(

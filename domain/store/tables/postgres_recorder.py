@@ -219,6 +219,9 @@ class PostgresRecorder(PostgresProcessRecorder):
         parameters = (after, list(topics), limit) if topics else (after, limit)
         return self._rows(f"WHERE notification_id > %s{chosen} ORDER BY notification_id LIMIT %s", parameters)
 
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        return self._rows("WHERE notification_id = ANY(%s) ORDER BY notification_id", (list(positions),))
+
     def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
         return self._rows(
             "WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s",
@@ -259,12 +262,13 @@ class PostgresRecorder(PostgresProcessRecorder):
             )
         ]
 
-    def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
+    def answers_to(self, sender: Sender, *command_ids: str) -> list[AnswerRow]:
         return [
             AnswerRow(*row)
             for row in self._ask(
-                f"SELECT {ANSWER_COLUMNS} FROM answers WHERE sender_org = %s AND sender_task = %s AND command_id = %s",
-                (*sender, command_id),
+                f"SELECT {ANSWER_COLUMNS} FROM answers"
+                " WHERE sender_org = %s AND sender_task = %s AND command_id = ANY(%s)",
+                (*sender, list(command_ids)),
             )
         ]
 

@@ -226,6 +226,9 @@ class Recorder(Protocol):
     def rows(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """The feed after a position."""
 
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """The events at some positions of the feed, in feed order."""
+
     def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
         """One stream after a version."""
 
@@ -255,8 +258,8 @@ class Recorder(Protocol):
     def answer_rows(self, sender: Sender, after: int, limit: int) -> list[AnswerRow]:
         """The numbered answers to one sender after a number."""
 
-    def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
-        """The stored answers to one command."""
+    def answers_to(self, sender: Sender, *command_ids: str) -> list[AnswerRow]:
+        """The stored answers to some commands of a sender."""
 
     def tracking(self, name: str) -> int:
         """A follower's position, 0 before its first."""

@@ -170,6 +170,11 @@ class SqliteRecorder(SQLiteProcessRecorder):
         chosen = f" AND topic IN ({marks(len(topics))})" if topics else ""
         return self._rows(f"WHERE notification_id > %s{chosen} ORDER BY notification_id LIMIT %s", (after, *topics, limit))
 
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        asked = [sorted(positions)[start : start + MOST_PARAMETERS] for start in range(0, len(positions), MOST_PARAMETERS)]
+        wanted = ((f"WHERE notification_id IN ({marks(len(some))}) ORDER BY notification_id", some) for some in asked)
+        return [row for where, some in wanted for row in self._rows(where, some)]
+
     def stream_rows(self, stream: str, after: int = 0, limit: int | None = None) -> list[Row]:
         return self._rows(
             "WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s",
@@ -212,8 +217,8 @@ class SqliteRecorder(SQLiteProcessRecorder):
             )
         ]
 
-    def answers_to(self, sender: Sender, command_id: str) -> list[AnswerRow]:
-        return answers_of(self._ask, [(*sender, command_id)])
+    def answers_to(self, sender: Sender, *command_ids: str) -> list[AnswerRow]:
+        return answers_of(self._ask, [(*sender, command_id) for command_id in command_ids])
 
     def tracking(self, name: str) -> int:
         found = self._ask("SELECT notification_id FROM tracking WHERE application_name = %s", (name,))
