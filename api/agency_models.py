@@ -120,6 +120,13 @@ class WaitingMessages(Stated):
     next: str | None = Field(None, description="What `after` is for the next page; not there on the last one.")
 
 
+class RepeatedHistory(Stated):
+    """What a fresh epoch begins with: the old model answers until the history is repeated."""
+
+    replaces_epoch: int = Field(ge=1, description="The epoch that is over by this one.")
+    until_sequence: int = Field(ge=1, description="The sequence in this epoch with which what is repeated ends.")
+
+
 class PublicationValue(Stated):
     """The value of a publication as it is read."""
 
@@ -128,7 +135,7 @@ class PublicationValue(Stated):
     body: dict[str, Any] | None = Field(None, description="The fields of the fact, cut to what you may know.")
     replaces: str | None = Field(None, description="Your publication that this one revises or takes back.")
     message_id: str | None = Field(None, description="The id of your own message that this answers or echoes.")
-    history: dict[str, Any] | None = Field(None, description="First in a fresh epoch: which one it replaces, up to where.")
+    history: RepeatedHistory | None = Field(None, description="First in a fresh epoch: which one it replaces, up to where.")
 
 
 class Publication(Stated):

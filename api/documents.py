@@ -43,7 +43,7 @@ def linked(request: Request, recipient: Recipient, further: str = "") -> dict[st
     """The `Link` header of what a recipient is answered: to the next page, where there is one, and to the document of its
     kind."""
     document = document_for(request, recipient)
-    return links(further, described_by(document.address, YAML) if document else "")
+    return links(further, described_by(request, document.address, YAML) if document else "")
 
 
 def document_for(request: Request, recipient: Recipient) -> AgencyDocument | None:

@@ -9,11 +9,12 @@ from starlette.requests import Request
 
 DESCRIPTIONS = ", ".join(
     (
-        '</openapi.json>; rel="service-desc"; type="application/json"',
-        '</docs>; rel="service-doc"; type="text/html"',
+        '<openapi.json>; rel="service-desc"; type="application/json"',
+        '<docs>; rel="service-doc"; type="text/html"',
     )
 )
-"""Of the entry pages: how the API is described, for a program and for a person. source: RFC 8631 3 and 4"""
+"""Of the entry pages, which stand beside them: how the API is described, for a program and for a person.
+source: RFC 8631 3 and 4"""
 
 
 def next_page(request: Request, **changed: Any) -> str:
@@ -27,9 +28,11 @@ def next_page(request: Request, **changed: Any) -> str:
     return f'<?{query}>; rel="next"'
 
 
-def described_by(address: str, media_type: str) -> str:
-    """A link to what says how the answer is to be read. source: RFC 8288 (`describedby` of the IANA registry)"""
-    return f'<{address}>; rel="describedby"; type="{media_type}"'
+def described_by(request: Request, address: str, media_type: str) -> str:
+    """A link to what says how the answer is to be read. It counts from the address that was asked for: a proxy in front may
+    serve all of this below a path of its own. source: RFC 8288 (`describedby` of the IANA registry), RFC 3986 5.2.4"""
+    up = "../" * (request.scope["raw_path"].count(b"/") - 1)
+    return f'<{up}{address.removeprefix("/")}>; rel="describedby"; type="{media_type}"'
 
 
 def links(*stated: str) -> dict[str, str]:

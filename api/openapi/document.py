@@ -34,7 +34,7 @@ SERVERS = [
         "description": "Where your ledger's operator serves it.",
         "variables": {
             "scheme": {"enum": ["https", "http"], "default": "http", "description": "http on the machine itself alone."},
-            "address": {"default": "127.0.0.1:8000", "description": "Host and, where it is not the usual one, port."},
+            "address": {"default": "127.0.0.1:8000", "description": "Host, port, and the path before all others, if any."},
         },
     }
 ]

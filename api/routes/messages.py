@@ -105,7 +105,7 @@ def routes() -> APIRouter:
 def _answers() -> Responses:
     """What a message is answered, by status: its receipt, or the problem that kept it from being read."""
     said = {
-        201: "Recorded; `KUTY-Token` lets a reading wait for it.",
+        201: "Recorded; `KUTY-Token` lets a reading wait for it. With `dry_run` it would be, and there is none.",
         200: "The same was recorded before, or nothing had to be.",
         202: "It waits for something that is not there yet.",
         MANY: "A group's message: `parts` and `receipts` say what became of each entry.",
@@ -158,7 +158,7 @@ async def send_message(
     status = _status(received.receipt)
     # A group's own number stands behind those of its entries: a reading that waits for it sees them, too.
     place = signed.door.store.position_token(received.receipt.number or 0, (own.org, own.task))
-    return json_response(content, status, {TOKEN: place, **linked(request, own)})
+    return json_response(content, status, {**({} if dry_run else {TOKEN: place}), **linked(request, own)})
 
 
 def _attributes(request: Request) -> dict[str, bytes]:

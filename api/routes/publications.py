@@ -137,8 +137,8 @@ async def read_publications(
         Query(
             alias="type",
             max_length=LONGEST_CHOICE,
-            description=f"Publications of these types alone, with commas between them, at most {LONGEST_CHOICE} characters:"
-            " of those that `/out/{recipient}/status` names.",
+            description="Publications of these types alone, and the one that begins a fresh epoch, of whichever type;"
+            f" at most {LONGEST_CHOICE} characters with commas between, of those that `/out/{{recipient}}/status` names.",
         ),
     ] = None,
     limit: Limit = USUAL,
@@ -151,7 +151,8 @@ async def read_publications(
     (`E_NO_SUCH_PLACE`). Whoever would wait where enough readers of the recipient do is refused, too (`E_TOO_MANY_READERS`,
     `Retry-After`).
 
-    With `type` there are holes in the sequence, and `next` stands behind what was left out. One answer looks through so many
+    With `type` there are holes in the sequence, and `next` stands behind what was left out. The first publication of a fresh
+    epoch comes whatever its type is: its `history` says where what is repeated ends. One answer looks through so many
     publications; where none of them is of these types it is empty, and says where to go on. A type that the recipient is
     never told is refused (`E_QUERY`).
     """

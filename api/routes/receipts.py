@@ -101,7 +101,8 @@ def _behind(door: LedgerDoor, own: Recipient, since: int, limit: int) -> tuple[l
 
 
 async def read_receipt(request: Request, message_id: MessageId, signed: SignedInCaller) -> Response:
-    """The newest receipt of one of the caller's own messages, by its id: the last one of a message that has waited.
+    """The newest receipt of one of the caller's own messages, by its id: the last one of a message that has waited. Where
+    another person of the caller's has used the id, too, the caller's own comes first.
 
     Under an id that stands for nothing there is none (`E_NOT_FOUND`): then the message has not come, its answer holds no
     longer, or its bytes could not be read and took no id. The receipts of these stand in the line alone, and so does that of
@@ -113,7 +114,7 @@ async def read_receipt(request: Request, message_id: MessageId, signed: SignedIn
 
 
 def _newest(signed: SignedIn, own: Recipient, message_id: str) -> dict[str, Any]:
-    found = signed.door.store.newest_answer((own.org, own.task), message_id)
+    found = signed.door.store.newest_answer((own.org, own.task), message_id, signed.caller.person)
     if found is None:
         raise problem("E_NOT_FOUND")
     answer, type_name = found

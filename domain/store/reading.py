@@ -196,12 +196,13 @@ class LedgerReading:
         rows = sorted(own, key=lambda row: (not row.final, row.person == ""))
         return answer_of(rows[0]) if rows else None
 
-    def newest_answer(self, sender: Sender, command_id: str) -> tuple[Answer, str] | None:
-        """The newest answer to what a sender said under an id, whoever said it: the last one of what has waited, and one
-        that has a number rather than one without. With it the type of what was said, where no event says that. None where
-        nothing was answered."""
+    def newest_answer(self, sender: Sender, command_id: str, person: str) -> tuple[Answer, str] | None:
+        """The newest answer to what a person of a sender said under an id, and where the person said nothing under it, to
+        what anybody did: the last one of what has waited, and one that has a number rather than one without. With it the
+        type of what was said, where no event says that. None where nothing was answered."""
         rows = self._recorder.answers_to(sender, command_id)
-        newest = max(rows, key=lambda row: (row.number or 0, row.position), default=None)
+        own = [row for row in rows if row.person in (person, "")]
+        newest = max(own or rows, key=lambda row: (row.number or 0, row.position), default=None)
         return (answer_of(newest), type_in(newest)) if newest else None
 
     def waiting(self, sender: Sender, command_ids: Sequence[str]) -> list[Answer]:

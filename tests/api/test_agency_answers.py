@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import pytest
 import yaml
@@ -260,6 +260,28 @@ def test_what_a_system_reads_is_linked_to_the_document_that_describes_it(home: H
 def test_a_receipt_is_linked_to_the_document_of_its_kind_too(home: House) -> None:
     answer = home.post("/in/provider-s01?dry_run=true", PROVIDER, attendance(home), **DAY, **{"ce-id": "dry-1"})
     assert links(answer)["describedby"].endswith("/asyncapi/provider.yaml")
+    # and since nothing was recorded, no reading can wait for it
+    assert "kuty-token" not in answer.headers
+    sent = home.post("/in/provider-s01", PROVIDER, attendance(home, hours=5), **DAY, **{"ce-id": "dry-1"})
+    assert "kuty-token" in sent.headers
+
+
+@pytest.mark.parametrize("message_id", ["m-1", "a/b/c"])
+def test_links_lead_there_also_where_a_proxy_serves_all_of_it_below_a_path_of_its_own(message_id: str, home: House) -> None:
+    """source: RFC 3986 5.2.4"""
+    home.post("/in/provider-s01", PROVIDER, attendance(home), **DAY, **{"ce-id": quote(message_id, safe="")})
+    place, outside = f"/ledgers/house/receipts/{quote(message_id, safe='')}", "https://county.example/kuty"
+    targets = {
+        path: re.findall("<([^>]*)>", home.http.get(path, headers=home.headers(PROVIDER)).headers["link"])
+        for path in (place, "/ledgers/house/receipts?limit=1", "/", "/docs", "/asyncapi")
+    }
+    assert len(targets[place]) == 1
+    for path, found in targets.items():
+        for target in found:
+            inside = urljoin(f"{outside}{path}", target)
+            assert inside.startswith(f"{outside}/"), (path, target)
+            answer = home.http.get(inside.removeprefix(outside), headers=home.headers(PROVIDER))
+            assert answer.status_code == 200, (path, target)
 
 
 def test_the_entry_pages_are_linked_to_the_description_of_the_api(home: House) -> None:

@@ -6,6 +6,7 @@ source: integration.md 2
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,16 @@ def test_a_receipt_is_found_by_any_id_that_a_message_may_have(home: House) -> No
             connection.request("GET", path, headers=home.headers(PROVIDER))
             answer = connection.getresponse()
             assert (answer.status, orjson.loads(answer.read())) == (200, sent.json()), message_id
+
+
+def test_who_used_an_id_gets_his_own_receipt_under_it(home: House) -> None:
+    """A system's message waits; what an instructor recorded under the same key is no answer to it."""
+    assert send(home, "d-1", attendance(home, period_id="message:later")).status_code == 202
+    day = {name: value for name, value in attendance(home).items() if name != "client"}
+    assert home.post(f"/clients/{home.name('provider-s01')}/attendance", INSTRUCTOR, day, key="d-1").status_code == 201
+    assert [receipt(home, "d-1", by).json()["status"] for by in (PROVIDER, INSTRUCTOR)] == ["waiting", "recorded"]
+    # and a colleague who said nothing under it sees the newest of both
+    assert receipt(home, "d-1", replace(INSTRUCTOR, person="I-77")).json()["status"] == "recorded"
 
 
 def test_it_is_the_receipt_that_stands_in_the_line(home: House) -> None:

@@ -342,20 +342,33 @@ def test_a_held_message_waits_and_gets_a_final_answer(store: EventStore) -> None
     assert kept.status == "recorded"
 
 
+def newest(store: EventStore, command_id: str, by: Caller = PROVIDER) -> tuple[Answer, str] | None:
+    return store.newest_answer(by.sender, command_id, by.person)
+
+
+def test_an_answer_is_that_to_who_asks_for_it_and_only_else_somebody_elses(store: EventStore) -> None:
+    client, other = new_client(store), replace(PROVIDER, person="i2")
+    store.note(held("m1"), PROVIDER, "m1", content=M1).result(DEADLINE_S)
+    recorded = store.execute(day(0), other, "m1", client=client, content=M1)
+    assert recorded.status == "recorded"
+    told = [newest(store, "m1", by) for by in (PROVIDER, other, replace(PROVIDER, person="i3"))]
+    assert [one[0].status for one in told if one is not None] == ["waiting", "recorded", "recorded"]
+
+
 def test_the_newest_answer_under_an_id_is_the_last_one_of_what_has_waited(store: EventStore) -> None:
     client = new_client(store)
-    assert store.newest_answer(PROVIDER.sender, "m1") is None
+    assert newest(store, "m1") is None
     waiting = store.note(held("m1"), PROVIDER, "m1", content=M1).result(DEADLINE_S)
-    assert store.newest_answer(PROVIDER.sender, "m1") == (waiting, "")
+    assert newest(store, "m1") == (waiting, "")
     assert store.waiting(PROVIDER.sender, ["m0", "m1"]) == [waiting]
     # what somebody else uses for a key, without effect, is no answer to it
     store.execute(day(0), PROVIDER, "told meanwhile", client=client)
     store.execute(day(0), replace(PROVIDER, person="i2"), "m1", client=client, content=M1)
-    assert store.newest_answer(PROVIDER.sender, "m1") == (waiting, "")
+    assert newest(store, "m1") == (waiting, "")
     assert store.waiting(PROVIDER.sender, ["m1"]) == [waiting]
     # and when it has its last one, it is that, and nothing waits any more
     last = store.execute(day(0), PROVIDER, "m1", client=client, content=M1)
-    found = store.newest_answer(PROVIDER.sender, "m1")
+    found = newest(store, "m1")
     assert found is not None
     assert (found[0].status, found[0].number) == (last.status, last.number)
     assert store.waiting(PROVIDER.sender, ["m1"]) == []
@@ -366,7 +379,7 @@ def test_of_what_had_no_effect_its_type_is_kept(store: EventStore) -> None:
     store.execute(day(0), PROVIDER, "1", client=client)
     store.execute(day(0), PROVIDER, "2", client=client, content=M1)
     store.execute(day(0), PROVIDER, "3", client=client)
-    kept = [store.newest_answer(PROVIDER.sender, key) for key in ("1", "2", "3")]
+    kept = [newest(store, key) for key in ("1", "2", "3")]
     assert [(one[0].status, one[1]) for one in kept if one is not None] == [
         ("recorded", ""), ("already_recorded", M1.type), ("already_recorded", "record_day")
     ]  # fmt: skip
