@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from deploy.describe.compatibility import broken
 from deploy.describe.schemas import all_schemas, whose
@@ -112,6 +113,17 @@ MAP = {"type": "object", "additionalProperties": TEXT}
 TWO = {"type": "object", "properties": {"a": TEXT, "b": TEXT}, "additionalProperties": False}
 ONE_OF_TWO = {**TWO, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
 ANY_OF_TWO = {**TWO, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
+A, B, C = ({"required": [name]} for name in "abc")
+THREE = {"type": "object", "properties": {"a": TEXT, "b": TEXT, "c": TEXT}, "additionalProperties": False}
+A_FACT, TAKEN_BACK, A_RUMOUR = (
+    {"type": "object", "properties": {"kind": {"type": "string", "enum": [kind]}}, "required": ["kind"]}
+    for kind in ("fact", "withdrawn", "rumour")
+)
+PERHAPS_A_RUMOUR = {"type": "object", "properties": A_RUMOUR["properties"]}
+
+
+def one_of(*arms: Any, **words: Any) -> Schema:
+    return {**words, "oneOf": [*arms]}
 
 
 @pytest.mark.parametrize(
@@ -150,10 +162,82 @@ ANY_OF_TWO = {**TWO, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
         pytest.param({**TEXT, "x-forms": ["D"]}, {**TEXT, "x-forms": ["D", "own"]}, NOBODY, id="told in one more form"),
         pytest.param({**TEXT, "x-forms": ["D", "own"]}, {**TEXT, "x-forms": ["D"]}, EVERYBODY, id="told in one form less"),
         pytest.param({**TWO, "required": ["a"]}, TWO, ("ours", "read"), id="no longer always there"),
+        pytest.param(one_of(A, B, **THREE), one_of(A, B, C, **THREE), EVERYBODY, id="a third way that was said beside one"),
+        pytest.param(one_of(A, B, **TWO), one_of(A, B, C, **THREE), READERS, id="a third way by a field that is new"),
+        pytest.param(one_of(A, B, **TWO), one_of(A, B, **THREE), NOBODY, id="a field beside two ways"),
+        pytest.param(one_of(A, B, **TWO), one_of(B, A, **TWO), NOBODY, id="ways in another order"),
+        pytest.param(one_of(A, B, **TWO), one_of({}, B, **TWO), EVERYBODY, id="a way becomes wider than its field"),
+        pytest.param(one_of(A_FACT, TAKEN_BACK), one_of(A_FACT, TAKEN_BACK, A_RUMOUR), READERS, id="a way of another kind"),
+        pytest.param(
+            one_of(A_FACT), one_of(A_FACT, PERHAPS_A_RUMOUR), READERS, id="a way that has another kind where it has one"
+        ),
+        pytest.param(one_of(A_FACT), one_of(A_FACT, {"properties": {"a": TEXT}}), EVERYBODY, id="a way of any kind"),
+        pytest.param(one_of(A_FACT), one_of(A_FACT, A_FACT), EVERYBODY, id="the one way twice"),
+        pytest.param(one_of(A_FACT, TAKEN_BACK), one_of(A_FACT, TAKEN_BACK, A_FACT), EVERYBODY, id="the first way twice"),
+        pytest.param(one_of(A_FACT, TAKEN_BACK), one_of(A_FACT, TAKEN_BACK, TAKEN_BACK), EVERYBODY, id="the last way twice"),
+        pytest.param(one_of(A_FACT, A_FACT), one_of(A_FACT), READERS, id="what came never comes by now"),
+        pytest.param(one_of(TEXT), one_of(TEXT, {"type": "null"}), READERS, id="a way of another type"),
+        pytest.param(one_of({"type": "integer"}), one_of({"type": "integer"}, {"type": "number"}), EVERYBODY, id="numbers"),
+        pytest.param(one_of(TEXT), one_of(TEXT, True), EVERYBODY, id="a way that takes anything"),
+        pytest.param(one_of(TEXT), one_of(TEXT, False), NOBODY, id="a way that takes nothing"),
+        pytest.param(one_of(False), one_of(TEXT), READERS, id="something comes where nothing did"),
+        pytest.param({"anyOf": [TEXT, True]}, {"anyOf": [TEXT]}, EVERYBODY, id="anything is no longer taken"),
+        pytest.param({"const": True}, {"const": 1}, EVERYBODY, id="true becomes 1"),
+        pytest.param({"enum": [True, False]}, {"enum": [1, 0]}, EVERYBODY, id="true and false become numbers"),
+        pytest.param({"enum": [0]}, {"enum": [0, False]}, READERS, id="false beside 0"),
+        pytest.param(one_of({"const": True}), one_of({"const": True}, {"const": 1}), READERS, id="1 beside true"),
+        pytest.param({"const": None}, {}, EVERYBODY, id="null becomes anything"),
+        pytest.param({}, {"const": None}, EVERYBODY, id="anything becomes null"),
     ],
 )  # fmt: skip
 def test_who_breaks_by_a_change(old: Schema, new: Schema, breaks: tuple[str, ...]) -> None:
     assert tuple(who for who in EVERYBODY if broken(old, new, whose=who)) == breaks  # type: ignore[arg-type]
+
+
+# --- ways, and every value that may come in them -----------------------------------------------------------------------
+
+KIND = {"enum": ["fact", "withdrawn", True, 1]}
+ARM = st.one_of(
+    st.booleans(),
+    st.sets(st.sampled_from(["a", "b", "kind"])).map(lambda names: {"required": sorted(names)} if names else {}),
+    st.builds(
+        lambda words, wanted: {"properties": {"kind": {"enum": words}}, **({"required": ["kind"]} if wanted else {})},
+        st.lists(st.sampled_from(KIND["enum"]), min_size=1, max_size=2),
+        st.booleans(),
+    ),
+    st.builds(lambda name: {"properties": {name: TEXT}, "additionalProperties": False}, st.sampled_from(["a", "b", "kind"])),
+)
+WITH_WAYS = st.builds(
+    lambda names, closed, word, arms: {
+        "type": "object",
+        "properties": {name: KIND if name == "kind" else TEXT for name in sorted(names)},
+        **({"additionalProperties": False} if closed else {}),
+        word: arms,
+    },
+    st.sets(st.sampled_from(["a", "b", "kind"])),
+    st.booleans(),
+    st.sampled_from(["oneOf", "oneOf", "anyOf"]),
+    st.lists(ARM, min_size=1, max_size=3),
+)
+VALUES: list[Any] = [
+    {name: value for name, value in (("a", a), ("b", b), ("kind", kind)) if value is not None}
+    for a in (None, "x", 1)
+    for b in (None, "x")
+    for kind in (None, "fact", "withdrawn", "rumour", True, 1)
+]
+
+
+@given(WITH_WAYS, st.data())
+def test_what_came_in_one_way_still_does_where_nothing_is_called_broken(old: Schema, data: st.DataObject) -> None:
+    """Held against a validator of others: what nobody breaks by takes all that was taken."""
+    new = {**data.draw(st.sampled_from([old, {**old, "properties": {"a": TEXT, "b": TEXT, "kind": KIND}}]))}
+    word = next(word for word in ("anyOf", "oneOf") if word in old)
+    arms = [*old[word], *data.draw(st.lists(st.one_of(ARM, st.sampled_from(old[word])), max_size=2))]
+    new[word] = data.draw(st.permutations(arms))
+    for who in ("ours", "sent"):
+        if broken(old, new, whose=who) == []:  # type: ignore[arg-type]
+            before, after = Draft202012Validator(old), Draft202012Validator(new)
+            assert [value for value in VALUES if before.is_valid(value) and not after.is_valid(value)] == []
 
 
 # --- any word of any schema -------------------------------------------------------------------------------------------

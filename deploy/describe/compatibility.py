@@ -5,7 +5,8 @@ Whatever word differs breaks somebody, unless it is said here how it may differ:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
@@ -46,7 +47,7 @@ def broken(old: Schema, new: Schema, place: str = "", *, whose: Whose = "ours") 
 
 
 def _broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
-    if old == new:
+    if _alike(old, new):
         return
     if any(arms in schema for arms in ARMS for schema in (old, new)):
         yield from _ways_broken(old, new, place, whose)
@@ -55,7 +56,7 @@ def _broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]
         yield f"{place} was {old.get('type', 'anything')} and becomes {new.get('type', 'anything')}"
         return
     for word in sorted((old.keys() | new.keys()) - {*TELLS_NOTHING, *LIMITS, *COMPARED}):
-        if old.get(word) != new.get(word):
+        if (word in old) != (word in new) or not _alike(old.get(word), new.get(word)):
             yield f"{place}: {word} was {old.get(word)!r} and becomes {new.get(word)!r}"
     yield from _words_broken(old, new, place, whose)
     yield from _limits_broken(old, new, place, whose)
@@ -83,10 +84,10 @@ def _words_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterato
         yield f"{place} no longer says which codes are known"
     if after is not None and before is None:
         yield f"{place} loses every value but {', '.join(map(str, after))}"
-    elif listed is not None and (gone := [word for word in words if word not in listed]):
+    elif listed is not None and (gone := _missing(words, listed)):
         yield f"{place} loses {', '.join(map(str, gone))}"
     if whose == "read" and before is not None:
-        added = [word for word in after or () if word not in before]
+        added = _missing(after or (), before)
         if added or (after is None and known is None):
             yield f"{place} gains {', '.join(map(str, added)) or 'every other value'}, which its readers do not know"
     told = new.get("x-forms", ())
@@ -138,29 +139,100 @@ def _inner_broken(old: Schema | bool, new: Schema | bool, place: str, whose: Who
 
 
 def _ways_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
-    """Every way in which a value may come has to stay, and none may be changed beyond an addition; to readers it comes in no
-    other way, and not in two at once where it came in one."""
+    """Every way in which a value may come has to stay, and none may be changed beyond an addition. To readers it comes in no
+    other way. By `oneOf` nothing comes in two ways at once: another one may appear only where nothing that came before can
+    come in it, too."""
     if ("oneOf" in new and "oneOf" not in old) or (whose == "read" and "oneOf" in old and "oneOf" not in new):
         yield f"{place}: whether it may come in several ways at once is not as it was"
     ways, others = _ways(old), _ways(new)
-    faults = [[list(_broken(way, other, place, whose)) for other in others] for way in ways]
-    for number, found in enumerate(faults, 1):
-        if all(found):
+    faults = [[list(_broken(way.whole, other.whole, place, whose)) for other in others] for way in ways]
+    for number, (way, found) in enumerate(zip(ways, faults, strict=True), 1):
+        takes = [other for other, lost in zip(others, found, strict=True) if not lost]
+        if not takes:
             yield f"{place}: way {number} of {len(ways)} is gone ({min(found, key=len, default=['none is left'])[0]})"
-    if whose == "read" and any(all(of_one) for of_one in zip(*faults, strict=True)):
-        yield f"{place} comes in a way that its readers do not know"
+        elif not any(_stays_one(way, old, taken_by, new) for taken_by in takes):
+            yield f"{place}: what comes in way {number} of {len(ways)} may come in two by now, and oneOf takes it in one"
+    for number, other in enumerate(others) if whose == "read" else ():
+        known = [way for way, found in zip(ways, faults, strict=True) if not found[number]]
+        if not any(_stays_one(other, new, way, old) for way in known):
+            yield f"{place} comes in a way that its readers do not know"
 
 
-def _ways(schema: Schema) -> list[Schema]:
-    """The ways in which a value may come, each with what is said of all of them; one where no arms are named."""
-    common = {word: value for word, value in schema.items() if word not in ARMS}
-    ways: list[Schema] = []
-    for arms in product(*(schema[word] for word in ARMS if word in schema)):
-        way: dict[str, Any] = dict(common)
-        for arm in arms:
-            way = _both(way, arm)
-        ways.append(way)
-    return ways
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way in which a value may come, with what is said of all of them; `arm` is the number of its arm of `oneOf`."""
+
+    whole: Schema
+    arm: int | None
+
+
+def _ways(schema: Schema) -> list[_Way]:
+    """The ways in which a value may come; one where no arms are named."""
+    common = _common(schema)
+    any_of = _arms(schema, "anyOf") if "anyOf" in schema else [{}]
+    if "oneOf" not in schema:
+        return [_Way(_both(common, one), None) for one in any_of]
+    one_of = enumerate(_arms(schema, "oneOf"))
+    return [_Way(_both(_both(common, one), other), number) for one, (number, other) in product(any_of, one_of)]
+
+
+def _common(schema: Schema) -> Schema:
+    return {word: value for word, value in schema.items() if word not in ARMS}
+
+
+def _arms(schema: Schema, word: str) -> list[Schema]:
+    """The arms as schemas: true is one that takes anything, and false is no way at all."""
+    return [{} if arm is True else arm for arm in schema.get(word, ()) if arm is not False]
+
+
+def _stays_one(way: _Way, old: Schema, taken_by: _Way, new: Schema) -> bool:
+    """Whether what came in the way, and in no other, comes in the new way alone.
+
+    Each other arm has to be no wider than one in which it did not come before, or to take nothing of what comes in the way.
+    """
+    if way.arm is None or taken_by.arm is None:
+        return True
+    before, after = _arms(old, "oneOf"), _arms(new, "oneOf")
+    not_its_own = [arm for number, arm in enumerate(before) if number != way.arm]
+    return all(
+        any(not broken(arm, known, whose="sent") for known in not_its_own) or _never_both(way.whole, _common(new), arm)
+        for number, arm in enumerate(after)
+        if number != taken_by.arm
+    )
+
+
+def _never_both(*schemas: Schema) -> bool:
+    """Whether it can be seen that no value fits all of them: by its type, its words, or a field that it must have."""
+    said = [one for schema in schemas for one in (schema, *schema.get("allOf", ()))]
+    if any(one is False for one in said):
+        return True
+    said = [one for one in said if one is not True]
+    types = [_types(one) for one in said if "type" in one]
+    if types and not frozenset.intersection(*types):
+        return True
+    listed = [one["enum"] if "enum" in one else [one["const"]] for one in said if "enum" in one or "const" in one]
+    if listed and len(_missing(listed[0], *listed[1:])) == len(listed[0]):
+        return True
+    if frozenset({"object"}) not in types:
+        return False
+    return any(_cannot_be_there(name, said) for one in said for name in one.get("required", ()))
+
+
+def _cannot_be_there(name: str, said: Sequence[Schema]) -> bool:
+    """Whether no object that fits all of the schemas has the field."""
+    fields = [
+        one["properties"][name] if name in one.get("properties", {}) else one.get("additionalProperties", True)
+        for one in said
+        if "patternProperties" not in one
+    ]
+    return any(field is False for field in fields) or _never_both(*(field for field in fields if field is not True))
+
+
+def _types(schema: Schema) -> frozenset[str]:
+    """The types that a schema names; every integer is a number, too."""
+    named = schema["type"]
+    types = {named} if isinstance(named, str) else {*named}
+    return frozenset(types | ({"integer"} if "number" in types else set()))
 
 
 def _both(one: Schema, other: Schema) -> dict[str, Any]:
@@ -171,6 +243,20 @@ def _both(one: Schema, other: Schema) -> dict[str, Any]:
             found[word] = value
         elif word == "required":
             found[word] = sorted({*found[word], *value})
-        elif found[word] != value:
+        elif not _alike(found[word], value):
             found["allOf"] = [*found.get("allOf", ()), {word: value}]
     return found
+
+
+def _missing(words: Iterable[Any], *listed: Iterable[Any]) -> list[Any]:
+    """Those of the words that are not in each of the lists."""
+    return [word for word in words if not all(any(_alike(word, other) for other in one) for one in listed)]
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are the same in JSON, where true is not 1 as it is in Python."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(value, other[word]) for word, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)

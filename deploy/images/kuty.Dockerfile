@@ -5,7 +5,7 @@ FROM ${BASE}
 WORKDIR /opt/kuty
 COPY requirements-run.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-run.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY domain domain
 COPY projections projections
 COPY consumers consumers

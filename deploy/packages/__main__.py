@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.packages.advisories import DATABASE, NotAsked, advisories
+from deploy.packages.advisories import DATABASE, advisories
 from deploy.packages.bill import bill
 from deploy.packages.licences import amiss, licence_of
 from deploy.packages.locked import NotLocked, Package, packages
@@ -33,7 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     if arguments.what == "advisories":
         return _advisories(listed, arguments.database)
-    licensed = [(package, licence_of(package.name)) for package in listed]
+    licensed = [(package, licence_of(package)) for package in listed]
     if arguments.what == "licences":
         return _licences(licensed)
     project = tomllib.loads((arguments.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -48,7 +48,7 @@ def _licences(licensed: Sequence[tuple[Package, str]]) -> int:
         print(f"{what}:")
         for package, licence in licensed:
             if package.runs is runs:
-                print(f"  {package.name} {package.version}  {licence or 'unknown'}")
+                print(f"  {package}  {licence or 'unknown'}")
     wrong = amiss(licensed)
     for line in wrong:
         print(f"licences: {line}", file=sys.stderr)
@@ -57,15 +57,17 @@ def _licences(licensed: Sequence[tuple[Package, str]]) -> int:
 
 
 def _advisories(listed: Sequence[Package], database: str) -> int:
-    try:
-        found = advisories(listed, database)
-    except NotAsked as reason:
-        print(f"advisories: NOT DONE: {reason}")
-        return NOT_DONE
-    for line in found:
+    """What was found counts, also where not all could be asked."""
+    heard = advisories(listed, database)
+    for line in heard.found:
         print(line, file=sys.stderr)
-    print(f"advisories: {len(listed)} packages asked about, {len(found)} of them with some")
-    return 1 if found else 0
+    if heard.at_fault:
+        print(f"advisories: ASKED WRONGLY: {heard.missing}")
+    elif heard.missing:
+        print(f"advisories: NOT DONE{', but for what was found' if heard.found else ''}: {heard.missing}")
+    else:
+        print(f"advisories: {len(listed)} packages asked about, {len(heard.found)} of them with some")
+    return 1 if heard.found or heard.at_fault else NOT_DONE if heard.missing else 0
 
 
 if __name__ == "__main__":

@@ -23,11 +23,10 @@ def bill(listed: Iterable[tuple[Package, str]], version: str) -> Mapping[str, An
     """
     listed = list(listed)
     own = f"pkg:generic/{PRODUCT}@{version}"
-    places = {PRODUCT: own, **{package.name: package.purl for package, _ in listed}}
-    needed: dict[str, list[str]] = {place: [] for place in places.values()}
+    needed: dict[str, list[str]] = {own: [], **{package.purl: [] for package, _ in listed}}
     for package, _ in listed:
         for asking in package.asked_by:
-            needed[places[asking]].append(package.purl)
+            needed[own if asking == PRODUCT else asking].append(package.purl)
     components = [_component(package, licence) for package, licence in listed]
     content = repr((components, needed)).encode()
     return {
@@ -60,7 +59,7 @@ def _component(package: Package, licence: str) -> Mapping[str, Any]:
         "version": package.version,
         # What only builds and tests is no part of what is installed.
         "scope": "required" if package.runs else "excluded",
-        "hashes": [{"alg": "SHA-256", "content": content} for content in package.hashes],
+        "hashes": [{"alg": algorithm, "content": content} for algorithm, content in package.hashes],
         "licenses": [{"expression": licence}] if licence else [],
         "purl": package.purl,
     }

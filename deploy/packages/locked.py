@@ -1,22 +1,39 @@
-"""The packages of the two lock files, what runs a ledger and what builds and tests it, and the jars of a local Kafka.
+"""The packages of the lock files: what runs a ledger, what builds and tests it, the jars of a local Kafka, and what the
+contracts fetch from other registries (`tests/clients`).
 
-What those jars bring along is named by the distribution of Apache Kafka itself, and is no part of the product.
+What those jars and OpenAPI Generator's bring along is named by their makers, and what a generated client asks for by the
+generator; what the command line of AsyncAPI brings is in no lock. None of it is a part of the product.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 from deploy.local.jars import COORDINATES
 
 RUN, ALL = "requirements-run.lock", "requirements.lock"
+OF_CONTRACTS = {
+    "pip": "tests/clients/requirements.txt",
+    "maven": "tests/clients/models/pom.xml",
+    "npm": "tests/clients/package-lock.json",
+    "cli": "tests/clients/cli/package.json",
+}
+"""What pins the tools of others."""
 PRODUCT = "kuty"
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)(?: ; (.+?))? \\")
 _HASH = re.compile(r"\s+--hash=sha256:([0-9a-f]{64})")
 _ASKED_BY = re.compile(r"\s+#(?: via|  ) (\S+)")
+_HASHES = {"sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
+_PLUGINS = "org.apache.maven.plugins"
+"""The group of a plugin that names none (Maven's POM reference, plugins)."""
 
 
 class NotLocked(Exception):
@@ -25,28 +42,36 @@ class NotLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One pinned package; of a jar the name is group/artifact. `asked_by` are the packages that need it, the product's own
-    name among them; `marker` says on which systems it is installed, empty for all; `runs` whether a ledger needs it, or only
-    who builds and tests."""
+    """One pinned package. `kind` is the registry, as a package URL names it; of a jar the name is group/artifact, of npm
+    @scope/name where it has one. `hashes` are pairs of algorithm and hexadecimal digits. `asked_by` are the package URLs of
+    those that need it, the product's own name among them; `marker` says on which systems it is installed, empty for all;
+    `runs` whether a ledger needs it, or only who builds and tests. `licence` is what the lock says of it, in free words."""
 
+    kind: str
     name: str
     version: str
-    marker: str
-    hashes: tuple[str, ...]
     asked_by: tuple[str, ...]
+    hashes: tuple[tuple[str, str], ...] = ()
+    marker: str = ""
     runs: bool = False
+    licence: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name} {self.version}"
 
     @property
     def purl(self) -> str:
-        """Its package URL (purl specification, types pypi and maven)."""
-        return f"pkg:{'maven' if '/' in self.name else 'pypi'}/{self.name}@{self.version}"
+        """Its package URL (purl specification, types pypi, maven and npm)."""
+        return f"pkg:{self.kind}/{quote(self.name)}@{self.version}"
 
 
 def packages(root: Path) -> list[Package]:
-    """Every package of the project at `root`, by name. Raises NotLocked."""
+    """Every package of the project at `root`: by name those of the two locks, then the jars, then the contracts' tools.
+    Raises NotLocked."""
     try:
         runs = {package.name: package for package in _read(root / RUN)}
         found = {package.name: package for package in _read(root / ALL)}
+        tools = list(_tools(root))
     except OSError as error:
         raise NotLocked(f"{error.filename}: {error.strerror}") from None
     if not runs or not found:
@@ -56,27 +81,46 @@ def packages(root: Path) -> list[Package]:
         if other is None or other.version != package.version:
             there = f"{other.version} in {ALL}" if other else f"not in {ALL}"
             raise NotLocked(f"{name} is {package.version} in {RUN} and {there}")
-    return [*(replace(found[name], runs=name in runs) for name in sorted(found)), *_jars()]
+    places = {PRODUCT: PRODUCT, **{name: package.purl for name, package in found.items()}}
+    of_python = (
+        replace(found[name], runs=name in runs, asked_by=tuple(places[asking] for asking in found[name].asked_by))
+        for name in sorted(found)
+    )
+    return [*of_python, *_jars(), *tools]
 
 
 def _jars() -> Iterator[Package]:
     for coordinates in COORDINATES.split("+"):
         group, artifact, version = coordinates.split(":")
-        yield Package(f"{group}/{artifact}", version, "", (), (PRODUCT,))
+        yield Package("maven", f"{group}/{artifact}", version, (PRODUCT,))
+
+
+def _tools(root: Path) -> Iterator[Package]:
+    """What the contracts fetch. Raises NotLocked and OSError."""
+    for which, read in (("pip", _read), ("maven", _maven), ("npm", _npm), ("cli", _wanted)):
+        file = root / OF_CONTRACTS[which]
+        try:
+            found = list(read(file))
+        except (ValueError, KeyError, TypeError, AttributeError, ElementTree.ParseError) as wrong:
+            raise NotLocked(f"{OF_CONTRACTS[which]} is not to be understood: {wrong!r}") from None
+        if not found:
+            raise NotLocked(f"no package in {OF_CONTRACTS[which]}")
+        yield from (replace(package, asked_by=package.asked_by or (PRODUCT,)) for package in found)
 
 
 def _read(file: Path) -> Iterator[Package]:
+    """The packages of a lock of pip, each asked for by names."""
     name = version = marker = ""
-    hashes: list[str] = []
+    hashes: list[tuple[str, str]] = []
     asked_by: list[str] = []
     for line in [*file.read_text(encoding="utf-8").splitlines(), "end==0 \\"]:
         if pinned := _PINNED.fullmatch(line):
             if name:
-                yield Package(name, version, marker, tuple(hashes), tuple(asked_by))
+                yield Package("pypi", name, version, tuple(asked_by), tuple(hashes), marker)
             name, version, marker = _normal(pinned[1]), pinned[2], pinned[3] or ""
             hashes, asked_by = [], []
         elif found := _HASH.match(line):
-            hashes.append(found[1])
+            hashes.append(("SHA-256", found[1]))
         elif found := _ASKED_BY.match(line):
             asked_by.append(_normal(found[1]))
 
@@ -84,3 +128,59 @@ def _read(file: Path) -> Iterator[Package]:
 def _normal(name: str) -> str:
     """A package's name in its one spelling (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _maven(file: Path) -> Iterator[Package]:
+    """What a project of Maven asks for by itself, libraries and plugins."""
+    for part in ElementTree.parse(file).iter():
+        if part.tag.rpartition("}")[2] in ("dependency", "plugin"):
+            said = {field.tag.rpartition("}")[2]: (field.text or "").strip() for field in part}
+            yield Package("maven", f"{said.get('groupId', _PLUGINS)}/{said['artifactId']}", said["version"], (PRODUCT,))
+
+
+def _wanted(file: Path) -> Iterator[Package]:
+    """What npm is asked for where nothing locks what that brings."""
+    for name, version in json.loads(file.read_text(encoding="utf-8"))["dependencies"].items():
+        yield Package("npm", name, version, (PRODUCT,))
+
+
+def _npm(file: Path) -> Iterator[Package]:
+    """The packages of a lock of npm, each version once, however often it stands in the folders (package-lock.json,
+    lockfileVersion 3). Raises ValueError where one comes without a hash."""
+    places: Mapping[str, Mapping[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["packages"]
+    there = {place: _of_npm(place, entry) for place, entry in places.items() if place}
+    asked_by: dict[str, set[str]] = {}
+    for place, entry in places.items():
+        for words in ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies"):
+            for name in entry.get(words, ()):
+                if found := there.get(_place_of(name, place, there)):
+                    asked_by.setdefault(found.purl, set()).add(there[place].purl if place else PRODUCT)
+    once = {package.purl: package for package in there.values()}
+    for purl, package in sorted(once.items()):
+        yield replace(package, asked_by=tuple(sorted(asked_by.get(purl, ()))))
+
+
+def _of_npm(place: str, entry: Mapping[str, Any]) -> Package:
+    """One entry of the lock; it has a name of its own where its folder has another."""
+    name = entry.get("name", place.rpartition("node_modules/")[2])
+    hashes = [part.partition("?")[0].partition("-") for part in entry.get("integrity", "").split()]
+    if not hashes:
+        raise ValueError(f"{place} has no hash")
+    said = entry.get("license")
+    return Package(
+        "npm",
+        name,
+        entry["version"],
+        (),
+        tuple((_HASHES[how], b64decode(content).hex()) for how, _, content in hashes),
+        licence=said if isinstance(said, str) else "",
+    )
+
+
+def _place_of(name: str, asking: str, there: Mapping[str, Package]) -> str:
+    """Where a package finds another one: in its own folder, or in the next one above that has it; empty where nowhere."""
+    while (place := f"{asking}/node_modules/{name}".removeprefix("/")) not in there:
+        if not asking:
+            return ""
+        asking = asking.rpartition("node_modules/")[0].removesuffix("/")
+    return place

@@ -65,6 +65,7 @@ def test_into_an_image_goes_what_it_is_built_of_and_nothing_else_of_the_folder()
     copied = [line.split()[1:-1] for line in _lines(ROOT / "deploy/images/kuty.Dockerfile") if line.startswith("COPY ")]
     assert {line.removeprefix("!") for line in others if line.startswith("!")} == set(chain.from_iterable(copied))
     assert [line for line in others if not line.startswith(("!", "**/"))] == []
+    assert "LICENSE" in chain.from_iterable(copied), "who gets the product gets its licence (Apache-2.0, 4a)"
 
 
 def _lines(file: Path) -> list[str]:
