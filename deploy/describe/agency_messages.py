@@ -25,6 +25,7 @@ from deploy.describe.samples import NAMED, id_of, sample
 from deploy.describe.schemas import heartbeat_schema, message_schemas, older_schema, receipt_schema
 from domain.catalogue import types_of
 from domain.json_gate import LIMIT
+from domain.message_fields import NEW_VALUES
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE
 from domain.receipts import RECEIPT, Receipt
 from domain.refusals import Reason
@@ -74,7 +75,12 @@ class Messages:
         person = {"ce_actorperson": "Your own id of the member of staff who stated it; none means your system."}
         return {
             type_name: {
-                **self._message(type_name, schema, _headers(type_name, always, person), [_sent_example(type_name, schema)]),
+                **self._message(
+                    type_name,
+                    self._with_new_values_shared(schema),
+                    _headers(type_name, always, person),
+                    [_sent_example(type_name, schema)],
+                ),
                 "correlationId": {"$ref": f"#/components/correlationIds/{SENT_BY_YOU}"},
                 "bindings": _key(
                     f"Your own name for the client where you know it, else the message id. At most {LIMIT} bytes."
@@ -162,6 +168,19 @@ class Messages:
             if name in fields and (made := model(fields[name], title)) == self.schemas.setdefault(title, made):
                 fields[name] = {"$ref": f"#/components/schemas/{title}"}
         return {**schema, "properties": fields}
+
+    def _with_new_values_shared(self, schema: Any) -> Any:
+        """The schema with the new values of a correction named once: of the fact and of further ones the same is said."""
+        if isinstance(schema, list):
+            return [self._with_new_values_shared(one) for one in schema]
+        if not isinstance(schema, Mapping):
+            return schema
+        fields = schema.get("properties", {})
+        if NEW_VALUES in fields:
+            title = class_name(NEW_VALUES)
+            self.schemas[title] = model(fields[NEW_VALUES], title)
+            schema = {**schema, "properties": {**fields, NEW_VALUES: {"$ref": f"#/components/schemas/{title}"}}}
+        return {word: self._with_new_values_shared(value) for word, value in schema.items()}
 
     def _message(self, type_name: str, schema: Mapping[str, Any], headers: Part, examples: list[Part]) -> Part:
         name = class_name(type_name)
