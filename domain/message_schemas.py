@@ -5,14 +5,18 @@ Made from the commands' own types, for OpenAPI and for the AsyncAPI document of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pydantic import AliasChoices
+from pydantic import AliasChoices, BaseModel
 
+from domain.catalogue import CLIENT_FACTS
 from domain.chapters.attendance.decisions import RecordGroupAttendance
-from domain.commands import Command, CommandKind
-from domain.message_fields import MOST_ENTRIES, REF_PATTERN
+from domain.chapters.corrections.decisions import asked_as
+from domain.commands import CommandKind
+from domain.event import Never
+from domain.message_fields import MOST_ENTRIES, NEW_VALUES, REF_PATTERN
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE, MOST_CLIENTS
 
 NAME = {
@@ -21,14 +25,15 @@ NAME = {
     "description": "Your own name for it, as you received it, or message:<id of your own message that began it>.",
 }
 IDENTITY = {"type": "string", "description": "Personal identity code: only here, and only where no own name is known."}
+_NULL = {"type": "null"}
+_OF_THE_NAME = ("title", "deprecated")
+"""What is said of a field, and not of its values."""
 
 
 @cache
 def body_schema(kind: CommandKind) -> dict[str, Any]:
     """What a worker posts: the command's fields. References are the caller's own names."""
-    schema = kind.command.model_json_schema()
-    definitions = schema.pop("$defs", {})
-    return _in_old_words_too(kind.command, dict(_inlined(schema, definitions)))
+    return _said_in(kind.command)
 
 
 @cache
@@ -50,10 +55,55 @@ def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     return {**group, "properties": {**schema["properties"], **group["properties"], "entries": entries}}
 
 
-def _in_old_words_too(command: type[Command], schema: dict[str, Any]) -> dict[str, Any]:
+@cache
+def _new_values() -> dict[str, Any]:
+    """What a correction may say: the fields of every fact that is ever corrected, each as one of these facts takes it.
+
+    One schema for all: whose facts a sender corrects depends on what its organisation stated, in whichever task. What ties
+    a fact to its part is among them, for said as it is it is taken.
+    """
+    taken: dict[str, list[Any]] = {}
+    words: dict[str, dict[str, Any]] = {}
+    for fact in CLIENT_FACTS.values():
+        if isinstance(fact.CORRECTED, Never):
+            continue
+        narrower = asked_as(fact)
+        for name, field in _said_in(fact)["properties"].items():
+            words[name] = {word: field[word] for word in _OF_THE_NAME if word in field}
+            arms = _arms(narrower[name].json_schema() if name in narrower else field)
+            null = [_NULL] if _NULL in _arms(field) else []
+            for arm in [*(one for one in arms if one != _NULL), *null]:
+                if arm not in taken.setdefault(name, []):
+                    taken[name].append(arm)
+    properties = {}
+    for name, arms in sorted(taken.items()):
+        arms.sort(key=_NULL.__eq__)  # null is the last way to say it
+        properties[name] = {**words[name], **(arms[0] if len(arms) == 1 else {"anyOf": arms})}
+    return {
+        "title": "NewValues",
+        "description": "Fields of the fact that is corrected, and no others: which a fact has stands in its own schema.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _arms(field: Mapping[str, Any]) -> list[Any]:
+    """The ways in which a value may be said, without what is said of the field."""
+    return field.get("anyOf") or [{word: value for word, value in field.items() if word not in (*_OF_THE_NAME, "default")}]
+
+
+def _said_in(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of what a caller may say in the fields of a command or of a fact."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    return _in_old_words_too(model, dict(_inlined(schema, definitions)))
+
+
+def _in_old_words_too(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with the names that fields had in older versions: who goes on using them is understood, and a closed schema
     without them would say otherwise."""
-    for field in command.model_fields.values():
+    for field in model.model_fields.values():
         if not isinstance(field.validation_alias, AliasChoices):
             continue
         name, *older = map(str, field.validation_alias.choices)
@@ -78,4 +128,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     inlined = {key: _inlined(value, definitions) for key, value in schema.items()}
     if inlined.get("type") == "array":
         inlined.setdefault("maxItems", MOST_ENTRIES)
+    if NEW_VALUES in inlined.get("properties", ()):
+        said = inlined["properties"][NEW_VALUES]
+        said["anyOf"] = [arm if arm == _NULL else _new_values() for arm in said["anyOf"]]
     return inlined

@@ -92,7 +92,7 @@ def _object_of(schema: Schema) -> Schema:
         ("messages/record_attendance.v1.json", _whole_double_hours),
         ("messages/record_attendance.v1.json", _a_number_or_nothing),
         ("messages/record_group_attendance.v1.json", _fifty_entries),
-        ("messages/correct_fact.v1.json", _no_new_values),
+        ("events/fact.corrected.v1.json", _no_new_values),
         ("messages/correct_fact.v1.json", _a_new_value_is_a_number),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import pytest
 from golden import examples
 from golden.files import read
 from json_schema import faults
+from pydantic import ValidationError
 from whole_histories import published
 
 from deploy.describe.compatibility import WHAT_TO_DO, BreakingChange, broken
 from deploy.describe.event_schemas import event_schema
 from deploy.describe.grounds import grounds_of
+from deploy.describe.origins import own_facts
 from deploy.describe.publication_schemas import COLUMNS, exact_schema, publication_schema, telling, tellings
 from deploy.describe.schemas import (
     all_schemas,
@@ -27,8 +29,11 @@ from deploy.describe.schemas import (
     whose,
     write_schemas,
 )
-from domain.catalogue import EVENTS, event_class
+from domain.catalogue import CLIENT_FACTS, EVENTS, event_class
+from domain.chapters.corrections.decisions import CorrectFact, asked_as
+from domain.dates import FROM_OUTSIDE
 from domain.disclosure.policy import policy
+from domain.event import ClientFact, Never
 from projections.kinds import kinds
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs/reference/schemas"
@@ -113,9 +118,9 @@ SENT = [name for name in all_schemas() if name.startswith("messages/")]
 
 
 def objects(schema: Any) -> Iterator[Schema]:
-    """Every schema of an object with named fields, wherever it stands."""
+    """Every schema of an object, wherever it stands: one that names no fields says of every name that it may be there."""
     if isinstance(schema, dict):
-        if "properties" in schema:
+        if "properties" in schema or "object" in schema.get("type", ()):
             yield schema
         for inner in schema.values():
             yield from objects(inner)
@@ -148,6 +153,93 @@ def test_what_agencies_read_is_open_for_fields_and_codes_that_are_added(name: st
 def test_what_agencies_send_has_no_other_field(name: str) -> None:
     schema = all_schemas()[name]
     assert [one for one in objects(schema) if one.get("additionalProperties") is not False] == []
+
+
+# --- what a correction may say -----------------------------------------------------------------------------------------
+
+CORRECTION = all_schemas()[f"messages/{CorrectFact.NAME}.v1.json"]
+FIELDS: Schema = CORRECTION["properties"]["new_values"]["anyOf"][0].get("properties", {})
+OWN_FACTS = [
+    (kind.key, name)
+    for kind in kinds().sending(CorrectFact.NAME)
+    for name in sorted(own_facts(kind) & CLIENT_FACTS.keys())
+    if not isinstance(CLIENT_FACTS[name].CORRECTED, Never)
+]
+EVERY_SORT: tuple[Any, ...] = (
+    None, True, False, 0, 1, 7, 8, 10, 11, -1, 0.5, 0.25, 24.5, 1899, 2025, "", " ", "x", "x" * 90, "x" * 1001, "f" * 32,
+    "2025-03-10", "2025-3-10", "C-1/2", "C 1", "Ä", [], [None], ["x"], [1], ["f" * 32], [{}], {}, {"x": 1},
+    [{"weekday": 1, "hours": 5}], [{"weekday": 8, "hours": 5}], [{"day_on": "2025-03-10", "day_status": "absent_other"}],
+)  # fmt: skip
+
+
+def values_near(schema: Mapping[str, Any]) -> list[Any]:
+    """A value of every sort, and every word that the field lists, alone and in a list."""
+    words = [word for one in listed(schema) for word in one["enum"]]
+    return [*EVERY_SORT, *words, *([word] for word in words), words]
+
+
+def is_taken(fact: type[ClientFact], name: str, value: Any) -> bool:
+    """Whether the types of the ledger have nothing against the value of the field; a name of the sender's own stands for a
+    reference."""
+    whole = {**examples.events()[fact.NAME].model_dump(mode="json"), name: value}
+    narrower = asked_as(fact).get(name)
+    try:
+        if narrower is not None and value is not None:
+            narrower.validate_json(orjson.dumps(value), strict=True)
+        fact.model_validate_json(orjson.dumps(whole), strict=True, context=FROM_OUTSIDE)
+    except ValidationError as wrong:
+        return narrower is None and all(fault["loc"][:1] != (name,) for fault in wrong.errors(include_context=False))
+    return True
+
+
+def saying(**new_values: Any) -> dict[str, Any]:
+    """A correction, in the command itself and in what is corrected with it."""
+    said = {"target_event_id": "p" * 32, "new_values": new_values}
+    return {"client": "c" * 43, "correction_reason": "wrong_entry", **said, "further": [said]}
+
+
+@pytest.mark.parametrize(("key", "name"), OWN_FACTS)
+def test_what_the_ledger_takes_in_a_correction_fits_the_schema_of_the_message(key: str, name: str) -> None:
+    """source: domain/pathway.md 4.4 row 45"""
+    fact = CLIENT_FACTS[name]
+    for field, described in event_schema(fact)["properties"].items():
+        taken = [value for value in values_near(described) if is_taken(fact, field, value)]
+        assert taken, field
+        assert [(value, found) for value in taken if (found := faults(saying(**{field: value}), CORRECTION))] == []
+    whole = examples.events()[name].model_dump(mode="json")
+    assert faults(saying(**whole), CORRECTION) == []
+
+
+def test_whoever_corrects_corrects_what_its_organisation_stated_in_any_task() -> None:
+    """An organisation has several tasks, the county's among them; its systems speak in one. So the one schema has the fields
+    of every fact that is ever corrected."""
+    facts = [fact for fact in CLIENT_FACTS.values() if not isinstance(fact.CORRECTED, Never)]
+    assert {name for _, name in OWN_FACTS} < {fact.NAME for fact in facts}
+    assert FIELDS.keys() == {name for fact in facts for name in fact.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"day_satus": "absent_other"}, "day_satus is not among the fields"),
+        ({"day_status": "absent"}, "is not listed"),
+        ({"hours": "4"}, "is no number"),
+        ({"hours": 4.2}, "between the steps"),
+        ({"ended_on": "10.3.2025"}, "is no date"),
+        ({"ended_on": None}, "is no string"),
+        ({"self_rated_work_ability": 11}, "out of its limits"),
+        ({"schedule": [{"weekday": 1, "hours": 4, "room": "2"}]}, "room is not among the fields"),
+    ],
+)
+def test_what_is_written_wrong_in_a_correction_is_found_before_it_is_sent(said: dict[str, Any], why: str) -> None:
+    found = faults(saying(**said), CORRECTION)
+    assert [fault for fault in found if why in fault] == found, found
+    assert {fault.split(":")[0].split("/new_values")[0] for fault in found} == {"", "/further/0"}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_field_of_a_correction_takes_just_anything(field: str) -> None:
+    assert faults(saying(**{field: {"nonsense": 1}}), CORRECTION) != []
 
 
 def test_a_reader_by_todays_schema_takes_a_field_and_a_code_that_are_added_later() -> None:

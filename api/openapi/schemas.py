@@ -122,15 +122,20 @@ def _one_text(schema: Schema) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """One type or null, in the words of JSON Schema 2020-12; what stands under a name has no type to say it with."""
+    """One type or null, in the words of JSON Schema 2020-12, and of several types the last one; what stands under a name has
+    no type to say it with."""
     arms = schema.get("anyOf", [])
     kept = [arm for arm in arms if arm != _NULL]
-    if len(kept) != 1 or "type" not in kept[0]:
+    if not kept or any("type" not in arm for arm in kept):
         return schema
-    told: Schema = {**kept[0], **{word: value for word, value in schema.items() if word != "anyOf"}}
-    if len(arms) == 1:
-        return told
-    told["type"] = [*types_of(told), "null"]
+    *others, last = kept
+    if len(kept) < len(arms):
+        last = _nullable(last)
+    return {**schema, "anyOf": [*others, last]} if others else {**last, **{w: v for w, v in schema.items() if w != "anyOf"}}
+
+
+def _nullable(schema: Schema) -> Schema:
+    told = {**schema, "type": [*types_of(schema), "null"]}
     if "const" in told:
         told["enum"] = [told.pop("const")]
     if "enum" in told:

@@ -26,6 +26,7 @@ Name = Annotated[str, Path(description="As the list of documents names it.")]
 class AsyncApiDocument(BaseModel):
     """Whose document it is, and where."""
 
+    kind: str = Field(description="By which addresses of schemas name what it is told: `/schemas/publications/{kind}/…`.")
     task: str
     label: InThreeLanguages
     address: str = Field(description="Relative to that of the API.")
@@ -76,10 +77,12 @@ async def openapi(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """Every kind of recipient: its task in three languages, whose where it is shared, and the address of its document."""
+    """Every kind of recipient: what it is called in addresses of schemas, its task in three languages, whose where it is
+    shared, and the address of its document."""
     documents: Sequence[AgencyDocument] = request.app.state.documents
     content = [
         {
+            "kind": one.key,
             "task": one.task,
             "label": {language: _label(one, language) for language in LANGUAGES},
             "address": one.address,

@@ -254,8 +254,8 @@ async def read_out_status(request: Request, recipient: ShortName, signed: Signed
     """Where the recipient's line stands: its present epoch, the last sequence of it, and how many of its publications are
     not on the topic yet. Over HTTP everything of the epoch can be read, from the oldest on; a topic keeps 90 days.
 
-    And what it may be told: every type of publication, with the legal bases and purposes on which that may be; and what it
-    may send. Nothing here counts what is recorded of others.
+    And what it may be told: every type of publication, with the legal bases and purposes on which that may be, none where it
+    was told before and may only be taken back; and what it may send. Nothing here counts what is recorded of others.
     """
     own = signed.on_the_line(recipient)
     document = document_for(request, own)

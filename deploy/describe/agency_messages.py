@@ -6,25 +6,27 @@ Every schema that becomes a class of a typed client stands in `components/schema
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from consumers import wire
 from deploy.describe.grounds import grounds_of
 from deploy.describe.models import class_name, merged, model
-from deploy.describe.publication_schemas import (
-    WITHDRAWAL,
-    Telling,
-    publication_schema,
-    tellings,
-    withdrawal_schema,
-)
+from deploy.describe.publication_schemas import WITHDRAWAL, tellings, withdrawal_schema
 from deploy.describe.readers import KNOWN_CODES
 from deploy.describe.samples import NAMED, id_of, sample
-from deploy.describe.schemas import heartbeat_schema, message_schemas, older_schema, receipt_schema
+from deploy.describe.schemas import (
+    heartbeat_schema,
+    message_schemas,
+    older_schema,
+    receipt_schema,
+    told_before,
+    told_schema,
+)
 from domain.catalogue import types_of
 from domain.json_gate import LIMIT
+from domain.message_fields import NEW_VALUES
 from domain.messages import CLIENT, GROUP, IDENTITY_CODE
 from domain.receipts import RECEIPT, Receipt
 from domain.refusals import Reason
@@ -74,7 +76,12 @@ class Messages:
         person = {"ce_actorperson": "Your own id of the member of staff who stated it; none means your system."}
         return {
             type_name: {
-                **self._message(type_name, schema, _headers(type_name, always, person), [_sent_example(type_name, schema)]),
+                **self._message(
+                    type_name,
+                    self._with_new_values_shared(schema),
+                    _headers(type_name, always, person),
+                    [_sent_example(type_name, schema)],
+                ),
                 "correlationId": {"$ref": f"#/components/correlationIds/{SENT_BY_YOU}"},
                 "bindings": _key(
                     f"Your own name for the client where you know it, else the message id. At most {LIMIT} bytes."
@@ -84,13 +91,16 @@ class Messages:
         }
 
     def told(self) -> dict[str, Part]:
-        """What it is told; of older versions, too: they stand on the topic for as long as it keeps them, and come again in a
-        redelivery."""
-        found = {
-            type_name: self._publication(type_name, told)
-            for told in tellings()[self.kind.key]
-            for type_name in types_of([told.event.NAME])
-        }
+        """What it is told; of older versions, and what a policy told before, too: they stand on the topic for as long as it
+        keeps them, and come again in a redelivery."""
+        column, found = self.kind.key, dict[str, Part]()
+        for told in tellings()[column]:
+            for type_name in types_of([told.event.NAME]):
+                schema = told_schema(told) if type_name == told.type else older_schema(column, type_name)
+                found[type_name] = self._publication(type_name, schema, grounds_of(told))
+        for type_name in told_before(column):
+            if type_name not in found:
+                found[type_name] = self._publication(type_name, older_schema(column, type_name), [])
         withdrawal = self._with_shared(withdrawal_schema(self.kind.key))
         headers = _headers(WITHDRAWAL, _ALWAYS_TOLD, {"ce_prevhash": "`erased`, or as of any other publication."})
         found[WITHDRAWAL] = {
@@ -135,12 +145,12 @@ class Messages:
             "bindings": _key("`heartbeat`"),
         }
 
-    def _publication(self, type_name: str, told: Telling) -> Part:
-        newest, grounds = publication_schema(told), grounds_of(told)
-        schema = newest if type_name == told.type else older_schema(told.column, type_name)
+    def _publication(self, type_name: str, schema: Part, grounds: Sequence[tuple[str, str]]) -> Part:
+        """Without grounds it is told no more: what was told keeps the one on which it was."""
         headers = _headers(type_name, _ALWAYS_TOLD, _SOMETIMES_TOLD)
-        headers["properties"]["ce_legalbasis"] |= _known("legal_basis", {basis for basis, _ in grounds})
-        headers["properties"]["ce_purpose"] |= _known("purpose", {purpose for _, purpose in grounds})
+        if grounds:
+            headers["properties"]["ce_legalbasis"] |= _known("legal_basis", {basis for basis, _ in grounds})
+            headers["properties"]["ce_purpose"] |= _known("purpose", {purpose for _, purpose in grounds})
         payload = self._with_shared(merged(schema))
         fact = {name: sample(of, name) for name, of in merged(schema)["properties"].items() if name in ("client", "body")}
         withdrawn = {"kind": "withdrawn", "replaces": id_of("replaces")}
@@ -162,6 +172,19 @@ class Messages:
             if name in fields and (made := model(fields[name], title)) == self.schemas.setdefault(title, made):
                 fields[name] = {"$ref": f"#/components/schemas/{title}"}
         return {**schema, "properties": fields}
+
+    def _with_new_values_shared(self, schema: Any) -> Any:
+        """The schema with the new values of a correction named once: of the fact and of further ones the same is said."""
+        if isinstance(schema, list):
+            return [self._with_new_values_shared(one) for one in schema]
+        if not isinstance(schema, Mapping):
+            return schema
+        fields = schema.get("properties", {})
+        if NEW_VALUES in fields:
+            title = class_name(NEW_VALUES)
+            self.schemas[title] = model(fields[NEW_VALUES], title)
+            schema = {**schema, "properties": {**fields, NEW_VALUES: {"$ref": f"#/components/schemas/{title}"}}}
+        return {word: self._with_new_values_shared(value) for word, value in schema.items()}
 
     def _message(self, type_name: str, schema: Mapping[str, Any], headers: Part, examples: list[Part]) -> Part:
         name = class_name(type_name)

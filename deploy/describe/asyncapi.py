@@ -105,7 +105,8 @@ def _about(kind: Kind, sends: bool) -> str:
         + (", `POST /ledgers/{ledger}/in/{recipient}` and `GET /ledgers/{ledger}/receipts`." if sends else "."),
         "Clients and parts go by your own names for them, which no other recipient has.",
         "What you read may get further fields, and code lists further codes, in the same version of a type: pass over what "
-        "you do not know. What you send has no field beside those described. The API serves each schema at `/schemas`.",
+        "you do not know. What you send has no field beside those described. The API serves each schema at `/schemas`, that "
+        f"of what you are told below `/schemas/publications/{kind.key}/`, that of what you send below `/schemas/messages/`.",
         "How the hash is made: docs/explanation/proof-of-delivery.md. Codes: docs/reference/codes.md.",
     ]
     return "\n\n".join(lines)

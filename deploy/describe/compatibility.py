@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 WHAT_TO_DO = """A published type is never changed so that somebody who reads or writes it breaks. Give the change a new
 version: raise VERSION of the event (or give the command a new name), add the upcast in domain/catalogue.py and a golden
-file, and keep the old schema. docs/how-to/add-an-event.md has the steps."""
+file, and keep the old schema. docs/how-to/add-an-event.md has the steps. Where the policy tells somebody less, a copy of the
+committed schema keeps what was published: deploy/describe/older/README.md."""
 
 Schema = Mapping[str, Any]
 Whose = Literal["ours", "read", "sent"]

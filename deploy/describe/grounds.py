@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from deploy.describe.publication_schemas import COLUMNS, POLICY, Telling, tellings
+from deploy.describe.schemas import told_before
 from domain import events as e
 from domain.catalogue import REGISTER_FACTS, type_of, types_of
 from domain.code_lists import code_list
@@ -40,11 +41,12 @@ def grounds_of(told: Telling) -> list[tuple[str, str]]:
 
 @cache
 def grounds_by_type(column: str) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """By type of publication, those of older versions too, on what grounds a column may be told; and of the withdrawal that
-    says nothing, of what was erased before it was sent."""
+    """By type of publication, those of older versions too, on what grounds a column may be told, on none what it is told no
+    more and may be taken back; and of the withdrawal that says nothing, of what was erased before it was sent."""
+    before: dict[str, Sequence[tuple[str, str]]] = dict.fromkeys(told_before(column), ())
     found = {name: grounds_of(told) for told in tellings()[column] for name in types_of([told.event.NAME])}
     purposes = {purpose for grounds in found.values() for _, purpose in grounds} | {ADMINISTRATION}
-    return {**found, type_of(DisclosureWithdrawn): [("LB-OWN-TASK", purpose) for purpose in sorted(purposes)]}
+    return {**before, **found, type_of(DisclosureWithdrawn): [("LB-OWN-TASK", purpose) for purpose in sorted(purposes)]}
 
 
 def bases_of(columns: tuple[str, ...] = COLUMNS) -> dict[str, tuple[str, ...]]:

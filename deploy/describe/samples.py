@@ -92,8 +92,8 @@ def sample(schema: Mapping[str, Any], name: str = "", *, but: Collection[str] = 
     if isinstance(words, list):
         return NAMED[name] if NAMED.get(name) in words else words[0]
     match schema.get("type"):
-        case "object" if "properties" not in schema:
-            return dict(NAMED.get(name, {}))
+        case "object" if isinstance(NAMED.get(name), dict):
+            return dict(NAMED[name])
         case "object":
             return {one: sample(of, one, but=but) for one, of in schema.get("properties", {}).items() if one not in but}
         case "array":

@@ -15,8 +15,7 @@ import orjson
 from consumers.wire import HEARTBEAT
 from deploy.describe.compatibility import BreakingChange, Whose, broken
 from deploy.describe.event_schemas import DIALECT, event_schemas
-from deploy.describe.publication_schemas import WITHDRAWAL, publication_schema, tellings, withdrawal_schema
-from domain.catalogue import EVENTS
+from deploy.describe.publication_schemas import WITHDRAWAL, Telling, publication_schema, tellings, withdrawal_schema
 from domain.disclosure.kinds import Kind
 from domain.message_schemas import message_schema
 from domain.messages import message_types
@@ -24,7 +23,8 @@ from domain.receipts import MOST_IN_THE_WAY, RECEIPT
 from projections.kinds import kinds
 
 OLDER = Path(__file__).with_name("older")
-"""Schemas of events as they were before their newest version, by their paths: copies of those that are committed."""
+"""Schemas of what was written or told and is no more, by their paths: of events before their newest version, and of what a
+policy told and does not tell now. Copies of those that are committed."""
 Schema = dict[str, Any]
 _TEXT = {"type": "string"}
 _TEXTS = {
@@ -147,7 +147,7 @@ def all_schemas() -> Mapping[str, Schema]:
     """Every schema of today by its path below `schemas/`."""
     found = {f"events/{type_name}.json": schema for type_name, schema in event_schemas().items()}
     for column, told in tellings().items():
-        found |= {f"publications/{column}/{each.type}.json": publication_schema(each) for each in told}
+        found |= {f"publications/{column}/{each.type}.json": told_schema(each) for each in told}
         found[f"publications/{column}/{WITHDRAWAL}.json"] = withdrawal_schema(column)
     for sender in kinds():
         found |= {f"messages/{type_name}.json": schema for type_name, schema in message_schemas(sender).items()}
@@ -155,15 +155,47 @@ def all_schemas() -> Mapping[str, Schema]:
 
 
 def served_schemas() -> Mapping[str, Schema]:
-    """Every schema of today, and those of older versions of events: what was told in them is told again in a redelivery."""
+    """Every schema of today, and those that nothing of today makes: what was told by them is told again in a redelivery, and
+    is taken back under their names."""
     older = {path.relative_to(OLDER).as_posix(): orjson.loads(path.read_bytes()) for path in sorted(OLDER.rglob("*.json"))}
     return {**older, **all_schemas()}
 
 
+def told_schema(told: Telling) -> Schema:
+    """The published schema of what a kind of recipient is told: with the fields and forms that it had before the policy told
+    less, where a copy says so. A published field stays: what was told with it is read by it."""
+    schema, older = publication_schema(told), _older(told.column, told.type)
+    return _with_all_of(older_schema(told.column, told.type), schema) if older.exists() else schema
+
+
+def _with_all_of(before: Schema, today: Schema) -> Schema:
+    kept = dict(today)
+    for word in before.keys() & today.keys():
+        was, now = before[word], today[word]
+        if word == "properties":
+            kept[word] = {**now, **{name: _with_all_of(was[name], now[name]) if name in now else was[name] for name in was}}
+        elif word == "oneOf":
+            kept[word] = [_with_all_of(*ways) for ways in zip(was, now, strict=True)]
+        elif word == "x-forms":
+            kept[word] = [*now, *(form for form in was if form not in now)]
+    return kept
+
+
 def older_schema(column: str, type_name: str) -> Schema:
-    """Of what a kind of recipient was told in an older version of an event, as it was published with that version."""
-    path = OLDER / "publications" / column / f"{type_name}.json"
-    return dict(orjson.loads(path.read_bytes()))
+    """Of what a kind of recipient was told in an older version of an event, or by a policy of before, as it was published
+    then."""
+    return dict(orjson.loads(_older(column, type_name).read_bytes()))
+
+
+def told_before(column: str) -> list[str]:
+    """The types in which nothing of today is told to a kind of recipient: what was told stands on its topic for as long as
+    that keeps it, and is taken back under the same type."""
+    today = {told.type for told in tellings()[column]}
+    return sorted({path.stem for path in _older(column, "*").parent.glob("*.json")} - today)
+
+
+def _older(column: str, type_name: str) -> Path:
+    return OLDER / "publications" / column / f"{type_name}.json"
 
 
 def is_read_by_others(path: str) -> bool:
@@ -176,20 +208,12 @@ def whose(path: str) -> Whose:
     return "read" if is_read_by_others(path) else "sent" if path.startswith("messages/") else "ours"
 
 
-def is_of_older_version(path: str) -> bool:
-    """Whether a schema, by its path below `schemas/`, is that of an event as it was before its newest version: nothing
-    writes it any more, and it stays."""
-    name, _, version = path.removesuffix(".json").rpartition("/")[2].rpartition(".v")
-    known = EVENTS.get(name)
-    return known is not None and path.startswith(("events/", "publications/")) and int(version) < known.VERSION
-
-
 def write_schemas(folder: Path) -> list[Path]:
     """Write them. Raises BreakingChange, with nothing written, where a committed schema would lose something."""
     schemas = all_schemas()
     committed = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
-    gone = [name for name in committed.keys() - schemas.keys() if not is_of_older_version(name)]
-    faults = [f"{name}: the schema is gone; a published type stays for ever" for name in gone]
+    gone = [name for name in committed.keys() - schemas.keys() if whose(name) == "sent" or not (OLDER / name).exists()]
+    faults = [f"{name}: the schema is gone; a published type stays for ever (deploy/describe/older)" for name in gone]
     for name, path in committed.items():
         if name in schemas:
             lost = broken(orjson.loads(path.read_bytes()), schemas[name], whose=whose(name))

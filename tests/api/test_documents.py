@@ -46,6 +46,8 @@ def test_every_kind_of_recipient_is_listed_in_three_languages_with_the_address_o
     assert all(set(one["label"]) == {"fi", "sv", "en"} and all(one["label"].values()) for one in documents)
     assert len({one["label"]["fi"] for one in documents}) == len(documents)
     assert [home.http.get(one["address"]).status_code for one in documents] == [200] * len(documents)
+    listed = [one["address"].split("/") for one in home.http.get("/schemas").json()["schemas"]]
+    assert {one["kind"] for one in documents} == {parts[3] for parts in listed if parts[2] == "publications"}
 
 
 @pytest.mark.parametrize("kind", documented(), ids=name_of)

@@ -33,6 +33,7 @@ class Server:
     """Where it is, and what it says there."""
 
     url: str
+    home: Path
 
     def ask(self, path: str, token: str = "", body: Any = None) -> httpx.Response:
         """The answer to a request below the address."""
@@ -62,11 +63,15 @@ class Server:
     def words(self) -> list[str]:
         """What every program of `programs/` is given: the address, the ledger, of Kela its recipient, a payee and a token,
         of somebody who refers a recipient, the personal identity code of somebody unknown, and a token."""
-        people = self.ask("/dev/people").json()["people"]
-        referrer = next(one for one in people if one["claims"]["role"] == "referrer")
         code = synthetic_identity_code(date(1991, 2, 3), 904)
-        kela = [RECIPIENT, self.payee, self.token]
-        return [self.url, LEDGER, *kela, referrer["recipient"], code, self._token(referrer["claims"])]
+        return [self.url, LEDGER, RECIPIENT, self.payee, self.token, self.referrer[0], code, self.referrer[1]]
+
+    @cached_property
+    def referrer(self) -> tuple[str, str]:
+        """The recipient of somebody who refers, and a token."""
+        people = self.ask("/dev/people").json()["people"]
+        found = next(one for one in people if one["claims"]["role"] == "referrer")
+        return found["recipient"], self._token(found["claims"])
 
     @cached_property
     def said(self) -> list[str]:
@@ -89,6 +94,7 @@ def serving(folder: Path) -> Iterator[Server]:
     """`kuty serve --demo` on a free port, from when it says that it is ready."""
     port = free_port()
     ours = {"KUTY_HOME": str(folder / "home"), "KUTY_PORT": str(port), "KUTY_LEDGER": LEDGER, "PYTHONUNBUFFERED": "1"}
+    ours |= {"KUTY_HEARTBEAT_S": "1"}  # nobody is to wait a minute for a sign of life
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KUTY_")}
     command = [sys.executable, "-m", "deploy.cli", "serve", "--demo", CLIENTS]
     with (folder / "errors").open("w+") as errors:
@@ -100,7 +106,7 @@ def serving(folder: Path) -> Iterator[Server]:
             if not any(READY in line for line in process.stdout):
                 errors.seek(0)
                 raise AssertionError(f"the server ended with {process.wait()}:\n{errors.read()[-2000:]}")
-            yield Server(f"http://127.0.0.1:{port}")
+            yield Server(f"http://127.0.0.1:{port}", folder / "home")
         finally:
             process.terminate()
             process.communicate(timeout=STOPPING_S)

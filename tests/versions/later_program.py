@@ -27,6 +27,8 @@ from deploy.describe.schemas import write_schemas  # noqa: E402
 from deploy.feed import feed_of_store, feed_of_topic  # noqa: E402
 from domain.catalogue import UPCASTS, given_to_all, upcast, upcast_part  # noqa: E402
 from domain.chapters.corrections.decisions import CorrectFact  # noqa: E402
+from domain.message_schemas import body_schema  # noqa: E402
+from domain.rulebook import COMMANDS  # noqa: E402
 from projections.audit import rerun_decisions, verify_chains  # noqa: E402
 from projections.disclosure_audit import rerun_disclosures  # noqa: E402
 from projections.kinds import kinds  # noqa: E402
@@ -123,11 +125,13 @@ def described(home: House) -> dict[str, Any]:
     county = next(kind for kind in kinds() if kind.key == "county")
     told = document_of(county)["channels"]["out"]["messages"]
     golden = read("events")[f"{NAME}.v1"]
+    corrections = body_schema(COMMANDS[CorrectFact.NAME])["properties"]["new_values"]["anyOf"][0]["properties"]
     parts = [{}, {"parties_present": ["client"]}, {"next_step": None}, {"who_met": ["client"], "held_as": "remote"}]
     return {
         "golden": event_of(golden).model_dump(mode="json"),
         "kept": sorted(path.name for path in (schemas / "events").glob(f"{NAME}.*")),
         "written": sorted(name for name in written if name.startswith(f"events/{NAME}")),
+        "corrected": [corrections[name].get("deprecated", False) for name in ("who_met", "parties_present")],
         "asyncapi": sorted(name for name in told if name.startswith(NAME)),
         "parts": [upcast_part(f"{NAME}.v1", part) for part in parts],
         "twice": [upcast(f"{NAME}.v1", upcast(f"{NAME}.v1", part)) == upcast(f"{NAME}.v1", part) for part in parts],

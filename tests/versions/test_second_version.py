@@ -134,6 +134,10 @@ def test_golden_files_and_schemas_of_the_first_version_stay(gone_on: tuple[Path,
     assert told["asyncapi"] == ["followup.held.v1", "followup.held.v2"]
 
 
+def test_a_correction_may_be_sent_in_the_words_of_both_versions(gone_on: tuple[Path, Told]) -> None:
+    assert gone_on[1]["describe"]["corrected"] == [False, True], "the older name is there, and deprecated"
+
+
 def test_a_part_of_the_fields_is_lifted_without_saying_what_the_others_are(gone_on: tuple[Path, Told]) -> None:
     told = gone_on[1]["describe"]
     assert told["parts"] == [{}, {"who_met": ["client"]}, {"next_step": None}, {"who_met": ["client"], "held_as": "remote"}]

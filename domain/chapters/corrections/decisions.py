@@ -147,7 +147,7 @@ def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:
         if said_now:
             return None
         event = kind.model_validate_json(raw, strict=True)
-    for name, asked in _asked_as(kind).items():
+    for name, asked in asked_as(kind).items():
         if values.get(name) is not None:
             try:
                 asked.validate_json(orjson.dumps(values[name]), strict=True)
@@ -158,7 +158,7 @@ def _as_it_was(no: Refusals, mending: _Mending) -> Fact[e.Event] | None:
 
 
 @cache
-def _asked_as(kind: type[e.Event]) -> Mapping[str, TypeAdapter[Any]]:
+def asked_as(kind: type[e.Event]) -> Mapping[str, TypeAdapter[Any]]:
     """The numbers that the commands of the same words take within narrower bounds than the fact keeps."""
     words = [cls for cls in kind.__mro__ if issubclass(cls, Content) and cls is not Content]
     commands = [cls for each in words for cls in each.__subclasses__() if issubclass(cls, Command)]
