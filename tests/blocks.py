@@ -91,23 +91,6 @@ def read_page(path: Path) -> Page:
     return page
 
 
-def code_of(text: str, *languages: str) -> Iterator[str]:
-    """What a page has in blocks of some languages; of none also what stands as code in a sentence or a table."""
-    prose, lines, language = list[str](), list[str](), None
-    for line in text.splitlines():
-        fence = re.match(r"^\s*```\s*(\w*)", line)
-        if not fence:
-            (prose if language is None else lines).append(line)
-        elif language is None:
-            language, lines = fence[1], []
-        else:
-            if language in languages:
-                yield "\n".join(lines)
-            language = None
-    if "" in languages:
-        yield from re.findall(r"`([^`]+)`", "\n".join(prose))
-
-
 def _console(start: int, lines: list[str]) -> Iterator[Typed]:
     number = 0
     while number < len(lines):
