@@ -6,7 +6,7 @@
   output is not compared. A command has to end with 0, or with N where it ends with `# exit N`.
 - A block fenced as `python` is run in one interpreter for the whole page.
 - A command that starts a server (`make run`, `kuty serve`, `kuty up`) or ends with `&` runs on: the next one waits until
-  what is shown below it has come. Everything is stopped at the end.
+  what is shown below it has come. `kill %1` ends the first of them. Everything is stopped at the end.
 - `git clone …` gives a copy of the project as it stands. A page without it begins inside such a copy.
 
 A port of a page, 8000 or 8010, is a free one in the run.
@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PORT = re.compile(r"\b80[01]0\b")
 DEADLINE_S = 300.0
 ANY = "…"
+JOB = re.compile(r"(?<=\s)%(\d)\b")
 SERVER = re.compile(r"^(?:[A-Z]+=\S+ )*(?:make (?:[A-Z]+=\S+ )*run(?:-kafka)?\b|kuty (?:serve|up)\b)")
 LEFT_BEHIND = ("var", "build", ".venv", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "__pycache__")
 ALIKE = (
@@ -192,8 +193,12 @@ class Shell:
             self.ports.setdefault(named, free_port())
         return PORT.sub(lambda named: self.ports[named[0]], text)
 
+    def _with_jobs(self, text: str) -> str:
+        # A terminal ends all processes of a job.
+        return JOB.sub(lambda named: f"-{self._started[int(named[1]) - 1][0].pid}", text)
+
     def _script(self, text: str) -> str:
-        return f"set -a\nsource {self._state}\n{self._with_free_ports(text)}\n"
+        return f"set -a\nsource {self._state}\n{self._with_jobs(self._with_free_ports(text))}\n"
 
     def _kept_script(self, text: str) -> str:
         """Folder and variables of one command hold for the next, as in one terminal. Not those of what runs on: it ends

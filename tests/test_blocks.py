@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -84,6 +85,26 @@ $ kill -0 $(cat number)
         time.sleep(0.01)
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_what_is_started_is_ended_by_its_number_as_a_job_of_a_terminal(shell: Shell, tmp_path: Path) -> None:
+    page = """
+```console
+$ echo ready; sleep 600; echo not reached &
+ready
+$ kill -9 %1
+```
+```python
+wait_until_it_has_ended()
+```
+"""
+
+    def wait() -> None:
+        [(started, _)] = shell._started
+        assert started.wait(10) == -signal.SIGKILL
+
+    shell._names["wait_until_it_has_ended"] = wait
+    assert run(shell, tmp_path, page) == 3
 
 
 def test_what_is_started_changes_nothing_for_what_is_typed_after_it(shell: Shell, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from blocks import ROOT, Page, read_page, run_pages
 from page_links import headings, leads_somewhere, links
+from prose import AGENCIES, DOCS, FIRST_CLIENT, PROSE, REFERENCE, strangers
 
 from deploy.cli import REFERENCES, parser
 from deploy.describe import BUILT, KINDS, WRITERS, UnknownKind, describe
@@ -28,24 +29,11 @@ from domain.refusals import refusals
 from domain.rulebook import COMMANDS
 from projections.kinds import kinds
 
-DOCS = ROOT / "docs"
-REFERENCE = DOCS / "reference"
-README, TUTORIAL, FIRST_CLIENT = "README.md", "docs/tutorial.md", "docs/how-to/first-client.md"
+README, TUTORIAL = "README.md", "docs/tutorial.md"
 ALONE = (TUTORIAL, "docs/explanation/proof-of-delivery.md", "docs/explanation/test-identities.md")
 """Pages whose blocks are run in a copy of the project, beside nothing else."""
-DECISIONS = DOCS / "decisions"
-"""A record is never edited: what it names may have moved since. The list of them and the design are kept as they stand."""
 BIG = 100_000
 """Bytes of a file above which somebody has to say why it is kept."""
-PROSE = [
-    ROOT / "README.md",
-    ROOT / "SECURITY.md",
-    *(
-        page
-        for page in sorted(DOCS.rglob("*.md"))
-        if REFERENCE not in page.parents and (page.parent != DECISIONS or not page.stem[0].isdigit())
-    ),
-]
 
 
 def text_of(page: str) -> str:
@@ -212,9 +200,22 @@ def test_a_page_does_what_it_shows_and_what_it_writes_is_ignored(name: str, tmp_
     assert strangers(run_pages([page], tmp_path)) == set()
 
 
-def test_a_first_client_comes_to_the_server_of_the_readme_and_the_tutorial_holds_beside_it_with_one(tmp_path: Path) -> None:
-    pages = [read_page(ROOT / README), read_page(ROOT / FIRST_CLIENT), with_clients(1)]
+def test_each_agency_comes_to_the_end_of_its_part_beside_the_readme_and_the_tutorial_holds_with_one_client(
+    tmp_path: Path,
+) -> None:
+    """Each reads its own part alone, in terminals of its own."""
+    pages = [read_page(ROOT / README), *map(of_agency, AGENCIES), with_clients(1)]
     assert strangers(run_pages(pages, tmp_path)) == set()
+
+
+def of_agency(agency: str) -> Page:
+    """The page of the first client without the parts of the others."""
+    page, parts, part = read_page(FIRST_CLIENT), dict[int, str](), ""
+    for number, line in enumerate(page.path.read_text(encoding="utf-8").splitlines(), 1):
+        part = parts[number] = line.removeprefix("## ") if line.startswith("## ") else part
+    assert {parts[one.line] for one in page.typed} >= set(AGENCIES)
+    page.typed = [one for one in page.typed if parts[one.line] not in set(AGENCIES) - {agency}]
+    return page
 
 
 def with_clients(number: int) -> Page:
@@ -226,51 +227,3 @@ def with_clients(number: int) -> Page:
     shown = tuple(re.sub(r"^3 ", f"{number} ", line) for line in begun[0].shown)
     page.typed[place] = replace(begun[0], text=begun[0].text.replace("--clients 3", f"--clients {number}"), shown=shown)
     return page
-
-
-def strangers(files: set[str]) -> set[str]:
-    """Of files in a copy of the project those that are neither part of it nor ignored: what a reader might commit."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    known = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    return not_ignored(files - set(known))
-
-
-def not_ignored(names: set[str]) -> set[str]:
-    """Of paths in the project those that `.gitignore` does not name."""
-    asked = "".join(f"{name}\0" for name in sorted(names))
-    command = ["git", "check-ignore", "--no-index", "-z", "--stdin"]
-    done = subprocess.run(command, cwd=ROOT, input=asked, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return names - set(done.stdout.split("\0"))
-
-
-@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_what_the_steps_of_a_page_write_into_the_folder_is_ignored(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    blocks = re.findall(r"^\s*```(?:console|sh|bash)?\n(.*?)^\s*```", text, re.MULTILINE | re.DOTALL)
-    typed = re.sub(r"^\s*> ", "", "\n".join(blocks), flags=re.MULTILINE)
-    written = set(re.findall(r"(?:(?<![->])> ?|--(?:(?:keys-)?to|into|out|given-up) |backup key )(\w[\w./-]*)", typed))
-    removed = set(re.findall(r"\brm ([\w./-]+)", typed))
-    # A folder is ignored with what is in it.
-    seen = {name for name in written - removed if not_ignored({name}) and not_ignored({f"{name}/file"})}
-    assert seen == set()
-
-
-WORDS_READ, CHARACTERS_TYPED = 238, 260
-"""A minute: silent reading of plain English (Brysbaert 2019), typing by hand at 52 words (Dhakal and others 2018)."""
-
-
-@pytest.mark.parametrize("agency", ["A referrer", "A provider", "A fund"])
-def test_a_first_client_and_a_first_fact_take_less_than_ten_minutes_of_reading_and_typing(agency: str) -> None:
-    begin, *parts = (ROOT / FIRST_CLIENT).read_text(encoding="utf-8").split("\n## ")
-    wanted = [begin, *(part for part in parts if part.startswith((f"{agency}\n", "Then\n")))]
-    assert len(wanted) == 3
-    read, typed = 0, 0
-    for part in wanted:
-        for number, block in enumerate(re.split(r"^```(?:python|console)?$", part, flags=re.MULTILINE)):
-            lines = [line for line in block.splitlines() if number % 2 and (line.startswith("$ ") or "$ " not in block)]
-            typed += sum(len(line.removeprefix("$ ").strip()) + 1 for line in lines if line)
-            read += 0 if lines and "$ " not in block else len(block.split())
-    minutes = read / WORDS_READ + typed / CHARACTERS_TYPED
-    print(f"{agency}: {minutes:.1f} minutes")
-    assert minutes < 10

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clients.verifying import verdict
 from house import House, house_after
 from stories import INSTRUCTOR, OWN_WORKER, PAYER, STEPS
 
@@ -224,6 +225,27 @@ def test_the_reference_client_follows_into_a_fresh_epoch(tmp_path: Path, monkeyp
                 home.post("/redeliveries", PAYER, {})
         whole = len(out(home, limit=500)["publications"])
         assert (follower.epoch, follower.sequence, seen) == (2, whole, whole + 3)
+
+
+def test_the_verifiers_go_on_into_a_fresh_epoch(tmp_path: Path) -> None:
+    """With the three that they said last, of a line that has fewer publications by then, and of one that has more."""
+    with house_after("14", tmp_path) as home:
+
+        def verified(language: str, *place: str, limit: int) -> list[str]:
+            asked = dict(zip(("epoch", "after"), place, strict=False))
+            answer = home.get("/out/kela-payment", PAYER, wait=0, limit=limit, **asked)
+            ended, said = verdict(language, "", answer.content, *place)
+            assert ended == 0, said
+            return said.removeprefix("epoch ").replace("verifies to ", "").split()
+
+        whole = out(home, limit=500)["next"]
+        some = verified("python", limit=3)
+        most = verified("javascript", limit=whole - 1)
+        assert home.post("/redeliveries", PAYER, {}).json()["epoch"] == 2
+        assert verified("python", *some, limit=2)[:2] == ["2", "2"]
+        again = verified("javascript", *most, limit=2)
+        assert again[:2] == ["2", "2"]
+        assert verified("javascript", *again, limit=500)[:2] == ["2", str(whole)]
 
 
 def test_a_reader_that_skips_a_record_halts(told_all: House) -> None:

@@ -1,11 +1,13 @@
 """Clients generated from the OpenAPI document, as a vendor's developer would, and the program that calls each.
 
-The page docs/how-to/generate-a-client.md says the same options.
+What is typed is read from the page docs/how-to/generate-a-client.md.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -14,33 +16,38 @@ from pathlib import Path
 from clients.tools import HERE, Tools, ran
 
 PROGRAMS = HERE / "programs"
-JAVA = "--additional-properties=hideGenerationTimestamp=true,useSingleRequestParameter=true"
-"""Parameters by name: one that comes later breaks no program."""
-WAIT = "--parameter-name-mappings=wait=waitS"
-"""Every Java object has a `wait()` already."""
+PAGE = HERE.parents[1] / "docs" / "how-to" / "generate-a-client.md"
 
 Calling = Callable[[Tools, Path, Path, Sequence[str]], list[str]]
 
 
+def shown(program: str) -> list[str]:
+    """The command of the page for one of `programs/`: what is typed for all, and its own options behind it."""
+    text = PAGE.read_text(encoding="utf-8")
+    [for_all] = re.findall(r"`(openapi-generator-cli generate [^`]+)`", text)
+    [options] = re.findall(rf"`(-g [^`]+)` \| `tests/clients/programs/{re.escape(program)}` \|", text)
+    return shlex.split(f"{for_all} {options}")
+
+
 def java(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
     """Of the default library."""
-    return _java(tools, document, folder, words, "okhttp-gson", "java")
+    return _java(tools, document, folder, words, "java/Call.java")
 
 
 def java_native(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
     """Of the library `native`, which needs no other client of HTTP than the one of Java."""
-    return _java(tools, document, folder, words, "native", "java-native")
+    return _java(tools, document, folder, words, "java-native/Call.java")
 
 
-def _java(tools: Tools, document: Path, folder: Path, words: Sequence[str], library: str, program: str) -> list[str]:
-    tools.generate("java", document, folder, "--library", library, JAVA, WAIT)
-    shutil.copyfile(PROGRAMS / program / "Call.java", folder / "src" / "main" / "java" / "Call.java")
+def _java(tools: Tools, document: Path, folder: Path, words: Sequence[str], program: str) -> list[str]:
+    tools.generate(shown(program), document, folder)
+    shutil.copyfile(PROGRAMS / program, folder / "src" / "main" / "java" / "Call.java")
     return ran(["java", "-cp", tools.compile_java(folder), "Call", *words]).splitlines()
 
 
 def typescript(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
     """By `fetch`."""
-    tools.generate("typescript-fetch", document, folder / "client")
+    tools.generate(shown("call.ts"), document, folder / "client")
     shutil.copyfile(PROGRAMS / "call.ts", folder / "call.ts")
     tools.typescript(folder, "call.ts")
     return tools.node(folder / "js" / "call.js", *words).splitlines()
@@ -56,7 +63,7 @@ def python(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> 
 
 def python_untyped(tools: Tools, document: Path, folder: Path, words: Sequence[str]) -> list[str]:
     """The client holds every answer against the document itself, whether or not somebody looks at the types."""
-    tools.generate("python", document, folder)
+    tools.generate(shown("call.py"), document, folder)
     return ran([sys.executable, PROGRAMS / "call.py", *words], PYTHONPATH=str(folder)).splitlines()
 
 

@@ -55,9 +55,14 @@ class Server:
         return str(self.ask(f"/dev/ledgers/{LEDGER}/clients", self.token).json()["clients"][0]["client"])
 
     @cached_property
+    def answer(self) -> bytes:
+        """All that Kela was told, as it comes."""
+        return self.ask(f"/ledgers/{LEDGER}/out/{RECIPIENT}?wait=0&limit=500", self.token).content
+
+    @cached_property
     def page(self) -> dict[str, Any]:
-        """All that Kela was told."""
-        return dict(self.ask(f"/ledgers/{LEDGER}/out/{RECIPIENT}?wait=0&limit=500", self.token).json())
+        """The same, read."""
+        return dict(json.loads(self.answer))
 
     @cached_property
     def words(self) -> list[str]:

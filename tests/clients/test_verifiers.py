@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from clients.running import Server
-from clients.verifying import LANGUAGES, verdict
+from clients.running import LEDGER, RECIPIENT, Server
+from clients.verifying import LANGUAGES, OF_WINDOWS, entry, page_of, true_for_1, verdict
+from publications_given import Told
 
 IN_EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
 Page = dict[str, Any]
@@ -19,16 +20,37 @@ def test_every_publication_of_a_recipient_verifies(language: str, classes: str, 
     """source: integration.md 3"""
     told = server.page["publications"]
     assert len(told) > 10
-    assert verdict(language, classes, server.page) == (0, f"epoch 1 verifies to {len(told)} {told[-1]['hash']}")
+    assert not server.answer.isascii()
+    said = (0, f"epoch 1 verifies to {len(told)} {told[-1]['hash']}")
+    assert verdict(language, classes, server.answer) == said
+    assert verdict(language, classes, server.answer, **OF_WINDOWS) == said
 
 
 @IN_EACH_LANGUAGE
 def test_a_later_page_verifies_behind_the_one_before(language: str, classes: str, server: Server) -> None:
     told = server.page["publications"]
-    rest = {**server.page, "publications": told[7:]}
+    rest = server.ask(f"/ledgers/{LEDGER}/out/{RECIPIENT}?wait=0&limit=500&epoch=1&after=7", server.token).content
     said = f"epoch 1 verifies to {len(told)} {told[-1]['hash']}"
-    assert verdict(language, classes, rest, "7", told[6]["hash"]) == (0, said)
-    assert verdict(language, classes, rest, "7", told[5]["hash"])[0] == 1
+    assert verdict(language, classes, rest, "1", "7", told[6]["hash"]) == (0, said)
+    assert verdict(language, classes, rest, "1", "7", told[5]["hash"]) == (1, "8 does not follow the one before")
+
+
+@IN_EACH_LANGUAGE
+def test_behind_an_epoch_that_is_over_the_next_one_verifies_from_its_beginning(language: str, classes: str) -> None:
+    told = Told(epoch=2)
+    told.fact("attendance.recorded", "2025-03-03")
+    again = page_of(*map(entry, told.publications), epoch=2)
+    said = f"epoch 2 verifies to 1 {told.publications[0].hash}"
+    assert verdict(language, classes, again, "1", "7", "0" * 64) == (0, said)
+    assert verdict(language, classes, again, "3", "7", "0" * 64) == (1, "epoch 2 comes behind epoch 3")
+
+
+@IN_EACH_LANGUAGE
+def test_an_answer_without_publications_is_said_as_it_came(language: str, classes: str, server: Server) -> None:
+    refused = server.ask(f"/ledgers/{LEDGER}/out/{RECIPIENT}?wait=0&epoch=7", server.token)
+    assert refused.status_code == 409
+    assert verdict(language, classes, refused.content) == (1, f"no publications came, but: {refused.text}")
+    assert verdict(language, classes, b"", "1", "7", "0" * 64) == (1, "no publications came, but:")
 
 
 def _hash(page: Page) -> None:
@@ -42,6 +64,10 @@ def _text(page: Page) -> None:
 
 def _value(page: Page) -> None:
     page["publications"][4]["value"]["kind"] = "another"
+
+
+def _true_for_1(page: Page) -> None:
+    true_for_1(page["publications"][4])
 
 
 def _header(page: Page) -> None:
@@ -60,6 +86,7 @@ CHANGES: dict[str, tuple[Callable[[Page], None], str]] = {
     "its hash": (_hash, "5 is not what its hash is over"),
     "its text": (_text, "5 is not what its hash is over"),
     "its value": (_value, "5 is not what its hash is over"),
+    "true for 1": (_true_for_1, "5 is not what its hash is over"),
     "a header": (_header, "5 is not what its hash is over"),
     "left out": (_left_out, "5 of epoch 1 is missing"),
     "epoch": (_another_epoch, "1 of epoch 2 is missing"),

@@ -72,10 +72,10 @@ class Tools:
             raise Failed(f"the linter did not come to its end:\n{said.stdout}{said.stderr}") from None
         return [f"{one['ruleId']} at {one['location'][0].get('pointer')}: {one['message']}" for one in problems]
 
-    def generate(self, generator: str, document: Path, folder: Path, *options: str) -> None:
-        """A client out of an OpenAPI document. Raises Failed."""
-        without = "--global-property=apiTests=false,modelTests=false,apiDocs=false,modelDocs=false"
-        words = ["generate", "-i", document, "-g", generator, "-o", folder, without, *options]
+    def generate(self, shown: Sequence[str], document: Path, folder: Path) -> None:
+        """A client by the command that a page shows, of this document and into this folder. Raises Failed."""
+        words = [*shown[1:]]
+        words[words.index("-i") + 1], words[words.index("-o") + 1] = str(document), str(folder)
         ran(["java", *QUICK_JAVA.split(), "-jar", self.generator, *words])
 
     def compile_java(self, project: Path) -> str:

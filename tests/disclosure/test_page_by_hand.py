@@ -116,6 +116,24 @@ def test_a_repetition_without_content_of_what_one_has_is_dropped(shown: Any) -> 
     assert shown(first, second, *three(epoch=2), without_content(second)) == [1, 2, 1, 2, 3]
 
 
+def test_where_the_first_records_are_past_their_90_days_it_begins_with_the_next_epoch(shown: Any) -> None:
+    _, second, third = three()
+    assert shown(second, third, *three(epoch=2)) == [1, 2, 3]
+    # what comes again of the one before is a repetition, what goes on there is none
+    assert shown(second, third, *three(epoch=2), third, without_content(second)) == [1, 2, 3]
+    with pytest.raises(AssertionError, match="is missing"):
+        shown(second, *three(epoch=2), third)
+
+
+def test_where_no_epoch_begins_it_is_said_what_to_do(shown: Any) -> None:
+    _, second, third = three()
+    with pytest.raises(AssertionError, match=r"\(1, 2\) is the first record: ask for a redelivery"):
+        shown(second, third)
+    heartbeat = Record([("ce_epoch", b"1")], b"{}")
+    assert shown(heartbeat) == []
+    assert shown() == []
+
+
 def test_all_else_halts(shown: Any) -> None:
     first, second, third = three()
     empty = without_content(second)
@@ -128,5 +146,5 @@ def test_all_else_halts(shown: Any) -> None:
         (first, naming(second, "erased"), naming(second, "0" * 64)),
         (first, second, *three(epoch=2), third),  # what the old epoch had not
     ):
-        with pytest.raises(AssertionError):
+        with pytest.raises(AssertionError, match=r"\(\d, \d\)"):
             shown(*wrong)
