@@ -353,7 +353,7 @@ class Settings:
 def _reached_unproved(named: Mapping[str, Any]) -> str:
     """The hosts beyond this machine at which a database is reached though nobody proves to be it; empty for none. What the
     connection string leaves out, libpq takes from its own environment, and whatever it likes from a service file.
-    source: PostgreSQL manual 32.1.2, 32.15, 32.19.1"""
+    PostgreSQL's manual has it in 32.1.2, 32.15 and 32.19.1."""
     said = {word: named.get(word) or os.environ.get(variable, "") for word, variable in OF_LIBPQ.items()}
     hosts = (said["hostaddr"] or said["host"] or (f"service {said['service']}" if said["service"] else "")).split(",")
     beyond = [host for host in hosts if host and host not in LOOPBACK and not host.startswith(("/", "@"))]

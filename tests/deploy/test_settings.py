@@ -159,7 +159,7 @@ BEYOND = "postgresql://kuty@db.example/kuty"
      "user=kuty host=localhost hostaddr=192.0.2.7", "user=kuty service=county"],
 )  # fmt: skip
 def test_a_database_beyond_this_machine_has_to_prove_which_it_is(name: str, dsn: str) -> None:
-    """source: PostgreSQL manual 32.19.1; names of clients went over the line in plain where a server asked for it."""
+    """PostgreSQL manual 32.19.1: names of clients went over the line in plain where a server asked for it."""
     store = {"store_dsn": "postgresql://kuty@localhost/kuty"}
     with pytest.raises(WrongSetting, match=rf"^KUTY_{name.upper()} reaches .* add sslmode=verify-full"):
         Settings(**{**store, name: dsn}).check()
@@ -176,7 +176,7 @@ def test_a_database_on_this_machine_proves_nothing(dsn: str) -> None:
 
 
 def test_what_the_string_leaves_out_is_taken_from_where_libpq_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """source: PostgreSQL manual 32.15"""
+    """PostgreSQL manual 32.15"""
     monkeypatch.setenv("PGHOST", "db.example")
     with pytest.raises(WrongSetting, match=r"^KUTY_STORE_DSN reaches db\.example"):
         Settings(store_dsn="user=kuty").check()
