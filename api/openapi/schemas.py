@@ -45,7 +45,7 @@ def plain(schema: Any, *, answer: bool = False) -> Any:
             told[word] = {name: plain(one, answer=answer) for name, one in value.items()}
         else:
             told[word] = value if word in _VALUES else plain(value, answer=answer)
-    told = _or_null(_one_text(_moment(_either(_typed(told)))))
+    told = _or_null(_one_or_several(_one_text(_moment(_either(_typed(told))))))
     whole = "integer" in types_of(told) and "enum" not in told
     if whole and told.get("maximum", LARGE + 1 if answer else 0) > LARGE:
         told.setdefault("format", "int64")
@@ -121,21 +121,26 @@ def _one_text(schema: Schema) -> Schema:
     return {**schema, "anyOf": [{**one, **of_list}, *(arm for arm in arms if arm == _NULL)]}
 
 
+def _one_or_several(schema: Schema) -> Schema:
+    """One value or a list of them: a condition, where alternatives would make a class that no Java compiles."""
+    arms = schema.get("anyOf", [])
+    lists, others = [[arm for arm in arms if (arm.get("type") == "array") is is_list] for is_list in (True, False)]
+    if len(lists) != 1 or not [arm for arm in others if arm != _NULL]:
+        return schema
+    told = {word: value for word, value in schema.items() if word != "anyOf"}
+    return {**told, "if": {"type": "array"}, "then": lists[0], "else": _or_null({"anyOf": others})}
+
+
 def _or_null(schema: Schema) -> Schema:
-    """One type or null, in the words of JSON Schema 2020-12, and of several types the last one; what stands under a name has
-    no type to say it with."""
+    """One type or null, in the words of JSON Schema 2020-12; what stands under a name has no type to say it with."""
     arms = schema.get("anyOf", [])
     kept = [arm for arm in arms if arm != _NULL]
-    if not kept or any("type" not in arm for arm in kept):
+    if len(kept) != 1 or "type" not in kept[0]:
         return schema
-    *others, last = kept
-    if len(kept) < len(arms):
-        last = _nullable(last)
-    return {**schema, "anyOf": [*others, last]} if others else {**last, **{w: v for w, v in schema.items() if w != "anyOf"}}
-
-
-def _nullable(schema: Schema) -> Schema:
-    told = {**schema, "type": [*types_of(schema), "null"]}
+    told: Schema = {**kept[0], **{word: value for word, value in schema.items() if word != "anyOf"}}
+    if len(arms) == 1:
+        return told
+    told["type"] = [*types_of(told), "null"]
     if "const" in told:
         told["enum"] = [told.pop("const")]
     if "enum" in told:

@@ -29,8 +29,9 @@ TRIES = 60
 
 def served(server: Server) -> dict[str, Any]:
     """Every schema that the server lists."""
-    listed = [one["address"] for one in server.ask("/schemas").json()["schemas"]]
-    return {server.url + path: server.ask(path).json() for path in listed}
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        listed = [one["address"] for one in client.get("/schemas").json()["schemas"]]
+        return {server.url + path: client.get(path).json() for path in listed}
 
 
 def told(server: Server) -> list[Record]:
