@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients.verifying import verdict
+from clients.verifying import OF_WINDOWS, verdict
 from house import House, house_after
 from stories import INSTRUCTOR, OWN_WORKER, PAYER, STEPS
 
@@ -90,9 +90,14 @@ def test_letters_and_escapes_come_as_they_were_hashed(tmp_path: Path) -> None:
         service = {"service": "other", "service_note": note, "told_by": "client", "from_on": "2025-03-04"}
         assert home.post(f"/clients/{home.name('county')}/parallel-services", OWN_WORKER, service).status_code == 201
         home.settle()
-        told = home.get("/out/county", OWN_WORKER, wait=0, limit=500).json()["publications"]
+        answer = home.get("/out/county", OWN_WORKER, wait=0, limit=500)
+        told = answer.json()["publications"]
         [mine] = [one for one in told if one["value"].get("body", {}).get("service_note") == note]
         assert hash_of(mine) == mine["hash"]
+        # whatever letters the terminal has in which that is verified
+        said = f"epoch 1 verifies to {len(told)} {told[-1]['hash']}"
+        assert verdict("python", "", answer.content, **OF_WINDOWS) == (0, said)
+        assert verdict("javascript", "", answer.content, **OF_WINDOWS) == (0, said)
         # and it is the very value of the record on the topic
         records = home.wired.broker.read("kuty.house.out.county.v1", 0, 1000)
         assert mine["text"].encode() in {record.value for record in records}
