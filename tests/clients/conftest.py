@@ -1,7 +1,7 @@
 """What the contracts share: other people's tools, the documents as they are written, and one running server.
 
-They are no part of `make test`: they want registries of packages, a JDK and Maven. `make contracts` runs them, with `CLI=1`
-also what is too large for every change.
+They are no part of `make test`: they want registries of packages, a JDK and Maven. `make contracts` runs them, and says so
+where the command line of AsyncAPI, which is too large for every change, was not asked.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from pathlib import Path
 
 import pytest
 from clients.running import Server, serving
-from clients.tools import HERE, Tools, at_hand
+from clients.tools import CLI_NOT_ASKED, HERE, Tools, at_hand, cli_is_asked
 from clients.verifying import EXAMPLES
 
 from deploy.describe import describe
 
-ASKED_FOR = {"test_asyncapi_cli.py": "KUTY_TEST_ASYNCAPI_CLI", "test_*.py": "KUTY_TEST_CONTRACTS"}
-collect_ignore_glob = [files for files, variable in ASKED_FOR.items() if not os.environ.get(variable)]
+WANTED = bool(os.environ.get("KUTY_TEST_CONTRACTS"))
+WITHOUT_CLI = WANTED and not cli_is_asked()
+collect_ignore_glob = [*(["test_asyncapi_cli.py"] if WITHOUT_CLI else []), *([] if WANTED else ["test_*.py"])]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if WITHOUT_CLI:
+        terminalreporter.write_line(CLI_NOT_ASKED)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""The command line of AsyncAPI says of each document what the parser says: `make contracts CLI=1`, once a version is taken.
+"""The command line of AsyncAPI says of each document what the parser says.
 
-It asks the parser of `test_documents.py`, and brings four hundred megabytes for it: too much for every change.
+It asks the parser of `test_documents.py`, and brings four hundred megabytes for it: `make contracts CLI=1` fetches it. Where
+it was fetched it is asked at every change.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import json
 from pathlib import Path
 
 import pytest
-from clients.tools import HERE, NODE, kept, npm_installed, ran
+from clients.tools import CLI, NODE, kept, npm_installed, ran
 
 
 @pytest.fixture(scope="session")
 def cli() -> Path:
-    return kept("asyncapi-cli", HERE / "cli" / "package.json", npm_installed) / "node_modules/@asyncapi/cli/bin/run"
+    return kept(*CLI, npm_installed) / "node_modules/@asyncapi/cli/bin/run"
 
 
 def test_the_command_line_of_asyncapi_finds_nothing_in_any_document(cli: Path, asyncapi: list[Path], tmp_path: Path) -> None:
