@@ -62,6 +62,6 @@ def test_the_command_line_of_asyncapi_is_asked_where_it_is_and_else_it_is_said_t
     collected = [sys.executable, "-m", "pytest", "-q", "--collect-only", "tests/clients"]
     said = subprocess.run(collected, cwd=HERE.parents[1], env=around, capture_output=True, text=True, check=True).stdout
     assert CLI_NOT_ASKED in said.splitlines()
-    assert "test_asyncapi_cli.py" not in said
+    assert "test_the_cli_of_asyncapi.py" not in said
     place(*CLI).mkdir(parents=True)
     assert cli_is_asked()

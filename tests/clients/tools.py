@@ -141,6 +141,17 @@ def cli_is_asked() -> bool:
     return bool(os.environ.get("KUTY_TEST_ASYNCAPI_CLI")) or place(*CLI).is_dir()
 
 
+def cli_ends(folder: Path, documents: Sequence[Path]) -> dict[str, int]:
+    """How the command line of AsyncAPI ends for each of the documents, 0 where it finds nothing. Raises Failed, NotDone."""
+    told_nobody = folder / "analytics.json"
+    told_nobody.write_text(json.dumps({"analyticsEnabled": "false", "userID": ""}))
+    installed = kept(*CLI, _npm_installed) / "node_modules" / "@asyncapi" / "cli"
+    quietly = {"ASYNCAPI_METRICS_CONFIG_PATH": str(told_nobody), "CI": "true", "SUPPRESS_NO_CONFIG_WARNING": "1"}
+    said = ran([NODE, HERE / "checks" / "cli.cjs", installed, *documents], **quietly)
+    ends: dict[str, int] = json.loads(said.splitlines()[-1])
+    return ends
+
+
 def place(name: str, pinned: Path) -> Path:
     """Where what a file pins is kept."""
     return CACHE / f"{name}-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:16]}"
@@ -173,7 +184,7 @@ def _npm(folder: Path) -> None:
     ran([*NPM, "ci", *QUIETLY, "--prefix", folder])
 
 
-def npm_installed(folder: Path) -> None:
+def _npm_installed(folder: Path) -> None:
     """The command line of AsyncAPI: its version is pinned, those of its packages are what it takes. Raises Failed."""
     shutil.copyfile(CLI[1], folder / "package.json")
     ran([*NPM, "install", "--no-package-lock", *QUIETLY, "--prefix", folder])
