@@ -1,4 +1,6 @@
-# Everything one does with this project. `make help` lists it. Python 3.11 or later is all that has to be there.
+# Everything one does with this project. `make help` lists it. Python 3.11 or later is all that has to be there, but for
+# `make contracts`, which wants a JDK, 17 or later, and Maven, 3.8 or later (`make tools` says whether they are), and for what
+# tests of machines want (`make test`, `make faults`): root and a C compiler.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -10,7 +12,7 @@ KUTY := .venv/bin/kuty
 PYTEST := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env run run-kafka test faults contracts lint types licences sbom advisories bench docs clean clean-env
+.PHONY: help env run run-kafka test faults tools contracts lint types licences sbom advisories bench docs clean clean-env
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +42,10 @@ faults: env      ## every fault, and by each seed (SEEDS="1 2 3 4") what a seed 
 	  what=seeded; \
 	done; done; exit $$failed
 
-contracts: env   ## other people's tools on what we publish: clients generated, compiled, called (wants a JDK, Maven, registries)
+tools: env       ## whether what `make contracts` wants is at hand (a JDK 17, Maven); fetches the rest from registries
+	@PYTHONPATH=tests .venv/bin/python -m clients.tools
+
+contracts: tools ## other people's tools on what we publish: clients generated, compiled, called (CLI=1 fetches a large one, too)
 	KUTY_TEST_CONTRACTS=1 KUTY_TEST_ASYNCAPI_CLI=$(CLI) env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q tests/clients
 
 lint: env        ## ruff

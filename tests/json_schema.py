@@ -107,7 +107,9 @@ def _number_faults(value: float, schema: Mapping[str, Any], place: str) -> Itera
 def _object_faults(value: dict[str, Any], schema: Mapping[str, Any], place: str, inside: Inside | None) -> Iterator[str]:
     yield from (f"{place}: {name} is missing" for name in schema.get("required", ()) if name not in value)
     properties = schema.get("properties", {})
-    more = schema.get("additionalProperties", not (inside and inside.whole and properties))
+    more = schema.get("additionalProperties", True)
+    if more is True and properties and inside and inside.whole:
+        more = False
     for name, inner in value.items():
         if name in properties:
             yield from _faults(inner, properties[name], f"{place}/{name}", inside)

@@ -32,7 +32,8 @@ def pascal(name: str) -> str:
 def plain(schema: Any, *, answer: bool = False) -> Any:
     """The schema without what only its maker needed: a null beside one type is one of two types, the title of a field says
     what its name says, and what is left out has no default of null. What an `answer` is described to hold, a later one may
-    hold more of; and its whole numbers may be large."""
+    hold more of, which is said, for a generator may take an object that says nothing of it for a closed one; and its whole
+    numbers may be large."""
     if isinstance(schema, list):
         return [plain(one, answer=answer) for one in schema]
     if not isinstance(schema, dict):
@@ -45,6 +46,8 @@ def plain(schema: Any, *, answer: bool = False) -> Any:
             told[word] = {name: plain(one, answer=answer) for name, one in value.items()}
         else:
             told[word] = value if word in _VALUES else plain(value, answer=answer)
+    if answer and "properties" in told:
+        told.setdefault("additionalProperties", True)
     told = _or_null(_one_or_several(_one_text(_moment(_either(_typed(told))))))
     whole = "integer" in types_of(told) and "enum" not in told
     if whole and told.get("maximum", LARGE + 1 if answer else 0) > LARGE:

@@ -61,7 +61,8 @@ def routes() -> APIRouter:
             200: {
                 "description": "The AsyncAPI document.",
                 "headers": header("X-Content-Type-Options"),
-                "content": {YAML: {"schema": {"type": "string"}}},
+                # A generated client hands over the bytes as they came: as a text, some would read them as JSON.
+                "content": {YAML: {"schema": {"type": "string", "format": "binary"}}},
             },
             **problems(404),
         },

@@ -122,7 +122,10 @@ def _answers() -> Responses:
     for status, text in said.items():
         answers[status] = described(StatedReceipt, text, TOKEN, "Link")
     for status, text in wrong.items():
-        answers[status] = {**of_problem(status, text), **described(StatedReceipt, text, TOKEN, "Link")}
+        told = of_problem(status, text)
+        # The receipt stands first: a generated client reads an answer as what stands there.
+        receipt = {JSON: dict[str, Any]()}
+        answers[status] = {**told, **described(StatedReceipt, text, TOKEN, "Link"), "content": receipt | told["content"]}
     return answers
 
 

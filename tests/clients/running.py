@@ -18,6 +18,7 @@ import httpx
 
 from deploy.local.ports import free_port
 from domain.identifiers import synthetic_identity_code
+from domain.refusals import refusal_text
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = "2"
@@ -80,17 +81,22 @@ class Server:
 
     @cached_property
     def said(self) -> list[str]:
-        """What every program has to print: the ledger, days and money of the payee, how a referral would be answered, how
-        many publications there are and the hash of the last."""
+        """What every program has to print: the ledger, how long a document is and how it begins, days and money of the
+        payee, how a referral would be answered, why one of nobody is refused, how many publications there are and the hash
+        of the last, and how many came behind it."""
         ledger = self.ask(f"/ledgers/{LEDGER}/health", self.token).json()["ledger"]
         asked = f"/ledgers/{LEDGER}/recipients/{RECIPIENT}/clients/{self.payee}/allowance-days"
         paid = self.ask(asked, self.token).json()["answer"]
         told = self.page["publications"]
+        document = self.ask(self.ask("/asyncapi").json()["documents"][0]["address"]).text
         return [
             f"ledger {ledger['name']} {ledger['mode']}",
+            f"document {len(document.encode())} {document.splitlines()[0]}",
             f"paid {paid['days']} {paid['amount_eur']}",
             "referral recorded",
+            f"refused E_IDENTITY_CODE {refusal_text('E_IDENTITY_CODE', 'fi')}",
             f"told {len(told)} {told[-1]['hash']}",
+            "then 0",
         ]
 
 

@@ -1,40 +1,66 @@
+import java.io.File;
 import java.math.BigDecimal;
+import java.nio.file.Files;
 import java.util.List;
 import org.openapitools.client.ApiClient;
+import org.openapitools.client.ApiException;
 import org.openapitools.client.api.AgencySystemsApi;
+import org.openapitools.client.api.DocumentsApi;
 import org.openapitools.client.api.LedgerApi;
 import org.openapitools.client.api.QuestionsOfBenefitPaymentApi;
 import org.openapitools.client.model.*;
 
-/** What a vendor's program does with the generated Java client of the default library: four typed calls, a line a call. */
+/** What a vendor's program does with the generated Java client of the default library: eight typed calls, a line a call. */
 class Call {
+  // Longer than the longest `wait` and what an answer may take beyond it.
+  static final int PATIENCE_MS = 45_000;
+
   public static void main(String[] given) throws Exception {
-    String url = given[0], ledger = given[1], recipient = given[2], payee = given[3], referrer = given[5];
+    String url = given[0], ledger = given[1], recipient = given[2], payee = given[3], referrer = given[5], code = given[6];
     ApiClient ours = signedIn(url, given[4]);
     LedgerNamed named = new LedgerApi(ours).readHealth(ledger).execute().getLedger();
     System.out.println("ledger " + named.getName() + " " + named.getMode());
+    DocumentsApi documents = new DocumentsApi(ours);
+    String address = documents.listAsyncapi().execute().getDocuments().get(0).getAddress();
+    File document = documents.readAsyncapi(address.replaceAll("^.*/|\\.yaml$", "")).execute();
+    System.out.println("document " + document.length() + " " + Files.readAllLines(document.toPath()).get(0));
     AllowanceDays paid =
         new QuestionsOfBenefitPaymentApi(ours).ke2BenefitPayment(ledger, recipient, payee).execute().getAnswer();
     System.out.println("paid " + paid.getDays() + " " + paid.getAmountEur());
+    AgencySystemsApi theirs = new AgencySystemsApi(signedIn(url, given[7]));
+    Receipt receipt = theirs.sendMessage(ledger, referrer, referral("generated-java-1", code)).dryRun(true).execute();
+    System.out.println("referral " + receipt.getStatus());
+    try {
+      theirs.sendMessage(ledger, referrer, referral("generated-java-2", "nobody")).dryRun(true).execute();
+    } catch (ApiException refused) {
+      for (ReceiptCode wrong : Receipt.fromJson(refused.getResponseBody()).getCodes()) {
+        System.out.println("refused " + wrong.getCode() + " " + wrong.getText().getFi());
+      }
+    }
+    AgencySystemsApi agency = new AgencySystemsApi(ours);
+    PublicationPage page = agency.readPublications(ledger, recipient).limit(500).waitS(BigDecimal.ZERO).execute();
+    List<Publication> told = page.getPublications();
+    System.out.println("told " + told.size() + " " + told.get(told.size() - 1).getHash());
+    PublicationPage then = agency.readPublications(ledger, recipient)
+        .after(page.getNext()).waitS(new BigDecimal(given[8])).execute();
+    System.out.println("then " + then.getPublications().size());
+  }
+
+  /** Of somebody with this personal identity code. */
+  static StructuredMessage referral(String id, String code) {
     SubmitReferralV1 referral = new SubmitReferralV1()
-        .identityCode(given[6])
+        .identityCode(code)
         .source(SubmitReferralV1.SourceEnum.EMPLOYMENT_AUTHORITY)
         .legalBasis(SubmitReferralV1.LegalBasisEnum.LB_189_PLAN);
-    SubmitReferralV1Event event = new SubmitReferralV1Event()
+    return new StructuredMessage(new SubmitReferralV1Event()
         .specversion(SubmitReferralV1Event.SpecversionEnum._1_0)
-        .id("generated-java-1")
+        .id(id)
         .type(SubmitReferralV1Event.TypeEnum.SUBMIT_REFERRAL_V1)
-        .data(referral);
-    Receipt receipt = new AgencySystemsApi(signedIn(url, given[7]))
-        .sendMessage(ledger, referrer, new StructuredMessage(event)).dryRun(true).execute();
-    System.out.println("referral " + receipt.getStatus());
-    List<Publication> told = new AgencySystemsApi(ours)
-        .readPublications(ledger, recipient).limit(500).waitS(BigDecimal.ZERO).execute().getPublications();
-    System.out.println("told " + told.size() + " " + told.get(told.size() - 1).getHash());
+        .data(referral));
   }
 
   static ApiClient signedIn(String url, String token) {
-    ApiClient client = new ApiClient().setBasePath(url);
+    ApiClient client = new ApiClient().setBasePath(url).setReadTimeout(PATIENCE_MS);
     client.setBearerToken(token);
     return client;
   }
