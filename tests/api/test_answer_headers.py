@@ -95,6 +95,7 @@ SENT: list[tuple[str, Asked]] = [
     ("Link", lambda home: home.http.get("/asyncapi")),
     ("Cache-Control", lambda home: home.http.get("/asyncapi")),
     ("X-Content-Type-Options", lambda home: home.http.get("/asyncapi/provider.yaml")),
+    ("Cache-Control", lambda home: home.http.get("/dev/people")),
 ]
 """A header, and a request whose answer always has it."""
 
