@@ -213,16 +213,15 @@ class CommandAnswer(BaseModel):
     warnings: list[CommandCode] | LeftOut = None
 
 
-_COMES_WITH = ("KUTY-Token", "ETag")
-COMMAND_RESPONSES: Responses = {
-    201: described(
-        CommandAnswer,
-        "Recorded; `ETag` is your version of the client's record, `KUTY-Token` lets a reading wait.",
-        *_COMES_WITH,
-    ),
-    200: described(CommandAnswer, "The same was recorded before, or nothing had to be.", *_COMES_WITH),
-    **problems(400, 401, 404, 409, 412, 413, 415, 422, 503),
-}
+def command_responses(*, of_client: bool) -> Responses:
+    """What a command is answered; one about a client, with the version of his record."""
+    always = (TOKEN, "ETag") if of_client else (TOKEN,)
+    version = "`ETag` is your version of the client's record, " if of_client else ""
+    return {
+        201: described(CommandAnswer, f"Recorded; {version}`KUTY-Token` lets a reading wait.", always=always),
+        200: described(CommandAnswer, "The same was recorded before, or nothing had to be.", always=always),
+        **problems(400, 401, 404, 409, 412, 413, 415, 422, 503),
+    }
 
 
 def json_response(content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.caller import ALGORITHM, AUDIENCE, signed_in
-from api.openapi.answers import HEADERS, header, header_components, headers_of, problem_components, problems
+from api.openapi.answers import header, header_components, headers_of, if_any, problem_components, problems
 from api.openapi.examples import with_examples
 from api.openapi.schemas import COMPONENTS, Components, never_null, pascal, plain
 from api.problems import PROBLEM, ProblemStated
@@ -73,7 +73,6 @@ IF_NONE_MATCH = {
     "description": "The `ETag` of what you have already, several of them, or `*`: answered with 304 where that is still it.",
 }
 PLACES = ("path", "query", "header")
-OF_TEXTS = {"Content-Language": {**HEADERS["Content-Language"], "required": False, "schema": _TEXT}}
 
 
 class DescribedApi(FastAPI):
@@ -199,9 +198,9 @@ def _answers(operation: Operation, way: str, route: APIRoute, named: Components)
         if "$ref" in said:
             found[status] = {"$ref": said["$ref"]}
         else:
-            of_all = header(*headers_of(int(status), read=way == "get"))
-            if of_all.keys() & OF_TEXTS.keys() and said.get("content", {}).keys() - {PROBLEM}:
-                of_all |= OF_TEXTS  # beside a problem something else, whose texts are in all languages
+            of_all = header(*headers_of(int(status), read=way == "get", private=_is_signed(route)))
+            if int(status) >= 400 and said.get("content", {}).keys() - {PROBLEM}:
+                of_all |= if_any("Content-Language")  # beside a problem something else, whose texts are in all languages
             said["headers"] = {**of_all, **said.get("headers", {})}
             for content in said.get("content", {}).values():
                 content["schema"] = plain(content.get("schema", {}), answer=True)

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import COMMAND_RESPONSES, answered_beside, expected_version
+from api.answers import answered_beside, command_responses, expected_version
 from api.bodies import JSON, LARGE, asking, judged, object_in, raw_body
 from api.caller import SignedIn, SignedInCaller
 from api.keys import IDEMPOTENCY_KEY, idempotency_key
@@ -68,7 +68,7 @@ def add(router: APIRouter, kind: CommandKind, path: str, endpoint: Endpoint | No
         summary=kind.name.replace("_", " ").capitalize(),
         description=re.sub(r"\s+", " ", kind.command.__doc__ or ""),
         tags=["commands about a client" if kind.target == "client" else "commands about the ledger"],
-        responses=COMMAND_RESPONSES,
+        responses=command_responses(of_client=kind.of_client),
         response_class=Response,
         openapi_extra={
             "parameters": HEADERS,

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.answers import json_response
-from api.bodies import json_body
+from api.answers import InThreeLanguages, LedgerNamed, json_response
+from api.bodies import JSON, json_body
 from api.caller import Claims, DevelopmentIssuer, SignedIn, SignedInCaller
 from api.ledgers import Ledgers
-from api.openapi.answers import problems
+from api.openapi.answers import described, problems
+from api.openapi.schemas import LeftOut
 from api.problems import Problem, problem
 from api.routing import doors
 from domain.code_lists import LANGUAGES, code_list
@@ -28,11 +29,60 @@ WITHOUT_CLIENTS = frozenset({"contract_manager", "rule_keeper"})
 """Roles that get no data of clients. source: domain/privacy.md 3.9"""
 
 
+class Person(BaseModel):
+    """Somebody whom one can be: what a token of his says, and how he is called."""
+
+    claims: Claims
+    recipient: str = Field(description="The short name of the recipient that he acts for.")
+    organisation: str
+    role: InThreeLanguages
+
+
+class People(BaseModel):
+    """Everybody whom one can be."""
+
+    people: list[Person]
+
+
+class TokenWanted(Claims):
+    """What the token is to say. `person` is a staff reference; for a client the organiser's pseudonym of the client."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Token(BaseModel):
+    """A token, and what it says."""
+
+    token: str = Field(description="For the header `Authorization`, behind `Bearer`.")
+    claims: Claims
+
+
+class KnownClient(BaseModel):
+    """A client, and how he is called where the caller may know."""
+
+    client: str = Field(description="The caller's own name for the client.")
+    family_name: str | LeftOut = None
+    given_names: str | LeftOut = None
+
+
+class KnownClients(BaseModel):
+    """Some of the clients that the caller has been told of."""
+
+    ledger: LedgerNamed
+    clients: list[KnownClient]
+
+
 def routes() -> APIRouter:
     """People, tokens, and the clients that a recipient knows."""
     router = doors("", "development")
+    kept_by_nobody = ["Cache-Control"]
     router.add_api_route(
-        "/dev/people", people, methods=["GET"], operation_id="read_people", summary="Whom one can be, in every ledger"
+        "/dev/people",
+        people,
+        methods=["GET"],
+        operation_id="read_people",
+        summary="Whom one can be, in every ledger",
+        responses={200: described(People, "Everybody.", always=kept_by_nobody)},
     )
     router.add_api_route(
         "/dev/tokens",
@@ -41,9 +91,9 @@ def routes() -> APIRouter:
         operation_id="make_token",
         summary="A token for anybody",
         status_code=201,
-        responses=problems(404, 409),
+        responses={201: described(Token, "The token.", always=kept_by_nobody), **problems(404, 409)},
         openapi_extra={
-            "requestBody": {"required": True, "content": {"application/json": {"schema": Claims.model_json_schema()}}}
+            "requestBody": {"required": True, "content": {JSON: {"schema": TokenWanted.model_json_schema()}}}
         },
     )
     router.add_api_route(
@@ -52,6 +102,7 @@ def routes() -> APIRouter:
         methods=["GET"],
         operation_id="read_some_clients",
         summary="Some clients that the caller has been told of",
+        responses={200: described(KnownClients, "The first few.")},
     )
     return router
 
@@ -97,7 +148,7 @@ async def make_token(request: Request) -> Response:
     """A signed token that says what the body says; never for a live ledger (`E_LIVE_LEDGER`)."""
     body = await json_body(request)
     try:
-        claims = Claims.model_validate(body)
+        claims = TokenWanted.model_validate(body)
     except ValidationError as wrong:
         raise Problem(*reasons_of(wrong.errors(include_url=False, include_context=False), body)) from wrong
     ledgers: Ledgers = request.app.state.ledgers

@@ -48,7 +48,7 @@ def routes() -> APIRouter:
         methods=["GET"],
         operation_id="list_asyncapi",
         summary="The AsyncAPI document of each kind of recipient",
-        responses={200: described(AsyncApiDocuments, "Where each of them is.", "Link")},
+        responses={200: described(AsyncApiDocuments, "Where each of them is.", always=("Link", "Cache-Control"))},
         response_class=Response,
     )
     router.add_api_route(

@@ -204,7 +204,7 @@ def _status(receipt: Receipt) -> int:
         return MANY
     if outcomes == {"already_recorded"}:
         return STATUS["already_recorded"]
-    if receipt.status in STATUS and receipt.first != "refused":
+    if receipt.status in STATUS and receipt.first not in ("refused", "quarantined"):
         return STATUS[receipt.status]
     return refusal(receipt.codes[0].code).status if receipt.codes else 409
 

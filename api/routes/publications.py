@@ -52,11 +52,13 @@ def routes() -> APIRouter:
         summary="Publications after a sequence",
         responses={
             200: described(
-                PublicationPage, "In the order of their sequences; none where none came in time.", "Link", *LIMITED
+                PublicationPage, "In the order of their sequences; none where none came in time.", "Link", always=LIMITED
             ),
             409: of_problem(409, "There is no such epoch, or the epoch has not come to this sequence."),
             429: of_problem(
-                429, f"There is nothing to tell yet, and {MOST_READERS} readers of this recipient wait already.", *LIMITED
+                429,
+                f"There is nothing to tell yet, and {MOST_READERS} readers of this recipient wait already.",
+                always=LIMITED,
             ),
         },
     )
@@ -81,7 +83,7 @@ def routes() -> APIRouter:
             202: described(Redelivery, "The fresh epoch has begun.", "Link", *LIMITED),
             200: described(Redelivery, again, "Link", *LIMITED),
             **problems(413, 415, 422),
-            429: of_problem(429, often, *LIMITED),
+            429: of_problem(429, often, always=LIMITED),
         },
         response_class=Response,
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},

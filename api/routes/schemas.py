@@ -33,7 +33,14 @@ _NAMES: Mapping[str, Any] = {
     },
     "required": ["schemas"],
 }
-_HEADERS = header("X-Content-Type-Options")
+_HEADERS = {
+    **header("X-Content-Type-Options"),
+    "Cache-Control": {
+        "description": "How long anybody may keep a copy.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^public, max-age=[0-9]+$"},
+    },
+}
 _SERVED: Responses = {
     200: {
         "description": "The schema (JSON Schema 2020-12).",

@@ -580,7 +580,9 @@ def test_unreadable_bytes_are_answered_to_each_message_that_brings_them(home: Ho
     """integration.md 2: always one answer; `already_recorded` is the same id with the same content, by whichever way."""
     system = Caller(EXPERT.org, EXPERT.task, "system", "system")
     send = {"ce-type": "start_plan.v1"}
-    answers = [home.post("/in/authority", system, b"{", **send, **{"ce-id": one}).json() for one in ("b-1", "b-2", "b-1")]
+    sent = [home.post("/in/authority", system, b"{", **send, **{"ce-id": one}) for one in ("b-1", "b-2", "b-1")]
+    answers = [one.json() for one in sent]
+    assert [one.status_code for one in sent] == [400, 400, 400]
     assert [one["status"] for one in answers] == ["quarantined", "quarantined", "already_recorded"]
     assert [one["message_id"] for one in answers] == ["b-1", "b-2", "b-1"]
     assert [one["number"] - answers[0]["number"] for one in answers] == [0, 1, 0]

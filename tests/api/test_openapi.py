@@ -10,9 +10,13 @@ from typing import Any
 import httpx
 import pytest
 from described import Document
+from house import ISSUER
 from json_schema import Inside, faults
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.app import create_app
+from api.caller import Verifier
+from api.exchange import OF_A_CALLER
 from deploy.describe.openapi import openapi_document
 from domain.commands import CommandKind
 from domain.message_fields import UNRESOLVED, places, resolved
@@ -20,18 +24,22 @@ from domain.messages import message_types
 from domain.rulebook import COMMANDS
 from projections.kinds import kinds
 
-DOCUMENT = Document(openapi_document())
+WRITTEN = Document(openapi_document())
+DOCUMENT = Document(create_app({}, Verifier(ISSUER.public_key), development=ISSUER).openapi())
+"""What a developer's own server says: all that is written, as test_documents.py has it, and what is for development."""
 OPERATIONS = [(path, way, one) for path, ways in DOCUMENT.paths.items() for way, one in ways.items()]
 IDS = [one["operationId"] for _, _, one in OPERATIONS]
 JSON, PROBLEM = "application/json", "application/problem+json"
 HEALTH = "/ledgers/{ledger}/health"
+BOTH = pytest.mark.parametrize("document", [WRITTEN, DOCUMENT], ids=["written", "served"])
 EACH = pytest.mark.parametrize(("path", "way", "operation"), OPERATIONS, ids=IDS)
 
 
-def test_the_document_is_one_by_the_specification() -> None:
+@BOTH
+def test_the_document_is_one_by_the_specification(document: Document) -> None:
     """OpenAPI 3.1, as its validator has it."""
-    assert [error.message for error in OpenAPIV31SpecValidator(dict(DOCUMENT.whole)).iter_errors()] == []
-    assert DOCUMENT.whole["openapi"].startswith("3.1")
+    assert [error.message for error in OpenAPIV31SpecValidator(dict(document.whole)).iter_errors()] == []
+    assert document.whole["openapi"].startswith("3.1")
 
 
 def test_it_says_whose_it_is_and_where_it_is_served() -> None:
@@ -54,16 +62,17 @@ def test_an_operation_says_what_it_does_and_stands_under_one_tag(path: str, way:
     assert operation["description"]
 
 
-def test_every_tag_is_used_and_described() -> None:
-    used = {operation["tags"][0] for _, _, operation in OPERATIONS}
-    assert {tag["name"] for tag in DOCUMENT.whole["tags"]} == used
-    assert all(tag["description"] for tag in DOCUMENT.whole["tags"])
+@BOTH
+def test_every_tag_is_used_and_described(document: Document) -> None:
+    used = {operation["tags"][0] for ways in document.paths.values() for operation in ways.values()}
+    assert {tag["name"] for tag in document.whole["tags"]} == used
+    assert all(tag["description"] for tag in document.whole["tags"])
 
 
 @EACH
 def test_an_operation_says_whether_it_wants_a_token(path: str, way: str, operation: Mapping[str, Any]) -> None:
     """Whatever is of a ledger wants one; what there is to know before has no 401."""
-    wants = path.startswith("/ledgers/")
+    wants = path.startswith(OF_A_CALLER)
     assert operation["security"] == ([{"token": []}] if wants else [])
     assert ("401" in operation["responses"]) is wants
 
@@ -104,6 +113,35 @@ def test_a_parameter_is_described_and_never_null(path: str, way: str, operation:
         assert "null" not in json.dumps(one["schema"]), one["name"]
     assert {("header", "Accept-Language"), ("header", "X-Request-Id")} <= set(names)
     assert (("header", "If-None-Match") in names) is (way == "get")
+
+
+@EACH
+def test_an_answer_has_the_headers_that_always_come_and_few_that_may(
+    path: str, way: str, operation: Mapping[str, Any]
+) -> None:
+    """RFC 9110 12.5.5: what a caller is answered depends on who asks."""
+    name, private = operation["operationId"], path.startswith(OF_A_CALLER)
+    command = COMMANDS.get(name)
+    asked = {one["name"] for one in operation["parameters"]}
+    leads_on = operation["tags"] == ["agency systems"] or "after" in asked
+    for status, answer in operation["responses"].items():
+        always = {header for header, one in answer["headers"].items() if one.get("required")}
+        problem = int(status) >= 400
+        expected = {
+            "Vary": private or problem,
+            "Cache-Control": problem or name != "read_asyncapi",
+            "ETag": not problem and (way == "get" or bool(command and command.of_client)),
+            "KUTY-Token": not problem and bool(command),
+        }
+        assert {header: header in always for header in expected} == expected, status
+        may = MAY_COME.get(name, set()) | ({"Link"} if leads_on else set()) | (OF_415 if status == "415" else set())
+        assert answer["headers"].keys() - always <= may, status
+
+
+OF_415 = {"Accept", "Accept-Encoding"}
+MAY_COME = {"send_message": {"KUTY-Token", "Content-Language"}, "redeliver": {"RateLimit-Policy", "RateLimit"}}
+"""Headers that some answers have: with a dry run comes no token, with a receipt texts in all languages, and redeliveries are
+limited in a live ledger alone."""
 
 
 def schemas_in(one: Any) -> Iterator[dict[str, Any]]:
@@ -187,12 +225,13 @@ def test_a_refused_message_is_described_by_its_receipt_first() -> None:
     assert all(media_types == [JSON, PROBLEM] for media_types in both)
 
 
-def test_every_reference_names_something_and_everything_that_has_a_name_is_referred_to() -> None:
+@BOTH
+def test_every_reference_names_something_and_everything_that_has_a_name_is_referred_to(document: Document) -> None:
     """The library's own problem, which is never given, is gone with whatever else nobody refers to."""
-    references = {one["$ref"] for one in schemas_in(DOCUMENT.whole) if "$ref" in one}
+    references = {one["$ref"] for one in schemas_in(document.whole) if "$ref" in one}
     named = {
         f"#/components/{kind}/{name}"
-        for kind, components in DOCUMENT.whole["components"].items()
+        for kind, components in document.whole["components"].items()
         for name in components
         if kind != "securitySchemes"
     }
@@ -244,7 +283,11 @@ def test_a_cloudevent_says_by_its_type_which_message_it_is() -> None:
 # --- what holds an answer against the document finds what it is there to find ---
 
 GOOD = {"ledger": {"name": "demo", "mode": "simulated"}, "now": "2025-03-03T09:00:00Z", "lag": {"relay": 0}, "at_head": True}
-OF_ALL = {"content-type": "application/json", "x-request-id": "request-1", "etag": '"x"', "cache-control": "no-store"}
+OF_ALL = {
+    "content-type": JSON, "x-request-id": "request-1", "etag": '"x"', "cache-control": "no-store", "vary": "Authorization",
+}  # fmt: skip
+OF_PROBLEM = {"content-type": PROBLEM, "content-language": "en", "etag": None}
+A_PROBLEM = {"type": "urn:kuty:problem:E_X", "title": "x", "status": 401, "codes": [], "request_id": "request-1"}
 
 
 def found(status: int, content: Any, headers: Mapping[str, str | None]) -> list[str]:
@@ -268,12 +311,64 @@ def test_an_answer_as_it_is_described_has_no_fault() -> None:
         (200, {**GOOD, "ledger": {"name": "demo"}}, {}, "/ledger: mode is missing"),
         (200, {**GOOD, "at_head": "yes"}, {}, "/at_head: 'yes' is no boolean"),
         (200, {**GOOD, "lag": None}, {}, "/lag: None is no object"),
-        (200, {**GOOD, "now": "today"}, {}, "/now: 'today' is no date-time"),
-        (401, GOOD, {"content-type": PROBLEM, "content-language": "en"}, "the header www-authenticate is missing"),
+        *(
+            (200, {**GOOD, "now": now}, {}, f"/now: {now!r} is no date-time")
+            for now in ("today", "2025-03-03", "2025-03-03T09:00Z", "2025-03-03T09:00:00", "2025-03-03 09:00:00Z",
+                        "20250303T090000Z", "2025-03-03T09:00:00+02", "2025-02-30T09:00:00Z")
+        ),
+        (200, {**GOOD, "lag": {"relay": 2**63}}, {}, f"/lag/relay: {2**63} has more than 64 bits"),
+        (200, GOOD, {"vary": None}, "the header vary is missing"),
+        (200, GOOD, {"cache-control": "public"}, "cache-control: 'public' is not listed"),
+        (200, GOOD, {"etag": "x"}, "etag: 'x' is not like ^\"[!#-~]+\"$"),
+        (401, A_PROBLEM, OF_PROBLEM, "the header www-authenticate is missing"),
+        (401, A_PROBLEM, {**OF_PROBLEM, "content-language": "de"}, "content-language: 'de' is not listed"),
+        (503, A_PROBLEM, OF_PROBLEM, "the header retry-after is missing"),
+        (503, A_PROBLEM, {**OF_PROBLEM, "retry-after": "0"}, "retry-after: 0 is out of its limits"),
+        (503, A_PROBLEM, {**OF_PROBLEM, "retry-after": "soon"}, "retry-after: 'soon' is no integer"),
+        (503, A_PROBLEM, {**OF_PROBLEM, "retry-after": "1.5"}, "retry-after: '1.5' is no integer"),
     ],
 )
 def test_an_answer_that_is_otherwise_is_found(status: int, content: Any, headers: dict[str, str], fault: str) -> None:
     assert fault in found(status, content, headers)
+
+
+DAY = {"client": "c", "period_id": "p", "day_status": "present", "hours": 5, "occurred_on": "2025-03-04"}
+SENT = {"specversion": "1.0", "id": "d-1", "type": "record_attendance.v1", "data": DAY}
+IN, STRUCTURED = "/ledgers/demo/in/fund", "application/cloudevents+json"
+
+
+def body_faults(path: str, status: int, body: Any, media_type: str = JSON, parts: Any = ()) -> list[str]:
+    """What is found in a body that was taken, whatever its answer is like."""
+    request = httpx.Request("POST", f"http://testserver{path}", json=body, headers={"content-type": media_type})
+    response = httpx.Response(status, headers={"content-type": JSON}, json={"parts": list(parts)})
+    return [one for one in DOCUMENT.faults(request, response) if one.startswith("body")]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [*((IN, status) for status in (200, 201, 202)), ("/ledgers/demo/client-references", 200), ("/dev/tokens", 201)],
+)
+def test_a_body_that_was_taken_and_is_not_as_described_is_found(path: str, status: int) -> None:
+    assert body_faults(path, status, {"unheard_of": 3}) != []
+    assert body_faults(path, 422, {"unheard_of": 3}) == []
+
+
+def test_of_a_group_the_entries_that_were_taken_are_as_described() -> None:
+    group = {"entries": [{"client": 3, "period_id": "p"}, {"client": "c", "period_id": "p"}], "day_status": "present"}
+    parts = [{"message_id": f"g-1 {number}", "status": status} for number, status in enumerate(("refused", "recorded"), 1)]
+    assert body_faults(IN, 207, group, parts=parts) == []
+    assert body_faults(IN, 207, group, parts=parts[::-1]) != []
+
+
+def test_the_type_of_a_cloudevent_says_what_its_data_are_held_against() -> None:
+    assert body_faults(IN, 201, SENT, STRUCTURED) == []
+    assert body_faults(IN, 201, {**SENT, "type": "no_such.v1"}, STRUCTURED) == [
+        "body/type: 'no_such.v1' is none of those that it may be"
+    ]
+    assert body_faults(IN, 201, {**SENT, "type": "accept_placement.v1"}, STRUCTURED) != []
+    assert body_faults(IN, 201, {**SENT, "data": {**DAY, "hours": 25}}, STRUCTURED) == [
+        "body/data/hours: 25 is out of its limits"
+    ]
 
 
 def test_of_two_fields_of_which_one_is_wanted_neither_and_both_are_found() -> None:
