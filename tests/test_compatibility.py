@@ -182,6 +182,11 @@ def one_of(*arms: Any, **words: Any) -> Schema:
         pytest.param(one_of(TEXT), one_of(TEXT, False), NOBODY, id="a way that takes nothing"),
         pytest.param(one_of(False), one_of(TEXT), READERS, id="something comes where nothing did"),
         pytest.param({"anyOf": [TEXT, True]}, {"anyOf": [TEXT]}, EVERYBODY, id="anything is no longer taken"),
+        pytest.param(
+            one_of({"properties": {"a": TEXT}, "additionalProperties": False}, type="object", properties={}),
+            one_of({"properties": {"a": TEXT}, "additionalProperties": False}, type="object", properties={"a": LISTED}),
+            ("ours", "sent"), id="a way that is closed by itself, and a field of all ways",
+        ),
         pytest.param({"const": True}, {"const": 1}, EVERYBODY, id="true becomes 1"),
         pytest.param({"enum": [True, False]}, {"enum": [1, 0]}, EVERYBODY, id="true and false become numbers"),
         pytest.param({"enum": [0]}, {"enum": [0, False]}, READERS, id="false beside 0"),

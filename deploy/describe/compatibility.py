@@ -29,6 +29,13 @@ LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
 """Words that may be dropped, and differ so that all stays valid: whether a new limit takes all that the old one took. None
 may differ for those who read."""
 ARMS = ("anyOf", "oneOf")
+TOGETHER = (
+    ("properties", "patternProperties", "additionalProperties"),
+    ("prefixItems", "items"),
+    ("contains", "minContains", "maxContains"),
+    ("if", "then", "else"),
+)
+"""Words that say something of each other, where they stand in one schema (JSON Schema 2020-12, core 10.2 and 10.3)."""
 COMPARED = ("type", "enum", "x-known-codes", "x-forms", "properties", "required", "items", "additionalProperties", *ARMS)
 """Words with rules of their own."""
 
@@ -169,15 +176,15 @@ class _Way:
 
 def _ways(schema: Schema) -> list[_Way]:
     """The ways in which a value may come; one where no arms are named."""
-    common = _common(schema)
+    of_all = _of_all_ways(schema)
     any_of = _arms(schema, "anyOf") if "anyOf" in schema else [{}]
     if "oneOf" not in schema:
-        return [_Way(_both(common, one), None) for one in any_of]
+        return [_Way(_both(of_all, one), None) for one in any_of]
     one_of = enumerate(_arms(schema, "oneOf"))
-    return [_Way(_both(_both(common, one), other), number) for one, (number, other) in product(any_of, one_of)]
+    return [_Way(_both(_both(of_all, one), other), number) for one, (number, other) in product(any_of, one_of)]
 
 
-def _common(schema: Schema) -> Schema:
+def _of_all_ways(schema: Schema) -> Schema:
     return {word: value for word, value in schema.items() if word not in ARMS}
 
 
@@ -196,7 +203,7 @@ def _stays_one(way: _Way, old: Schema, taken_by: _Way, new: Schema) -> bool:
     before, after = _arms(old, "oneOf"), _arms(new, "oneOf")
     not_its_own = [arm for number, arm in enumerate(before) if number != way.arm]
     return all(
-        any(not broken(arm, known, whose="sent") for known in not_its_own) or _never_both(way.whole, _common(new), arm)
+        any(not broken(arm, known, whose="sent") for known in not_its_own) or _never_both(way.whole, _of_all_ways(new), arm)
         for number, arm in enumerate(after)
         if number != taken_by.arm
     )
@@ -237,15 +244,17 @@ def _types(schema: Schema) -> frozenset[str]:
 
 
 def _both(one: Schema, other: Schema) -> dict[str, Any]:
-    """One schema of what two say of the same value. What both say and not alike stands apart, and stays as it is."""
+    """One schema of what two say of the same value. What both say and not alike stands apart, and stays as it is, with the
+    words without which it says something else."""
     found = dict(one)
-    for word, value in other.items():
-        if word not in found or word in TELLS_NOTHING:
-            found[word] = value
-        elif word == "required":
-            found[word] = sorted({*found[word], *value})
-        elif not _alike(found[word], value):
-            found["allOf"] = [*found.get("allOf", ()), {word: value}]
+    for words in (*TOGETHER, *((word,) for word in other if not any(word in words for words in TOGETHER))):
+        said = {word: other[word] for word in words if word in other}
+        if words == ("required",):
+            found["required"] = sorted({*found.get("required", ()), *said["required"]})
+        elif words[0] in TELLS_NOTHING or not any(word in found for word in words):
+            found |= said
+        elif said and not _alike({word: found[word] for word in words if word in found}, said):
+            found["allOf"] = [*found.get("allOf", ()), said]
     return found
 
 
