@@ -104,9 +104,8 @@ def test_a_schema_that_lies_is_told(
     plant: Callable[[Any], None], validator: str, tools: Tools, schemas: Schemas, records: list[Record]
 ) -> None:
     of_a_day = next(one for one in records if one["schema"].endswith("/KB/attendance.recorded.v1.json"))
-    read_by = VALIDATORS[validator]
-    assert read_by(tools, planted(schemas, of_a_day, lambda schema: None), [of_a_day], words_of_the_page()) == []
-    assert read_by(tools, planted(schemas, of_a_day, plant), [of_a_day], words_of_the_page()) != []
+    faults = VALIDATORS[validator](tools, planted(schemas, of_a_day, plant), [of_a_day], words_of_the_page())
+    assert [fault.partition(": ")[0] for fault in faults] == [of_a_day["schema"]] * len(faults) != []
 
 
 @BY_EACH
