@@ -57,6 +57,8 @@ ROLES = ("intake", "clerk", "disclosure", "relay", "projector")
 """In the order in which a command flows through them."""
 PROVISIONER = "provisioner"
 """The one role that has the rights of the owner."""
+SENDING = ("intake", "disclosure", "relay")
+"""Whatever they tell or send names its schema."""
 BEFORE_THE_CLOCK = ("intake", "clerk", "disclosure", "relay")
 """These have to be at the head before a simulated ledger's time goes on (design D5)."""
 LOOK_DEADLINE_S = 5.0
@@ -123,20 +125,11 @@ class Wired:
         """What decides messages, over Kafka and over HTTP alike."""
         return Receiving(self.store, self.vault, self.pseudonyms, kinds())
 
-    @property
-    def schemas(self) -> str:
-        """The address before `/schemas` that stands in what is told and sent. Raises WrongSetting where it would lead to the
-        reader's own machine: for a live ledger, and where the broker is beyond this one."""
-        beyond = bool(self.settings.kafka) and not self.settings.connection.on_this_machine
-        if beyond or self.store.mode == "live":
-            self.settings.check_schemas_address()
-        return self.settings.schemas
-
     @cached_property
     def intake(self) -> Intake:
         """The role that takes messages in."""
         intake = Intake(
-            self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line, schemas=self.schemas
+            self.store, self.broker, self.receiving, wait=self.wait_s, explain=told_of_line, schemas=self.settings.schemas
         )
         self._closing.insert(0, intake.close)
         return intake
@@ -149,7 +142,7 @@ class Wired:
     @cached_property
     def disclosure(self) -> Disclosure:
         """The role that tells recipients what they may be told."""
-        return Disclosure(self.store, self.vault, schemas=self.schemas)
+        return Disclosure(self.store, self.vault, schemas=self.settings.schemas)
 
     @cached_property
     def relay(self) -> Relay:
@@ -161,7 +154,7 @@ class Wired:
             window=self.settings.relay_window,
             heartbeat_s=self.settings.heartbeat_s,
             replication=self.settings.replication or None,
-            schemas=self.schemas,
+            schemas=self.settings.schemas,
         )
 
     @cached_property
@@ -196,9 +189,13 @@ class Wired:
         return list(self.store.recent_directory.recipients.values())
 
     def role(self, name: str) -> Role:
-        """A role by its name. Raises KeyError."""
+        """A role by its name, to be run. Raises KeyError, and WrongSetting where what it tells or sends would name schemas
+        on the reader's own machine: for a live ledger, and where the broker is beyond this one."""
         if name not in (PROVISIONER, *ROLES):
             raise KeyError(name)
+        beyond = bool(self.settings.kafka) and not self.settings.connection.on_this_machine
+        if name in SENDING and (beyond or self.store.mode == "live"):
+            self.settings.check_schemas_address()
         role: Role = getattr(self, name)
         return role
 

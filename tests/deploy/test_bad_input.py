@@ -162,7 +162,7 @@ def test_a_home_that_cannot_be_used(
         ("host=127.0.0.1 port=9 dbname=x", "KUTY_STORE_DSN names no user"),
         ("postgresql://", "KUTY_STORE_DSN names no user"),
         ("postgresql://kuty:s3cr3t@127.0.0.1:9/x", "Connection refused"),
-        ("postgresql://kuty:s3cr3t@nowhere.invalid/x", "failed to resolve host"),
+        ("postgresql://kuty:s3cr3t@nowhere.invalid/x?sslmode=verify-full", "failed to resolve host"),
         ("s3cr3t", "KUTY_STORE_DSN is no connection string"),
     ],
 )
