@@ -25,6 +25,10 @@ NAME = {
     "description": "Your own name for it, as you received it, or message:<id of your own message that began it>.",
 }
 IDENTITY = {"type": "string", "description": "Personal identity code: only here, and only where no own name is known."}
+_ENTRY = {
+    "title": "GroupEntry",
+    "description": "One client's day. What is said beside `entries` holds here, too; whom it is about is said in one way.",
+}
 _NULL = {"type": "null"}
 _OF_THE_NAME = ("title", "deprecated")
 """What is said of a field, and not of its values."""
@@ -40,19 +44,15 @@ def body_schema(kind: CommandKind) -> dict[str, Any]:
 def message_schema(type_name: str, kind: CommandKind) -> dict[str, Any]:
     """What an agency's system sends: the command's fields and the client, by own name or by identity code."""
     schema = body_schema(kind)
-    one = {
-        **schema,
-        "properties": {CLIENT: NAME, IDENTITY_CODE: IDENTITY, **schema["properties"]},
-        "oneOf": [{"required": [CLIENT]}, {"required": [IDENTITY_CODE]}],
-    }
+    fields = {CLIENT: NAME, IDENTITY_CODE: IDENTITY, **schema["properties"]}
     if not type_name.startswith(f"{GROUP}.v"):
-        return one
-    # What is said once, beside the entries, need not be said in each of them.
-    entry = {**{name: value for name, value in one.items() if name not in ("required", "anyOf")}, "title": "GroupEntry"}
-    group = dict(_inlined(RecordGroupAttendance.model_json_schema(), {"GroupEntry": entry}))
+        return {**schema, "properties": fields, "oneOf": [{"required": [CLIENT]}, {"required": [IDENTITY_CODE]}]}
+    # What is said once, beside the entries, need not be said in each of them: nor whom they are about.
+    entry = {**{word: said for word, said in schema.items() if word not in ("required", "anyOf")}, **_ENTRY}
+    group = dict(_inlined(RecordGroupAttendance.model_json_schema(), {"GroupEntry": {**entry, "properties": fields}}))
     del group["$defs"]
-    entries = {**group["properties"]["entries"], "maxItems": MOST_CLIENTS}
-    return {**group, "properties": {**schema["properties"], **group["properties"], "entries": entries}}
+    entries = {**group["properties"]["entries"], "minItems": 1, "maxItems": MOST_CLIENTS}
+    return {**group, "properties": {**fields, **group["properties"], "entries": entries}}
 
 
 @cache

@@ -16,7 +16,8 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from pydantic import BaseModel
+from json_schema import faults
+from pydantic import BaseModel, ValidationError
 
 from consumers import wire
 from consumers.log import Entry, TopicSettings
@@ -29,7 +30,7 @@ from domain.context import Caller, Draft
 from domain.disclosure.publications import Publication
 from domain.events import Event
 from domain.json_gate import LIMIT
-from domain.message_fields import MOST_ENTRIES, NEW_VALUES
+from domain.message_fields import MOST_ENTRIES, NEW_VALUES, reasons_of
 from domain.message_schemas import body_schema, message_schema
 from domain.messages import MOST_CLIENTS, message_types
 from domain.receipts import MOST_IN_THE_WAY, group_answered, receipt_of_event
@@ -267,6 +268,21 @@ def unlimited(pattern: str | None) -> bool:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_text_and_list_of_a_command_has_a_bound_and_its_schema_says_it(name: str) -> None:
     assert [*unbounded(body_schema(COMMANDS[name]), "")] == []
+
+
+WITH_A_WEEK = [name for name, kind in sorted(COMMANDS.items()) if "schedule" in kind.command.model_fields]
+
+
+@pytest.mark.parametrize("name", WITH_A_WEEK)
+def test_a_week_without_a_day_is_refused_and_the_schema_says_it(name: str) -> None:
+    """source: domain/events.md 11.1"""
+    kind = COMMANDS[name]
+    assert faults([], body_schema(kind)["properties"]["schedule"]) != []
+    assert faults([{"weekday": 1, "hours": 5}], body_schema(kind)["properties"]["schedule"]) == []
+    with pytest.raises(ValidationError) as refused:
+        kind.command.model_validate_json(b'{"schedule": []}', strict=True)
+    reasons = reasons_of(refused.value.errors(include_context=False), {"schedule": []})
+    assert Reason("E_FIELD_TYPE", "/schedule") in reasons
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.sends], ids=lambda kind: kind.name)

@@ -114,6 +114,10 @@ TWO = {"type": "object", "properties": {"a": TEXT, "b": TEXT}, "additionalProper
 ONE_OF_TWO = {**TWO, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
 ANY_OF_TWO = {**TWO, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
 A, B, C = ({"required": [name]} for name in "abc")
+OF_A = {"properties": {"a": TEXT}}
+NO_OTHER, NOTHING_ELSE = {"additionalProperties": False}, {"unevaluatedProperties": False}
+PATTERNS = {"type": "object", "patternProperties": {"^x": TEXT, "y$": {**TEXT, "maxLength": 3}}, **NO_OTHER}
+FIRST_IS_TEXT = {"prefixItems": [TEXT]}
 THREE = {"type": "object", "properties": {"a": TEXT, "b": TEXT, "c": TEXT}, "additionalProperties": False}
 A_FACT, TAKEN_BACK, A_RUMOUR = (
     {"type": "object", "properties": {"kind": {"type": "string", "enum": [kind]}}, "required": ["kind"]}
@@ -187,6 +191,27 @@ def one_of(*arms: Any, **words: Any) -> Schema:
             one_of({"properties": {"a": TEXT}, "additionalProperties": False}, type="object", properties={"a": LISTED}),
             ("ours", "sent"), id="a way that is closed by itself, and a field of all ways",
         ),
+        pytest.param(
+            ONE_OF_TWO, one_of({**A, **NO_OTHER}, {**B, **NO_OTHER}, type="object", properties=TWO["properties"]), EVERYBODY,
+            id="each way has no field but its own, where all of them had none but theirs",
+        ),
+        pytest.param({"anyOf": [{**OF_A, **NO_OTHER}]}, {"anyOf": [OF_A], **NO_OTHER}, EVERYBODY, id="closed beside an arm"),
+        pytest.param(
+            {"anyOf": [{**FIRST_IS_TEXT, "items": False}]}, {"anyOf": [FIRST_IS_TEXT], "items": False}, EVERYBODY,
+            id="a list is closed beside an arm",
+        ),
+        pytest.param(
+            {**OF_A, "anyOf": [{}], **NOTHING_ELSE}, {**OF_A, "anyOf": [NOTHING_ELSE]}, EVERYBODY, id="closed in an arm"
+        ),
+        pytest.param(
+            {**OF_A, "anyOf": [NOTHING_ELSE]}, {**OF_A, "anyOf": [{}], **NOTHING_ELSE}, EVERYBODY, id="closed in no arm"
+        ),
+        pytest.param(PATTERNS, {**PATTERNS, "properties": {"xa": TEXT}}, NOBODY, id="a field of a pattern gets a name"),
+        pytest.param(PATTERNS, {**PATTERNS, "properties": {"xy": TEXT}}, NOBODY, id="a field of two patterns gets a name"),
+        pytest.param(PATTERNS, {**PATTERNS, "properties": {"xa": {"type": "integer"}}}, EVERYBODY, id="it becomes a number"),
+        pytest.param(PATTERNS, {**PATTERNS, "properties": {"xa": False}}, EVERYBODY, id="it may not be there any more"),
+        pytest.param(PATTERNS, {**PATTERNS, "properties": {"ay": {**TEXT, "maxLength": 2}}}, EVERYBODY, id="it is shorter"),
+        pytest.param(PATTERNS, {**PATTERNS, "properties": {"a": LISTED}}, NOBODY, id="a field of no pattern is new"),
         pytest.param({"const": True}, {"const": 1}, EVERYBODY, id="true becomes 1"),
         pytest.param({"enum": [True, False]}, {"enum": [1, 0]}, EVERYBODY, id="true and false become numbers"),
         pytest.param({"enum": [0]}, {"enum": [0, False]}, READERS, id="false beside 0"),

@@ -229,6 +229,7 @@ def test_whoever_corrects_corrects_what_its_organisation_stated_in_any_task() ->
         ({"ended_on": None}, "is no string"),
         ({"self_rated_work_ability": 11}, "out of its limits"),
         ({"schedule": [{"weekday": 1, "hours": 4, "room": "2"}]}, "room is not among the fields"),
+        ({"schedule": []}, "too few"),
     ],
 )
 def test_what_is_written_wrong_in_a_correction_is_found_before_it_is_sent(said: dict[str, Any], why: str) -> None:

@@ -5,6 +5,7 @@ Whatever word differs breaks somebody, unless it is said here how it may differ:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -120,11 +121,15 @@ def _fields_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterat
         yield f"{place}: field {name} is required and was not"
     for name in sorted(set(old.get("required", ())) - set(new.get("required", ()))) if whose != "sent" else ():
         yield f"{place}: field {name} may be absent and was always there"
-    others = old.get("additionalProperties", True)
+    others, patterns = old.get("additionalProperties", True), old.get("patternProperties", {})
     for name in sorted(after):
+        inside = f"{place.rstrip('/')}/{name}"
+        named = [before[name]] if name in before else [of for pattern, of in patterns.items() if re.search(pattern, name)]
+        if named:  # what fitted all of these has to fit: it is enough where it does by one
+            yield from min((list(_inner_broken(of, after[name], inside, whose)) for of in named), key=len)
         # To readers a field may be added; who writes what is open may have said anything under its name.
-        if name in before or isinstance(others, Mapping) or (others is True and whose != "read"):
-            yield from _inner_broken(before.get(name, others), after[name], f"{place.rstrip('/')}/{name}", whose)
+        elif isinstance(others, Mapping) or (others is True and whose != "read"):
+            yield from _inner_broken(others, after[name], inside, whose)
 
 
 def _others_broken(old: Schema, new: Schema, place: str, whose: Whose) -> Iterator[str]:
@@ -245,7 +250,9 @@ def _types(schema: Schema) -> frozenset[str]:
 
 def _both(one: Schema, other: Schema) -> dict[str, Any]:
     """One schema of what two say of the same value. What both say and not alike stands apart, and stays as it is, with the
-    words without which it says something else."""
+    words without which it says something else: all of it where a word speaks of what no other one has spoken of."""
+    if any(word.startswith("unevaluated") for word in (*one, *other)):
+        return {"allOf": [one, other]}
     found = dict(one)
     for words in (*TOGETHER, *((word,) for word in other if not any(word in words for words in TOGETHER))):
         said = {word: other[word] for word in words if word in other}

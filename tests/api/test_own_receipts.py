@@ -138,6 +138,20 @@ def test_the_receipts_of_a_group_and_of_each_entry_are_found(home: House) -> Non
     assert receipt(home, "g-1").json() == {name: value for name, value in sent.items() if name != "receipts"}
 
 
+def test_of_one_client_several_days_are_sent_by_saying_once_who_it_is(home: House) -> None:
+    """As with every message that a test sends, what was taken is held against its description (`described.Described`).
+
+    source: integration.md 2
+    """
+    days = [attendance(home, day) for day in DAYS[:2]]
+    (client,) = {day.pop("client") for day in days}
+    group = {"client": client, "entries": days}
+    sent = send(home, "g-1", group, "record_group_attendance.v1")
+    assert (sent.status_code, [one["status"] for one in sent.json()["receipts"]]) == (201, ["recorded", "recorded"])
+    refused = send(home, "g-2", {**group, "client": "nobody"}, "record_group_attendance.v1")
+    assert (refused.status_code, {part["status"] for part in refused.json()["parts"]}) == (207, {"refused"})
+
+
 def test_whose_message_it_was_not_is_told_what_he_is_told_of_one_that_never_was(home: House) -> None:
     send(home, "d-1", attendance(home))
     strangers = [(PROVIDER, "d-9"), (AUTHORITY, "d-1"), (OWN_WORKER, "d-1")]

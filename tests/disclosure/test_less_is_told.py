@@ -106,6 +106,22 @@ def test_a_policy_that_tells_less_is_released_once_a_copy_keeps_what_was_publish
     assert broken(published, committed[path], whose="read") == []
 
 
+@pytest.mark.parametrize("change", [{"required": ["zzz"]}, {"additionalProperties": False}, {"title": "Other"}])
+def test_a_schema_of_what_is_told_no_more_is_kept_as_it_was_published(
+    change: dict[str, Any], release: Callable[[Policy], Released]
+) -> None:
+    rules, type_name, said = LESS["nothing of a kind of fact"]
+    released = release(rules)
+    released.keep(type_name)
+    path = f"publications/{COLUMN}/{type_name}.json"
+    kept = orjson.loads((released.older / path).read_bytes())
+    (released.older / path).write_bytes(orjson.dumps({**kept, **change}))
+    with pytest.raises(BreakingChange, match=said) as refused:
+        write_schemas(released.reference)
+    assert [fault.partition(":")[0] for fault in refused.value.faults] == [path]
+    assert (released.reference / path).read_bytes() == (REFERENCE / path).read_bytes()
+
+
 def test_a_message_that_is_taken_no_more_is_not_kept_by_a_copy(release: Callable[[Policy], Released]) -> None:
     """Who sends by it would be refused."""
     released = release(policy(kinds()))

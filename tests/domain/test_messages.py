@@ -286,6 +286,27 @@ def test_what_a_group_says_once_need_not_be_in_its_entries_though_the_field_had_
         assert faults(value, group) == []
 
 
+@pytest.mark.parametrize("name", ["client", "identity_code"])
+@pytest.mark.parametrize("beside", ["", "name", "period_id day_status", "name period_id day_status hours"])
+def test_whatever_of_a_group_is_said_once_fits_the_schema_as_each_of_its_days_does(name: str, beside: str) -> None:
+    """source: integration.md 2"""
+    single, group = (message_schema(f"{one}.v1", COMMANDS["record_attendance"]) for one in ("record_attendance", GROUP))
+    day = {name: "x", "period_id": "p", "day_status": "present", "hours": 4}
+    once = {field: value for field, value in day.items() if field in beside.replace("name", name).split()}
+    own = {field: value for field, value in day.items() if field not in once}
+    body = {**once, "entries": [{"occurred_on": f"2025-03-{n}", **own} for n in (24, 25)]}
+    assert [faults(entry, single) for _, entry in of_group(body)] == [[], []]
+    assert faults(body, group) == []
+    assert faults({**body, "entries": [*body["entries"], {**day, "hours": 5}]}, group) == []  # said again, or otherwise
+
+
+@pytest.mark.parametrize("entries", [[], [{}] * 101])
+def test_as_many_entries_as_the_ledger_takes_fit_the_schema_of_a_group(entries: list[dict[str, Any]]) -> None:
+    assert faults({"entries": entries}, message_schema(f"{GROUP}.v1", COMMANDS["record_attendance"])) != []
+    with pytest.raises(Refused):
+        of_group({"entries": entries})
+
+
 def test_a_group_has_at_most_a_hundred_entries() -> None:
     assert len(of_group({"entries": [{}] * 100})) == 100
     with pytest.raises(Refused) as refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from domain.event import (
     FROM_ITS_DAY,
@@ -55,13 +55,13 @@ class ScheduleEntry(Part):
 
 def _once_a_weekday(schedule: tuple[ScheduleEntry, ...]) -> tuple[ScheduleEntry, ...]:
     days = [entry.weekday for entry in schedule]
-    if not days or len(set(days)) < len(days):
-        raise ValueError("a week has at least one entry and one entry a weekday at most")
+    if len(set(days)) < len(days):
+        raise ValueError("a week has one entry a weekday at most")
     return tuple(sorted(schedule, key=lambda entry: entry.weekday))
 
 
-WeekSchedule = Annotated[tuple[ScheduleEntry, ...], AfterValidator(_once_a_weekday)]
-"""At most one entry a weekday, Monday first."""
+WeekSchedule = Annotated[tuple[ScheduleEntry, ...], Field(min_length=1), AfterValidator(_once_a_weekday)]
+"""At most one entry a weekday, Monday first, and one at least."""
 
 Measure = Literal["job_offers", "employment_services", "education_services", "social_services"]
 
