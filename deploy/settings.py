@@ -353,8 +353,8 @@ class Settings:
 
 def _reached_unproved(named: Mapping[str, Any]) -> str:
     """What is beyond this machine and reached as a database though nobody proves to be it; empty for nothing. As libpq has
-    it: a word that is said, even as nothing, hides its variable; `host` and `hostaddr` stand entry by entry, and where one of
-    `hostaddr` is empty, that of `host` counts; what the string does not say, a service file says before the variables.
+    it: a word that is said, even as nothing, hides its variable; `host` and `hostaddr` stand entry by entry, and where one
+    of `hostaddr` is empty, that of `host` counts; what the string does not say, a service file says before the variables.
     PostgreSQL's manual has it in 32.1.2, 32.15, 32.17 and 32.19.1."""
     said = {word: named.get(word, os.environ.get(variable)) for word, variable in OF_LIBPQ.items()}
     if said["service"] is not None:

@@ -308,6 +308,69 @@ def test_a_lock_of_tools_that_cannot_be_read_is_said(
     assert OF_CONTRACTS[which] in capsys.readouterr().err
 
 
+HASH = f"    --hash=sha256:{'ef' * 32}"
+
+
+@pytest.mark.parametrize("file", [RUN, ALL, OF_CONTRACTS["pip"]])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"evil @ https://evil.example/evil-1.0.whl \\\n{HASH}", f"evil[x]==1.0 \\\n{HASH}", f"evil == 1.0 \\\n{HASH}",
+        f"evil===1.0 \\\n{HASH}", "evil==1.0", f"evil==1.0 {HASH.strip()}", f"evil==1.* \\\n{HASH}", f"evil>=1 \\\n{HASH}",
+        f"  evil==1.0 \\\n{HASH}", f'evil==1.0;python_version>"3" \\\n{HASH}', "evil", "-r other.txt", "-e ./evil", "--pre",
+        "git+https://evil.example/x#egg=evil", "./evil.whl", "evil==1.0 \\", f"{HASH} evil==1.0",
+        f"twice==1.0 \\\n{HASH}\nTwice==2.0 \\\n{HASH}",
+    ],
+)  # fmt: skip
+def test_a_line_of_a_lock_of_pip_that_is_not_understood_is_said(
+    file: str, lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pip installs what such a line says, so that a list without it would be no list of what runs."""
+    lock = project(tmp_path) / file
+    lock.write_text(f"{lock.read_text(encoding='utf-8')}\n{lines}\n", encoding="utf-8")
+    assert main(["licences", "--root", str(tmp_path)]) == 1
+    assert str(lock) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["parent", "extension", "path", "artifactItem"])
+def test_what_maven_is_asked_for_is_a_package_under_whatever_word(word: str, tmp_path: Path) -> None:
+    """Maven's POM reference: a parent, extensions of the build; and plugins take more of them in their configuration."""
+    file = project(tmp_path) / OF_CONTRACTS["maven"]
+    asked = f"<{word}><groupId>evil</groupId><artifactId>one</artifactId><version>1.0</version></{word}>"
+    file.write_text(POM.replace("<build>", f"{asked}<build>"), encoding="utf-8")
+    assert "pkg:maven/evil/one@1.0" in {package.purl for package in packages(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("which", "before", "after"),
+    [
+        ("maven", "<version>4.0</version>", ""),
+        ("maven", "<version>4.0</version>", "<version>[4.0,)</version>"),
+        ("maven", "<version>4.0</version>", "<version>${some.version}</version>"),
+        ("maven", "<version>4.0</version>", "<version>LATEST</version>"),
+        ("maven", "<groupId>org.some</groupId>", ""),
+        ("maven", "<build>", "<modules><module>further</module></modules><build>"),
+        ("cli", "6.0.0", "^6.0.0"),
+        ("cli", "6.0.0", "git+https://evil.example/x"),
+        ("npm", '"version": "1.2.0"', '"version": "https://evil.example/x.tgz"'),
+    ],
+)
+def test_what_is_asked_for_in_no_one_version_is_said(which: str, before: str, after: str, tmp_path: Path) -> None:
+    file = project(tmp_path) / OF_CONTRACTS[which]
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(NotLocked, match=re.escape(OF_CONTRACTS[which])):
+        packages(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["devDependencies", "optionalDependencies", "peerDependencies"])
+def test_what_npm_is_asked_for_is_a_package_under_whatever_word(word: str, tmp_path: Path) -> None:
+    file = project(tmp_path) / OF_CONTRACTS["cli"]
+    file.write_text(json.dumps({"dependencies": {"some-cli": "6.0.0"}, word: {"evil": "1.0.0"}}), encoding="utf-8")
+    assert "pkg:npm/evil@1.0.0" in {package.purl for package in packages(tmp_path)}
+
+
 def test_the_same_locks_give_the_same_bill(tmp_path: Path) -> None:
     root, bills = project(tmp_path), [tmp_path / "one.json", tmp_path / "two.json"]
     for out in bills:

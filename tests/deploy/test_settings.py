@@ -205,7 +205,7 @@ def test_what_the_string_leaves_out_is_taken_from_where_libpq_takes_it(monkeypat
 def test_what_libpq_reads_in_another_order_does_not_pass_for_this_machine(
     dsn: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL manual 32.1.2 and 32.17: an entry of hostaddr may be empty, a service file stands before the variables."""
+    """PostgreSQL manual 32.1.2 and 32.17: an entry of hostaddr may be empty, and a service file is read before variables."""
     for variable, text in variables.items():
         monkeypatch.setenv(variable, text)
     with pytest.raises(WrongSetting, match=r"^KUTY_STORE_DSN reaches (db\.example|service '(county)?'), and does not say"):
