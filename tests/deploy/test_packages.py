@@ -396,7 +396,8 @@ def database(answer: Callable[[Any], Any], status: int = 200) -> Iterator[str]:
     class Answering(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps(answer(asked)).encode()
+            said = answer(asked)
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -493,6 +494,15 @@ def for_ever(asked: Any) -> Any:
         about(1),
         about({"vulns": 1}),
         about({"vulns": [{"name": "an advisory"}]}),
+        *(about({"vulns": said}) for said in (None, False, 0, "", {})),
+        *(about({"vulns": [{"id": said}]}) for said in (None, 1, "")),
+        *(about({"next_page_token": said}) for said in (None, 0, False, [])),
+        *(about({said: [{"id": "PYSEC-1"}]}) for said in ("Vulns", "vulnerabilities", "error", "code")),
+        about({"nextPageToken": "more"}),
+        about({"vulns": [], "error": "half of us are away"}),
+        lambda asked: {"results": [{} for _ in asked["queries"]], "error": "half of us are away"},
+        lambda asked: b'{"results": [{"vulns": [{"id": "PYSEC-1"}], "vulns": []}%s]}' % (b", {}" * (BESIDE + 1)),
+        lambda asked: b'{"results": %s' % (b"[" * 200_000),
         lambda asked: {"results": {}},
         lambda asked: {"said": "hello"},
         lambda asked: [],
