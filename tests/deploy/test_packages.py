@@ -186,6 +186,11 @@ MIT, BSD, GPL = (
     ("Classifier", f"{APPROVED} :: {words}")
     for words in ("MIT License", "BSD License", "GNU General Public License v3 (GPLv3)")
 )
+OTHERWISE_WRITTEN = (
+    "license :: OSI Approved :: GNU General Public License v3 (GPLv3)", "License::OSI Approved::GPL", " LICENSE :: Freeware",
+    "License  ::  OSI Approved :: GNU General Public License v3 (GPLv3)", "License\u00a0:: Freeware", "License: Freeware",
+    "Licence :: Freeware",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -204,7 +209,12 @@ MIT, BSD, GPL = (
         ([("License", "the text of some licence\nin lines")], ""),
         ([("Classifier", APPROVED), ("License", "UNKNOWN")], ""),
         ([], ""),
+        *(([("License", "MIT"), ("Classifier", words)], "") for words in OTHERWISE_WRITTEN),
+        ([("Classifier", "License :: Other/Proprietary License :: MIT License")], ""),
+        ([("Classifier", f"{APPROVED} :: GNU General Public License v3 (GPLv3) :: MIT License")], ""),
+        ([("Classifier", "License :: MIT License")], ""),
         ([("Classifier", APPROVED), ("License", "MIT")], "MIT"),
+        ([("Classifier", "license  ::OSI  approved::  MIT License")], "MIT"),
         ([("License", "Dual License"), BSD], "BSD-3-Clause"),
         ([("License", "MIT license"), MIT], "MIT"),
         ([("License", "MIT AND MPL-2.0"), MIT], "MIT AND MPL-2.0"),
@@ -485,6 +495,14 @@ def for_ever(asked: Any) -> Any:
     return {"results": [{"next_page_token": "more"} for _ in asked["queries"]]}
 
 
+NOT_UNDERSTOOD: list[Any] = [
+    {"vulns": None}, {"vulns": False}, {"vulns": 0}, {"vulns": ""}, {"vulns": {}},
+    {"vulns": [{"id": None}]}, {"vulns": [{"id": 1}]}, {"vulns": [{"id": ""}]},
+    {"next_page_token": None}, {"next_page_token": 0}, {"next_page_token": []}, {"nextPageToken": "more"},
+    {"Vulns": [{"id": "PYSEC-1"}]}, {"vulnerabilities": []}, {"error": "away"}, {"code": 13}, {"vulns": [], "error": "away"},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -494,12 +512,7 @@ def for_ever(asked: Any) -> Any:
         about(1),
         about({"vulns": 1}),
         about({"vulns": [{"name": "an advisory"}]}),
-        *(about({"vulns": said}) for said in (None, False, 0, "", {})),
-        *(about({"vulns": [{"id": said}]}) for said in (None, 1, "")),
-        *(about({"next_page_token": said}) for said in (None, 0, False, [])),
-        *(about({said: [{"id": "PYSEC-1"}]}) for said in ("Vulns", "vulnerabilities", "error", "code")),
-        about({"nextPageToken": "more"}),
-        about({"vulns": [], "error": "half of us are away"}),
+        *map(about, NOT_UNDERSTOOD),
         lambda asked: {"results": [{} for _ in asked["queries"]], "error": "half of us are away"},
         lambda asked: b'{"results": [{"vulns": [{"id": "PYSEC-1"}], "vulns": []}%s]}' % (b", {}" * (BESIDE + 1)),
         lambda asked: b'{"results": %s' % (b"[" * 200_000),
