@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -351,12 +352,16 @@ class Settings:
 
 
 def _reached_unproved(named: Mapping[str, Any]) -> str:
-    """The hosts beyond this machine at which a database is reached though nobody proves to be it; empty for none. What the
-    connection string leaves out, libpq takes from its own environment, and whatever it likes from a service file.
-    PostgreSQL's manual has it in 32.1.2, 32.15 and 32.19.1."""
-    said = {word: named.get(word) or os.environ.get(variable, "") for word, variable in OF_LIBPQ.items()}
-    hosts = (said["hostaddr"] or said["host"] or (f"service {said['service']}" if said["service"] else "")).split(",")
-    beyond = [host for host in hosts if host and host not in LOOPBACK and not host.startswith(("/", "@"))]
+    """What is beyond this machine and reached as a database though nobody proves to be it; empty for nothing. As libpq has
+    it: a word that is said, even as nothing, hides its variable; `host` and `hostaddr` stand entry by entry, and where one
+    of `hostaddr` is empty, that of `host` counts; what the string does not say, a service file says before the variables.
+    PostgreSQL's manual has it in 32.1.2, 32.15, 32.17 and 32.19.1."""
+    said = {word: named.get(word, os.environ.get(variable)) for word, variable in OF_LIBPQ.items()}
+    if said["service"] is not None:
+        return "" if named.get("sslmode") == "verify-full" else f"service {said['service']!r}"
+    hosts, addresses = ((said[word] or "").split(",") for word in ("host", "hostaddr"))
+    reached = [address or host for host, address in zip_longest(hosts, addresses, fillvalue="")]
+    beyond = [host for host in reached if host and host not in LOOPBACK and not host.startswith(("/", "@"))]
     return ",".join(beyond) if said["sslmode"] != "verify-full" else ""
 
 

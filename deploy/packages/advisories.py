@@ -85,7 +85,8 @@ def _results(asked: Sequence[Query], database: str) -> Sequence[Any]:
     try:
         request = Request(database, json.dumps({"queries": queries}).encode(), {"Content-Type": "application/json"})
         with urlopen(request, timeout=PATIENCE_S) as answer:
-            results = json.load(answer)["results"]
+            told = json.load(answer, object_pairs_hook=_each_once)
+            results = told["results"] if len(told) == 1 else None
     except HTTPError as refusal:
         refused = f"{database} refuses: {refusal.code} {refusal.reason}"
         if 400 <= refusal.code < 500 and refusal.code not in NOT_OUR_FAULT:
@@ -93,7 +94,7 @@ def _results(asked: Sequence[Query], database: str) -> Sequence[Any]:
         raise NotAsked(refused) from None
     except (OSError, HTTPException) as error:
         raise NotAsked(f"{database} does not answer: {getattr(error, 'reason', error)}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         results = None
     if not isinstance(results, list):
         raise NotAsked(f"what answers at {database} is no database of advisories")
@@ -101,9 +102,23 @@ def _results(asked: Sequence[Query], database: str) -> Sequence[Any]:
 
 
 def _heard(result: Any) -> tuple[set[str], str, bool]:
-    """The advisories that a result names, the token of the page that follows, and whether all of it could be read."""
+    """The advisories that a result names, the token of the page that follows, and whether all of it could be read: what says
+    anything else than these two might say that it does not know."""
     if not isinstance(result, Mapping):
         return set(), "", False
-    said = result.get("vulns") or []
-    named = [one for one in said if isinstance(one, Mapping) and "id" in one] if isinstance(said, list) else []
-    return {str(one["id"]) for one in named}, str(result.get("next_page_token") or ""), named == said
+    said, token = result.get("vulns", []), result.get("next_page_token", "")
+    named = [one for one in said if _is_named(one)] if isinstance(said, list) else []
+    whole = named == said and isinstance(token, str) and result.keys() <= {"vulns", "next_page_token"}
+    return {one["id"] for one in named}, token if isinstance(token, str) else "", whole
+
+
+def _is_named(advisory: Any) -> bool:
+    return isinstance(advisory, Mapping) and isinstance(advisory.get("id"), str) and bool(advisory["id"])
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of which each member is said once. Raises ValueError: the last would hide the others."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member is said twice")
+    return found

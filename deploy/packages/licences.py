@@ -52,7 +52,8 @@ SPOKEN = {
 }
 """Words that stand for one licence. A classifier of BSD does not say which of two, and there is none of the lesser GPL 2.1:
 who may take 2 or later may take that."""
-SAYS_NOTHING = frozenset({"", "UNKNOWN", "Dual License", "OSI Approved"})
+SAYS_NOTHING = frozenset({"", "UNKNOWN", "Dual License"})
+_APPROVED = ["license", "osi approved"]
 UNKNOWN = ""
 _EXPRESSION = re.compile(r"[A-Za-z0-9.+()\- ]+")
 _TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.+-]+")
@@ -87,13 +88,21 @@ def _in_free_words(said: PackageMetadata) -> Iterator[str]:
     """What a package says of its licence in words that anybody may choose: each as an expression of licences that we know,
     `UNKNOWN` where somebody would have to look."""
     texts = [text.strip() for text in said.get_all("License") or ()]
-    for classifier in said.get_all("Classifier") or ():
-        if classifier.startswith("License :: "):
-            texts.append(classifier.rsplit(" :: ", 1)[1].strip())
+    texts.extend(map(_classified, said.get_all("Classifier") or ()))
     for text in texts:
         if text not in SAYS_NOTHING:
             meant = SPOKEN.get(text, text)
             yield meant if _holds(meant, OF_TOOLS) and _named(meant) <= OF_TOOLS else UNKNOWN
+
+
+def _classified(classifier: str) -> str:
+    """What a classifier says of a licence: which, where it is one of those approved, else all of it, for then somebody would
+    have to look; empty where it speaks of something else. However it is written: nothing holds a package to the list."""
+    path = [" ".join(part.split()) for part in classifier.split("::")]
+    if not path[0].casefold().startswith("licen"):
+        return ""
+    approved = [part.casefold() for part in path[:2]] == _APPROVED
+    return "::".join(path[2:]) if approved else classifier
 
 
 def _major(package: Package) -> str:

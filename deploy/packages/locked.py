@@ -28,9 +28,14 @@ OF_CONTRACTS = {
 }
 """What pins the tools of others."""
 PRODUCT = "kuty"
-_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)(?: ; (.+?))? \\")
-_HASH = re.compile(r"\s+--hash=sha256:([0-9a-f]{64})")
+_VERSION = re.compile(r"[0-9][A-Za-z0-9.!+_-]*")
+"""One version: no range, no variable, no address."""
+_PINNED = re.compile(rf"([A-Za-z0-9][A-Za-z0-9._-]*)==({_VERSION.pattern})(?: ; (.+?))? \\")
+_HASH = re.compile(r"\s+--hash=sha256:([0-9a-f]{64})(?: \\)?")
 _ASKED_BY = re.compile(r"\s+#(?: via|  ) (\S+)")
+_SAYS_NOTHING = re.compile(r"\s*(#.*)?")
+_OF_NPM = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
+"""Under which words npm is asked for packages."""
 _HASHES = {"sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 _PLUGINS = "org.apache.maven.plugins"
 """The group of a plugin that names none (Maven's POM reference, plugins)."""
@@ -109,20 +114,24 @@ def _tools(root: Path) -> Iterator[Package]:
 
 
 def _read(file: Path) -> Iterator[Package]:
-    """The packages of a lock of pip, each asked for by names."""
-    name = version = marker = ""
-    hashes: list[tuple[str, str]] = []
-    asked_by: list[str] = []
-    for line in [*file.read_text(encoding="utf-8").splitlines(), "end==0 \\"]:
-        if pinned := _PINNED.fullmatch(line):
-            if name:
-                yield Package("pypi", name, version, tuple(asked_by), tuple(hashes), marker)
-            name, version, marker = _normal(pinned[1]), pinned[2], pinned[3] or ""
-            hashes, asked_by = [], []
-        elif found := _HASH.match(line):
-            hashes.append(("SHA-256", found[1]))
-        elif found := _ASKED_BY.match(line):
-            asked_by.append(_normal(found[1]))
+    """The packages of a lock of pip, each asked for by names. Raises NotLocked at whatever is no pin with its hashes: pip
+    may well install what we do not understand."""
+    found: dict[str, Package] = {}
+    name = ""
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if (pinned := _PINNED.fullmatch(line)) and _normal(pinned[1]) not in found:
+            name = _normal(pinned[1])
+            found[name] = Package("pypi", name, pinned[2], (), marker=pinned[3] or "")
+        elif name and (hashed := _HASH.fullmatch(line)):
+            found[name] = replace(found[name], hashes=(*found[name].hashes, ("SHA-256", hashed[1])))
+        elif name and (asking := _ASKED_BY.match(line)):
+            found[name] = replace(found[name], asked_by=(*found[name].asked_by, _normal(asking[1])))
+        elif not _SAYS_NOTHING.fullmatch(line):
+            raise NotLocked(f"{file}, line {number}, is not to be understood, or comes again: {line}")
+    for package in found.values():
+        if not package.hashes:
+            raise NotLocked(f"{file}: {package.name} has no hash")
+        yield package
 
 
 def _normal(name: str) -> str:
@@ -130,18 +139,36 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def _one_version(version: str) -> str:
+    """The version. Raises ValueError where it may be several, or stands elsewhere."""
+    if not _VERSION.fullmatch(version):
+        raise ValueError(f"{version} is not one version")
+    return version
+
+
 def _maven(file: Path) -> Iterator[Package]:
-    """What a project of Maven asks for by itself, libraries and plugins."""
-    for part in ElementTree.parse(file).iter():
-        if part.tag.rpartition("}")[2] in ("dependency", "plugin"):
-            said = {field.tag.rpartition("}")[2]: (field.text or "").strip() for field in part}
-            yield Package("maven", f"{said.get('groupId', _PLUGINS)}/{said['artifactId']}", said["version"], (PRODUCT,))
+    """What a project of Maven asks for by itself, under whatever word: libraries, plugins, a parent. Raises ValueError where
+    it has modules, which ask in files of their own."""
+    project = ElementTree.parse(file).getroot()
+    for part in project.iter():
+        said = {_word(field): (field.text or "").strip() for field in part}
+        if _word(part) == "module":
+            raise ValueError(f"a module: {part.text}")
+        if part is not project and "artifactId" in said and _word(part) != "exclusion":
+            group = said.get("groupId", _PLUGINS) if _word(part) == "plugin" else said["groupId"]
+            yield Package("maven", f"{group}/{said['artifactId']}", _one_version(said["version"]), (PRODUCT,))
+
+
+def _word(part: ElementTree.Element) -> str:
+    return part.tag.rpartition("}")[2]
 
 
 def _wanted(file: Path) -> Iterator[Package]:
     """What npm is asked for where nothing locks what that brings."""
-    for name, version in json.loads(file.read_text(encoding="utf-8"))["dependencies"].items():
-        yield Package("npm", name, version, (PRODUCT,))
+    asked = json.loads(file.read_text(encoding="utf-8"))
+    for word in _OF_NPM:
+        for name, version in asked.get(word, {}).items():
+            yield Package("npm", name, _one_version(version), (PRODUCT,))
 
 
 def _npm(file: Path) -> Iterator[Package]:
@@ -151,7 +178,7 @@ def _npm(file: Path) -> Iterator[Package]:
     there = {place: _of_npm(place, entry) for place, entry in places.items() if place}
     asked_by: dict[str, set[str]] = {}
     for place, entry in places.items():
-        for words in ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies"):
+        for words in _OF_NPM:
             for name in entry.get(words, ()):
                 if found := there.get(_place_of(name, place, there)):
                     asked_by.setdefault(found.purl, set()).add(there[place].purl if place else PRODUCT)
@@ -170,7 +197,7 @@ def _of_npm(place: str, entry: Mapping[str, Any]) -> Package:
     return Package(
         "npm",
         name,
-        entry["version"],
+        _one_version(entry["version"]),
         (),
         tuple((_HASHES[how], b64decode(content).hex()) for how, _, content in hashes),
         licence=said if isinstance(said, str) else "",

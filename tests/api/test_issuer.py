@@ -35,7 +35,8 @@ def live(lived: House, monkeypatch: pytest.MonkeyPatch) -> Served:
     monkeypatch.setattr(type(lived.wired.store), "mode", "live")
 
     def served(**settings: Any) -> TestClient:
-        monkeypatch.setattr(lived.wired, "settings", replace(lived.wired.settings, allow_live=True, **settings))
+        given = {"allow_live": True, "schemas_address": "https://kuty.example", **settings}
+        monkeypatch.setattr(lived.wired, "settings", replace(lived.wired.settings, **given))
         return TestClient(app_of(lived.wired))
 
     return served

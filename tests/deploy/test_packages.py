@@ -186,6 +186,11 @@ MIT, BSD, GPL = (
     ("Classifier", f"{APPROVED} :: {words}")
     for words in ("MIT License", "BSD License", "GNU General Public License v3 (GPLv3)")
 )
+OTHERWISE_WRITTEN = (
+    "license :: OSI Approved :: GNU General Public License v3 (GPLv3)", "License::OSI Approved::GPL", " LICENSE :: Freeware",
+    "License  ::  OSI Approved :: GNU General Public License v3 (GPLv3)", "License\u00a0:: Freeware", "License: Freeware",
+    "Licence :: Freeware",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -204,7 +209,12 @@ MIT, BSD, GPL = (
         ([("License", "the text of some licence\nin lines")], ""),
         ([("Classifier", APPROVED), ("License", "UNKNOWN")], ""),
         ([], ""),
+        *(([("License", "MIT"), ("Classifier", words)], "") for words in OTHERWISE_WRITTEN),
+        ([("Classifier", "License :: Other/Proprietary License :: MIT License")], ""),
+        ([("Classifier", f"{APPROVED} :: GNU General Public License v3 (GPLv3) :: MIT License")], ""),
+        ([("Classifier", "License :: MIT License")], ""),
         ([("Classifier", APPROVED), ("License", "MIT")], "MIT"),
+        ([("Classifier", "license  ::OSI  approved::  MIT License")], "MIT"),
         ([("License", "Dual License"), BSD], "BSD-3-Clause"),
         ([("License", "MIT license"), MIT], "MIT"),
         ([("License", "MIT AND MPL-2.0"), MIT], "MIT AND MPL-2.0"),
@@ -308,6 +318,69 @@ def test_a_lock_of_tools_that_cannot_be_read_is_said(
     assert OF_CONTRACTS[which] in capsys.readouterr().err
 
 
+HASH = f"    --hash=sha256:{'ef' * 32}"
+
+
+@pytest.mark.parametrize("file", [RUN, ALL, OF_CONTRACTS["pip"]])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"evil @ https://evil.example/evil-1.0.whl \\\n{HASH}", f"evil[x]==1.0 \\\n{HASH}", f"evil == 1.0 \\\n{HASH}",
+        f"evil===1.0 \\\n{HASH}", "evil==1.0", f"evil==1.0 {HASH.strip()}", f"evil==1.* \\\n{HASH}", f"evil>=1 \\\n{HASH}",
+        f"  evil==1.0 \\\n{HASH}", f'evil==1.0;python_version>"3" \\\n{HASH}', "evil", "-r other.txt", "-e ./evil", "--pre",
+        "git+https://evil.example/x#egg=evil", "./evil.whl", "evil==1.0 \\", f"{HASH} evil==1.0",
+        f"twice==1.0 \\\n{HASH}\nTwice==2.0 \\\n{HASH}",
+    ],
+)  # fmt: skip
+def test_a_line_of_a_lock_of_pip_that_is_not_understood_is_said(
+    file: str, lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pip installs what such a line says, so that a list without it would be no list of what runs."""
+    lock = project(tmp_path) / file
+    lock.write_text(f"{lock.read_text(encoding='utf-8')}\n{lines}\n", encoding="utf-8")
+    assert main(["licences", "--root", str(tmp_path)]) == 1
+    assert str(lock) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["parent", "extension", "path", "artifactItem"])
+def test_what_maven_is_asked_for_is_a_package_under_whatever_word(word: str, tmp_path: Path) -> None:
+    """Maven's POM reference: a parent, extensions of the build; and plugins take more of them in their configuration."""
+    file = project(tmp_path) / OF_CONTRACTS["maven"]
+    asked = f"<{word}><groupId>evil</groupId><artifactId>one</artifactId><version>1.0</version></{word}>"
+    file.write_text(POM.replace("<build>", f"{asked}<build>"), encoding="utf-8")
+    assert "pkg:maven/evil/one@1.0" in {package.purl for package in packages(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("which", "before", "after"),
+    [
+        ("maven", "<version>4.0</version>", ""),
+        ("maven", "<version>4.0</version>", "<version>[4.0,)</version>"),
+        ("maven", "<version>4.0</version>", "<version>${some.version}</version>"),
+        ("maven", "<version>4.0</version>", "<version>LATEST</version>"),
+        ("maven", "<groupId>org.some</groupId>", ""),
+        ("maven", "<build>", "<modules><module>further</module></modules><build>"),
+        ("cli", "6.0.0", "^6.0.0"),
+        ("cli", "6.0.0", "git+https://evil.example/x"),
+        ("npm", '"version": "1.2.0"', '"version": "https://evil.example/x.tgz"'),
+    ],
+)
+def test_what_is_asked_for_in_no_one_version_is_said(which: str, before: str, after: str, tmp_path: Path) -> None:
+    file = project(tmp_path) / OF_CONTRACTS[which]
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(NotLocked, match=re.escape(OF_CONTRACTS[which])):
+        packages(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["devDependencies", "optionalDependencies", "peerDependencies"])
+def test_what_npm_is_asked_for_is_a_package_under_whatever_word(word: str, tmp_path: Path) -> None:
+    file = project(tmp_path) / OF_CONTRACTS["cli"]
+    file.write_text(json.dumps({"dependencies": {"some-cli": "6.0.0"}, word: {"evil": "1.0.0"}}), encoding="utf-8")
+    assert "pkg:npm/evil@1.0.0" in {package.purl for package in packages(tmp_path)}
+
+
 def test_the_same_locks_give_the_same_bill(tmp_path: Path) -> None:
     root, bills = project(tmp_path), [tmp_path / "one.json", tmp_path / "two.json"]
     for out in bills:
@@ -333,7 +406,8 @@ def database(answer: Callable[[Any], Any], status: int = 200) -> Iterator[str]:
     class Answering(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps(answer(asked)).encode()
+            said = answer(asked)
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -421,6 +495,14 @@ def for_ever(asked: Any) -> Any:
     return {"results": [{"next_page_token": "more"} for _ in asked["queries"]]}
 
 
+NOT_UNDERSTOOD: list[Any] = [
+    {"vulns": None}, {"vulns": False}, {"vulns": 0}, {"vulns": ""}, {"vulns": {}},
+    {"vulns": [{"id": None}]}, {"vulns": [{"id": 1}]}, {"vulns": [{"id": ""}]},
+    {"next_page_token": None}, {"next_page_token": 0}, {"next_page_token": []}, {"nextPageToken": "more"},
+    {"Vulns": [{"id": "PYSEC-1"}]}, {"vulnerabilities": []}, {"error": "away"}, {"code": 13}, {"vulns": [], "error": "away"},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -430,6 +512,10 @@ def for_ever(asked: Any) -> Any:
         about(1),
         about({"vulns": 1}),
         about({"vulns": [{"name": "an advisory"}]}),
+        *map(about, NOT_UNDERSTOOD),
+        lambda asked: {"results": [{} for _ in asked["queries"]], "error": "half of us are away"},
+        lambda asked: b'{"results": [{"vulns": [{"id": "PYSEC-1"}], "vulns": []}%s]}' % (b", {}" * (BESIDE + 1)),
+        lambda asked: b'{"results": %s' % (b"[" * 200_000),
         lambda asked: {"results": {}},
         lambda asked: {"said": "hello"},
         lambda asked: [],

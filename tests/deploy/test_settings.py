@@ -184,6 +184,42 @@ def test_what_the_string_leaves_out_is_taken_from_where_libpq_takes_it(monkeypat
     Settings(store_dsn="user=kuty").check()
 
 
+@pytest.mark.parametrize(
+    ("dsn", "variables"),
+    [
+        ("postgresql://kuty@localhost,db.example/kuty?hostaddr=127.0.0.1,", {}),
+        ("user=kuty host=db.example,localhost hostaddr=,127.0.0.1", {}),
+        ("user=kuty host=localhost,db.example hostaddr=127.0.0.1", {}),
+        ("user=kuty host=localhost,db.example", {"PGHOSTADDR": "127.0.0.1,"}),
+        ("user=kuty hostaddr=127.0.0.1,", {"PGHOST": "localhost,db.example"}),
+        ("user=kuty host=db.example hostaddr=''", {"PGHOSTADDR": "127.0.0.1"}),
+        ("user=kuty host=db.example sslmode=''", {"PGSSLMODE": "verify-full"}),
+        ("user=kuty host=db.example service=county", {"PGSSLMODE": "verify-full"}),
+        ("user=kuty service=county", {"PGSSLMODE": "verify-full"}),
+        ("user=kuty", {"PGSERVICE": "county", "PGSSLMODE": "verify-full"}),
+        ("user=kuty host=127.0.0.1 service=county", {}),
+        ("user=kuty host=/run/postgresql", {"PGSERVICE": "county"}),
+        ("user=kuty service=''", {}),
+    ],
+)
+def test_what_libpq_reads_in_another_order_does_not_pass_for_this_machine(
+    dsn: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL manual 32.1.2 and 32.17: an entry of hostaddr may be empty, and a service file is read before variables."""
+    for variable, text in variables.items():
+        monkeypatch.setenv(variable, text)
+    with pytest.raises(WrongSetting, match=r"^KUTY_STORE_DSN reaches (db\.example|service '(county)?'), and does not say"):
+        Settings(store_dsn=dsn).check()
+    proved = dsn.replace(" sslmode=''", "") + ("&" if "?" in dsn else " ") + "sslmode=verify-full"
+    Settings(store_dsn=proved).check()
+
+
+@pytest.mark.parametrize("dsn", ["user=kuty host=''", "user=kuty host=/run/postgresql", "user=kuty host=db hostaddr=::1"])
+def test_a_variable_that_the_string_hides_is_not_asked(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "db.example")
+    Settings(store_dsn=dsn).check()
+
+
 def test_development_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     assert master_key(settings) == master_key(settings)
