@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.problems import language_of, problem_response
 from domain.refusals import Reason
 
-HOSTS = ("localhost", "127.0.0.1", "testserver", "[::1]")
+HOSTS = ("localhost", "127.0.0.1", "[::1]")
 """Those of this machine: a proxy with TLS stands before anything else, and may pass on the name under which it was asked."""
 ON_THIS_MACHINE_ALONE = "/dev/"
 """How the addresses begin at which anybody can be anybody."""

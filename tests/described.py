@@ -138,7 +138,14 @@ def _value(written: str, schema: Mapping[str, Any]) -> str | int:
     return int(written) if schema["type"] == "integer" and _WHOLE_NUMBER.fullmatch(written) else written
 
 
-class Described(TestClient):
+class Local(TestClient):
+    """A client that asks under a name of this machine."""
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, base_url="http://localhost", **options)
+
+
+class Described(Local):
     """A client that takes no answer which the document does not describe."""
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from fastapi.testclient import TestClient
+from described import Local
 from house import AINO, LEDGER, House, app_of
 from psycopg import sql
 from stories import INSTRUCTOR, INTAKE, STEPS
@@ -46,7 +46,7 @@ class Ledger:
     @contextmanager
     def house(self, *, guarded: bool = True) -> Iterator[House]:
         """Its parts and its door; unguarded it asks nobody what was published."""
-        with opened(self.settings, wait_s=0) as wired, TestClient(app_of(wired)) as http:
+        with opened(self.settings, wait_s=0) as wired, Local(app_of(wired)) as http:
             if not guarded:
                 wired.store.ask_first(lambda: None)
             home = House(wired, http, aino=AINO)

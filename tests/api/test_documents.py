@@ -71,7 +71,7 @@ def test_while_the_description_is_made_others_are_answered(tmp_path: Path, monke
     monkeypatch.setattr(DescribedApi, "openapi", slowly)
 
     async def scene(app: Any) -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as http:
             asking = [asyncio.create_task(http.get("/openapi.json")) for _ in range(3)]
             assert (await http.get("/asyncapi")).status_code == 200
             assert not any(one.done() for one in asking)

@@ -620,7 +620,7 @@ def test_every_answer_names_its_request(home: House) -> None:
 @pytest.mark.parametrize("path", ["/", "/openapi.json", f"/ledgers/{LEDGER}/health", "/dev/people", "/nothing"])
 @pytest.mark.parametrize(
     "host", ["elsewhere.example", "localhost.elsewhere.example", "elsewhere.example:8000", "127.0.0.1@elsewhere.example",
-             "127.0.0.1:8000:9000", "[::2]", "::1", "localhost:x", ""]
+             "127.0.0.1:8000:9000", "[::2]", "::1", "localhost:x", "testserver", ""]
 )  # fmt: skip
 def test_a_request_to_somebody_elses_name_is_a_problem(path: str, host: str, home: House) -> None:
     """source: RFC 9110 7.4; a page from elsewhere whose name leads to this machine is answered nothing."""

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from described import Local
 from fastapi.testclient import TestClient
 from house import LEDGER, House, house
 from stories import OWN_WORKER
@@ -37,7 +38,7 @@ def live(lived: House, monkeypatch: pytest.MonkeyPatch) -> Served:
     def served(**settings: Any) -> TestClient:
         given = {"allow_live": True, "schemas_address": "https://kuty.example", **settings}
         monkeypatch.setattr(lived.wired, "settings", replace(lived.wired.settings, **given))
-        return TestClient(app_of(lived.wired))
+        return Local(app_of(lived.wired))
 
     return served
 
@@ -60,7 +61,7 @@ def test_a_ledger_that_becomes_live_while_it_is_served_gives_no_token_either(
     lived: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lived.wired, "settings", replace(lived.wired.settings, allow_live=True))
-    with TestClient(app_of(lived.wired)) as http:
+    with Local(app_of(lived.wired)) as http:
         token = http.post("/dev/tokens", json=CLAIMS.model_dump()).json()["token"]
         headers = {"authorization": f"Bearer {token}"}
         assert http.get(f"/ledgers/{LEDGER}/health", headers=headers).status_code == 200
@@ -78,7 +79,7 @@ def test_a_simulated_ledger_has_a_development_issuer_unless_a_setting_says_no(
     changed = replace(lived.wired.settings, issuer_key=key, **settings)
     for chosen, status in ((lived.wired.settings, 200), (changed, 404)):
         monkeypatch.setattr(lived.wired, "settings", chosen)
-        with TestClient(app_of(lived.wired)) as http:
+        with Local(app_of(lived.wired)) as http:
             assert http.get("/dev/people").status_code == status
 
 

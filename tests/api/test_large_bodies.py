@@ -73,7 +73,7 @@ def asked(home: House, by: Caller, path: str, body: Any, watched: Watched, **hea
     async def scene() -> Any:
         watched.loop = threading.get_ident()
         transport = httpx.ASGITransport(app=home.http.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.post(f"/ledgers/{LEDGER}{path}", content=orjson.dumps(body), headers=home.headers(by, **named))
 
     return asyncio.run(scene())
@@ -193,7 +193,7 @@ def test_large_bodies_take_turns_and_keep_no_thread_from_a_reading(
 
     async def scene() -> None:
         transport = httpx.ASGITransport(app=home.http.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             try:
                 # given more large bodies than there are threads
                 posting = await slow.posted(http, 60)
@@ -217,7 +217,7 @@ def test_where_enough_large_bodies_wait_another_one_is_to_come_again_and_a_short
 
     async def scene() -> None:
         transport = httpx.ASGITransport(app=home.http.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             try:
                 posting = await slow.posted(http, 3)
                 turned_away = await http.post(slow.path, content=slow.raw, headers=slow.headers())
@@ -243,7 +243,7 @@ def test_one_sender_does_not_take_everybodys_places(home: House, monkeypatch: py
 
     async def scene() -> None:
         transport = httpx.ASGITransport(app=home.http.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             try:
                 # given as many large bodies of the county as one sender may have there, then one more is to come again
                 posting = await slow.posted(http, 2)
@@ -279,7 +279,7 @@ def test_where_the_vault_does_not_answer_a_large_body_that_asks_nothing_of_it_is
 
     async def scene() -> None:
         transport = httpx.ASGITransport(app=home.http.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
 
             def post(where: str, body: Any, caller: Caller, **more: str) -> asyncio.Task[httpx.Response]:
                 named = {"idempotency-key": home.id(), "content-type": "application/json", **more}

@@ -291,7 +291,7 @@ A_PROBLEM = {"type": "urn:kuty:problem:E_X", "title": "x", "status": 401, "codes
 
 
 def found(status: int, content: Any, headers: Mapping[str, str | None]) -> list[str]:
-    request = httpx.Request("GET", "http://testserver/ledgers/demo/health")
+    request = httpx.Request("GET", "http://localhost/ledgers/demo/health")
     told = {name: value for name, value in {**OF_ALL, **headers}.items() if value is not None}
     return DOCUMENT.faults(request, httpx.Response(status, headers=told, content=json.dumps(content)))
 
@@ -339,7 +339,7 @@ IN, STRUCTURED = "/ledgers/demo/in/fund", "application/cloudevents+json"
 
 def body_faults(path: str, status: int, body: Any, media_type: str = JSON, parts: Any = ()) -> list[str]:
     """What is found in a body that was taken, whatever its answer is like."""
-    request = httpx.Request("POST", f"http://testserver{path}", json=body, headers={"content-type": media_type})
+    request = httpx.Request("POST", f"http://localhost{path}", json=body, headers={"content-type": media_type})
     response = httpx.Response(status, headers={"content-type": JSON}, json={"parts": list(parts)})
     return [one for one in DOCUMENT.faults(request, response) if one.startswith("body")]
 

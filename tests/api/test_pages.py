@@ -132,14 +132,14 @@ def test_the_countys_questions_about_the_full_feed_are_offered_as_the_others_are
 
 
 def test_without_the_setting_there_are_no_development_routes(home: House) -> None:
-    from fastapi.testclient import TestClient
+    from described import Local
     from house import ISSUER
 
     from api.app import create_app
     from api.caller import Verifier
     from deploy.serving import door_of
 
-    with TestClient(create_app({LEDGER: door_of(home.wired)}, Verifier(ISSUER.public_key))) as http:
+    with Local(create_app({LEDGER: door_of(home.wired)}, Verifier(ISSUER.public_key))) as http:
         assert http.get("/dev/people").status_code == 404
         assert http.post("/dev/tokens", json={}).status_code == 404
         assert http.get("/").status_code == 200

@@ -168,7 +168,7 @@ def test_while_a_database_is_asked_for_one_others_are_answered(
     async def scene(home: House) -> None:
         transport = httpx.ASGITransport(app=home.http.app)
         with silent(home) as database:
-            async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 method = "GET" if body is None else "POST"
                 try:
                     # given a question that no database answers

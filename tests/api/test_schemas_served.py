@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
+from described import Local
 from house import LEDGER, House, house_after
 from json_schema import faults
 from stories import PAYER
@@ -59,7 +59,7 @@ def test_a_schema_may_be_kept_by_anybody_and_is_not_sent_twice(home: House) -> N
 def test_a_schema_is_served_where_agencies_reach_the_api_and_tokens_for_anybody_are_not(tmp_path: Path) -> None:
     """docs/explanation/integration.md 3; the proxy passes on the name under which it was asked (RFC 9110 7.2)."""
     settings = Settings(home=tmp_path, ledger=LEDGER, schemas_address="https://kuty.example:8443/county")
-    with opened(settings, wait_s=0) as wired, TestClient(app_of(wired)) as http:
+    with opened(settings, wait_s=0) as wired, Local(app_of(wired)) as http:
         answer = http.get("/schemas/receipt.v1.json", headers={"host": "kuty.example:8443"})
         assert (answer.status_code, answer.json()["$id"]) == (200, f"{settings.schemas_address}/schemas/receipt.v1.json")
         asked = [http.get("/dev/people", headers={"host": host}).status_code for host in ("kuty.example", "localhost:8000")]

@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from described import Local
 from house import CODE, House, app_of
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from starlette.testclient import TestClient
 from stories import INTAKE, OWN_WORKER
 
 from deploy.cli import main
@@ -64,7 +64,7 @@ def test_each_part_is_migrated_in_its_own_database_and_a_ledger_lives_in_the_thr
     apart: Settings, owners: dict[str, str]
 ) -> None:
     schema = schema_of(LEDGER)
-    with opened(apart, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+    with opened(apart, wait_s=0.0) as wired, Local(app_of(wired)) as http:
         home = House(wired, http)
         home.until("3")
         home.settle()
@@ -141,7 +141,7 @@ def test_while_keys_or_vault_are_away_nothing_is_half_recorded_and_the_same_is_t
     apart: Settings, away: str
 ) -> None:
     """Nothing spans two databases: what is needed is written before the commit that needs it, and taken away after."""
-    with opened(apart, wait_s=0.0) as wired, TestClient(app_of(wired), raise_server_exceptions=False) as http:
+    with opened(apart, wait_s=0.0) as wired, Local(app_of(wired), raise_server_exceptions=False) as http:
         home = House(wired, http)
         home.until("3")
         head = wired.store.head()
@@ -175,7 +175,7 @@ def test_while_keys_or_vault_are_away_nothing_is_half_recorded_and_the_same_is_t
 @pytest.mark.parametrize("broken_at", ["before the fact", "after the fact"])
 def test_what_breaks_off_between_vault_and_store_is_told_or_tells_once_more(apart: Settings, broken_at: str) -> None:
     """A process that dies between two databases leaves an entry that no fact tells of; the next fact tells of it."""
-    with opened(apart, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+    with opened(apart, wait_s=0.0) as wired, Local(app_of(wired)) as http:
         home = House(wired, http)
         home.until("3")
         aino, head = home.aino, wired.store.head()
@@ -190,7 +190,7 @@ def test_what_breaks_off_between_vault_and_store_is_told_or_tells_once_more(apar
         # when the next one comes, by whoever, in another process
         again = open_ledger_parts(apart)
         try:
-            with TestClient(app_of(again)) as other:
+            with Local(app_of(again)) as other:
                 home.http = other
                 answer = home.post(f"/clients/{home.name('county')}/details", OWN_WORKER, {"phone": "040 7"})
                 assert answer.status_code == 201, answer.text
@@ -204,7 +204,7 @@ def test_what_breaks_off_between_vault_and_store_is_told_or_tells_once_more(apar
 
 
 def test_an_entry_whose_registration_was_never_recorded_is_taken_over(apart: Settings) -> None:
-    with opened(apart, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+    with opened(apart, wait_s=0.0) as wired, Local(app_of(wired)) as http:
         home = House(wired, http)
         home.until("3")
         code = synthetic_identity_code(date(1971, 1, 2), 953)

@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from described import Local
 from house import AINO, LEDGER, House, app_of, furnished, house
-from starlette.testclient import TestClient
 from stories import COUNTY, OWN_WORKER
 
 from deploy.backup.content import Reading, TableBegun, Writing
@@ -136,7 +136,7 @@ def test_every_row_of_every_part_comes_back_and_the_ledger_goes_on(
     assert tables(empty) == before
     assert (done.head, done.lost, staged_left(empty)) == (len(before["store"]["events"]), {}, [])
     # and it goes on: topics and models are made again, clients are known, commands are taken once
-    with opened(empty, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+    with opened(empty, wait_s=0.0) as wired, Local(app_of(wired)) as http:
         home = House(wired, http, aino=AINO)
         home.settle()
         assert wired.vault.get([AINO])[AINO].family_name

@@ -19,8 +19,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from described import Local
 from house import AINO, LEDGER, House, app_of, furnished
-from starlette.testclient import TestClient
 from stories import OWN_WORKER
 
 from deploy.backup.places import PARTS, place_of
@@ -99,7 +99,7 @@ def test_what_is_recorded_at_the_moment_of_a_backup_has_its_keys_and_its_people_
 ) -> None:
     key, taken = backup_key(lively.backup_key), list[list[Path]]()
     # given backups that are taken while clients are registered
-    with opened(lively, wait_s=0.0) as wired, TestClient(app_of(wired)) as http, written_into(House(wired, http)) as names:
+    with opened(lively, wait_s=0.0) as wired, Local(app_of(wired)) as http, written_into(House(wired, http)) as names:
         for number in range(ROUNDS):
             until_one_more(names)
             taken.append(take(lively, PARTS, dict.fromkeys(PARTS, tmp_path / f"b{number}"), key, quiet))
@@ -130,7 +130,7 @@ def test_what_is_recorded_at_the_moment_of_a_backup_has_its_keys_and_its_people_
 def test_a_lock_that_a_backup_takes_is_let_go_at_once(lively: Settings, tmp_path: Path) -> None:
     """Writers go on while tables are copied."""
     during: list[int] = []
-    with opened(lively, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+    with opened(lively, wait_s=0.0) as wired, Local(app_of(wired)) as http:
         home = House(wired, http, aino=AINO)
 
         def write_once(_: int) -> None:
@@ -239,7 +239,7 @@ class Dawdling:
 
 def test_nobody_writes_between_the_moments_of_keys_and_store(lively: Settings) -> None:
     """A key that is made after the keys' moment is of no event of the store's."""
-    with opened(lively, wait_s=0.0) as wired, TestClient(app_of(wired)) as http:
+    with opened(lively, wait_s=0.0) as wired, Local(app_of(wired)) as http:
         home, done = House(wired, http), list[int]()
         asked = {"registered_from": "own_contact", "identity_kind": "none", "family_name": "Uusi"}
         writer = threading.Thread(target=lambda: done.append(home.post("/clients", OWN_WORKER, asked).status_code))
