@@ -35,6 +35,8 @@ class Follower:
         self, epoch: int = 0, sequence: int = 0, last_hash: str = "", left: Mapping[int, int] | None = None
     ) -> None:
         self.epoch, self.sequence, self.last_hash, self.left = epoch, sequence, last_hash, dict(left or {})
+        self.unchecked = 0
+        """How many records were taken that nothing joins to the one before: one of the two says that a key was destroyed."""
 
     def take(self, headers: Mapping[str, str], value: bytes) -> bool:
         """Whether the record is new; a heartbeat and an exact repetition are not. Raises Halt."""
@@ -57,6 +59,7 @@ class Follower:
         follows = headers.get("ce_prevhash", "")
         if not begins and "erased" not in (follows, self.last_hash) and follows != self.last_hash:
             raise Halt(f"sequence {sequence} of epoch {epoch} does not follow the one before")
+        self.unchecked += follows == "erased" or (not begins and self.last_hash == "erased")
         if begins and self.epoch:
             self.left[self.epoch] = self.sequence
         self.epoch, self.sequence = epoch, sequence

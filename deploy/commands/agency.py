@@ -90,7 +90,8 @@ def follow(arguments: argparse.Namespace, settings: Settings) -> int:
     if not follower.epoch:
         print(f"nothing came: {arguments.recipient} was told nothing yet")
         return 0
-    print(f"sequence {follower.sequence} of epoch {follower.epoch}: every record follows the one before")
+    but = f", but for joins not checked: {follower.unchecked}" if follower.unchecked else ""
+    print(f"sequence {follower.sequence} of epoch {follower.epoch}: every record follows the one before{but}")
     return 0
 
 

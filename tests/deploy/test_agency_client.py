@@ -186,6 +186,7 @@ def test_what_was_erased_before_it_was_sent_breaks_no_chain() -> None:
     take(follower, told[0])
     take(follower, replace(told[1], kind="withdrawn", body={}, previous_hash=wire.ERASED))
     assert take(follower, told[2])
+    assert follower.unchecked == 2
 
 
 def test_what_follows_something_erased_after_it_was_told_is_named_by_the_next_one() -> None:
@@ -197,6 +198,7 @@ def test_what_follows_something_erased_after_it_was_told_is_named_by_the_next_on
     with pytest.raises(Halt, match="does not follow"):
         take(follower, told[2])
     assert take(follower, replace(told[2], previous_hash=behind.hash))
+    assert follower.unchecked == 1
 
 
 @pytest.fixture
