@@ -122,7 +122,7 @@ AMISS: Mapping[str, tuple[bytes, str]] = {
     "a header twice": (_twice("ce_purpose"), NO_PAGE),
     "a field twice": (_twice("note", behind='"value"'), NO_PAGE),
 }
-"""Answers that do not verify, and how what is said of them begins. source: docs/explanation/proof-of-delivery.md"""
+"""Answers that do not verify, and how what is said of them begins (docs/explanation/proof-of-delivery.md)."""
 NO_PLACE = "name no place, or epoch, sequence and hash, - where there is none yet"
 NO_PLACES = (("1",), ("2", "0"), ("1", "2", ""), ("x", "y", "z"), ("1.0", "2", "-"), ("1", "-2", "-"), ("1", "2", "-", "-"))
 """What is no place of a follower: each was once taken for none, and an older epoch passed."""
