@@ -8,6 +8,9 @@ the same transaction as everything else (design D18).
 A topic that was filled again has what was erased meanwhile without content. Such a repetition is dropped like an identical
 one: it changes nothing, so that nobody can take anything out of a model by forging it. The other way round, content where
 there was none, halts.
+
+Headers that could be read in more than one way halt before anything is read of them: the hash of the next publication would
+not say which way was meant.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from datetime import datetime
 
 from consumers.log import Read
 from consumers.wire import ERASED, LARGEST_NUMBER, is_erased
-from domain.disclosure.publications import publication_hash
+from domain.disclosure.publications import Ambiguous, publication_hash
 from projections.digest import NUL, Digest, Digested, Undigestible, history_of
 from projections.read_models import Batch, Entry, Parked, Position, ReadModel, Row
 
@@ -104,7 +107,7 @@ class Generation:
                 self._end_history_at(named)
         elif sequence <= self._sequence:
             if not is_erased(headers, read.value):
-                self._repeat(sequence, publication_hash(read.headers, read.value), read.offset)
+                self._repeat(sequence, _hash_of(read), read.offset)
         else:
             held = self.waiting.setdefault(sequence, read)
             if (held.headers, held.value) != (read.headers, read.value) and not is_erased(headers, read.value):
@@ -131,7 +134,7 @@ class Generation:
         if not self._sequence:
             return True
         known = self._recent.get(1) or self._known_hashes([1]).get(1)
-        return not is_erased(dict(first.headers), first.value) and known != publication_hash(first.headers, first.value)
+        return not is_erased(dict(first.headers), first.value) and _hash_of(first) not in (known, "")
 
     def stand_still(self, reason: str, offset: int) -> None:
         """Take nothing in any more, from a record of the topic on; the first reason is the one that is told."""
@@ -161,7 +164,7 @@ class Generation:
         known = self._model.hashes(self.position.epoch, sequences)
         if self._parked:
             with self._model.look(self.position.epoch) as look:
-                known |= {parked.sequence: publication_hash(parked.headers, parked.value) for parked in look.parked()}
+                known |= {parked.sequence: _hash_of(parked) for parked in look.parked()}
         return known
 
     def batch(self) -> Batch:
@@ -192,7 +195,7 @@ class Generation:
                     chain_hash = publication_hash(record.headers, record.value)
                     self._enter(self._digest.read(record.sequence, headers, record.value, chain_hash))
                     released.append(record.sequence)
-                except Undigestible:
+                except (Undigestible, Ambiguous):
                     self._parked.add(record.client.encode())
         batch = self.batch()
         batch.released = released
@@ -210,13 +213,15 @@ class Generation:
             self._blocks, self._knows_every_block = {}, False
 
     def _accept(self, sequence: int, read: Read, headers: Mapping[str, bytes]) -> None:
+        came = _hash_of(read)
+        if not came:
+            raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} has headers that can be read in two ways")
         follows = headers.get("ce_prevhash", b"").decode(errors="replace")
         if follows != self._hash and ERASED not in (follows, self._hash):
             raise LineFault(f"sequence {sequence} of epoch {self.position.epoch} does not follow the one before")
         until = history_of(read.value) if sequence == 1 and follows != ERASED else None
         if until is not None and not 0 <= until <= LARGEST_NUMBER:
             raise LineFault(f"sequence 1 of epoch {self.position.epoch} does not say where its history ends")
-        came = publication_hash(read.headers, read.value)
         self._hash = ERASED if is_erased(headers, read.value) else came
         self._sequence = sequence
         self._recent[sequence] = came
@@ -296,6 +301,14 @@ class Generation:
                 kept.append(candidate)
                 known.pop(client, None)
         return kept
+
+
+def _hash_of(record: Read | Parked) -> str:
+    """Of a publication as it came; empty where others would have the same."""
+    try:
+        return publication_hash(record.headers, record.value)
+    except Ambiguous:
+        return ""
 
 
 def _without_nul(text: str) -> str:

@@ -17,7 +17,7 @@ import orjson
 from consumers.log import DAY_MS, FOREVER, Entry, Headers, Read, TopicSettings
 from consumers.unpacking import GZIP, ZSTD
 from domain.disclosure.kept import epoch_of, kept_publication
-from domain.disclosure.publications import Publication
+from domain.disclosure.publications import Publication, publication_hash
 from domain.epochs import FIRST
 from domain.events import DisclosureMade, DisclosureWithdrawn, Erased, Event
 from domain.identifiers import organisation_source
@@ -187,6 +187,7 @@ def read_publication(read: Read) -> Publication | None:
     headers = dict(read.headers)
     if headers.get("ce_type") == HEARTBEAT.encode():
         return None
+    publication_hash(read.headers, read.value)  # of headers that can be read in two ways it makes none
     return Publication.from_wire(headers, read.value)
 
 

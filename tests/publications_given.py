@@ -162,6 +162,18 @@ def damaged(entry: Entry, **changes: bytes) -> Entry:
     return entry._replace(headers=headers)
 
 
+def hidden(entry: Entry, name: str, within: str) -> Entry:
+    """The record with one header inside another: its hash would be the same, and who reads it finds one less."""
+    headers = dict(entry.headers)
+    headers[within] += b"\n" + name.encode() + b"\0" + headers.pop(name)
+    return entry._replace(headers=tuple(sorted(headers.items())))
+
+
+def doubled(entry: Entry, name: str, lie: bytes) -> Entry:
+    """The record with a header twice, the true one behind."""
+    return entry._replace(headers=((name, lie), *entry.headers))
+
+
 def other_epoch(publication: Publication, epoch: int) -> Publication:
     """The publication as another epoch has it."""
     return replace(publication, epoch=epoch)

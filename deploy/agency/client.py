@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.request import Request, urlopen
@@ -35,9 +35,13 @@ class Follower:
         self, epoch: int = 0, sequence: int = 0, last_hash: str = "", left: Mapping[int, int] | None = None
     ) -> None:
         self.epoch, self.sequence, self.last_hash, self.left = epoch, sequence, last_hash, dict(left or {})
+        self.unchecked = 0
+        """How many records were taken that nothing joins to the one before: one of the two says that a key was destroyed."""
 
     def take(self, headers: Mapping[str, str], value: bytes) -> bool:
         """Whether the record is new; a heartbeat and an exact repetition are not. Raises Halt."""
+        if any(not isinstance(text, str) or set("\0\n") & {*name, *text} for name, text in headers.items()):
+            raise Halt("a record has a header that is no text of one line: its hash would be that of others, too")
         if "ce_logsequence" not in headers:
             return False
         epoch, sequence = number_of(headers.get("ce_epoch", "")), number_of(headers["ce_logsequence"])
@@ -55,6 +59,7 @@ class Follower:
         follows = headers.get("ce_prevhash", "")
         if not begins and "erased" not in (follows, self.last_hash) and follows != self.last_hash:
             raise Halt(f"sequence {sequence} of epoch {epoch} does not follow the one before")
+        self.unchecked += follows == "erased" or (not begins and self.last_hash == "erased")
         if begins and self.epoch:
             self.left[self.epoch] = self.sequence
         self.epoch, self.sequence = epoch, sequence
@@ -76,6 +81,14 @@ def hash_of(headers: Mapping[str, str], value: bytes) -> str:
     """What the next record names as `ce_prevhash`: SHA-256 over `name NUL value LF` of each header, LF, and the value."""
     lines = b"".join(f"{name}\0{headers[name]}\n".encode() for name in sorted(headers))
     return hashlib.sha256(lines + b"\n" + value).hexdigest()
+
+
+def each_once(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """By their names, of which none may come twice: nobody could say which one was meant. Raises Halt."""
+    pairs = list(named)
+    if len(by_name := dict(pairs)) < len(pairs):
+        raise Halt(f"one of these comes twice: {', '.join(name for name, _ in pairs)}")
+    return by_name
 
 
 def envelope(message_id: str, type_name: str) -> dict[str, str]:
@@ -103,7 +116,7 @@ class OverKafka:
 
     def records(self, part: str, wait_s: float) -> Iterator[tuple[dict[str, str], bytes]]:
         """Headers and value of every record of `out` or `receipts` that is there, and of what comes until none has come for
-        `wait_s` seconds. Raises NotReached."""
+        `wait_s` seconds. Raises NotReached, and Halt where a header comes twice."""
         from kafka import KafkaConsumer, TopicPartition
 
         partition = TopicPartition(self._there(part), 0)
@@ -115,7 +128,7 @@ class OverKafka:
             while True:
                 came = consumer.poll(timeout_ms=100).get(partition, ())
                 for record in came:
-                    yield {name: value.decode() for name, value in record.headers}, record.value
+                    yield each_once((name, value.decode()) for name, value in record.headers), record.value
                 all_there = consumer.position(partition) >= end
                 silent_for = time.monotonic() - silent_since
                 if came:
@@ -168,7 +181,7 @@ class OverHttp:
         path = f"/out/{self._recipient}?wait={min(wait_s, 25.0)}&after=" if part == "out" else "/receipts?since="
         after, epoch = 0, ""
         while True:
-            page = json.loads(self._ask(f"{path}{after}{epoch}"))
+            page = json.loads(self._ask(f"{path}{after}{epoch}"), object_pairs_hook=each_once)
             for one in page.get("publications", ()):
                 yield one["headers"], one["text"].encode()  # written again, a number or a letter may come out otherwise
             for one in page.get("receipts", ()):

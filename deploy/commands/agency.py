@@ -43,6 +43,8 @@ def over_a_line(command: Command) -> Command:
             return failed(f"{_address(arguments, settings)} does not answer: {error.reason}")
         except (TimeoutError, ConnectionResetError) as error:
             return failed(f"{_address(arguments, settings)} does not answer: {error}")
+        except Halt as halt:
+            return failed(f"halted: {halt}")
         except NotReached as nothing:
             return failed(str(nothing))
         except (HTTPException, JSONDecodeError, LookupError, OverflowError, UnicodeError):
@@ -80,18 +82,16 @@ def publish(arguments: argparse.Namespace, settings: Settings) -> int:
 def follow(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print what the recipient is told; check sequence and chain."""
     follower = Follower()
-    try:
-        for headers, value in _client(arguments, settings).records("out", arguments.wait):
-            new = follower.take(headers, value)
-            if new or arguments.all:
-                place = f"{headers.get('ce_epoch', '-')}/{headers.get('ce_logsequence', '-')}"
-                print(f"{place} {headers['ce_type']} {value.decode()}")
-    except Halt as halt:
-        return failed(f"halted: {halt}")
+    for headers, value in _client(arguments, settings).records("out", arguments.wait):
+        new = follower.take(headers, value)
+        if new or arguments.all:
+            place = f"{headers.get('ce_epoch', '-')}/{headers.get('ce_logsequence', '-')}"
+            print(f"{place} {headers['ce_type']} {value.decode()}")
     if not follower.epoch:
         print(f"nothing came: {arguments.recipient} was told nothing yet")
         return 0
-    print(f"sequence {follower.sequence} of epoch {follower.epoch}: every record follows the one before")
+    but = f", but for joins not checked: {follower.unchecked}" if follower.unchecked else ""
+    print(f"sequence {follower.sequence} of epoch {follower.epoch}: every record follows the one before{but}")
     return 0
 
 

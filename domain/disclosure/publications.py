@@ -20,6 +20,10 @@ FIRST_HASH = ""
 """What the first publication of an epoch names as its predecessor's hash."""
 
 
+class Ambiguous(ValueError):
+    """Headers that others have the same hash as: one stands within another, or a name comes twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
     """One publication. `time` is the disclosure's own (UTC, whole seconds); `occurred_on` the fact's local date.
@@ -155,12 +159,18 @@ def _urn_of(type_name: str) -> str:
 
 
 def publication_hash(headers: tuple[tuple[str, bytes], ...], value: bytes) -> str:
-    """SHA-256 in hex over `name NUL value LF` of each header, sorted by name, an empty line, and the value."""
+    """SHA-256 in hex over `name NUL value LF` of each header, sorted by name, an empty line, and the value. Raises
+    `Ambiguous` where a header has a NUL or an LF of its own, or comes twice: others would have the same hash."""
     names, values = zip(*headers, strict=True) if headers else ((), ())
-    return hashlib.sha256((_lines_of(names) % values) + b"\n" + value).hexdigest()
+    lines = _lines_of(names) % values
+    if not lines.count(b"\n") == lines.count(b"\0") == len(headers):
+        raise Ambiguous("a header has a zero byte or a line feed")
+    return hashlib.sha256(lines + b"\n" + value).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def _lines_of(names: tuple[str, ...]) -> bytes:
     # A few sets of names are all there is; a template for each makes a rebuild of years a good deal faster.
+    if len(set(names)) < len(names):
+        raise Ambiguous("a header comes twice")
     return b"".join(name.encode().replace(b"%", b"%%") + b"\0%b\n" for name in names)

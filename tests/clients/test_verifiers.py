@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 from clients.running import LEDGER, RECIPIENT, Server
-from clients.verifying import LANGUAGES, OF_WINDOWS, entry, page_of, true_for_1, verdict
+from clients.verifying import (
+    AMISS,
+    LANGUAGES,
+    NO_PLACE,
+    NO_PLACES,
+    OF_WINDOWS,
+    PAGE,
+    entry,
+    page_of,
+    true_for_1,
+    verdict,
+)
 from publications_given import Told
 
 IN_EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
@@ -105,3 +116,24 @@ def test_what_was_changed_on_the_way_does_not_verify(change: str, language: str,
     made, said = CHANGES[change]
     made(page)
     assert verdict(language, classes, page) == (1, said)
+
+
+@IN_EACH_LANGUAGE
+@pytest.mark.parametrize("amiss", AMISS)
+def test_what_could_be_read_otherwise_than_it_was_hashed_does_not_verify(amiss: str, language: str, classes: str) -> None:
+    answer, said = AMISS[amiss]
+    done, words = verdict(language, classes, answer)
+    assert (done, words[: len(said)]) == (1, said)
+
+
+@IN_EACH_LANGUAGE
+def test_a_place_is_named_whole_or_not_at_all(language: str, classes: str) -> None:
+    for place in NO_PLACES:
+        assert verdict(language, classes, PAGE, *place) == (1, NO_PLACE), place
+
+
+@IN_EACH_LANGUAGE
+def test_a_place_of_which_nothing_was_told_yet_is_named_too(language: str, classes: str) -> None:
+    assert verdict(language, classes, page_of(epoch=2), "1", "7", "0" * 64) == (0, "epoch 2 verifies to 0 -")
+    assert verdict(language, classes, PAGE, "2", "0", "-") == (1, "epoch 1 comes behind epoch 2")
+    assert verdict(language, classes, PAGE, "1", "0", "-")[0] == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -295,9 +296,18 @@ def test_a_number_that_no_table_takes_stands_in_the_log_as_a_fault(stage: Stage,
 
 
 @pytest.mark.parametrize(("client", "fact"), [("\0x", "period.started"), ("x", "period.star\0ted")], ids=["client", "fact"])
-def test_what_has_a_name_that_no_database_takes_is_parked(stage: Stage, client: str, fact: str) -> None:
-    told = Told(client=client)
-    told.fact(fact, "2025-03-03", {"period_id": "p"})
+def test_a_header_with_a_zero_byte_stands_in_the_log_as_a_fault(stage: Stage, client: str, fact: str) -> None:
+    told = Told()
+    told.fact("period.started", "2025-03-03", {"period_id": "p"})
+    [entry] = told.entries
+    forged = damaged(entry, ce_subject=client.encode(), ce_type=f"{fact}.v1".encode())
+    assert comes(stage, forged) == "sequence 1 of epoch 1 has headers that can be read in two ways"
+
+
+@pytest.mark.parametrize("named", [{"message_id": "m\0x"}, {"body": {"period_id": "p\0x"}}], ids=["message", "part"])
+def test_what_has_a_name_that_no_database_takes_is_parked(stage: Stage, named: dict[str, Any]) -> None:
+    told = Told()
+    told.fact("period.started", "2025-03-03", **{"body": {"period_id": "p"}, **named})
     assert comes(stage, *told.entries) == ""
     with stage.models.of("kela").look(FIRST) as look:
         [parked] = look.parked()

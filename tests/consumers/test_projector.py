@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from history_as_1 import PERIOD, county, kela
-from publications_given import LEDGER, Told, damaged
+from publications_given import LEDGER, Told, damaged, doubled, hidden
 from stage import COUNTY, KELA, Stage
 
 from consumers.lines import NOT_TAKEN
@@ -210,6 +210,31 @@ def test_a_broken_chain_halts(stage: Stage) -> None:
     stage.drain()
     assert stage.feed().halted == "sequence 11 of epoch 1 does not follow the one before"
     assert stage.asked().freshness.sequence == 10
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda entry: hidden(entry, "ce_subject", "ce_specversion"),
+        lambda entry: hidden(entry, "ce_occurredon", "ce_legalbasis"),
+        lambda entry: doubled(entry, "ce_type", b"case.closed.v1"),
+    ],
+    ids=["a client within another header", "a day within another header", "a type twice"],
+)
+def test_headers_that_can_be_read_in_two_ways_halt(changed: Callable[[Entry], Entry], stage: Stage) -> None:
+    """Of the last record, too, whose hash no other names yet."""
+    entries = kela().entries
+    stage.put([*entries[:10], changed(entries[10])])
+    stage.drain()
+    assert stage.feed().halted == "sequence 11 of epoch 1 has headers that can be read in two ways"
+    assert (stage.asked().freshness.sequence, stage.standing().parked_clients) == (10, 0)
+
+
+def test_a_repetition_that_can_be_read_in_two_ways_is_none(stage: Stage) -> None:
+    entries = kela().entries
+    stage.put([*entries[:11], hidden(entries[10], "ce_subject", "ce_specversion"), *entries[11:]])
+    stage.drain()
+    assert stage.feed().halted == "sequence 11 of epoch 1 came twice with different bytes"
 
 
 def test_another_recipient_goes_on_while_one_stands_still(stage: Stage) -> None:

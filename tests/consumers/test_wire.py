@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
+from publications_given import doubled, hidden
 from records_of_before import two_lines
 
 from consumers import wire
 from consumers.log import Entry, Read
-from domain.disclosure.publications import FIRST_HASH, Publication
+from domain.disclosure.publications import FIRST_HASH, Ambiguous, Publication, publication_hash
 from domain.events import DisclosureMade, Erased
 from domain.receipts import Receipt
 from domain.record import Damaged, Header, Record, digest, read_record
@@ -220,6 +221,20 @@ def test_a_disclosure_whose_key_was_destroyed_goes_out_as_withdrawn() -> None:
     assert told.previous_hash == wire.ERASED
     sent = read(wire.publication_entry(told), "kuty.demo.out.kela-benefit-payment.v1")
     assert wire.read_publication(sent) == told
+
+
+def test_headers_that_can_be_read_in_two_ways_have_no_hash_and_are_no_publication() -> None:
+    """Else a header could stand within another, and the hash be the same."""
+    sent = wire.publication_entry(wire.publication_of(record(), disclosure(publication())))
+    headers = dict(sent.headers)
+    ways = [hidden(sent, name, "ce_specversion") for name in headers if name not in ("ce_specversion", "ce_type")]
+    ways += [hidden(sent, "ce_type", "ce_time"), doubled(sent, "ce_type", b"lie"), doubled(sent, "x", b"a\n")]
+    ways += [doubled(sent, name, b"") for name in ("x\0", "x\ny", "\n")]
+    for way in ways:
+        with pytest.raises(Ambiguous):
+            publication_hash(way.headers, way.value)
+        with pytest.raises(ValueError, match=r"a header (comes twice|has a zero byte or a line feed)"):
+            wire.read_publication(read(way, "kuty.demo.out.kela-benefit-payment.v1"))
 
 
 def test_only_a_recipients_stream_holds_publications() -> None:

@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
 
+import kafka as kafka_python
 import orjson
 import pytest
 from house import House, house
+from publications_given import doubled, hidden
 
 from api.caller import Claims
 from consumers import wire
@@ -131,6 +135,46 @@ def test_it_halts_at_a_number_that_is_none(name: str, number: str) -> None:
         Follower().take(headers, told.value)
 
 
+@pytest.mark.parametrize("name", ["ce_subject", "ce_occurredon", "ce_type", "ce_logsequence"])
+def test_it_halts_where_a_header_stands_within_another(name: str) -> None:
+    """The hash would be the same. docs/explanation/proof-of-delivery.md"""
+    way = hidden(wire.publication_entry(line(1)[0]), name, "ce_specversion")
+    with pytest.raises(Halt, match="a header that is no text of one line"):
+        Follower().take({header: value.decode() for header, value in way.headers}, way.value)
+
+
+def test_it_halts_where_a_header_is_no_text() -> None:
+    """Over HTTP it may be anything that JSON has: `["1.0"]` or 1.0 would be hashed as what is written of it."""
+    told = line(1)[0]
+    headers: dict[str, Any] = {header: value.decode() for header, value in told.headers}
+    for other in (1.0, ["1.0"], None):
+        with pytest.raises(Halt, match="a header that is no text of one line"):
+            Follower().take({**headers, "ce_specversion": other}, told.value)
+
+
+def test_over_kafka_it_halts_where_a_header_comes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = doubled(wire.publication_entry(line(1)[0]), "ce_type", b"lie")
+    topic = kafka_python.TopicPartition("kuty.test.out.kela.v1", 0)
+    consumer = MagicMock(**{
+        "topics.return_value": {topic.topic}, "end_offsets.return_value": {topic: 1}, "position.return_value": 1,
+        "poll.return_value": {topic: [way]},
+    })  # fmt: skip
+    monkeypatch.setattr(kafka_python, "KafkaConsumer", lambda **_: consumer)
+    with pytest.raises(Halt, match="ce_type"):
+        next(OverKafka("localhost:9", "test", "kela").records("out", 0.0))
+
+
+def test_over_http_it_halts_where_a_name_comes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = line(1)[0]
+    one = {"headers": {name: value.decode() for name, value in told.headers}, "text": told.value.decode()}
+    page = orjson.dumps({"epoch": 1, "next": 1, "publications": [one]})
+    for name in (b'"ce_purpose":', b'"text":', b'"epoch":'):
+        agency = OverHttp("", "house", "provider-s01", "")
+        monkeypatch.setattr(agency, "_ask", lambda _, name=name: page.replace(name, name + b'"lie",' + name, 1))
+        with pytest.raises(Halt, match="comes twice"):
+            next(agency.records("out", 0.0))
+
+
 def test_a_heartbeat_is_nothing_new() -> None:
     beat = wire.heartbeat(1, 4, "urn:kuty:organisation:0000001-9", datetime(2025, 3, 3, tzinfo=UTC))
     assert not Follower().take({name: value.decode() for name, value in beat.headers}, beat.value)
@@ -142,6 +186,7 @@ def test_what_was_erased_before_it_was_sent_breaks_no_chain() -> None:
     take(follower, told[0])
     take(follower, replace(told[1], kind="withdrawn", body={}, previous_hash=wire.ERASED))
     assert take(follower, told[2])
+    assert follower.unchecked == 2
 
 
 def test_what_follows_something_erased_after_it_was_told_is_named_by_the_next_one() -> None:
@@ -153,6 +198,7 @@ def test_what_follows_something_erased_after_it_was_told_is_named_by_the_next_on
     with pytest.raises(Halt, match="does not follow"):
         take(follower, told[2])
     assert take(follower, replace(told[2], previous_hash=behind.hash))
+    assert follower.unchecked == 1
 
 
 @pytest.fixture

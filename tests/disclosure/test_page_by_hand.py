@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import kafka
 import pytest
 from blocks import ROOT, read_page
-from publications_given import Told
+from publications_given import Told, hidden
 
+from consumers.log import Entry
 from domain.disclosure.publications import Publication, publication_hash
 
 FOLLOW = read_page(ROOT / "docs/how-to/kafka-by-hand.md").typed[0].text
@@ -21,6 +22,7 @@ class Record(NamedTuple):
 
     headers: Sequence[tuple[str, bytes]]
     value: bytes
+    offset: int = 0
 
 
 class Consumer:
@@ -132,6 +134,21 @@ def test_where_no_epoch_begins_it_is_said_what_to_do(shown: Any) -> None:
     heartbeat = Record([("ce_epoch", b"1")], b"{}")
     assert shown(heartbeat) == []
     assert shown() == []
+
+
+@pytest.mark.parametrize("name", ["ce_subject", "ce_occurredon", "ce_type", "ce_logsequence"])
+def test_a_header_within_another_halts(name: str, shown: Any) -> None:
+    """The hash would be the same: also where what is hidden makes a heartbeat of it."""
+    first, second, _ = three()
+    way = hidden(Entry(None, second.value, tuple(second.headers)), name, "ce_specversion")
+    with pytest.raises(AssertionError, match="ce_specversion has a zero byte or a line feed"):
+        shown(first, Record(way.headers, way.value))
+
+
+def test_a_header_that_comes_twice_halts(shown: Any) -> None:
+    first, second, _ = three()
+    with pytest.raises(AssertionError, match="a header comes twice at 1"):
+        shown(first, second._replace(headers=[("ce_type", b"lie"), *second.headers], offset=1))
 
 
 def test_all_else_halts(shown: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from blocks import ROOT
-from clients.verifying import OF_WINDOWS, entry, page_of, true_for_1, verdict
+from clients.verifying import AMISS, NO_PLACE, NO_PLACES, OF_WINDOWS, PAGE, entry, page_of, true_for_1, verdict
 from publications_given import Told
 
 from domain.disclosure.publications import publication_hash
@@ -50,7 +50,8 @@ def test_a_record_whose_key_was_destroyed_ends_the_chain_and_not_the_sequence(la
     headers, text = {**second["headers"], "ce_prevhash": "erased"}, '{"kind":"withdrawn"}'
     made = publication_hash(tuple(sorted((name, value.encode()) for name, value in headers.items())), text.encode())
     erased = {"headers": headers, "value": {"kind": "withdrawn"}, "text": text, "hash": made}
-    assert verdict(language, "", page_of(first, erased, third)) == (0, f"epoch 1 verifies to 3 {third['hash']}")
+    said = f"joins not checked: 2\nepoch 1 verifies to 3 {third['hash']}"
+    assert verdict(language, "", page_of(first, erased, third)) == (0, said)
     # and content whose chain is broken otherwise is not taken for it
     assert verdict(language, "", page_of(first, third)) == (1, "2 of epoch 1 is missing")
     forged = {**third, "headers": {**third["headers"], "ce_logsequence": "2"}}
@@ -85,3 +86,24 @@ def test_an_answer_without_publications_is_said_as_it_came(answer: bytes, langua
     said = f"no publications came, but: {answer.decode()}".strip()
     assert verdict(language, "", answer) == (1, said)
     assert verdict(language, "", answer, "1", "2", "0" * 64) == (1, said)
+
+
+@IN_EACH_LANGUAGE
+@pytest.mark.parametrize("amiss", AMISS)
+def test_what_could_be_read_otherwise_than_it_was_hashed_does_not_verify(amiss: str, language: str) -> None:
+    answer, said = AMISS[amiss]
+    done, words = verdict(language, "", answer)
+    assert (done, words[: len(said)]) == (1, said)
+
+
+@IN_EACH_LANGUAGE
+def test_a_place_is_named_whole_or_not_at_all(language: str) -> None:
+    for place in NO_PLACES:
+        assert verdict(language, "", PAGE, *place) == (1, NO_PLACE), place
+
+
+@IN_EACH_LANGUAGE
+def test_a_place_of_which_nothing_was_told_yet_is_named_too(language: str) -> None:
+    assert verdict(language, "", page_of(epoch=2), "1", "7", "0" * 64) == (0, "epoch 2 verifies to 0 -")
+    assert verdict(language, "", PAGE, "2", "0", "-") == (1, "epoch 1 comes behind epoch 2")
+    assert verdict(language, "", PAGE, "1", "0", "-")[0] == 0
