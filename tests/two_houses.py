@@ -85,7 +85,7 @@ def example(schema: Mapping[str, Any], names: Mapping[str, str], *, whole: bool 
         case {"type": "boolean"}:
             return True
         case {"type": "integer" | "number"}:
-            return 5
+            return max(5, schema.get("minimum", 5))
         case {"format": "date"}:
             return "2025-03-10"
     return next(iter(names.values())) if "message:" in schema.get("description", "") else "x"
