@@ -211,6 +211,8 @@ def test_a_date_of_any_body_that_is_none_or_is_beyond_the_calendar_is_refused_wh
             answer = home.post(path, by, body)
             clear(answer, operation.path, body)
             wrong = {one["pointer"] for one in answer.json()["codes"] if one["code"] in ("E_FIELD_TYPE", "E_DATE_RANGE")}
-            assert set(pointers(body)) <= wrong, (operation.path, value)
+            # What a correction says anew is judged by the fact that it corrects, and here there is none.
+            judged = {pointer for pointer in pointers(body) if "/new_values/" not in pointer}
+            assert judged <= wrong, (operation.path, value)
             asked += len(body)
     assert asked > 200
