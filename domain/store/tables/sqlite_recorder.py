@@ -171,7 +171,8 @@ class SqliteRecorder(SQLiteProcessRecorder):
         return self._rows(f"WHERE notification_id > %s{chosen} ORDER BY notification_id LIMIT %s", (after, *topics, limit))
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
-        asked = [sorted(positions)[start : start + MOST_PARAMETERS] for start in range(0, len(positions), MOST_PARAMETERS)]
+        ordered = sorted(positions)
+        asked = (ordered[start : start + MOST_PARAMETERS] for start in range(0, len(ordered), MOST_PARAMETERS))
         wanted = ((f"WHERE notification_id IN ({marks(len(some))}) ORDER BY notification_id", some) for some in asked)
         return [row for where, some in wanted for row in self._rows(where, some)]
 
